@@ -1,0 +1,49 @@
+"""Every error that the pack raises on purpose.
+
+    ClipGridError
+    ├── InputError            an argument, option, file or folder that cannot be used
+    │   ├── PictureError      one picture cannot be read; carries its name and the reason
+    │   └── ForbiddenPath     a path that leaves the folders that the host allows
+    ├── LimitError            the sheet does not fit the format or the memory, and the user asked to stop
+    ├── OutputError           the sheet cannot be written (no space, no permission, a file in the way)
+    └── MissingPackage        an optional package is needed; names it and how to install it
+
+Catch ``ClipGridError`` to answer all of them; the message says what, which, why and the cure.
+"""
+
+from __future__ import annotations
+
+
+class ClipGridError(Exception):
+    """The root: an error whose message is meant for the user."""
+
+
+class InputError(ClipGridError, ValueError):
+    """Something that the caller gave cannot be used."""
+
+
+class PictureError(InputError):
+    """One picture cannot be read."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        #: The picture's path or name.
+        self.name = name
+        #: Why it cannot be read, without the name.
+        self.reason = reason
+
+
+class ForbiddenPath(InputError):
+    """A path lies outside the folders that may be read or written."""
+
+
+class LimitError(ClipGridError):
+    """A sheet is larger than its format or the memory can hold."""
+
+
+class OutputError(ClipGridError, OSError):
+    """A file cannot be written."""
+
+
+class MissingPackage(ClipGridError, ImportError):
+    """An optional package is needed for what was asked."""

@@ -1,0 +1,222 @@
+"""What a user wants of a sheet: layout, text, colours, labels, output, as one dataclass that goes to JSON and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..options import check, option, options_of
+
+FORMATS = ("png", "jpeg", "webp", "avif", "tiff", "pdf", "html")
+AUTO = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridTemplate:
+    """Every setting of a sheet. Sizes are pixels of the finished page; 0 means automatic where the help says so."""
+
+    rows: int = option(0, "Rows on a page; 0 = as many as the pictures need", low=0, high=10_000)
+    columns: int = option(0, "Columns on a page; 0 = automatic, about square", low=0, high=10_000)
+    cell_width: int = option(0, "Cell width in pixels; 0 = from the pictures, at most 512", low=0, high=16_384)
+    cell_height: int = option(
+        0, "Cell height in pixels, label strip not counted; 0 = from the pictures", low=0, high=16_384
+    )
+    fit: str = option(
+        "contain",
+        "How a picture fills its cell: contain keeps all of it, cover crops the centre, stretch ignores the ratio, "
+        "pad contains it on a coloured cell, original keeps its pixels",
+        choices=("contain", "cover", "stretch", "pad", "original"),
+    )
+    margin: int = option(10, "Space around the page's content and, if gap is -1, between the cells", low=0, high=2_000)
+    font: str = option("", "Font file or family; empty = Roboto, with other faces for the characters that it lacks")
+    font_size: int = option(0, "Label size in pixels; 0 = from the cell (16 for a cell of 256)", low=0, high=1_000)
+    text_color: str = option("white", "Label colour: name, #rrggbb or r,g,b")
+    background: str = option("white", "Page colour: name, #rrggbb, r,g,b or transparent")
+    label_position: str = option(
+        "over",
+        "Where the label stands: over the picture, in a strip below or above it, or none",
+        choices=("over", "below", "above", "none"),
+    )
+    title: str = option("", "Title at the top of each page; {page} and {pages} are filled in", multiline=True)
+    row_headers: str = option("", "Row headers, one per line or separated by ;", multiline=True)
+    column_headers: str = option("", "Column headers, one per line or separated by ;", multiline=True)
+    x_axis: str = option(
+        AUTO, "Column of values that runs along the columns of the table; auto finds it, none switches it off"
+    )
+    y_axis: str = option(
+        AUTO, "Column of values that runs along the rows of the table; auto finds it, none switches it off"
+    )
+    sort_by: str = option("name", "Order of the pictures: name, time, given, csv, or a column such as seed")
+    label_columns: str = option("", "Columns shown as the label, separated by commas, such as seed, sampler")
+    label_format: str = option("", "Label text with columns in braces, such as {seed} · {sampler} · cfg {cfg}")
+    format: str = option("png", "File format of the sheet", choices=FORMATS)
+    quality: int = option(95, "Quality of JPEG, WebP and AVIF, and of pictures in PDF and HTML", low=1, high=100)
+    on_overflow: str = option(
+        "split",
+        "When a page is larger than its format or the memory can hold: split it into pages, scale it down, or stop",
+        choices=("split", "scale", "stop"),
+    )
+    page_axis: str = option(
+        AUTO, "Column of values that makes pages; auto finds it, none switches it off", advanced=True
+    )
+    reverse: bool = option(False, "Reverse the order of the pictures", advanced=True)
+    gap: int = option(-1, "Space between the cells; -1 = the margin", low=-1, high=2_000, advanced=True)
+    enlarge: bool = option(False, "Let contain and pad enlarge pictures that are smaller than the cell", advanced=True)
+    label_sources: str = option(
+        "text, columns, csv, clip, metadata, filename",
+        "Where labels may come from, asked in this order for each picture; leave one out to switch it off",
+        advanced=True,
+    )
+    min_font_size: int = option(
+        8, "Labels are shrunk to this size before they are shortened", low=1, high=1_000, advanced=True
+    )
+    label_align: str = option("center", "Alignment of labels", choices=("left", "center", "right"), advanced=True)
+    outline_color: str = option("black", "Colour of the outline around text that stands over a picture", advanced=True)
+    outline_width: int = option(
+        -1, "Width of that outline; -1 = an eighth of the font size", low=-1, high=100, advanced=True
+    )
+    page_text_color: str = option(
+        AUTO,
+        "Colour of titles, headers and label strips; auto = black or white, whichever reads better on the page",
+        advanced=True,
+    )
+    pad_color: str = option("black", "Colour of the cell behind the picture when fit is pad", advanced=True)
+    border_width: int = option(0, "Border around each picture", low=0, high=500, advanced=True)
+    border_color: str = option("#808080", "Colour of that border", advanced=True)
+    header: str = option("", "Line under the title", multiline=True, advanced=True)
+    footer: str = option(
+        "", "Line at the foot of each page; {page} and {pages} are filled in", multiline=True, advanced=True
+    )
+    legend: str = option(
+        AUTO,
+        "List the values that all pictures share: auto = when the sheet is a table of generation data",
+        choices=(AUTO, "on", "off"),
+        advanced=True,
+    )
+    badge: str = option("", "Score or column shown as a badge in the corner of each cell", advanced=True)
+    winner: str = option(
+        "none",
+        "Mark the picture with the highest or the lowest badge score",
+        choices=("none", "highest", "lowest"),
+        advanced=True,
+    )
+    resample: str = option(
+        "fast",
+        "fast decodes large JPEG files at half size where nothing visible is lost; lanczos never does",
+        choices=("fast", "lanczos"),
+        advanced=True,
+    )
+    sidecar: bool = option(
+        True, "Write a JSON file beside the sheet with the box, file, label and values of each cell", advanced=True
+    )
+
+    name: str = "untitled"
+    #: Keys of a template file that this version does not know; kept for writing back.
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        given = {f.name: getattr(self, f.name) for f in fields(self) if "option" in f.metadata}
+        for key, value in check(type(self), given).items():
+            object.__setattr__(self, key, value)
+
+    def with_options(self, given: Mapping[str, object]) -> GridTemplate:
+        """A copy with some options replaced; raises InputError for an unknown name or a bad value."""
+        return replace(self, **check(GridTemplate, given))  # type: ignore[arg-type]
+
+    def to_json(self) -> str:
+        """JSON text with every option; ``GridTemplate.from_json`` gives an equal template back."""
+        known = {"name": self.name} | {key: getattr(self, key) for key in options_of(GridTemplate)}
+        return json.dumps(known | dict(self.unknown), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, *, name: str = "template") -> GridTemplate:
+        """The template in a JSON text; missing options take their defaults, unknown keys are kept in ``unknown``.
+
+        Also reads files of six keys: name, rows, cols, cell_size, margin, font_size, where null means automatic.
+        Raises InputError naming the file for broken JSON or a value out of its bounds.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"the template {name} is not JSON ({error}); write one with --save-template") from error
+        if not isinstance(data, dict):
+            raise InputError(f"the template {name} holds a {type(data).__name__}; it must be an object of options")
+        return cls.from_dict(data, name=name)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, name: str = "template") -> GridTemplate:
+        """As ``from_json``, from the parsed object."""
+        plain = _without_aliases(data, name)
+        title = str(plain.pop("name", name))
+        known = {key: plain.pop(key) for key in options_of(cls) if key in plain}
+        try:
+            return cls(name=title, unknown=plain, **check(cls, known))  # type: ignore[arg-type]
+        except InputError as error:
+            raise InputError(f"the template {name}: {error}") from error
+
+
+def _without_aliases(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    plain = dict(data)
+    if "cols" in plain:
+        plain["columns"] = plain.pop("cols")
+    if "cell_size" in plain:
+        size = plain.pop("cell_size")
+        if not isinstance(size, (list, tuple)) or len(size) != 2:
+            raise InputError(f"the template {name}: cell_size is {size!r}; it must be [width, height]")
+        plain["cell_width"], plain["cell_height"] = size
+    automatic = ("rows", "columns", "cell_width", "cell_height", "font_size")
+    return {key: 0 if value is None and key in automatic else value for key, value in plain.items()}
+
+
+def built_in_templates() -> dict[str, GridTemplate]:
+    """The templates that come with the pack, by name."""
+    table = json.loads((Path(__file__).parent / "templates.json").read_text("utf-8"))
+    return {name: GridTemplate.from_dict(values | {"name": name}) for name, values in table.items()}
+
+
+def saved_templates(folder: Path) -> dict[str, Path]:
+    """Template files in a folder, by name."""
+    if not folder.is_dir():
+        return {}
+    return {path.stem: path for path in sorted(folder.glob("*.json"))}
+
+
+def find_template(name: str, folder: Path | None = None) -> GridTemplate:
+    """The template saved in the folder or built in under this name; the saved one wins.
+
+    Raises InputError for a name that is unknown or holds a path.
+    """
+    saved = saved_templates(folder) if folder else {}
+    if name in saved:
+        return read_template(saved[name])
+    built_in = built_in_templates()
+    if name in built_in:
+        return built_in[name]
+    known = sorted({*saved, *built_in})
+    near = get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise InputError(f"there is no template {name!r}{hint}; known are {', '.join(known)}")
+
+
+def read_template(path: Path) -> GridTemplate:
+    """The template in a file; raises InputError when it cannot be read."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"the template {path} cannot be read ({error}); give a JSON file or a template's name"
+        ) from error
+    return GridTemplate.from_json(text, name=str(path))
+
+
+def template_path(name: str, folder: Path) -> Path:
+    """Where a template of this name is saved; raises InputError for a name that is not a plain file name."""
+    bad = not name or name.startswith(".") or any(c in '/\\:*?"<>|\0' or ord(c) < 32 for c in name) or len(name) > 100
+    if bad:
+        raise InputError(f"{name!r} cannot name a template; use letters, digits, spaces, - and _")
+    return folder / f"{name}.json"

@@ -1,0 +1,151 @@
+"""An option is declared once, on a dataclass field; checks, ComfyUI widgets and command line flags are made from it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Value = int | float | str | bool
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a user is told about one setting, and what it may be."""
+
+    name: str
+    default: Value
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    #: Free text of several lines in a ComfyUI widget.
+    multiline: bool = False
+    #: Shown among the advanced inputs by front ends that fold them away.
+    advanced: bool = False
+
+    def parse(self, raw: object) -> Value:
+        """The value as this option's type, inside its bounds; raises InputError naming the option."""
+        value = self._as_type(raw)
+        if self.choices and value not in self.choices:
+            near = get_close_matches(str(value), self.choices, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"{self.name} is {value!r}; it must be one of {', '.join(self.choices)}{hint}")
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            self._check_bounds(value)
+        return value
+
+    def _as_type(self, raw: object) -> Value:
+        kind = type(self.default)
+        if kind is bool:
+            return _as_bool(self.name, raw)
+        if kind is str:
+            return "" if raw is None else str(raw)
+        if isinstance(raw, bool):
+            raise InputError(f"{self.name} is {raw!r}; it must be a number")
+        try:
+            number = float(str(raw).strip())
+        except ValueError:
+            raise InputError(f"{self.name} is {raw!r}; it must be a number") from None
+        if kind is float:
+            return number
+        if number != number or number in (float("inf"), float("-inf")) or number != int(number):
+            raise InputError(f"{self.name} is {raw!r}; it must be a whole number")
+        return int(number)
+
+    def _check_bounds(self, value: float) -> None:
+        # written so that NaN fails too
+        low_ok = self.low is None or value >= self.low
+        high_ok = self.high is None or value <= self.high
+        if not (low_ok and high_ok):
+            bounds = " to ".join("any" if b is None else f"{b:g}" for b in (self.low, self.high))
+            raise InputError(f"{self.name} is {value:g}; it must be in the range {bounds}")
+
+
+def option(
+    default: Value,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+    multiline: bool = False,
+    advanced: bool = False,
+) -> Any:
+    """A dataclass field that carries its own documentation, bounds and choices."""
+    spec = Option("", default, help, low, high, tuple(choices), multiline, advanced)
+    return field(default=default, metadata={"option": spec})
+
+
+def options_of(cls: type[DataclassInstance]) -> dict[str, Option]:
+    """The options declared on a dataclass, by name, in the order of declaration."""
+    return {f.name: _named(f) for f in fields(cls) if "option" in f.metadata}
+
+
+def _named(f: Field[Any]) -> Option:
+    spec: Option = f.metadata["option"]
+    return Option(f.name, *(getattr(spec, g.name) for g in fields(Option)[1:]))
+
+
+def check(cls: type[DataclassInstance], given: Mapping[str, object]) -> dict[str, Value]:
+    """The given settings, parsed and inside their bounds; raises InputError for a bad value or an unknown name."""
+    known = options_of(cls)
+    checked = {}
+    for name, raw in given.items():
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"there is no option {name!r}{hint}")
+        checked[name] = known[name].parse(raw)
+    return checked
+
+
+def widgets(options: Iterator[Option] | Sequence[Option]) -> dict[str, tuple[object, dict[str, object]]]:
+    """ComfyUI input declarations (the values of INPUT_TYPES) for the options, in their order."""
+    return {o.name: _widget(o) for o in options}
+
+
+def _widget(o: Option) -> tuple[object, dict[str, object]]:
+    extra: dict[str, object] = {"default": o.default, "tooltip": o.help}
+    if o.advanced:
+        extra["advanced"] = True
+    if o.choices:
+        return list(o.choices), extra
+    if isinstance(o.default, bool):
+        return "BOOLEAN", extra
+    if isinstance(o.default, str):
+        return "STRING", extra | {"multiline": o.multiline}
+    extra |= {"min": o.low, "max": o.high}
+    if isinstance(o.default, int):
+        return "INT", extra
+    return "FLOAT", extra | {"step": 0.01}
+
+
+def add_flags(parser: argparse._ActionsContainer, options: Sequence[Option]) -> None:
+    """One command line flag per option: ``--cell-width N``; booleans also as ``--no-…``. Absent flags stay absent."""
+    for o in options:
+        flag = "--" + o.name.replace("_", "-")
+        text = o.help.replace("%", "%%")
+        if isinstance(o.default, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
+            continue
+        shown = "{" + ",".join(o.choices) + "}" if o.choices else ("TEXT" if isinstance(o.default, str) else "N")
+        parser.add_argument(flag, metavar=shown, default=argparse.SUPPRESS, help=f"{text} (default: {o.default!r})")
+
+
+def _as_bool(name: str, raw: object) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    text = str(raw).strip().lower()
+    if text in ("true", "yes", "on", "1"):
+        return True
+    if text in ("false", "no", "off", "0"):
+        return False
+    raise InputError(f"{name} is {raw!r}; it must be true or false")
