@@ -128,6 +128,10 @@ class GridTemplate:
         """A copy with some options replaced; raises InputError for an unknown name or a bad value."""
         return replace(self, **check(GridTemplate, given))  # type: ignore[arg-type]
 
+    def with_name(self, name: str) -> GridTemplate:
+        """A copy under another name."""
+        return replace(self, name=name)
+
     def to_json(self) -> str:
         """JSON text with every option; ``GridTemplate.from_json`` gives an equal template back."""
         known = {"name": self.name} | {key: getattr(self, key) for key in options_of(GridTemplate)}

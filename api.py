@@ -1,0 +1,252 @@
+"""The public Python face: one call per job, the same core that the nodes and the command line use."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .errors import ClipGridError, InputError
+from .grid.export import FORMAT_OF, SUFFIX, Output
+from .grid.job import Labeller, PlannedSheet, Wishes, plan_sheet, report_of, write_planned
+from .grid.pictures import Progress, Survey, find_files, pictures_from_arrays, resized_survey, survey_files
+from .grid.report import BatchReport, FailedDirectory, GridReport
+from .grid.table import Table, parse_table, read_table
+from .grid.template import GridTemplate, find_template, read_template
+
+__all__ = [
+    "BatchReport",
+    "GridReport",
+    "GridTemplate",
+    "Progress",
+    "SheetInputs",
+    "assemble_grid_enhanced",
+    "export_batch",
+    "export_grid",
+    "plan_export",
+]
+
+StrPath = str | os.PathLike[str]
+Array = NDArray[np.generic]
+#: A folder, file, glob or list file; several of them; or PIL pictures and arrays [H, W, C], float 0..1 or uint8.
+Images = StrPath | Sequence[StrPath] | Sequence[Array | Image.Image]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetInputs:
+    """What a sheet is made from beside pictures and template."""
+
+    #: One label per picture, in the order in which the pictures were given, or one for all.
+    labels: Sequence[str] = ()
+    #: CSV or JSON file with a row per picture.
+    csv: StrPath | None = None
+    #: The same as text, or as rows: a row per picture in order, unless a column names the files.
+    metadata: str | Sequence[Mapping[str, object]] | Mapping[str, object] | None = None
+    #: Scores per picture, by name, in the order in which the pictures were given.
+    scores: Sequence[Mapping[str, float]] = ()
+    #: Finds labels in the pictures for those that no given text and no table names.
+    labeller: Labeller | None = None
+    #: Texts embedded in the sheet, such as ``workflow`` and ``prompt``.
+    texts: Mapping[str, str] = field(default_factory=dict)
+    #: Names for pictures given as arrays.
+    names: Sequence[str] = ()
+    #: (size, fit, stretch or fill): each picture is resized so before it is placed.
+    resize: tuple[tuple[int, int], str] | None = None
+
+    def table(self) -> Table | None:
+        """The table given as a file, text or rows; raises InputError when both a file and metadata are given."""
+        if self.csv and self.metadata:
+            raise InputError("both csv and metadata were given; give one of them")
+        if self.csv:
+            return read_table(Path(self.csv).expanduser())
+        if not self.metadata:
+            return None
+        text = self.metadata if isinstance(self.metadata, str) else json.dumps(self.metadata)
+        return parse_table(text, name="metadata")
+
+
+def export_grid(
+    images: Images,
+    out: StrPath,
+    *,
+    template: GridTemplate | StrPath | None = None,
+    inputs: SheetInputs | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> GridReport:
+    """One labelled sheet from pictures; answers what was placed where, and what was skipped and why.
+
+    out: the sheet's file; its ending sets the format unless ``format`` is given. Further pages are ``name-2.png`` and
+    so on. An existing file is replaced only if it is a sheet of this program, or with ``overwrite``.
+    template: a template, its name, or its file; ``options`` are fields of GridTemplate and beat it.
+    progress: called with (pictures done, pictures in all); what it raises stops the work and leaves no file.
+    Raises InputError, LimitError, OutputError.
+    """
+    planned, target = plan_export(images, out, template=template, inputs=inputs, progress=progress, **options)
+    output = Output(page_namer(target), (inputs or SheetInputs()).texts, overwrite)
+    return write_planned(planned, output, progress)
+
+
+def plan_export(
+    images: Images,
+    out: StrPath,
+    *,
+    template: GridTemplate | StrPath | None = None,
+    inputs: SheetInputs | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> tuple[PlannedSheet, Path]:
+    """The plan of what ``export_grid`` would do, and the file it would write; nothing is painted or written."""
+    survey = survey_of(images, inputs or SheetInputs(), progress)
+    chosen = choose_template(template, options)
+    target, chosen = target_and_format(Path(out).expanduser(), chosen, "format" in options, images)
+    return plan_sheet(survey, chosen, wishes_of(inputs or SheetInputs())), target
+
+
+def dry_report(planned: PlannedSheet, target: Path) -> GridReport:
+    """The report of a plan, with the files that would be written."""
+    count = len(planned.plan.pages)
+    name = page_namer(target)
+    return report_of(planned, [str(name(page, count)) for page in range(count)])
+
+
+def export_batch(
+    directories: Iterable[StrPath],
+    out_dir: StrPath,
+    *,
+    template: GridTemplate | StrPath | None = None,
+    inputs: SheetInputs | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    each: Callable[[str, GridReport | ClipGridError], None] | None = None,
+    **options: Any,
+) -> BatchReport:
+    """One sheet per directory, ``<directory>_grid.<ending>`` in ``out_dir``; a directory that fails costs only itself.
+
+    A glob such as ``parent/*`` stands for the directories that it matches. Two directories of the same name get
+    ``_2`` and so on. each: called with every directory's name and its report or error.
+    """
+    chosen = choose_template(template, options)
+    grids: list[GridReport] = []
+    failed: list[FailedDirectory] = []
+    targets = batch_targets(expand_directories(directories), Path(out_dir).expanduser(), chosen)
+    for directory, target in targets:
+        try:
+            if not Path(directory).is_dir():
+                raise InputError(f"there is no folder {directory!r}; check the spelling")
+            report = export_grid(
+                directory, target, template=chosen, inputs=inputs, overwrite=overwrite, progress=progress,
+                format=chosen.format,
+            )  # fmt: skip
+        except ClipGridError as error:
+            failed.append(FailedDirectory(directory, str(error)))
+            outcome: GridReport | ClipGridError = error
+        else:
+            grids.append(report)
+            outcome = report
+        if each:
+            each(directory, outcome)
+    return BatchReport(tuple(grids), tuple(failed))
+
+
+def assemble_grid_enhanced(
+    input_dir: StrPath,
+    output_path: StrPath,
+    template: GridTemplate | None = None,
+    label_columns: Sequence[str] | None = None,
+    csv_path: StrPath | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """One sheet from a folder, under the name and with the result keys of the tool that this one grew from."""
+    if label_columns:
+        options["label_columns"] = ", ".join(label_columns)
+    inputs = SheetInputs(csv=csv_path)
+    report = export_grid(input_dir, output_path, template=template, inputs=inputs, **options)
+    return report.to_dict() | {"input_dir": str(input_dir), "output_path": str(output_path)}
+
+
+def choose_template(template: GridTemplate | StrPath | None, options: Mapping[str, object]) -> GridTemplate:
+    """The template, its file, or the built-in one of that name, with the options put over it."""
+    if template is None:
+        chosen = GridTemplate()
+    elif isinstance(template, GridTemplate):
+        chosen = template
+    elif Path(template).expanduser().is_file():
+        chosen = read_template(Path(template).expanduser())
+    else:
+        chosen = find_template(os.fspath(template))
+    return chosen.with_options(options)
+
+
+def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = None) -> Survey:
+    """The pictures meant by ``images``; raises InputError when a source does not exist."""
+    if isinstance(images, (str, os.PathLike)):
+        images = [images]
+    paths = [image for image in images if isinstance(image, (str, os.PathLike))]
+    arrays = [image for image in images if not isinstance(image, (str, os.PathLike))]
+    if paths and arrays:
+        raise InputError("images mixes paths and pictures; give one kind")
+    survey = pictures_from_arrays(arrays, inputs.names) if arrays else survey_files(find_files(paths), progress)
+    return resized_survey(survey, *inputs.resize) if inputs.resize else survey
+
+
+def wishes_of(inputs: SheetInputs) -> Wishes:
+    """The inputs as the core takes them."""
+    return Wishes(labels=inputs.labels, table=inputs.table(), scores=inputs.scores, labeller=inputs.labeller)
+
+
+def target_and_format(
+    out: Path, template: GridTemplate, format_given: bool, images: Images
+) -> tuple[Path, GridTemplate]:
+    """The sheet's file and the template with its format; the file's ending and a given format must agree."""
+    if out.is_dir():
+        stem = Path(images).name if isinstance(images, (str, os.PathLike)) and Path(images).is_dir() else "pictures"
+        return out / f"{stem}_grid{SUFFIX[template.format]}", template
+    named = FORMAT_OF.get(out.suffix.lower())
+    if named is None:
+        return out.with_name(out.name + SUFFIX[template.format]), template
+    if format_given and named != template.format:
+        raise InputError(
+            f"{out.name} ends in {out.suffix} but format is {template.format}; make them agree or drop one"
+        )
+    return out, template.with_options({"format": named})
+
+
+def page_namer(target: Path) -> Callable[[int, int], Path]:
+    """Page numbers to files: the target itself, then ``name-2.png``, ``name-3.png``, ..."""
+
+    def path_of(page: int, pages: int) -> Path:
+        return target if page == 0 else target.with_stem(f"{target.stem}-{page + 1}")
+
+    return path_of
+
+
+def expand_directories(directories: Iterable[StrPath]) -> list[str]:
+    """Directories with globs replaced by the directories that they match; what matches nothing stays as it is."""
+    expanded: list[str] = []
+    for entry in directories:
+        text = os.fspath(entry)
+        matches = sorted(match for match in glob.glob(text) if os.path.isdir(match)) if glob.has_magic(text) else []
+        expanded += matches or [text]
+    return expanded
+
+
+def batch_targets(directories: Sequence[str], out_dir: Path, template: GridTemplate) -> list[tuple[str, Path]]:
+    """Each directory with its sheet's file, no two the same."""
+    used: dict[str, int] = {}
+    targets = []
+    for directory in directories:
+        stem = Path(os.path.abspath(os.path.expanduser(directory))).name or "root"
+        used[stem] = used.get(stem, 0) + 1
+        number = f"_{used[stem]}" if used[stem] > 1 else ""
+        targets.append((directory, out_dir / f"{stem}_grid{number}{SUFFIX[template.format]}"))
+    return targets

@@ -1,0 +1,124 @@
+"""Horizontal bands of a page: checked, cut anew into equal blocks, and worked on by threads in their order."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+
+Pixels = npt.NDArray[np.uint8]
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+#: Bytes of a block: a few of them stay in the processor's cache, and starting one costs next to nothing.
+BLOCK_BYTES = 1 << 20
+MOST_WORKERS = 8
+
+
+class Scratch(threading.local):
+    """Arrays that each thread keeps from block to block: fresh memory costs more than the arithmetic done in it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Pixels] = {}
+
+    def take(self, name: str, shape: tuple[int, int]) -> Pixels:
+        """This thread's array of that name, uint8 of that shape; what it holds is left from earlier use."""
+        size = shape[0] * shape[1]
+        if name not in self._kept or self._kept[name].size < size:
+            self._kept[name] = np.empty(size, np.uint8)
+        return self._kept[name][:size].reshape(shape)
+
+
+@dataclass(frozen=True)
+class PageShape:
+    """Size of a page in pixels, and its channels: 1 grey, 3 RGB, 4 RGBA."""
+
+    width: int
+    height: int
+    channels: int
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise InputError(f"the page is {self.width}x{self.height}; it must have at least one pixel")
+        if self.channels not in (1, 3, 4):
+            raise InputError(f"the page has {self.channels} channels; it must have 1 (grey), 3 (RGB) or 4 (RGBA)")
+
+    @property
+    def row_bytes(self) -> int:
+        return self.width * self.channels
+
+    @property
+    def block_rows(self) -> int:
+        """Rows of a block: a function of the width alone, so that files do not depend on how a page was rendered."""
+        return max(1, BLOCK_BYTES // self.row_bytes)
+
+
+def recut(bands: Iterable[Pixels], page: PageShape, *, above: int = 0) -> Iterator[Pixels]:
+    """Blocks uint8 [above + rows, row_bytes] from the top: `page.block_rows` rows each, the last one shorter.
+
+    The first `above` rows of a block repeat the end of the block before; they are zeros for the first block.
+    Blocks are copies: a band may be changed as soon as the next one is asked for.
+    Raises InputError for a band of another shape or type, and when the bands' heights do not sum to the page's.
+    """
+    block = _empty_block(page, 0, above)
+    block[:above] = 0
+    top = filled = 0
+    for number, band in enumerate(bands):
+        rows = _rows_of(band, number, page, top + filled)
+        while len(rows):
+            taken = rows[: len(block) - above - filled]
+            block[above + filled : above + filled + len(taken)] = taken
+            rows = rows[len(taken) :]
+            filled += len(taken)
+            if above + filled == len(block):
+                yield block
+                top, filled = top + filled, 0
+                block, last = _empty_block(page, top, above), block
+                block[:above] = last[len(last) - above :]
+    if top != page.height:
+        raise InputError(f"the bands hold {top + filled} rows, but the page has {page.height}; give every row once")
+
+
+def map_in_order(work: Callable[[Item], Answer], items: Iterable[Item]) -> Generator[Answer, None, None]:
+    """Answers of `work` in the order of `items`, computed by threads, with a few items in flight.
+
+    `items` is read in the caller's thread. An error of `items` or of `work` is raised here once the threads have
+    stopped; close the generator (contextlib.closing) when you may leave it early.
+    """
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    waiting: deque[Future[Answer]] = deque()
+    with ThreadPoolExecutor(workers, thread_name_prefix="clip-grid-band") as threads:
+        try:
+            for item in items:
+                waiting.append(threads.submit(work, item))
+                if len(waiting) > workers + 1:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _empty_block(page: PageShape, top: int, above: int) -> Pixels:
+    return np.empty((above + min(page.block_rows, page.height - top), page.row_bytes), np.uint8)
+
+
+def _rows_of(band: Pixels, number: int, page: PageShape, top: int) -> Pixels:
+    """The band as uint8 [rows, row_bytes]; raises InputError if it does not belong at row `top` of the page."""
+    if band.ndim != 3 or band.shape[1:] != (page.width, page.channels) or band.dtype != np.uint8 or not len(band):
+        raise InputError(
+            f"band {number} is {band.dtype} {list(band.shape)}; it must be uint8 [rows, {page.width}, {page.channels}]"
+        )
+    if top + len(band) > page.height:
+        raise InputError(f"band {number} ends at row {top + len(band)}, but the page has {page.height} rows")
+    return band.reshape(len(band), page.row_bytes)

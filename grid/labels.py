@@ -1,0 +1,240 @@
+"""Which text stands on which picture: sources of labels, asked in order for each picture, the source always named."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Protocol
+
+from ..errors import InputError
+from .columns import find_column, plain_name
+
+#: Everything that may follow in ``label_sources``, in the order in which the sources are asked.
+SOURCE_NAMES = ("text", "columns", "csv", "clip", "metadata", "filename")
+#: Columns of a table that are taken for the label itself when no columns were asked for.
+LABEL_COLUMNS = ("label", "caption", "text", "title")
+#: Long texts that say little in a small cell; shown only when nothing shorter varies.
+LONG_COLUMNS = ("prompt", "negative")
+
+_FIELD = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the sources may know of one picture.
+
+    ``row`` is its row of the table, None when the table has none. ``generation`` is the generation data of the file.
+    ``facts`` are what is known of every picture: name, stem, folder, index, width, height, date.
+    """
+
+    index: int
+    name: str
+    row: Mapping[str, str] | None
+    generation: Mapping[str, str]
+    facts: Mapping[str, str]
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Generation data, overruled by the table."""
+        return {**self.generation, **(self.row or {})}
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text and the name of its source. An empty text may be meant so; no source at all is ``none``."""
+
+    text: str
+    source: str
+
+
+class LabelSource(Protocol):
+    """One source of labels."""
+
+    @property
+    def name(self) -> str:
+        """One of SOURCE_NAMES."""
+
+    def label(self, subject: Subject) -> str | None:
+        """The label, or None when this source does not know one; the next source is asked then."""
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """Labels given by the caller, one per picture or one for all; None means not given, "" means no label."""
+
+    texts: Sequence[str | None]
+    name: str = "text"
+
+    def label(self, subject: Subject) -> str | None:
+        return self.texts[subject.index] if subject.index < len(self.texts) else None
+
+
+@dataclass(frozen=True)
+class ColumnsSource:
+    """Columns that the user asked for: one line each, or put into a format such as ``{seed} · cfg {cfg}``."""
+
+    columns: Sequence[str] = ()
+    format: str = ""
+    name: str = "columns"
+
+    def label(self, subject: Subject) -> str | None:
+        known = ColumnNames({**subject.facts, **subject.values})
+        if self.format:
+            return self._formatted(known)
+        lines = [f"{column}: {value}" for column in self.columns if (value := known.get(column))]
+        return "\n".join(lines) or None
+
+    def _formatted(self, known: ColumnNames) -> str | None:
+        fields = _FIELD.findall(self.format)
+        if fields and not any(known.get(field) for field in fields):
+            return None
+        text = _FIELD.sub(lambda match: known.get(match[1]) or "", self.format)
+        return text.replace("\\n", "\n")
+
+    def wanted(self) -> list[str]:
+        """Every column that is named."""
+        return _FIELD.findall(self.format) if self.format else list(self.columns)
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """The picture's row of the table: its label column if it has one, else the columns that vary, one line each."""
+
+    varying: Sequence[str]
+    name: str = "csv"
+
+    def label(self, subject: Subject) -> str | None:
+        if subject.row is None:
+            return None
+        row = ColumnNames(subject.row)
+        for column in LABEL_COLUMNS:
+            if (text := row.get(column)) is not None:
+                return text
+        return value_lines(subject.row, self.varying)
+
+
+@dataclass(frozen=True)
+class MetadataSource:
+    """The generation data that varies between the pictures."""
+
+    varying: Sequence[str]
+    name: str = "metadata"
+
+    def label(self, subject: Subject) -> str | None:
+        return value_lines(subject.generation, self.varying)
+
+
+@dataclass(frozen=True)
+class ClipSource:
+    """Labels that a labeller found in the pictures."""
+
+    texts: Mapping[int, str | None]
+    name: str = "clip"
+
+    def label(self, subject: Subject) -> str | None:
+        return self.texts.get(subject.index)
+
+
+@dataclass(frozen=True)
+class FileNameSource:
+    """The picture's file name without folder."""
+
+    name: str = "filename"
+
+    def label(self, subject: Subject) -> str | None:
+        return subject.name.rpartition("/")[2] or None
+
+
+class ColumnNames:
+    """Values by column, found without regard to case, spaces, hyphens and underscores."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = {plain_name(name): value for name, value in values.items()}
+
+    def get(self, column: str) -> str | None:
+        return self._values.get(plain_name(column))
+
+    def __contains__(self, column: str) -> bool:
+        return plain_name(column) in self._values
+
+
+def label_pictures(subjects: Sequence[Subject], sources: Sequence[LabelSource]) -> list[Label]:
+    """The first label that a source knows, for each picture; empty with the source ``none`` when nobody knows one."""
+    return [_first_label(subject, sources) for subject in subjects]
+
+
+def _first_label(subject: Subject, sources: Sequence[LabelSource]) -> Label:
+    for source in sources:
+        text = source.label(subject)
+        if text is not None:
+            return Label(text, source.name)
+    return Label("", "none")
+
+
+def value_lines(values: Mapping[str, str], columns: Sequence[str]) -> str | None:
+    """``column: value`` lines of the columns that have a value; long texts only when there is nothing shorter."""
+    present = [column for column in columns if values.get(column)]
+    short = [column for column in present if column not in LONG_COLUMNS]
+    return "\n".join(f"{column}: {values[column]}" for column in short or present) or None
+
+
+def varying_columns(rows: Sequence[Mapping[str, str] | None]) -> tuple[str, ...]:
+    """Columns whose value is not the same in all rows, in order of first appearance."""
+    present = [row for row in rows if row is not None]
+    seen: dict[str, set[str | None]] = {}
+    for row in present:
+        for column, value in row.items():
+            seen.setdefault(column, set()).add(value)
+    counts = Counter(column for row in present for column in row)
+    return tuple(c for c, values in seen.items() if len(values) > 1 or counts[c] < len(present))
+
+
+def split_columns(text: str) -> list[str]:
+    """Column names from a text with commas or semicolons between them."""
+    return [name for part in re.split(r"[,;\n]", text) if (name := part.strip())]
+
+
+def split_headers(text: str) -> list[str]:
+    """Headers from a text: one per line, or with semicolons between them when it is a single line."""
+    text = text.strip("\n")
+    if not text:
+        return []
+    return [part.strip() for part in (text.split("\n") if "\n" in text else text.split(";"))]
+
+
+def spread_texts(texts: Sequence[str], count: int) -> tuple[list[str | None], list[str]]:
+    """Given labels for ``count`` pictures, and warnings.
+
+    One text goes to all pictures; as many as there are pictures go one to each; with fewer the rest is left to the next
+    source, with more the surplus is named in a warning.
+    """
+    if len(texts) == 1:
+        return [texts[0]] * count, []
+    spread: list[str | None] = [*texts[:count], *[None] * (count - len(texts))]
+    if len(texts) == count or not texts:
+        return spread, []
+    rest = "the other pictures take the next source" if len(texts) < count else "the surplus labels are not used"
+    return spread, [f"{len(texts)} labels were given for {count} pictures; {rest}"]
+
+
+def parse_sources(text: str) -> frozenset[str]:
+    """The sources named in ``label_sources``; raises InputError for one that does not exist."""
+    names = split_columns(text)
+    for name in names:
+        if name not in SOURCE_NAMES:
+            near = get_close_matches(name, SOURCE_NAMES, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"label_sources names {name!r}; it may name {', '.join(SOURCE_NAMES)}{hint}")
+    return frozenset(names)
+
+
+def check_columns(wanted: Sequence[str], subjects: Sequence[Subject], option: str) -> None:
+    """Raises InputError naming the first column that no picture has, and the columns that there are."""
+    available: dict[str, None] = {}
+    for subject in subjects:
+        available.update(dict.fromkeys([*subject.values, *subject.facts]))
+    for column in wanted:
+        find_column(column, list(available), role=f"{option}:")

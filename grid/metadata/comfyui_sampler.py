@@ -1,0 +1,91 @@
+"""Which sampler in a ComfyUI graph made the picture: the nearest one behind the node that saved it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .comfyui_graph import BUNDLE, Graph, Node, trail
+
+_SAMPLERS = frozenset({"KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"})
+_SEEDS = ("seed", "noise_seed", "noise")
+_MODELS = ("model", "guider")
+_LATENTS = ("latent_image", "latent", "samples", "latents")
+_DRIVES = ("steps", "sampler", "sampler_name", "guider")
+_PICTURES = ("image", "images", "pixels", "frames", "video")
+_SAVES = re.compile(r"save|export|videocombine|video_combine", re.IGNORECASE)
+_SHOWS = re.compile(r"preview|show|view|compare", re.IGNORECASE)
+#: Graphs with more savers are judged by their first ones, so that a huge graph stays quick.
+_MAX_ENDS = 32
+
+
+@dataclass(frozen=True)
+class Making:
+    """How the picture was made."""
+
+    sampler: Node
+    #: Nodes between the one that saved the picture and the sampler, nearest to the saver first.
+    after: tuple[Node, ...]
+
+
+def find_making(graph: Graph) -> Making | None:
+    """The last sampler and what came after it; None when no sampler leads to a picture.
+
+    A graph with several savers does not tell which of them wrote this file: the one behind the most samplers is
+    taken, since that is the finished picture.
+    """
+    for ends in _ends(graph):
+        if found := _last_sampler(graph, ends):
+            return found
+    # no end at all: a ring, or a sampler that stands alone
+    alone = [node for node in graph.values() if is_sampler(node)]
+    return Making(alone[-1], ()) if alone else None
+
+
+def _last_sampler(graph: Graph, ends: list[Node]) -> Making | None:
+    best: Making | None = None
+    most = 0
+    for end in ends[:_MAX_ENDS]:
+        behind = list(trail(graph, end, lambda _: True))
+        samplers = [node for node in behind if node is not end and is_sampler(node)]
+        if len(samplers) > most:
+            most = len(samplers)
+            best = Making(samplers[0], tuple(behind[: behind.index(samplers[0])]))
+    return best
+
+
+def _ends(graph: Graph) -> Iterator[list[Node]]:
+    """The nodes that may have written the picture: savers, then previews, then all that nothing follows."""
+    takers = [node for node in graph.values() if any(node.link(key) for key in _PICTURES)]
+    yield [node for node in takers if _SAVES.search(node.kind)]
+    yield [node for node in takers if _SHOWS.search(node.kind)]
+    used = {link.node for node in graph.values() for link in node.links().values()}
+    yield [node for node in graph.values() if node.id not in used]
+
+
+def is_sampler(node: Node) -> bool:
+    """Whether *node* makes pictures from noise: one of ComfyUI's own, or one of a pack that looks like them.
+
+    Nodes that repair or enlarge a finished picture (they take an image) are none: the picture stays the one that the
+    sampler before them made.
+    """
+    if node.kind in _SAMPLERS:
+        return True
+    keys = node.inputs.keys()
+    has_seed = not keys.isdisjoint(_SEEDS)
+    has_model = not keys.isdisjoint(_MODELS) or any(BUNDLE.fullmatch(key) for key in node.links())
+    has_drive = not keys.isdisjoint(_DRIVES)
+    from_latent = not keys.isdisjoint(_LATENTS) or not any(node.link(key) for key in _PICTURES)
+    return has_seed and has_model and has_drive and from_latent
+
+
+def earlier_sampler(graph: Graph, sampler: Node) -> Node | None:
+    """The sampler whose latent *sampler* goes on with; None when it starts from an empty latent or a picture."""
+    behind = trail(graph, sampler, is_latent)
+    return next((node for node in behind if node is not sampler and is_sampler(node)), None)
+
+
+def is_latent(key: str) -> bool:
+    """Whether an input of this name takes a latent."""
+    return "latent" in key or "samples" in key

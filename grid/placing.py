@@ -1,0 +1,73 @@
+"""How large a cell is, and where in it a picture stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from .box import Box
+from .template import GridTemplate
+
+Size = tuple[int, int]
+
+LARGEST_AUTOMATIC_CELL = 512
+SMALLEST_AUTOMATIC_CELL = 128
+#: A strip of a panorama still needs room for its label.
+SHORTEST_AUTOMATIC_SIDE = 48
+
+
+def automatic_font_size(cell: Size) -> int:
+    """16 pixels for a cell of 256, growing with the root of the cell's shorter side."""
+    return max(9, round(16 * (min(cell) / 256.0) ** 0.5))
+
+
+def cell_size(sizes: Sequence[Size], template: GridTemplate) -> Size:
+    """The template's cell, with what it leaves open (0) taken from the pictures.
+
+    Both open: the box that holds every picture, scaled so that its longer side is at most 512 (not when pictures keep
+    their pixels) and at least 128. One open: it follows the pictures' middle ratio.
+    """
+    width, height = template.cell_width, template.cell_height
+    if width and height:
+        return width, height
+    if width or height:
+        ratio = median(w / h for w, h in sizes)
+        return (width, max(1, round(width / ratio))) if width else (max(1, round(height * ratio)), height)
+    box = max(w for w, _ in sizes), max(h for _, h in sizes)
+    longest = max(box)
+    wanted = longest if template.fit == "original" else min(longest, LARGEST_AUTOMATIC_CELL)
+    scale = max(wanted, SMALLEST_AUTOMATIC_CELL) / longest
+    width, height = round(box[0] * scale), round(box[1] * scale)
+    return max(width, SHORTEST_AUTOMATIC_SIDE), max(height, SHORTEST_AUTOMATIC_SIDE)
+
+
+def place_picture(size: Size, area: Box, fit: str, enlarge: bool) -> Box:
+    """Where a picture of this size is drawn in the area, centred; it never leaves the area."""
+    width, height = size
+    if fit in ("stretch", "cover"):
+        return area
+    if fit == "original":
+        drawn = min(width, area.width), min(height, area.height)
+    else:
+        scale = min(area.width / width, area.height / height)
+        scale = scale if enlarge else min(scale, 1.0)
+        drawn = max(1, round(width * scale)), max(1, round(height * scale))
+    drawn = min(drawn[0], area.width), min(drawn[1], area.height)
+    x, y = area.x + (area.width - drawn[0]) // 2, area.y + (area.height - drawn[1]) // 2
+    return Box(x, y, *drawn)
+
+
+def crop_of(size: Size, image: Box, fit: str) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of the part of the picture that is shown in its image box."""
+    width, height = size
+    if fit == "cover":
+        scale = max(image.width / width, image.height / height)
+        shown = image.width / scale, image.height / scale
+    elif fit == "original":
+        shown = float(image.width), float(image.height)
+    else:
+        return 0.0, 0.0, float(width), float(height)
+    left, top = (width - shown[0]) / 2, (height - shown[1]) / 2
+    if fit == "original":  # whole pixels, so that nothing is resampled
+        left, top = float(int(left)), float(int(top))
+    return left, top, min(left + shown[0], width), min(top + shown[1], height)

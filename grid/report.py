@@ -1,0 +1,152 @@
+"""What was done, for people and machines: what was found, placed, skipped and why, and where each cell is."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .axes import Axes, Axis
+from .box import Box
+from .pictures import Skipped
+
+
+@dataclass(frozen=True)
+class PageReport:
+    """One page; ``path`` is empty before it is written."""
+
+    path: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class CellReport:
+    """One picture on a page; boxes are pixels of that page."""
+
+    page: int
+    row: int
+    column: int
+    path: str
+    label: str
+    source: str
+    box: Box
+    image_box: Box
+    values: Mapping[str, str]
+    scores: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        plain = {"box": list(self.box), "image_box": list(self.image_box)}
+        texts = {"path": self.path, "label": self.label, "source": self.source}
+        place = {"page": self.page, "row": self.row, "column": self.column}
+        return place | texts | plain | {"values": dict(self.values), "scores": dict(self.scores)}
+
+
+@dataclass(frozen=True)
+class GridReport:
+    """The report of one sheet; ``images_processed + len(skipped) == images_found`` always holds."""
+
+    images_found: int
+    images_processed: int
+    skipped: tuple[Skipped, ...]
+    rows: int
+    columns: int
+    export_format: str
+    pages: tuple[PageReport, ...]
+    axes: Axes | None
+    cells: tuple[CellReport, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """``ok``, or ``partial`` when a picture is missing that was not left out on purpose."""
+        return "ok" if all(skip.deliberate for skip in self.skipped) else "partial"
+
+    @property
+    def label_sources(self) -> dict[str, int]:
+        """How many labels came from each source."""
+        return dict(Counter(cell.source for cell in self.cells))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain JSON values; the keys are stable."""
+        first = self.pages[0]
+        return {
+            "status": self.status,
+            "images_found": self.images_found,
+            "images_processed": self.images_processed,
+            "skipped": [{"path": skip.name, "reason": skip.reason} for skip in self.skipped],
+            "grid_dimensions": f"{self.rows}x{self.columns}",
+            "canvas_size": f"{first.width}x{first.height}",
+            "export_format": self.export_format,
+            "pages": [{"path": page.path, "width": page.width, "height": page.height} for page in self.pages],
+            "label_sources": self.label_sources,
+            "axes": axes_to_dict(self.axes),
+            "cells": [cell.to_dict() for cell in self.cells],
+            "warnings": list(self.warnings),
+        }
+
+    def to_json(self) -> str:
+        """The report as JSON text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
+
+    def summary(self) -> str:
+        """A few lines for people."""
+        facts = self.to_dict()
+        pages = f" on {len(self.pages)} pages" if len(self.pages) > 1 else ""
+        lines = [
+            f"{self.images_processed} of {self.images_found} pictures, grid {facts['grid_dimensions']}, "
+            f"canvas {facts['canvas_size']}{pages}, {self.export_format}",
+            *dict.fromkeys(page.path for page in self.pages if page.path),
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class FailedDirectory:
+    """A directory of a batch that gave no sheet."""
+
+    directory: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """The reports of several directories."""
+
+    grids: tuple[GridReport, ...]
+    failed: tuple[FailedDirectory, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """``ok``; ``partial`` when a directory or a picture failed; ``error`` when no sheet was made."""
+        if not self.grids:
+            return "error"
+        complete = not self.failed and all(grid.status == "ok" for grid in self.grids)
+        return "ok" if complete else "partial"
+
+    def to_dict(self) -> dict[str, Any]:
+        failed = [{"directory": f.directory, "reason": f.reason} for f in self.failed]
+        return {"status": self.status, "grids": [grid.to_dict() for grid in self.grids], "failed": failed}
+
+    def to_json(self) -> str:
+        """The report as JSON text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
+
+
+def axes_to_dict(axes: Axes | None) -> dict[str, Any]:
+    """The ``axes`` of the report: ``x``, ``y`` and ``page`` are left out when there are none."""
+    if axes is None:
+        return {"constant": {}}
+    named = {"x": axes.x, "y": axes.y, "page": axes.page}
+    return {key: _axis(axis) for key, axis in named.items() if axis} | {"constant": dict(axes.constant)}
+
+
+def _axis(axis: Axis) -> dict[str, Any]:
+    return {"name": axis.name, "values": list(axis.values)}
+
+
+def scores_of(scores: Sequence[Mapping[str, float]], index: int) -> Mapping[str, float]:
+    """The scores given for one picture; none when the list is shorter."""
+    return scores[index] if index < len(scores) else {}

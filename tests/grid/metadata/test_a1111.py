@@ -1,0 +1,141 @@
+"""Promises of the reader of A1111's text."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from clip_grid.grid.metadata import read_generation
+
+SETTINGS = "Steps: 20, Sampler: Euler a, CFG scale: 7.0, Seed: 1, Size: 512x768, Model: photo/real_v5.1.safetensors"
+
+
+def read(text: str) -> dict[str, str]:
+    return read_generation({"parameters": text}).values
+
+
+def test_all_three_parts_are_read_in_order() -> None:
+    found = read_generation({"parameters": f"a cat,\non a mat\nNegative prompt: blurry,\nbad\n{SETTINGS}"})
+
+    assert found.writer == "a1111"
+    assert list(found.values.items()) == [
+        ("prompt", "a cat,\non a mat"),
+        ("negative", "blurry,\nbad"),
+        ("seed", "1"),
+        ("steps", "20"),
+        ("cfg", "7"),
+        ("sampler", "Euler a"),
+        ("model", "real_v5.1"),
+        ("width", "512"),
+        ("height", "768"),
+    ]
+
+
+def test_a_missing_negative_is_left_out() -> None:
+    values = read(f"a cat\n{SETTINGS}")
+
+    assert values["prompt"] == "a cat"
+    assert "negative" not in values
+
+
+def test_only_line_feeds_end_a_line() -> None:
+    assert read(f"a\u2028b\x0bc\r\nd\n{SETTINGS}")["prompt"] == "a\u2028b\x0bc\nd"
+
+
+def test_settings_alone_are_enough() -> None:
+    assert read(SETTINGS)["steps"] == "20"
+
+
+def test_words_of_the_format_inside_the_prompt_stay_there() -> None:
+    prompt = "recipe, Steps: mix, then bake\nwith Negative prompt: in the line\nSteps: many"
+
+    values = read(f"{prompt}\nNegative prompt: Steps: 3 eggs\n{SETTINGS}")
+
+    assert values["prompt"] == prompt
+    assert values["negative"] == "Steps: 3 eggs"
+    assert values["steps"] == "20"
+
+
+def test_lines_after_the_settings_are_not_part_of_the_prompt() -> None:
+    assert read(f"a cat\n{SETTINGS}\nTemplate: a {{cat|dog}}")["prompt"] == "a cat"
+
+
+def test_quoted_values_may_hold_commas_and_colons() -> None:
+    values = read(f'x\n{SETTINGS}, Lora hashes: "a: 1f, b: 2e", Hires prompt: "one, \\"two\\"", Version: v1.10')
+
+    assert values["lora_hashes"] == "a: 1f, b: 2e"
+    assert values["hires_prompt"] == 'one, "two"'
+    assert values["version"] == "v1.10"
+
+
+def test_a_quote_that_never_closes_costs_only_its_own_value() -> None:
+    values = read('x\nSteps: 20, Title: "half, Seed: 5, CFG scale: 3')
+
+    assert (values["title"], values["seed"], values["cfg"]) == ('"half', "5", "3")
+
+
+def test_json_values_of_other_tools_are_stepped_over() -> None:
+    values = read(f'x\n{SETTINGS}, Hashes: {{"model": "ab, Seed: 9", "vae": "c"}}, Version: ComfyUI')
+
+    assert (values["seed"], values["version"]) == ("1", "ComfyUI")
+    assert "hashes" not in values
+
+
+def test_other_settings_keep_their_name_in_snake_case_and_long_ones_are_left_out() -> None:
+    values = read(
+        f"x\n{SETTINGS}, Schedule type: Karras, Denoising strength: 0.45, Hires upscale: 1.50, Clip skip: 2, "
+        f"Distilled CFG Scale: 3.5, VAE: ae.sft, ADetailer prompt: {'y' * 201}"
+    )
+
+    assert (values["scheduler"], values["denoise"], values["clip_skip"]) == ("Karras", "0.45", "2")
+    assert (values["guidance"], values["vae"], values["hires_upscale"]) == ("3.5", "ae", "1.50")
+    assert "adetailer_prompt" not in values
+
+
+def test_loras_come_from_their_tags() -> None:
+    values = read(f"a <lora:styles/ink_v1.5:0.8> cat <lora:flat> <lora:two:0.5:0.9>\n{SETTINGS}")
+
+    assert values["loras"] == "ink_v1.5:0.8, flat:1, two:0.5"
+    assert values["prompt"].startswith("a <lora:styles/ink_v1.5:0.8> cat")
+
+
+def test_lora_names_come_from_the_hashes_when_the_prompt_has_no_tags() -> None:
+    assert read(f'a cat\n{SETTINGS}, Lora hashes: "ink: 12ab, flat: 34cd"')["loras"] == "ink, flat"
+
+
+@pytest.mark.parametrize("seed", ["0", "18446744073709551615"])
+def test_a_seed_is_kept_digit_by_digit(seed: str) -> None:
+    assert read(f"x\nSteps: 1, Seed: {seed}, CFG scale: 1")["seed"] == seed
+
+
+def test_a_seed_that_is_the_word_none_is_left_out() -> None:
+    assert "seed" not in read("x\nSteps: 1, Seed: None, CFG scale: 1")
+
+
+def test_settings_without_steps_are_known_by_their_labels() -> None:
+    assert read("x\nSampler: Euler, Seed: 3, CFG scale: 2")["seed"] == "3"
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "a cat", "scene: a, mood: b, light: c", "Negative prompt: only", "{}"])
+def test_text_without_settings_is_no_data(text: str) -> None:
+    assert read(text) == {}
+
+
+@pytest.mark.parametrize("piece", ['a:"', 'a:"\\"', "a:[[[", "a a", ":", '"', "a:{", "<lora:", "Steps: 1, a: "])
+def test_hostile_text_takes_no_quadratic_time(piece: str) -> None:
+    began = time.perf_counter()
+
+    read("Steps: 1, " + piece * 100_000 + ", Seed: 1")
+
+    assert time.perf_counter() - began < 5
+
+
+def test_a_text_that_parses_goes_before_the_graph_beside_it() -> None:
+    graph = json.dumps({"k": {"class_type": "KSampler", "inputs": {"seed": 5, "steps": 9, "model": ["m", 0]}}})
+
+    both = read_generation({"parameters": f"x\n{SETTINGS}", "prompt": graph})
+    broken = read_generation({"parameters": "some note", "prompt": graph})
+
+    assert (both.writer, both.values["seed"]) == ("a1111", "1")
+    assert (broken.writer, broken.values["seed"]) == ("comfyui", "5")

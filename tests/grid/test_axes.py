@@ -1,0 +1,404 @@
+"""Axes: the table that a person would make of the pictures, with every picture in it exactly once."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from itertools import product
+
+import pytest
+from clip_grid.errors import InputError
+from clip_grid.grid.axes import Axes, Axis, Sheet, arrange, find_axes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+Pictures = list[dict[str, str]]
+
+SAMPLERS = ("euler", "heun", "dpm_2", "dpm_10")
+CFGS = ("1.5", "4", "7", "10", "30")
+
+
+def every(**columns: tuple[str, ...]) -> Pictures:
+    """One picture for each combination."""
+    return [dict(zip(columns, cell, strict=True)) for cell in product(*columns.values())]
+
+
+def shuffled(pictures: Pictures, seed: int = 0) -> Pictures:
+    order = pictures.copy()
+    random.Random(seed).shuffle(order)
+    return order
+
+
+def names(axes: Axes) -> tuple[str | None, str | None, str | None]:
+    return tuple(axis.name if axis else None for axis in (axes.x, axes.y, axes.page))
+
+
+def picture_rows(sheet: Sheet) -> list[list[int | str | None]]:
+    """The sheet as rows of picture indices: None for a marked hole, "" for a place without a slot."""
+    table: list[list[int | str | None]] = [[""] * sheet.columns for _ in range(sheet.rows)]
+    for slot in sheet.slots:
+        table[slot.row][slot.column] = slot.index
+    return table
+
+
+def test_a_shuffled_product_with_one_file_deleted_is_a_table_with_one_hole():
+    pictures = every(sampler=SAMPLERS, cfg=CFGS)
+    deleted = pictures.index({"sampler": "heun", "cfg": "7"})
+    pictures = shuffled([picture for index, picture in enumerate(pictures) if index != deleted])
+
+    axes = find_axes(pictures)
+    (sheet,) = arrange(axes, pictures)
+
+    assert axes.x == Axis("cfg", ("1.5", "4", "7", "10", "30"))
+    assert axes.y == Axis("sampler", ("dpm_2", "dpm_10", "euler", "heun"))
+    assert (axes.page, axes.varying, axes.constant) == (None, (), {})
+    assert (sheet.rows, sheet.columns, sheet.page_value) == (4, 5, None)
+    assert sheet.row_headers == axes.y.values
+    assert sheet.column_headers == axes.x.values
+    holes = [(slot.row, slot.column) for slot in sheet.slots if slot.index is None]
+    assert holes == [(3, 2)]
+    for slot in sheet.slots:
+        if slot.index is not None:
+            expected = {"sampler": sheet.row_headers[slot.row], "cfg": sheet.column_headers[slot.column]}
+            assert pictures[slot.index] == expected
+
+
+def test_repeated_combinations_become_extra_rows_and_none_is_lost():
+    pictures = every(sampler=("a", "b"), cfg=("1", "2", "3")) + [{"sampler": "a", "cfg": "2"}] * 2
+
+    (sheet,) = arrange(find_axes(pictures), pictures)
+
+    assert sheet.row_headers == ("a", "a", "a", "b")
+    assert picture_rows(sheet) == [[0, 1, 2], ["", 6, ""], ["", 7, ""], [3, 4, 5]]
+
+
+def test_missing_repetitions_are_marked_where_others_have_them():
+    pictures = every(sampler=("a", "b"), cfg=("1", "2", "3"), seed=("5", "6"))
+    for number, picture in enumerate(pictures):
+        picture["seed"] = str(number)
+    del pictures[1]
+
+    (sheet,) = arrange(find_axes(pictures), pictures)
+
+    assert picture_rows(sheet) == [[0, 1, 3], [None, 2, 4], [5, 7, 9], [6, 8, 10]]
+
+
+def test_constants_and_what_varies_beside_the_axes_are_told():
+    pictures = [
+        {"model": "sdxl", "seed": str(number), **cell, "steps": "20"}
+        for number, cell in enumerate(every(sampler=("a", "b"), cfg=("1", "2", "3")))
+    ]
+
+    axes = find_axes(pictures)
+
+    assert axes.constant == {"model": "sdxl", "steps": "20"}
+    assert axes.varying == ("seed",)
+    assert names(axes) == ("cfg", "sampler", None)
+
+
+def test_a_column_that_some_pictures_lack_is_no_constant():
+    axes = find_axes([{"a": "1", "lora": "x"}, {"a": "1"}, {"a": "1", "lora": " "}])
+
+    assert axes.constant == {"a": "1"}
+    assert axes.varying == ("lora",)
+
+
+def test_the_longer_axis_runs_across_up_to_twelve_values_and_down_beyond():
+    def numbers(count: int) -> tuple[str, ...]:
+        return tuple(str(number) for number in range(count))
+
+    assert names(find_axes(every(a=("p", "q"), b=numbers(12)))) == ("b", "a", None)
+    assert names(find_axes(every(a=("p", "q"), b=numbers(13)))) == ("a", "b", None)
+
+
+def test_of_equal_axes_the_numeric_one_runs_across_then_the_first():
+    assert names(find_axes(every(sampler=("a", "b"), cfg=("1", "2")))) == ("cfg", "sampler", None)
+    assert names(find_axes(every(sampler=("a", "b"), scheduler=("k", "l")))) == ("sampler", "scheduler", None)
+
+
+def test_a_third_column_makes_pages():
+    pictures = every(model=("m", "n"), sampler=("a", "b", "c"), cfg=("1", "2", "3", "4"))
+
+    axes = find_axes(pictures)
+    sheets = arrange(axes, pictures)
+
+    assert names(axes) == ("cfg", "sampler", "model")
+    assert [sheet.page_value for sheet in sheets] == ["m", "n"]
+    assert [(sheet.rows, sheet.columns) for sheet in sheets] == [(3, 4), (3, 4)]
+    assert picture_rows(sheets[1])[0] == [12, 13, 14, 15]
+
+
+def test_pages_survive_some_missing_files():
+    pictures = shuffled(every(model=("m", "n"), sampler=("a", "b", "c"), cfg=("1", "2", "3", "4")))[4:]
+
+    assert names(find_axes(pictures)) == ("cfg", "sampler", "model")
+
+
+def test_prompts_make_the_pages_rather_than_an_axis():
+    pictures = every(prompt=("a cat", "a dog", "a fox"), sampler=("a", "b"), cfg=("1", "2"))
+
+    assert names(find_axes(pictures)) == ("cfg", "sampler", "prompt")
+
+
+def test_a_fourth_column_is_left_to_the_captions():
+    pictures = every(model=("m", "n"), sampler=("a", "b", "c"), cfg=("1", "2", "3", "4"), steps=("10", "20"))
+
+    axes = find_axes(pictures)
+
+    assert len(axes.varying) == 1
+    assert sum(len(sheet.slots) for sheet in arrange(axes, pictures)) == 48
+
+
+def test_prompts_are_axes_when_they_are_what_varies():
+    assert names(find_axes(every(prompt=("a cat", "a dog"), seed=("1", "2", "3")))) == ("seed", "prompt", None)
+    assert names(find_axes(every(prompt=("a cat", "a dog"), seed=("1",)))) == ("prompt", None, None)
+
+
+def test_a_model_is_preferred_to_its_hash_and_a_parameter_to_a_size_that_follows_it():
+    twins = {
+        "x": {"model_hash": "ff", "width": "512", "model": "sd"},
+        "y": {"model_hash": "0a", "width": "1024", "model": "xl"},
+    }
+    pictures = [{**twins[key], "cfg": cfg} for key, cfg in product("xy", ("1", "2", "3"))]
+
+    axes = find_axes(pictures)
+
+    assert names(axes) == ("cfg", "model", None)
+    assert axes.varying == ("model_hash", "width")
+
+
+def test_of_twin_columns_the_first_is_the_axis():
+    pictures = [{"a": v, "b": v.upper(), "cfg": cfg} for v, cfg in product("xy", ("1", "2", "3"))]
+
+    assert names(find_axes(pictures)) == ("cfg", "a", None)
+    assert find_axes(pictures).varying == ("b",)
+
+
+def test_a_coarser_column_does_not_win_over_an_axis_with_a_hole():
+    family = {"euler": "first", "heun": "second", "dpm_2": "second", "dpm_10": "first"}
+    pictures = [{**picture, "order": family[picture["sampler"]]} for picture in every(sampler=SAMPLERS, cfg=CFGS)][1:]
+
+    assert names(find_axes(pictures)) == ("cfg", "sampler", None)
+
+
+def test_seeds_of_their_own_make_a_plain_grid():
+    axes = find_axes([{"model": "m", "seed": str(seed)} for seed in (3, 1, 2)])
+
+    assert names(axes) == (None, None, None)
+    assert axes.varying == ("seed",)
+
+
+def test_dates_and_file_names_are_no_axes():
+    assert names(find_axes(every(date=("1", "2"), filename=("a", "b")))) == (None, None, None)
+
+
+def test_one_varying_column_is_a_row():
+    pictures = [{"cfg": cfg, "seed": "1"} for cfg in ("10", "9", "1")]
+
+    (sheet,) = arrange(find_axes(pictures), pictures, columns=2)
+
+    assert sheet.column_headers == ("1", "9", "10")
+    assert sheet.row_headers == ("",)
+    assert picture_rows(sheet) == [[2, 1, 0]]
+
+
+def test_repetitions_of_one_varying_column_fill_rows():
+    pictures = [{"cfg": cfg, "seed": str(seed)} for seed, cfg in enumerate(("7", "4", "7", "4"))]
+
+    (sheet,) = arrange(find_axes(pictures), pictures)
+
+    assert (sheet.column_headers, sheet.row_headers) == (("4", "7"), ("", ""))
+    assert picture_rows(sheet) == [[1, 0], [3, 2]]
+
+
+def test_one_varying_column_with_uneven_or_many_values_is_no_axis():
+    assert names(find_axes([{"cfg": cfg} for cfg in ("1", "1", "2")])) == (None, None, None)
+    assert names(find_axes([{"cfg": str(cfg)} for cfg in range(13)])) == (None, None, None)
+
+
+def test_values_that_are_hardly_ever_combined_are_no_axes():
+    diagonal = [{"a": str(n), "b": str((n * 3 + k) % 7), "seed": str(n * 7 + k)} for n in range(7) for k in (0, 1)]
+
+    assert names(find_axes(diagonal)) == (None, None, None)
+
+
+def test_hundreds_of_pictures_to_a_cell_are_no_table():
+    pictures = [{**cell, "seed": str(n)} for n, cell in enumerate(every(a=("1", "2"), b=("1", "2")) * 100)]
+
+    assert names(find_axes(pictures)) == (None, None, None)
+
+
+def test_one_number_in_two_spellings_is_one_value():
+    pictures = [{"cfg": "7"}, {"cfg": "7.0"}, {"cfg": "7.50"}, {"cfg": "7.5"}]
+
+    axes = find_axes(pictures)
+
+    assert axes.x == Axis("cfg", ("7", "7.5"))
+    assert picture_rows(arrange(axes, pictures)[0]) == [[0, 2], [1, 3]]
+
+
+def test_names_that_only_look_like_numbers_stay_apart():
+    assert find_axes([{"id2": "007"}, {"id2": "7"}]).x == Axis("id2", ("007", "7"))
+
+
+def test_large_and_small_numbers_sort_exactly():
+    values = ("9007199254740993", "9007199254740992", "-1", "1e-3", "0.5", "2E2")
+
+    axes = find_axes([{"v": value} for value in values])
+
+    assert axes.x == Axis("v", ("-1", "1e-3", "0.5", "2E2", "9007199254740992", "9007199254740993"))
+
+
+def test_axes_can_be_given_in_any_spelling_and_switched_off():
+    pictures = every(sampler=("a", "b"), cfg_scale=("1", "2", "3"), steps=("10", "20"))
+
+    assert names(find_axes(pictures, x="Sampler", y="CFG scale", page="steps")) == ("sampler", "cfg_scale", "steps")
+    assert names(find_axes(pictures, x="sampler")) == ("sampler", "cfg_scale", "steps")
+    assert names(find_axes(pictures, y="cfg_scale", page="none")) == ("sampler", "cfg_scale", None)
+    assert names(find_axes(pictures, page="sampler")) == ("cfg_scale", "steps", "sampler")
+    assert names(find_axes(pictures, x="", y="None", page="")) == (None, None, None)
+    assert names(find_axes(pictures, x="none", y="cfg_scale")) == (None, "cfg_scale", None)
+    assert names(find_axes(pictures, x="sampler", y="steps")) == ("sampler", "steps", "cfg_scale")
+
+
+def test_a_single_column_goes_down_when_x_is_switched_off():
+    pictures = [{"cfg": cfg} for cfg in ("1", "2", "2", "1", "3", "3")]
+
+    axes = find_axes(pictures, x="none")
+    (sheet,) = arrange(axes, pictures)
+
+    assert names(axes) == (None, "cfg", None)
+    assert (sheet.row_headers, sheet.column_headers) == (("1", "2", "3"), ("", ""))
+    assert picture_rows(sheet) == [[0, 3], [1, 2], [4, 5]]
+
+
+def test_a_constant_column_can_be_an_axis_when_asked_for():
+    pictures = [{"model": "m", "cfg": cfg} for cfg in ("1", "2")]
+
+    axes = find_axes(pictures, y="model")
+
+    assert names(axes) == ("cfg", "model", None)
+    assert axes.constant == {}
+
+
+def test_an_unknown_column_is_refused_with_a_hint():
+    with pytest.raises(InputError, match=r"x axis 'samplr' is not among the columns \(sampler, cfg\); .*'sampler'"):
+        find_axes(every(sampler=("a", "b"), cfg=("1", "2")), x="samplr")
+
+
+def test_a_column_cannot_be_two_axes():
+    with pytest.raises(InputError, match="'cfg' is asked for as x and page axis"):
+        find_axes([{"cfg": "1"}], x="cfg", page="CFG")
+
+
+def test_pictures_without_a_value_get_a_row_or_column_of_their_own():
+    pictures = [*every(sampler=("a", "b"), cfg=("1", "2")), {"sampler": "a"}, {"cfg": "2"}, {}]
+
+    (sheet,) = arrange(find_axes(pictures, x="cfg", y="sampler"), pictures)
+
+    assert sheet.column_headers == ("1", "2", "–")
+    assert sheet.row_headers == ("a", "b", "–")
+    assert picture_rows(sheet) == [[0, 1, 4], [2, 3, ""], ["", 5, 6]]
+
+
+def test_pictures_without_a_page_get_a_last_sheet():
+    pictures = [{"model": "m"}, {}, {"model": "b"}]
+
+    sheets = arrange(find_axes(pictures, page="model"), pictures)
+
+    assert [(sheet.page_value, picture_rows(sheet)) for sheet in sheets] == [("b", [[2]]), ("m", [[0]]), ("–", [[1]])]
+
+
+@pytest.mark.parametrize(
+    ("count", "columns", "shape"),
+    [(3, 0, (1, 3)), (5, 0, (2, 3)), (10, 0, (3, 4)), (10, 5, (2, 5)), (1, 0, (1, 1))],
+)
+def test_without_axes_pictures_stand_in_reading_order(count: int, columns: int, shape: tuple[int, int]):
+    pictures: Pictures = [{} for _ in range(count)]
+
+    (sheet,) = arrange(find_axes(pictures), pictures, columns=columns)
+
+    assert (sheet.rows, sheet.columns) == shape
+    assert [slot.index for slot in sheet.slots] == list(range(count))
+    assert (sheet.slots[-1].row, sheet.slots[-1].column) == divmod(count - 1, shape[1])
+
+
+def test_no_pictures_make_no_sheet():
+    assert arrange(find_axes([]), []) == ()
+
+
+def test_a_nearly_empty_table_is_refused_before_it_is_built():
+    pictures = [{"a": str(number), "b": str(number)} for number in range(1_100)]
+
+    with pytest.raises(InputError, match=r"a \(1100 values\).*1000000 cells"):
+        arrange(find_axes(pictures, x="a", y="b"), pictures)
+
+
+CELLS = st.dictionaries(
+    st.sampled_from(["sampler", "cfg", "seed", "prompt"]), st.sampled_from(["", "1", "2", "1.0", "a", "B", "b"])
+)
+ASKED = st.sampled_from(["auto", "auto", "none", "sampler", "cfg", "seed"])
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(st.lists(CELLS, max_size=24), ASKED, ASKED, ASKED, st.integers(0, 3))
+def test_every_picture_has_exactly_one_place(pictures: Pictures, x: str, y: str, page: str, columns: int):
+    try:
+        axes = find_axes(pictures, x=x, y=y, page=page)
+    except InputError:
+        return
+
+    sheets = arrange(axes, pictures, columns=columns)
+
+    placed = [slot.index for sheet in sheets for slot in sheet.slots if slot.index is not None]
+    assert sorted(placed) == list(range(len(pictures)))
+    for sheet in sheets:
+        assert len(sheet.row_headers) == sheet.rows
+        assert len(sheet.column_headers) == sheet.columns
+        places = [(slot.row, slot.column) for slot in sheet.slots]
+        assert places == sorted(set(places))
+        assert all(0 <= row < sheet.rows and 0 <= column < sheet.columns for row, column in places)
+
+
+@settings(max_examples=100, deadline=None, database=None)
+@given(st.lists(CELLS, max_size=16), st.randoms(use_true_random=False))
+def test_the_axes_do_not_depend_on_the_order_of_the_pictures(pictures: Pictures, rng: random.Random):
+    other = pictures.copy()
+    rng.shuffle(other)
+
+    assert find_axes(other) == find_axes(pictures)
+
+
+class Counted(Mapping[str, str]):
+    """A picture's values that count how often one is read."""
+
+    reads = 0
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        Counted.reads += 1
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def test_each_value_is_read_once_to_find_the_axes_and_once_per_axis_to_arrange():
+    columns = {f"c{number}": ("1", "2", "3") for number in range(16)}
+    rng = random.Random(1)
+    cells = every(sampler=tuple("abcdefghij"), cfg=tuple("0123456789"), model=tuple("0123456789")) * 10
+    pictures = [Counted({**cell, **{name: rng.choice(v) for name, v in columns.items()}}) for cell in cells]
+    Counted.reads = 0
+
+    axes = find_axes(pictures)
+    assert Counted.reads == 10_000 * 19
+
+    sheets = arrange(axes, pictures)
+    assert Counted.reads == 10_000 * (19 + 3)
+    assert names(axes) == ("cfg", "sampler", "model")
+    assert len(sheets) == 10

@@ -1,0 +1,370 @@
+"""Tables as people write them: every dialect and encoding gives the same rows, and nothing goes missing unsaid."""
+
+from __future__ import annotations
+
+import csv
+import unicodedata
+from pathlib import Path
+
+import pytest
+from clip_grid.errors import InputError
+from clip_grid.grid.table import Table, match_by_position, match_table, parse_table, read_table
+
+BASE = 'filename,seed,prompt\r\na.png,9007199254740993,"a cat, ""sitting""\nby the sea"\r\nsub/b.png,042,café\r\n'
+ROWS = ({"seed": "9007199254740993", "prompt": 'a cat, "sitting"\nby the sea'}, {"seed": "042", "prompt": "café"})
+
+VARIATIONS = {
+    "utf-8": BASE.encode(),
+    "utf-8 with byte order mark": BASE.encode("utf-8-sig"),
+    "utf-16 little": b"\xff\xfe" + BASE.encode("utf-16-le"),
+    "utf-16 big": b"\xfe\xff" + BASE.encode("utf-16-be"),
+    "utf-32": BASE.encode("utf-32"),
+    "windows encoding": BASE.encode("cp1252"),
+    "semicolons": BASE.replace("filename,seed,", "filename;seed;")
+    .replace("a.png,9007199254740993,", "a.png;9007199254740993;")
+    .replace("b.png,042,", "b.png;042;")
+    .encode(),
+    "tabs": BASE.replace(",", "\t").replace("cat\t", "cat,").encode(),
+    "bars": BASE.replace(",", "|").replace("cat|", "cat,").encode(),
+    "excel hint": b"sep=,\r\n" + BASE.encode(),
+    "unix line ends": BASE.replace("\r\n", "\n").encode(),
+    "old mac line ends": BASE.replace("\r\n", "\r").encode(),
+    "no line end at the end": BASE.rstrip().encode(),
+    "header in capitals": BASE.replace("filename", "File Name").encode(),
+    "header with underscore": BASE.replace("filename", " IMAGE_PATH ").encode(),
+    "key called file": BASE.replace("filename", "file").encode(),
+    "key called image": BASE.replace("filename", "Image").encode(),
+    "key called path": BASE.replace("filename", "path").encode(),
+    "key called name": BASE.replace("filename", "Name").encode(),
+    "blanks after the commas": BASE.replace(",", ", ").replace("cat,  ", "cat, ").encode(),
+    "blank lines": BASE.replace("\r\n", "\r\n\r\n").encode(),
+    "empty columns at the end": BASE.replace("\r\n", ",,\r\n").encode(),
+}
+
+
+def write(folder: Path, content: bytes | str, name: str = "labels.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def table_of(*keys: str) -> Table:
+    """A table whose rows say their own index."""
+    return parse_table("filename\tn\n" + "".join(f"{key}\t{n}\n" for n, key in enumerate(keys)), name="t")
+
+
+def found(table: Table, *paths: str) -> list[str | None]:
+    return [row["n"] if row else None for row in match_table(table, paths).rows]
+
+
+@pytest.mark.parametrize("content", VARIATIONS.values(), ids=VARIATIONS)
+def test_every_dialect_and_encoding_gives_the_same_rows(tmp_path: Path, content: bytes):
+    table = read_table(write(tmp_path, content))
+
+    assert table.columns == ("seed", "prompt")
+    assert table.keys == ("a.png", "sub/b.png")
+    assert table.rows == ROWS
+    assert table.keyed
+
+
+JSON_FORMS = {
+    "objects": '[{"filename": "a.png", "seed": 9007199254740993, "cfg": 7.0}, '
+    '{"filename": "b.png", "seed": 2, "cfg": 1e2}]',
+    "lines": '{"file_name": "a.png", "seed": 9007199254740993, "cfg": 7.0}\n'
+    '{"file_name": "b.png", "seed": 2, "cfg": 1e2}\n',
+    "columns": '{"filename": ["a.png", "b.png"], "seed": [9007199254740993, 2], "cfg": [7.0, 1e2]}',
+    "files": '{"a.png": {"seed": 9007199254740993, "cfg": 7.0}, "b.png": {"seed": 2, "cfg": 1e2}}',
+}
+
+
+@pytest.mark.parametrize("text", JSON_FORMS.values(), ids=JSON_FORMS)
+def test_every_json_form_gives_the_same_rows_with_numbers_as_written(tmp_path: Path, text: str):
+    table = read_table(write(tmp_path, text, "labels.json"))
+
+    assert table.columns == ("seed", "cfg")
+    assert table.keys == ("a.png", "b.png")
+    assert table.rows == ({"seed": "9007199254740993", "cfg": "7.0"}, {"seed": "2", "cfg": "1e2"})
+    assert table.keyed
+
+
+def test_json_columns_without_names_go_by_position_and_scalars_hold_for_all():
+    table = parse_table('{"seed": [1, 2], "model": "sdxl", "steps": 20}', name="metadata")
+
+    assert not table.keyed
+    assert table.columns == ("seed", "model", "steps")
+    assert match_table(table, ["a", "b", "c"]).rows == (
+        {"seed": "1", "model": "sdxl", "steps": "20"},
+        {"seed": "2", "model": "sdxl", "steps": "20"},
+        {"model": "sdxl", "steps": "20"},
+    )
+
+
+def test_json_scalars_alone_hold_for_every_picture():
+    match = match_table(parse_table('{"model": "sdxl"}', name="metadata"), ["a", "b"])
+
+    assert match.rows == ({"model": "sdxl"}, {"model": "sdxl"})
+    assert match.unmatched == ()
+
+
+def test_json_columns_of_different_length_are_noted_and_keep_their_places():
+    table = parse_table('{"seed": [1, null, 3], "cfg": [7]}', name="metadata")
+
+    assert table.rows == ({"seed": "1", "cfg": "7"}, {}, {"seed": "3"})
+    assert "seed 3, cfg 1" in table.notes[0]
+
+
+def test_json_values_of_every_kind_become_text():
+    table = parse_table('[{"a": true, "b": null, "c": [512, 768], "d": {"w": 1.5}, "e": NaN, "f": " x "}]', name="m")
+
+    assert table.rows == ({"a": "true", "c": "512, 768", "d": "w: 1.5", "e": "NaN", "f": "x"},)
+
+
+def test_one_json_object_that_names_a_picture_is_one_row():
+    table = parse_table('{"file_name": "a.png", "text": "a cat"}', name="metadata.jsonl")
+
+    assert (table.keys, table.rows) == (("a.png",), ({"text": "a cat"},))
+
+
+def test_a_name_that_json_repeats_is_noted():
+    table = parse_table('{"a.png": {"n": 1}, "a.png": {"n": 2}}', name="metadata")
+
+    assert table.rows == ({"n": "2"},)
+    assert "a.png" in table.notes[0]
+
+
+def test_empty_json_is_an_empty_table():
+    for text in ("{}", "[]"):
+        table = parse_table(text, name="metadata")
+        assert match_table(table, ["a.png"]).rows == (None,)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"a": 1,', "line 1, column"),
+        ('["a", "b"]', "item 1"),
+        ("[[1, 2]]", "item 1"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_json_that_is_no_table_is_refused_by_name(text: str, reason: str):
+    with pytest.raises(InputError, match=rf"(?s)metadata.*{reason}|{reason}.*metadata"):
+        parse_table(text, name="metadata")
+
+
+def test_a_json_file_with_a_single_value_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match="single value"):
+        read_table(write(tmp_path, "5", "labels.json"))
+
+
+def test_decimal_commas_survive_semicolons():
+    table = parse_table("filename;cfg;steps\na.png;7,5;20\nb.png;3,0;20\n", name="t")
+
+    assert table.rows == ({"cfg": "7,5", "steps": "20"}, {"cfg": "3,0", "steps": "20"})
+
+
+def test_semicolons_in_prompts_do_not_fool_the_delimiter():
+    table = parse_table("seed,prompt\n1,a; b; c\n2,d; e; f\n", name="t")
+
+    assert table.rows == ({"seed": "1", "prompt": "a; b; c"}, {"seed": "2", "prompt": "d; e; f"})
+
+
+def test_a_single_column_of_labels_goes_by_position_with_its_blank_lines():
+    table = parse_table("label\na cat\n\na dog\n\n", name="t")
+
+    assert table.rows == ({"label": "a cat"}, {}, {"label": "a dog"})
+
+
+def test_the_splitting_agrees_with_the_csv_module_on_regular_text():
+    text = '"x ""y""",plain,\r\n,"two\r\nlines","a,b"\n"",5" pipe,"""q"""\n'
+    expected = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(keepends=True))]
+
+    table = parse_table("a,b,c\n" + text, name="t")
+
+    assert [[row.get(column, "") for column in "abc"] for row in table.rows] == expected
+
+
+def test_a_quote_that_is_never_closed_costs_no_other_row():
+    table = parse_table('filename,label\na.png,"open\nb.png,two\n', name="t")
+
+    assert table.rows == ({"label": '"open'}, {"label": "two"})
+
+
+def test_line_separators_inside_a_cell_do_not_end_the_row():
+    table = parse_table("filename,label\na.png,one\u2028two\x0bthree\x85four\n", name="t")
+
+    assert table.rows == ({"label": "one\u2028two\x0bthree\x85four"},)
+
+
+def test_a_cell_may_be_longer_than_the_csv_modules_limit():
+    prompt = "long " * 100_000
+    limit = csv.field_size_limit()
+
+    table = parse_table(f'filename,prompt\na.png,"{prompt}"\n', name="t")
+
+    assert table.rows == ({"prompt": prompt.strip()},)
+    assert csv.field_size_limit() == limit
+
+
+def test_ragged_rows_are_read_and_noted_by_line():
+    table = parse_table('filename,seed,cfg\na.png,1\n"b.png",2,7,surplus\nc.png,3,8,\n', name="t")
+
+    assert table.rows == ({"seed": "1"}, {"seed": "2", "cfg": "7"}, {"seed": "3", "cfg": "8"})
+    assert [note.split(";")[0] for note in table.notes] == [
+        "fewer cells than the header in line 2",
+        "more cells than the header in line 3",
+    ]
+
+
+def test_line_numbers_count_the_lines_inside_cells():
+    table = parse_table('filename,seed,cfg\na.png,"1\n1",2\nb.png,1\n', name="t")
+
+    assert "line 4" in table.notes[0]
+
+
+def test_repeated_and_missing_column_names_lose_nothing():
+    table = parse_table("filename,Seed,seed,\na.png,1,2,3\n", name="t")
+
+    assert table.columns == ("Seed", "seed (2)", "column 4")
+    assert table.rows == ({"Seed": "1", "seed (2)": "2", "column 4": "3"},)
+    assert len(table.notes) == 2
+
+
+def test_the_best_key_column_is_taken_and_the_others_stay_values():
+    table = parse_table("name,path,filename\nx,y,a.png\n", name="t")
+
+    assert table.keys == ("a.png",)
+    assert table.columns == ("name", "path")
+
+
+def test_rows_without_a_file_name_are_noted():
+    table = parse_table("filename,seed\n,1\nb.png,2\n", name="t")
+
+    assert table.keys == ("b.png",)
+    assert "row 1" in table.notes[0]
+
+
+def test_a_guessed_encoding_is_noted(tmp_path: Path):
+    assert "cp1252" in read_table(write(tmp_path, "filename,a\nx.png,café\n".encode("cp1252"))).notes[0]
+    assert "latin-1" in read_table(write(tmp_path, b"filename,a\nx.png,\x81\n")).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"\xef\xbb\xbf \r\n", "is empty"),
+        (b'""\n', "only empty cells"),
+        (b"PK\x03\x04\x00\x00", "NUL"),
+        ("filename,a\n".encode("utf-16-le"), "NUL"),
+        (b"\xff\xfef", "utf-16"),
+        (b"seed,cfg\n1,2\n", "only seed, cfg;.*filename, file, file path, image, image path, path or name"),
+    ],
+)
+def test_files_that_are_no_table_are_refused_by_name(tmp_path: Path, content: bytes, reason: str):
+    with pytest.raises(InputError, match=rf"(?s)labels\.csv.*{reason}"):
+        read_table(write(tmp_path, content))
+
+
+def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path: Path):
+    for path in (tmp_path / "nothing.csv", tmp_path):
+        with pytest.raises(InputError, match=path.name):
+            read_table(path)
+
+
+def test_a_header_alone_is_a_table_without_rows():
+    table = parse_table("filename,seed\n", name="t")
+
+    assert match_table(table, ["a.png"]).rows == (None,)
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("run/a.png", "run/a.png"),
+        ("run\\a.png", "run/a.png"),
+        ("./run//a.png", "run/a.png"),
+        ("a.png", "/home/me/run/a.png"),
+        ("run/a.png", "/home/me/run/a.png"),
+        ("a", "run/a.png"),
+        ("run/a", "run/a.png"),
+        ("D:\\gen\\out\\a.png", "/home/me/a.png"),
+        ("D:\\gen\\run\\a.png", "run/a.png"),
+        ("/old/place/a", "new/a.png"),
+        ("A.PNG", "a.png"),
+        ("RUN/A", "run/a.png"),
+        ("a.jpg", "a.webp"),
+        ("model_v1.5", "model_v1.5.png"),
+        (unicodedata.normalize("NFD", "café.png"), unicodedata.normalize("NFC", "café.png")),
+        ("a.png", "C:\\out\\a.png"),
+        ("Straße.png", "STRASSE.png"),
+    ],
+)
+def test_a_row_finds_its_picture(key: str, path: str):
+    assert found(table_of(key), path) == ["0"]
+
+
+@pytest.mark.parametrize(("key", "path"), [("a.png", "aa.png"), ("n/a.png", "run/b.png"), ("a.v2", "a.png")])
+def test_a_row_finds_no_other_picture(key: str, path: str):
+    match = match_table(table_of(key), [path])
+
+    assert match.rows == (None,)
+    assert match.unmatched == (key,)
+
+
+def test_a_bare_name_serves_every_folder():
+    assert found(table_of("a.png"), "one/a.png", "two/a.png") == ["0", "0"]
+
+
+def test_a_longer_path_wins_over_a_bare_name():
+    assert found(table_of("a.png", "two/a.png"), "one/a.png", "two/a.png", "x/two/a.png") == ["0", "1", "1"]
+
+
+def test_paths_of_another_machine_find_their_folders():
+    table = table_of("D:\\gen\\one\\a.png", "D:\\gen\\two\\a.png")
+
+    assert found(table, "/home/two/a.png", "/home/one/a.png", "/home/three/a.png") == ["1", "0", None]
+
+
+def test_a_path_that_could_mean_two_pictures_means_none():
+    assert found(table_of("zero/a.png"), "one/a.png", "two/a.png") == [None, None]
+
+
+def test_exact_case_wins_over_any_case():
+    assert found(table_of("A.png", "a.png"), "a.png", "A.png") == ["1", "0"]
+
+
+def test_another_extension_serves_only_when_nothing_else_could_be_meant():
+    assert found(table_of("a.png"), "a.png", "a.jpg") == ["0", None]
+
+
+def test_the_last_of_repeated_keys_counts_and_is_reported():
+    match = match_table(table_of("a.png", "b.png", "./a.png", "c.png"), ["a.png", "b.png"])
+
+    assert match.order == (2, 1)
+    assert match.repeated == ("./a.png",)
+    assert match.unmatched == ("c.png",)
+
+
+def test_rows_by_position_report_the_surplus():
+    match = match_table(parse_table("seed\n5\n6\n7\n8\n", name="t"), ["x.png", "y.png"])
+
+    assert match.rows == ({"seed": "5"}, {"seed": "6"})
+    assert match.unmatched == ("row 3", "row 4")
+
+
+def test_rows_with_keys_can_be_taken_by_position_where_pictures_have_no_names():
+    match = match_by_position(table_of("a.png", "b.png"), 3)
+
+    assert match.rows == ({"n": "0"}, {"n": "1"}, None)
+    assert match.order == (0, 1, None)
+
+
+def test_ten_thousand_rows_find_ten_thousand_pictures():
+    names = [f"run{n % 7}/img_{n}.png" for n in range(10_000)]
+    table = table_of(*(f"D:\\out\\{name}" for name in reversed(names)))
+
+    match = match_table(table, names)
+
+    assert match.order == tuple(range(9_999, -1, -1))
+    assert match.unmatched == ()
