@@ -14,6 +14,7 @@ from ..errors import ClipGridError, OutputError
 
 _CURES = {
     errno.ENOSPC: "the disk is full; free some space",
+    errno.EFBIG: "files may not grow as large as this; raise the limit or make a smaller sheet",
     errno.EDQUOT: "your quota is used up; free some space",
     errno.EACCES: "no permission to write there; choose another folder",
     errno.EPERM: "no permission to write there; choose another folder",

@@ -57,7 +57,8 @@ class SizedFace:
         self._zoom = 1 if face.is_colour or size > _BIG else _ZOOM
         self.font, opened_size = _open(face, size * self._zoom)
         self._scale = size / (opened_size if face.is_colour else size * self._zoom)
-        self._is_shaped = features.check("raqm")
+        # raqm cannot work without fribidi, which Pillow for Windows lacks unless the user adds it
+        self._is_shaped = bool(features.check("raqm") and features.check("fribidi"))
         # per text, in pixels of the opened font
         self._boxes: dict[str, Box] = {}
         self._steps: dict[str, float] = {}
@@ -167,7 +168,11 @@ class SizedFace:
         width, height = -x - (-(right + phase + stroke) // zoom), -y - (-(bottom + stroke) // zoom)
         canvas = Image.new("L", (max(1, width) * zoom, max(1, height) * zoom))
         pen = (phase - x * zoom, -y * zoom)
-        ImageDraw.Draw(canvas).text(pen, shown, 255, self.font, "ls", direction=direction, stroke_width=stroke)
+        draw = ImageDraw.Draw(canvas)
+        draw.text(pen, shown, 255, self.font, "ls", direction=direction, stroke_width=stroke)
+        if stroke:
+            # Pillow before 11 leaves the inside of small dots out of their outline
+            draw.text(pen, shown, 255, self.font, "ls", direction=direction)
         return _Glyph(np.asarray(canvas.reduce(zoom) if zoom > 1 else canvas), x, y)
 
     def _colour_ink(self, text: str, is_rtl: bool, outline: int) -> _Glyph:
@@ -209,7 +214,7 @@ def _open_at(face: Face, size: int) -> ImageFont.FreeTypeFont:
         if not isinstance(font, ImageFont.FreeTypeFont):
             raise OSError("this Pillow was built without FreeType")
         return font
-    font = ImageFont.truetype(face.path, size, face.index)
+    font = ImageFont.truetype(str(face.path), size, face.index)
     _make_regular(font)
     return font
 

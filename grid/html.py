@@ -205,7 +205,7 @@ def _page(page: HtmlPage, number: int, badge: str, cells: _Ahead) -> Iterator[st
 
 
 def _header(scope: str, text: str) -> str:
-    return f'<th scope="{scope}" dir="auto">{_text(text)}</th>'
+    return f'<th scope="{scope}" dir="auto"><span>{_text(text)}</span></th>'
 
 
 def _cell(cell: HtmlCell, picture: bytes, media_type: str, badge: str) -> str:
@@ -226,8 +226,13 @@ def _cell(cell: HtmlCell, picture: bytes, media_type: str, badge: str) -> str:
 
 def _badge(cell: HtmlCell, name: str) -> str:
     score = cell.scores.get(name)
-    text = cell.values.get(name, "") if score is None else f"{score:.3g}"
+    text = cell.values.get(name, "") if score is None else _short(score)
     return f'<span class="badge" title="{_text(name)}">{_text(text)}</span>' if text else ""
+
+
+def _short(score: float) -> str:
+    """Three digits, so that numbers of one size can be compared at a glance: 0.140, 5.41, 1234."""
+    return f"{score:.0f}" if abs(score) >= 1000 else f"{score:#.3g}".rstrip(".")
 
 
 def _facts(cell: HtmlCell) -> str:

@@ -160,11 +160,11 @@ def _survey_file(file: tuple[Path, str]) -> Picture | Skipped:
             size = upright_size(image)
         changed = path.stat().st_mtime
     except PictureError as error:
-        return Skipped(name, error.reason)
+        return Skipped(str(path), error.reason)
     except OSError as error:
-        return Skipped(name, f"cannot be read ({error.strerror or error})")
+        return Skipped(str(path), f"cannot be read ({error.strerror or error})")
     if RECORD_KEY in texts or texts.get("Software", "").startswith(SOFTWARE):
-        return Skipped(name, "a sheet that this program made", deliberate=True)
+        return Skipped(str(path), "a sheet that this program made", deliberate=True)
     return Picture(name, size, partial(_load, path), path, read_generation(texts).values, changed)
 
 

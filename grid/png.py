@@ -74,7 +74,6 @@ def write_png(
 
 def _write_pixels(file: BinaryIO, page: PageShape, bands: Iterable[Pixels], effort: Effort, engine: Engine) -> None:
     """One zlib stream over several IDAT chunks: header, deflate pieces, end and checksum."""
-
     scratch = Scratch()
 
     def pack(block: Pixels) -> _Piece:

@@ -196,7 +196,9 @@ def _paint_hole(canvas: Image.Image, cell: CellPlan, look: Look, text: str) -> N
         draw.line((left, top, right - 1, bottom - 1), fill=HOLE)
         draw.line((left, bottom - 1, right - 1, top), fill=HOLE)
     style = replace(look.page_style("legend", look.metrics.font), align="center")
-    _write(canvas, text, area.shrunk(4)._replace(height=area.height // 2), style, look, foot=False)
+    # the label of a picture that failed stands below, where it always does
+    room = area.shrunk(4) if cell.index is None else area.shrunk(4)._replace(height=area.height // 2)
+    _write(canvas, text, room, style, look, foot=False)
 
 
 def _paint_label(canvas: Image.Image, cell: CellPlan, scene: Scene) -> tuple[frozenset[str], bool]:

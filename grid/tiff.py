@@ -38,20 +38,20 @@ def write_tiff(
     *,
     channels: int = 3,
     tags: Mapping[int, str] = NO_TAGS,
-    is_big: bool | None = None,
+    is_big: bool = False,
 ) -> None:
     """Write a TIFF of `bands`, uint8 [rows, width, channels] from the top, whose rows sum to `height`.
 
     Bands are read one by one, a few MB ahead of the file, in this thread. `file` must be seekable. `tags` are texts by
-    tag number, such as 270 ImageDescription or 305 Software, written as UTF-8. `is_big` asks for BigTIFF, or not;
-    None takes it for pages that may pass 4 GiB.
+    tag number, such as 270 ImageDescription or 305 Software, written as UTF-8. Pages that may pass 4 GiB become
+    BigTIFF; `is_big` asks for it in any case.
     Raises InputError for bands, sizes or tags that cannot be used, LimitError for a page too large for TIFF.
     """
     page = PageShape(width, height, channels)
     if max(width, height) > LONGEST_SIDE:
         raise LimitError(f"the page is {width}x{height}; TIFF holds {LONGEST_SIDE} pixels a side, make it smaller")
     texts = [(tag, ASCII, _text(tag, text)) for tag, text in tags.items()]
-    big = page.row_bytes * height > CLASSIC_BYTES if is_big is None else is_big
+    big = is_big or page.row_bytes * height > CLASSIC_BYTES
     start = file.tell()
     file.write(_header(0, big))
     offsets, sizes = _write_strips(file, page, bands, start)
