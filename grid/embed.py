@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from PIL import ExifTags, Image
+from PIL.PngImagePlugin import MAX_TEXT_MEMORY
 
 from ..options import options_of
 from .pictures import RECORD_KEY, SOFTWARE
 from .plan import PagePlan
+from .png import LONGEST_TEXT_BYTES
 from .template import GridTemplate
 
-#: Pillow refuses to open a PNG with a longer text, or with more of them in all.
-PNG_TEXT_LIMIT = 1_048_576
-PNG_TEXTS_LIMIT = 64 * PNG_TEXT_LIMIT
+#: In place of these tags of a TIFF stand numbers; the texts take the tags above them.
+LAST_TEXT_TAG = 267
 #: One JPEG segment holds 65,533 bytes, of which EXIF's own header takes six.
 JPEG_EXIF_LIMIT = 65_527
 #: The record lists the cells as long as it stays below this many characters.
@@ -46,20 +47,29 @@ def fitting_png_texts(texts: Mapping[str, str]) -> tuple[dict[str, str], list[st
     warnings: list[str] = []
     for key, text in texts.items():
         size = len(text.encode("utf-8"))
-        if size >= PNG_TEXT_LIMIT or size + sum(map(len, kept.values())) >= PNG_TEXTS_LIMIT:
+        if size > LONGEST_TEXT_BYTES or size + sum(map(len, kept.values())) >= MAX_TEXT_MEMORY:
             warnings.append(f"{key} is not in the picture: {size} bytes are more than PNG readers accept")
         else:
             kept[key] = text
     return kept, warnings
 
 
-def exif_texts(texts: Mapping[str, str]) -> dict[int, str]:
-    """EXIF tags as ComfyUI writes them: prompt in Model, every other text from Make downward, as ``key:text``."""
+def fitting_exif_texts(texts: Mapping[str, str]) -> tuple[dict[int, str], list[str]]:
+    """EXIF tags as ComfyUI writes them, and a warning for each text for which no tag is left.
+
+    ``prompt`` goes into Model and every other text into Make and the tags below it, as ``key:text``, our record first.
+    """
     tags = {int(ExifTags.Base.Software): SOFTWARE}
-    free = iter(range(int(ExifTags.Base.Make), 0x0100, -1))
-    for key, text in texts.items():
-        tags[int(ExifTags.Base.Model) if key == "prompt" else next(free)] = f"{key}:{_ascii(text)}"
-    return tags
+    free = list(range(int(ExifTags.Base.Make), LAST_TEXT_TAG - 1, -1))
+    warnings: list[str] = []
+    for key in sorted(texts, key=lambda key: key != RECORD_KEY):
+        if key == "prompt":
+            tags[int(ExifTags.Base.Model)] = f"{key}:{_ascii(texts[key])}"
+        elif free:
+            tags[free.pop(0)] = f"{key}:{_ascii(texts[key])}"
+        else:
+            warnings.append(f"{key} is not in the picture: EXIF has no place for more than five texts")
+    return tags, warnings
 
 
 def exif_bytes(texts: Mapping[str, str], limit: int | None) -> tuple[bytes, list[str]]:
@@ -71,11 +81,12 @@ def exif_bytes(texts: Mapping[str, str], limit: int | None) -> tuple[bytes, list
     warnings: list[str] = []
     while True:
         exif = Image.Exif()
-        for tag, text in exif_texts(kept).items():
+        tags, left_out = fitting_exif_texts(kept)
+        for tag, text in tags.items():
             exif[tag] = text
         block = exif.tobytes()
         if limit is None or len(block) <= limit or not kept:
-            return block, warnings
+            return block, warnings + left_out
         longest = max(kept, key=lambda key: (key != RECORD_KEY, len(kept[key])))
         warnings.append(
             f"{longest} is not in the picture: {len(kept.pop(longest))} characters are more than JPEG holds"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +16,7 @@ from ..imaging import Pixels
 from .atomic import atomic_file, output_error
 from .box import Box
 from .colors import css_color
-from .embed import JPEG_EXIF_LIMIT, exif_bytes, exif_texts, fitting_png_texts, sheet_record
+from .embed import JPEG_EXIF_LIMIT, exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record
 from .html import HtmlCell, HtmlPage, HtmlSheet, write_html
 from .metadata import embedded_texts
 from .pdf import PdfPage, PdfText, write_pdf
@@ -50,6 +50,8 @@ class Output:
     texts: Mapping[str, str] = field(default_factory=dict)
     #: Whether a file that is not one of our sheets may be replaced.
     replace: bool = False
+    #: Sees every painted band, as (page number, band); for HTML, which is not painted, the pages are painted for it.
+    tap: Callable[[int, Pixels], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,31 @@ def write_sheet(job: SheetJob, output: Output) -> tuple[list[Path], list[str]]:
     if format in ONE_FILE:
         _write_document(job, output, paths[0])
         return paths * count, []
+    return paths, _write_pages(job, output, paths)
+
+
+def _write_pages(job: SheetJob, output: Output, paths: Sequence[Path]) -> list[str]:
+    """One file per page; answers warnings. Whatever stops it takes the pages that were written with it."""
     warnings: list[str] = []
-    for number, (page, path) in enumerate(zip(job.plan.pages, paths, strict=True)):
-        texts = {**output.texts, RECORD_KEY: _record(job, page, number)}
-        with atomic_file(path) as file:
-            warnings += _write_page(file, page, job.scene, texts)
-    return paths, list(dict.fromkeys(warnings))
+    done: list[Path] = []
+    try:
+        for number, (page, path) in enumerate(zip(job.plan.pages, paths, strict=True)):
+            texts = {**output.texts, RECORD_KEY: _record(job, page, number)}
+            with atomic_file(path) as file:
+                warnings += _write_page(file, page, job.scene, texts, _painted(job, number, output.tap))
+            done.append(path)
+    except BaseException:
+        for path in done:
+            path.unlink(missing_ok=True)
+        raise
+    return list(dict.fromkeys(warnings))
+
+
+def _painted(job: SheetJob, number: int, tap: Callable[[int, Pixels], None] | None) -> Iterator[Pixels]:
+    for band in paint_page(job.plan.pages[number], job.scene):
+        if tap:
+            tap(number, band)
+        yield band
 
 
 def check_format(format: str) -> None:
@@ -133,17 +154,19 @@ def _record(job: SheetJob, page: PagePlan, number: int) -> str:
     return sheet_record(job.scene.look.template, page, number, len(job.plan.pages), labels)
 
 
-def _write_page(file: BinaryIO, page: PagePlan, scene: Scene, texts: Mapping[str, str]) -> list[str]:
+def _write_page(
+    file: BinaryIO, page: PagePlan, scene: Scene, texts: Mapping[str, str], bands: Iterator[Pixels]
+) -> list[str]:
     """One page in one of the picture formats; answers warnings."""
     template, channels = scene.look.template, scene.look.channels
-    bands = paint_page(page, scene)
     if template.format == "png":
         kept, warnings = fitting_png_texts({**texts, "Software": SOFTWARE})
         write_png(file, page.width, page.height, bands, channels=channels, texts=kept)
         return warnings
     if template.format == "tiff":
-        write_tiff(file, page.width, page.height, bands, channels=channels, tags=exif_texts(texts))
-        return []
+        tags, warnings = fitting_exif_texts(texts)
+        write_tiff(file, page.width, page.height, bands, channels=channels, tags=tags)
+        return warnings
     exif, warnings = exif_bytes(texts, JPEG_EXIF_LIMIT if template.format == "jpeg" else None)
     image = _whole_page(page, channels, bands)
     options = {"jpeg": {"subsampling": 0}, "webp": {"method": 4}, "avif": {"speed": 8}}[template.format]
@@ -173,25 +196,38 @@ def _write_document(job: SheetJob, output: Output, path: Path) -> None:
     try:
         with atomic_file(path) as file:
             if job.scene.look.template.format == "pdf":
-                pages = (_pdf_page(job, page) for page in job.plan.pages)
+                pages = (_pdf_page(job, number, output) for number in range(len(job.plan.pages)))
                 write_pdf(file, pages, title=title, quality=job.scene.look.template.quality, embedded=embedded)
             else:
                 text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
                 write_html(text, _html_sheet(job, title, embedded), _html_cells(job))
                 text.flush()
                 text.detach()
+                _paint_for_tap(job, output)
     except OSError as error:
         raise output_error(path, error) from error
 
 
-def _pdf_page(job: SheetJob, page: PagePlan) -> PdfPage:
+def _paint_for_tap(job: SheetJob, output: Output) -> None:
+    """Paint the pages of an HTML sheet for the tap alone; what goes wrong with a picture is known already."""
+    if output.tap is None:
+        return
+    scene = replace(job.scene, done=lambda: None, failures=[], missing=set())
+    for number in range(len(job.plan.pages)):
+        for _ in _painted(replace(job, scene=scene), number, output.tap):
+            pass
+
+
+def _pdf_page(job: SheetJob, number: int, output: Output) -> PdfPage:
+    page = job.plan.pages[number]
+
     def texts() -> list[PdfText]:
         blocks = [PdfText(text.text, text.box, text.size) for band in page.bands for text in band.texts]
         size = job.scene.look.metrics.font
         labels = [(job.scene.labels[cell.index], cell.label) for cell in page.cells if cell.index is not None]
         return blocks + [PdfText(label, box, size) for label, box in labels if label and box.width and box.height]
 
-    return PdfPage(page.width, page.height, paint_page(page, job.scene), texts)
+    return PdfPage(page.width, page.height, _painted(job, number, output.tap), texts)
 
 
 def _html_sheet(job: SheetJob, title: str, embedded: Mapping[str, str]) -> HtmlSheet:

@@ -122,9 +122,8 @@ def _producer_without_date() -> type[OutputProducer]:
 def _attach(pdf: FPDF, embedded: Mapping[str, str]) -> None:
     for name, text in embedded.items():
         if text:
-            ending, kind = (".json", "application/json") if _is_json(text) else (".txt", "text/plain")
-            data = text.encode("utf-8", "replace")
-            pdf.embed_file(bytes=data, basename=name + ending, mime_type=kind, compress=True)
+            ending = ".json" if _is_json(text) else ".txt"
+            pdf.embed_file(bytes=text.encode("utf-8", "replace"), basename=name + ending, compress=True)
 
 
 def _is_json(text: str) -> bool:

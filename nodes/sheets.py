@@ -1,0 +1,136 @@
+"""One sheet for a node: saved by ComfyUI's rules, shown in the node, handed on as IMAGE."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..api import SheetInputs, wishes_of
+from ..grid.export import ONE_FILE, SUFFIX, Output
+from ..grid.job import PlannedSheet, plan_sheet, write_planned
+from ..grid.pictures import Progress, Skipped, Survey, folder_files, survey_files
+from ..grid.report import GridReport
+from ..grid.template import GridTemplate
+from ..imaging import Pixels
+from .folders import AllowedFolders
+from .host import Host
+from .previews import PREVIEW_SIDE, CollectedPages, reduction, save_preview
+from .tensors import page_floats
+
+#: Formats that every browser shows.
+SHOWN = frozenset({"png", "jpeg", "webp"})
+#: A file as ComfyUI's /view finds it: filename, subfolder, type.
+Entry = dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetRequest:
+    """What a node was asked for, beside the pictures."""
+
+    template: GridTemplate
+    inputs: SheetInputs
+    prefix: str
+    #: Pixels of all pages together that may be handed on.
+    budget: int
+
+
+@dataclass(frozen=True)
+class MadeSheet:
+    """A saved sheet: its report, an IMAGE for each page, and what /view needs to show it and to fetch its files."""
+
+    report: GridReport
+    images: list[object]
+    shown: list[Entry]
+    files: list[Entry]
+
+
+def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Progress) -> MadeSheet:
+    """Plan, paint and save one sheet; never replaces a file. Raises InputError, LimitError, OutputError."""
+    planned = plan_sheet(survey, request.template, wishes_of(request.inputs))
+    target = _Target.of(host, request.prefix, planned)
+    sizes = [(page.width, page.height) for page in planned.plan.pages]
+    collected = CollectedPages(reduction(sizes, request.budget))
+
+    def tap(number: int, band: Pixels) -> None:
+        host.check_interrupt()
+        collected.add(number, band)
+
+    report = write_planned(planned, Output(target.path, request.inputs.texts, tap=tap), progress)
+    pages = collected.pages()
+    if collected.factor > 1:
+        note = f"the grid output is reduced to 1/{collected.factor} of the sheet's width; the saved file is whole"
+        report = replace(report, warnings=(*report.warnings, note))
+    images = [host.image(page_floats(page)) for page in pages]
+    return MadeSheet(report, images, target.shown(report, pages, host), target.files(report))
+
+
+def workflow_texts(host: Host, prompt: object, extra: object) -> dict[str, str]:
+    """The texts that ComfyUI writes into its pictures, as JSON; none when the server was told not to."""
+    if not host.embeds_metadata:
+        return {}
+    texts = {} if prompt is None else {"prompt": json.dumps(prompt)}
+    named = extra if isinstance(extra, Mapping) else {}
+    return texts | {str(key): json.dumps(value) for key, value in named.items()}
+
+
+def survey_directory(directory: Path, folders: AllowedFolders, progress: Progress) -> Survey:
+    """The pictures of a folder; links that lead out of the allowed folders are skipped."""
+    files = folder_files(directory)
+    inside = [file for file in files if not file.is_symlink() or folders.holds(file)]
+    survey = survey_files([(file, file.name) for file in inside], progress)
+    reason = "a link that leads out of the folders that this server allows"
+    outside = [Skipped(str(file), reason) for file in files if file not in inside]
+    return Survey(survey.pictures, (*survey.skipped, *outside))
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The files of a sheet: ``stem_00001_.png``, further pages with the next counters."""
+
+    folder: Path
+    stem: str
+    counter: int
+    subfolder: str
+    suffix: str
+
+    @classmethod
+    def of(cls, host: Host, prefix: str, planned: PlannedSheet) -> _Target:
+        first, format = planned.plan.pages[0], planned.template.format
+        place = host.save_place(prefix, first.width, first.height)
+        target = cls(place.folder, place.stem, place.counter, place.subfolder, SUFFIX[format])
+        count = 1 if format in ONE_FILE else len(planned.plan.pages)
+        # ComfyUI counts without a look at %batch_num%, so its counter may be taken
+        while target._is_taken(count):
+            target = replace(target, counter=target.counter + 1)
+        return target
+
+    def path(self, page: int, pages: int) -> Path:
+        """The file of a page."""
+        stem = self.stem.replace("%batch_num%", str(page))
+        return self.folder / f"{stem}_{self.counter + page:05}_{self.suffix}"
+
+    def _is_taken(self, count: int) -> bool:
+        paths = [self.path(page, count) for page in range(count)]
+        return any(path.exists() for path in (*paths, paths[0].with_suffix(".json")))
+
+    def shown(self, report: GridReport, pages: list[Pixels], host: Host) -> list[Entry]:
+        """A picture per page: the file itself, or a reduced copy where a browser could not show it well."""
+        entries = []
+        for made, page in zip(report.pages, pages, strict=True):
+            if report.export_format in SHOWN and max(made.width, made.height) <= PREVIEW_SIDE:
+                entries.append(self._entry(Path(made.path)))
+            else:
+                name = save_preview(page, host.folders.temp)
+                entries.append({"filename": name, "subfolder": "", "type": "temp"})
+        return entries
+
+    def files(self, report: GridReport) -> list[Entry]:
+        """Every file that was written: the pages and the sidecar."""
+        paths = [Path(path) for path in dict.fromkeys(page.path for page in report.pages)]
+        sidecar = paths[0].with_suffix(".json")
+        return [self._entry(path) for path in (*paths, *([sidecar] if sidecar.exists() else []))]
+
+    def _entry(self, path: Path) -> Entry:
+        return {"filename": path.name, "subfolder": self.subfolder, "type": "output"}

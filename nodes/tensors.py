@@ -1,0 +1,75 @@
+"""IMAGE tensors become arrays and back; torch itself is not imported, a tensor is known by what it can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..imaging import Pixels
+
+#: Types that numpy has and that pictures may keep; bfloat16 and the 8 bit floats go through float32.
+_KEPT = ("float32", "float16", "uint8")
+
+
+@runtime_checkable
+class Tensor(Protocol):
+    """What is used of a torch tensor."""
+
+    @property
+    def dtype(self) -> object:
+        """Its type of number."""
+
+    def detach(self) -> Tensor:
+        """Without gradients."""
+
+    def float(self) -> Tensor:
+        """As float32."""
+
+    def cpu(self) -> Tensor:
+        """In main memory."""
+
+    def numpy(self) -> NDArray[np.generic]:
+        """A view as an array."""
+
+
+def picture_arrays(images: object) -> list[NDArray[np.generic]]:
+    """Every picture as [H, W] or [H, W, C], in order; images: a tensor [B, H, W, C] or [H, W, C], or nested lists of them.
+
+    float32 and float16 in main memory are not copied. Raises InputError when there is no picture, or for another shape.
+    """
+    pictures = [picture for batch in _batches(images) for picture in _pictures(batch)]
+    if not pictures:
+        raise InputError("images holds no picture; the node before made an empty batch")
+    return pictures
+
+
+def page_floats(page: Pixels) -> NDArray[np.float32]:
+    """float32 [1, H, W, C] in 0..1 from a painted page, uint8 [H, W, C]."""
+    floats: NDArray[np.float32] = np.divide(page, np.float32(255), dtype=np.float32)
+    return floats[None]
+
+
+def _batches(images: object) -> Iterator[NDArray[np.generic]]:
+    if isinstance(images, (list, tuple)):
+        for item in cast("Iterable[object]", images):
+            yield from _batches(item)
+    elif isinstance(images, np.ndarray):
+        yield images
+    elif isinstance(images, Tensor):
+        plain = images.detach()
+        kept = str(plain.dtype).rpartition(".")[2] in _KEPT
+        yield (plain if kept else plain.float()).cpu().numpy()
+    else:
+        raise InputError(f"images holds a {type(images).__name__}; connect an IMAGE output")
+
+
+def _pictures(batch: NDArray[np.generic]) -> list[NDArray[np.generic]]:
+    if batch.ndim == 4:
+        return list(batch)
+    if batch.ndim in (2, 3):
+        return [batch]
+    raise InputError(f"images holds the shape {tuple(batch.shape)}; it must be (pictures, height, width, channels)")

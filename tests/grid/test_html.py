@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from clip_grid.errors import InputError
+from clip_grid.grid.html import CellPicture, HtmlCell, HtmlPage, HtmlSheet, write_html
+
+PICTURE = b"not really a JPEG"
+NASTY = """"><script>alert('x')</script> & {{title}} 春 😀 مرحبا"""
+SHEET = HtmlSheet(
+    title="",
+    header="",
+    legend="",
+    footer="",
+    pages=(HtmlPage(2, 2, (), (), ""),),
+    background="white",
+    text_color="black",
+    cell_width=256,
+    cell_height=192,
+    label_position="over",
+    badge="",
+    embedded={},
+)
+CELL = HtmlCell(0, 0, 0, "a label", "a.png", "csv", {"cfg": "7"}, {"clip": 0.25}, 64, 48)
+
+
+class Reader(HTMLParser):
+    """Elements as a browser would see them: (tag, attributes, text directly inside)."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str], list[str]]] = []
+        self.is_inside = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}, []))
+        self.is_inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.is_inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self.is_inside:
+            self.elements[-1][2].append(data)
+
+    def all(self, tag: str, kind: str = "") -> list[tuple[dict[str, str], str]]:
+        found = [(attrs, "".join(text)) for name, attrs, text in self.elements if name == tag]
+        return [(attrs, text) for attrs, text in found if not kind or kind in attrs.get("class", "").split()]
+
+
+def page_of(sheet: HtmlSheet = SHEET, cells: Iterable[CellPicture] = ()) -> str:
+    file = io.StringIO()
+    write_html(file, sheet, cells)
+    return file.getvalue()
+
+
+def with_picture(**changes: Any) -> CellPicture:
+    return replace(CELL, **changes), PICTURE, "image/jpeg"
+
+
+def test_a_cell_shows_its_picture_label_and_facts() -> None:
+    reader = Reader(page_of(cells=[with_picture()]))
+
+    ((figure, _),) = reader.all("figure")
+    ((image, _),) = reader.all("img")
+    assert json.loads(figure["data-cell"]) == {
+        "name": "a.png",
+        "source": "csv",
+        "problem": "",
+        "values": {"cfg": "7"},
+        "scores": {"clip": 0.25},
+    }
+    assert image["src"] == "data:image/jpeg;base64," + base64.b64encode(PICTURE).decode()
+    assert (image["alt"], image["width"], image["height"], image["loading"]) == ("a.png", "64", "48", "lazy")
+    assert [text for _, text in reader.all("figcaption")] == ["a label"]
+
+
+def test_texts_stay_texts_wherever_they_stand() -> None:
+    page = HtmlPage(1, 1, (NASTY,), (NASTY,), NASTY)
+    sheet = replace(
+        SHEET, title=NASTY, header=NASTY, legend=NASTY, footer=NASTY, pages=(page,), badge=NASTY, embedded={"x": NASTY}
+    )
+    cell = replace(CELL, label=NASTY, name=NASTY, source=NASTY, values={NASTY: NASTY}, scores={})
+
+    reader = Reader(page_of(sheet, [(cell, PICTURE, "image/jpeg")]))
+
+    plain = Reader(page_of(replace(SHEET, embedded={"x": "1"})))
+    assert len(reader.all("script")) == len(plain.all("script")) == 2
+    assert reader.all("title")[0][1] == reader.all("h1")[0][1] == NASTY
+    assert [text for _, text in reader.all("p", "note")] == [NASTY] * 3
+    assert reader.all("h2")[0][1] == NASTY
+    assert [text for _, text in reader.all("figcaption")] == [NASTY]
+    assert reader.all("span", "badge") == [({"class": "badge", "title": NASTY}, NASTY)]
+    assert json.loads(reader.all("figure")[0][0]["data-cell"])["values"] == {NASTY: NASTY}
+    assert reader.all("img")[0][0]["alt"] == NASTY
+
+
+def test_text_of_any_direction_is_set_by_its_own() -> None:
+    reader = Reader(page_of(replace(SHEET, pages=(HtmlPage(1, 1, ("r",), ("c",), "t"),)), [with_picture()]))
+
+    for tag in ("h1", "th", "figcaption"):
+        assert all(attributes["dir"] == "auto" for attributes, _ in reader.all(tag))
+
+
+def test_the_page_refers_to_nothing_outside_of_itself() -> None:
+    text = page_of(cells=[with_picture()])
+
+    assert not re.search(r"https?:|//[a-z]+\.|@import|url\(|fetch\(|XMLHttpRequest|import\(", text)
+    assert {link["href"] for link, _ in Reader(text).all("link")} == {"data:,"}
+
+
+def test_the_policy_allows_the_styles_and_the_script_of_the_page_and_nothing_else() -> None:
+    text = page_of(cells=[with_picture()])
+
+    policy = next(meta["content"] for meta, _ in Reader(text).all("meta") if "http-equiv" in meta)
+    blocks = re.findall(r"<(?:style|script)>(.*?)</(?:style|script)>", text, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(block.encode()).digest()).decode() for block in blocks]
+    assert re.findall("'sha256-(.*?)'", policy) == digests
+    assert policy.startswith("default-src 'none'; img-src data:; ")
+    assert "unsafe" not in policy
+    assert not re.search(r"<[^>]+ (style|on\w+)=", text)
+
+
+def test_cells_are_written_as_they_come() -> None:
+    file = io.StringIO()
+    written = []
+
+    def cells() -> Iterator[CellPicture]:
+        for row in range(50):
+            written.append(file.getvalue().count("<figure"))
+            yield with_picture(row=row)
+
+    write_html(file, replace(SHEET, pages=(HtmlPage(50, 1, (), (), ""),)), cells())
+
+    # the writer looks one cell ahead
+    assert written == [0, *range(49)]
+
+
+def test_no_write_is_larger_than_the_page_without_cells_or_one_cell() -> None:
+    class Counter(io.StringIO):
+        longest = 0
+
+        def write(self, text: str) -> int:
+            self.longest = max(self.longest, len(text))
+            return len(text)
+
+    file = Counter()
+    cells = ((replace(CELL, row=row), bytes(60_000), "image/png") for row in range(20))
+
+    write_html(file, replace(SHEET, pages=(HtmlPage(20, 1, (), (), ""),)), cells)
+
+    assert 80_000 < file.longest < 81_000
+
+
+def test_each_page_is_a_table_with_all_its_places() -> None:
+    pages = (HtmlPage(2, 3, ("r1", "r2"), ("c1", "c2", "c3"), "first"), HtmlPage(1, 2, (), (), ""))
+    cells = [with_picture(row=1, column=2), with_picture(page=1, column=1)]
+
+    text = page_of(replace(SHEET, pages=pages), cells)
+
+    first, second = re.findall(r"<table.*?</table>", text, re.DOTALL)
+    assert re.findall(r'<th scope="(\w+)" dir="auto"><span>(\w+)', first) == [
+        ("col", "c1"),
+        ("col", "c2"),
+        ("col", "c3"),
+        ("row", "r1"),
+        ("row", "r2"),
+    ]
+    # the corner and the places; one is filled
+    assert first.count("<td>") == 1 + 6 and first.count("<figure") == 1
+    assert "<th" not in second and re.sub(r"<figure.*?</figure>", "*", second, flags=re.DOTALL).count("<td>") == 2
+
+
+def test_a_missing_picture_shows_its_problem() -> None:
+    reader = Reader(page_of(cells=[(replace(CELL, problem="a.png is truncated"), b"", "")]))
+
+    assert reader.all("img") == []
+    assert [text for _, text in reader.all("p", "problem")] == ["a.png is truncated"]
+
+
+@pytest.mark.parametrize("place", [{"row": 2}, {"column": 5}, {"page": 1}])
+def test_a_cell_outside_of_its_page_is_refused(place: dict[str, int]) -> None:
+    with pytest.raises(InputError, match=r"a\.png .*out of order or outside"):
+        page_of(cells=[with_picture(**place)])
+
+
+def test_cells_out_of_order_are_refused() -> None:
+    with pytest.raises(InputError, match="row 0, column 0"):
+        page_of(cells=[with_picture(column=1), with_picture()])
+
+
+def test_embedded_json_is_kept_as_it_is_and_cannot_end_its_block() -> None:
+    workflow = '{"a": "</script><!-- & \u2028", "seed": 12345678901234567890}'
+
+    text = page_of(replace(SHEET, embedded={"workflow": workflow, "prompt": ""}))
+
+    block = re.search(r'<script type="application/json" id="embedded-workflow">(.*?)</script>', text)
+    assert block and not set("<>&\u2028") & set(block[1])
+    assert json.loads(block[1]) == json.loads(workflow)
+    assert "embedded-prompt" not in text
+
+
+def test_embedded_text_that_is_not_json_becomes_a_json_string() -> None:
+    text = page_of(replace(SHEET, embedded={"parameters": 'a "cat"\nSteps: 20 </script>'}))
+
+    block = re.search(r'id="embedded-parameters">(.*?)</script>', text)
+    assert block and json.loads(block[1]) == 'a "cat"\nSteps: 20 </script>'
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"), [(0.14, "0.140"), (5.414, "5.41"), (27.0, "27.0"), (100.0, "100"), (-12345.6, "-12346")]
+)
+def test_a_badge_shows_three_digits_of_the_score(score: float, shown: str) -> None:
+    text = page_of(replace(SHEET, badge="clip"), [with_picture(scores={"clip": score})])
+
+    assert [badge for _, badge in Reader(text).all("span", "badge")] == [shown]
+
+
+def test_a_badge_may_show_a_value() -> None:
+    text = page_of(replace(SHEET, badge="cfg"), [with_picture()])
+
+    assert [badge for _, badge in Reader(text).all("span", "badge")] == ["7"]
+
+
+def test_scores_that_json_cannot_hold_are_left_out() -> None:
+    text = page_of(cells=[with_picture(scores={"a": float("nan"), "b": 1.0})])
+
+    assert json.loads(Reader(text).all("figure")[0][0]["data-cell"])["scores"] == {"b": 1.0}
+
+
+def test_the_winner_is_marked() -> None:
+    reader = Reader(page_of(cells=[with_picture(winner=True), with_picture(column=1)]))
+
+    assert [figure["class"] for figure, _ in reader.all("figure")] == ["cell winner", "cell"]
+
+
+def test_the_sheet_gives_its_colours_and_sizes() -> None:
+    text = page_of(replace(SHEET, background="rgb(30, 30, 30)", text_color="#fff"))
+
+    assert ":root { --page: rgb(30, 30, 30); --ink: #fff; --cell-width: 256px; --cell-height: 192px; }" in text
+
+
+def test_a_transparent_page_is_white() -> None:
+    assert "--page: white;" in page_of(replace(SHEET, background="transparent"))
+
+
+@pytest.mark.parametrize("colour", ["red; } body { display: none", "</style>", "", "url('x')"])
+def test_what_is_not_a_colour_is_refused(colour: str) -> None:
+    with pytest.raises(InputError, match="is not a colour"):
+        page_of(replace(SHEET, background=colour))
+
+
+def test_names_that_are_not_unicode_can_be_written() -> None:
+    page_of(cells=[with_picture(name="a\udc80.png", label="\udc80")]).encode("utf-8")
+
+
+def test_the_same_cells_give_the_same_page() -> None:
+    assert page_of(cells=[with_picture()]) == page_of(cells=[with_picture()])
+
+
+def test_the_script_finds_every_element_that_it_asks_for() -> None:
+    text = page_of()
+
+    ids = {attributes["id"] for _, attributes, _ in Reader(text).elements if "id" in attributes}
+    asked = set(re.findall(r'(?:byId|input|dialog)\("([\w-]+)"\)', text))
+    assert asked and asked <= ids
