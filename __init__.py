@@ -1,3 +1,21 @@
 """CLIP Grid: labelled image grids for ComfyUI, the command line and Python."""
 
 from __future__ import annotations
+
+# empty only when pytest imports this file alone, as if it were no package
+if __package__:
+    from .nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
+
+    # workflows store the keys: they never change. ComfyUI-Manager reads this literal without running it
+    NODE_CLASS_MAPPINGS = {
+        "ClipGrid_LabeledGridExporter": LabeledGridExporterNode,
+        "ClipGrid_BatchLabeledGridExporter": BatchLabeledGridExporterNode,
+        "ClipGrid_GridTemplate": GridTemplateNode,
+    }
+    NODE_DISPLAY_NAME_MAPPINGS = {
+        "ClipGrid_LabeledGridExporter": "Labeled Grid Exporter",
+        "ClipGrid_BatchLabeledGridExporter": "Batch Labeled Grid Exporter",
+        "ClipGrid_GridTemplate": "Grid Template",
+    }
+    WEB_DIRECTORY = "./web"
+    __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

@@ -6,16 +6,16 @@ import glob
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from .errors import ClipGridError, InputError
-from .grid.export import FORMAT_OF, SUFFIX, Output
+from .grid.export import FORMAT_OF, ONE_FILE, SUFFIX, Output
 from .grid.job import Labeller, PlannedSheet, Wishes, plan_sheet, report_of, write_planned
 from .grid.pictures import Progress, Survey, find_files, pictures_from_arrays, resized_survey, survey_files
 from .grid.report import BatchReport, FailedDirectory, GridReport
@@ -34,10 +34,12 @@ __all__ = [
     "plan_export",
 ]
 
+_Item = TypeVar("_Item")
 StrPath = str | os.PathLike[str]
 Array = NDArray[np.generic]
-#: A folder, file, glob or list file; several of them; or PIL pictures and arrays [H, W, C], float 0..1 or uint8.
-Images = StrPath | Sequence[StrPath] | Sequence[Array | Image.Image]
+#: A folder, file, glob or list file; several of them; or PIL pictures and arrays [H, W, C], float 0..1 or uint8; or
+#: an array [B, H, W, C] of several.
+Images = StrPath | Array | Image.Image | Sequence[StrPath] | Sequence[Array | Image.Image]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +63,15 @@ class SheetInputs:
     #: (size, fit, stretch or fill): each picture is resized so before it is placed.
     resize: tuple[tuple[int, int], str] | None = None
 
-    def table(self) -> Table | None:
-        """The table given as a file, text or rows; raises InputError when both a file and metadata are given."""
+    def table(self, *, needs_names: bool = True) -> Table | None:
+        """The table given as a file, text or rows; raises InputError when both a file and metadata are given.
+
+        needs_names: a CSV file must have a column of file names.
+        """
         if self.csv and self.metadata:
             raise InputError("both csv and metadata were given; give one of them")
         if self.csv:
-            return read_table(Path(self.csv).expanduser())
+            return read_table(Path(self.csv).expanduser(), needs_names=needs_names)
         if not self.metadata:
             return None
         text = self.metadata if isinstance(self.metadata, str) else json.dumps(self.metadata)
@@ -106,17 +111,21 @@ def plan_export(
     **options: Any,
 ) -> tuple[PlannedSheet, Path]:
     """The plan of what ``export_grid`` would do, and the file it would write; nothing is painted or written."""
-    survey = survey_of(images, inputs or SheetInputs(), progress)
+    inputs = inputs or SheetInputs()
+    survey = survey_of(images, inputs, progress)
     chosen = choose_template(template, options)
-    target, chosen = target_and_format(Path(out).expanduser(), chosen, "format" in options, images)
-    return plan_sheet(survey, chosen, wishes_of(inputs or SheetInputs())), target
+    target, chosen = target_and_format(out, chosen, "format" in options, images)
+    if survey.skipped and (inputs.labels or inputs.scores):
+        inputs = without_skipped(inputs, survey, images)
+    return plan_sheet(survey, chosen, wishes_of(inputs, survey)), target
 
 
 def dry_report(planned: PlannedSheet, target: Path) -> GridReport:
     """The report of a plan, with the files that would be written."""
     count = len(planned.plan.pages)
     name = page_namer(target)
-    return report_of(planned, [str(name(page, count)) for page in range(count)])
+    in_one = planned.template.format in ONE_FILE
+    return report_of(planned, [str(name(0 if in_one else page, count)) for page in range(count)])
 
 
 def export_batch(
@@ -138,10 +147,10 @@ def export_batch(
     chosen = choose_template(template, options)
     grids: list[GridReport] = []
     failed: list[FailedDirectory] = []
-    targets = batch_targets(expand_directories(directories), Path(out_dir).expanduser(), chosen)
-    for directory, target in targets:
+    wanted = without_own(expand_directories(directories), out_dir)
+    for directory, target in batch_targets(wanted, Path(out_dir).expanduser(), chosen):
         try:
-            if not Path(directory).is_dir():
+            if not Path(directory).expanduser().is_dir():
                 raise InputError(f"there is no folder {directory!r}; check the spelling")
             report = export_grid(
                 directory, target, template=chosen, inputs=inputs, overwrite=overwrite, progress=progress,
@@ -187,10 +196,20 @@ def choose_template(template: GridTemplate | StrPath | None, options: Mapping[st
     return chosen.with_options(options)
 
 
+def as_sequence(images: Images) -> Sequence[StrPath] | Sequence[Array | Image.Image]:
+    """The pictures or paths as several, also where one stands alone."""
+    if isinstance(images, (str, os.PathLike)):
+        return [images]
+    if isinstance(images, Image.Image):
+        return [images]
+    if isinstance(images, np.ndarray):
+        return [images] if images.ndim < 4 else list(images)
+    return images
+
+
 def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = None) -> Survey:
     """The pictures meant by ``images``; raises InputError when a source does not exist."""
-    if isinstance(images, (str, os.PathLike)):
-        images = [images]
+    images = as_sequence(images)
     paths = [image for image in images if isinstance(image, (str, os.PathLike))]
     arrays = [image for image in images if not isinstance(image, (str, os.PathLike))]
     if paths and arrays:
@@ -199,16 +218,36 @@ def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = N
     return resized_survey(survey, *inputs.resize) if inputs.resize else survey
 
 
-def wishes_of(inputs: SheetInputs) -> Wishes:
-    """The inputs as the core takes them."""
-    return Wishes(labels=inputs.labels, table=inputs.table(), scores=inputs.scores, labeller=inputs.labeller)
+def wishes_of(inputs: SheetInputs, survey: Survey) -> Wishes:
+    """The inputs as the core takes them; rows of a CSV file must name their pictures where these are files."""
+    table = inputs.table(needs_names=any(picture.path for picture in survey.pictures))
+    return Wishes(labels=inputs.labels, table=table, scores=inputs.scores, labeller=inputs.labeller)
+
+
+def without_skipped(inputs: SheetInputs, survey: Survey, images: Images) -> SheetInputs:
+    """The inputs without the labels and scores of files that cannot be shown, so that the others keep theirs.
+
+    Our own earlier sheets have no label: nobody counts them as pictures.
+    """
+    shown = {picture.path for picture in survey.pictures}
+    own = {skip.name for skip in survey.skipped if skip.deliberate}
+    paths = [image for image in as_sequence(images) if isinstance(image, (str, os.PathLike))]
+    counted = [path for path, _ in find_files(paths) if str(path) not in own]
+    places = [place for place, path in enumerate(counted) if path in shown]
+
+    def kept(given: Sequence[_Item]) -> Sequence[_Item]:
+        return [given[place] for place in places if place < len(given)] + list(given[len(counted) :])
+
+    labels = inputs.labels if len(inputs.labels) == 1 else kept(inputs.labels)
+    return replace(inputs, labels=labels, scores=kept(inputs.scores))
 
 
 def target_and_format(
-    out: Path, template: GridTemplate, format_given: bool, images: Images
+    given: StrPath, template: GridTemplate, format_given: bool, images: Images
 ) -> tuple[Path, GridTemplate]:
     """The sheet's file and the template with its format; the file's ending and a given format must agree."""
-    if out.is_dir():
+    out = Path(given).expanduser()
+    if out.is_dir() or os.fspath(given).endswith(("/", os.sep)):
         stem = Path(images).name if isinstance(images, (str, os.PathLike)) and Path(images).is_dir() else "pictures"
         return out / f"{stem}_grid{SUFFIX[template.format]}", template
     named = FORMAT_OF.get(out.suffix.lower())
@@ -234,10 +273,23 @@ def expand_directories(directories: Iterable[StrPath]) -> list[str]:
     """Directories with globs replaced by the directories that they match; what matches nothing stays as it is."""
     expanded: list[str] = []
     for entry in directories:
-        text = os.fspath(entry)
+        text = os.path.expanduser(entry)
         matches = sorted(match for match in glob.glob(text) if os.path.isdir(match)) if glob.has_magic(text) else []
         expanded += matches or [text]
     return expanded
+
+
+def without_own(directories: Sequence[str], out_dir: StrPath) -> list[str]:
+    """The directories without the output directory, which a glob may name too, if it holds nothing but our sheets."""
+    out = Path(out_dir).expanduser()
+    if len(directories) < 2 or not out.is_dir():
+        return list(directories)
+    named = [
+        directory for directory in directories if os.path.realpath(os.path.expanduser(directory)) == str(out.resolve())
+    ]
+    if not named or survey_files(find_files([out])).pictures:
+        return list(directories)
+    return [directory for directory in directories if directory not in named]
 
 
 def batch_targets(directories: Sequence[str], out_dir: Path, template: GridTemplate) -> list[tuple[str, Path]]:
@@ -246,7 +298,9 @@ def batch_targets(directories: Sequence[str], out_dir: Path, template: GridTempl
     targets = []
     for directory in directories:
         stem = Path(os.path.abspath(os.path.expanduser(directory))).name or "root"
-        used[stem] = used.get(stem, 0) + 1
-        number = f"_{used[stem]}" if used[stem] > 1 else ""
+        # some file systems take A and a for the same
+        plain = stem.casefold()
+        used[plain] = used.get(plain, 0) + 1
+        number = f"_{used[plain]}" if used[plain] > 1 else ""
         targets.append((directory, out_dir / f"{stem}_grid{number}{SUFFIX[template.format]}"))
     return targets

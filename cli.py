@@ -22,6 +22,7 @@ from .errors import ClipGridError, InputError, OutputError
 from .grid.atomic import atomic_file
 from .grid.export import FORMAT_OF
 from .grid.labels import split_columns
+from .grid.pictures import Picture
 from .grid.report import BatchReport
 from .grid.template import GridTemplate, built_in_templates
 from .options import add_flags, options_of
@@ -43,7 +44,7 @@ make a labelled sheet from pictures
 def main(argv: Sequence[str] | None = None) -> int:
     """``clip-grid COMMAND``; answers the exit status."""
     parser = _parser()
-    args = parser.parse_args(argv)
+    args = _parse(parser, argv)
     if not hasattr(args, "run"):
         parser.print_help(sys.stderr)
         return USAGE
@@ -63,14 +64,32 @@ def labeled_grid_exporter(argv: Sequence[str] | None = None) -> int:
     clip.add_argument("--use-clip", action="store_true", help="label pictures that no table names by CLIP")
     clip.add_argument("--clip-model", metavar="NAME", default="openai/clip-vit-base-patch32")
     _add_export_arguments(parser)
-    args = parser.parse_args(argv)
-    if args.input_dir and args.output:
-        args.paths = [args.input_dir, args.output]
+    args = _parse(parser, argv)
+    args.paths = [*filter(None, [args.input_dir]), *args.paths, *filter(None, [args.output])]
     args.run = _demo if args.demo else _export
     args.directory = "clip-grid-demo"
-    if not (hasattr(args, "template") or args.demo):
-        args.cell_size = args.cell_size or (256, 256)
+    sized = args.cell_size or any(hasattr(args, name) for name in ("template", "cell_width", "cell_height"))
+    if not (sized or args.demo):
+        args.cell_size = (256, 256)
     return _run(args)
+
+
+def _parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; paths may also stand after flags, and after the numbers of a background colour."""
+    args, rest = parser.parse_known_args(argv)
+    if rest and (any(text.startswith("-") for text in rest) or not hasattr(args, "paths")):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if hasattr(args, "background"):
+        words = args.background
+        count = len(words) if _are_numbers(words) else 3 if _are_numbers(words[:3]) else 1
+        args.background, rest = words[:count], [*words[count:], *rest]
+    if rest:
+        args.paths = [*args.paths, *rest]
+    return args
+
+
+def _are_numbers(words: Sequence[str]) -> bool:
+    return len(words) >= 3 and all(word.rstrip(",").isdecimal() for word in words)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -162,7 +181,12 @@ def _inputs(args: argparse.Namespace) -> SheetInputs:
     if args.resize and min(args.resize) < 1:
         raise InputError(f"--resize is {args.resize[0]} {args.resize[1]}; both must be 1 or more")
     resize = ((args.resize[0], args.resize[1]), args.resize_mode) if args.resize else None
-    return SheetInputs(csv=args.csv, labels=args.text or (), resize=resize)
+    labeller = _no_labeller if getattr(args, "use_clip", False) else None
+    return SheetInputs(csv=args.csv, labels=args.text or (), resize=resize, labeller=labeller)
+
+
+def _no_labeller(pictures: Sequence[Picture]) -> Sequence[str | None]:
+    raise ClipGridError("this version has no CLIP labeller yet")
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -266,8 +290,7 @@ def _demo(args: argparse.Namespace) -> int:
     draw_demo_pictures(pictures)
     with _Bar(args.quiet) as bar:
         reports = [
-            export_grid(pictures, root / name, progress=bar, **options)
-            for name, options in _DEMO_SHEETS.items()
+            export_grid(pictures, root / name, progress=bar, **options) for name, options in _DEMO_SHEETS.items()
         ]
     if args.json:
         print(BatchReport(tuple(reports)).to_json())

@@ -32,6 +32,10 @@ class PictureError(InputError):
         #: Why it cannot be read, without the name.
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[PictureError], tuple[str, str]]:
+        # an exception is pickled by its message alone, which is not what __init__ takes
+        return type(self), (self.name, self.reason)
+
 
 class ForbiddenPath(InputError):
     """A path lies outside the folders that may be read or written."""

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
+from threading import Lock
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from .errors import InputError, PictureError
 
@@ -15,8 +24,12 @@ from .errors import InputError, PictureError
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif"})
 #: Pictures of more pixels are refused before they are decoded; it is the limit at which Pillow itself refuses.
 MAX_PIXELS = 178_956_970
+#: Pillow's names of the formats that are opened; of the others EPS would start Ghostscript.
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF")
 #: Decoding at a power of two keeps at least this multiple of the wanted size (52 dB to a full decode, 46 at worst).
 DRAFT_MARGIN = 2
+#: Floats up to this are a picture of 0..1 with highlights above white; a picture of 0..255 is not as dark as this.
+BRIGHTEST_HIGHLIGHT = 8
 
 Size = tuple[int, int]
 Pixels = NDArray[np.uint8]
@@ -33,63 +46,100 @@ _TURNS = {
 }
 
 
-def open_picture(path: Path) -> Image.Image:
-    """The file, opened but not decoded; the caller closes it. Raises PictureError saying why it cannot be used."""
-    try:
-        image = Image.open(path)
-    except Image.DecompressionBombError as error:
-        raise PictureError(str(path), _too_many_pixels(str(error))) from error
-    except UnidentifiedImageError as error:
-        raise PictureError(str(path), _not_a_picture(path)) from error
-    # Pillow's readers answer broken files with many kinds of error, SyntaxError and struct.error among them
-    except (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, OverflowError) as error:
-        raise PictureError(str(path), f"cannot be opened ({error})") from error
-    if image.width * image.height > MAX_PIXELS:
-        image.close()
-        raise PictureError(str(path), _too_many_pixels(f"{image.width} x {image.height} pixels"))
+#: What Pillow's readers raise for broken files.
+_READER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def open_picture(path: Path, *, frame: int = 0) -> Image.Image:
+    """The file, opened but not decoded; the caller closes it. Raises PictureError saying why it cannot be used.
+
+    frame: of an animated file or one of several pages, from 0; past its end means the last.
+    """
+    with ExitStack() as stack, _reading(str(path), "opened"):
+        try:
+            image = Image.open(path, formats=_known_formats())
+        except UnidentifiedImageError as error:
+            raise PictureError(str(path), _not_a_picture(path)) from error
+        stack.callback(image.close)
+        if frame:
+            image.seek(min(frame, getattr(image, "n_frames", 1) - 1))
+        if image.width * image.height > MAX_PIXELS:
+            raise PictureError(str(path), _too_many_pixels(image.width * image.height))
+        stack.pop_all()
     return image
 
 
 def upright_size(image: Image.Image) -> Size:
     """Width and height once the EXIF orientation is obeyed."""
     width, height = image.size
-    return (height, width) if orientation(image) in _TURNED else (width, height)
+    if orientation(image) not in _TURNED:
+        return width, height
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        # since Pillow 11 the size of a TIFF is already the upright one; its tags hold the stored one
+        width = image.tag_v2.get(TiffImagePlugin.IMAGEWIDTH, width)
+        height = image.tag_v2.get(TiffImagePlugin.IMAGELENGTH, height)
+    return height, width
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none or it is broken."""
+    """The EXIF orientation, 1 to 8; 1 where there is none or it is broken. The picture is not decoded."""
     try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError):
+        with _without_warnings:
+            # not the method of PNG files, which decodes the whole picture to find an EXIF chunk behind the pixels
+            value = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+    except _READER_ERRORS:
         return 1
-    return value if value in _TURNS else 1
+    return value if isinstance(value, int) and value in _TURNS else 1
 
 
 def load_picture(path: Path, wanted: Size | None = None, *, frame: int = 0) -> Image.Image:
     """The file as an upright RGB or RGBA picture of 8 bits.
 
     wanted: the size in pixels that it will be shrunk to. A JPEG is then decoded at a half, a quarter or an eighth of
-    its size, as long as that keeps twice what is wanted. frame: of an animated file; past its end means the last.
+    its size, as long as that keeps twice what is wanted. frame: as for ``open_picture``.
     Raises PictureError for files that cannot be decoded.
     """
-    with open_picture(path) as image:
-        turn = orientation(image)
-        try:
-            if frame:
-                image.seek(min(frame, getattr(image, "n_frames", 1) - 1))
-            if wanted:
-                width, height = wanted[::-1] if turn in _TURNED else wanted
+    with open_picture(path, frame=frame) as image:
+        if wanted:
+            width, height = wanted[::-1] if orientation(image) in _TURNED else wanted
+            with _reading(str(path), "decoded"):
                 image.draft(None, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
-            picture = to_rgb(image)
-        except Image.DecompressionBombError as error:
-            raise PictureError(str(path), _too_many_pixels(str(error))) from error
-        except (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, OverflowError) as error:
-            raise PictureError(str(path), f"cannot be decoded ({error})") from error
+        return upright_rgb(image, str(path))
+
+
+def upright_rgb(image: Image.Image, name: str) -> Image.Image:
+    """An opened picture as an upright RGB or RGBA picture of 8 bits; raises PictureError with its name."""
+    with _reading(name, "decoded"):
+        turn = orientation(image)
+        image.load()
+        if isinstance(image, TiffImagePlugin.TiffImageFile):
+            # Pillow has turned it and forgotten its orientation
+            turn = orientation(image)
+        picture = to_rgb(image)
     return picture.transpose(_TURNS[turn]) if turn != 1 else picture
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """RGB, or RGBA where the picture has transparency; 16 bit, float, palette and CMYK are converted by value."""
+    """RGB, or RGBA where the picture has transparency; 16 bit, float, palette and CMYK are converted by value.
+
+    Whole numbers of more than 8 bits are read as 16 bit; floats as 0..1 if nothing is above 8 (what is above 1 is
+    white), else as 0..255, else as 0..65535.
+    """
     if image.mode in ("RGB", "RGBA"):
         image.load()
         if image.mode == "RGB" and "transparency" in image.info:
@@ -97,18 +147,21 @@ def to_rgb(image: Image.Image) -> Image.Image:
         return image.copy() if image.readonly else image
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(_to_8_bit(np.asarray(image))).convert("RGB")
-    if image.mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info:
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.mode in ("LA", "PA", "RGBa") or "transparency" in image.info:
         return image.convert("RGBA")
     return image.convert("RGB")
 
 
 def _to_8_bit(values: NDArray[np.generic]) -> Pixels:
-    """Whole numbers are read as 16 bit; floats as 0..1 if nothing is larger, else as 0..255, else as 0..65535."""
-    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    top = float(numbers.max(initial=0.0))
-    whole = values.dtype.kind != "f" or top > 255
-    scale = 255 / 65535 if whole else 255.0 if top <= 1 else 1.0
-    rounded: Pixels = np.clip(numbers * scale + 0.5, 0, 255).astype(np.uint8)
+    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=np.inf, neginf=0.0)
+    if values.dtype.kind == "f":
+        top = float(numbers.max(initial=0.0, where=np.isfinite(numbers)))
+        white = 1.0 if top <= BRIGHTEST_HIGHLIGHT else 255.0 if top <= 255 else 65535.0
+    else:
+        white = 65535.0
+    rounded: Pixels = np.clip(numbers * np.float32(255 / white) + 0.5, 0, 255).astype(np.uint8)
     return rounded
 
 
@@ -123,9 +176,11 @@ def array_to_pixels(values: NDArray[np.generic]) -> Pixels:
     if values.ndim != 3 or values.shape[2] not in (1, 3, 4) or 0 in values.shape:
         raise InputError(f"a picture has the shape {values.shape}; it must be (height, width, 1, 3 or 4)")
     if values.dtype == np.uint8:
-        pixels = values
+        pixels = cast(Pixels, values)
     elif values.dtype.kind == "f":
-        scaled = np.multiply(values, np.float32(255), dtype=np.float32)
+        # what overflows is infinite, and clipped like everything above 1
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = np.multiply(values, np.float32(255), dtype=np.float32)
         scaled += np.float32(0.5)
         # fmax, unlike maximum, answers NaN with the other operand
         np.fmax(scaled, np.float32(0), out=scaled)
@@ -147,8 +202,62 @@ def content_hash(data: bytes | memoryview) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def _too_many_pixels(found: str) -> str:
-    return f"too large ({found}); pictures above {MAX_PIXELS // 1_000_000} megapixels are refused, scale it down first"
+@cache
+def _known_formats() -> tuple[str, ...]:
+    Image.init()
+    # Pillow before 11.3 does not know AVIF
+    return tuple(name for name in PICTURE_FORMATS if name in Image.OPEN)
+
+
+@contextmanager
+def _reading(name: str, doing: str) -> Iterator[None]:
+    """What Pillow raises for a broken file becomes a PictureError; its warnings are not shown."""
+    try:
+        with _without_warnings:
+            yield
+    except PictureError:
+        raise
+    except Image.DecompressionBombError as error:
+        pixels = re.search(r"\d+", str(error))
+        raise PictureError(name, _too_many_pixels(int(pixels[0]) if pixels else MAX_PIXELS)) from error
+    except _READER_ERRORS as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+        raise PictureError(name, f"cannot be {doing} ({reason})") from error
+
+
+class _WithoutWarnings:
+    """Warnings of Pillow are not shown while any thread is inside.
+
+    They tell of oddities in files that can be used all the same. ``warnings.catch_warnings`` is not for threads: the
+    first that leaves would undo what the others rely on.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside = 0
+        self._filter: object = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                warnings.filterwarnings("ignore", module=r"PIL\b")
+                self._filter = warnings.filters[0]
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            filters = cast(list[Any], warnings.filters)
+            if not self._inside and self._filter in filters:
+                filters.remove(self._filter)
+
+
+_without_warnings = _WithoutWarnings()
+
+
+def _too_many_pixels(pixels: int) -> str:
+    found, limit = pixels // 1_000_000, MAX_PIXELS // 1_000_000
+    return f"too large ({found} megapixels); pictures above {limit} megapixels are refused, scale it down first"
 
 
 def _not_a_picture(path: Path) -> str:

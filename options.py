@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -47,21 +48,15 @@ class Option:
         if kind is bool:
             return _as_bool(self.name, raw)
         if kind is str:
-            return "" if raw is None else str(raw)
-        if isinstance(raw, bool):
-            raise InputError(f"{self.name} is {raw!r}; it must be a number")
-        try:
-            number = float(str(raw).strip())
-        except ValueError:
-            raise InputError(f"{self.name} is {raw!r}; it must be a number") from None
+            return _as_text(self.name, raw)
+        number = _as_number(self.name, raw)
         if kind is float:
-            return number
-        if number != number or number in (float("inf"), float("-inf")) or number != int(number):
+            return float(number)
+        if not float(number).is_integer():
             raise InputError(f"{self.name} is {raw!r}; it must be a whole number")
         return int(number)
 
     def _check_bounds(self, value: float) -> None:
-        # written so that NaN fails too
         low_ok = self.low is None or value >= self.low
         high_ok = self.high is None or value <= self.high
         if not (low_ok and high_ok):
@@ -122,7 +117,7 @@ def _widget(o: Option) -> tuple[object, dict[str, object]]:
         return "BOOLEAN", extra
     if isinstance(o.default, str):
         return "STRING", extra | {"multiline": o.multiline}
-    extra |= {"min": o.low, "max": o.high}
+    extra |= {key: bound for key, bound in (("min", o.low), ("max", o.high)) if bound is not None}
     if isinstance(o.default, int):
         return "INT", extra
     return "FLOAT", extra | {"step": 0.01}
@@ -133,11 +128,34 @@ def add_flags(parser: argparse._ActionsContainer, options: Sequence[Option]) -> 
     for o in options:
         flag = "--" + o.name.replace("_", "-")
         text = o.help.replace("%", "%%")
+        shown_default = repr(o.default).replace("%", "%%")
         if isinstance(o.default, bool):
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
             continue
         shown = "{" + ",".join(o.choices) + "}" if o.choices else ("TEXT" if isinstance(o.default, str) else "N")
-        parser.add_argument(flag, metavar=shown, default=argparse.SUPPRESS, help=f"{text} (default: {o.default!r})")
+        parser.add_argument(flag, metavar=shown, default=argparse.SUPPRESS, help=f"{text} (default: {shown_default})")
+
+
+def _as_text(name: str, raw: object) -> str:
+    if raw is None:
+        return ""
+    if isinstance(raw, (Mapping, list, tuple)):
+        raise InputError(f"{name} is {raw!r}; it must be a text")
+    return str(raw)
+
+
+def _as_number(name: str, raw: object) -> float:
+    """The number, exact if it is whole; not NaN."""
+    text = str(raw).strip()
+    if not isinstance(raw, bool):
+        with suppress(ValueError, OverflowError):
+            # not by way of float, which is exact up to 2**53 only
+            whole = int(text)
+            return whole if abs(whole) < 10**300 else float(whole)
+        with suppress(ValueError):
+            if (number := float(text)) == number:
+                return number
+    raise InputError(f"{name} is {raw!r}; it must be a number")
 
 
 def _as_bool(name: str, raw: object) -> bool:

@@ -19,6 +19,9 @@ _CURES = {
     errno.EACCES: "no permission to write there; choose another folder",
     errno.EPERM: "no permission to write there; choose another folder",
     errno.EROFS: "the folder is read-only; choose another one",
+    errno.EISDIR: "there is a folder of that name; choose another name",
+    errno.ENOTDIR: "what should be its folder is a file; choose another folder",
+    errno.EEXIST: "what should be its folder is a file; choose another folder",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 
@@ -32,9 +35,11 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # not tempfile.mkstemp: its files may be read by their owner only
-        temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+        # not tempfile.mkstemp: its files may be read by their owner only; names end at 255 bytes, 4 a character
+        temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
         handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    except ValueError as error:
+        raise OutputError(f"{str(path)!r} cannot be written: it does not name a file; give one") from error
     except OSError as error:
         raise output_error(path, error) from error
     try:

@@ -13,19 +13,25 @@ RGBA = tuple[int, int, int, int]
 def parse_color(text: str, option: str) -> RGBA:
     """Red, green, blue and opacity, 0..255 each, from a name, #rgb, #rrggbb, #rrggbbaa, ``r,g,b`` or ``transparent``.
 
+    Also ``r,g,b,a``, and CSS functions such as ``hsl(120, 50%, 50%)``.
+
     Raises InputError naming the option.
     """
     plain = text.strip().lower()
     if plain == "transparent":
         return 0, 0, 0, 0
     parts = plain.replace(",", " ").split()
-    if len(parts) in (3, 4) and all(part.isdecimal() and int(part) < 256 for part in parts):
-        red, green, blue, alpha = (*map(int, parts), 255)[:4]
-        return red, green, blue, alpha
-    try:
-        red, green, blue, alpha = (*ImageColor.getrgb(plain), 255)[:4]
-    except ValueError:
-        raise InputError(f"{option} is {text!r}; it must be a colour's name, #rrggbb, or r,g,b of 0 to 255") from None
+    if len(parts) in (3, 4) and all(part.isdecimal() and len(part) <= 3 for part in parts):
+        color = tuple(map(int, parts))
+    else:
+        try:
+            color = ImageColor.getrgb(plain)
+        except ValueError:
+            color = ()
+    # Pillow lets rgb(300,0,0) through
+    if not color or any(not 0 <= value <= 255 for value in color):
+        raise InputError(f"{option} is {text!r}; it must be a colour's name, #rrggbb, or r,g,b of 0 to 255")
+    red, green, blue, alpha = (*color, 255)[:4]
     return red, green, blue, alpha
 
 

@@ -69,7 +69,8 @@ class SheetJob:
 def write_sheet(job: SheetJob, output: Output) -> tuple[list[Path], list[str]]:
     """Write all pages; answers the file of each page, and warnings about what could not be embedded.
 
-    Raises OutputError when a file cannot be written, or when one that is not a sheet of ours is in the way.
+    Raises OutputError when a file cannot be written, or when one that is not a sheet of ours is in the way, and
+    LimitError when the memory does not hold what is painted at a time.
     """
     format = job.scene.look.template.format
     check_format(format)
@@ -78,10 +79,13 @@ def write_sheet(job: SheetJob, output: Output) -> tuple[list[Path], list[str]]:
     if not output.replace:
         for path in paths:
             _refuse_foreign(path)
-    if format in ONE_FILE:
-        _write_document(job, output, paths[0])
-        return paths * count, []
-    return paths, _write_pages(job, output, paths)
+    try:
+        if format in ONE_FILE:
+            _write_document(job, output, paths[0])
+            return paths * count, []
+        return paths, _write_pages(job, output, paths)
+    except MemoryError as error:
+        raise LimitError("the sheet needs more memory than there is; choose smaller cells or fewer columns") from error
 
 
 def _write_pages(job: SheetJob, output: Output, paths: Sequence[Path]) -> list[str]:
@@ -190,7 +194,7 @@ def _whole_page(page: PagePlan, channels: int, bands: Iterable[Pixels]) -> Image
 
 
 def _write_document(job: SheetJob, output: Output, path: Path) -> None:
-    title = job.texts.title or path.stem
+    title = _as_one_page(job.texts.title) or path.stem
     # one record for the whole document: its cells are those of the first page
     embedded = {**output.texts, RECORD_KEY: _record(job, job.plan.pages[0], 0)}
     try:
@@ -206,6 +210,11 @@ def _write_document(job: SheetJob, output: Output, path: Path) -> None:
                 _paint_for_tap(job, output)
     except OSError as error:
         raise output_error(path, error) from error
+
+
+def _as_one_page(text: str) -> str:
+    """The text with its page numbers filled in for a document whose pages are read as one."""
+    return text.replace("{page}", "1").replace("{pages}", "1")
 
 
 def _paint_for_tap(job: SheetJob, output: Output) -> None:
@@ -236,14 +245,13 @@ def _html_sheet(job: SheetJob, title: str, embedded: Mapping[str, str]) -> HtmlS
         HtmlPage(p.sheet.rows, p.sheet.columns, p.sheet.row_headers, p.sheet.column_headers, p.sheet.page_value or "")
         for p in job.plan.pages
     )
-    background = look.background if look.background[3] == 255 else (255, 255, 255, 255)
     return HtmlSheet(
         title=title,
-        header=job.texts.header,
+        header=_as_one_page(job.texts.header),
         legend=job.texts.legend,
-        footer=job.texts.footer,
+        footer=_as_one_page(job.texts.footer),
         pages=pages,
-        background=css_color(background),
+        background=css_color(look.background),
         text_color=css_color(look.page_text),
         cell_width=look.metrics.cell[0],
         cell_height=look.metrics.cell[1],

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isfinite
+from pathlib import Path
 
-from ..errors import ClipGridError, InputError
+from ..errors import ClipGridError, InputError, OutputError
 from .atomic import atomic_file
 from .axes import Axes, Sheet, arrange, find_axes
 from .columns import plain_name
@@ -37,7 +39,7 @@ from .limits import Limits
 from .pictures import Picture, Progress, Skipped, Survey, facts_of, sort_pictures
 from .plan import GridPlan, Measure, PlanInput, PlanTexts
 from .render import Marks, Resizer, Scene, resize_fast, resize_lanczos
-from .report import CellReport, GridReport, PageReport, scores_of
+from .report import CellReport, GridReport, PageReport, is_report, scores_of
 from .sheets import flow_sheets, limit_sheet
 from .style import make_look
 from .table import Match, Table, match_by_position, match_table
@@ -139,6 +141,8 @@ class _Planner:
         if all(row is None for row in match.rows) and not any(p.path for p in self.survey.pictures):
             # pictures from memory have no file names that a row could name
             match = match_by_position(table, len(self.survey.pictures))
+            if table.keyed:
+                self.warnings.append("no row names one of the pictures; the rows were given to them in order")
         self.warnings += table.notes
         if match.unmatched:
             self.warnings.append(f"{len(match.unmatched)} rows match no picture: {_some(match.unmatched)}")
@@ -238,27 +242,37 @@ class _Planner:
         if self.axes and self._is_table:
             tables = arrange(self.axes, [subject.values for subject in self.subjects], columns=template.columns)
             named = [self._with_axis_names(sheet) for sheet in tables]
-            sheets = [part for sheet in named for part in limit_sheet(sheet, template.rows, template.columns)]
-        else:
-            fixed_rows = template.rows or (len(rows) if rows and not columns else 0)
-            sheets = list(flow_sheets(len(self.pictures), fixed_rows, template.columns or len(columns)))
-        return [self._with_headers(sheet, rows, columns) for sheet in sheets]
+            headed = self._with_headers(named, rows, columns)
+            return [part for sheet in headed for part in limit_sheet(sheet, template.rows, template.columns)]
+        fixed_rows = template.rows or (len(rows) if rows and not columns else 0)
+        sheets = flow_sheets(len(self.pictures), fixed_rows, template.columns or len(columns))
+        return self._with_headers(sheets, rows, columns)
 
     def _headers(self, option: str) -> list[str]:
         return split_headers(getattr(self.template, option))
 
-    def _with_headers(self, sheet: Sheet, rows: Sequence[str], columns: Sequence[str]) -> Sheet:
-        """The sheet with the headers that the user wrote, as far as they go."""
-        for name, given, needed in (("row", rows, sheet.rows), ("column", columns, sheet.columns)):
+    def _with_headers(self, sheets: Sequence[Sheet], rows: Sequence[str], columns: Sequence[str]) -> list[Sheet]:
+        """The sheets with the headers that the user wrote, as far as they go.
+
+        Each sheet has the same, unless there are enough row headers for the rows of all sheets one after another.
+        """
+        goes_on = len(rows) > max(sheet.rows for sheet in sheets)
+        needed_rows = sum(sheet.rows for sheet in sheets) if goes_on else max(sheet.rows for sheet in sheets)
+        needed_columns = max(sheet.columns for sheet in sheets)
+        for name, given, needed in (("row", rows, needed_rows), ("column", columns, needed_columns)):
             if given and len(given) != needed:
                 self.warnings.append(f"{len(given)} {name} headers were given for {needed} {name}s")
-        return replace(
-            sheet,
-            row_headers=tuple([*rows, *[""] * sheet.rows][: sheet.rows]) if rows else sheet.row_headers,
-            column_headers=tuple([*columns, *[""] * sheet.columns][: sheet.columns])
-            if columns
-            else sheet.column_headers,
-        )
+        headed = []
+        for sheet in sheets:
+            headed.append(
+                replace(
+                    sheet,
+                    row_headers=_filled(rows, sheet.rows) if rows else sheet.row_headers,
+                    column_headers=_filled(columns, sheet.columns) if columns else sheet.column_headers,
+                )
+            )
+            rows = [*rows[sheet.rows :], ""] if goes_on else rows
+        return headed
 
     def _with_axis_names(self, sheet: Sheet) -> Sheet:
         axes = self.axes
@@ -297,15 +311,23 @@ class _Planner:
         badges = {i: text for i in range(len(self.pictures)) if (text := self._badge(name, i))}
         if not badges:
             raise InputError(f"badge names {name!r}, which is neither a score nor a column of any picture")
-        numbers = {i: number for i, text in badges.items() if (number := _number(text)) is not None}
+        numbers = {i: number for i in badges if (number := self._badge_number(name, i)) is not None}
         if self.template.winner == "none" or not numbers:
             return Marks(badges)
         best = (max if self.template.winner == "highest" else min)(numbers.values())
         return Marks(badges, frozenset(i for i, number in numbers.items() if number == best))
 
     def _badge(self, name: str, index: int) -> str | None:
-        score = {plain_name(key): value for key, value in self.scores[index].items()}.get(plain_name(name))
+        score = self._score(name, index)
         return format_score(score) if score is not None else ColumnNames(self.subjects[index].values).get(name)
+
+    def _badge_number(self, name: str, index: int) -> float | None:
+        """The badge as a number, in full precision."""
+        score = self._score(name, index)
+        return _number(ColumnNames(self.subjects[index].values).get(name) or "" if score is None else str(score))
+
+    def _score(self, name: str, index: int) -> float | None:
+        return {plain_name(key): value for key, value in self.scores[index].items()}.get(plain_name(name))
 
     def _resizer(self) -> Resizer:
         return self.wishes.resizer or (resize_fast if self.template.resample == "fast" else resize_lanczos)
@@ -314,15 +336,29 @@ class _Planner:
 def write_planned(planned: PlannedSheet, output: Output, progress: Progress | None = None) -> GridReport:
     """Paint and write all pages and, if the template says so, the sidecar; pictures that fail are in the report."""
     scene = _scene(planned, progress)
+    sidecar = _sidecar(planned, output)
     texts = planned.texts
     sources = [label.source for label in planned.labels]
     job = SheetJob(planned.plan, scene, texts, planned.values, planned.scores, sources)
     paths, warnings = write_sheet(job, output)
     report = report_of(planned, [str(path) for path in paths], scene, warnings)
-    if planned.template.sidecar:
-        with atomic_file(paths[0].with_suffix(".json")) as file:
+    if sidecar:
+        with atomic_file(sidecar) as file:
             file.write(report.to_json().encode("utf-8"))
     return report
+
+
+def _sidecar(planned: PlannedSheet, output: Output) -> Path | None:
+    """The sidecar's file, None when none is wanted; raises OutputError when it would cost the user another file."""
+    if not planned.template.sidecar:
+        return None
+    path = output.path_of(0, len(planned.plan.pages)).with_suffix(".json")
+    # it may be the very table that the labels come from, so that not even permission to overwrite the sheet counts
+    if path.exists() and not is_report(path):
+        raise OutputError(
+            f"{path} exists and is not the sidecar of a sheet; give the sheet another name, or switch sidecar off"
+        )
+    return path
 
 
 def _scene(planned: PlannedSheet, progress: Progress | None) -> Scene:
@@ -417,7 +453,9 @@ def default_suffix(template: GridTemplate) -> str:
 
 
 def format_score(score: float) -> str:
-    """Three decimals for fractions, whole numbers as they are."""
+    """Three decimals for fractions, whole numbers as they are; a dash for what is no number."""
+    if not isfinite(score):
+        return "–"
     return f"{score:.0f}" if score == int(score) and abs(score) >= 2 else f"{score:.3f}"
 
 
@@ -426,7 +464,7 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if number == number else None
+    return number if isfinite(number) else None
 
 
 def _path(picture: Picture) -> str:
@@ -436,6 +474,10 @@ def _path(picture: Picture) -> str:
 def _named(column: str, value: str) -> str:
     """A header that says what its value is; long texts speak for themselves."""
     return value if column in LONG_COLUMNS or not value else f"{column}: {value}"
+
+
+def _filled(headers: Sequence[str], count: int) -> tuple[str, ...]:
+    return tuple([*headers, *[""] * count][:count])
 
 
 def _text(label: str | None) -> str | None:

@@ -20,6 +20,8 @@ LABEL_COLUMNS = ("label", "caption", "text", "title")
 LONG_COLUMNS = ("prompt", "negative")
 
 _FIELD = re.compile(r"\{([^{}]*)\}")
+#: What may stand between the parts of a label_format; not inside braces.
+_SEPARATOR = re.compile(r"(\s*[·•|,;]\s*|\s+[/–—-]\s+)(?![^{}]*\})")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,12 @@ class TextSource:
 
 @dataclass(frozen=True)
 class ColumnsSource:
-    """Columns that the user asked for: one line each, or put into a format such as ``{seed} · cfg {cfg}``."""
+    """Columns that the user asked for: one line each, or put into a format such as ``{seed} · cfg {cfg}``.
+
+    A literal ``\\n`` in the format begins a new line. A part of the format, from one separator ``· • | , ;`` or spaced
+    ``/ -`` to the next, is left out together with its separator when it names columns and the picture has a value in
+    none of them; so is a line of nothing but such parts. Without any value there is no label.
+    """
 
     columns: Sequence[str] = ()
     format: str = ""
@@ -91,12 +98,26 @@ class ColumnsSource:
         fields = _FIELD.findall(self.format)
         if fields and not any(known.get(field) for field in fields):
             return None
-        text = _FIELD.sub(lambda match: known.get(match[1]) or "", self.format)
-        return text.replace("\\n", "\n")
+        # in the format only: values such as C:\new keep their backslash
+        lines = (_filled(line, known) for line in self.format.replace("\\n", "\n").split("\n"))
+        return "\n".join(line for line in lines if line is not None)
 
     def wanted(self) -> list[str]:
         """Every column that is named."""
         return _FIELD.findall(self.format) if self.format else list(self.columns)
+
+
+def _filled(line: str, known: ColumnNames) -> str | None:
+    """One line of a format with its values; None when all that it holds is left out."""
+    pieces = _SEPARATOR.split(line)
+    kept: list[str] = []
+    for separator, part in zip(["", *pieces[1::2]], pieces[::2], strict=True):
+        columns = _FIELD.findall(part)
+        if columns and not any(known.get(column) for column in columns):
+            continue
+        text = _FIELD.sub(lambda match: known.get(match[1]) or "", part)
+        kept += [separator, text] if kept else [text]
+    return "".join(kept) if kept else None
 
 
 @dataclass(frozen=True)
@@ -222,7 +243,7 @@ def spread_texts(texts: Sequence[str], count: int) -> tuple[list[str | None], li
 
 def parse_sources(text: str) -> frozenset[str]:
     """The sources named in ``label_sources``; raises InputError for one that does not exist."""
-    names = split_columns(text)
+    names = [name.lower() for name in split_columns(text)]
     for name in names:
         if name not in SOURCE_NAMES:
             near = get_close_matches(name, SOURCE_NAMES, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from .axes import Sheet
@@ -59,9 +60,13 @@ def _split_sheet(given: PlanInput, metrics: Metrics, sheet: Sheet, reason: str) 
 
 def _reflow(given: PlanInput, metrics: Metrics, sheet: Sheet) -> list[PagePlan]:
     """Pictures without headers keep their reading order: the pages get fewer rows, and fewer columns if they must."""
+
+    def flow(indices: Sequence[int | None], rows: int, columns: int) -> Sheet:
+        return replace(flow_sheet(indices, rows, columns), page_value=sheet.page_value)
+
     rows, columns = sheet.rows, sheet.columns
     while (rows, columns) != (1, 1):
-        page = plan_page(given, metrics, flow_sheet([None] * (rows * columns), rows, columns))
+        page = plan_page(given, metrics, flow([None] * (rows * columns), rows, columns))
         scale = given.limits.scale(page.width, page.height)
         if scale >= 1:
             break
@@ -72,7 +77,7 @@ def _reflow(given: PlanInput, metrics: Metrics, sheet: Sheet) -> list[PagePlan]:
             rows = min(rows - 1, max(1, int(rows * scale)))
     order = [slot.index for slot in sheet.slots]
     parts = [order[start : start + rows * columns] for start in range(0, len(order), rows * columns)]
-    return [_fitting(given, metrics, flow_sheet(part, rows, columns)) for part in parts]
+    return [_fitting(given, metrics, flow(part, rows, columns)) for part in parts]
 
 
 def _fitting(given: PlanInput, metrics: Metrics, sheet: Sheet) -> PagePlan:
@@ -109,9 +114,11 @@ def _scale_metrics(given: PlanInput, metrics: Metrics, scale: float) -> Metrics:
 
 
 def _numbered(page: PagePlan, number: int, pages: int) -> PagePlan:
-    """The page with {page} and {pages} filled in; other braces stay as they are."""
+    """The page with {page} and {pages} filled in where users write; values keep their braces."""
 
     def fill(text: TextPlan) -> TextPlan:
+        if text.kind not in ("title", "header", "footer"):
+            return text
         return replace(text, text=text.text.replace("{page}", str(number + 1)).replace("{pages}", str(pages)))
 
     bands = (replace(band, texts=tuple(fill(text) for text in band.texts)) for band in page.bands)

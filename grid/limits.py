@@ -8,7 +8,7 @@ from ..errors import LimitError
 from ..imaging import MAX_PIXELS
 
 #: Longest side in pixels that each writer accepts (measured with Pillow 13; JPEG is not 65,535).
-LONGEST_SIDE = {"jpeg": 65_500, "webp": 16_383, "avif": 65_536, "png": 2**31 - 1, "tiff": 2**31 - 1, "pdf": 2**31 - 1}
+LONGEST_SIDE = {"jpeg": 65_500, "webp": 16_383, "avif": 65_536, "png": 2**31 - 1, "tiff": 2**31 - 1, "pdf": 65_500}
 #: Formats that are written band by band, so that the page is never whole in memory.
 STREAMED = frozenset({"png", "tiff", "pdf", "html"})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .axes import Sheet, Slot
 from .box import Box
-from .placing import automatic_font_size, cell_size, place_picture
+from .placing import automatic_font_size, cell_size, inside_border, place_picture
 from .plan import Band, CellPlan, Metrics, PagePlan, PlanInput, TextKind, TextPlan
 
 #: Of a cell's height, the most that a label may cover or a label strip may add.
@@ -41,6 +41,8 @@ def with_strip(given: PlanInput, metrics: Metrics) -> Metrics:
     width, height = metrics.cell
     tallest = max((given.measure(text, width, metrics.font)[1] for text in set(given.texts.labels) if text), default=0)
     line = given.measure("Ag", 10 * metrics.font, metrics.font)[1]
+    if any(given.texts.labels):  # a word too wide for the cell measures nothing until it is shrunk
+        tallest = max(tallest, line)
     strip = min(tallest, max(line, int(height * LABEL_SHARE)))
     return Metrics(metrics.cell, metrics.margin, metrics.gap, metrics.font, metrics.min_font, strip)
 
@@ -128,7 +130,7 @@ class _PageBuilder:
         image = area
         if slot.index is not None:
             template = self.given.template
-            inner = area.shrunk(template.border_width)
+            inner = inside_border(area, template.border_width)
             image = place_picture(self.given.sizes[slot.index], inner, template.fit, template.enlarge)
         return CellPlan(slot.index, slot.row, slot.column, box, area, image, self._label(box, area))
 

@@ -6,6 +6,7 @@ import glob
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -23,11 +24,12 @@ from ..imaging import (
     load_picture,
     open_picture,
     picture_of,
-    to_rgb,
+    upright_rgb,
     upright_size,
 )
 from .metadata import embedded_texts, read_generation
 from .order import natural_key
+from .wildcard import matching_files
 
 #: Key of our own record in a sheet's metadata, by which sheets are known again.
 RECORD_KEY = "clip_grid"
@@ -50,8 +52,13 @@ class Picture:
     path: Path | None = None
     #: Generation data of the file.
     values: Mapping[str, str] = field(default_factory=dict)
-    #: Time of the last change, seconds since 1970.
+    #: Time of the last change, seconds since 1970; 0 = not known.
     time: float = 0.0
+
+    @property
+    def place(self) -> str:
+        """The path as text that every file format can hold, or the name where there is no file."""
+        return readable(str(self.path)) if self.path else self.name
 
 
 @dataclass(frozen=True)
@@ -76,73 +83,88 @@ def find_files(sources: Iterable[str | os.PathLike[str]]) -> list[tuple[Path, st
     """Picture files and their names, natural order within each source, each file once.
 
     A source is a folder (its own files, not those of folders below), a file, a glob (``**`` for folders below), or a
-    ``.txt`` file that lists one source per line. Raises InputError for a source that does not exist or matches nothing.
+    ``.txt`` file that lists one source per line, relative to the list; blank lines and lines that begin with # are not
+    read. Blanks and quotes around a source are taken off unless a file has that very name.
+    Raises InputError for a source that does not exist or matches nothing, and for lists that name each other.
     """
-    found: dict[Path, str] = {}
+    found: dict[str, tuple[Path, str]] = {}
     for source in sources:
-        for path, name in _files_of(os.fspath(source)):
-            found.setdefault(path, name)
-    return list(found.items())
+        for path, name in _files_of(os.fspath(source), Path(), ()):
+            found.setdefault(os.path.abspath(path), (path, readable(name)))
+    return list(found.values())
 
 
-def _files_of(source: str) -> list[tuple[Path, str]]:
-    text = source.strip().strip("\"'")
-    path = Path(text).expanduser()
-    if path.is_dir():
+def _files_of(source: str, base: Path, lists: tuple[str, ...]) -> list[tuple[Path, str]]:
+    """The files of one source, relative to ``base``; ``lists`` are the lists that lead to it."""
+    plain = source if os.path.exists(base / source) else source.strip().strip("\"'")
+    path = base / os.path.expanduser(plain)
+    if plain and os.path.isdir(path):
         return [(file, file.name) for file in folder_files(path)]
-    if path.is_file():
-        if path.suffix.lower() == ".txt":
-            return [entry for line in _listed(path) for entry in _files_of(line)]
-        return [(path, path.name)]
-    if glob.has_magic(text):
-        return _globbed(str(path))
+    if os.path.isfile(path):
+        return _listed_files(path, lists) if path.suffix.lower() == ".txt" else [(path, path.name)]
+    if glob.has_magic(plain):
+        return _globbed(os.path.expanduser(plain), base)
     raise InputError(
         f"there is no folder or file {source!r}; check the spelling, or give a glob such as 'folder/*.png'"
     )
 
 
 def folder_files(folder: Path) -> list[Path]:
-    """The picture files of a folder by their endings, in natural order; hidden files are left out."""
+    """The picture files of a folder by their endings, in natural order; hidden files are left out.
+
+    Raises InputError when the folder cannot be read.
+    """
     try:
-        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".") and entry.is_file()]
+        names = os.listdir(folder)
     except OSError as error:
         raise InputError(f"the folder {folder} cannot be read ({error.strerror or error})") from error
-    names = [entry.name for entry in entries if Path(entry.name).suffix.lower() in PICTURE_SUFFIXES]
-    return [folder / name for name in sorted(names, key=natural_key)]
+    visible = [name for name in names if _is_picture(name) and not name.startswith(".")]
+    return [folder / name for name in sorted(visible, key=natural_key) if os.path.isfile(folder / name)]
 
 
-def _globbed(pattern: str) -> list[tuple[Path, str]]:
-    fixed = Path(*_until_magic(Path(pattern).parts)) if not glob.has_magic(Path(pattern).parts[0]) else Path()
-    matches = [Path(match) for match in glob.glob(pattern, recursive=True)]
-    files = [path for path in matches if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES]
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
+
+
+def _globbed(pattern: str, base: Path) -> list[tuple[Path, str]]:
+    files = [(path, name) for path, name in matching_files(pattern, base) if _is_picture(name)]
     if not files:
         raise InputError(f"no picture matches {pattern!r}; check the folder and the pattern")
-    named = [(path, path.relative_to(fixed).as_posix() if fixed.parts else path.as_posix()) for path in files]
-    return sorted(named, key=lambda entry: natural_key(entry[1]))
+    return sorted(files, key=lambda entry: natural_key(entry[1]))
 
 
-def _until_magic(parts: tuple[str, ...]) -> list[str]:
-    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-    return list(parts[:first])
+def _listed_files(path: Path, lists: tuple[str, ...]) -> list[tuple[Path, str]]:
+    """The files of every source in a list."""
+    real = os.path.realpath(path)
+    if real in lists:
+        raise InputError(f"the list {path} names itself, by way of {len(lists)} lists; take it out")
+    return [entry for line in _lines(path) for entry in _files_of(line, path.parent, (*lists, real))]
 
 
-def _listed(path: Path) -> list[str]:
+def _lines(path: Path) -> list[str]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"the list {path} cannot be read ({error}); it must be UTF-8 text, one path per line"
         ) from error
-    listed = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return [line if Path(line).is_absolute() else str(path.parent / line) for line in listed]
+    return [line for line in map(str.strip, lines) if line and not line.startswith("#")]
 
 
-def survey_files(files: Sequence[tuple[Path, str]], progress: Progress | None = None) -> Survey:
-    """Open each file's header for its size and generation data; what cannot be used is skipped with a reason."""
+def readable(text: str) -> str:
+    """The text with a question mark for each byte that was not UTF-8; every file format can hold it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def survey_files(files: Sequence[tuple[Path, str]], progress: Progress | None = None, *, frame: int = 0) -> Survey:
+    """Open each file's header for its size and generation data; what cannot be used is skipped with a reason.
+
+    frame: the one that is shown of animated files, from 0; past the end of a file means its last.
+    """
     pictures: list[Picture] = []
     skipped: list[Skipped] = []
     with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1)) as pool:
-        for result in pool.map(_survey_file, files):
+        for result in pool.map(partial(_survey_file, frame=frame), files):
             if progress:
                 progress(0, len(files))
             if isinstance(result, Picture):
@@ -152,37 +174,38 @@ def survey_files(files: Sequence[tuple[Path, str]], progress: Progress | None = 
     return Survey(tuple(pictures), tuple(skipped))
 
 
-def _survey_file(file: tuple[Path, str]) -> Picture | Skipped:
+def _survey_file(file: tuple[Path, str], frame: int) -> Picture | Skipped:
     path, name = file
     try:
-        with open_picture(path) as image:
+        with open_picture(path, frame=frame) as image:
             texts = embedded_texts(image)
             size = upright_size(image)
         changed = path.stat().st_mtime
     except PictureError as error:
-        return Skipped(str(path), error.reason)
+        return Skipped(readable(str(path)), readable(error.reason))
     except OSError as error:
-        return Skipped(str(path), f"cannot be read ({error.strerror or error})")
+        return Skipped(readable(str(path)), f"cannot be read ({error.strerror or error})")
     if RECORD_KEY in texts or texts.get("Software", "").startswith(SOFTWARE):
-        return Skipped(str(path), "a sheet that this program made", deliberate=True)
-    return Picture(name, size, partial(_load, path), path, read_generation(texts).values, changed)
-
-
-def _load(path: Path, wanted: Size | None) -> Image.Image:
-    return load_picture(path, wanted)
+        return Skipped(readable(str(path)), "a sheet that this program made", deliberate=True)
+    values = {column: readable(value) for column, value in read_generation(texts).values.items()}
+    return Picture(name, size, partial(load_picture, path, frame=frame), path, values, changed)
 
 
 def pictures_from_arrays(arrays: Sequence[NDArray[np.generic] | Image.Image], names: Sequence[str] = ()) -> Survey:
-    """Pictures from PIL pictures, or arrays [H, W] or [H, W, C] as ``imaging.array_to_pixels`` takes them."""
+    """Pictures from PIL pictures, or arrays [H, W] or [H, W, C] as ``imaging.array_to_pixels`` takes them.
+
+    Raises InputError for arrays of another shape or type.
+    """
     return Survey(tuple(_from_array(i, array, names) for i, array in enumerate(arrays)))
 
 
 def _from_array(index: int, array: NDArray[np.generic] | Image.Image, names: Sequence[str]) -> Picture:
     name = names[index] if index < len(names) else f"image {index + 1}"
     if isinstance(array, Image.Image):
-        return Picture(name, array.size, lambda wanted: to_rgb(array))
+        return Picture(name, upright_size(array), lambda wanted: upright_rgb(array, name))
+    # refuses wrong shapes and types now, not in the middle of the page
+    array_to_pixels(array[:1, :1] if array.ndim > 1 else array)
     height, width = array.shape[:2]
-    array_to_pixels(array[:1, :1])  # refuses wrong shapes and types now, not in the middle of the page
     return Picture(name, (width, height), lambda wanted: picture_of(array))
 
 
@@ -213,36 +236,46 @@ def sort_pictures(
 ) -> list[int]:
     """Indices of the pictures in order: by ``name`` (natural), ``time``, ``given``, or else by ``keys``.
 
-    keys: index -> what the picture is sorted by; None goes to the end. Equal keys keep natural name order.
+    keys: index -> what the picture is sorted by; None goes to the end, also in reverse. Pictures of equal keys or times
+    keep natural name order, also in reverse.
     """
     if by == "given":
         order = list(range(len(pictures)))
     else:
         order = sorted(range(len(pictures)), key=lambda i: natural_key(pictures[i].name))
     if by == "time":
-        order.sort(key=lambda i: pictures[i].time)
-    elif by not in ("given", "name"):
+        return sorted(order, key=lambda i: pictures[i].time, reverse=reverse)
+    if by not in ("given", "name"):
         known = [i for i in order if keys(i) is not None]
-        known.sort(key=lambda i: _sort_key(keys(i)))
+        known.sort(key=lambda i: _sort_key(keys(i)), reverse=reverse)
         rest = [i for i in order if keys(i) is None]
-        return (known[::-1] if reverse else known) + rest
+        return known + rest
     return order[::-1] if reverse else order
 
 
 def _sort_key(value: str | float | None) -> tuple[int, float, tuple[object, ...]]:
     """Numbers before texts; numbers by value, texts in natural order."""
+    text = str(value)
+    number = _number(text)
+    return (1, 0.0, natural_key(text)) if number is None else (0, number, ())
+
+
+def _number(text: str) -> float | None:
+    """The number that a text is, None for other texts and NaN."""
+    with suppress(ValueError):
+        # seeds are longer than a float is exact
+        return int(text)
     try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return 1, 0.0, natural_key(str(value))
-    return (0, number, ()) if number == number else (1, 0.0, natural_key(str(value)))
+        number = float(text)
+    except ValueError:
+        return None
+    return number if number == number else None
 
 
 def facts_of(picture: Picture, index: int) -> dict[str, str]:
     """What is known of every picture, for labels: name, stem, folder, index (from 1), width, height, date."""
     file = picture.name.rpartition("/")[2]
-    folder = picture.path.parent.name if picture.path else ""
-    date = datetime.fromtimestamp(picture.time).strftime("%Y-%m-%d %H:%M") if picture.time else ""
+    folder = readable(Path(os.path.abspath(picture.path)).parent.name) if picture.path else ""
     return {
         "name": file,
         "stem": file.rpartition(".")[0] or file,
@@ -250,5 +283,13 @@ def facts_of(picture: Picture, index: int) -> dict[str, str]:
         "index": str(index + 1),
         "width": str(picture.size[0]),
         "height": str(picture.size[1]),
-        "date": date,
+        "date": _date(picture.time),
     }
+
+
+def _date(time: float) -> str:
+    try:
+        return datetime.fromtimestamp(time).strftime("%Y-%m-%d %H:%M") if time else ""
+    except (OverflowError, ValueError, OSError):
+        # broken clocks and archives leave years that no calendar has
+        return ""

@@ -41,6 +41,11 @@ def cell_size(sizes: Sequence[Size], template: GridTemplate) -> Size:
     return max(width, SHORTEST_AUTOMATIC_SIDE), max(height, SHORTEST_AUTOMATIC_SIDE)
 
 
+def inside_border(area: Box, border: int) -> Box:
+    """The area less the border around the picture, at least one pixel of it."""
+    return area.shrunk(min(border, (min(area.width, area.height) - 1) // 2))
+
+
 def place_picture(size: Size, area: Box, fit: str, enlarge: bool) -> Box:
     """Where a picture of this size is drawn in the area, centred; it never leaves the area."""
     width, height = size
@@ -67,7 +72,8 @@ def crop_of(size: Size, image: Box, fit: str) -> tuple[float, float, float, floa
         shown = float(image.width), float(image.height)
     else:
         return 0.0, 0.0, float(width), float(height)
-    left, top = (width - shown[0]) / 2, (height - shown[1]) / 2
+    # rounding may take the difference a hair below zero, which resizers refuse
+    left, top = max(0.0, (width - shown[0]) / 2), max(0.0, (height - shown[1]) / 2)
     if fit == "original":  # whole pixels, so that nothing is resampled
         left, top = float(int(left)), float(int(top))
     return left, top, min(left + shown[0], width), min(top + shown[1], height)

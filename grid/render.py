@@ -14,9 +14,9 @@ from ..imaging import Pixels, Size
 from .bands import map_in_order
 from .box import Box
 from .pictures import Picture
-from .placing import crop_of
+from .placing import crop_of, inside_border
 from .plan import Band, CellPlan, PagePlan, TextPlan
-from .style import Look
+from .style import Look, on_white
 from .text import TextStyle, draw_text, fit_text
 
 Crop = tuple[float, float, float, float]
@@ -142,7 +142,7 @@ def _paint_cell(cell: CellPlan, scene: Scene) -> _Tile:
         _paint_picture(canvas, cell, scene)
     except PictureError as error:
         failure = error.reason
-        _paint_hole(canvas, cell, scene.look, f"✕ {scene.pictures[cell.index].name}\n{failure}")
+        _paint_hole(canvas, cell, scene.look, f"× {scene.pictures[cell.index].name}\n{failure}")
     _paint_marks(canvas, cell, scene)
     missing, shortened = _paint_label(canvas, cell, scene)
     return _Tile(cell, np.asarray(canvas), failure, missing, shortened)
@@ -152,7 +152,7 @@ def _paint_picture(canvas: Image.Image, cell: CellPlan, scene: Scene) -> None:
     look, template = scene.look, scene.look.template
     picture = scene.pictures[_index(cell)]
     area = _inside(cell.area, cell.box)
-    inner = area.shrunk(template.border_width)
+    inner = inside_border(area, template.border_width)
     if template.fit == "pad":
         canvas.paste(look.pad, _corners(inner))
     image = picture.load(_size_to_decode(cell, picture, template.fit) if template.resample == "fast" else None)
@@ -194,8 +194,10 @@ def _paint_hole(canvas: Image.Image, cell: CellPlan, look: Look, text: str) -> N
     left, top, right, bottom = _corners(area)
     draw.rectangle((left, top, right - 1, bottom - 1), outline=HOLE)
     if cell.index is not None:
-        draw.line((left, top, right - 1, bottom - 1), fill=HOLE)
-        draw.line((left, bottom - 1, right - 1, top), fill=HOLE)
+        # faint, since the reason is read on top of it
+        cross = tuple((3 * page + line) // 4 for page, line in zip(on_white(look.background), HOLE, strict=False))
+        draw.line((left + 1, top + 1, right - 2, bottom - 2), fill=cross)
+        draw.line((left + 1, bottom - 2, right - 2, top + 1), fill=cross)
     style = replace(look.page_style("legend", look.metrics.font), align="center")
     # the label of a picture that failed stands below, where it always does
     room = area.shrunk(4) if cell.index is None else area.shrunk(4)._replace(height=area.height // 2)
@@ -230,7 +232,6 @@ def _paint_marks(canvas: Image.Image, cell: CellPlan, scene: Scene) -> None:
         width = max(2, look.metrics.font // 4)
         left, top, right, bottom = _corners(area)
         ImageDraw.Draw(canvas).rectangle((left, top, right - 1, bottom - 1), outline=WINNER, width=width)
-        badge = f"★ {badge}" if badge else "★"
     if badge:
         _paint_badge(canvas, badge, area, look, winner=index in scene.marks.winners)
 

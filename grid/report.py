@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from .axes import Axes, Axis
@@ -41,7 +43,9 @@ class CellReport:
         plain = {"box": list(self.box), "image_box": list(self.image_box)}
         texts = {"path": self.path, "label": self.label, "source": self.source}
         place = {"page": self.page, "row": self.row, "column": self.column}
-        return place | texts | plain | {"values": dict(self.values), "scores": dict(self.scores)}
+        # JSON knows no NaN and no infinity
+        scores = {name: score if isfinite(score) else None for name, score in self.scores.items()}
+        return place | texts | plain | {"values": dict(self.values), "scores": scores}
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,15 @@ class BatchReport:
     def to_json(self) -> str:
         """The report as JSON text."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file holds the report of a sheet."""
+    try:
+        report = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(report, dict) and {"images_found", "grid_dimensions", "cells"} <= report.keys()
 
 
 def axes_to_dict(axes: Axes | None) -> dict[str, Any]:

@@ -21,13 +21,15 @@ ALIGN: dict[TextKind, Align] = {
     "column": "center",
 }
 LABEL_ALIGN: dict[str, Align] = {"left": "left", "center": "center", "right": "right"}
+#: Formats that can say where a page is transparent; in the others such a page is white.
+TRANSPARENT_FORMATS = frozenset({"png", "webp", "tiff", "avif"})
 #: Page texts may shrink to this share of their size before they are shortened.
 PAGE_TEXT_SHRINK = 0.7
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colours and fonts of a sheet."""
+    """Colours and fonts of a sheet. The background is opaque where the format knows no transparency."""
 
     template: GridTemplate
     metrics: Metrics
@@ -41,7 +43,7 @@ class Look:
     @property
     def channels(self) -> int:
         """4 where the page is transparent and the format can say so, else 3."""
-        return 4 if self.background[3] < 255 and self.template.format in ("png", "webp", "tiff", "avif") else 3
+        return 4 if self.background[3] < 255 else 3
 
     @property
     def over_picture(self) -> bool:
@@ -64,7 +66,9 @@ class Look:
 def make_look(template: GridTemplate, metrics: Metrics, faces: Faces) -> Look:
     """The look that the template asks for; raises InputError for a colour that cannot be read."""
     background = parse_color(template.background, "background")
-    opaque = background if background[3] == 255 else (255, 255, 255, 255)
+    opaque = on_white(background)
+    if template.format not in TRANSPARENT_FORMATS:
+        background = opaque
     automatic = template.page_text_color.strip().lower() == AUTO
     page_text = readable_on(opaque) if automatic else parse_color(template.page_text_color, "page_text_color")[:3]
     return Look(
@@ -77,6 +81,12 @@ def make_look(template: GridTemplate, metrics: Metrics, faces: Faces) -> Look:
         border=parse_color(template.border_color, "border_color")[:3],
         pad=parse_color(template.pad_color, "pad_color")[:3],
     )
+
+
+def on_white(color: RGBA) -> RGBA:
+    """The opaque colour that is seen where this one lies on white."""
+    red, green, blue = (round((part * color[3] + 255 * (255 - color[3])) / 255) for part in color[:3])
+    return red, green, blue, 255
 
 
 def label_style(template: GridTemplate, metrics: Metrics, page_text: RGB) -> TextStyle:

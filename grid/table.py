@@ -57,10 +57,11 @@ class Match:
     repeated: tuple[str, ...]
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, needs_names: bool = True) -> Table:
     """The table in a CSV or JSON file of any common encoding.
 
-    Raises InputError, naming the file, when it cannot be read, is empty, or is CSV without a column of file names.
+    Raises InputError, naming the file, when it cannot be read, is empty, or is CSV without a column of file names; that
+    column is not needed for pictures that have no files, whose rows may go by position.
     """
     try:
         raw = path.read_bytes()
@@ -68,7 +69,7 @@ def read_table(path: Path) -> Table:
         raise InputError(f"table {path} cannot be read: {error.strerror or error}") from error
     text, notes = _decode(raw, str(path))
     table = parse_table(text, name=str(path))
-    if not table.keyed and not _is_json(text, str(path)):
+    if needs_names and not table.keyed and not _is_json(text, str(path)):
         allowed = f"{', '.join(KEY_COLUMNS[:-1])} or {KEY_COLUMNS[-1]}"
         raise InputError(
             f"{path} has no column of file names, only {', '.join(table.columns)}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -11,9 +12,14 @@ from typing import Any
 
 from ..errors import InputError
 from ..options import check, option, options_of
+from .colors import parse_color
+from .labels import parse_sources
 
 FORMATS = ("png", "jpeg", "webp", "avif", "tiff", "pdf", "html")
 AUTO = "auto"
+_FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff"}
+#: Names that Windows keeps for devices, whatever comes after the first dot.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +127,12 @@ class GridTemplate:
 
     def __post_init__(self) -> None:
         given = {f.name: getattr(self, f.name) for f in fields(self) if "option" in f.metadata}
-        for key, value in check(type(self), given).items():
+        checked = check(type(self), given)
+        for key, value in checked.items():
             object.__setattr__(self, key, value)
+            if key.endswith("_color") or key == "background":
+                _check_color(key, str(value))
+        parse_sources(self.label_sources)
 
     def with_options(self, given: Mapping[str, object]) -> GridTemplate:
         """A copy with some options replaced; raises InputError for an unknown name or a bad value."""
@@ -141,12 +151,12 @@ class GridTemplate:
     def from_json(cls, text: str, *, name: str = "template") -> GridTemplate:
         """The template in a JSON text; missing options take their defaults, unknown keys are kept in ``unknown``.
 
-        Also reads files of six keys: name, rows, cols, cell_size, margin, font_size, where null means automatic.
-        Raises InputError naming the file for broken JSON or a value out of its bounds.
+        Also reads files of six keys: name, rows, cols, cell_size, margin, font_size, where null means automatic, and
+        the formats jpg and tif. Raises InputError naming the file for broken JSON or a value out of its bounds.
         """
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"the template {name} is not JSON ({error}); write one with --save-template") from error
         if not isinstance(data, dict):
             raise InputError(f"the template {name} holds a {type(data).__name__}; it must be an object of options")
@@ -156,12 +166,18 @@ class GridTemplate:
     def from_dict(cls, data: Mapping[str, Any], *, name: str = "template") -> GridTemplate:
         """As ``from_json``, from the parsed object."""
         plain = _without_aliases(data, name)
-        title = str(plain.pop("name", name))
+        title = str(plain.pop("name", None) or name)
         known = {key: plain.pop(key) for key in options_of(cls) if key in plain}
         try:
             return cls(name=title, unknown=plain, **check(cls, known))  # type: ignore[arg-type]
         except InputError as error:
             raise InputError(f"the template {name}: {error}") from error
+
+
+def _check_color(option: str, color: str) -> None:
+    """Raises InputError naming the option for what is not a colour; ``auto`` is left to the painter."""
+    if color.strip().lower() != AUTO:
+        parse_color(color, option)
 
 
 def _without_aliases(data: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -173,6 +189,8 @@ def _without_aliases(data: Mapping[str, Any], name: str) -> dict[str, Any]:
         if not isinstance(size, (list, tuple)) or len(size) != 2:
             raise InputError(f"the template {name}: cell_size is {size!r}; it must be [width, height]")
         plain["cell_width"], plain["cell_height"] = size
+    if "format" in plain:
+        plain["format"] = _FORMAT_ALIASES.get(str(plain["format"]).lower(), plain["format"])
     automatic = ("rows", "columns", "cell_width", "cell_height", "font_size")
     return {key: 0 if value is None and key in automatic else value for key, value in plain.items()}
 
@@ -184,10 +202,11 @@ def built_in_templates() -> dict[str, GridTemplate]:
 
 
 def saved_templates(folder: Path) -> dict[str, Path]:
-    """Template files in a folder, by name."""
+    """Template files in a folder, by name; hidden files are left out."""
     if not folder.is_dir():
         return {}
-    return {path.stem: path for path in sorted(folder.glob("*.json"))}
+    files = (path for path in sorted(folder.glob("*.json")) if path.is_file())
+    return {path.stem: path for path in files if not path.name.startswith(".")}
 
 
 def find_template(name: str, folder: Path | None = None) -> GridTemplate:
@@ -208,19 +227,26 @@ def find_template(name: str, folder: Path | None = None) -> GridTemplate:
 
 
 def read_template(path: Path) -> GridTemplate:
-    """The template in a file; raises InputError when it cannot be read."""
+    """The template in a file, called like the file unless it says its name; raises InputError naming the file."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"the template {path} cannot be read ({error}); give a JSON file or a template's name"
         ) from error
-    return GridTemplate.from_json(text, name=str(path))
+    template = GridTemplate.from_json(text, name=str(path))
+    return template.with_name(path.stem) if template.name == str(path) else template
 
 
 def template_path(name: str, folder: Path) -> Path:
-    """Where a template of this name is saved; raises InputError for a name that is not a plain file name."""
-    bad = not name or name.startswith(".") or any(c in '/\\:*?"<>|\0' or ord(c) < 32 for c in name) or len(name) > 100
+    """Where a template of this name is saved; raises InputError for a name that is not a plain file name everywhere."""
+    bad = (
+        not name
+        or name != name.strip(" .")
+        or any(c in '/\\:*?"<>|\x7f' or ord(c) < 32 for c in name)
+        or len(name.encode("utf-8", "replace")) > 200
+        or _DEVICE.fullmatch(name)
+    )
     if bad:
         raise InputError(f"{name!r} cannot name a template; use letters, digits, spaces, - and _")
     return folder / f"{name}.json"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..errors import ClipGridError
@@ -16,38 +15,48 @@ from .sockets import Lists, first_text
 
 def sheet_key(inputs: Lists, host: Host) -> str:
     """Changes with the CSV file, the saved template and the font file; never raises."""
-    csv, font = first_text(inputs, "csv"), first_text(inputs, "font")
-    marks = [_mark(lambda text=text: [_file(host.folders.find(text))]) for text in (csv, font) if text]
-    name = first_text(inputs, "template")
-    marks.append(_mark(lambda: [_file(saved_templates(host.templates_folder)[name])]) if name else "")
-    return _digest(marks)
+    csv, template, font = (first_text(inputs, name) for name in ("csv", "template", "font"))
+    return _digest(
+        [_mark(_found_file, csv, host), _mark(_template_file, template, host), _mark(_found_file, font, host)]
+    )
 
 
 def batch_key(inputs: Lists, host: Host) -> str:
     """As ``sheet_key``, and with the files of every folder: name, size and time."""
-    texts = [str(value) for value in inputs.get("directories") or [] if value is not None]
-    lines = [line for text in texts for line in directory_lines(text)]
-    return _digest([sheet_key(inputs, host), *(_mark(lambda line=line: _folders(line, host)) for line in lines)])
+    lines = directory_lines(inputs.get("directories") or [])
+    return _digest([sheet_key(inputs, host), *(_mark(_folder_files, line, host) for line in lines)])
 
 
-def _folders(line: str, host: Host) -> Iterable[str]:
+def _mark(read: Callable[[str, Host], Iterable[str]], text: str, host: Host) -> str:
+    """What was read as one text. What cannot be read is a state like any other: the node itself says why."""
+    try:
+        return "\n".join(read(text, host)) if text else ""
+    except (ClipGridError, OSError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _found_file(text: str, host: Host) -> Iterator[str]:
+    yield _state(host.folders.find(text))
+
+
+def _template_file(name: str, host: Host) -> Iterator[str]:
+    path = saved_templates(host.templates_folder).get(name)
+    yield _state(path) if path else "not saved"
+
+
+def _folder_files(line: str, host: Host) -> Iterator[str]:
     for folder in host.folders.find_directories(line):
         yield str(folder)
-        yield from sorted(_file(Path(entry)) for entry in os.scandir(folder) if entry.is_file())
+        yield from sorted(_state(Path(entry)) for entry in os.scandir(folder) if entry.is_file())
 
 
-def _file(path: Path) -> str:
+def _state(path: Path) -> str:
     facts = path.stat()
     return f"{path}|{facts.st_size}|{facts.st_mtime_ns}"
 
 
-def _mark(read: Callable[[], Iterable[str]]) -> str:
-    """What was read as one text. What cannot be read is a state like any other: the node itself says why."""
-    try:
-        return "\n".join(read())
-    except (ClipGridError, OSError, KeyError) as error:
-        return f"{type(error).__name__}: {error}"
-
-
 def _digest(marks: Iterable[str]) -> str:
+    # loading OpenSSL would be a tenth of the time that ComfyUI spends on this pack when it starts
+    import hashlib
+
     return hashlib.sha256("\0".join(marks).encode("utf-8", "surrogatepass")).hexdigest()

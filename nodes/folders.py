@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +37,14 @@ class AllowedFolders:
         """
         places = self._places(text)
         allowed = [place for place in places if self.holds(place)]
-        if not allowed:
+        for place in allowed:
+            if place.exists():
+                return Path(os.path.realpath(place))
+        if len(allowed) < len(places):
             raise ForbiddenPath(
                 f"{text!r} is outside the folders that this server allows; put it into the input or the output folder, "
                 "or let the server's owner add its folder under clip_grid in extra_model_paths.yaml"
             )
-        for place in allowed:
-            if place.exists():
-                return Path(os.path.realpath(place))
         looked = ", ".join(str(place) for place in allowed)
         raise InputError(f"there is no file or folder {text!r}; looked for {looked}")
 
@@ -96,9 +97,10 @@ class AllowedFolders:
         return name, (self.input, self.output, *self.extra)
 
 
-def directory_lines(text: str) -> list[str]:
-    """The folders named in a text, one per line; blank lines do not count."""
-    return [line.strip() for line in text.splitlines() if line.strip()]
+def directory_lines(values: Iterable[object]) -> list[str]:
+    """The folders named in the values of an input, one per line; a value that is not known yet (None) names none."""
+    texts = [str(value) for value in values if value is not None]
+    return [line.strip() for text in texts for line in text.splitlines() if line.strip()]
 
 
 def _plain(text: str) -> str:

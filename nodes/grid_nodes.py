@@ -1,46 +1,31 @@
-"""The nodes that make sheets: they read their sockets, call the core once, and wrap the answer."""
+"""The nodes that make sheets: they read their sockets, call the core once, and wrap the answer.
+
+Everything that a node works with is imported when it works, so that ComfyUI starts as fast as without this pack.
+"""
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ClipGridError, InputError
-from ..grid.template import GridTemplate, template_path
-from ..options import check, options_of, widgets
-from .change_keys import batch_key, sheet_key
+from ..errors import ClipGridError
 from .folders import directory_lines
-from .host import Host, get_host
-from .sockets import (
-    DEFAULT_PREFIX,
-    TEMPLATE_TYPE,
-    Lists,
-    chosen_template,
-    first_text,
-    first_value,
-    label_texts,
-    metadata_text,
-    sheet_inputs,
-)
+from .host import get_host
+from .socket_types import TEMPLATE_TYPE
 
 if TYPE_CHECKING:
-    from ..api import SheetInputs
-    from ..grid.pictures import Progress
-    from ..grid.report import BatchReport, GridReport
-    from .sheets import MadeSheet
+    from ..grid.template import GridTemplate
 
-log = logging.getLogger("clip_grid")
-
+CATEGORY = "CLIP Grid/grid"
+# the id is asked for so that of two equal nodes each saves and shows its own sheet
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
-#: What ComfyUI takes back from a node: its ``ui`` and its ``result``.
-Answer = dict[str, Any]
+ALIASES = ("contact sheet", "xy plot", "montage", "caption", "image grid", "labels")
+#: The values of an input; ``(None,)`` when it is linked and ComfyUI does not know them yet.
+Values = Sequence[object]
 
 
-class _SheetNode:
-    """What both sheet nodes have in common for ComfyUI."""
+class SheetNode:
+    """What all nodes that make sheets have in common for ComfyUI."""
 
     INPUT_IS_LIST = True
     OUTPUT_NODE = True
@@ -49,159 +34,150 @@ class _SheetNode:
     RETURN_NAMES = ("grid", "path", "report")
     OUTPUT_TOOLTIPS = (
         "The sheet, one image per page; reduced when all pages together have more than 64 megapixels",
-        "The saved file of each page",
-        "What was placed where, skipped and why, as JSON",
+        "The saved files",
+        "What was placed where, what was skipped and why, as JSON",
     )
     FUNCTION = "execute"
-    CATEGORY = "CLIP Grid/grid"
-    SEARCH_ALIASES = ("contact sheet", "xy plot", "montage", "caption", "image grid", "labels")
+    CATEGORY = CATEGORY
 
 
-class LabeledGridExporterNode(_SheetNode):
-    """Pictures from the graph -> one labelled sheet, saved and shown."""
+class LabeledGridExporterNode(SheetNode):
+    """Pictures of the graph -> one labelled sheet, saved and shown."""
 
-    DESCRIPTION = "Puts all pictures on one labelled sheet (or a table with headers), saves it and shows it."
+    DESCRIPTION = "Puts all pictures on one labelled sheet, or into a table with headers; saves it and shows it."
+    SEARCH_ALIASES = ALIASES
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
+        from .sockets import sheet_inputs
+
         images = ("IMAGE", {"tooltip": "Pictures: a batch, or a list of batches of any sizes; all go on one sheet"})
         return {"required": {"images": images}, "optional": sheet_inputs(get_host()), "hidden": HIDDEN}
 
     @classmethod
-    def IS_CHANGED(cls, **inputs: Sequence[object]) -> str:
+    def IS_CHANGED(cls, **inputs: Values) -> str:
+        from .change_keys import sheet_key
+
         return sheet_key(inputs, get_host())
 
     @classmethod
-    def VALIDATE_INPUTS(cls, csv: Sequence[object] = ()) -> bool | str:
+    def VALIDATE_INPUTS(cls, csv: Values = ()) -> bool | str:
         return _csv_problem(csv) or True
 
-    def execute(self, images: object, **inputs: Sequence[object]) -> Answer:
+    def execute(self, images: object, **inputs: Values) -> dict[str, Any]:
         from ..grid.pictures import pictures_from_arrays
-        from .previews import PAGE_BUDGET
+        from .answers import answer
+        from .requests import read_request
+        from .sheets import make_sheet
         from .tensors import picture_arrays
 
         host = get_host()
-        survey = pictures_from_arrays(picture_arrays(images))
-        made = _make(survey, inputs, host, host.progress(), DEFAULT_PREFIX, PAGE_BUDGET)
-        return _answer([made], made.report)
+        request = read_request(inputs, host)
+        made = make_sheet(pictures_from_arrays(picture_arrays(images)), request, host, host.progress())
+        return answer([made], made.report, request.csv)
 
 
-class BatchLabeledGridExporterNode(_SheetNode):
-    """Folders of pictures -> one labelled sheet each."""
+class BatchLabeledGridExporterNode(SheetNode):
+    """Folders of pictures -> one labelled sheet for each."""
 
     DESCRIPTION = (
-        "Makes one labelled sheet from each folder of pictures; a folder that fails is reported, the others go on."
+        "Makes one labelled sheet of each folder of pictures; a folder that fails is reported, the rest goes on."
     )
-    SEARCH_ALIASES = (*_SheetNode.SEARCH_ALIASES, "folder", "directory")
+    SEARCH_ALIASES = (*ALIASES, "folder", "directory")
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
+        from .sockets import sheet_inputs
+
         tooltip = (
-            "Folders, one per line, in ComfyUI's input or output folder or one that the server's owner added; "
+            "Folders, one per line, in ComfyUI's input or output folder or in one that the server's owner added; "
             "parent/* means every folder in parent"
         )
         directories = ("STRING", {"default": "", "multiline": True, "tooltip": tooltip})
         return {"required": {"directories": directories}, "optional": sheet_inputs(get_host()), "hidden": HIDDEN}
 
     @classmethod
-    def IS_CHANGED(cls, **inputs: Sequence[object]) -> str:
+    def IS_CHANGED(cls, **inputs: Values) -> str:
+        from .change_keys import batch_key
+
         return batch_key(inputs, get_host())
 
     @classmethod
-    def VALIDATE_INPUTS(cls, directories: Sequence[object], csv: Sequence[object] = ()) -> bool | str:
+    def VALIDATE_INPUTS(cls, directories: Values, csv: Values = ()) -> bool | str:
         return _directories_problem(directories) or _csv_problem(csv) or True
 
-    def execute(self, directories: Sequence[object], **inputs: Sequence[object]) -> Answer:
-        from ..grid.report import BatchReport
+    def execute(self, directories: Values, **inputs: Values) -> dict[str, Any]:
+        from .answers import answer
+        from .batch import make_batch
+        from .requests import read_request
 
         host = get_host()
-        folders, failed = _expand(directories, host)
-        made: list[MadeSheet] = []
-        show = host.progress()
-        for number, folder in enumerate(folders):
-            try:
-                made.append(_sheet_of(folder, inputs, host, _part(show, number, len(folders)), len(folders)))
-            except ClipGridError as error:
-                failed.append((str(folder), str(error)))
-        report = BatchReport(tuple(sheet.report for sheet in made), _failures(failed))
-        if not made:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in failed)
-            raise InputError(f"no folder gave a sheet: {reasons}")
-        return _answer(made, report)
+        request = read_request(inputs, host)
+        made, report = make_batch(directory_lines(directories), request, host)
+        return answer(made, report, request.csv)
 
 
 class GridTemplateNode:
-    """Every setting of a sheet in one place, to be linked or saved under a name."""
+    """Every setting of a sheet in one place, to be linked, or saved under a name."""
 
     OUTPUT_NODE = True
     RETURN_TYPES = (TEMPLATE_TYPE,)
     RETURN_NAMES = ("template",)
     OUTPUT_TOOLTIPS = ("All settings, for the template input of the exporters",)
     FUNCTION = "execute"
-    CATEGORY = "CLIP Grid/grid"
-    DESCRIPTION = "All settings of a labelled sheet, also the rare ones; can be saved and chosen by name later."
-    SEARCH_ALIASES = ("contact sheet", "xy plot", "grid style", "layout", "preset")
+    CATEGORY = CATEGORY
+    DESCRIPTION = "All settings of a labelled sheet, the rare ones too; they can be saved and chosen by name later."
+    SEARCH_ALIASES = ("contact sheet", "xy plot", "grid layout", "grid style", "preset")
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        name = ("STRING", {"default": "my template", "tooltip": "Name under which the template is saved and chosen"})
-        save = ("BOOLEAN", {"default": False, "tooltip": "Save the template in ComfyUI's user folder, over an older one"})
-        # these two come first, so that options which are added later are appended
-        return {"optional": {"name": name, "save": save, **widgets(list(options_of(GridTemplate).values()))}}
+        from .sockets import template_inputs
 
-    def execute(self, name: str = "my template", save: bool = False, **options: object) -> Answer:
-        template = GridTemplate(name=name, **check(GridTemplate, options))  # type: ignore[arg-type]
-        text = f"saved as {_save(template, get_host())}" if save else f"template {name}"
+        name = ("STRING", {"default": "my template", "tooltip": "Name under which the template is saved and chosen"})
+        save = (
+            "BOOLEAN",
+            {"default": False, "tooltip": "Save it in ComfyUI's user folder, over an older one of that name"},
+        )
+        # these two come first, so that options which are added later are appended
+        return {"optional": {"name": name, "save": save, **template_inputs()}}
+
+    def execute(self, name: str = "my template", save: bool = False, **options: object) -> dict[str, Any]:
+        import json
+
+        from ..grid.template import GridTemplate
+
+        template = GridTemplate(name=name).with_options(options)
+        text = f"saved as {save_template(template)}" if save else f"template {name}, not saved"
         return {"ui": {"text": [text]}, "result": (json.loads(template.to_json()),)}
 
 
-def _save(template: GridTemplate, host: Host) -> Path:
+def save_template(template: GridTemplate) -> str:
+    """Write the template into the user's folder; answers its path. Raises InputError for a name that is not plain."""
     from ..grid.atomic import atomic_file
+    from ..grid.template import template_path
 
-    path = template_path(template.name, host.templates_folder)
+    path = template_path(template.name, get_host().templates_folder)
     with atomic_file(path) as file:
         file.write(template.to_json().encode("utf-8"))
-    return path
+    return str(path)
 
 
-def _sheet_of(folder: Path, inputs: Lists, host: Host, progress: Progress, share: int) -> MadeSheet:
-    """The sheet of one folder of a batch, called after it."""
-    from .previews import PAGE_BUDGET
-    from .sheets import survey_directory
-
-    survey = survey_directory(folder, host.folders, progress)
-    return _make(survey, inputs, host, progress, f"{DEFAULT_PREFIX}_{folder.name}", PAGE_BUDGET // share)
+def _csv_problem(csv: Values) -> str:
+    """Why the table's file cannot be used, known before anything runs; empty when all is well or it is linked."""
+    return _first_problem(get_host().folders.find, [str(value) for value in csv if value and str(value).strip()])
 
 
-def _texts(inputs: Lists, host: Host) -> SheetInputs:
-    from ..api import SheetInputs
-    from .sheets import workflow_texts
-
-    csv = first_text(inputs, "csv")
-    found = host.folders.find(csv) if csv else None
-    if found:
-        log.info("labels from %s", found)
-    return SheetInputs(
-        labels=label_texts(inputs),
-        csv=found,
-        metadata=metadata_text(inputs),
-        texts=workflow_texts(host, first_value(inputs, "prompt"), first_value(inputs, "extra_pnginfo")),
-    )
+def _directories_problem(directories: Values) -> str:
+    lines = directory_lines(directories)
+    if not lines and None not in directories:
+        return "directories is empty; give a folder per line, such as my_renders or my_renders/*"
+    return _first_problem(get_host().folders.find_directories, lines)
 
 
-def _expand(directories: Sequence[object], host: Host) -> tuple[list[Path], list[tuple[str, str]]]:
-    """The folders that are meant, each once, and the lines that mean none with their reasons."""
-    folders: dict[Path, None] = {}
-    failed: list[tuple[str, str]] = []
-    for line in _lines(directories):
-        try:
-            folders.update(dict.fromkeys(host.folders.find_directories(line)))
-        except ClipGridError as error:
-            failed.append((line, str(error)))
-    if not folders and not failed:
-        raise InputError("directories is empty; give a folder per line, such as my_renders or my_renders/*")
-    return list(folders), failed
-
-
-def _lines(directories: Sequence[object]) -> list[str]:
-    return [line for text in directories if text is not None for line in directory_lines(str(text))]
+def _first_problem(find: Callable[[str], object], texts: Iterable[str]) -> str:
+    try:
+        for text in texts:
+            find(text)
+    except ClipGridError as error:
+        return str(error)
+    return ""

@@ -43,7 +43,7 @@ class Host(Protocol):
         """Whether prompt and workflow may be written into files."""
 
     def save_place(self, prefix: str, width: int, height: int) -> SavePlace:
-        """The next free place for a prefix with its tokens filled in; raises ForbiddenPath outside the output folder."""
+        """The next free place, the prefix's tokens filled in; raises ForbiddenPath outside the output folder."""
 
     def check_interrupt(self) -> None:
         """Raises the host's own exception when the user asked to stop."""

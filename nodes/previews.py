@@ -1,4 +1,4 @@
-"""What is shown of a sheet: its pages are collected while they are painted, reduced as far as memory and browser want."""
+"""What is shown of a sheet: its pages, collected while they are painted and reduced as far as need be."""
 
 from __future__ import annotations
 

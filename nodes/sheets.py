@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..api import SheetInputs, wishes_of
+from ..api import wishes_of
 from ..grid.export import ONE_FILE, SUFFIX, Output
 from ..grid.job import PlannedSheet, plan_sheet, write_planned
-from ..grid.pictures import Progress, Skipped, Survey, folder_files, survey_files
+from ..grid.pictures import Progress, Survey
 from ..grid.report import GridReport
-from ..grid.template import GridTemplate
 from ..imaging import Pixels
-from .folders import AllowedFolders
 from .host import Host
 from .previews import PREVIEW_SIDE, CollectedPages, reduction, save_preview
+from .requests import SheetRequest
 from .tensors import page_floats
 
 #: Formats that every browser shows.
 SHOWN = frozenset({"png", "jpeg", "webp"})
 #: A file as ComfyUI's /view finds it: filename, subfolder, type.
 Entry = dict[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SheetRequest:
-    """What a node was asked for, beside the pictures."""
-
-    template: GridTemplate
-    inputs: SheetInputs
-    prefix: str
-    #: Pixels of all pages together that may be handed on.
-    budget: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +34,7 @@ class MadeSheet:
 
 def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Progress) -> MadeSheet:
     """Plan, paint and save one sheet; never replaces a file. Raises InputError, LimitError, OutputError."""
-    planned = plan_sheet(survey, request.template, wishes_of(request.inputs))
+    planned = plan_sheet(survey, request.template, wishes_of(request.inputs, survey))
     target = _Target.of(host, request.prefix, planned)
     sizes = [(page.width, page.height) for page in planned.plan.pages]
     collected = CollectedPages(reduction(sizes, request.budget))
@@ -64,25 +50,6 @@ def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Prog
         report = replace(report, warnings=(*report.warnings, note))
     images = [host.image(page_floats(page)) for page in pages]
     return MadeSheet(report, images, target.shown(report, pages, host), target.files(report))
-
-
-def workflow_texts(host: Host, prompt: object, extra: object) -> dict[str, str]:
-    """The texts that ComfyUI writes into its pictures, as JSON; none when the server was told not to."""
-    if not host.embeds_metadata:
-        return {}
-    texts = {} if prompt is None else {"prompt": json.dumps(prompt)}
-    named = extra if isinstance(extra, Mapping) else {}
-    return texts | {str(key): json.dumps(value) for key, value in named.items()}
-
-
-def survey_directory(directory: Path, folders: AllowedFolders, progress: Progress) -> Survey:
-    """The pictures of a folder; links that lead out of the allowed folders are skipped."""
-    files = folder_files(directory)
-    inside = [file for file in files if not file.is_symlink() or folders.holds(file)]
-    survey = survey_files([(file, file.name) for file in inside], progress)
-    reason = "a link that leads out of the folders that this server allows"
-    outside = [Skipped(str(file), reason) for file in files if file not in inside]
-    return Survey(survey.pictures, (*survey.skipped, *outside))
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,13 @@ from ..grid.template import (
 )
 from ..options import options_of, widgets
 from .host import Host
+from .socket_types import TEMPLATE_TYPE, AnyType
 
 #: An input as INPUT_TYPES declares it.
 Declaration = tuple[object, dict[str, object]]
 #: What ComfyUI calls a node with: a list of values for each input.
 Lists = Mapping[str, Sequence[object]]
 
-TEMPLATE_TYPE = "CLIP_GRID_TEMPLATE"
 NO_TEMPLATE = "none"
 DEFAULT_PREFIX = "ClipGrid"
 
@@ -37,22 +37,16 @@ SHEET_INPUTS = (
 )  # fmt: skip
 
 
-class AnyType(str):
-    """The type of an input that every output may be linked to: ComfyUI refuses types that are ``!=``."""
-
-    __slots__ = ()
-
-    def __ne__(self, other: object) -> bool:
-        return False
-
-    __hash__ = str.__hash__
-
-
 def sheet_inputs(host: Host) -> dict[str, Declaration]:
     """The optional inputs of a node that makes sheets."""
-    options = widgets(list(options_of(GridTemplate).values()))
+    options = template_inputs()
     own = _own_inputs(template_names(host))
     return {name: own.get(name) or options[name] for name in SHEET_INPUTS}
+
+
+def template_inputs() -> dict[str, Declaration]:
+    """Every option of a template."""
+    return widgets(list(options_of(GridTemplate).values()))
 
 
 def _own_inputs(templates: list[str]) -> dict[str, Declaration]:
@@ -66,12 +60,12 @@ def _own_inputs(templates: list[str]) -> dict[str, Declaration]:
         "header. They become labels, axes and tooltips"
     )
     csv = (
-        "CSV or JSON file with a row per picture, in ComfyUI's input or output folder (labels.csv, labels.csv [output]) "
-        "or in a folder that the server's owner added"
+        "CSV or JSON file with a row per picture, in ComfyUI's input or output folder (labels.csv, labels.csv "
+        "[output]) or in a folder that the server's owner added"
     )
     template = (
-        "A saved or built-in template, or a linked one. An option here beats the template; an option that stands at its "
-        "default counts as not given"
+        "A saved or built-in template, or a linked one. An option here beats the template; an option that stands at "
+        "its default counts as not given"
     )
     prefix = (
         "Start of the file's name in the output folder, with folders and the tokens of Save Image, such as "
@@ -96,7 +90,7 @@ def _built_in_names() -> tuple[str, ...]:
 
 
 def template_names(host: Host) -> list[str]:
-    """What may be chosen: none, the built-in and the saved templates; only the first two when the folder cannot be read."""
+    """What may be chosen: none, the built-in, and the saved templates as far as their folder can be read."""
     try:
         saved = list(saved_templates(host.templates_folder))
     except OSError:
@@ -171,7 +165,7 @@ def given_options(inputs: Lists) -> dict[str, object]:
 
 
 def allowed_font(font: str, host: Host) -> str:
-    """A family's name as it is, a file as its real path; raises ForbiddenPath for a file outside the allowed folders."""
+    """A family's name as it is, a file as its real path; raises ForbiddenPath outside the allowed folders."""
     if not font.strip():
         return ""
     if any(sign in font for sign in ("/", "\\", "~", ":")) or font.rstrip().endswith("]"):

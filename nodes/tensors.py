@@ -37,8 +37,9 @@ class Tensor(Protocol):
 
 
 def picture_arrays(images: object) -> list[NDArray[np.generic]]:
-    """Every picture as [H, W] or [H, W, C], in order; images: a tensor [B, H, W, C] or [H, W, C], or nested lists of them.
+    """Every picture as [H, W] or [H, W, C], in order.
 
+    images: a tensor [B, H, W, C] or [H, W, C], or nested lists of them.
     float32 and float16 in main memory are not copied. Raises InputError when there is no picture, or for another shape.
     """
     pictures = [picture for batch in _batches(images) for picture in _pictures(batch)]

@@ -1,0 +1,17 @@
+"""Types of sockets beyond ComfyUI's own."""
+
+from __future__ import annotations
+
+#: The options of a template as a plain dict, so that any cache can keep it.
+TEMPLATE_TYPE = "CLIP_GRID_TEMPLATE"
+
+
+class AnyType(str):
+    """The type of an input that every output may be linked to: ComfyUI refuses types that are ``!=``."""
+
+    __slots__ = ()
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = str.__hash__

@@ -1,0 +1,86 @@
+"""Tests: the pack loads as ComfyUI loads it, from any folder name, at once and without heavy packages."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import clip_grid
+import pytest
+
+ROOT = Path(clip_grid.__file__).parent
+NODE_IDS = ["ClipGrid_LabeledGridExporter", "ClipGrid_BatchLabeledGridExporter", "ClipGrid_GridTemplate"]
+
+#: As ComfyUI's nodes.py does it: the module's name is its path.
+LOAD = """
+import importlib.util, json, sys, time
+folder = sys.argv[1]
+start = time.perf_counter()
+spec = importlib.util.spec_from_file_location(
+    folder.replace(".", "_x_"), folder + "/__init__.py", submodule_search_locations=[folder]
+)
+module = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = module
+spec.loader.exec_module(module)
+seconds = time.perf_counter() - start
+heavy = [name for name in ("numpy", "PIL", "torch", "transformers") if name in sys.modules]
+print(json.dumps({"seconds": seconds, "heavy": heavy, "nodes": list(module.NODE_CLASS_MAPPINGS)}))
+"""
+
+
+def load(folder: Path):
+    run = subprocess.run([sys.executable, "-c", LOAD, str(folder)], capture_output=True, text=True, check=True)
+    return json.loads(run.stdout)
+
+
+def test_the_pack_loads_from_a_folder_with_any_name(tmp_path):
+    copy = tmp_path / "my clip-grid.v2"
+    leave = shutil.ignore_patterns(".*", "__pycache__", "tests", "benchmarks", "examples")
+    shutil.copytree(ROOT, copy, ignore=leave)
+
+    assert load(copy)["nodes"] == NODE_IDS
+
+
+def test_importing_the_pack_costs_less_than_50_ms_and_loads_nothing_heavy():
+    runs = [load(ROOT) for _ in range(5)]
+
+    assert runs[0]["heavy"] == []
+    assert min(run["seconds"] for run in runs) < 0.05
+
+
+def test_the_mapping_is_a_literal_that_scanners_can_read():
+    tree = ast.parse((ROOT / "__init__.py").read_text("utf-8"))
+    mappings = [
+        [key.value for key in node.value.keys]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and node.targets[0].id == "NODE_CLASS_MAPPINGS"
+    ]
+
+    assert mappings == [NODE_IDS]
+
+
+@pytest.mark.parametrize("node_id", NODE_IDS)
+def test_every_node_has_a_name_a_help_page_and_the_attributes_that_comfyui_reads(node_id):
+    node = clip_grid.NODE_CLASS_MAPPINGS[node_id]
+
+    assert clip_grid.NODE_DISPLAY_NAME_MAPPINGS[node_id]
+    assert (ROOT / clip_grid.WEB_DIRECTORY / "docs" / f"{node_id}.md").is_file()
+    assert node.CATEGORY.startswith("CLIP Grid/") and node.DESCRIPTION and node.OUTPUT_NODE
+    assert len(node.RETURN_TYPES) == len(node.RETURN_NAMES) == len(node.OUTPUT_TOOLTIPS)
+    assert callable(getattr(node, node.FUNCTION))
+
+
+def test_only_the_host_imports_comfyui():
+    for path in (ROOT / "nodes").glob("*.py"):
+        names = {
+            (node.module if isinstance(node, ast.ImportFrom) else alias.name) or ""
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, (ast.Import, ast.ImportFrom)) and not getattr(node, "level", 0)
+            for alias in node.names
+        }
+        comfy = {n for n in names if n.split(".")[0] in ("comfy", "folder_paths", "server", "execution", "nodes")}
+        assert not comfy or path.name == "host.py", f"{path.name} imports {comfy}"
