@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 from statistics import median
 
 from .box import Box
@@ -18,7 +19,7 @@ SHORTEST_AUTOMATIC_SIDE = 48
 
 def automatic_font_size(cell: Size) -> int:
     """16 pixels for a cell of 256, growing with the root of the cell's shorter side."""
-    return max(9, round(16 * (min(cell) / 256.0) ** 0.5))
+    return max(9, round(16 * sqrt(min(cell) / 256)))
 
 
 def cell_size(sizes: Sequence[Size], template: GridTemplate) -> Size:

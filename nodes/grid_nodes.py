@@ -127,7 +127,7 @@ class GridTemplateNode:
     FUNCTION = "execute"
     CATEGORY = CATEGORY
     DESCRIPTION = "All settings of a labelled sheet, the rare ones too; they can be saved and chosen by name later."
-    SEARCH_ALIASES = ("contact sheet", "xy plot", "grid layout", "grid style", "preset")
+    SEARCH_ALIASES = ("grid layout", "grid style", "grid preset")
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
