@@ -17,6 +17,7 @@ from PIL import Image
 from .errors import ClipGridError, InputError
 from .grid.export import FORMAT_OF, ONE_FILE, SUFFIX, Output
 from .grid.job import Labeller, PlannedSheet, Wishes, plan_sheet, report_of, write_planned
+from .grid.order import natural_key
 from .grid.pictures import Progress, Survey, find_files, pictures_from_arrays, resized_survey, survey_files
 from .grid.report import BatchReport, FailedDirectory, GridReport
 from .grid.table import Table, parse_table, read_table
@@ -74,7 +75,7 @@ class SheetInputs:
             return read_table(Path(self.csv).expanduser(), needs_names=needs_names)
         if not self.metadata:
             return None
-        text = self.metadata if isinstance(self.metadata, str) else json.dumps(self.metadata)
+        text = self.metadata if isinstance(self.metadata, str) else json.dumps(self.metadata, default=str)
         return parse_table(text, name="metadata")
 
 
@@ -248,7 +249,8 @@ def target_and_format(
     """The sheet's file and the template with its format; the file's ending and a given format must agree."""
     out = Path(given).expanduser()
     if out.is_dir() or os.fspath(given).endswith(("/", os.sep)):
-        stem = Path(images).name if isinstance(images, (str, os.PathLike)) and Path(images).is_dir() else "pictures"
+        is_folder = isinstance(images, (str, os.PathLike)) and Path(images).expanduser().is_dir()
+        stem = folder_name(os.fspath(images)) if is_folder else "pictures"
         return out / f"{stem}_grid{SUFFIX[template.format]}", template
     named = FORMAT_OF.get(out.suffix.lower())
     if named is None:
@@ -258,6 +260,11 @@ def target_and_format(
             f"{out.name} ends in {out.suffix} but format is {template.format}; make them agree or drop one"
         )
     return out, template.with_options({"format": named})
+
+
+def folder_name(directory: str) -> str:
+    """What a folder is called, whatever way its path is written."""
+    return Path(os.path.abspath(os.path.expanduser(directory))).name or "root"
 
 
 def page_namer(target: Path) -> Callable[[int, int], Path]:
@@ -274,8 +281,10 @@ def expand_directories(directories: Iterable[StrPath]) -> list[str]:
     expanded: list[str] = []
     for entry in directories:
         text = os.path.expanduser(entry)
-        matches = sorted(match for match in glob.glob(text) if os.path.isdir(match)) if glob.has_magic(text) else []
-        expanded += matches or [text]
+        # a folder may really be called run[1]
+        is_glob = glob.has_magic(text) and not os.path.isdir(text)
+        matches = [match for match in glob.glob(text) if os.path.isdir(match)] if is_glob else []
+        expanded += sorted(matches, key=natural_key) or [text]
     return expanded
 
 
@@ -297,7 +306,7 @@ def batch_targets(directories: Sequence[str], out_dir: Path, template: GridTempl
     used: dict[str, int] = {}
     targets = []
     for directory in directories:
-        stem = Path(os.path.abspath(os.path.expanduser(directory))).name or "root"
+        stem = folder_name(directory)
         # some file systems take A and a for the same
         plain = stem.casefold()
         used[plain] = used.get(plain, 0) + 1

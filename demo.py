@@ -14,7 +14,9 @@ SAMPLERS = ("euler", "dpmpp_2m", "ddim", "uni_pc")
 CFGS = (3, 5, 7, 9, 12)
 #: This one is not drawn, so that the sheet has a hole to mark.
 MISSING = ("ddim", 9)
-SIZE = 384
+#: Pixels of a finished picture, and of the drawing that it is reduced from.
+FINISHED, OVERSAMPLE = 384, 2
+SIZE = FINISHED * OVERSAMPLE
 
 
 def draw_demo_pictures(folder: Path) -> list[Path]:
@@ -36,17 +38,21 @@ def draw_demo_pictures(folder: Path) -> list[Path]:
 def _parameters(sampler: str, cfg: int) -> str:
     return (
         "a small planet over a quiet sea, soft light\nNegative prompt: text, watermark\n"
-        f"Steps: 24, Sampler: {sampler}, CFG scale: {cfg}, Seed: 1234567890, Size: {SIZE}x{SIZE}, Model: demo-planets"
+        f"Steps: 24, Sampler: {sampler}, CFG scale: {cfg}, Seed: 1234567890, Size: {FINISHED}x{FINISHED}, Model: demo-planets"
     )
 
 
 def draw_planet(row: int, column: int) -> Image.Image:
     """A planet over the sea: the row sets its colours, the column its size and contrast."""
+    return _draw_large(row, column).reduce(OVERSAMPLE)
+
+
+def _draw_large(row: int, column: int) -> Image.Image:
     sky = _gradient(200 + 40 * row, 0.25 + 0.15 * column)
     draw = ImageDraw.Draw(sky)
     rng = np.random.default_rng(100 * row + column)
     for x, y, size in zip(
-        rng.uniform(0, SIZE, 60), rng.uniform(0, SIZE * 0.6, 60), rng.uniform(0.5, 1.6, 60), strict=True
+        rng.uniform(0, SIZE, 60), rng.uniform(0, SIZE * 0.6, 60), OVERSAMPLE * rng.uniform(0.4, 1.3, 60), strict=True
     ):
         draw.ellipse((x - size, y - size, x + size, y + size), fill=(255, 255, 240))
     sky.paste(_planet(row, column), (0, 0), _disc(column))
@@ -76,7 +82,7 @@ def _disc(column: int) -> Image.Image:
     center = SIZE * 0.5, SIZE * 0.36
     box = center[0] - radius, center[1] - radius, center[0] + radius, center[1] + radius
     ImageDraw.Draw(mask).ellipse(box, fill=255)
-    return mask.filter(ImageFilter.GaussianBlur(1))
+    return mask.filter(ImageFilter.GaussianBlur(2))
 
 
 def _with_sea(sky: Image.Image) -> Image.Image:
@@ -85,7 +91,7 @@ def _with_sea(sky: Image.Image) -> Image.Image:
     shore = int(SIZE * 0.68)
     for y in range(shore, SIZE):
         depth = (y - shore) / (SIZE - shore)
-        wave = int(3 * math.sin(y * 0.9) * (0.3 + depth))
+        wave = int(6 * math.sin(y * 0.45) * (0.3 + depth))
         pixels[y] = np.roll(pixels[max(0, shore - 1 - (y - shore))], wave, axis=0) * (0.55 - 0.25 * depth)
     return Image.fromarray(pixels.astype(np.uint8))
 

@@ -45,12 +45,14 @@ def fitting_png_texts(texts: Mapping[str, str]) -> tuple[dict[str, str], list[st
     """The texts that a PNG reader accepts, and a warning for each that is too long."""
     kept: dict[str, str] = {}
     warnings: list[str] = []
+    total = 0
     for key, text in texts.items():
         size = len(text.encode("utf-8"))
-        if size > LONGEST_TEXT_BYTES or size + sum(map(len, kept.values())) >= MAX_TEXT_MEMORY:
+        if size > LONGEST_TEXT_BYTES or total + size >= MAX_TEXT_MEMORY:
             warnings.append(f"{key} is not in the picture: {size} bytes are more than PNG readers accept")
         else:
             kept[key] = text
+            total += size
     return kept, warnings
 
 

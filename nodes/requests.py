@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ..api import SheetInputs
 from ..grid.template import GridTemplate
 from .host import Host
+from .prefix_tokens import fill_prefix
 from .previews import PAGE_BUDGET
 from .sockets import DEFAULT_PREFIX, Lists, chosen_template, first_text, first_value, label_texts, metadata_text
 
@@ -33,13 +35,14 @@ class SheetRequest:
 def read_request(inputs: Lists, host: Host) -> SheetRequest:
     """Raises InputError for a template, option, CSV file or font that cannot be used, ForbiddenPath among them."""
     csv = first_text(inputs, "csv")
+    prompt, extra = first_value(inputs, "prompt"), first_value(inputs, "extra_pnginfo")
     given = SheetInputs(
         labels=label_texts(inputs),
         csv=host.folders.find(csv) if csv else None,
         metadata=metadata_text(inputs),
-        texts=workflow_texts(host, first_value(inputs, "prompt"), first_value(inputs, "extra_pnginfo")),
+        texts=workflow_texts(host, prompt, extra),
     )
-    prefix = first_text(inputs, "filename_prefix") or DEFAULT_PREFIX
+    prefix = fill_prefix(first_text(inputs, "filename_prefix") or DEFAULT_PREFIX, prompt, extra, datetime.now())
     return SheetRequest(template=chosen_template(inputs, host), inputs=given, prefix=prefix)
 
 

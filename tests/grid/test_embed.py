@@ -49,12 +49,21 @@ def test_a_record_that_would_be_too_long_leaves_its_cells_to_the_sidecar():
 
 
 def test_png_readers_get_no_text_that_makes_them_refuse_the_file():
-    texts = {"small": "x", "large": "ü" * 600_000, "fits": "y" * 1_000_000}
+    texts = {"small": "x", "large": "ü" * 4_000_000, "fits": "y" * 7_000_000}
 
     kept, warnings = fitting_png_texts(texts)
 
     assert list(kept) == ["small", "fits"]
-    assert warnings == ["large is not in the picture: 1200000 bytes are more than PNG readers accept"]
+    assert warnings == ["large is not in the picture: 8000000 bytes are more than PNG readers accept"]
+
+
+def test_all_texts_together_stay_below_what_pillow_reads():
+    texts = {f"text {i}": "ü" * 3_900_000 for i in range(9)}
+
+    kept, warnings = fitting_png_texts(texts)
+
+    assert list(kept) == [f"text {i}" for i in range(8)]
+    assert len(warnings) == 1
 
 
 def test_exif_holds_prompt_workflow_and_record_as_comfyui_writes_them():

@@ -332,7 +332,13 @@ def test_the_order_is_natural_and_does_not_depend_on_the_folders_listing(tmp_pat
     monkeypatch.setattr(os, "scandir", shuffled)
     again = export(survey(tmp_path / "in"), tmp_path / "2.png")
 
-    assert [Path(cell.path).name for cell in straight.cells] == ["A.png", "b.png", "IMG_1.png", "img_2.png", "img_10.png"]
+    assert [Path(cell.path).name for cell in straight.cells] == [
+        "A.png",
+        "b.png",
+        "IMG_1.png",
+        "img_2.png",
+        "img_10.png",
+    ]
     assert [cell.path for cell in again.cells] == [cell.path for cell in straight.cells]
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
 

@@ -66,9 +66,7 @@ def requests(draw: st.DrawFn) -> PlanInput:
 
 
 def with_headers(sheet: Sheet, row: str, column: str, page: str | None) -> Sheet:
-    return replace(
-        sheet, page_value=page, row_headers=(row,) * sheet.rows, column_headers=(column,) * sheet.columns
-    )
+    return replace(sheet, page_value=page, row_headers=(row,) * sheet.rows, column_headers=(column,) * sheet.columns)
 
 
 def boxes(page: PagePlan) -> list[Box]:
@@ -192,7 +190,9 @@ def test_a_page_that_is_too_wide_is_split_and_the_reader_is_told():
 
     assert [(page.sheet.rows, page.sheet.columns, page.width) for page in plan.pages] == [(2, 10, 1000)] * 3
     assert indices(plan) == list(range(60))
-    assert plan.notes == ("the page is 3000 x 100 pixels and jpeg holds sides of at most 1000 pixels; split into 3 pages",)
+    assert plan.notes == (
+        "the page is 3000 x 100 pixels and jpeg holds sides of at most 1000 pixels; split into 3 pages",
+    )
 
 
 def test_a_page_that_is_too_wide_is_scaled_down_as_a_whole():
