@@ -72,7 +72,7 @@ class SheetInputs:
         if self.csv and self.metadata:
             raise InputError("both csv and metadata were given; give one of them")
         if self.csv:
-            return read_table(Path(self.csv).expanduser(), needs_names=needs_names)
+            return read_table(_path(self.csv), needs_names=needs_names)
         if not self.metadata:
             return None
         text = self.metadata if isinstance(self.metadata, str) else json.dumps(self.metadata, default=str)
@@ -149,9 +149,9 @@ def export_batch(
     grids: list[GridReport] = []
     failed: list[FailedDirectory] = []
     wanted = without_own(expand_directories(directories), out_dir)
-    for directory, target in batch_targets(wanted, Path(out_dir).expanduser(), chosen):
+    for directory, target in batch_targets(wanted, _path(out_dir), chosen):
         try:
-            if not Path(directory).expanduser().is_dir():
+            if not os.path.isdir(_path(directory)):
                 raise InputError(f"there is no folder {directory!r}; check the spelling")
             report = export_grid(
                 directory, target, template=chosen, inputs=inputs, overwrite=overwrite, progress=progress,
@@ -190,8 +190,8 @@ def choose_template(template: GridTemplate | StrPath | None, options: Mapping[st
         chosen = GridTemplate()
     elif isinstance(template, GridTemplate):
         chosen = template
-    elif Path(template).expanduser().is_file():
-        chosen = read_template(Path(template).expanduser())
+    elif os.path.isfile(_path(template)):
+        chosen = read_template(_path(template))
     else:
         chosen = find_template(os.fspath(template))
     return chosen.with_options(options)
@@ -247,10 +247,12 @@ def target_and_format(
     given: StrPath, template: GridTemplate, format_given: bool, images: Images
 ) -> tuple[Path, GridTemplate]:
     """The sheet's file and the template with its format; the file's ending and a given format must agree."""
-    out = Path(given).expanduser()
-    if out.is_dir() or os.fspath(given).endswith(("/", os.sep)):
-        is_folder = isinstance(images, (str, os.PathLike)) and Path(images).expanduser().is_dir()
-        stem = folder_name(os.fspath(images)) if is_folder else "pictures"
+    if not os.fspath(given):
+        raise InputError("the sheet has no file name; give one")
+    out = _path(given)
+    if os.path.isdir(out) or os.fspath(given).endswith(("/", os.sep)):
+        one = os.fspath(images) if isinstance(images, (str, os.PathLike)) else ""
+        stem = folder_name(one) if one and os.path.isdir(_path(one)) else "pictures"
         return out / f"{stem}_grid{SUFFIX[template.format]}", template
     named = FORMAT_OF.get(out.suffix.lower())
     if named is None:
@@ -260,6 +262,11 @@ def target_and_format(
             f"{out.name} ends in {out.suffix} but format is {template.format}; make them agree or drop one"
         )
     return out, template.with_options({"format": named})
+
+
+def _path(given: StrPath) -> Path:
+    """The path with ~ for the home folder, which stays as it is where there is none."""
+    return Path(os.path.expanduser(given))
 
 
 def folder_name(directory: str) -> str:
@@ -290,7 +297,7 @@ def expand_directories(directories: Iterable[StrPath]) -> list[str]:
 
 def without_own(directories: Sequence[str], out_dir: StrPath) -> list[str]:
     """The directories without the output directory, which a glob may name too, if it holds nothing but our sheets."""
-    out = Path(out_dir).expanduser()
+    out = _path(out_dir)
     if len(directories) < 2 or not out.is_dir():
         return list(directories)
     named = [

@@ -6,6 +6,9 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but a picture or a director
 from __future__ import annotations
 
 import argparse
+import io
+import json
+import os
 import re
 import sys
 import warnings
@@ -95,6 +98,9 @@ def _are_numbers(words: Sequence[str]) -> bool:
 def _run(args: argparse.Namespace) -> int:
     # pictures above Pillow's first limit are read on purpose; above its second they are refused
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a file name may hold what the terminal's encoding cannot
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status: int = args.run(args)
     except ClipGridError as error:
@@ -232,7 +238,7 @@ def _export_batch(args: argparse.Namespace, template: str | None, options: dict[
             progress=bar, each=None if args.json else _print_one, **options,
         )  # fmt: skip
     if args.json:
-        print(report.to_json())
+        print(_plain_json(report))
     _warn(args, [warning for grid in report.grids for warning in _talk(args, grid)])
     return {"ok": DONE, "partial": PARTIAL, "error": FAILED}[report.status]
 
@@ -245,9 +251,14 @@ def _print_one(directory: str, outcome: GridReport | ClipGridError) -> None:
 
 
 def _answer(args: argparse.Namespace, report: GridReport, *, planned: bool = False) -> int:
-    print(report.to_json() if args.json else ("plan: " if planned else "") + report.summary())
+    print(_plain_json(report) if args.json else ("plan: " if planned else "") + report.summary())
     _warn(args, _talk(args, report))
     return DONE if report.status == "ok" else PARTIAL
+
+
+def _plain_json(report: GridReport | BatchReport) -> str:
+    """The report as JSON of ASCII, which arrives whole whatever the encoding of the terminal or pipe is."""
+    return json.dumps(report.to_dict(), indent=1)
 
 
 def _talk(args: argparse.Namespace, report: GridReport) -> list[str]:
@@ -265,7 +276,7 @@ def _warn(args: argparse.Namespace, lines: Sequence[str]) -> None:
 
 
 def _save_template(path: str, template: str | None, options: dict[str, Any]) -> None:
-    target = Path(path).expanduser()
+    target = Path(os.path.expanduser(path))
     chosen = choose_template(template, options)
     with atomic_file(target) as file:
         file.write(chosen.with_name(target.stem).to_json().encode("utf-8"))
@@ -293,7 +304,7 @@ def _demo(args: argparse.Namespace) -> int:
             export_grid(pictures, root / name, progress=bar, **options) for name, options in _DEMO_SHEETS.items()
         ]
     if args.json:
-        print(BatchReport(tuple(reports)).to_json())
+        print(_plain_json(BatchReport(tuple(reports))))
     else:
         for report in reports:
             print(report.summary())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -120,7 +121,7 @@ def check_format(format: str) -> None:
 
 def _refuse_foreign(path: Path) -> None:
     """A file that is not a sheet of ours is never replaced unasked: it may be somebody's picture."""
-    if not path.exists():
+    if not os.path.exists(path):
         return
     if path.is_dir():
         raise OutputError(f"{path} is a folder; give the name of a file in it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -354,7 +355,7 @@ def _sidecar(planned: PlannedSheet, output: Output) -> Path | None:
         return None
     path = output.path_of(0, len(planned.plan.pages)).with_suffix(".json")
     # it may be the very table that the labels come from, so that not even permission to overwrite the sheet counts
-    if path.exists() and not is_report(path):
+    if os.path.exists(path) and not is_report(path):
         raise OutputError(
             f"{path} exists and is not the sidecar of a sheet; give the sheet another name, or switch sidecar off"
         )
@@ -382,7 +383,7 @@ def report_of(
 ) -> GridReport:
     """The report of a sheet; without a scene it is that of a plan, as if all pictures could be drawn."""
     failures = dict(scene.failures) if scene else {}
-    failed = [Skipped(_path(planned.pictures[index]), reason) for index, reason in sorted(failures.items())]
+    failed = [Skipped(planned.pictures[index].place, reason) for index, reason in sorted(failures.items())]
     cells = tuple(cell for number in range(len(planned.plan.pages)) for cell in _cells(planned, number, failures))
     first = planned.plan.pages[0]
     pages = [*paths, *[""] * (len(planned.plan.pages) - len(paths))]
@@ -412,7 +413,7 @@ def _cells(planned: PlannedSheet, number: int, failures: Mapping[int, str]) -> l
                 page=number,
                 row=cell.row,
                 column=cell.column,
-                path=_path(planned.pictures[index]),
+                path=planned.pictures[index].place,
                 label=label.text,
                 source=label.source,
                 box=cell.box,
@@ -465,10 +466,6 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return number if isfinite(number) else None
-
-
-def _path(picture: Picture) -> str:
-    return str(picture.path) if picture.path else picture.name
 
 
 def _named(column: str, value: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any
 from .axes import Axes, Axis
 from .box import Box
 from .pictures import Skipped
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,8 @@ class GridReport:
         }
 
     def to_json(self) -> str:
-        """The report as JSON text."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
+        """The report as JSON text that every encoding of Unicode can hold."""
+        return to_json(self.to_dict())
 
     def summary(self) -> str:
         """A few lines for people."""
@@ -135,8 +138,14 @@ class BatchReport:
         return {"status": self.status, "grids": [grid.to_dict() for grid in self.grids], "failed": failed}
 
     def to_json(self) -> str:
-        """The report as JSON text."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
+        """The report as JSON text that every encoding of Unicode can hold."""
+        return to_json(self.to_dict())
+
+
+def to_json(report: dict[str, Any]) -> str:
+    """JSON as people read it; halves of surrogate pairs, which file names and metadata may hold, stay escaped."""
+    text = json.dumps(report, ensure_ascii=False, indent=1)
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def is_report(path: Path) -> bool:
