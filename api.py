@@ -298,7 +298,7 @@ def expand_directories(directories: Iterable[StrPath]) -> list[str]:
 def without_own(directories: Sequence[str], out_dir: StrPath) -> list[str]:
     """The directories without the output directory, which a glob may name too, if it holds nothing but our sheets."""
     out = _path(out_dir)
-    if len(directories) < 2 or not out.is_dir():
+    if len(directories) < 2 or not os.path.isdir(out):
         return list(directories)
     named = [
         directory for directory in directories if os.path.realpath(os.path.expanduser(directory)) == str(out.resolve())

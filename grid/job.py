@@ -431,7 +431,8 @@ def _text_warnings(scene: Scene, faces: Faces) -> list[str]:
         listed = " ".join(f"{char} (U+{ord(char[0]):04X})" for char in sorted(scene.missing)[:20])
         warnings.append(f"no font on this machine has these characters: {listed}; install one, or name it in font")
     if scene.shortened:
-        warnings.append(f"{scene.shortened} texts were shortened to fit; larger cells or a smaller font show more")
+        cut = "1 text was" if scene.shortened == 1 else f"{scene.shortened} texts were"
+        warnings.append(f"{cut} shortened to fit; larger cells or a smaller font show more")
     return warnings
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,7 +75,9 @@ def write_pdf(
     Raises MissingPackage without fpdf2, and LimitError for a page wider than ``MAX_JPEG_SIDE``.
     """
     pdf = _new_document(title)
-    with TemporaryDirectory(prefix="clip_grid_", ignore_cleanup_errors=True) as folder:
+    with TemporaryDirectory(prefix="clip_grid_", ignore_cleanup_errors=True) as folder, ExitStack() as open_fonts:
+        # fpdf2 closes the fonts at the end of a whole document only
+        open_fonts.callback(_close_fonts, pdf)
         for number, page in enumerate(pages, 1):
             if page.width > MAX_JPEG_SIDE:
                 raise LimitError(
@@ -89,6 +92,14 @@ def write_pdf(
                 _write_lines(pdf, lines, scale, Path(folder) / f"text{number}.ttf")
         _attach(pdf, embedded)
         pdf.output(file, output_producer_class=_producer_without_date())
+
+
+def _close_fonts(pdf: FPDF) -> None:
+    from fpdf.fonts import TTFFont
+
+    for font in pdf.fonts.values():
+        if isinstance(font, TTFFont):
+            font.close()
 
 
 def _new_document(title: str) -> FPDF:

@@ -154,6 +154,25 @@ def test_the_ending_and_the_format_decide_the_file(tmp_path, name, options, writ
     assert (tmp_path / written).is_file()
 
 
+@pytest.mark.parametrize("name", ["n" * 300 + ".png", "~nobody-of-this-name/s.png\0"])
+def test_a_name_that_no_disk_takes_is_an_output_error(tmp_path, name):
+    with pytest.raises(OutputError, match="cannot be written"):
+        export_grid(flats(1), tmp_path / name)
+
+
+def test_a_sheet_without_a_name_is_refused():
+    with pytest.raises(InputError, match="the sheet has no file name"):
+        export_grid(flats(1), "")
+
+
+def test_a_home_folder_that_does_not_exist_is_a_folder_like_others(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(InputError, match="there is no folder or file '~nobody-of-this-name'"):
+        export_grid("~nobody-of-this-name", "s.png")
+    assert export_batch(["~nobody-of-this-name"], tmp_path).failed[0].directory == "~nobody-of-this-name"
+
+
 def test_a_folder_named_by_a_dot_gives_its_real_name(tmp_path, monkeypatch):
     monkeypatch.chdir(folder(tmp_path / "in", "a.png"))
 

@@ -350,10 +350,10 @@ def test_the_demo_makes_its_sheets_in_an_empty_folder_and_again(tmp_path, monkey
 # --- as a process
 
 
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", *arguments], cwd=cwd, capture_output=True, text=True, timeout=60
-    )
+def run(*arguments: str, cwd: Path, encoding: str = "utf-8") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-W", "error", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, encoding=encoding, timeout=60, env=environment)
 
 
 def checkout(parent: Path, name: str) -> Path:
@@ -392,3 +392,15 @@ def test_a_pipe_sees_no_progress_bar(tmp_path):
     assert failed.returncode == 1
     assert failed.stderr.startswith("error: there is no folder or file 'nowhere'")
     assert failed.stderr.count("\n") == 1
+
+
+def test_names_that_the_pipe_cannot_encode_are_written_as_escapes(tmp_path):
+    checkout(tmp_path, "pack")
+    save(tmp_path / "in" / "\u65e5.png")
+
+    people = run("-m", "pack", "export", "in", "\u65e5\u672c.png", cwd=tmp_path, encoding="cp1252")
+    machine = run("-m", "pack", "export", "in", "\u65e5\u672c.png", "--json", cwd=tmp_path, encoding="cp1252")
+
+    assert (people.returncode, machine.returncode) == (0, 0)
+    assert people.stdout.splitlines()[1] == r"\u65e5\u672c.png"
+    assert json.loads(machine.stdout)["pages"][0]["path"] == "\u65e5\u672c.png"

@@ -413,6 +413,15 @@ def test_scores_that_are_no_numbers_leave_the_report_valid_json(tmp_path):
     assert [cell["scores"] for cell in facts["cells"]] == [{"s": None}, {"s": None}]
 
 
+def test_half_a_surrogate_pair_in_a_prompt_does_not_cost_the_sidecar(tmp_path):
+    table = parse_table('[{"note": "half \\ud83d"}]', name="metadata")
+
+    export(flats(1), tmp_path / "s.png", {"table": table})
+
+    facts = json.loads((tmp_path / "s.json").read_text("utf-8"))
+    assert facts["cells"][0]["values"] == {"note": "half \ud83d"}
+
+
 def test_the_sidecar_never_replaces_somebody_elses_file(tmp_path):
     (tmp_path / "sheet.json").write_text('{"filename": "a.png"}')
 
@@ -434,7 +443,7 @@ def test_texts_that_were_shortened_and_characters_without_a_glyph_are_told(tmp_p
     report = export(flats(2), tmp_path / "s.png", {"labels": ["\ue123", "word " * 900]}, cell_width=40, cell_height=40)
 
     assert any("U+E123" in warning for warning in report.warnings)
-    assert any("1 texts were shortened" in warning for warning in report.warnings)
+    assert any("1 text was shortened" in warning for warning in report.warnings)
 
 
 def test_two_runs_give_the_same_bytes_and_the_same_report(tmp_path):
