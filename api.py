@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .errors import ClipGridError, InputError
+from .grid.decide import Labeller, PlannedSheet, Wishes, plan_sheet
 from .grid.export import FORMAT_OF, ONE_FILE, SUFFIX, Output
-from .grid.job import Labeller, PlannedSheet, Wishes, plan_sheet, report_of, write_planned
+from .grid.job import report_of, write_planned
 from .grid.order import natural_key
 from .grid.pictures import Progress, Survey, find_files, pictures_from_arrays, resized_survey, survey_files
 from .grid.report import BatchReport, FailedDirectory, GridReport

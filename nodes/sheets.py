@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..api import wishes_of
+from ..grid.decide import PlannedSheet, plan_sheet
 from ..grid.export import ONE_FILE, SUFFIX, Output
-from ..grid.job import PlannedSheet, plan_sheet, write_planned
+from ..grid.job import write_planned
 from ..grid.pictures import Progress, Survey
 from ..grid.report import GridReport
 from ..imaging import Pixels

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from clip_grid.grid.decide import PlannedSheet, Wishes, plan_sheet
 from clip_grid.grid.export import Output
 from clip_grid.grid.fonts import find_faces
-from clip_grid.grid.job import PlannedSheet, Wishes, plan_sheet, write_planned
+from clip_grid.grid.job import write_planned
 from clip_grid.grid.pictures import Survey, find_files, pictures_from_arrays, survey_files
 from clip_grid.grid.render import Marks, Scene, paint_page
 from clip_grid.grid.report import GridReport

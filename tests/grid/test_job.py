@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from clip_grid.errors import ClipGridError, InputError, OutputError
-from clip_grid.grid.job import format_score
+from clip_grid.grid.decide import format_score
 from clip_grid.grid.pictures import Survey, pictures_from_arrays
 from clip_grid.grid.table import parse_table
 from hypothesis import given, settings
