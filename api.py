@@ -114,8 +114,8 @@ def plan_export(
 ) -> tuple[PlannedSheet, Path]:
     """The plan of what ``export_grid`` would do, and the file it would write; nothing is painted or written."""
     inputs = inputs or SheetInputs()
-    survey = survey_of(images, inputs, progress)
     chosen = choose_template(template, options)
+    survey = survey_of(images, inputs, progress, frame=chosen.frame)
     target, chosen = target_and_format(out, chosen, "format" in options, images)
     if survey.skipped and (inputs.labels or inputs.scores):
         inputs = without_skipped(inputs, survey, images)
@@ -209,14 +209,17 @@ def as_sequence(images: Images) -> Sequence[StrPath] | Sequence[Array | Image.Im
     return images
 
 
-def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = None) -> Survey:
+def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = None, *, frame: int = 0) -> Survey:
     """The pictures meant by ``images``; raises InputError when a source does not exist."""
     images = as_sequence(images)
     paths = [image for image in images if isinstance(image, (str, os.PathLike))]
     arrays = [image for image in images if not isinstance(image, (str, os.PathLike))]
     if paths and arrays:
         raise InputError("images mixes paths and pictures; give one kind")
-    survey = pictures_from_arrays(arrays, inputs.names) if arrays else survey_files(find_files(paths), progress)
+    if arrays:
+        survey = pictures_from_arrays(arrays, inputs.names)
+    else:
+        survey = survey_files(find_files(paths), progress, frame=frame)
     return resized_survey(survey, *inputs.resize) if inputs.resize else survey
 
 

@@ -11,13 +11,10 @@ import json
 import os
 import re
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from .api import GridReport, SheetInputs, choose_template, dry_report, export_batch, export_grid, plan_export
 from .demo import draw_demo_pictures
@@ -96,8 +93,6 @@ def _are_numbers(words: Sequence[str]) -> bool:
 
 
 def _run(args: argparse.Namespace) -> int:
-    # pictures above Pillow's first limit are read on purpose; above its second they are refused
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # a file name may hold what the terminal's encoding cannot
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -38,7 +38,8 @@ def draw_demo_pictures(folder: Path) -> list[Path]:
 def _parameters(sampler: str, cfg: int) -> str:
     return (
         "a small planet over a quiet sea, soft light\nNegative prompt: text, watermark\n"
-        f"Steps: 24, Sampler: {sampler}, CFG scale: {cfg}, Seed: 1234567890, Size: {FINISHED}x{FINISHED}, Model: demo-planets"
+        f"Steps: 24, Sampler: {sampler}, CFG scale: {cfg}, Seed: 1234567890, Size: {FINISHED}x{FINISHED}, "
+        "Model: demo-planets"
     )
 
 

@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import MAX_TEXT_MEMORY
 
 from ..options import options_of
-from .pictures import RECORD_KEY, SOFTWARE
+from .own import RECORD_KEY, SOFTWARE
 from .plan import PagePlan
 from .png import LONGEST_TEXT_BYTES
 from .template import GridTemplate

@@ -19,9 +19,8 @@ from .box import Box
 from .colors import css_color
 from .embed import JPEG_EXIF_LIMIT, exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record
 from .html import HtmlCell, HtmlPage, HtmlSheet, write_html
-from .metadata import embedded_texts
+from .own import RECORD_KEY, SOFTWARE, is_own_sheet
 from .pdf import PdfPage, PdfText, write_pdf
-from .pictures import RECORD_KEY, SOFTWARE
 from .placing import crop_of
 from .plan import GridPlan, PagePlan, PlanTexts
 from .png import write_png
@@ -125,33 +124,10 @@ def _refuse_foreign(path: Path) -> None:
         return
     if path.is_dir():
         raise OutputError(f"{path} is a folder; give the name of a file in it")
-    if path.suffix.lower() in (".pdf", ".html", ".htm"):
-        with path.open("rb") as file:
-            own = SOFTWARE.encode() in file.read(4096) + _tail(file)
-    else:
-        own = _is_own_picture(path)
-    if not own:
+    if not is_own_sheet(path):
         raise OutputError(
             f"{path} exists and is not a sheet of this program; choose another name, or allow overwriting"
         )
-
-
-def _tail(file: BinaryIO) -> bytes:
-    file.seek(max(0, file.seek(0, io.SEEK_END) - 65_536))
-    return file.read()
-
-
-def _is_own_picture(path: Path) -> bool:
-    try:
-        with Image.open(path) as image:
-            texts = embedded_texts(image)
-    except Image.DecompressionBombError:
-        # only the header of a page this large is read, and that is where a PNG keeps its texts
-        with path.open("rb") as file:
-            return RECORD_KEY.encode() in file.read(1 << 20)
-    except (OSError, SyntaxError, ValueError):
-        return False
-    return RECORD_KEY in texts or texts.get("Software", "").startswith(SOFTWARE)
 
 
 def _record(job: SheetJob, page: PagePlan, number: int) -> str:

@@ -29,11 +29,8 @@ from ..imaging import (
 )
 from .metadata import embedded_texts, read_generation
 from .order import natural_key
+from .own import are_of_own_sheet, is_own_sheet
 from .wildcard import matching_files
-
-#: Key of our own record in a sheet's metadata, by which sheets are known again.
-RECORD_KEY = "clip_grid"
-SOFTWARE = "CLIP Grid"
 
 #: (pictures done, pictures in all); an exception that it raises stops the work.
 Progress = Callable[[int, int], None]
@@ -182,13 +179,18 @@ def _survey_file(file: tuple[Path, str], frame: int) -> Picture | Skipped:
             size = upright_size(image)
         changed = path.stat().st_mtime
     except PictureError as error:
-        return Skipped(readable(str(path)), readable(error.reason))
+        # sheets may be larger than any picture that is read
+        return _own_sheet(path) if is_own_sheet(path) else Skipped(readable(str(path)), readable(error.reason))
     except OSError as error:
         return Skipped(readable(str(path)), f"cannot be read ({error.strerror or error})")
-    if RECORD_KEY in texts or texts.get("Software", "").startswith(SOFTWARE):
-        return Skipped(readable(str(path)), "a sheet that this program made", deliberate=True)
+    if are_of_own_sheet(texts):
+        return _own_sheet(path)
     values = {column: readable(value) for column, value in read_generation(texts).values.items()}
     return Picture(name, size, partial(load_picture, path, frame=frame), path, values, changed)
+
+
+def _own_sheet(path: Path) -> Skipped:
+    return Skipped(readable(str(path)), "a sheet that this program made", deliberate=True)
 
 
 def pictures_from_arrays(arrays: Sequence[NDArray[np.generic] | Image.Image], names: Sequence[str] = ()) -> Survey:

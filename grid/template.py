@@ -117,6 +117,9 @@ class GridTemplate:
         choices=("fast", "lanczos"),
         advanced=True,
     )
+    frame: int = option(
+        0, "Frame of animated pictures, from 0; past the end means the last", low=0, high=1_000_000, advanced=True
+    )
     sidecar: bool = option(
         True, "Write a JSON file beside the sheet with the box, file, label and values of each cell", advanced=True
     )

@@ -31,7 +31,7 @@ def make_batch(directories: Sequence[str], request: SheetRequest, host: Host) ->
         progress = _part(show, number, len(folders))
         own = replace(request, prefix=f"{request.prefix}_{folder.name}", budget=request.budget // len(folders))
         try:
-            survey = survey_directory(folder, host.folders, progress)
+            survey = survey_directory(folder, host.folders, progress, request.template.frame)
             if survey.skipped:
                 own = replace(own, inputs=without_skipped(own.inputs, survey, str(folder)))
             made.append(make_sheet(survey, own, host, progress))
@@ -57,11 +57,11 @@ def expand_directories(lines: Sequence[str], folders: AllowedFolders) -> tuple[l
     return list(found), failed
 
 
-def survey_directory(directory: Path, folders: AllowedFolders, progress: Progress) -> Survey:
+def survey_directory(directory: Path, folders: AllowedFolders, progress: Progress, frame: int) -> Survey:
     """The pictures of a folder; links that lead out of the allowed folders are skipped."""
     files = folder_files(directory)
     outside = {file for file in files if file.is_symlink() and not folders.holds(file)}
-    survey = survey_files([(file, file.name) for file in files if file not in outside], progress)
+    survey = survey_files([(file, file.name) for file in files if file not in outside], progress, frame=frame)
     reason = "a link that leads out of the folders that this server allows"
     refused = [Skipped(str(file), reason) for file in files if file in outside]
     return Survey(survey.pictures, (*survey.skipped, *refused))

@@ -378,3 +378,15 @@ def test_what_progress_raises_stops_the_work_without_a_file(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         export_grid(flats(9), tmp_path / "s.png", progress=stop)
     assert os.listdir(tmp_path) == []
+
+
+def test_the_frame_of_an_animation_can_be_chosen(tmp_path):
+    colors = ["red", "lime", "blue"]
+    frames = [Image.new("RGB", (64, 64), color) for color in colors]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    look = {"margin": 0, "cell_width": 64, "cell_height": 64, "label_position": "none"}
+
+    for frame, color in enumerate(colors):
+        export_grid(tmp_path / "moving.gif", tmp_path / "sheet.png", frame=frame, **look)
+        with Image.open(tmp_path / "sheet.png") as sheet:
+            assert sheet.getpixel((32, 32)) == Image.new("RGB", (1, 1), color).getpixel((0, 0))

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_grid.errors import InputError, PictureError
+from clip_grid.grid.own import RECORD_KEY, SOFTWARE
 from clip_grid.grid.pictures import (
-    RECORD_KEY,
-    SOFTWARE,
     Picture,
     facts_of,
     find_files,

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from clip_grid.api import export_grid
+from clip_grid.grid.own import is_own_sheet
+from clip_grid.grid.pictures import find_files, survey_files
+from clip_grid.grid.png import write_png
+from clip_grid.grid.tiff import write_tiff
+from PIL import Image
+
+WIDE, ROWS = 60_000, 3_000  # 180 megapixels, more than are read
+
+
+def black_bands():
+    band = np.zeros((500, WIDE, 1), np.uint8)
+    return (band for _ in range(ROWS // 500))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "avif", "tiff", "pdf", "html"])
+def test_a_sheet_of_any_format_is_known_again(tmp_path, ending):
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "a.png")
+    export_grid(tmp_path / "a.png", tmp_path / f"sheet.{ending}")
+
+    assert is_own_sheet(tmp_path / f"sheet.{ending}")
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "pdf"])
+def test_a_picture_is_no_sheet(tmp_path, ending):
+    Image.new("RGB", (64, 64), "red").save(tmp_path / f"a.{ending}")
+
+    assert not is_own_sheet(tmp_path / f"a.{ending}")
+
+
+def test_a_sheet_with_more_pixels_than_are_read_is_set_aside(tmp_path):
+    with (tmp_path / "big.png").open("wb") as file:
+        write_png(file, WIDE, ROWS, black_bands(), channels=1, texts={"clip_grid": "{}"})
+    with (tmp_path / "big.tiff").open("w+b") as file:
+        write_tiff(file, WIDE, ROWS, black_bands(), channels=1, tags={271: "clip_grid:{}"})
+
+    survey = survey_files(find_files([tmp_path]))
+
+    assert [skip.reason for skip in survey.skipped] == ["a sheet that this program made"] * 2
+    assert all(skip.deliberate for skip in survey.skipped)
+
+
+def test_a_picture_with_more_pixels_than_are_read_is_missed(tmp_path):
+    with (tmp_path / "big.png").open("wb") as file:
+        write_png(file, WIDE, ROWS, black_bands(), channels=1, texts={"prompt": "clip_grid"})
+
+    [skip] = survey_files(find_files([tmp_path])).skipped
+
+    assert not skip.deliberate
+    assert "180 megapixels" in skip.reason
