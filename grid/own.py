@@ -36,8 +36,11 @@ def is_own_sheet(path: Path) -> bool:
         with open_picture(path) as image:
             return are_of_own_sheet(embedded_texts(image))
     except PictureError:
-        ends = _ends(path)
-        return any(mark in ends for mark in _MARKS)
+        return path.is_file() and _is_marked(_ends(path))
+
+
+def _is_marked(data: bytes) -> bool:
+    return any(mark in data for mark in _MARKS)
 
 
 def _ends(path: Path) -> bytes:

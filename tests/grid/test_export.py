@@ -231,9 +231,9 @@ def test_a_sheet_larger_than_the_memory_is_refused_by_name(tmp_path):
 def traced_peak(path: Path, rows: int) -> int:
     """The most bytes that are held while a page of 16 columns and so many rows is written."""
     survey = Survey(
-        tuple(Picture(f"{i}", (64, 64), lambda _: Image.new("RGB", (64, 64))) for i in range(16 * rows)),
+        tuple(Picture(f"{i}", (128, 128), lambda _: Image.new("RGB", (128, 128))) for i in range(16 * rows)),
     )
-    planned = plan(survey, columns=16, cell_width=64, cell_height=64, label_position="none", sidecar=False)
+    planned = plan(survey, columns=16, cell_width=128, cell_height=128, label_position="none", sidecar=False)
     tracemalloc.start()
     write_planned(planned, output(path))
     peak = tracemalloc.get_traced_memory()[1]
@@ -244,8 +244,8 @@ def traced_peak(path: Path, rows: int) -> int:
 def test_a_higher_page_needs_hardly_more_memory(tmp_path):
     low, high = traced_peak(tmp_path / "low.png", 20), traced_peak(tmp_path / "high.png", 80)
 
-    # the pages themselves differ by 15.8 MB
-    assert high - low < 5_000_000
+    # the pages themselves differ by 55 MB; how many blocks of 1 MB are in flight differs from run to run
+    assert high - low < 15_000_000
 
 
 def test_html_says_page_numbers_of_the_one_page_that_it_is(tmp_path):
