@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import TypeVar
 
@@ -36,8 +37,11 @@ class Fitter:
         self.pieces, self.style, self.faces = pieces, style, faces
         self.width, self.height = width, height
         self.missing = frozenset(missing_in(pieces))
-        mark = "…" if not faces.missing("…") else "..."
-        self.mark = faces.pieces(mark)
+
+    @cached_property
+    def mark(self) -> list[Piece]:
+        """What stands for the text that is left out."""
+        return self.faces.pieces("…" if not self.faces.missing("…") else "...")
 
     def block(self) -> TextBlock:
         """The text as large as it fits; without lines if nothing fits."""

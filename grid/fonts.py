@@ -10,6 +10,7 @@ import importlib.util
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from unicodedata import normalize
@@ -18,7 +19,7 @@ import regex
 
 from ..errors import InputError
 from .font_search import find_font, font_folders, ordered_faces, way_of_writing
-from .glyphs import SizedFace
+from .glyphs import Kept, SizedFace
 from .sfnt import Face, builtin_face, read_faces
 
 #: A grapheme cluster, what a reader takes for one character, and the face that draws it.
@@ -29,6 +30,7 @@ _INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{White_Space}\p{
 _EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Emoji}\uFE0F|\p{Regional_Indicator}")
 _AS_TEXT = "\ufe0e"
 _OPEN_FONTS = 64
+_KEPT_SIZES = 256
 _NO_ROBOTO = "the package font-roboto is not installed, so other fonts draw the labels; run: pip install font-roboto"
 
 
@@ -36,7 +38,7 @@ class Faces:
     """Faces in their order of preference.
 
     May be used from several threads: each thread opens fonts of its own (Pillow's must not be shared), at most 64 at
-    a time, the longest unused closed first.
+    a time, the longest unused closed first; what they measured and drew is shared.
     """
 
     def __init__(self, first: Sequence[Face], machine_places: tuple[Path, ...], notes: Sequence[str] = ()) -> None:
@@ -45,6 +47,7 @@ class Faces:
         self._last = builtin_face()
         self._found: dict[tuple[str, str], Face | None] = {}
         self._opened = threading.local()
+        self._kept: dict[tuple[Face, int], Kept] = {}
         #: What the user should know about the fonts; nothing when all is well.
         self.notes = tuple(notes)
         #: The face that is tried first; its ascent and descent set the height of a line.
@@ -80,7 +83,9 @@ class Faces:
             opened = self._opened.fonts = OrderedDict()
         key = (face, size)
         if key not in opened:
-            opened[key] = SizedFace(face, size)
+            if len(self._kept) > _KEPT_SIZES:
+                self._kept.clear()
+            opened[key] = SizedFace(face, size, self._kept.setdefault(key, Kept()))
             if len(opened) > _OPEN_FONTS:
                 opened.popitem(last=False)
         opened.move_to_end(key)
@@ -126,7 +131,7 @@ class Faces:
 
 def missing_in(pieces: Sequence[Piece]) -> set[str]:
     """The characters of the pieces that their faces have no glyph for."""
-    return {char for cluster, face in set(pieces) for char in _lacking(face, cluster)}
+    return {char for cluster, face in dict.fromkeys(pieces) for char in _lacking(face, cluster)}
 
 
 def find_faces(font: str = "", *, machine_fonts: Sequence[Path] | None = None) -> Faces:
@@ -136,6 +141,13 @@ def find_faces(font: str = "", *, machine_fonts: Sequence[Path] | None = None) -
     Raises InputError if the font cannot be found or opened.
     """
     places = font_folders() if machine_fonts is None else tuple(machine_fonts)
+    file = Path(font).expanduser()
+    return _kept_faces(font, places, file.stat().st_mtime_ns if font.strip() and file.is_file() else 0)
+
+
+@lru_cache(maxsize=16)
+def _kept_faces(font: str, places: tuple[Path, ...], changed: int) -> Faces:
+    """The faces, kept with all letters that they drew, until the font's file changes."""
     asked = [_openable(find_font(font, places))] if font.strip() else []
     roboto = _roboto()
     return Faces([*asked, *roboto], places, [] if roboto else [_NO_ROBOTO])
@@ -159,6 +171,7 @@ def _openable(face: Face) -> Face:
     return face
 
 
+@lru_cache(maxsize=1 << 16)
 def _lacking(face: Face, cluster: str) -> list[str]:
     """The characters of a cluster that a face has no glyph for; a letter with its accents may be one character."""
     lacking = [char for char in _INVISIBLE.sub("", cluster) if not face.has(char)]

@@ -6,7 +6,7 @@ Positions are whole pixels, x to the right and y down, from the pen on the basel
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,17 @@ class _Glyph:
     y: int
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What was measured and drawn of one face at one size. Threads share it: what two of them add is the same."""
+
+    # per text, in pixels of the opened font
+    boxes: dict[str, Box] = field(default_factory=dict)
+    steps: dict[str, float] = field(default_factory=dict)
+    extents: dict[tuple[str, bool], Extent] = field(default_factory=dict)
+    glyphs: dict[tuple[str, int, int], _Glyph] = field(default_factory=dict)
+
+
 class SizedFace:
     """A face opened at a size in pixels; not to be used by two threads.
 
@@ -51,19 +62,15 @@ class SizedFace:
     labels makes uneven gaps, even inside a word. Bitmap fonts are reduced from the size that they have.
     """
 
-    def __init__(self, face: Face, size: int) -> None:
+    def __init__(self, face: Face, size: int, kept: Kept | None = None) -> None:
         """Raises OSError if the face cannot be opened."""
         self.face = face
+        self._kept = kept or Kept()
         self._zoom = 1 if face.is_colour or size > _BIG else _ZOOM
         self.font, opened_size = _open(face, size * self._zoom)
         self._scale = size / (opened_size if face.is_colour else size * self._zoom)
         # raqm cannot work without fribidi, which Pillow for Windows lacks unless the user adds it
         self._is_shaped = bool(features.check("raqm") and features.check("fribidi"))
-        # per text, in pixels of the opened font
-        self._boxes: dict[str, Box] = {}
-        self._steps: dict[str, float] = {}
-        self._extents: dict[tuple[str, bool], Extent] = {}
-        self._glyphs: dict[tuple[str, int, int], _Glyph] = {}
 
     @property
     def ascent(self) -> int:
@@ -80,14 +87,16 @@ class SizedFace:
         if self._is_plain(text, is_rtl):
             return self._plain_extent(text)
         key = (text, is_rtl)
-        if key not in self._extents:
-            if len(self._extents) >= _KEPT_EXTENTS:
-                self._extents.clear()
-            shown, direction = self._prepared(text, is_rtl)
-            box = self._scaled(self.font.getbbox(shown, anchor="ls", direction=direction))
-            advance = self.font.getlength(shown, direction=direction) * self._scale
-            self._extents[key] = Extent(box, round(advance))
-        return self._extents[key]
+        known = self._kept.extents.get(key)
+        if known is not None:
+            return known
+        if len(self._kept.extents) >= _KEPT_EXTENTS:
+            self._kept.extents.clear()
+        shown, direction = self._prepared(text, is_rtl)
+        box = self._scaled(self.font.getbbox(shown, anchor="ls", direction=direction))
+        advance = self.font.getlength(shown, direction=direction) * self._scale
+        self._kept.extents[key] = extent = Extent(box, round(advance))
+        return extent
 
     def add_ink(self, canvas: Mask, at: tuple[int, int], text: str, is_rtl: bool, outline: int) -> None:
         """Draws the text, grown by `outline` pixels all around, into a canvas of coverage 0 to 255 [h, w]."""
@@ -119,7 +128,7 @@ class SizedFace:
 
     def _plain_extent(self, text: str) -> Extent:
         pens = self._pens(text)
-        boxes = [(pen, self._boxes.get(char) or self._box(char)) for char, pen in pens]
+        boxes = [(pen, self._kept.boxes.get(char) or self._box(char)) for char, pen in pens]
         inked = [(pen + box[0], box[1], pen + box[2], box[3]) for pen, box in boxes if box[2] > box[0]]
         last, pen = pens[-1]
         advance = round((pen + self._step(last)) * self._scale)
@@ -135,29 +144,29 @@ class SizedFace:
         for i, char in enumerate(text):
             pens.append((char, round(pen)))
             pair = text[i : i + 2]
-            step = self._steps.get(pair)
+            step = self._kept.steps.get(pair)
             pen += self._step(pair) if step is None else step
         return pens
 
     def _step(self, pair: str) -> float:
         """How far the pen moves from a character to the one after it, kerned; a lone one is the last."""
-        if pair not in self._steps:
+        if pair not in self._kept.steps:
             whole = self.font.getlength(pair, features=self._plain_features())
-            self._steps[pair] = whole - (self._step(pair[1]) if len(pair) == 2 else 0)
-        return self._steps[pair]
+            self._kept.steps[pair] = whole - (self._step(pair[1]) if len(pair) == 2 else 0)
+        return self._kept.steps[pair]
 
     def _plain_features(self) -> list[str] | None:
         return ["-liga", "-clig"] if self._is_shaped else None
 
     def _box(self, char: str) -> Box:
-        self._boxes[char] = box = _whole(self.font.getbbox(char, anchor="ls"))
+        self._kept.boxes[char] = box = _whole(self.font.getbbox(char, anchor="ls"))
         return box
 
     def _glyph(self, char: str, outline: int, phase: int) -> _Glyph:
         key = (char, outline, phase)
-        if key not in self._glyphs:
-            self._glyphs[key] = self._draw(char, False, outline, phase)
-        return self._glyphs[key]
+        if key not in self._kept.glyphs:
+            self._kept.glyphs[key] = self._draw(char, False, outline, phase)
+        return self._kept.glyphs[key]
 
     def _draw(self, text: str, is_rtl: bool, outline: int, phase: int) -> _Glyph:
         """The ink of a text whose pen stands `phase` parts of a pixel to the right."""

@@ -28,7 +28,8 @@ _UNICODE = ((3, 10), (0, 6), (0, 4), (3, 1), (0, 3), (0, 2), (0, 1), (0, 0))
 Tables = dict[str, tuple[int, int]]
 
 
-@dataclass(frozen=True)
+# compared and hashed as the object that it is: every letter of every label asks for its face
+@dataclass(frozen=True, eq=False)
 class Face:
     """One face of a font file; an empty path stands for the face that Pillow carries inside itself."""
 

@@ -119,9 +119,10 @@ def test_a_variable_font_is_opened(tmp_path):
     assert faces.at(faces.base, 20).extent("a", False).advance == 14
 
 
-def test_without_roboto_pillows_face_is_the_last_resort_and_says_so(monkeypatch):
+def test_without_roboto_pillows_face_is_the_last_resort_and_says_so(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "font_roboto", None)
-    faces = find_faces(machine_fonts=())
+    # a place of its own, so that faces kept from another call are not answered
+    faces = find_faces(machine_fonts=[tmp_path])
     assert "pip install font-roboto" in faces.notes[0]
     assert families(faces, "abc") == [("Pillow's built-in face", "abc")]
 
