@@ -22,6 +22,8 @@ Answer = TypeVar("Answer")
 #: Bytes of a block: a few of them stay in the processor's cache, and starting one costs next to nothing.
 BLOCK_BYTES = 1 << 20
 MOST_WORKERS = 8
+#: Items in flight for each worker: enough that none waits while the caller is busy.
+AHEAD = 3
 
 
 class Scratch(threading.local):
@@ -100,7 +102,7 @@ def map_in_order(work: Callable[[Item], Answer], items: Iterable[Item]) -> Gener
         try:
             for item in items:
                 waiting.append(threads.submit(work, item))
-                if len(waiting) > workers + 1:
+                if len(waiting) > AHEAD * workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

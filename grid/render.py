@@ -133,42 +133,47 @@ def _paint_text(text: TextPlan, scene: Scene) -> Pixels:
 
 def _paint_cell(cell: CellPlan, scene: Scene) -> _Tile:
     """The cell's box as pixels; runs in a thread."""
-    canvas = _canvas((cell.box.width, cell.box.height), scene.look)
     failure = ""
     if cell.index is None:
-        _paint_hole(canvas, cell, scene.look, "–")
-        return _Tile(cell, np.asarray(canvas), "", frozenset(), False)
+        hole = _hole(cell, scene.look, "–")
+        return _Tile(cell, np.asarray(hole), "", frozenset(), False)
     try:
-        _paint_picture(canvas, cell, scene)
+        canvas = _with_picture(cell, scene)
     except PictureError as error:
         failure = error.reason
-        _paint_hole(canvas, cell, scene.look, f"× {scene.pictures[cell.index].name}\n{failure}")
+        canvas = _hole(cell, scene.look, f"× {scene.pictures[cell.index].name}\n{failure}")
     _paint_marks(canvas, cell, scene)
     missing, shortened = _paint_label(canvas, cell, scene)
     return _Tile(cell, np.asarray(canvas), failure, missing, shortened)
 
 
-def _paint_picture(canvas: Image.Image, cell: CellPlan, scene: Scene) -> None:
-    look, template = scene.look, scene.look.template
-    picture = scene.pictures[_index(cell)]
-    area = _inside(cell.area, cell.box)
-    inner = inside_border(area, template.border_width)
-    if template.fit == "pad":
-        canvas.paste(look.pad, _corners(inner))
+def _with_picture(cell: CellPlan, scene: Scene) -> Image.Image:
+    """The cell with its picture, and with what lies behind and around it."""
+    template, picture = scene.look.template, scene.pictures[_index(cell)]
     image = picture.load(_size_to_decode(cell, picture, template.fit) if template.resample == "fast" else None)
     box = _inside(cell.image, cell.box)
     # a JPEG may have been decoded at a fraction of its size
     crop = crop_of(image.size, Box(0, 0, box.width, box.height), template.fit)
-    if template.border_width:
-        frame = area if template.fit in ("cover", "stretch", "pad") else _grown(box, template.border_width, area)
-        canvas.paste(look.border, _corners(frame))
-        if template.fit == "pad":
-            canvas.paste(look.pad, _corners(inner))
     shown = scene.resize(image, (box.width, box.height), crop)
+    if cell.image == cell.box and shown.mode == "RGB" and scene.look.channels == 3:
+        # it is all of the cell; what was not resized may still be the caller's own picture
+        return shown.copy() if shown is image else shown
+    canvas = _canvas((cell.box.width, cell.box.height), scene.look)
+    _paint_behind(canvas, box, _inside(cell.area, cell.box), scene.look)
     if shown.mode == "RGBA":
         _paste_transparent(canvas, shown, box)
     else:
         canvas.paste(shown, (box.x, box.y))
+    return canvas
+
+
+def _paint_behind(canvas: Image.Image, box: Box, area: Box, look: Look) -> None:
+    """The border, and the colour on which a padded picture stands."""
+    width, fit = look.template.border_width, look.template.fit
+    if width:
+        canvas.paste(look.border, _corners(area if fit in ("cover", "stretch", "pad") else _grown(box, width, area)))
+    if fit == "pad":
+        canvas.paste(look.pad, _corners(inside_border(area, width)))
 
 
 def _paste_transparent(canvas: Image.Image, shown: Image.Image, box: Box) -> None:
@@ -187,8 +192,9 @@ def _size_to_decode(cell: CellPlan, picture: Picture, fit: str) -> Size | None:
     return max(1, round(picture.size[0] * across)), max(1, round(picture.size[1] * down))
 
 
-def _paint_hole(canvas: Image.Image, cell: CellPlan, look: Look, text: str) -> None:
+def _hole(cell: CellPlan, look: Look, text: str) -> Image.Image:
     """A frame and a word where a picture would be, so that a missing one is seen."""
+    canvas = _canvas((cell.box.width, cell.box.height), look)
     area = _inside(cell.area, cell.box)
     draw = ImageDraw.Draw(canvas)
     left, top, right, bottom = _corners(area)
@@ -202,6 +208,7 @@ def _paint_hole(canvas: Image.Image, cell: CellPlan, look: Look, text: str) -> N
     # the label of a picture that failed stands below, where it always does
     room = area.shrunk(4) if cell.index is None else area.shrunk(4)._replace(height=area.height // 2)
     _write(canvas, text, room, style, look, foot=False)
+    return canvas
 
 
 def _paint_label(canvas: Image.Image, cell: CellPlan, scene: Scene) -> tuple[frozenset[str], bool]:
