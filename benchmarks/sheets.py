@@ -51,8 +51,8 @@ def cases(work: Path, pictures: Path | None) -> dict[str, Callable[[], dict[str,
         base = partial(pillow_script, arrays, cell=side, columns=columns, level=4)
         return {"Pillow script, level 4": lambda out: base(out)} | with_and_without_isal(ours)
 
-    def disk(count: int, suffix: str, columns: int, *, level: int) -> dict[str, Contender]:
-        paths = files(count, 1024, suffix)
+    def disk(count: int, suffix: str, columns: int, *, level: int, side: int = 1024) -> dict[str, Contender]:
+        paths = files(count, side, suffix)
         ours = partial(sheet, paths, cell=256, columns=columns)
         base = partial(pillow_script, paths, cell=256, columns=columns, level=level)
         peers: dict[str, Contender] = {"libvips (no labels)": lambda out: libvips(paths, out, 256, columns)}
@@ -63,6 +63,7 @@ def cases(work: Path, pictures: Path | None) -> dict[str, Callable[[], dict[str,
     return {
         "9 tensors of 1024²": lambda: tensors(9, 1024, 3),
         "100 tensors of 512²": lambda: tensors(100, 512, 10),
+        "100 PNG files of 512²": lambda: disk(100, ".png", 10, level=6, side=512),
         "100 PNG files of 1024²": lambda: disk(100, ".png", 10, level=6),
         "400 JPEG files of 1024²": lambda: disk(400, ".jpg", 20, level=4),
         "2,000 JPEG files of 1024²": lambda: disk(2000, ".jpg", 45, level=4),
