@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .clip_backend.resize import torch_resizer
 from .errors import ClipGridError, InputError
 from .grid.decide import Labeller, PlannedSheet, Wishes, plan_sheet
 from .grid.export import FORMAT_OF, ONE_FILE, SUFFIX, Output
@@ -119,7 +120,7 @@ def plan_export(
     target, chosen = target_and_format(out, chosen, "format" in options, images)
     if survey.skipped and (inputs.labels or inputs.scores):
         inputs = without_skipped(inputs, survey, images)
-    return plan_sheet(survey, chosen, wishes_of(inputs, survey)), target
+    return plan_sheet(survey, chosen, wishes_of(inputs, survey, chosen)), target
 
 
 def dry_report(planned: PlannedSheet, target: Path) -> GridReport:
@@ -223,10 +224,11 @@ def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = N
     return resized_survey(survey, *inputs.resize) if inputs.resize else survey
 
 
-def wishes_of(inputs: SheetInputs, survey: Survey) -> Wishes:
+def wishes_of(inputs: SheetInputs, survey: Survey, template: GridTemplate) -> Wishes:
     """The inputs as the core takes them; rows of a CSV file must name their pictures where these are files."""
     table = inputs.table(needs_names=any(picture.path for picture in survey.pictures))
-    return Wishes(labels=inputs.labels, table=table, scores=inputs.scores, labeller=inputs.labeller)
+    resizer = torch_resizer() if template.resample == "torch" else None
+    return Wishes(labels=inputs.labels, table=table, scores=inputs.scores, labeller=inputs.labeller, resizer=resizer)
 
 
 def without_skipped(inputs: SheetInputs, survey: Survey, images: Images) -> SheetInputs:

@@ -13,12 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from clip_grid.api import export_grid
-from peers import has_montage, libvips, montage, pillow_script
+from peers import has_montage, libvips, libvips_full, montage, pillow_script
 from work import make_files, make_tensors, source_pictures
 
 Contender = Callable[[Path], object]
@@ -55,10 +56,19 @@ def cases(work: Path, pictures: Path | None) -> dict[str, Callable[[], dict[str,
         paths = files(count, side, suffix)
         ours = partial(sheet, paths, cell=256, columns=columns)
         base = partial(pillow_script, paths, cell=256, columns=columns, level=level)
-        peers: dict[str, Contender] = {"libvips (no labels)": lambda out: libvips(paths, out, 256, columns)}
+        peers: dict[str, Contender] = {
+            "libvips thumbnail (no labels)": lambda out: libvips(paths, out, 256, columns),
+            "libvips, full decode (no labels)": lambda out: libvips_full(paths, out, 256, columns),
+        }
         if has_montage() and count <= 100:
             peers["montage -label"] = lambda out: montage(paths, out, 256, columns)
-        return {f"Pillow script, level {level}": lambda out: base(out)} | with_and_without_isal(ours) | peers
+        by_torch = partial(sheet, paths, cell=256, columns=columns, resample="torch")
+        return (
+            {f"Pillow script, level {level}": lambda out: base(out)}
+            | with_and_without_isal(ours)
+            | with_torch(by_torch)
+            | peers
+        )
 
     return {
         "9 tensors of 1024²": lambda: tensors(9, 1024, 3),
@@ -70,11 +80,10 @@ def cases(work: Path, pictures: Path | None) -> dict[str, Callable[[], dict[str,
     }
 
 
-def sheet(pictures: Any, out: Path, *, cell: int, columns: int) -> None:
+def sheet(pictures: Any, out: Path, *, cell: int, columns: int, resample: str = "fast") -> None:
     """The sheet as this project makes it: names as labels, all pages in one, no sidecar to be fair to the others."""
-    export_grid(
-        pictures, out, columns=columns, cell_width=cell, cell_height=cell, font_size=16, sidecar=False, overwrite=True
-    )
+    look = {"columns": columns, "cell_width": cell, "cell_height": cell, "font_size": 16, "resample": resample}
+    export_grid(pictures, out, sidecar=False, overwrite=True, **look)
 
 
 def with_and_without_isal(ours: Callable[[Path], None]) -> dict[str, Contender]:
@@ -85,6 +94,13 @@ def with_and_without_isal(ours: Callable[[Path], None]) -> dict[str, Contender]:
     except ImportError:
         return contenders
     return contenders | {"CLIP Grid with isal": lambda out: ours(out)}
+
+
+def with_torch(ours: Callable[[Path], None]) -> dict[str, Contender]:
+    """Our sheet, resized by torch where it is installed, with all that makes it fast."""
+    if find_spec("torch") is None:
+        return {}
+    return {"CLIP Grid with isal and torch": lambda out: ours(out)}
 
 
 def without_isal(ours: Callable[[Path], None], out: Path) -> None:

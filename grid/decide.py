@@ -333,7 +333,11 @@ class _Planner:
         return {plain_name(key): value for key, value in self.scores[index].items()}.get(plain_name(name))
 
     def _resizer(self) -> Resizer:
-        return self.wishes.resizer or (resize_fast if self.template.resample == "fast" else resize_lanczos)
+        if self.wishes.resizer:
+            return self.wishes.resizer
+        if self.template.resample == "torch":
+            raise InputError("resample is torch, but no resizer was handed in; choose fast or lanczos")
+        return resize_fast if self.template.resample == "fast" else resize_lanczos
 
 
 def ruler(faces: Faces) -> Measure:

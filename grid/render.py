@@ -150,7 +150,7 @@ def _paint_cell(cell: CellPlan, scene: Scene) -> _Tile:
 def _with_picture(cell: CellPlan, scene: Scene) -> Image.Image:
     """The cell with its picture, and with what lies behind and around it."""
     template, picture = scene.look.template, scene.pictures[_index(cell)]
-    image = picture.load(_size_to_decode(cell, picture, template.fit) if template.resample == "fast" else None)
+    image = picture.load(_size_to_decode(cell, picture, template.fit) if template.resample != "lanczos" else None)
     box = _inside(cell.image, cell.box)
     # a JPEG may have been decoded at a fraction of its size
     crop = crop_of(image.size, Box(0, 0, box.width, box.height), template.fit)

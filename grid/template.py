@@ -113,8 +113,9 @@ class GridTemplate:
     )
     resample: str = option(
         "fast",
-        "fast decodes large JPEG files at half size where nothing visible is lost; lanczos never does",
-        choices=("fast", "lanczos"),
+        "fast decodes large JPEG files at half size where nothing visible is lost; lanczos never does; torch does as "
+        "fast does and resizes by torch, for big jobs where it is installed",
+        choices=("fast", "lanczos", "torch"),
         advanced=True,
     )
     frame: int = option(

@@ -35,7 +35,7 @@ class MadeSheet:
 
 def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Progress) -> MadeSheet:
     """Plan, paint and save one sheet; never replaces a file. Raises InputError, LimitError, OutputError."""
-    planned = plan_sheet(survey, request.template, wishes_of(request.inputs, survey))
+    planned = plan_sheet(survey, request.template, wishes_of(request.inputs, survey, request.template))
     target = _Target.of(host, request.prefix, planned)
     sizes = [(page.width, page.height) for page in planned.plan.pages]
     collected = CollectedPages(reduction(sizes, request.budget))
