@@ -106,7 +106,7 @@ def _new_document(title: str) -> FPDF:
     try:
         from fpdf import FPDF
     except ImportError as error:
-        raise MissingPackage("PDF needs the package fpdf2; install it with: pip install 'clip-grid[pdf]'") from error
+        raise MissingPackage("PDF needs the package fpdf2; install it with: pip install fpdf2") from error
     pdf = FPDF(unit="pt")
     pdf.set_auto_page_break(False)
     pdf.set_title(_clean(title))

@@ -231,7 +231,7 @@ def test_title_and_program_are_recorded() -> None:
 def test_without_fpdf2_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fpdf", None)
 
-    with pytest.raises(MissingPackage, match=re.escape("pip install 'clip-grid[pdf]'")):
+    with pytest.raises(MissingPackage, match=re.escape("pip install fpdf2")):
         pdf_of(small_page())
 
 
