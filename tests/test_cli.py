@@ -362,7 +362,7 @@ def checkout(parent: Path, name: str) -> Path:
     target.mkdir()
     for path in (*ROOT.glob("*.py"), ROOT / "pyproject.toml"):
         shutil.copy(path, target)
-    for folder in ("grid", "nodes"):
+    for folder in ("grid", "clip_backend", "nodes"):
         shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return target
 
