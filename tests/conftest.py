@@ -6,6 +6,12 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import hypothesis
+
+# how long an example takes says more about the machine than about the code
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 if "clip_grid" not in sys.modules:
