@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .clip_backend.installations import detect_comfyui_installation, find_model_folders
+from .clip_backend.model_paths import ModelPathConfig, ModelType
 from .clip_backend.resize import torch_resizer
+from .clip_backend.resolver import ComfyUIPathResolver
 from .errors import ClipGridError, InputError
 from .grid.decide import Labeller, PlannedSheet, Wishes, plan_sheet
 from .grid.export import FORMAT_OF, ONE_FILE, SUFFIX, Output
@@ -27,13 +30,18 @@ from .grid.template import GridTemplate, find_template, read_template
 
 __all__ = [
     "BatchReport",
+    "ComfyUIPathResolver",
     "GridReport",
     "GridTemplate",
+    "ModelPathConfig",
+    "ModelType",
     "Progress",
     "SheetInputs",
     "assemble_grid_enhanced",
+    "detect_comfyui_installation",
     "export_batch",
     "export_grid",
+    "find_model_folders",
     "plan_export",
 ]
 
