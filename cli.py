@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from .api import GridReport, SheetInputs, choose_template, dry_report, export_batch, export_grid, plan_export
+from .atomic import atomic_file
 from .demo import draw_demo_pictures
 from .errors import ClipGridError, InputError, OutputError
-from .grid.atomic import atomic_file
 from .grid.export import FORMAT_OF
 from .grid.labels import split_columns
 from .grid.pictures import Picture

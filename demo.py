@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, PngImagePlugin
 
-from .grid.atomic import atomic_file
+from .atomic import atomic_file
 
 SAMPLERS = ("euler", "dpmpp_2m", "ddim", "uni_pc")
 CFGS = (3, 5, 7, 9, 12)

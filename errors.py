@@ -3,8 +3,10 @@
     ClipGridError
     ├── InputError            an argument, option, file or folder that cannot be used
     │   ├── PictureError      one picture cannot be read; carries its name and the reason
+    │   ├── CheckpointError   a model file that cannot be used; names the file, what it is, and the cure
+    │   ├── SpaceError        features or towers of different embedding spaces were to be put together
     │   └── ForbiddenPath     a path that leaves the folders that the host allows
-    ├── LimitError            the sheet does not fit the format or the memory, and the user asked to stop
+    ├── LimitError            a sheet or a model does not fit the format or the memory
     ├── OutputError           the sheet cannot be written (no space, no permission, a file in the way)
     └── MissingPackage        an optional package is needed; names it and how to install it
 
@@ -37,12 +39,31 @@ class PictureError(InputError):
         return type(self), (self.name, self.reason)
 
 
+class CheckpointError(InputError):
+    """A model file cannot be used."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        #: The file or folder.
+        self.path = path
+        #: What it is and what to do, without the path.
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[CheckpointError], tuple[str, str]]:
+        # an exception is pickled by its message alone, which is not what __init__ takes
+        return type(self), (self.path, self.reason)
+
+
+class SpaceError(InputError):
+    """Numbers of different embedding spaces mean nothing to each other."""
+
+
 class ForbiddenPath(InputError):
     """A path lies outside the folders that may be read or written."""
 
 
 class LimitError(ClipGridError):
-    """A sheet is larger than its format or the memory can hold."""
+    """A sheet or a model is larger than its format or the memory can hold."""
 
 
 class OutputError(ClipGridError, OSError):

@@ -12,9 +12,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, features
 
+from ..atomic import atomic_file, output_error
 from ..errors import InputError, LimitError, OutputError, PictureError
 from ..imaging import Pixels
-from .atomic import atomic_file, output_error
 from .box import Box
 from .colors import css_color
 from .embed import JPEG_EXIF_LIMIT, exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record

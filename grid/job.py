@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..atomic import atomic_file
 from ..errors import OutputError
-from .atomic import atomic_file
 from .decide import PlannedSheet
 from .export import Output, SheetJob, write_sheet
 from .fonts import Faces

@@ -153,7 +153,7 @@ class GridTemplateNode:
 
 def save_template(template: GridTemplate) -> str:
     """Write the template into the user's folder; answers its path. Raises InputError for a name that is not plain."""
-    from ..grid.atomic import atomic_file
+    from ..atomic import atomic_file
     from ..grid.template import template_path
 
     path = template_path(template.name, get_host().templates_folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..grid.atomic import atomic_file
+from ..atomic import atomic_file
 from ..imaging import Pixels
 
 #: Pixels of all pages together that are kept for the ``grid`` output: 0.8 GB as float32.

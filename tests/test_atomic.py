@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from clip_grid.atomic import atomic_file, output_error
 from clip_grid.errors import ClipGridError, LimitError, OutputError
-from clip_grid.grid.atomic import atomic_file, output_error
 
 needs_modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
 needs_a_user = pytest.mark.skipif(

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from ..errors import ClipGridError, OutputError
+from .errors import ClipGridError, OutputError
 
 _CURES = {
     errno.ENOSPC: "the disk is full; free some space",
