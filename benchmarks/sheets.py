@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ from typing import Any
 
 from clip_grid.api import export_grid
 from peers import has_montage, libvips, libvips_full, montage, pillow_script
+from rounds import interleaved, ratios
 from work import make_files, make_tensors, source_pictures
 
 Contender = Callable[[Path], object]
@@ -115,22 +115,19 @@ def without_isal(ours: Callable[[Path], None], out: Path) -> None:
 
 
 def run_case(name: str, contenders: dict[str, Contender], rounds: int, work: Path) -> None:
-    """Interleaved rounds; the ratio is the median of each round's ratio, with the lowest and the highest."""
-    times: dict[str, list[float]] = {key: [] for key in contenders}
+    """One row per contender, with the size of its file."""
     sizes: dict[str, float] = {}
-    for _ in range(rounds):
-        for key, make in contenders.items():
-            out = work / "out.png"
-            start = time.perf_counter()
-            make(out)
-            times[key].append(time.perf_counter() - start)
-            sizes[key] = out.stat().st_size / 1e6
-            out.unlink()
+
+    def made(key: str) -> None:
+        out = work / "out.png"
+        contenders[key](out)
+        sizes[key] = out.stat().st_size / 1e6
+        out.unlink()
+
+    times = interleaved({key: partial(made, key) for key in contenders}, rounds)
     base = next(iter(times.values()))
     for key, spent in times.items():
-        ratios = sorted(b / t for b, t in zip(base, spent, strict=True))
-        shown = f"{median(ratios):.1f} [{ratios[0]:.1f}..{ratios[-1]:.1f}]"
-        print(f"| {name} | {key} | {median(spent):.2f} | {shown} | {sizes[key]:.1f} |", flush=True)
+        print(f"| {name} | {key} | {median(spent):.2f} | {ratios(base, spent)} | {sizes[key]:.1f} |", flush=True)
 
 
 if __name__ == "__main__":
