@@ -10,14 +10,26 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .api import GridReport, SheetInputs, choose_template, dry_report, export_batch, export_grid, plan_export
+from .api import (
+    GridReport,
+    SheetInputs,
+    choose_template,
+    dry_report,
+    export_batch,
+    export_grid,
+    find_model_folders,
+    find_models,
+    plan_export,
+)
 from .atomic import atomic_file
+from .clip_backend.model_table import table_lines
 from .demo import draw_demo_pictures
 from .errors import ClipGridError, InputError, OutputError
 from .grid.export import FORMAT_OF
@@ -28,6 +40,8 @@ from .grid.template import GridTemplate, built_in_templates
 from .options import add_flags, options_of
 
 DONE, FAILED, USAGE, PARTIAL = 0, 1, 2, 3
+#: Columns of a table that no terminal shows.
+_UNBROKEN = 10_000
 #: What other programs call these formats.
 _FORMAT_NAMES = {suffix.lstrip("."): name for suffix, name in FORMAT_OF.items()}
 
@@ -124,7 +138,18 @@ def _parser() -> argparse.ArgumentParser:
     templates = commands.add_parser("templates", help="list the built-in templates")
     _add_talk(templates)
     templates.set_defaults(run=_templates)
+    _add_models(commands.add_parser("models", help="list the CLIP models on this machine, and what each of them is"))
     return parser
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="FOLDER", help="folders or files (default: ComfyUI and the Hugging Face cache)")
+    add("--comfyui", metavar="ROOT", help="the folder of a ComfyUI, with what its extra_model_paths.yaml adds")
+    add("--all", action="store_true", help="also list files that are no CLIP models, and why")
+    add("--json", action="store_true", help="print everything that is known about each as JSON")
+    add("--quiet", action="store_true", help="no notes")
+    parser.set_defaults(run=_models)
 
 
 def _add_talk(parser: argparse.ArgumentParser) -> None:
@@ -287,6 +312,27 @@ def _templates(args: argparse.Namespace) -> int:
         size = f"{template.cell_width or 'auto'} x {template.cell_height or 'auto'}"
         print(f"{name:14} {rows} x {columns} cells of {size}, margin {template.margin}, {template.format}")
     return DONE
+
+
+def _models(args: argparse.Namespace) -> int:
+    """The table of what was found; in a pipe, lines as long as they come."""
+    config = find_model_folders(args.paths, comfyui=args.comfyui)
+    everything = find_models(config, everything=True)
+    shown = [model for model in everything if args.all or model.is_of_interest]
+    if args.json:
+        print(json.dumps({"models": [model.to_dict() for model in shown], "notes": config.notes}, indent=1))
+    width = shutil.get_terminal_size((_UNBROKEN, 24)).columns
+    for line in [] if args.json else table_lines(shown, width):
+        print(line)
+    hidden = len(everything) - len(shown)
+    left_out = f"{hidden} {'files are' if hidden > 1 else 'file is'} no CLIP model; --all lists what was left out"
+    _warn(args, [*config.notes, *([left_out] if hidden else [])])
+    if shown:
+        return DONE
+    where = ", ".join(map(str, config.all_paths())) or "the usual places"
+    cure = "give the folder where your models are, as in: clip-grid models FOLDER, or: clip-grid models --comfyui ROOT"
+    print(f"error: there is no CLIP model in {where}; {cure}", file=sys.stderr)
+    return FAILED
 
 
 def _demo(args: argparse.Namespace) -> int:
