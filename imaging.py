@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ BRIGHTEST_HIGHLIGHT = 8
 Size = tuple[int, int]
 Pixels = NDArray[np.uint8]
 
+#: Types that numpy has and that pictures may keep; bfloat16 and the 8 bit floats go through float32.
+_KEPT = ("float64", "float32", "float16", "uint8")
 _TURNED = (5, 6, 7, 8)
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -63,6 +65,27 @@ _READER_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
+
+
+@runtime_checkable
+class Tensor(Protocol):
+    """What is used of a torch tensor; torch itself is not imported, a tensor is known by what it can do."""
+
+    @property
+    def dtype(self) -> object:
+        """Its type of number."""
+
+    def detach(self) -> Tensor:
+        """Without gradients."""
+
+    def float(self) -> Tensor:
+        """As float32."""
+
+    def cpu(self) -> Tensor:
+        """In main memory."""
+
+    def numpy(self) -> NDArray[np.generic]:
+        """A view as an array."""
 
 
 def open_picture(path: Path, *, frame: int = 0) -> Image.Image:
@@ -154,6 +177,18 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def flattened(image: Image.Image, background: tuple[int, int, int] | None) -> Image.Image:
+    """RGB of what ``to_rgb`` takes, laid on a colour; None drops the transparency and shows the colour below it."""
+    shown = to_rgb(image)
+    if shown.mode == "RGB":
+        return shown
+    if background is None:
+        return shown.convert("RGB")
+    canvas = Image.new("RGBA", shown.size, (*background, 255))
+    canvas.alpha_composite(shown)
+    return canvas.convert("RGB")
+
+
 def _to_8_bit(values: NDArray[np.generic]) -> Pixels:
     numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=np.inf, neginf=0.0)
     if values.dtype.kind == "f":
@@ -190,6 +225,13 @@ def array_to_pixels(values: NDArray[np.generic]) -> Pixels:
         raise InputError(f"a picture holds numbers of type {values.dtype}; it must be float 0..1 or uint8")
     grey = pixels.shape[2] == 1
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3)) if grey else pixels
+
+
+def tensor_to_array(tensor: Tensor) -> NDArray[np.generic]:
+    """The tensor's numbers; what lies in main memory, in a type that numpy has, is not copied."""
+    plain = tensor.detach()
+    kept = str(plain.dtype).rpartition(".")[2] in _KEPT
+    return (plain if kept else plain.float()).cpu().numpy()
 
 
 def picture_of(values: NDArray[np.generic]) -> Image.Image:

@@ -1,39 +1,15 @@
-"""IMAGE tensors become arrays and back; torch itself is not imported, a tensor is known by what it can do."""
+"""IMAGE tensors become arrays and back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..imaging import Pixels
-
-#: Types that numpy has and that pictures may keep; bfloat16 and the 8 bit floats go through float32.
-_KEPT = ("float32", "float16", "uint8")
-
-
-@runtime_checkable
-class Tensor(Protocol):
-    """What is used of a torch tensor."""
-
-    @property
-    def dtype(self) -> object:
-        """Its type of number."""
-
-    def detach(self) -> Tensor:
-        """Without gradients."""
-
-    def float(self) -> Tensor:
-        """As float32."""
-
-    def cpu(self) -> Tensor:
-        """In main memory."""
-
-    def numpy(self) -> NDArray[np.generic]:
-        """A view as an array."""
+from ..imaging import Pixels, Tensor, tensor_to_array
 
 
 def picture_arrays(images: object) -> list[NDArray[np.generic]]:
@@ -61,9 +37,7 @@ def _batches(images: object) -> Iterator[NDArray[np.generic]]:
     elif isinstance(images, np.ndarray):
         yield images
     elif isinstance(images, Tensor):
-        plain = images.detach()
-        kept = str(plain.dtype).rpartition(".")[2] in _KEPT
-        yield (plain if kept else plain.float()).cpu().numpy()
+        yield tensor_to_array(images)
     else:
         raise InputError(f"images holds a {type(images).__name__}; connect an IMAGE output")
 
