@@ -14,10 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .clip_backend.catalog import FoundModel, find_models
+from .clip_backend.checkpoint import read_checkpoint
+from .clip_backend.checkpoint_info import CheckpointInfo
+from .clip_backend.features import Features
+from .clip_backend.image_features import FailedPicture, ImageFeatures
 from .clip_backend.installations import detect_comfyui_installation, find_model_folders
+from .clip_backend.loading import load_encoder
 from .clip_backend.model_paths import ModelPathConfig, ModelType
 from .clip_backend.resize import torch_resizer
 from .clip_backend.resolver import ComfyUIPathResolver
+from .clip_backend.vision_encoder import CLIPVisionEncoder, VisionFeatures
 from .errors import ClipGridError, InputError
 from .grid.decide import Labeller, PlannedSheet, Wishes, plan_sheet
 from .grid.export import FORMAT_OF, ONE_FILE, SUFFIX, Output
@@ -30,19 +37,29 @@ from .grid.template import GridTemplate, find_template, read_template
 
 __all__ = [
     "BatchReport",
+    "CLIPVisionEncoder",
+    "CheckpointInfo",
     "ComfyUIPathResolver",
+    "FailedPicture",
+    "Features",
+    "FoundModel",
     "GridReport",
     "GridTemplate",
+    "ImageFeatures",
     "ModelPathConfig",
     "ModelType",
     "Progress",
     "SheetInputs",
+    "VisionFeatures",
     "assemble_grid_enhanced",
     "detect_comfyui_installation",
     "export_batch",
     "export_grid",
     "find_model_folders",
+    "find_models",
+    "load_encoder",
     "plan_export",
+    "read_checkpoint",
 ]
 
 _Item = TypeVar("_Item")

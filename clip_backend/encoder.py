@@ -1,0 +1,182 @@
+"""An encoder: pictures and texts to features of one space, with the model's own preparation of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Protocol
+
+from ..errors import InputError
+from .cache import EmbeddingCache
+from .identity import Identity
+from .image_features import ImageFeatures
+from .image_half import ImageHalf, ImageOptions, Sight
+from .image_run import Progress
+from .pictures_in import Pictures
+from .recipe import Recipe
+from .text_half import TextHalf, TextPart
+from .text_run import TextFeatures
+from .tokenized import Tokenizer
+
+
+class Encoder(Protocol):
+    """The face of every family of models."""
+
+    @property
+    def identity(self) -> Identity:
+        """What it is, with what was assumed."""
+
+    @property
+    def space(self) -> str:
+        """The embedding space: features of two encoders compare only if it is equal."""
+
+    @property
+    def dim(self) -> int:
+        """The length of an embedding; 0 for a model that gives states alone."""
+
+    @property
+    def logit_scale(self) -> float:
+        """What a cosine is multiplied by before it becomes a probability; see ``identity.assumed``."""
+
+    @property
+    def logit_bias(self) -> float:
+        """What is added after that; 0 but for SigLIP."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the weights."""
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How pictures are prepared; None if it takes none."""
+
+    def encode_images(
+        self,
+        pictures: Pictures,
+        *,
+        wants: Sequence[str] = ("embeds",),
+        batch_size: int | None = None,
+        strict: bool = True,
+        progress: Progress | None = None,
+        recipe: Recipe | None = None,
+    ) -> ImageFeatures:
+        """The wanted states of pictures, in their order: files, PIL, arrays, tensors, batches, or a mixture of these.
+
+        strict: the first picture that cannot be used raises PictureError; else it costs itself alone and stands in
+        ``failed``. progress: called with (done, in all) between batches; what it raises stops the run within a batch.
+        recipe: another way of preparing them than the model's own.
+        Equal pictures are computed once, and those that the cache knows not at all.
+        Raises InputError if there are no pictures, or if the model can give none of the wanted states.
+        """
+
+    def encode_texts(
+        self,
+        texts: str | Sequence[str],
+        *,
+        long_text: str = "truncate",
+        batch_size: int | None = None,
+        progress: Progress | None = None,
+    ) -> TextFeatures:
+        """Unit vectors of texts, in their order; equal ones are computed once.
+
+        long_text: what is done with a text that does not fit. "truncate": its end is left out and stands in
+        ``dropped``. "mean", "max": it is encoded in parts, and their unit vectors are put together, by the mean that
+        weighs each by its tokens or by the largest number at each place, and made unit again.
+        Raises InputError if there are no texts, for an empty one, and for a model that reads none.
+        """
+
+
+class ClipEncoder:
+    """CLIP, LongCLIP and SigLIP by our own towers; see ``Encoder`` for what its members promise."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        vision: Callable[[], Sight] | None = None,
+        text: Callable[[], TextPart] | None = None,
+        cache: EmbeddingCache | None = None,
+        budget_bytes: int | None = None,
+    ) -> None:
+        self.identity = identity
+        #: The embeddings computed before; its counters tell how many were found.
+        self.cache = EmbeddingCache() if cache is None else cache
+        self._vision = vision
+        self._text = text
+        self._budget_bytes = budget_bytes
+
+    # a tower is built when it is first needed: who only searches by words needs no pictures' tower
+
+    @cached_property
+    def _images(self) -> ImageHalf:
+        if self._vision is None:
+            raise InputError(f"{self.identity.name} has no vision tower; choose a model with one to encode pictures")
+        return ImageHalf(self._vision(), self.identity, self.cache, self._budget_bytes)
+
+    @cached_property
+    def _texts(self) -> TextHalf:
+        if self._text is None:
+            why = self.identity.no_texts or "it has no text tower"
+            cure = "choose a full model, or give a text_encoder of the same space"
+            raise InputError(f"{self.identity.name} cannot encode texts: {why}; {cure}")
+        return TextHalf(self._text(), self.identity, self.cache, self._budget_bytes)
+
+    @property
+    def space(self) -> str:
+        """The embedding space."""
+        return self.identity.space
+
+    @property
+    def dim(self) -> int:
+        """The length of an embedding; 0 if there is none."""
+        return self.identity.dim
+
+    @property
+    def logit_scale(self) -> float:
+        """The factor of cosines."""
+        return self.identity.logit_scale
+
+    @property
+    def logit_bias(self) -> float:
+        """What is added to scaled cosines."""
+        return self.identity.logit_bias
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the weights."""
+        return self.identity.fingerprint
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How pictures are prepared; None without a vision tower."""
+        return self.identity.recipe
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """How texts are read; raises InputError without a text tower."""
+        return self._texts.part.tokenizer
+
+    def encode_images(
+        self,
+        pictures: Pictures,
+        *,
+        wants: Sequence[str] = ("embeds",),
+        batch_size: int | None = None,
+        strict: bool = True,
+        progress: Progress | None = None,
+        recipe: Recipe | None = None,
+    ) -> ImageFeatures:
+        """The wanted states of pictures."""
+        options = ImageOptions(batch_size=batch_size, strict=strict, progress=progress, recipe=recipe)
+        return self._images.encode(pictures, wants, options)
+
+    def encode_texts(
+        self,
+        texts: str | Sequence[str],
+        *,
+        long_text: str = "truncate",
+        batch_size: int | None = None,
+        progress: Progress | None = None,
+    ) -> TextFeatures:
+        """Unit vectors of texts."""
+        return self._texts.encode(texts, long_text, batch_size, progress)

@@ -1,0 +1,457 @@
+"""Encoders: order, batches, duplicates, faults, interruption and memory, on towers of a few lines."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+from clip_grid.clip_backend.cache import EmbeddingCache  # noqa: E402
+from clip_grid.errors import InputError, PictureError  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from .toy_encoder import ABILITY, RECIPE, ToyPlacement, ToyText, ToyTokenizer, ToyVision, toy_encoder  # noqa: E402
+
+
+def picture(level, size=(4, 4)):
+    return Image.new("RGB", size, (level, 2 * level % 256, 255 - level))
+
+
+def expected(level):
+    """What the toy says of a picture of one colour."""
+    red, green, blue = (2 * np.float32(value) / 255 - 1 for value in (level, 2 * level % 256, 255 - level))
+    return [red, green, blue, 1]
+
+
+def files(folder, levels):
+    paths = [folder / f"{number:02} é.png" for number in range(len(levels))]
+    for path, level in zip(paths, levels, strict=True):
+        picture(level).save(path)
+    return paths
+
+
+# pictures
+
+
+def test_rows_come_in_the_order_of_the_pictures():
+    features = toy_encoder().encode_images([picture(level) for level in (9, 3, 200, 50)], batch_size=3)
+
+    np.testing.assert_allclose(features.image_embeds, [expected(level) for level in (9, 3, 200, 50)], atol=1e-6)
+    assert features.names == ("picture 1", "picture 2", "picture 3", "picture 4")
+    assert features.kept == (0, 1, 2, 3)
+    assert features.image_embeds.dtype == torch.float32
+
+
+def test_batches_give_what_single_pictures_give():
+    levels = range(0, 250, 10)
+    together = toy_encoder().encode_images([picture(level) for level in levels], batch_size=7)
+    alone = [toy_encoder().encode_images(picture(level)).image_embeds[0] for level in levels]
+
+    np.testing.assert_allclose(together.image_embeds, torch.stack(alone), atol=1e-6)
+
+
+def test_every_kind_of_picture_is_taken_in_one_list(tmp_path):
+    image = picture(40, (6, 8))
+    array = np.asarray(image)
+    tensor = torch.from_numpy(array.copy()).float() / 255
+    mixed = [files(tmp_path, [40])[0], image, array, tensor.permute(2, 0, 1), torch.stack([tensor, tensor])]
+
+    features = toy_encoder().encode_images(mixed)
+
+    np.testing.assert_allclose(features.image_embeds, [expected(40)] * 6, atol=1e-6)
+
+
+def test_a_generator_is_taken_and_progress_tells_what_is_known():
+    seen = []
+    features = toy_encoder().encode_images(
+        (picture(level) for level in range(5)), batch_size=2, progress=lambda done, total: seen.append((done, total))
+    )
+
+    assert len(features) == 5
+    assert seen[-1] == (5, 5)
+    assert [done for done, _ in seen] == [2, 4, 5, 5]
+
+
+def test_progress_counts_to_the_number_of_pictures():
+    seen = []
+    toy_encoder().encode_images(
+        [picture(level) for level in range(5)], batch_size=2, progress=lambda *counts: seen.append(counts)
+    )
+
+    assert seen == [(2, 5), (4, 5), (5, 5), (5, 5)]
+
+
+def test_equal_pictures_are_computed_once(tmp_path):
+    vision = ToyVision()
+    paths = files(tmp_path, [7, 8, 7])
+
+    features = toy_encoder(vision=vision).encode_images([*paths, paths[0], paths[1]])
+
+    assert sum(vision.sizes) == 2
+    np.testing.assert_allclose(features.image_embeds, [expected(level) for level in (7, 8, 7, 7, 8)], atol=1e-6)
+
+
+def test_a_second_run_over_unchanged_pictures_makes_no_forward_pass(tmp_path):
+    vision, cache = ToyVision(), EmbeddingCache()
+    encoder = toy_encoder(vision=vision, cache=cache)
+    pictures = [*files(tmp_path, [1, 2, 3]), picture(90)]
+    first = encoder.encode_images(pictures)
+    done = sum(vision.sizes)
+
+    second = encoder.encode_images(pictures)
+
+    assert sum(vision.sizes) == done == 4
+    assert cache.hits == 4
+    torch.testing.assert_close(second.image_embeds, first.image_embeds, rtol=0, atol=0)
+
+
+def test_a_changed_picture_is_computed_anew(tmp_path):
+    vision = ToyVision()
+    encoder = toy_encoder(vision=vision)
+    path = files(tmp_path, [1])[0]
+    encoder.encode_images(path)
+    picture(2).save(path)
+
+    features = encoder.encode_images(path)
+
+    np.testing.assert_allclose(features.image_embeds, [expected(2)], atol=1e-6)
+
+
+def test_another_recipe_is_computed_anew_and_told():
+    from dataclasses import replace
+
+    vision = ToyVision()
+    encoder = toy_encoder(vision=vision)
+    encoder.encode_images(picture(1))
+    other = replace(RECIPE, mean=(0.0, 0.0, 0.0))
+
+    features = encoder.encode_images(picture(1), recipe=other)
+
+    assert sum(vision.sizes) == 2
+    assert features.recipe == other
+
+
+def test_more_states_of_known_pictures_are_computed():
+    vision = ToyVision()
+    encoder = toy_encoder(vision=vision)
+    encoder.encode_images(picture(1))
+
+    encoder.encode_images(picture(1), wants=("embeds", "patch_tokens"))
+    encoder.encode_images(picture(1), wants=("patch_tokens",))
+
+    assert sum(vision.sizes) == 2
+
+
+def test_one_broken_file_costs_itself_alone_and_batches_stay_full(tmp_path):
+    paths = files(tmp_path, range(9))
+    paths[4].write_bytes(b"not a picture")
+    vision = ToyVision()
+
+    features = toy_encoder(vision=vision).encode_images(paths, batch_size=4, strict=False)
+
+    assert vision.sizes == [4, 4]
+    assert features.kept == (0, 1, 2, 3, 5, 6, 7, 8)
+    assert [(f.index, f.name, f.stage) for f in features.failed] == [(4, str(paths[4]), "read")]
+    assert features.failed[0].reason
+    np.testing.assert_allclose(features.image_embeds, [expected(n) for n in features.kept], atol=1e-6)
+
+
+def test_one_broken_file_is_named_where_all_are_needed(tmp_path):
+    paths = files(tmp_path, range(5))
+    paths[3].write_bytes(b"not a picture")
+
+    with pytest.raises(PictureError) as caught:
+        toy_encoder().encode_images(paths)
+    assert caught.value.name == str(paths[3])
+
+
+def test_a_file_that_is_gone_is_a_failed_picture(tmp_path):
+    features = toy_encoder().encode_images([tmp_path / "gone.png", picture(1)], strict=False)
+
+    assert features.kept == (1,)
+    assert features.failed[0].name.endswith("gone.png")
+
+
+def test_where_every_picture_is_broken_the_result_says_so(tmp_path):
+    features = toy_encoder().encode_images([tmp_path / "gone.png"], strict=False)
+
+    assert len(features) == 0 and len(features.failed) == 1
+    with pytest.raises(InputError, match="no picture could be read"):
+        features.require("embeds")
+
+
+def test_a_picture_of_nan_is_named():
+    good, bad = torch.rand(5, 6, 3), torch.full((5, 6, 3), float("nan"))
+
+    features = toy_encoder().encode_images([good, bad, good / 2], strict=False)
+
+    assert features.kept == (0, 2)
+    assert features.failed[0].name == "picture 2" and "NaN" in features.failed[0].reason
+
+
+def test_numbers_that_are_not_finite_cost_their_picture_alone():
+    encoder = toy_encoder(vision=ToyVision(breaks_above=0.9))
+
+    features = encoder.encode_images([picture(1), picture(255), picture(2), picture(255)], strict=False)
+
+    assert features.kept == (0, 2)
+    assert [(failure.index, failure.stage) for failure in features.failed] == [(1, "encode"), (3, "encode")]
+    with pytest.raises(PictureError, match=r"picture 2.*not finite"):
+        encoder.encode_images([picture(1), picture(255)])
+
+
+def test_interrupting_stops_within_a_batch_and_ends_the_threads():
+    class Stop(Exception):
+        pass
+
+    def progress(done, total):
+        if done >= 4:
+            raise Stop
+
+    vision, taken = ToyVision(), []
+
+    def pictures():
+        for level in range(200):
+            taken.append(level)
+            yield picture(level)
+
+    before = threading.active_count()
+    with pytest.raises(Stop):
+        toy_encoder(vision=vision).encode_images(pictures(), batch_size=2, progress=progress)
+
+    assert vision.sizes == [2, 2]
+    assert len(taken) <= 4 + 3 * 2
+    assert threading.active_count() == before
+
+
+def test_what_was_computed_before_an_interruption_is_known_later():
+    def progress(done, total):
+        raise KeyboardInterrupt
+
+    vision = ToyVision()
+    encoder = toy_encoder(vision=vision)
+    pictures = [picture(level) for level in range(4)]
+    with pytest.raises(KeyboardInterrupt):
+        encoder.encode_images(pictures, batch_size=2, progress=progress)
+
+    encoder.encode_images(pictures, batch_size=2)
+
+    assert vision.sizes == [2, 2]
+
+
+def test_memory_that_runs_out_halves_the_batches_and_the_numbers_stay():
+    vision, place = ToyVision(), ToyPlacement(room=3)
+    encoder = toy_encoder(vision=vision, placement=place)
+
+    features = encoder.encode_images([picture(level) for level in range(12)], batch_size=12)
+
+    assert place.asked[:3] == [12_000, 6_000, 3_000]
+    assert vision.sizes == [3, 3, 3, 3]
+    np.testing.assert_allclose(features.image_embeds, [expected(level) for level in range(12)], atol=1e-6)
+    assert features.notes == ()
+
+
+def test_without_room_for_one_the_processor_computes_and_the_result_says_so():
+    place = ToyPlacement(room=0, device=torch.device("meta"))
+    encoder = toy_encoder(placement=place)
+    # the toy's device is only a name: its tensors stay where they are
+    place.move_to_cpu = lambda: (setattr(place, "room", 1000), setattr(place, "device", torch.device("cpu")))
+
+    features = encoder.encode_images([picture(level) for level in range(3)])
+
+    assert len(features) == 3
+    assert "processor computed" in features.notes[0]
+
+
+def test_a_budget_sets_the_first_batches():
+    vision = ToyVision()
+
+    toy_encoder(vision=vision, budget=5000).encode_images([picture(level) for level in range(12)])
+
+    assert vision.sizes == [5, 5, 2]
+
+
+@pytest.mark.parametrize("nothing", [[], (), iter(())])
+def test_no_pictures_are_refused(nothing):
+    with pytest.raises(InputError, match="no pictures"):
+        toy_encoder().encode_images(nothing)
+
+
+def test_a_batch_of_none_is_refused():
+    with pytest.raises(InputError, match="batch_size is 0"):
+        toy_encoder().encode_images(picture(1), batch_size=0)
+
+
+def test_every_state_has_its_name_and_place():
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[:2, :2, 0] = 255
+    wants = ("embeds", "cls_hidden", "patch_tokens", "penultimate_hidden", "last_hidden", "projected_patches")
+
+    features = toy_encoder().encode_images(image, wants=wants)
+
+    np.testing.assert_allclose(features.patch_tokens[0, :, 0], [1, -1, -1, -1], atol=1e-6)
+    np.testing.assert_allclose(features.cls_hidden[0], [-0.5, -1, -1], atol=1e-6)
+    torch.testing.assert_close(features.last_hidden[:, 1:], features.patch_tokens)
+    torch.testing.assert_close(features.last_hidden[:, 0], features.cls_hidden)
+    torch.testing.assert_close(features.penultimate_hidden, features.last_hidden - 1)
+    torch.testing.assert_close(features.projected_patches[:, 0], features.image_embeds)
+    assert features.absent == {}
+
+
+def test_a_model_that_can_give_none_of_what_is_asked_says_why():
+    from dataclasses import replace
+
+    encoder = toy_encoder(ability=replace(ABILITY, projection=None))
+
+    with pytest.raises(InputError, match=r"no visual projection.*clip_vision_h"):
+        encoder.encode_images(picture(1))
+    features = encoder.encode_images(picture(1), wants=("embeds", "last_hidden"))
+    assert features.image_embeds is None
+    with pytest.raises(InputError, match="no visual projection"):
+        features.require("image_embeds")
+
+
+def test_an_encoder_without_a_vision_tower_says_so():
+    with pytest.raises(InputError, match="no vision tower"):
+        toy_encoder(vision=False).encode_images(picture(1))
+
+
+# texts
+
+
+def test_texts_become_unit_vectors_in_their_order():
+    features = toy_encoder().encode_texts(["b", "aaa", "b"])
+
+    assert features.ids == ("b", "aaa", "b")
+    np.testing.assert_allclose(np.linalg.norm(features.vectors, axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(features.vectors[0], features.vectors[2])
+    raw = np.array([1, 98, 2, 0], np.float32)
+    np.testing.assert_allclose(features.vectors[0], raw / np.linalg.norm(raw), atol=1e-6)
+    assert features.dropped == ("", "", "")
+
+
+def test_equal_texts_are_computed_once_and_a_second_run_computes_nothing():
+    text = ToyText()
+    encoder = toy_encoder(text=text)
+    encoder.encode_texts(["a", "b", "a"])
+    encoder.encode_texts(["b", "a"])
+
+    assert sum(rows for rows, _ in text.shapes) == 2
+
+
+def test_texts_of_a_length_go_together_and_the_numbers_are_those_of_padded_ones():
+    texts = ["a" * length for length in (1, 30, 2, 31, 3)]
+    trimmed, padded = ToyText(), ToyText()
+
+    short = toy_encoder(text=trimmed, tokenizer=ToyTokenizer(64)).encode_texts(texts)
+    full = toy_encoder(text=padded, tokenizer=ToyTokenizer(64)).encode_texts(texts, batch_size=1)
+
+    assert trimmed.shapes == [(3, 5), (2, 33)]
+    np.testing.assert_allclose(short.vectors, full.vectors, atol=1e-6)
+
+
+def test_texts_that_may_not_be_trimmed_fill_the_context():
+    text = ToyText()
+
+    toy_encoder(text=text, tokenizer=ToyTokenizer(16, trims=False)).encode_texts(["a", "bb", "ccc"], batch_size=2)
+
+    assert text.shapes == [(2, 16), (1, 16)]
+
+
+def test_what_did_not_fit_is_told():
+    features = toy_encoder().encode_texts(["short", "abcdefghIJKL"])
+
+    assert features.dropped == ("", "IJKL")
+
+
+def test_the_mean_of_parts_is_weighed_by_their_tokens():
+    encoder = toy_encoder()
+
+    whole = encoder.encode_texts("aaaaaaaabbb", long_text="mean")
+    parts = encoder.encode_texts(["aaaaaaaa", "bbb"]).vectors
+
+    mean = (8 * parts[0] + 3 * parts[1]) / 11
+    np.testing.assert_allclose(whole.vectors[0], mean / np.linalg.norm(mean), atol=1e-6)
+    assert whole.dropped == ("",)
+
+
+def test_the_largest_of_parts_is_taken_place_by_place():
+    encoder = toy_encoder()
+
+    whole = encoder.encode_texts("aaaaaaaabbb", long_text="max")
+    parts = encoder.encode_texts(["aaaaaaaa", "bbb"]).vectors
+
+    largest = np.maximum(parts[0], parts[1])
+    np.testing.assert_allclose(whole.vectors[0], largest / np.linalg.norm(largest), atol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["mean", "max"])
+def test_a_text_that_fits_is_the_same_in_every_way(way):
+    encoder = toy_encoder()
+
+    np.testing.assert_array_equal(
+        encoder.encode_texts("abc", long_text=way).vectors, encoder.encode_texts("abc").vectors
+    )
+
+
+def test_a_text_of_many_thousand_words_is_encoded_whole():
+    features = toy_encoder().encode_texts("some words " * 5000, long_text="mean")
+
+    assert features.dropped == ("",)
+    assert len(features) == 1
+
+
+def test_an_unknown_way_for_long_texts_is_refused():
+    with pytest.raises(InputError, match=r"long_text is 'cut'.*truncate, mean, max"):
+        toy_encoder().encode_texts("a", long_text="cut")
+
+
+def test_no_texts_and_empty_texts_are_refused():
+    with pytest.raises(InputError, match="no texts"):
+        toy_encoder().encode_texts([])
+    with pytest.raises(InputError, match="text 1 is empty"):
+        toy_encoder().encode_texts(["a", ""])
+
+
+def test_memory_that_runs_out_halves_the_batches_of_texts():
+    text = ToyText()
+
+    features = toy_encoder(text=text, placement=ToyPlacement(room=2)).encode_texts(list("abcde"), batch_size=5)
+
+    assert [rows for rows, _ in text.shapes] == [2, 2, 1]
+    assert len(features) == 5
+
+
+def test_progress_of_texts_may_stop_the_run():
+    def progress(done, total):
+        raise KeyboardInterrupt
+
+    text = ToyText()
+    with pytest.raises(KeyboardInterrupt):
+        toy_encoder(text=text).encode_texts(list("abcdef"), batch_size=2, progress=progress)
+    assert len(text.shapes) == 1
+
+
+def test_an_encoder_without_a_text_tower_says_so():
+    with pytest.raises(InputError, match=r"cannot encode texts.*text_encoder"):
+        toy_encoder(text=False).encode_texts("a")
+
+
+def test_pictures_and_texts_of_one_encoder_compare():
+    encoder = toy_encoder()
+
+    cosines = encoder.encode_images([picture(1), picture(2)]).to_features().similarity(encoder.encode_texts(["a"]))
+
+    assert cosines.shape == (2, 1)
+
+
+def test_a_tower_is_built_when_it_is_first_needed():
+    def never():
+        raise AssertionError("built")
+
+    encoder = toy_encoder()
+    encoder._text = never
+
+    assert len(encoder.encode_images(picture(1))) == 1

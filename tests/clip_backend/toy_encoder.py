@@ -1,0 +1,133 @@
+"""An encoder over towers that are a few lines of arithmetic, with counters and faults to order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from clip_grid.clip_backend.encoder import ClipEncoder
+from clip_grid.clip_backend.identity import Identity
+from clip_grid.clip_backend.image_half import VisionPart
+from clip_grid.clip_backend.recipe import Recipe
+from clip_grid.clip_backend.text_half import TextPart
+from clip_grid.clip_backend.tokenized import TokenizedText
+from clip_grid.clip_backend.vision_states import VisionAbility
+from clip_grid.errors import InputError
+
+SIDE = 4
+RECIPE = Recipe(size=SIDE, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resampling="exact")
+
+
+@dataclass
+class States:
+    embeds: torch.Tensor | None
+    last_hidden: torch.Tensor | None = None
+    penultimate: torch.Tensor | None = None
+
+
+@dataclass
+class ToyVision:
+    """Four patches of 2 x 2 pixels and a class token, which is their mean; states are the means of each colour."""
+
+    sizes: list[int] = field(default_factory=list)
+    #: Pictures whose first number is above this come out as NaN.
+    breaks_above: float = 2.0
+
+    def __call__(self, pixels, *, states=False):
+        self.sizes.append(len(pixels))
+        patches = torch.nn.functional.avg_pool2d(pixels, 2).flatten(2).transpose(1, 2)  # [B, 4, 3]
+        last = torch.cat([patches.mean(1, keepdim=True), patches], 1)  # [B, 5, 3]
+        embeds = self.project(last)[:, 0]
+        embeds[pixels[:, 0, 0, 0] > self.breaks_above] = float("nan")
+        return States(embeds, last, last - 1) if states else States(embeds)
+
+    def project(self, tokens):
+        return torch.cat([tokens, torch.ones_like(tokens[..., :1])], -1)  # [B, T, 4]
+
+    def memory_bytes(self, batch):
+        return 1000 * batch
+
+
+@dataclass
+class ToyText:
+    """The sum of the ids at each place of four, up to the end."""
+
+    shapes: list[tuple[int, int]] = field(default_factory=list)
+
+    def __call__(self, ids, ends):
+        self.shapes.append(tuple(ids.shape))
+        rows = torch.zeros(len(ids), 4)
+        for row, one, end in zip(rows, ids, ends, strict=True):
+            for place in range(int(end) + 1):
+                row[place % 4] += float(one[place])
+        return rows
+
+    def memory_bytes(self, batch):
+        return 1000 * batch
+
+
+class ToyTokenizer:
+    """Letters are tokens, between 1 and 2."""
+
+    marks = 2
+    pad_id = 0
+    fingerprint = "toy"
+
+    def __init__(self, context=10, trims=True):
+        self.context = context
+        self.trims = trims
+
+    def encode(self, texts, *, allow_empty=False):
+        if not allow_empty and "" in texts:
+            raise InputError(f"text {list(texts).index('')} is empty")
+        room = self.context - 2
+        return [TokenizedText(t, (1, *(ord(c) for c in t[:room]), 2), t[room:]) for t in texts]
+
+    def spans(self, text):
+        return [(n, n + 1) for n in range(len(text))]
+
+    def read(self, text):
+        return text
+
+
+@dataclass
+class ToyPlacement:
+    """Memory for so many thousands of bytes; the processor, if it comes to that, has more."""
+
+    room: int = 1000
+    cpu_room: int = 1000
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    asked: list[int] = field(default_factory=list)
+    moved: bool = False
+
+    def ready(self, working_bytes):
+        self.asked.append(working_bytes)
+        if working_bytes > self.room * 1000:
+            raise torch.OutOfMemoryError("toy")
+
+    def is_out_of_memory(self, error):
+        return isinstance(error, torch.OutOfMemoryError)
+
+    def empty_cache(self):
+        pass
+
+    def move_to_cpu(self):
+        self.moved, self.room = True, self.cpu_room
+
+
+ABILITY = VisionAbility(width=3, tokens=5, grid=(2, 2), projection=4)
+
+
+def toy_encoder(*, vision=None, text=None, tokenizer=None, ability=ABILITY, placement=None, cache=None, budget=None):
+    """An encoder with both towers, unless ``vision`` or ``text`` is False."""
+    place = placement or ToyPlacement()
+    identity = Identity(
+        name="toy", space="toy", dim=4, fingerprint="f", cache_key="toy fp32", dtype="fp32", recipe=RECIPE
+    )
+    sees = None if vision is False else lambda: VisionPart(
+        tower=vision or ToyVision(), ability=ability, placement=place
+    )  # fmt: skip
+    reads = None if text is False else lambda: TextPart(
+        tower=text or ToyText(), tokenizer=tokenizer or ToyTokenizer(), placement=place
+    )  # fmt: skip
+    return ClipEncoder(identity, vision=sees, text=reads, cache=cache, budget_bytes=budget)
