@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # empty only when pytest imports this file alone, as if it were no package
 if __package__:
+    from .nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode
     from .nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
 
     # workflows store the keys: they never change. ComfyUI-Manager reads this literal without running it
@@ -11,11 +12,15 @@ if __package__:
         "ClipGrid_LabeledGridExporter": LabeledGridExporterNode,
         "ClipGrid_BatchLabeledGridExporter": BatchLabeledGridExporterNode,
         "ClipGrid_GridTemplate": GridTemplateNode,
+        "ClipGrid_CLIPModelLoader": CLIPModelLoader,
+        "ClipGrid_CLIPVisionEncode": CLIPVisionEncode,
     }
     NODE_DISPLAY_NAME_MAPPINGS = {
         "ClipGrid_LabeledGridExporter": "Labeled Grid Exporter",
         "ClipGrid_BatchLabeledGridExporter": "Batch Labeled Grid Exporter",
         "ClipGrid_GridTemplate": "Grid Template",
+        "ClipGrid_CLIPModelLoader": "CLIP Model Loader",
+        "ClipGrid_CLIPVisionEncode": "CLIP Vision Encode (CLIP Grid)",
     }
     WEB_DIRECTORY = "./web"
     __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

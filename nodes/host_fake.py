@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .folders import AllowedFolders
 from .host import SavePlace
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
+    from ..clip_backend.model_paths import ModelPathConfig
     from ..grid.pictures import Progress
 
 
@@ -29,11 +32,16 @@ class FakeHost:
         embeds_metadata: bool = True,
         interrupt_after: int | None = None,
         extra: tuple[Path, ...] = (),
+        vocabulary_folders: tuple[Path, ...] = (),
     ) -> None:
         self.folders = AllowedFolders(root / "input", root / "output", root / "temp", extra)
         self.templates_folder = root / "user" / "clip_grid" / "templates"
         self.embeds_metadata = embeds_metadata
         self.interrupt_after = interrupt_after
+        self.models_folder = root / "models"
+        self.vocabulary_folders = vocabulary_folders
+        #: What every model was asked to have free, in bytes, before each of its batches.
+        self.working_bytes: list[int] = []
         #: (done, in all) of every step.
         self.steps: list[tuple[int, int]] = []
         for folder in (self.folders.input, self.folders.output, self.folders.temp):
@@ -67,6 +75,69 @@ class FakeHost:
     def image(self, page: NDArray[np.float32]) -> NDArray[np.float32]:
         """The array itself stands for the tensor."""
         return page
+
+    @property
+    def model_folders(self) -> ModelPathConfig:
+        """ComfyUI's folders of models below ``models_folder``."""
+        from ..clip_backend.model_paths import ModelPathConfig
+
+        return ModelPathConfig(
+            clip_vision_paths=self.models_folder / "clip_vision",
+            text_encoder_paths=[self.models_folder / "text_encoders", self.models_folder / "clip"],
+            checkpoint_paths=self.models_folder / "checkpoints",
+        )
+
+    @property
+    def model_device(self) -> torch.device:
+        """The processor."""
+        import torch
+
+        return torch.device("cpu")
+
+    def place(self, model: torch.nn.Module) -> FakePlacement:
+        """A model that stays where it is."""
+        return FakePlacement(self, self.model_device)
+
+    def place_core(self, patcher: Any) -> FakePlacement:
+        """The same."""
+        return FakePlacement(self, patcher.load_device)
+
+    def vision_output(self, fields: Mapping[str, object]) -> FakeOutput:
+        """An object as ComfyUI's, with attributes that may be read as items too."""
+        return FakeOutput(fields)
+
+
+class FakeOutput:
+    """A CLIP_VISION_OUTPUT."""
+
+    def __init__(self, fields: Mapping[str, object]) -> None:
+        self.__dict__.update(fields)
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+class FakePlacement:
+    """Remembers in the host what it was asked for; the user's wish to stop reaches it there."""
+
+    def __init__(self, host: FakeHost, device: torch.device) -> None:
+        self._host = host
+        self.device = device
+
+    def ready(self, working_bytes: int) -> None:
+        """Notes the bytes; raises Interrupted as the host says."""
+        self._host.check_interrupt()
+        self._host.working_bytes.append(working_bytes)
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether the error is a MemoryError."""
+        return isinstance(error, MemoryError)
+
+    def empty_cache(self) -> None:
+        """Nothing is held."""
+
+    def move_to_cpu(self) -> None:
+        """It is there already."""
 
 
 def _counter(rest: str) -> int:

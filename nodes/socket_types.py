@@ -4,6 +4,10 @@ from __future__ import annotations
 
 #: The options of a template as a plain dict, so that any cache can keep it.
 TEMPLATE_TYPE = "CLIP_GRID_TEMPLATE"
+#: A loaded model: ``NodeModel``.
+MODEL_TYPE = "CLIP_GRID_MODEL"
+#: What a model says of pictures: ``ImageFeatures``.
+FEATURES_TYPE = "CLIP_GRID_FEATURES"
 
 
 class AnyType(str):

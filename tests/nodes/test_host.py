@@ -1,12 +1,15 @@
-"""Tests: which paths a workflow may name, and how the fake host counts files like ComfyUI."""
+"""Tests: which paths a workflow may name, how the fake host counts files like ComfyUI, and where models go."""
 
 from __future__ import annotations
 
 import os
+import sys
+import types
 from pathlib import Path
 
 import pytest
 from clip_grid.errors import ForbiddenPath, InputError
+from clip_grid.nodes.host import ComfyHost
 from clip_grid.nodes.host_fake import FakeHost
 
 
@@ -157,3 +160,132 @@ def test_the_fake_host_counts_on_from_the_largest_number_of_the_prefix(tmp_path)
 def test_a_prefix_cannot_leave_the_output_folder(tmp_path, prefix):
     with pytest.raises(ForbiddenPath, match="filename_prefix"):
         FakeHost(tmp_path).save_place(prefix, 1, 1)
+
+
+# models in ComfyUI
+
+
+def stub(monkeypatch, **modules):
+    """Modules of ComfyUI with these attributes; ``a__b`` stands for ``a.b``."""
+    for name, attributes in modules.items():
+        full = name.replace("__", ".")
+        module = types.ModuleType(full)
+        module.__dict__.update(attributes)
+        monkeypatch.setitem(sys.modules, full, module)
+        parent, _, last = full.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], last, module)
+
+
+def test_models_are_looked_for_wherever_comfyui_keeps_them(tmp_path, monkeypatch):
+    vision = [str(tmp_path / "a"), str(tmp_path / "yaml")]
+    known = {"clip_vision": (vision, {".bin"}), "llm": ([str(tmp_path / "l")], set())}
+    stub(monkeypatch, folder_paths={"folder_names_and_paths": known, "models_dir": str(tmp_path / "models")})
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    config = ComfyHost().model_folders
+
+    assert config.get_paths("clip_vision") == [tmp_path / "a", tmp_path / "yaml", tmp_path / "models/clip_vision"]
+    assert config.get_paths("llm") == [tmp_path / "l", tmp_path / "models/LLM"]
+    assert config.get_paths("hub") == [tmp_path / "hub"]
+    assert config.get_paths("lora") == []
+
+
+class Patcher:
+    """As much of ComfyUI's ModelPatcher as a placement uses."""
+
+    def __init__(self, model, load_device, offload_device):
+        self.model, self.load_device, self.offload_device = model, load_device, offload_device
+
+    def detach(self):
+        self.model.to(self.offload_device)
+
+
+@pytest.fixture
+def management(monkeypatch):
+    """ComfyUI's model management, as far as a placement uses it, and what it was asked for."""
+    torch = pytest.importorskip("torch")
+    asked = []
+    cpu = torch.device("cpu")
+    state = types.SimpleNamespace(NO_VRAM="no", NORMAL_VRAM="normal")
+    stub(
+        monkeypatch,
+        comfy={},
+        comfy__model_patcher={"ModelPatcher": Patcher},
+        comfy__model_management={
+            "OOM_EXCEPTION": torch.OutOfMemoryError,
+            "VRAMState": state,
+            "vram_state": state.NORMAL_VRAM,
+            "text_encoder_device": lambda: torch.device("meta"),
+            "text_encoder_offload_device": lambda: cpu,
+            "soft_empty_cache": lambda: asked.append("empty"),
+            "throw_exception_if_processing_interrupted": lambda: asked.append("interrupt?"),
+            "load_models_gpu": lambda models, **how: asked.append((models[0].load_device.type, how)),
+        },
+    )
+    module = sys.modules["comfy.model_management"]
+    module.asked = asked
+    return module
+
+
+def test_before_every_batch_the_user_may_stop_and_comfyui_loads_the_whole_model(management):
+    import torch
+
+    placement = ComfyHost().place(torch.nn.Linear(2, 2))
+    placement.ready(1000)
+
+    assert placement.device.type == "meta"
+    assert management.asked == ["interrupt?", ("meta", {"memory_required": 1000, "force_full_load": True})]
+
+
+def test_a_model_of_comfyui_may_be_loaded_in_parts(management):
+    import torch
+
+    ComfyHost().place_core(Patcher(None, torch.device("cpu"), torch.device("cpu"))).ready(7)
+
+    assert management.asked[1] == ("cpu", {"memory_required": 7, "force_full_load": False})
+
+
+def test_without_room_on_the_device_the_processor_computes_for_good(management):
+    import torch
+
+    placement = ComfyHost().place(torch.nn.Linear(2, 2))
+    placement.move_to_cpu()
+    placement.ready(1)
+
+    assert placement.device.type == "cpu" and management.asked[0] == "empty"
+    assert management.asked[-1][0] == "cpu"
+
+
+def test_a_card_that_is_to_hold_no_models_computes_none_of_ours(management):
+    management.vram_state = management.VRAMState.NO_VRAM
+
+    assert ComfyHost().model_device.type == "cpu"
+
+
+def test_what_is_out_of_memory_is_comfyuis_word_and_never_every_error(management):
+    import torch
+
+    placement = ComfyHost().place(torch.nn.Linear(2, 2))
+    errors = (torch.OutOfMemoryError("x"), MemoryError(), RuntimeError("x"))
+
+    assert [placement.is_out_of_memory(error) for error in errors] == [True, True, False]
+    management.is_oom = lambda error: "accelerator" in str(error)
+    assert placement.is_out_of_memory(RuntimeError("accelerator"))
+    management.OOM_EXCEPTION = Exception
+    del management.is_oom
+    assert not placement.is_out_of_memory(RuntimeError("x"))
+
+
+def test_comfyui_may_write_on_what_it_moves(management):
+    import torch
+
+    class Tower(torch.nn.Linear):
+        @property
+        def device(self):
+            return self.weight.device
+
+    patcher = ComfyHost().place(Tower(2, 2))._patcher
+    patcher.model.device = "cuda"
+
+    assert type(patcher.model).__name__ == "Tower" and len(patcher.model.state_dict()) == 2

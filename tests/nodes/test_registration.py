@@ -13,7 +13,9 @@ import clip_grid
 import pytest
 
 ROOT = Path(clip_grid.__file__).parent
-NODE_IDS = ["ClipGrid_LabeledGridExporter", "ClipGrid_BatchLabeledGridExporter", "ClipGrid_GridTemplate"]
+#: Those that save or show something, and those that only hand on.
+SHOWING = ["ClipGrid_LabeledGridExporter", "ClipGrid_BatchLabeledGridExporter", "ClipGrid_GridTemplate"]
+NODE_IDS = [*SHOWING, "ClipGrid_CLIPModelLoader", "ClipGrid_CLIPVisionEncode"]
 
 #: As ComfyUI's nodes.py does it: the module's name is its path.
 LOAD = """
@@ -69,7 +71,8 @@ def test_every_node_has_a_name_a_help_page_and_the_attributes_that_comfyui_reads
 
     assert clip_grid.NODE_DISPLAY_NAME_MAPPINGS[node_id]
     assert (ROOT / clip_grid.WEB_DIRECTORY / "docs" / f"{node_id}.md").is_file()
-    assert node.CATEGORY.startswith("CLIP Grid/") and node.DESCRIPTION and node.OUTPUT_NODE
+    assert node.CATEGORY.startswith("CLIP Grid/") and node.DESCRIPTION and node.SEARCH_ALIASES
+    assert getattr(node, "OUTPUT_NODE", False) == (node_id in SHOWING)
     assert len(node.RETURN_TYPES) == len(node.RETURN_NAMES) == len(node.OUTPUT_TOOLTIPS)
     assert callable(getattr(node, node.FUNCTION))
 

@@ -1,0 +1,144 @@
+"""The models that a node lets the user choose, looked for again only when files came, went or changed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+
+from ..clip_backend.catalog import SEARCHED, find_models
+from ..clip_backend.checkpoint_info import CheckpointInfo
+from ..clip_backend.model_files import candidates
+from ..clip_backend.model_paths import ModelPathConfig
+from ..errors import ClipGridError, InputError
+from .host import Host
+
+logger = logging.getLogger("clip_grid")
+
+#: No second file.
+NONE = "none"
+#: The tiny model that comes with this package.
+DEMO = "shapes-demo"
+#: For so long folders are not looked through again: ComfyUI asks several times for each run.
+REST_S = 2.0
+
+#: Path, size and time of change of everything that may be a model.
+State = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry of a list of models."""
+
+    name: str
+    info: CheckpointInfo
+
+
+class ModelList:
+    """What was found in the folders of a host; safe to ask as often as one likes."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._looked_at: float | None = None
+        self._state: State | None = None
+        self._choices: tuple[Choice, ...] = ()
+
+    def choices(self, config: ModelPathConfig) -> tuple[Choice, ...]:
+        """The models that can be loaded, each under a name of its own; what cannot be read costs only itself."""
+        now = self._clock()
+        if self._looked_at is None or now - self._looked_at > REST_S:
+            self._looked_at = now
+            state = tuple(_states(config))
+            if state != self._state:
+                self._state, self._choices = state, tuple(_choices(config))
+        return self._choices
+
+
+@cache
+def _list_of(folders: tuple[Path, ...]) -> ModelList:
+    return ModelList()
+
+
+def model_names(host: Host) -> list[str]:
+    """The names of the models that see pictures, the demo's last; never raises."""
+    return [choice.name for choice in _all(host) if choice.info.vision] or [DEMO]
+
+
+def text_encoder_names(host: Host) -> list[str]:
+    """``none``, and the names of the files with texts' half of a CLIP; never raises."""
+    reading = [choice for choice in _all(host) if choice.info.text and choice.info.has_text_projection]
+    return [NONE, *(choice.name for choice in reading if choice.name != DEMO)]
+
+
+def chosen_model(name: str, host: Host) -> CheckpointInfo:
+    """The model of this name; raises InputError with the names nearest to it."""
+    known = {choice.name: choice.info for choice in _all(host)}
+    if name in known:
+        return known[name]
+    near = " or ".join(map(repr, get_close_matches(name, known, 2, 0.5)))
+    hint = f"did you mean {near}" if near else "put it into models/clip_vision and reload the page (R)"
+    raise InputError(f"there is no model {name!r} that can be loaded in your model folders; {hint}")
+
+
+def _all(host: Host) -> tuple[Choice, ...]:
+    try:
+        config = host.model_folders
+        found = _list_of(tuple(config.all_paths())).choices(config)
+    except (ClipGridError, OSError) as error:
+        # an error here would take the whole node away
+        logger.warning("models cannot be listed: %s", error)
+        found = ()
+    return (*found, *_demo())
+
+
+@cache
+def _demo() -> tuple[Choice, ...]:
+    from ..clip_backend.checkpoint import read_checkpoint
+    from ..clip_backend.shapes_demo import shapes_demo_path
+
+    path = shapes_demo_path()
+    return (Choice(DEMO, read_checkpoint(path)),) if (path / "config.json").is_file() else ()
+
+
+def _choices(config: ModelPathConfig) -> Iterator[Choice]:
+    usable = [(model, model.info) for model in find_models(config) if model.info is not None and not model.problem]
+    times = Counter(model.name for model, _ in usable)
+    taken: set[str] = set()
+    for model, info in usable:
+        name = model.name if times[model.name] == 1 else f"{_folder_name(model.path, model.name)}/{model.name}"
+        while name in taken:
+            name = f"{name} "
+        taken.add(name)
+        yield Choice(name, info)
+
+
+def _folder_name(path: Path, name: str) -> str:
+    """The name of the folder that was searched."""
+    depth = len(Path(name).parts)
+    return path.parents[depth - 1].name if path.as_posix().endswith(name) else path.parent.name
+
+
+def _states(config: ModelPathConfig) -> Iterator[tuple[str, int, int]]:
+    for kind in SEARCHED:
+        for folder in config.get_paths(kind):
+            if folder.exists():
+                for candidate in candidates(folder):
+                    yield from _files(candidate.path)
+
+
+def _files(path: Path) -> Iterator[tuple[str, int, int]]:
+    """Of a file, or of a folder and the files in it."""
+    try:
+        inner = [entry.path for entry in os.scandir(path)] if path.is_dir() else []
+        for entry in (str(path), *inner):
+            status = os.stat(entry)
+            yield entry, status.st_size, status.st_mtime_ns
+    except OSError:
+        # gone since it was listed, or a link to nowhere: its absence is a state too
+        yield str(path), -1, -1

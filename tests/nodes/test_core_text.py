@@ -1,0 +1,140 @@
+"""Tests: a CLIP of ComfyUI's own loaders gives projected embeddings of plain texts, or says why it cannot."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("tokenizers")
+
+from clip_grid.errors import InputError, SpaceError  # noqa: E402
+from clip_grid.nodes.core_pair import core_encoder  # noqa: E402
+from clip_grid.nodes.core_text import core_text_encoder  # noqa: E402
+from clip_grid.nodes.host_fake import FakeHost  # noqa: E402
+from torch import nn  # noqa: E402
+
+from .core_toys import CONTEXT, ToyClipVision, ToyTower, toy_clip  # noqa: E402
+
+#: CLIP's alphabet of 256 bytes, alone and at the end of a word, and its two marks.
+TOKENS = 2 * 256 + 2
+END = TOKENS - 1
+
+
+def alphabet():
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    return [chr(code) for code in shown] + [chr(256 + n) for n in range(256 - len(shown))]
+
+
+@pytest.fixture
+def host(tmp_path):
+    """A host whose ComfyUI has a vocabulary of single letters."""
+    folder = tmp_path / "sd1_tokenizer"
+    folder.mkdir()
+    letters = alphabet()
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({token: n for n, token in enumerate(tokens)}), "utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", "utf-8")
+    return FakeHost(tmp_path, vocabulary_folders=(folder,))
+
+
+def tower(width=8):
+    torch.manual_seed(width)
+    return ToyTower(width, TOKENS)
+
+
+def raw(module, ids):
+    """What the tower makes of ids, with its projection."""
+    module.set_clip_options({"projected_pooled": True})
+    return module([[*ids, *[0] * (CONTEXT - len(ids))]])[1].numpy()
+
+
+def test_the_projection_is_applied_although_comfyui_leaves_it_out(host):
+    own = tower()
+
+    made = core_text_encoder(toy_clip({"clip_l": own}, "clip_l"), host).encode_texts(["hi"])
+
+    ids = own.batches[0][0][:4]
+    assert ids[0] == END - 1 and ids[3] == END
+    wanted = raw(own, ids)[0]
+    assert np.allclose(made.vectors[0], wanted / np.linalg.norm(wanted), atol=1e-6)
+
+
+def test_comfyuis_options_are_as_they_were(host):
+    own = tower()
+
+    core_text_encoder(toy_clip({"clip_l": own}, "clip_l"), host).encode_texts(["hi"])
+
+    assert own.options == {}
+
+
+def test_prompt_weights_and_embeddings_are_plain_text(host):
+    own = tower()
+    encoder = core_text_encoder(toy_clip({"clip_l": own}, "clip_l"), host)
+
+    made = encoder.encode_texts(["(a:1.5)", "a", "embedding:x", "<|endoftext|>"])
+
+    lengths = [row.index(END) - 1 for batch in own.batches for row in batch]
+    assert sorted(lengths) == [1, 7, 11, 13]
+    assert not np.allclose(made.vectors[0], made.vectors[1])
+
+
+def test_what_does_not_fit_is_told(host):
+    own = tower()
+
+    made = core_text_encoder(toy_clip({"clip_l": own}, "clip_l"), host).encode_texts(["a" * 80])
+
+    assert made.dropped == ("a" * 5,)
+    assert [len(row) for row in own.batches[0]] == [CONTEXT]
+
+
+def test_of_several_towers_that_of_the_wanted_length_is_taken(host):
+    clip = toy_clip({"clip_l": tower(8), "clip_g": tower(12), "t5xxl": nn.Linear(2, 2)})
+
+    assert core_text_encoder(clip, host).dim == 12
+    assert core_text_encoder(clip, host, dim=8).identity.name == "the CLIP (clip_l)"
+    with pytest.raises(InputError, match="clip_g with 12 and clip_l with 8"):
+        core_text_encoder(clip, host, dim=10)
+
+
+def test_a_clip_without_a_clip_tower_is_refused_by_its_kind(host):
+    clip = toy_clip({"t5xxl": nn.Linear(2, 2)}, "t5xxl")
+
+    with pytest.raises(InputError, match="no CLIP text encoder"):
+        core_text_encoder(clip, host)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-7, float("nan"), 1e4])
+def test_a_projection_that_nobody_filled_is_refused(host, value):
+    own = tower()
+    own.transformer.text_projection.weight.data = torch.randn(8, 8) * value
+
+    with pytest.raises(InputError, match="clip missing"):
+        core_text_encoder(toy_clip({"clip_l": own}, "clip_l"), host)
+
+
+def test_embeddings_that_are_not_finite_are_refused(host):
+    own = tower()
+    own.transformer.text_model.embeddings.token_embedding.weight.data.fill_(float("nan"))
+
+    with pytest.raises(InputError, match="not finite"):
+        core_text_encoder(toy_clip({"clip_l": own}, "clip_l"), host).encode_texts(["hi"])
+
+
+def test_a_lora_on_the_clip_is_noted(host):
+    clip = toy_clip({"clip_l": tower()}, "clip_l")
+    clip.patcher.patches = {"a": 1}
+
+    assert "LoRA" in core_text_encoder(clip, host).identity.notes[0]
+
+
+def test_sizes_that_are_of_no_clip_of_comfyui_are_not_put_together(host):
+    with pytest.raises(SpaceError, match="both halves in one file"):
+        core_encoder(ToyClipVision(), toy_clip({"clip_l": tower(12)}, "clip_l"), host)
+
+
+def test_pictures_without_an_embedding_compare_with_nothing(host):
+    with pytest.raises(InputError, match="no visual projection"):
+        core_encoder(ToyClipVision(projects=False), toy_clip({"clip_l": tower(12)}, "clip_l"), host)
