@@ -1,0 +1,182 @@
+"""How fast CLIP encodes beside its peers: ratios of interleaved rounds in one run, random weights of true shapes.
+
+    python benchmarks/clip.py --comfyui FOLDER [--rounds 5] [--work FOLDER] [--only TEXT]
+
+Needs ``pip install 'clip-grid[benchmark,clip]'`` and a folder of ComfyUI with what it requires: its vocabulary is
+used, and its own encoder measured. open_clip joins in when it is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from clip_grid.clip_backend.encoder import ClipEncoder
+from clip_grid.clip_backend.loading import load_encoder
+from clip_grid.clip_backend.processor import has_fast_bf16
+from clip_models import model_folder
+from clip_peers import Transformers, core_encoder, has_open_clip, open_clip_files
+from rounds import interleaved, ratios
+from work import make_files, make_tensors, source_pictures
+
+Contenders = dict[str, Callable[[], Any]]
+
+#: As people write them: some short, some long, a few twice.
+PROMPTS = [
+    "a cat",
+    "portrait of an old sailor, dramatic light",
+    "a photo of a red car on a wet street at night, neon reflections, 35 mm, shallow depth of field",
+    "masterpiece, best quality, 1girl, silver hair, long coat, standing on a bridge over a river in autumn, falling "
+    "leaves, warm evening light, highly detailed background, soft shadows, looking at the viewer, slight smile",
+    "watercolor painting of a lighthouse",
+    "isometric low poly village, pastel colors",
+    "noise",
+    "a bowl of ramen on a wooden table, steam, top view",
+] * 4
+
+
+def main() -> None:
+    """Run every case and print a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--comfyui", type=Path, required=True, help="folder of ComfyUI")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pictures", type=Path, help="folder of pictures to cut the work from")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "clip-grid-benchmark")
+    parser.add_argument("--only", default="", help="run the cases whose name holds this text")
+    args = parser.parse_args()
+    print(f"{rate(torch.float32):.0f} GFLOP/s in fp32, {rate(torch.bfloat16):.0f} in bf16 (torch's own matrix product)")
+    print("| work | contender | time, s | times the first | 1 - cosine |\n|---|---|---|---|---|")
+    for name, case in cases(args.work, args.pictures, args.comfyui).items():
+        if args.only in name:
+            run_case(name, case(), args.rounds)
+
+
+def cases(work: Path, pictures: Path | None, comfyui: Path) -> dict[str, Callable[[], Contenders]]:
+    """Each case's name, and what makes its contenders; the first one is what the others are measured by."""
+    model = partial(model_folder, work, vocabulary=comfyui / "comfy" / "sd1_tokenizer")
+    sources = partial(source_pictures, pictures)
+    return {
+        "B/32, 48 JPEG files of 512²": lambda: files_case(
+            model("B/32"), make_files(work / "512.jpg", sources(), 48, 512, ".jpg")
+        ),
+        "L/14, forward of 4 pictures": lambda: forward_case(model("L/14"), make_tensors(sources(), 4, 224), comfyui),
+        "L/14, 32 texts of mixed lengths": lambda: texts_case(model("L/14")),
+        "B/32, start to first embedding": lambda: cold_case(
+            model("B/32"), make_files(work / "512.jpg", sources(), 1, 512, ".jpg")[0]
+        ),
+    }
+
+
+def files_case(model: Path, files: list[Path]) -> Contenders:
+    """From files to embeddings."""
+    peer = Transformers(model)
+    contenders: Contenders = {
+        "transformers, one by one": lambda: peer.files(files, 1),
+        "transformers, batches of 16": lambda: peer.files(files, 16),
+    }
+    if has_open_clip():
+        encode = open_clip_files("B/32")
+        contenders["open_clip, batches of 16"] = lambda: encode(files, 16)
+    return contenders | ours(model, lambda encoder: encoder.encode_images(files).image_embeds)
+
+
+def forward_case(model: Path, arrays: list[np.ndarray], comfyui: Path) -> Contenders:
+    """From an IMAGE batch to all that ComfyUI's own node gives."""
+    images = torch.from_numpy(np.stack(arrays))
+    core = core_encoder(comfyui, model / "model.safetensors")
+    wants = ("embeds", "last_hidden", "penultimate_hidden")
+    return {"ComfyUI's own encoder": lambda: core(images).image_embeds} | ours(
+        model, lambda encoder: encoder.encode_images(images, wants=wants).image_embeds
+    )
+
+
+def texts_case(model: Path) -> Contenders:
+    """From texts to embeddings."""
+    peer = Transformers(model)
+    contenders: Contenders = {"transformers, padded to 77": lambda: peer.texts(PROMPTS)}
+    return contenders | ours(model, lambda encoder: encoder.encode_texts(PROMPTS).vectors)
+
+
+def ours(model: Path, encode: Callable[[ClipEncoder], Any]) -> Contenders:
+    """Our encoder in fp32, and in bf16 where the processor has it; nothing is remembered between rounds."""
+    kinds = {"CLIP Grid, fp32": "fp32"} | ({"CLIP Grid, bf16": "bf16"} if has_fast_bf16() else {})
+
+    def anew(encoder: ClipEncoder) -> Any:
+        encoder.cache.clear()
+        return encode(encoder)
+
+    encoders = {name: load_encoder(model, dtype=dtype, device="cpu") for name, dtype in kinds.items()}
+    return {name: partial(anew, encoder) for name, encoder in encoders.items()}
+
+
+COLD = """
+import sys, time
+import torch
+from pathlib import Path
+sys.path[:0] = [{here!r}]
+began = time.perf_counter()
+model, file = Path(sys.argv[1]), Path(sys.argv[2])
+{body}
+print(time.perf_counter() - began)
+"""
+COLD_PEER = "from clip_peers import Transformers\nTransformers(model).files([file], 1)"
+COLD_OURS = """
+from clip_grid.clip_backend.loading import load_encoder
+load_encoder(model, device="cpu").encode_images(file)"""
+
+
+def cold_case(model: Path, file: Path) -> Contenders:
+    """A new process, torch imported: the time until the first embedding is there."""
+
+    def run(body: str) -> float:
+        code = COLD.format(here=str(Path(__file__).parent), body=body)
+        done = subprocess.run([sys.executable, "-c", code, model, file], capture_output=True, text=True, check=True)
+        return float(json.loads(done.stdout.splitlines()[-1]))
+
+    return {"transformers": lambda: run(COLD_PEER), "CLIP Grid, fp32": lambda: run(COLD_OURS)}
+
+
+def run_case(name: str, contenders: Contenders, rounds: int) -> None:
+    """One row per contender; the cosine is that of the worst picture or text to the first contender's."""
+    results = {key: encode() for key, encode in contenders.items()}
+    timed = all(isinstance(result, float) for result in results.values())
+    times = told(contenders, rounds) if timed else interleaved(contenders, rounds)
+    base = next(iter(contenders))
+    for key, seconds in times.items():
+        error = "" if timed or "open_clip" in key else f"{distance(results[base], results[key]):.0e}"
+        row = f"| {name} | {key} | {median(seconds):.3f} | {ratios(times[base], seconds)} | {error} |"
+        print(row, flush=True)
+
+
+def told(contenders: Contenders, rounds: int) -> dict[str, list[float]]:
+    """The seconds that contenders measure themselves, in interleaved rounds."""
+    answers = [{key: encode() for key, encode in contenders.items()} for _ in range(rounds)]
+    return {key: [answer[key] for answer in answers] for key in contenders}
+
+
+def distance(reference: Any, other: Any) -> float:
+    """1 - cosine of the worst row."""
+    a, b = (np.asarray(rows, np.float64) for rows in (reference, other))
+    cosines = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    return max(0.0, float(1 - cosines.min()))
+
+
+def rate(dtype: torch.dtype) -> float:
+    """GFLOP/s of torch's matrix product, the best of some."""
+    a, b = torch.rand(2048, 1024, dtype=dtype), torch.rand(1024, 4096, dtype=dtype)
+    times = interleaved({"product": lambda: a @ b}, 12)["product"]
+    return float(2 * a.shape[0] * a.shape[1] * b.shape[1] / min(times) / 1e9)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What CLIP encoders are measured by: transformers, open_clip and ComfyUI's own encoder, as people use them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+Vectors = np.ndarray
+
+
+class Transformers:
+    """CLIPModel and its processor, in fp32, as most scripts load them."""
+
+    def __init__(self, folder: Path) -> None:
+        import torch
+        from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
+
+        self.torch = torch
+        self.model = CLIPModel.from_pretrained(folder, dtype=torch.float32).eval()
+        self.processor = CLIPImageProcessor.from_pretrained(folder)
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    def files(self, paths: Sequence[Path], batch: int) -> Vectors:
+        """Embeddings of picture files, so many at a time."""
+        return np.concatenate([self.pictures(paths[i : i + batch]) for i in range(0, len(paths), batch)])
+
+    def pictures(self, paths: Sequence[Path]) -> Vectors:
+        """Embeddings of one batch."""
+        images = [Image.open(path).convert("RGB") for path in paths]
+        inputs = self.processor(images=images, return_tensors="pt")
+        with self.torch.no_grad():
+            return tensor_of(self.model.get_image_features(**inputs)).numpy()
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """Embeddings of one batch of texts, all padded to 77 tokens."""
+        inputs = self.tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt")
+        with self.torch.no_grad():
+            return tensor_of(self.model.get_text_features(**inputs)).numpy()
+
+
+def tensor_of(output: Any) -> Any:
+    """The embeddings: transformers 4 gives the tensor itself, transformers 5 an object that holds it."""
+    return output if hasattr(output, "numpy") else output.pooler_output
+
+
+def open_clip_files(name: str) -> Callable[[Sequence[Path], int], Vectors]:
+    """(files, batch) -> embeddings by open_clip with its own transform; random weights, since it is timed alone."""
+    import open_clip
+    import torch
+
+    model, _, transform = open_clip.create_model_and_transforms(f"ViT-{name.replace('/', '-')}-quickgelu")
+    model.eval()
+
+    def encode(paths: Sequence[Path], batch: int) -> Vectors:
+        parts = []
+        for start in range(0, len(paths), batch):
+            pixels = torch.stack([transform(Image.open(path)) for path in paths[start : start + batch]])
+            with torch.no_grad():
+                parts.append(model.encode_image(pixels).numpy())
+        return np.concatenate(parts)
+
+    return encode
+
+
+def has_open_clip() -> bool:
+    """Whether open_clip can be measured."""
+    return find_spec("open_clip") is not None
+
+
+def core_encoder(comfyui: Path, file: Path) -> Callable[[Any], Any]:
+    """An IMAGE batch -> what ComfyUI's CLIPVisionEncode gives, from its own loader."""
+    if str(comfyui) not in sys.path:
+        sys.path.append(str(comfyui))
+    import comfy.cli_args
+
+    comfy.cli_args.args.cpu = True
+    import comfy.clip_vision
+
+    loaded = comfy.clip_vision.load(str(file))
+    return lambda images: loaded.encode_image(images)
