@@ -17,14 +17,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from clip_grid.clip_backend.encoder import ClipEncoder
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.processor import has_fast_bf16
-from clip_models import model_folder
+from clip_models import gflop_of, model_folder
 from clip_peers import Transformers, core_encoder, has_open_clip, open_clip_files
 from rounds import interleaved, ratios
 from work import make_files, make_tensors, source_pictures
@@ -54,27 +54,40 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "clip-grid-benchmark")
     parser.add_argument("--only", default="", help="run the cases whose name holds this text")
     args = parser.parse_args()
-    print(f"{rate(torch.float32):.0f} GFLOP/s in fp32, {rate(torch.bfloat16):.0f} in bf16 (torch's own matrix product)")
-    print("| work | contender | time, s | times the first | 1 - cosine |\n|---|---|---|---|---|")
-    for name, case in cases(args.work, args.pictures, args.comfyui).items():
-        if args.only in name:
-            run_case(name, case(), args.rounds)
+    limits = {dtype: rate(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    print(", ".join(f"{dtype}: {limit:.0f} GFLOP/s" for dtype, limit in limits.items()), "by torch's own product")
+    print(
+        "| work | contender | time, s | times the first | of the product's rate | 1 - cosine |\n|---|---|---|---|---|---|"
+    )
+    for case in cases(args.work, args.pictures, args.comfyui):
+        if args.only in case.name:
+            run_case(case, args.rounds, limits)
 
 
-def cases(work: Path, pictures: Path | None, comfyui: Path) -> dict[str, Callable[[], Contenders]]:
-    """Each case's name, and what makes its contenders; the first one is what the others are measured by."""
+class Case(NamedTuple):
+    """Some work, and what makes its contenders; the first one is what the others are measured by."""
+
+    name: str
+    contenders: Callable[[], Contenders]
+    #: 10^9 operations of the matrix products and convolutions in it; 0 where that says nothing.
+    gflop: float = 0
+
+
+def cases(work: Path, pictures: Path | None, comfyui: Path) -> list[Case]:
+    """All of them."""
     model = partial(model_folder, work, vocabulary=comfyui / "comfy" / "sd1_tokenizer")
     sources = partial(source_pictures, pictures)
-    return {
-        "B/32, 48 JPEG files of 512²": lambda: files_case(
-            model("B/32"), make_files(work / "512.jpg", sources(), 48, 512, ".jpg")
+    files = partial(make_files, work / "512.jpg", sources(), side=512, suffix=".jpg")
+    return [
+        Case("B/32, 48 JPEG files of 512²", lambda: files_case(model("B/32"), files(count=48)), 48 * gflop_of("B/32")),
+        Case(
+            "L/14, forward of 4 pictures",
+            lambda: forward_case(model("L/14"), make_tensors(sources(), 4, 224), comfyui),
+            4 * gflop_of("L/14"),
         ),
-        "L/14, forward of 4 pictures": lambda: forward_case(model("L/14"), make_tensors(sources(), 4, 224), comfyui),
-        "L/14, 32 texts of mixed lengths": lambda: texts_case(model("L/14")),
-        "B/32, start to first embedding": lambda: cold_case(
-            model("B/32"), make_files(work / "512.jpg", sources(), 1, 512, ".jpg")[0]
-        ),
-    }
+        Case("L/14, 32 texts of mixed lengths", lambda: texts_case(model("L/14"))),
+        Case("B/32, start to first embedding", lambda: cold_case(model("B/32"), files(count=1)[0])),
+    ]
 
 
 def files_case(model: Path, files: list[Path]) -> Contenders:
@@ -95,7 +108,7 @@ def forward_case(model: Path, arrays: list[np.ndarray], comfyui: Path) -> Conten
     images = torch.from_numpy(np.stack(arrays))
     core = core_encoder(comfyui, model / "model.safetensors")
     wants = ("embeds", "last_hidden", "penultimate_hidden")
-    return {"ComfyUI's own encoder": lambda: core(images).image_embeds} | ours(
+    return {"ComfyUI's own encoder": lambda: core(images)} | ours(
         model, lambda encoder: encoder.encode_images(images, wants=wants).image_embeds
     )
 
@@ -146,15 +159,18 @@ def cold_case(model: Path, file: Path) -> Contenders:
     return {"transformers": lambda: run(COLD_PEER), "CLIP Grid, fp32": lambda: run(COLD_OURS)}
 
 
-def run_case(name: str, contenders: Contenders, rounds: int) -> None:
+def run_case(case: Case, rounds: int, limits: dict[torch.dtype, float]) -> None:
     """One row per contender; the cosine is that of the worst picture or text to the first contender's."""
+    contenders = case.contenders()
     results = {key: encode() for key, encode in contenders.items()}
     timed = all(isinstance(result, float) for result in results.values())
     times = told(contenders, rounds) if timed else interleaved(contenders, rounds)
     base = next(iter(contenders))
     for key, seconds in times.items():
-        error = "" if timed or "open_clip" in key else f"{distance(results[base], results[key]):.0e}"
-        row = f"| {name} | {key} | {median(seconds):.3f} | {ratios(times[base], seconds)} | {error} |"
+        limit = limits[torch.bfloat16 if "bf16" in key else torch.float32]
+        part = f"{case.gflop / median(seconds) / limit:.2f}" if case.gflop else ""
+        error = "" if timed or key == base or "open_clip" in key else f"{distance(results[base], results[key]):.0e}"
+        row = f"| {case.name} | {key} | {median(seconds):.3f} | {ratios(times[base], seconds)} | {part} | {error} |"
         print(row, flush=True)
 
 
@@ -172,10 +188,14 @@ def distance(reference: Any, other: Any) -> float:
 
 
 def rate(dtype: torch.dtype) -> float:
-    """GFLOP/s of torch's matrix product, the best of some."""
-    a, b = torch.rand(2048, 1024, dtype=dtype), torch.rand(1024, 4096, dtype=dtype)
-    times = interleaved({"product": lambda: a @ b}, 12)["product"]
-    return float(2 * a.shape[0] * a.shape[1] * b.shape[1] / min(times) / 1e9)
+    """GFLOP/s of torch's matrix product: the best of some, and of both libraries that compute it."""
+    a, b = torch.rand(2048, 1024).to(dtype), torch.rand(1024, 4096).to(dtype)
+    seconds: list[float] = []
+    for precision in ("highest", "medium"):
+        torch.set_float32_matmul_precision(precision)
+        seconds += interleaved({"product": lambda: a @ b}, 12)["product"]
+    torch.set_float32_matmul_precision("highest")
+    return float(2 * a.shape[0] * a.shape[1] * b.shape[1] / min(seconds) / 1e9)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,15 @@ SHAPES = {
 }
 
 
+def gflop_of(name: str) -> float:
+    """10^9 operations of the matrix products, two for a multiplication with its addition, in a picture of 224²."""
+    width, layers, patch, _, embedding = SHAPES[name]
+    patches = (224 // patch) ** 2
+    tokens = patches + 1
+    layer = 12 * tokens * width**2 + 2 * tokens**2 * width
+    return 2 * (layers * layer + patches * 3 * patch**2 * width + width * embedding) / 1e9
+
+
 def model_folder(work: Path, name: str, vocabulary: Path) -> Path:
     """A folder as transformers writes it, in fp16, with image processor and tokenizer.
 

@@ -39,7 +39,7 @@ class Transformers:
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         """Embeddings of one batch of texts, all padded to 77 tokens."""
-        inputs = self.tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt")
+        inputs = self.tokenizer(list(texts), padding="max_length", max_length=77, truncation=True, return_tensors="pt")
         with self.torch.no_grad():
             return tensor_of(self.model.get_text_features(**inputs)).numpy()
 
@@ -73,14 +73,20 @@ def has_open_clip() -> bool:
     return find_spec("open_clip") is not None
 
 
-def core_encoder(comfyui: Path, file: Path) -> Callable[[Any], Any]:
-    """An IMAGE batch -> what ComfyUI's CLIPVisionEncode gives, from its own loader."""
+def core_encoder(comfyui: Path, file: Path) -> Callable[[Any], Vectors]:
+    """An IMAGE batch -> the embeddings of ComfyUI's CLIPVisionEncode, whose states are made as well."""
     if str(comfyui) not in sys.path:
         sys.path.append(str(comfyui))
     import comfy.cli_args
 
     comfy.cli_args.args.cpu = True
     import comfy.clip_vision
+    import torch
 
     loaded = comfy.clip_vision.load(str(file))
-    return lambda images: loaded.encode_image(images)
+
+    def encode(images: Any) -> Vectors:
+        with torch.inference_mode():
+            return loaded.encode_image(images).image_embeds.numpy()
+
+    return encode

@@ -175,6 +175,20 @@ class VisionModel(nn.Module):
         self.head = None if is_clip or config.embedding is None else AttentionHead(config)
 
 
+class Conv(nn.Conv2d):
+    """A convolution whose numbers come from a file: torch's way to make random ones imports its compiler, 0.9 s."""
+
+    def reset_parameters(self) -> None:
+        """Leaves them as they are."""
+
+
+class Table(nn.Embedding):
+    """A table whose numbers come from a file; see ``Conv``."""
+
+    def reset_parameters(self) -> None:
+        """Leaves them as they are."""
+
+
 class PatchEmbeddings(nn.Module):
     """Pixels -> one token a patch, after the class token if there is one, each with its position."""
 
@@ -182,8 +196,8 @@ class PatchEmbeddings(nn.Module):
         super().__init__()
         is_clip = config.kind == "clip"
         self.class_embedding = nn.Parameter(torch.empty(config.width), requires_grad=False) if is_clip else None
-        self.patch_embedding = nn.Conv2d(3, config.width, config.patch, config.patch, bias=not is_clip)
-        self.position_embedding = nn.Embedding(config.tokens, config.width)
+        self.patch_embedding = Conv(3, config.width, config.patch, config.patch, bias=not is_clip)
+        self.position_embedding = Table(config.tokens, config.width)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """[B, 3, S, S] -> [B, T, W]."""
@@ -252,8 +266,8 @@ class TokenEmbeddings(nn.Module):
 
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()
-        self.token_embedding = nn.Embedding(config.vocabulary, config.width)
-        self.position_embedding = nn.Embedding(config.tokens, config.width)
+        self.token_embedding = Table(config.vocabulary, config.width)
+        self.position_embedding = Table(config.tokens, config.width)
 
     def forward(self, ids: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         """[B, L] -> [B, L, W] in the given type; the tables may be held in a smaller one."""

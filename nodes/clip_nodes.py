@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..options import options_of, widgets
 from .host import get_host
 from .socket_types import FEATURES_TYPE, MODEL_TYPE
 
@@ -28,6 +27,7 @@ class CLIPModelLoader:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
+        from ..options import options_of, widgets
         from .loaded_model import LoadOptions
         from .model_choice import NONE, model_names, text_encoder_names
 
@@ -80,6 +80,7 @@ class CLIPVisionEncode:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
+        from ..options import options_of, widgets
         from .encoding import EncodeOptions
 
         image = ("IMAGE", {"tooltip": "Pictures: a batch, or a list of batches of any sizes"})

@@ -15,7 +15,7 @@ from ..clip_backend.text_half import TextPart
 from ..errors import CheckpointError, InputError
 from .core_model import weights_fingerprint
 from .host import Host
-from .trained import is_trained_projection, source_files
+from .trained import is_trained_projection, source_files, untrained_norms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -150,7 +150,10 @@ def _choose(towers: Iterator[TextTower], clip: Any, dim: int | None) -> TextTowe
 
 
 def _check_projection(tower: TextTower, clip: Any) -> None:
-    """Raises InputError where the projection is memory that nobody filled."""
+    """Raises InputError where the projection, or a whole layer, is memory that nobody filled."""
+    if broken := untrained_norms(tower.module.transformer):
+        # text encoders of SD2 in the layout of diffusers lack the last layer, which pictures were trained with
+        raise InputError(f"the file of the CLIP lacks weights ({broken[0]}); load one with all layers, such as clip_g")
     if not is_trained_projection(tower.module.transformer.text_projection.weight) or _lacks_projection(tower, clip):
         raise InputError(_NO_PROJECTION)
 

@@ -92,7 +92,7 @@ def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -
     return NodeModel(name if other is None else f"{name} + {text_encoder}", info, encoder)
 
 
-def _as_comfyui(info: CheckpointInfo) -> dict[str, int]:
+def _as_comfyui(info: CheckpointInfo) -> dict[str, Any]:
     """What ComfyUI does differently: DINO sees pictures of the size of its position table, cut without a margin."""
     if info.vision is None or info.family not in ("dinov2", "dinov3"):
         return {}

@@ -109,13 +109,11 @@ def _demo() -> tuple[Choice, ...]:
 def _choices(config: ModelPathConfig) -> Iterator[Choice]:
     usable = [(model, model.info) for model in find_models(config) if model.info is not None and not model.problem]
     times = Counter(model.name for model, _ in usable)
-    taken: set[str] = set()
+    taken: Counter[str] = Counter()
     for model, info in usable:
         name = model.name if times[model.name] == 1 else f"{_folder_name(model.path, model.name)}/{model.name}"
-        while name in taken:
-            name = f"{name} "
-        taken.add(name)
-        yield Choice(name, info)
+        taken[name] += 1
+        yield Choice(name if taken[name] == 1 else f"{name} ({taken[name]})", info)
 
 
 def _folder_name(path: Path, name: str) -> str:
@@ -133,10 +131,10 @@ def _states(config: ModelPathConfig) -> Iterator[tuple[str, int, int]]:
 
 
 def _files(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Of a file, or of a folder and the files in it."""
+    """Of a file and the folder that it is in, where others may tell about it; or of a folder and the files in it."""
     try:
-        inner = [entry.path for entry in os.scandir(path)] if path.is_dir() else []
-        for entry in (str(path), *inner):
+        others = [entry.path for entry in os.scandir(path)] if path.is_dir() else [str(path.parent)]
+        for entry in (str(path), *others):
             status = os.stat(entry)
             yield entry, status.st_size, status.st_mtime_ns
     except OSError:

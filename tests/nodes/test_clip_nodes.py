@@ -13,8 +13,8 @@ pytest.importorskip("safetensors")
 
 from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
 from clip_grid.clip_backend.tower_config import TowerConfig  # noqa: E402
-from clip_grid.clip_backend.towers import VisionTower  # noqa: E402
-from clip_grid.errors import InputError, PictureError  # noqa: E402
+from clip_grid.clip_backend.towers import TextTower, VisionTower  # noqa: E402
+from clip_grid.errors import InputError, PictureError, SpaceError  # noqa: E402
 from clip_grid.nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode  # noqa: E402
 from clip_grid.nodes.host_fake import Interrupted  # noqa: E402
 from clip_grid.nodes.model_choice import ModelList  # noqa: E402
@@ -45,6 +45,19 @@ def write_model(path, *, seed=0, projection=True, siglip=False):
 def model(host):
     """A model file where ComfyUI has its own."""
     return write_model(host.models_folder / "clip_vision" / "tiny.safetensors")
+
+
+def write_text_model(path):
+    """The texts' half of a CLIP with embeddings of the same length."""
+    config = TowerConfig(
+        kind="clip", width=WIDTH, layers=2, heads=1, mlp=128, tokens=77, activation="gelu", eps=1e-5, embedding=DIM,
+        vocabulary=600,
+    )  # fmt: skip
+    tower = TextTower(config)
+    for weight in tower.parameters():
+        weight.data.normal_(0, 0.1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: weight.contiguous() for name, weight in tower.state_dict().items()}, path)
 
 
 def names():
@@ -116,6 +129,16 @@ def test_the_loader_runs_again_when_the_file_changes_and_never_raises(host, mode
 
     assert before != after != CLIPModelLoader.IS_CHANGED(model="tiny.safetensors")
     assert CLIPModelLoader.IS_CHANGED(model=None) == CLIPModelLoader.IS_CHANGED(model=None)
+
+
+def test_two_halves_of_which_nobody_can_tell_are_put_together_only_if_the_user_says_so(host, model):
+    write_text_model(host.models_folder / "text_encoders" / "words.safetensors")
+
+    assert CLIPModelLoader.INPUT_TYPES()["optional"]["text_encoder"][0] == ["none", "words.safetensors"]
+    assert "words.safetensors" not in names()
+    with pytest.raises(SpaceError, match="trust_space"):
+        load(text_encoder="words.safetensors")
+    assert load(text_encoder="words.safetensors", trust_space=True).name == "tiny.safetensors + words.safetensors"
 
 
 def test_a_model_that_is_chosen_twice_is_loaded_once(host, model):

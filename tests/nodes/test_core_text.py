@@ -115,6 +115,15 @@ def test_a_projection_that_nobody_filled_is_refused(host, value):
         core_text_encoder(toy_clip({"clip_l": own}, "clip_l"), host)
 
 
+def test_a_layer_that_nobody_filled_is_refused(host):
+    own = tower()
+    own.transformer.text_model.final_layer_norm = nn.LayerNorm(8)
+    own.transformer.text_model.final_layer_norm.weight.data.zero_()
+
+    with pytest.raises(InputError, match="final_layer_norm"):
+        core_text_encoder(toy_clip({"clip_l": own}, "clip_l"), host)
+
+
 def test_embeddings_that_are_not_finite_are_refused(host):
     own = tower()
     own.transformer.text_model.embeddings.token_embedding.weight.data.fill_(float("nan"))
