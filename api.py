@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .clip_backend.catalog import FoundModel, find_models
 from .clip_backend.checkpoint import read_checkpoint
 from .clip_backend.checkpoint_info import CheckpointInfo
 from .clip_backend.features import Features
+from .clip_backend.finding.catalog import FoundModel, find_models
+from .clip_backend.finding.installations import detect_comfyui_installation, find_model_folders
+from .clip_backend.finding.model_paths import ModelPathConfig, ModelType
+from .clip_backend.finding.resolver import ComfyUIPathResolver
 from .clip_backend.image_features import FailedPicture, ImageFeatures
-from .clip_backend.installations import detect_comfyui_installation, find_model_folders
 from .clip_backend.loading import load_encoder
-from .clip_backend.model_paths import ModelPathConfig, ModelType
 from .clip_backend.resize import torch_resizer
-from .clip_backend.resolver import ComfyUIPathResolver
 from .clip_backend.vision_encoder import CLIPVisionEncoder, VisionFeatures
 from .errors import ClipGridError, InputError
 from .grid.decide import Labeller, PlannedSheet, Wishes, plan_sheet

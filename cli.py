@@ -29,7 +29,7 @@ from .api import (
     plan_export,
 )
 from .atomic import atomic_file
-from .clip_backend.model_table import table_lines
+from .clip_backend.finding.model_table import table_lines
 from .demo import draw_demo_pictures
 from .errors import ClipGridError, InputError, OutputError
 from .grid.export import FORMAT_OF

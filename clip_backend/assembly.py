@@ -8,24 +8,24 @@ from collections.abc import Callable
 
 import torch
 
-from .building import build_text, build_vision
-from .cache import EmbeddingCache
 from .checkpoint_info import CheckpointInfo
 from .devices import torch_dtype
-from .digests import sampled_digest
-from .disk_cache import FolderStore
 from .encoder import ClipEncoder
-from .identity import Identity
-from .image_half import VisionPart
 from .load_options import LoadOptions
 from .pairs import pair_space, space_of
 from .placement import LocalPlacement, Placement
-from .recipe import recipe_of
-from .text_half import TextPart
-from .tokenized import Tokenizer
-from .tokens import find_tokenizer
-from .vision_states import ability_of
-from .weights import Weights, open_weights
+from .preparing.recipe import recipe_of
+from .running.cache import EmbeddingCache
+from .running.digests import sampled_digest
+from .running.disk_cache import FolderStore
+from .running.identity import Identity
+from .running.image_half import VisionPart
+from .running.text_half import TextPart
+from .running.vision_states import ability_of
+from .tokenizing.tokenized import Tokenizer
+from .tokenizing.tokens import find_tokenizer
+from .towers.building import build_text, build_vision
+from .towers.weights import Weights, open_weights
 
 #: To what CLIP's training limits its scale, and nearly all models reach.
 USUAL_SCALE = 100.0

@@ -46,7 +46,7 @@ def choose_dtype(given: str | torch.dtype, device: torch.device) -> str:
 
 
 def _chosen(device: torch.device, *, fast: bool) -> str:
-    from .processor import has_fast_bf16
+    from .towers.processor import has_fast_bf16
 
     if device.type != "cpu":
         return "fp16"

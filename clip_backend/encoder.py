@@ -7,16 +7,16 @@ from functools import cached_property
 from typing import Protocol
 
 from ..errors import InputError
-from .cache import EmbeddingCache
-from .identity import Identity
 from .image_features import ImageFeatures
-from .image_half import ImageHalf, ImageOptions, Sight
-from .image_run import Progress
-from .pictures_in import Pictures
-from .recipe import Recipe
-from .text_half import TextHalf, TextPart
-from .text_run import TextFeatures
-from .tokenized import Tokenizer
+from .preparing.pictures_in import Pictures
+from .preparing.recipe import Recipe
+from .running.cache import EmbeddingCache
+from .running.identity import Identity
+from .running.image_half import ImageHalf, ImageOptions, Sight
+from .running.image_run import Progress
+from .running.text_half import TextHalf, TextPart
+from .running.text_run import TextFeatures
+from .tokenizing.tokenized import Tokenizer
 
 
 class Encoder(Protocol):

@@ -12,7 +12,7 @@ from .features import Features
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .preprocess import Recipe
+    from .preparing.preprocess import Recipe
 
 Want = Literal["embeds", "cls_hidden", "patch_tokens", "penultimate_hidden", "last_hidden", "projected_patches"]
 #: Where a picture failed.

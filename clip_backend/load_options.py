@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .model_paths import StrPath
-from .tokenized import Tokenizer
+from .finding.model_paths import StrPath
+from .tokenizing.tokenized import Tokenizer
 
 if TYPE_CHECKING:
     import torch

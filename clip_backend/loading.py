@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import CheckpointError
-from .cache import EncoderCache, shared_encoders
 from .checkpoint import read_checkpoint
 from .checkpoint_info import CheckpointInfo
 from .devices import choose_device, choose_dtype
+from .finding.model_names import find_model
+from .finding.model_paths import StrPath
 from .fitting import check_fits, free_bytes, weight_bytes
 from .load_options import LoadOptions
-from .model_names import find_model
-from .model_paths import StrPath
 from .pairs import pair_space
-from .tokenized import Tokenizer
+from .running.cache import EncoderCache, shared_encoders
+from .tokenizing.tokenized import Tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -102,7 +102,7 @@ def _load(infos: list[CheckpointInfo], options: LoadOptions, trust_space: bool) 
         if len(infos) > 1:
             reason = f"models of the family {infos[0].family} take no text encoder from another file; leave it out"
             raise CheckpointError(str(infos[0].path), reason)
-        from . import transformers_encoder
+        from .by_transformers import transformers_encoder
 
         return transformers_encoder.load(infos[0], options)
     from .assembly import assemble

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .finding.model_paths import StrPath
 from .image_features import ImageFeatures
 from .loading import load_encoder
-from .model_paths import StrPath
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from .encoder import Encoder
-    from .pictures_in import OnePicture, Pictures
+    from .preparing.pictures_in import OnePicture, Pictures
 
 
 @dataclass(frozen=True, eq=False)

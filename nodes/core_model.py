@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..clip_backend.image_features import ImageFeatures
-from ..clip_backend.recipe import Recipe
+from ..clip_backend.preparing.recipe import Recipe
 from ..errors import CheckpointError
 from .trained import is_trained_projection, untrained_norms
 

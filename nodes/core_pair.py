@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from ..clip_backend.encoder import ClipEncoder
-from ..clip_backend.identity import Identity
 from ..clip_backend.image_features import ImageFeatures
-from ..clip_backend.pictures_in import Pictures
-from ..clip_backend.recipe import Recipe
-from ..clip_backend.text_run import TextFeatures
+from ..clip_backend.preparing.pictures_in import Pictures
+from ..clip_backend.preparing.recipe import Recipe
+from ..clip_backend.running.identity import Identity
+from ..clip_backend.running.text_run import TextFeatures
 from ..errors import InputError, SpaceError
 from .core_text import core_text_encoder
 from .core_vision import CoreVision

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..clip_backend.checkpoint import read_checkpoint
 from ..clip_backend.checkpoint_info import CheckpointInfo, TextShape
 from ..clip_backend.encoder import ClipEncoder
-from ..clip_backend.identity import Identity
-from ..clip_backend.text_half import TextPart
+from ..clip_backend.running.identity import Identity
+from ..clip_backend.running.text_half import TextPart
 from ..errors import CheckpointError, InputError
 from .core_model import weights_fingerprint
 from .host import Host
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..clip_backend.placement import Placement
-    from ..clip_backend.tokenized import Tokenizer
+    from ..clip_backend.tokenizing.tokenized import Tokenizer
 
 #: The towers of a CLIP with several, the one with the most to say first.
 _NAMES = ("clip_g", "clip_h", "clip_l")
@@ -175,7 +175,7 @@ def _read(path: Path) -> CheckpointInfo | None:
 
 def _tokenizer(tower: TextTower, host: Host) -> Tokenizer:
     """CLIP's own vocabulary: the raw ids, without ComfyUI's prompt weights and embeddings."""
-    from ..clip_backend.tokens import find_tokenizer
+    from ..clip_backend.tokenizing.tokens import find_tokenizer
 
     folders = host.vocabulary_folders
     path = Path(*folders[:1], tower.name)

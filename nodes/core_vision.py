@@ -7,12 +7,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..clip_backend.batching import BatchSize, batch_for, filled, prefetch, run_shrinking
-from ..clip_backend.identity import Identity
 from ..clip_backend.image_features import ImageFeatures, check_wants
-from ..clip_backend.image_run import THREADS, Progress
-from ..clip_backend.pictures_in import NamedPicture, Pictures, named_pictures
-from ..clip_backend.preprocess import Recipe, prepare
+from ..clip_backend.preparing.pictures_in import NamedPicture, Pictures, named_pictures
+from ..clip_backend.preparing.preprocess import Recipe, prepare
+from ..clip_backend.running.batching import BatchSize, batch_for, filled, prefetch, run_shrinking
+from ..clip_backend.running.identity import Identity
+from ..clip_backend.running.image_run import THREADS, Progress
 from ..errors import InputError
 from .core_model import CoreModel
 from .host import Host

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ..clip_backend.image_features import ImageFeatures
-from ..clip_backend.recipe import Recipe
+from ..clip_backend.preparing.recipe import Recipe
 from ..errors import InputError
 from ..options import check, option
 from .core_vision import CoreVision

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from ..clip_backend.model_paths import ModelPathConfig
+    from ..clip_backend.finding.model_paths import ModelPathConfig
     from ..clip_backend.placement import Placement
     from ..grid.pictures import Progress
 
@@ -146,8 +146,8 @@ class ComfyHost:
     def model_folders(self) -> ModelPathConfig:
         import folder_paths
 
-        from ..clip_backend.installations import hub_cache
-        from ..clip_backend.model_paths import ModelPathConfig, ModelType
+        from ..clip_backend.finding.installations import hub_cache
+        from ..clip_backend.finding.model_paths import ModelPathConfig, ModelType
 
         known = {name.casefold(): paths for name, (paths, *_) in folder_paths.folder_names_and_paths.items()}
         config = ModelPathConfig()

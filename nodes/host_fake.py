@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from ..clip_backend.model_paths import ModelPathConfig
+    from ..clip_backend.finding.model_paths import ModelPathConfig
     from ..grid.pictures import Progress
 
 
@@ -79,7 +79,7 @@ class FakeHost:
     @property
     def model_folders(self) -> ModelPathConfig:
         """ComfyUI's folders of models below ``models_folder``."""
-        from ..clip_backend.model_paths import ModelPathConfig
+        from ..clip_backend.finding.model_paths import ModelPathConfig
 
         return ModelPathConfig(
             clip_vision_paths=self.models_folder / "clip_vision",

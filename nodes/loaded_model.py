@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from ..clip_backend.cache import EncoderCache, file_identity
 from ..clip_backend.checkpoint_info import CheckpointInfo
 from ..clip_backend.devices import DTYPES
 from ..clip_backend.loading import load_encoder
+from ..clip_backend.running.cache import EncoderCache, file_identity
 from ..errors import ClipGridError, InputError, SpaceError
 from ..options import check, option
 from .host import Host
@@ -54,7 +54,7 @@ class NodeModel:
 
     def summary(self) -> str:
         """What the user is told about it: what it is, and what its file does not tell."""
-        from ..clip_backend.model_table import size_name
+        from ..clip_backend.finding.model_table import size_name
 
         identity = self.encoder.identity
         embedding = f"embeddings of {identity.dim} numbers" if identity.dim else "no embedding"

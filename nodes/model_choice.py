@@ -12,10 +12,10 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-from ..clip_backend.catalog import SEARCHED, find_models
 from ..clip_backend.checkpoint_info import CheckpointInfo
-from ..clip_backend.model_files import candidates
-from ..clip_backend.model_paths import ModelPathConfig
+from ..clip_backend.finding.catalog import SEARCHED, find_models
+from ..clip_backend.finding.model_files import candidates
+from ..clip_backend.finding.model_paths import ModelPathConfig
 from ..errors import ClipGridError, InputError
 from .host import Host
 

@@ -46,7 +46,7 @@ def _normed(states: Tensor, info: CheckpointInfo) -> Tensor:
     """The states through the model's final norm [..., W]."""
     from torch.nn.functional import layer_norm
 
-    from ..clip_backend.weights import open_weights
+    from ..clip_backend.towers.weights import open_weights
 
     weights = open_weights(info)
     weight, bias = (weights.read(f"{_NORM}.{part}").to(states) for part in ("weight", "bias"))

@@ -61,9 +61,7 @@ def notes_of(towers: Towers, known: BuiltIn | None) -> list[str]:
     if towers.has_foreign_text:
         notes.append("its text tower is of another kind (such as RoBERTa) and is not read; it is for pictures only")
     if known and known.part == "text":
-        notes.append(
-            f"the text encoder of {known.checkpoint} checkpoints, which training may have moved from its pair"
-        )
+        notes.append(f"the text encoder of {known.checkpoint} checkpoints, which training may have moved from its pair")
     return notes
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from clip_grid.clip_backend.batching import CPU_BATCH, BatchSize, batch_for, filled, prefetch, run_shrinking
-from clip_grid.clip_backend.gate import Gate
+from clip_grid.clip_backend.running.batching import CPU_BATCH, BatchSize, batch_for, filled, prefetch, run_shrinking
+from clip_grid.clip_backend.running.gate import Gate
 from clip_grid.errors import LimitError
 
 

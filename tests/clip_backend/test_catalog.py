@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from clip_grid.api import FoundModel, ModelPathConfig, find_models
-from clip_grid.clip_backend import catalog
+from clip_grid.clip_backend.finding import catalog
 
 from .header_files import write_header
 from .layout_fixtures import LAYOUTS, STRANGERS, write_layout

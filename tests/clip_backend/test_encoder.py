@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from clip_grid.clip_backend.cache import EmbeddingCache  # noqa: E402
+from clip_grid.clip_backend.running.cache import EmbeddingCache  # noqa: E402
 from clip_grid.errors import InputError, PictureError  # noqa: E402
 from PIL import Image  # noqa: E402
 

@@ -12,16 +12,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from clip_grid.clip_backend.cache import EncoderCache  # noqa: E402
-from clip_grid.clip_backend.catalog import FoundModel  # noqa: E402
 from clip_grid.clip_backend.checkpoint import read_checkpoint  # noqa: E402
 from clip_grid.clip_backend.devices import choose_dtype  # noqa: E402
+from clip_grid.clip_backend.finding.catalog import FoundModel  # noqa: E402
+from clip_grid.clip_backend.finding.model_names import find_model  # noqa: E402
 from clip_grid.clip_backend.fitting import check_fits  # noqa: E402
 from clip_grid.clip_backend.image_features import WANTS  # noqa: E402
 from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
-from clip_grid.clip_backend.model_names import find_model  # noqa: E402
-from clip_grid.clip_backend.processor import has_fast_bf16  # noqa: E402
-from clip_grid.clip_backend.tokens import batch_of  # noqa: E402
+from clip_grid.clip_backend.running.cache import EncoderCache  # noqa: E402
+from clip_grid.clip_backend.tokenizing.tokens import batch_of  # noqa: E402
+from clip_grid.clip_backend.towers.processor import has_fast_bf16  # noqa: E402
 from clip_grid.errors import CheckpointError, InputError, LimitError, SpaceError  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 

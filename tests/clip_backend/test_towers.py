@@ -7,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
-from clip_grid.clip_backend.building import build_text, build_vision  # noqa: E402
 from clip_grid.clip_backend.checkpoint_info import TextShape, VisionShape  # noqa: E402
-from clip_grid.clip_backend.processor import has_fast_bf16  # noqa: E402
-from clip_grid.clip_backend.weights import open_weights  # noqa: E402
+from clip_grid.clip_backend.towers.building import build_text, build_vision  # noqa: E402
+from clip_grid.clip_backend.towers.processor import has_fast_bf16  # noqa: E402
+from clip_grid.clip_backend.towers.weights import open_weights  # noqa: E402
 from clip_grid.errors import CheckpointError, InputError  # noqa: E402
 
 from . import tiny_towers as tiny  # noqa: E402
@@ -148,8 +148,8 @@ def test_states_have_the_true_shapes_of_the_big_models(tmp_path, width, heads, e
 
 def big_state(shape, embedding):
     """Weights by drawing once and cutting: a big matrix is too slow to draw."""
-    from clip_grid.clip_backend.tower_config import TowerConfig
-    from clip_grid.clip_backend.towers import VisionTower
+    from clip_grid.clip_backend.towers.tower_config import TowerConfig
+    from clip_grid.clip_backend.towers.towers import VisionTower
 
     sizes = {
         name: getattr(shape, name) for name in ("width", "layers", "heads", "mlp", "patch", "image_size", "tokens")

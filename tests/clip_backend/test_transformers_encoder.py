@@ -14,13 +14,13 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from clip_grid.clip_backend.cache import EncoderCache  # noqa: E402
+from clip_grid.clip_backend.by_transformers.naflex_pictures import grid_for  # noqa: E402
 from clip_grid.clip_backend.checkpoint import read_checkpoint  # noqa: E402
 from clip_grid.clip_backend.image_features import WANTS  # noqa: E402
 from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
-from clip_grid.clip_backend.naflex_pictures import grid_for  # noqa: E402
 from clip_grid.clip_backend.placement import LocalPlacement  # noqa: E402
-from clip_grid.clip_backend.recipe import Recipe  # noqa: E402
+from clip_grid.clip_backend.preparing.recipe import Recipe  # noqa: E402
+from clip_grid.clip_backend.running.cache import EncoderCache  # noqa: E402
 from clip_grid.errors import CheckpointError, InputError, MissingPackage, SpaceError  # noqa: E402
 
 from .tiny_hub_models import (  # noqa: E402

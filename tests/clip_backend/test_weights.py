@@ -7,10 +7,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
-from clip_grid.clip_backend.building import build_text, build_vision  # noqa: E402
-from clip_grid.clip_backend.weight_files import check_pickle  # noqa: E402
-from clip_grid.clip_backend.weight_names import Piece, places  # noqa: E402
-from clip_grid.clip_backend.weights import open_weights  # noqa: E402
+from clip_grid.clip_backend.towers.building import build_text, build_vision  # noqa: E402
+from clip_grid.clip_backend.towers.weight_files import check_pickle  # noqa: E402
+from clip_grid.clip_backend.towers.weight_names import Piece, places  # noqa: E402
+from clip_grid.clip_backend.towers.weights import open_weights  # noqa: E402
 from clip_grid.errors import CheckpointError  # noqa: E402
 
 from . import tiny_towers as tiny  # noqa: E402

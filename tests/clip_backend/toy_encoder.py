@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 import torch
 from clip_grid.clip_backend.encoder import ClipEncoder
-from clip_grid.clip_backend.identity import Identity
-from clip_grid.clip_backend.image_half import VisionPart
-from clip_grid.clip_backend.recipe import Recipe
-from clip_grid.clip_backend.text_half import TextPart
-from clip_grid.clip_backend.tokenized import TokenizedText
-from clip_grid.clip_backend.vision_states import VisionAbility
+from clip_grid.clip_backend.preparing.recipe import Recipe
+from clip_grid.clip_backend.running.identity import Identity
+from clip_grid.clip_backend.running.image_half import VisionPart
+from clip_grid.clip_backend.running.text_half import TextPart
+from clip_grid.clip_backend.running.vision_states import VisionAbility
+from clip_grid.clip_backend.tokenizing.tokenized import TokenizedText
 from clip_grid.errors import InputError
 
 SIDE = 4

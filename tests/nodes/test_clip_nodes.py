@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
-from clip_grid.clip_backend.tower_config import TowerConfig  # noqa: E402
-from clip_grid.clip_backend.towers import TextTower, VisionTower  # noqa: E402
+from clip_grid.clip_backend.towers.tower_config import TowerConfig  # noqa: E402
+from clip_grid.clip_backend.towers.towers import TextTower, VisionTower  # noqa: E402
 from clip_grid.errors import InputError, PictureError, SpaceError  # noqa: E402
 from clip_grid.nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode  # noqa: E402
 from clip_grid.nodes.host_fake import Interrupted  # noqa: E402

@@ -1,0 +1,275 @@
+"""The two towers of CLIP, LongCLIP, SigLIP and SigLIP2: pictures or token ids in, embeddings out.
+
+Parameters have the names of Hugging Face. Nothing here reads files: see ``building.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ...errors import InputError
+from .linear import Linear
+from .processor import fast_products, has_fast_bf16
+from .tower_config import TowerConfig
+from .transformer import AttentionHead, Encoder, LayerNorm
+
+
+@dataclass(frozen=True)
+class VisionOutput:
+    """What a picture tower says of B pictures, in float32."""
+
+    #: [B, P] projected, not of unit length; None of a tower without projection or pooling.
+    embeds: torch.Tensor | None
+    #: [B, T, W] after the last layer and before the post-layernorm; only if the states were asked for.
+    last_hidden: torch.Tensor | None = None
+    #: [B, T, W] after the last layer but one; only if the states were asked for.
+    penultimate: torch.Tensor | None = None
+
+
+class Tower(nn.Module):
+    """What both towers share: where and in which type of number they compute."""
+
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def anchor(self) -> torch.Tensor:
+        """A parameter that is never packed, and so tells device and type of the others."""
+        raise NotImplementedError
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.anchor().device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type in which the weights are held."""
+        return self.anchor().dtype
+
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        """The type in which it computes: on a processor float32, or bfloat16 where that is fast."""
+        if self.device.type != "cpu" or (self.dtype == torch.bfloat16 and has_fast_bf16()):
+            return self.dtype
+        return torch.float32
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether any weight is in the order of oneDNN."""
+        return any(isinstance(module, Linear) and module.is_packed for module in self.modules())
+
+    def unpack(self) -> None:
+        """All weights are plain parameters, which can be trained, saved and moved."""
+        for module in self.modules():
+            if isinstance(module, Linear):
+                module.unpack()
+
+    def weight_bytes(self) -> int:
+        """The memory of the weights."""
+        return sum(parameter.nbytes for parameter in self.parameters())
+
+    def memory_bytes(self, batch: int) -> int:
+        """About how much memory a batch needs beside the weights."""
+        config = self.config
+        # the state twice, its norm, query, key, value and their mixture, and the wide layer with its activation
+        numbers = config.tokens * (7 * config.width + 2 * config.mlp)
+        size = self.compute_dtype.itemsize
+        pixels = 3 * config.image_size**2 * (4 if size == 4 else 4 + size)
+        return batch * (numbers * size + pixels)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As torch's own, from the names of Hugging Face; fused weights are put together, packed ones unpacked."""
+        self.unpack()
+        state = dict(state_dict)
+        for name, module in self.named_modules():
+            if isinstance(module, Linear) and module.names:
+                for key, _ in module.named_parameters(recurse=False):
+                    names = module.names_in_state(f"{name}.", key)
+                    if all(share in state for share in names):
+                        state[f"{name}.{key}"] = torch.cat([state.pop(share) for share in names])
+        return super().load_state_dict(state, strict, assign)
+
+
+class VisionTower(Tower):
+    """Pictures -> embeddings and token states."""
+
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__(config)
+        self.vision_model = VisionModel(config)
+        has_projection = config.kind == "clip" and config.embedding is not None
+        self.visual_projection = Linear(config.width, config.embedding or 0, bias=False) if has_projection else None
+
+    def anchor(self) -> torch.Tensor:
+        """The position table."""
+        return self.vision_model.embeddings.position_embedding.weight
+
+    def forward(self, pixels: torch.Tensor, *, states: bool = False) -> VisionOutput:
+        """pixels: float32 [B, 3, S, S], normalised, of the size of the model; InputError for any other."""
+        self._check(pixels)
+        with fast_products(self.device):
+            return self._encode(pixels, states)
+
+    def _encode(self, pixels: torch.Tensor, states: bool) -> VisionOutput:
+        model = self.vision_model
+        x = model.embeddings(pixels.to(self.device, self.compute_dtype))  # [B, T, W]
+        if model.pre_layrnorm is not None:
+            x = model.pre_layrnorm(x)
+        # the class token is all that an embedding needs of the last layer
+        only_class = self.config.kind == "clip" and not states
+        rows = torch.zeros(len(x), dtype=torch.int64, device=x.device) if only_class else None
+        last, penultimate = model.encoder(x, rows)
+        embeds = self._pooled(last)
+        if not states:
+            return VisionOutput(embeds)
+        return VisionOutput(embeds, last.float(), penultimate.float())
+
+    def _pooled(self, last: torch.Tensor) -> torch.Tensor | None:
+        """[B, T, W] -> [B, P]."""
+        model = self.vision_model
+        if self.visual_projection is not None:
+            projected: torch.Tensor = self.visual_projection(model.post_layernorm(last[:, 0]))
+            return projected.float()
+        if model.head is not None:
+            pooled: torch.Tensor = model.head(model.post_layernorm(last))
+            return pooled.float()
+        return None
+
+    def project(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Last states [B, T, W] -> [B, T, P], every token as if it were the class token.
+
+        The row of the class token is the embedding. Raises InputError for models without a projection.
+        """
+        if self.visual_projection is None:
+            raise InputError("this model has no projection for single tokens; use its token states as they are")
+        with fast_products(self.device):
+            normed = self.vision_model.post_layernorm(tokens.to(self.device, self.compute_dtype))
+            projected: torch.Tensor = self.visual_projection(normed)  # [B, T, P]
+        return projected.float()
+
+    def _check(self, pixels: torch.Tensor) -> None:
+        side = self.config.image_size
+        if pixels.ndim != 4 or tuple(pixels.shape[1:]) != (3, side, side):
+            raise InputError(
+                f"pixels of shape {list(pixels.shape)} do not fit the model, which takes [B, 3, {side}, {side}]; "
+                "prepare the pictures with the model's own recipe"
+            )
+
+
+class VisionModel(nn.Module):
+    """The picture tower without its projection."""
+
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__()
+        is_clip = config.kind == "clip"
+        self.embeddings = PatchEmbeddings(config)
+        self.pre_layrnorm = LayerNorm(config.width, config.eps) if is_clip else None
+        self.encoder = Encoder(config)
+        self.post_layernorm = LayerNorm(config.width, config.eps)
+        self.head = None if is_clip or config.embedding is None else AttentionHead(config)
+
+
+class Conv(nn.Conv2d):
+    """A convolution whose numbers come from a file: torch's way to make random ones imports its compiler, 0.9 s."""
+
+    def reset_parameters(self) -> None:
+        """Leaves them as they are."""
+
+
+class Table(nn.Embedding):
+    """A table whose numbers come from a file; see ``Conv``."""
+
+    def reset_parameters(self) -> None:
+        """Leaves them as they are."""
+
+
+class PatchEmbeddings(nn.Module):
+    """Pixels -> one token a patch, after the class token if there is one, each with its position."""
+
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__()
+        is_clip = config.kind == "clip"
+        self.class_embedding = nn.Parameter(torch.empty(config.width), requires_grad=False) if is_clip else None
+        self.patch_embedding = Conv(3, config.width, config.patch, config.patch, bias=not is_clip)
+        self.position_embedding = Table(config.tokens, config.width)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """[B, 3, S, S] -> [B, T, W]."""
+        conv, dtype = self.patch_embedding, pixels.dtype
+        bias = None if conv.bias is None else conv.bias.to(dtype)
+        patches = functional.conv2d(pixels, conv.weight.to(dtype), bias, conv.stride)  # [B, W, G, G]
+        x = patches.flatten(2).transpose(1, 2)  # [B, G * G, W]
+        if self.class_embedding is not None:
+            first = self.class_embedding.to(dtype).expand(len(x), 1, -1)
+            x = torch.cat([first, x], dim=1)  # [B, 1 + G * G, W]
+        return x + self.position_embedding.weight.to(dtype)
+
+
+class TextTower(Tower):
+    """Token ids -> embeddings."""
+
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__(config)
+        self.text_model = TextModel(config)
+        is_clip = config.kind == "clip"
+        self.text_projection = Linear(config.width, config.embedding or 0, bias=False) if is_clip else None
+
+    def anchor(self) -> torch.Tensor:
+        """The position table."""
+        return self.text_model.embeddings.position_embedding.weight
+
+    def forward(self, ids: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+        """int64 [B, L] -> float32 [B, P], not of unit length.
+
+        ends: int64 [B], the place of the token that ends each text and stands for it; SigLIP takes the last place
+        instead. What comes after that token does not matter to CLIP. Raises InputError for more tokens than it has
+        places.
+        """
+        if ids.ndim != 2 or ids.shape[1] > self.config.tokens or ends.shape != ids.shape[:1]:
+            raise InputError(
+                f"ids of shape {list(ids.shape)} with ends {list(ends.shape)} do not fit the model, which takes up to "
+                f"{self.config.tokens} tokens a text; shorten the texts"
+            )
+        with fast_products(self.device):
+            return self._encode(ids.to(self.device), ends.to(self.device))
+
+    def _encode(self, ids: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+        model = self.text_model
+        x = model.embeddings(ids, self.compute_dtype)  # [B, L, W]
+        rows = ends if self.text_projection is not None else torch.full_like(ends, ids.shape[1] - 1)
+        pooled = model.final_layer_norm(model.encoder(x, rows)[0][:, 0])  # [B, W]
+        linear = cast(Linear, model.head if self.text_projection is None else self.text_projection)
+        projected: torch.Tensor = linear(pooled)  # [B, P]
+        return projected.float()
+
+
+class TextModel(nn.Module):
+    """The text tower without the projection of CLIP; that of SigLIP is its head."""
+
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__()
+        is_clip = config.kind == "clip"
+        self.embeddings = TokenEmbeddings(config)
+        self.encoder = Encoder(config, is_causal=is_clip)
+        self.final_layer_norm = LayerNorm(config.width, config.eps)
+        self.head = None if is_clip else Linear(config.width, config.embedding or 0)
+
+
+class TokenEmbeddings(nn.Module):
+    """Token ids -> tokens with their positions."""
+
+    def __init__(self, config: TowerConfig) -> None:
+        super().__init__()
+        self.token_embedding = Table(config.vocabulary, config.width)
+        self.position_embedding = Table(config.tokens, config.width)
+
+    def forward(self, ids: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """[B, L] -> [B, L, W] in the given type; the tables may be held in a smaller one."""
+        places = self.position_embedding.weight[: ids.shape[1]]
+        return functional.embedding(ids, self.token_embedding.weight).to(dtype) + places.to(dtype)
