@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePath
 
 from ...errors import CheckpointError, InputError, MissingPackage
+from ..shapes_demo import SHAPES_DEMO, shapes_demo_path
 from .catalog import FoundModel, find_models
 from .model_paths import StrPath
 
@@ -18,7 +19,7 @@ DOWNLOADED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 def find_model(
     model: StrPath, *, download: bool = False, find: Callable[[], Sequence[FoundModel]] = find_models
 ) -> Path:
-    """The file or folder of a model, by its path or by a name that ``find_models`` lists.
+    """The file or folder of a model, by its path or by a name that ``find_models`` lists; or the demo, by its name.
 
     A name may leave out its folder or its ending, as long as one model alone is meant. download: fetch what is not
     there from the Hugging Face hub. Raises InputError for an unknown name, with those nearest to it, and
@@ -29,6 +30,8 @@ def find_model(
         return path
     if not isinstance(model, str):
         raise CheckpointError(str(path), "there is no such file or folder; check the spelling")
+    if model == SHAPES_DEMO:
+        return shapes_demo_path()
     found = find()
     matching = _matching(model, found)
     if len(matching) == 1:

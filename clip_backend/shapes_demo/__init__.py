@@ -25,6 +25,10 @@ from __future__ import annotations
 from pathlib import Path
 
 
+#: What it is called where models are chosen by name.
+SHAPES_DEMO = "shapes-demo"
+
+
 def shapes_demo_path() -> Path:
     """The folder with the demo model's weights, configuration and tokenizer."""
     return Path(__file__).resolve().parent / "weights"

@@ -298,6 +298,10 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         find_model("anything", find=list)
 
 
+def test_the_demo_model_is_found_by_its_name():
+    assert read_checkpoint(find_model("shapes-demo", find=list)).family == "clip"
+
+
 def test_a_name_of_two_models_is_not_guessed():
     found = [FoundModel("a/model.safetensors", Path("a")), FoundModel("b/model.safetensors", Path("b"))]
 
