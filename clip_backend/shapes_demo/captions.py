@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from .fillers import ending, opening, stray_caption
 from .scenes import BACKGROUNDS, COLOURS, SHAPES, SIZES, Scene, one_of
 
 if TYPE_CHECKING:
     import numpy as np
 
-_OPENINGS = ("", "", "", "a picture of ", "an image of ", "a photo of ", "a drawing of ", "this is ")
 _THINGS = ("shape", "object", "thing")
 _EMPTY = ("an empty {0} background", "a plain {0} background", "nothing but {0}", "an empty {0} picture", "plain {0}")
 _NOTHING = ("an empty background", "an empty picture", "nothing", "a plain background", "a picture of nothing")
@@ -35,6 +35,11 @@ def random_caption(scene: Scene, rng: np.random.Generator) -> Caption:
         return _of_empty(scene, rng)
     part = _random_part(scene, rng)
     return Caption(_wording(part, rng), _claims(part))
+
+
+def other_caption(rng: np.random.Generator) -> Caption:
+    """A caption that is true of none of the demo's pictures, for it speaks of something else."""
+    return Caption(stray_caption(rng), Scene(kind="other"))
 
 
 def full_caption(scene: Scene, rng: np.random.Generator) -> Caption:
@@ -107,8 +112,8 @@ def _wording(part: Scene, rng: np.random.Generator) -> str:
         return _tags(part, rng)
     words = [part.size, part.colour, part.shape or one_of(_THINGS, rng)]
     noun = " ".join(filter(None, words))
-    text = one_of(_OPENINGS, rng) + (with_article(noun) if rng.random() < 0.85 else noun)
-    return text + (_filled(one_of(_ON, rng), part.background) if part.background else "")
+    text = opening(rng) + one_of((with_article(noun),) * 6 + (f"the {noun}", noun), rng)
+    return text + (_filled(one_of(_ON, rng), part.background) if part.background else "") + ending(rng)
 
 
 def _tags(part: Scene, rng: np.random.Generator) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .captions import full_caption, random_caption, words_alone
+from .captions import full_caption, other_caption, random_caption, words_alone
 from .drawing import draw
 from .scenes import Scene, changed_scene, one_of, random_scene
 
@@ -27,7 +27,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Batch:
-    """N pictures and M texts: N full captions, N other true ones, N altered ones, and the words alone."""
+    """N pictures and M texts: N full captions, N other true ones, N altered, some of other things, and words alone."""
 
     pixels: npt.NDArray[np.uint8]
     texts: Sequence[str]
@@ -57,6 +57,7 @@ def draw_batch(pool: Pool, count: int, rng: np.random.Generator) -> Batch:
     captions = [full_caption(scene, rng) for scene in scenes]
     captions += [random_caption(scene, rng) for scene in scenes]
     captions += [full_caption(changed_scene(scene, rng), rng) for scene in scenes]
+    captions += [other_caption(rng) for _ in range(count // 4)]
     fields = []
     for words in words_alone(rng):
         fields.append((len(captions), len(captions) + len(words)))

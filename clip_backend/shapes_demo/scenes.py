@@ -14,8 +14,8 @@ SHAPES = ("circle", "square", "triangle", "star", "cross", "heart", "ring", "dia
 SIZES = ("small", "large")
 #: Of the ground behind the shape, which never has the shape's own colour.
 BACKGROUNDS = COLOURS
-#: A shape on a ground, a ground alone, and noise.
-KINDS = ("shape", "empty", "noise")
+#: A shape on a ground, a ground alone, noise, and what captions of something else speak of, which no picture shows.
+KINDS = ("shape", "empty", "noise", "other")
 #: The words of each field of a scene, in the order of the fields.
 WORDS = (KINDS, COLOURS, SHAPES, SIZES, BACKGROUNDS)
 

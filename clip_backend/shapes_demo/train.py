@@ -50,7 +50,7 @@ class Settings:
     rate: float = 5e-3
     #: Pictures that are drawn ahead.
     pool: int = 30_000
-    merges: int = 400
+    merges: int = 420
     sizes: Sizes = field(default_factory=Sizes)
 
 
