@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-
 #: What it is called where models are chosen by name.
 SHAPES_DEMO = "shapes-demo"
 
