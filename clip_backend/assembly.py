@@ -10,7 +10,7 @@ import torch
 
 from .checkpoint_info import CheckpointInfo
 from .devices import torch_dtype
-from .encoder import ClipEncoder
+from .encoder import OTHER_TEXTS, ClipEncoder
 from .load_options import LoadOptions
 from .pairs import pair_space, space_of
 from .placement import LocalPlacement, Placement
@@ -29,7 +29,7 @@ from .towers.weights import Weights, open_weights
 
 #: To what CLIP's training limits its scale, and nearly all models reach.
 USUAL_SCALE = 100.0
-NO_TEXT_PROJECTION = "its text tower has no text_projection"
+NO_TEXT_PROJECTION = f"its text tower has no text_projection; {OTHER_TEXTS}"
 
 
 def assemble(
@@ -54,6 +54,7 @@ def assemble(
 def identity_of(
     vision: CheckpointInfo, text: CheckpointInfo, weights: tuple[Weights, Weights], options: LoadOptions, space: str
 ) -> Identity:
+    """What an encoder of these two infos, or of one given twice, is; a scale that no file tells is ``assumed``."""
     infos = (vision,) if vision is text else (vision, text)
     scale, bias = _number(weights, "logit_scale"), _number(weights, "logit_bias")
     needs_bias = vision.family in ("siglip", "siglip2")
@@ -90,6 +91,7 @@ def cache_key(infos: tuple[CheckpointInfo, ...], options: LoadOptions) -> str:
 
 
 def cache_of(options: LoadOptions) -> EmbeddingCache:
+    """A cache of embeddings in memory, with a folder behind it if the options name one."""
     return EmbeddingCache(store=FolderStore(options.cache_folder) if options.cache_folder else None)
 
 
@@ -100,6 +102,7 @@ def _vision_part(info: CheckpointInfo, weights: Weights, options: LoadOptions) -
 
 
 def text_part(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TextPart:
+    """The text tower of a model, filled and placed, with its tokenizer; CheckpointError if either cannot be had."""
     device, pack = _building(options)
     tokenizer = _tokenizer(info, options)
     tower = build_text(info, weights, device=device, dtype=torch_dtype(options.dtype), pack=pack)
@@ -108,9 +111,9 @@ def text_part(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> T
 
 def _tokenizer(info: CheckpointInfo, options: LoadOptions) -> Tokenizer:
     given = options.tokenizer
-    if given is None:
-        return find_tokenizer(info)
-    return find_tokenizer(info, search=(given,)) if isinstance(given, (str, os.PathLike)) else given
+    if given is None or isinstance(given, (str, os.PathLike)):
+        return find_tokenizer(info, given=given, search=options.vocabularies)
+    return given
 
 
 def _building(options: LoadOptions) -> tuple[torch.device, bool]:
@@ -120,4 +123,5 @@ def _building(options: LoadOptions) -> tuple[torch.device, bool]:
 
 
 def place_by(options: LoadOptions) -> Callable[[torch.nn.Module], Placement]:
+    """How a tower gets onto its device: as the host has it, or by plain torch."""
     return options.placement or (lambda tower: LocalPlacement(tower, options.device))

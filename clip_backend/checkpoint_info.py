@@ -11,7 +11,7 @@ from typing import Literal
 Family = Literal[
     "clip", "longclip", "siglip", "siglip2", "naflex", "dinov2", "dinov3", "eva", "coca", "resnet", "other"
 ]
-Activation = Literal["quick_gelu", "gelu", "gelu_tanh"]
+Activation = Literal["quick_gelu", "gelu", "gelu_tanh", "silu"]
 Fit = Literal["crop", "squash", "pad"]
 Interpolation = Literal["bicubic", "bilinear"]
 #: Where a property comes from, the strongest first; "header" stands for what the shapes themselves say.

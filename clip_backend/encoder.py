@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from threading import Lock
 from typing import Protocol
 
 from ..errors import InputError
@@ -11,12 +11,15 @@ from .image_features import ImageFeatures
 from .preparing.pictures_in import Pictures
 from .preparing.recipe import Recipe
 from .running.cache import EmbeddingCache
-from .running.identity import Identity
+from .running.identity import Identified, Identity
 from .running.image_half import ImageHalf, ImageOptions, Sight
 from .running.image_run import Progress
 from .running.text_half import TextHalf, TextPart
 from .running.text_run import TextFeatures
 from .tokenizing.tokenized import Tokenizer
+
+#: The cure of a model of ours that reads no texts.
+OTHER_TEXTS = "choose a full model, or give a text_encoder of the same space"
 
 
 class Encoder(Protocol):
@@ -62,9 +65,9 @@ class Encoder(Protocol):
     ) -> ImageFeatures:
         """The wanted states of pictures, in their order: files, PIL, arrays, tensors, batches, or a mixture of these.
 
-        strict: the first picture that cannot be used raises PictureError; else it costs itself alone and stands in
-        ``failed``. progress: called with (done, in all) between batches; what it raises stops the run within a batch.
-        recipe: another way of preparing them than the model's own.
+        strict: the first picture that cannot be used raises PictureError, and what is none by its type or shape raises
+        InputError; else each costs itself alone and stands in ``failed``. progress: called with (done, in all) between
+        batches; what it raises stops the run within a batch. recipe: prepares them in another way than the model's own.
         Equal pictures are computed once, and those that the cache knows not at all.
         Raises InputError if there are no pictures, or if the model can give none of the wanted states.
         """
@@ -86,7 +89,7 @@ class Encoder(Protocol):
         """
 
 
-class ClipEncoder:
+class ClipEncoder(Identified):
     """CLIP, LongCLIP and SigLIP by our own towers; see ``Encoder`` for what its members promise."""
 
     def __init__(
@@ -104,52 +107,30 @@ class ClipEncoder:
         self._vision = vision
         self._text = text
         self._budget_bytes = budget_bytes
+        self._image_half: ImageHalf | None = None
+        self._text_half: TextHalf | None = None
+        self._building = Lock()
 
     # a tower is built when it is first needed: who only searches by words needs no pictures' tower
 
-    @cached_property
+    @property
     def _images(self) -> ImageHalf:
         if self._vision is None:
             raise InputError(f"{self.identity.name} has no vision tower; choose a model with one to encode pictures")
-        return ImageHalf(self._vision(), self.identity, self.cache, self._budget_bytes)
+        with self._building:
+            if self._image_half is None:
+                self._image_half = ImageHalf(self._vision(), self.identity, self.cache, self._budget_bytes)
+            return self._image_half
 
-    @cached_property
+    @property
     def _texts(self) -> TextHalf:
         if self._text is None:
-            why = self.identity.no_texts or "it has no text tower"
-            cure = "choose a full model, or give a text_encoder of the same space"
-            raise InputError(f"{self.identity.name} cannot encode texts: {why}; {cure}")
-        return TextHalf(self._text(), self.identity, self.cache, self._budget_bytes)
-
-    @property
-    def space(self) -> str:
-        """The embedding space."""
-        return self.identity.space
-
-    @property
-    def dim(self) -> int:
-        """The length of an embedding; 0 if there is none."""
-        return self.identity.dim
-
-    @property
-    def logit_scale(self) -> float:
-        """The factor of cosines."""
-        return self.identity.logit_scale
-
-    @property
-    def logit_bias(self) -> float:
-        """What is added to scaled cosines."""
-        return self.identity.logit_bias
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the weights."""
-        return self.identity.fingerprint
-
-    @property
-    def recipe(self) -> Recipe | None:
-        """How pictures are prepared; None without a vision tower."""
-        return self.identity.recipe
+            why = self.identity.no_texts or f"it has no text tower; {OTHER_TEXTS}"
+            raise InputError(f"{self.identity.name} cannot encode texts: {why}")
+        with self._building:
+            if self._text_half is None:
+                self._text_half = TextHalf(self._text(), self.identity, self.cache, self._budget_bytes)
+            return self._text_half
 
     @property
     def tokenizer(self) -> Tokenizer:

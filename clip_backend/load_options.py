@@ -26,8 +26,10 @@ class LoadOptions:
     dtype: str
     #: Puts a tower where it computes; None for plain torch.
     placement: Callable[[nn.Module], Placement] | None = None
-    #: One that is ready, or a folder with a vocabulary or of a ComfyUI; None to look in the usual places.
+    #: One that is ready, or the vocabulary or folder to take it from; None to look beside the model and elsewhere.
     tokenizer: Tokenizer | StrPath | None = None
+    #: Folders with a vocabulary or of a ComfyUI, searched after what lies beside the model.
+    vocabularies: tuple[StrPath, ...] = ()
     #: Where embeddings are kept on disk; None for nowhere.
     cache_folder: Path | None = None
     #: Memory that a batch may need beside the weights; None for what suits the device.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, InputError
 from .checkpoint import read_checkpoint
 from .checkpoint_info import CheckpointInfo
 from .devices import choose_device, choose_dtype
@@ -41,6 +42,7 @@ def load_encoder(
     dtype: str | torch.dtype = "auto",
     placement: Callable[[nn.Module], Placement] | None = None,
     tokenizer: Tokenizer | StrPath | None = None,
+    vocabularies: Sequence[StrPath] = (),
     cache_folder: StrPath | None = None,
     budget_bytes: int | None = None,
     allow_pickle: bool = False,
@@ -53,7 +55,8 @@ def load_encoder(
 
     text_encoder: the file with the text tower, where the model has none of its own or another is wanted.
     dtype: "auto" (fp32 on the processor, fp16 on a device), "fast" (bf16 where the processor is fast at it), "fp32",
-    "fp16" or "bf16". tokenizer: one that is ready, or a folder to search. cache_folder: keeps embeddings on disk.
+    "fp16" or "bf16". tokenizer: one that is ready, or the vocabulary or folder to take it from. vocabularies: folders
+    that are searched for one after what lies beside the model. cache_folder: keeps embeddings on disk.
     budget_bytes: memory that a batch may need beside the weights.
     trust_space: put two files together although one does not tell its embedding space. download: fetch a name of the
     Hugging Face hub that is not on this machine. given: what a file does not tell or tells wrongly (``activation``,
@@ -62,6 +65,8 @@ def load_encoder(
     Raises InputError for an unknown name or option, CheckpointError for a file that cannot be used, SpaceError for two
     files that do not belong together, LimitError for a model larger than the free memory.
     """
+    if budget_bytes is not None and budget_bytes < 1:
+        raise InputError(f"budget_bytes is {budget_bytes}; give at least 1, or None for what suits the device")
     recipe = {name: given.pop(name) for name in _RECIPE_ONLY if name in given}
     infos = [_info(model, download, allow_pickle, given)]
     if text_encoder is not None:
@@ -72,13 +77,19 @@ def load_encoder(
     place = choose_device(device)
     options = LoadOptions(
         device=place, dtype=choose_dtype(dtype, place), placement=placement, tokenizer=tokenizer,
+        vocabularies=tuple(vocabularies),
         cache_folder=None if cache_folder is None else Path(cache_folder).expanduser(),
         budget_bytes=budget_bytes, allow_pickle=allow_pickle, recipe=recipe,
     )  # fmt: skip
     held = encoders or (EncoderCache() if placement else cast("EncoderCache[Encoder]", shared_encoders()))
     files = [file for info in infos for file in info.files]
-    key = (repr(infos), repr(options), id(tokenizer), trust_space)
+    key = (repr(infos), repr(options), _told_apart(tokenizer), trust_space)
     return held.get(files, key, lambda: _load(infos, options, trust_space))
+
+
+def _told_apart(tokenizer: Tokenizer | StrPath | None) -> object:
+    """A path by its name, for two strings of one path are two objects."""
+    return os.fspath(tokenizer) if isinstance(tokenizer, (str, os.PathLike)) else id(tokenizer)
 
 
 def _info(model: Model, download: bool, allow_pickle: bool, given: dict[str, Any]) -> CheckpointInfo:
@@ -94,10 +105,10 @@ def _info(model: Model, download: bool, allow_pickle: bool, given: dict[str, Any
 
 
 def _load(infos: list[CheckpointInfo], options: LoadOptions, trust_space: bool) -> Encoder:
-    if options.placement is None:
-        needed = sum(weight_bytes(info.parameters, options.dtype) for info in infos)
-        name = " + ".join(str(info.path) for info in infos)
-        check_fits(name, needed, free_bytes(options.device), str(options.device))
+    # what a host places is built in main memory, and the host sees to its device
+    where = choose_device("cpu") if options.placement else options.device
+    needed = sum(weight_bytes(info.parameters, options.dtype) for info in infos)
+    check_fits(" + ".join(str(info.path) for info in infos), needed, free_bytes(where), str(where))
     if infos[0].family not in OWN_FAMILIES:
         if len(infos) > 1:
             reason = f"models of the family {infos[0].family} take no text encoder from another file; leave it out"

@@ -39,6 +39,8 @@ class CoreModel:
     has_class_token: bool
     #: Whether ``last_hidden_state`` is what comes out of the last layer, before the final norm.
     is_last_plain: bool
+    #: Whether its tokens after the final norm are what it says of each place, and the first of the picture, as DINO's.
+    is_dino: bool
     #: Whether every picture goes in with its own shape, as into a SigLIP2 NaFlex.
     keeps_shapes: bool
     fingerprint: str
@@ -59,6 +61,7 @@ class CoreModel:
             no_embedding=reason,
             has_class_token=not is_siglip,
             is_last_plain=hasattr(model, "vision_model") and not is_siglip,
+            is_dino=_dino_norm(model) is not None,
             keeps_shapes=clip_vision.image_size < 1,
             fingerprint=weights_fingerprint(model),
             norm_alone=model.vision_model.post_layernorm if _is_unfilled(model) else None,
@@ -92,6 +95,7 @@ class CoreModel:
             patch_tokens=None if last is None else last[:, first:],
             penultimate_hidden=_plain(output["penultimate_hidden_states"]),
             last_hidden=last,
+            projected_patches=_plain(shown) if self.is_dino else None,
             names=tuple(names),
             kept=tuple(range(len(names))),
             absent=self._absent(last is None),
@@ -115,7 +119,7 @@ class CoreModel:
 
     def _absent(self, has_no_last: bool) -> dict[str, str]:
         absent = dict.fromkeys(("image_embeds", "projected_patches"), self.no_embedding) if self.no_embedding else {}
-        if not self.no_embedding:
+        if not self.no_embedding and not self.is_dino:
             absent["projected_patches"] = f"ComfyUI projects no single tokens; {_BY_LOADER}"
         if has_no_last:
             absent |= dict.fromkeys(("last_hidden", "patch_tokens", "cls_hidden"), _NORMED)
@@ -138,7 +142,10 @@ def _projection(model: nn.Module) -> tuple[int | None, str]:
     if _is_siglip(model):
         return None, f"ComfyUI loads a SigLIP without its pooling head, so it has no embedding; {_BY_LOADER}"
     if not hasattr(model, "vision_model"):
-        return None, "the model gives states alone and has no embedding to compare with texts; choose a CLIP or SigLIP"
+        norm: Any = _dino_norm(model)
+        if norm is None:
+            return None, f"ComfyUI gives states alone of a {type(model).__name__}; {_BY_LOADER}"
+        return int(norm.weight.shape[0]), ""
     weight = _projection_weight(model)
     if weight is None or _is_unfilled(model):
         return None, (
@@ -146,6 +153,14 @@ def _projection(model: nn.Module) -> tuple[int | None, str]:
             "load a file with one, such as clip_vision_h or a full CLIP model"
         )
     return int(weight.shape[0]), ""
+
+
+def _dino_norm(model: nn.Module) -> nn.Module | None:
+    """The final norm of a DINO, after which its class token is the embedding; None of another model."""
+    if hasattr(model, "vision_model"):
+        return None
+    norm: nn.Module | None = getattr(model, "layernorm", None) or getattr(model, "norm", None)
+    return norm
 
 
 def _projection_weight(model: nn.Module) -> Tensor | None:

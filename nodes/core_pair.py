@@ -9,8 +9,7 @@ from typing import Any
 from ..clip_backend.encoder import ClipEncoder
 from ..clip_backend.image_features import ImageFeatures
 from ..clip_backend.preparing.pictures_in import Pictures
-from ..clip_backend.preparing.recipe import Recipe
-from ..clip_backend.running.identity import Identity
+from ..clip_backend.running.identity import Identified, Identity
 from ..clip_backend.running.text_run import TextFeatures
 from ..errors import InputError, SpaceError
 from .core_text import core_text_encoder
@@ -25,7 +24,7 @@ MATES: Mapping[tuple[int, int, int], str] = {
 }
 
 
-class CoreEncoder:
+class CoreEncoder(Identified):
     """Pictures by the one, texts by the other; see ``Encoder`` for what its members promise."""
 
     def __init__(self, vision: CoreVision, text: ClipEncoder, note: str) -> None:
@@ -41,36 +40,6 @@ class CoreEncoder:
             notes=(note, *text.identity.notes),
         )
 
-    @property
-    def space(self) -> str:
-        """An id that only these two have."""
-        return self.identity.space
-
-    @property
-    def dim(self) -> int:
-        """The length of an embedding."""
-        return self.identity.dim
-
-    @property
-    def logit_scale(self) -> float:
-        """The factor of cosines."""
-        return self.identity.logit_scale
-
-    @property
-    def logit_bias(self) -> float:
-        """What is added to scaled cosines."""
-        return self.identity.logit_bias
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the pictures' weights."""
-        return self.identity.fingerprint
-
-    @property
-    def recipe(self) -> Recipe | None:
-        """How pictures are prepared."""
-        return self.identity.recipe
-
     def encode_images(self, pictures: Pictures, *, wants: Sequence[str] = ("embeds",), **options: Any) -> ImageFeatures:
         """The states of the pictures."""
         return self._vision.encode_images(pictures, wants=wants, **options)
@@ -81,14 +50,19 @@ class CoreEncoder:
 
 
 def core_encoder(clip_vision: Any, clip: Any, host: Host) -> CoreEncoder:
-    """Raises InputError for halves without projection, SpaceError for two that cannot be of one CLIP.
+    """Raises InputError for halves without projection and for a DINO, SpaceError for two that cannot be of one CLIP.
 
     Whether they really are, neither of the two tells: that stands in ``identity.assumed`` and in its notes.
     """
     vision = CoreVision(clip_vision, host)
     if not vision.dim:
         raise InputError(vision.no_embedding)
-    width = int(clip_vision.model.visual_projection.weight.shape[1])
+    projection = getattr(clip_vision.model, "visual_projection", None)
+    if projection is None:
+        raise InputError(
+            "the CLIP_VISION was trained on pictures alone and shares no space with texts; link that of a CLIP"
+        )
+    width = int(projection.weight.shape[1])
     mate = MATES.get((width, vision.recipe.size, vision.dim))
     if mate is None:
         known = "; ".join(MATES.values())

@@ -11,7 +11,7 @@ from ..clip_backend.image_features import ImageFeatures, check_wants
 from ..clip_backend.preparing.pictures_in import NamedPicture, Pictures, named_pictures
 from ..clip_backend.preparing.preprocess import Recipe, prepare
 from ..clip_backend.running.batching import BatchSize, batch_for, filled, prefetch, run_shrinking
-from ..clip_backend.running.identity import Identity
+from ..clip_backend.running.identity import Identified, Identity
 from ..clip_backend.running.image_run import THREADS, Progress
 from ..errors import InputError
 from .core_model import CoreModel
@@ -42,20 +42,16 @@ class CoreEncoding:
     features: ImageFeatures
 
 
-class CoreVision:
+class CoreVision(Identified):
     """An encoder of pictures with the weights that ComfyUI holds already."""
 
     def __init__(self, clip_vision: Any, host: Host, *, most_layer_bytes: int = MOST_LAYER_STATES) -> None:
         self._most_layer_bytes = most_layer_bytes
         self._clip_vision = clip_vision
-        self._model = CoreModel.of(clip_vision)
+        self._model = model = CoreModel.of(clip_vision)
         self._placement = host.place_core(clip_vision.patcher)
-
-    @property
-    def identity(self) -> Identity:
-        """What it is; the scale of cosines is that of every CLIP of these sizes, for ComfyUI does not keep it."""
-        model = self._model
-        return Identity(
+        # the scale of cosines is that of every CLIP of these sizes, for ComfyUI does not keep it
+        self.identity = Identity(
             name="the CLIP_VISION",
             space=model.space,
             dim=model.projection_dim or 0,
@@ -66,31 +62,6 @@ class CoreVision:
             assumed=("logit_scale",),
             no_texts="a CLIP_VISION holds no texts' half",
         )
-
-    @property
-    def space(self) -> str:
-        """An id that only these weights have: ComfyUI does not tell which file they are from."""
-        return self._model.space
-
-    @property
-    def dim(self) -> int:
-        """The length of an embedding; 0 if there is none."""
-        return self.identity.dim
-
-    @property
-    def logit_scale(self) -> float:
-        """The factor of cosines."""
-        return self.identity.logit_scale
-
-    @property
-    def logit_bias(self) -> float:
-        """What is added to scaled cosines."""
-        return self.identity.logit_bias
-
-    @property
-    def fingerprint(self) -> str:
-        """Of the weights."""
-        return self._model.fingerprint
 
     @property
     def recipe(self) -> Recipe:

@@ -140,13 +140,12 @@ def with_parts(features: ImageFeatures) -> ImageFeatures:
     last = features.last_hidden
     if last is None:
         return features
-    has_class, (rows, columns) = features.has_class_token, features.grid
+    has_class = features.has_class_token
     no_class = {} if has_class else {"cls_hidden": "the model has no class token; use image_embeds or patch_tokens"}
     return replace(
         features,
         cls_hidden=last[:, 0] if has_class else None,
-        # between the class token and the patches there may be registers
-        patch_tokens=last[:, last.shape[1] - rows * columns :],
+        patch_tokens=last[:, int(has_class) + features.registers :],
         absent={**features.absent, **no_class},
     )
 

@@ -73,7 +73,6 @@ def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -
     """
     info = chosen_model(name, host)
     other = None if text_encoder in ("", NONE) else chosen_model(text_encoder, host)
-    folders = host.vocabulary_folders
     try:
         encoder = load_encoder(
             info,
@@ -81,7 +80,7 @@ def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -
             device=host.model_device,
             dtype=options.dtype,
             placement=host.place,
-            tokenizer=folders[0] if folders else None,
+            vocabularies=host.vocabulary_folders,
             trust_space=options.trust_space,
             encoders=_held_models(),
             reference="comfy",

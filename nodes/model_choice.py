@@ -1,22 +1,22 @@
-"""The models that a node lets the user choose, looked for again only when files came, went or changed."""
+"""The models that a node lets the user choose; a file is looked into again only when it changed."""
 
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 from ..clip_backend.checkpoint_info import CheckpointInfo
-from ..clip_backend.finding.catalog import SEARCHED, find_models
-from ..clip_backend.finding.model_files import candidates
-from ..clip_backend.finding.model_paths import ModelPathConfig
+from ..clip_backend.finding.catalog import FoundModel, listed, opened
+from ..clip_backend.finding.model_files import Candidate
+from ..clip_backend.finding.model_paths import ModelPathConfig, ModelType
 from ..errors import ClipGridError, InputError
+from .file_states import State, state_reader
 from .host import Host
 
 logger = logging.getLogger("clip_grid")
@@ -28,8 +28,8 @@ DEMO = "shapes-demo"
 #: For so long folders are not looked through again: ComfyUI asks several times for each run.
 REST_S = 2.0
 
-#: Path, size and time of change of everything that may be a model.
-State = tuple[tuple[str, int, int], ...]
+#: Everything that what is known of a file depends on.
+Key = tuple[Candidate, ModelType, tuple[State, ...]]
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,20 @@ class Choice:
 
 
 class ModelList:
-    """What was found in the folders of a host; safe to ask as often as one likes."""
+    """What was found in the folders of a host; safe to ask as often as one likes.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    look: looks into one file, which is asked again only for a file that changed, or one beside it that may tell of it.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        look: Callable[[Candidate, ModelType], FoundModel] = opened,
+    ) -> None:
         self._clock = clock
+        self._look = look
         self._looked_at: float | None = None
-        self._state: State | None = None
+        self._known: dict[Key, FoundModel] = {}
         self._choices: tuple[Choice, ...] = ()
 
     def choices(self, config: ModelPathConfig) -> tuple[Choice, ...]:
@@ -54,9 +62,9 @@ class ModelList:
         now = self._clock()
         if self._looked_at is None or now - self._looked_at > REST_S:
             self._looked_at = now
-            state = tuple(_states(config))
-            if state != self._state:
-                self._state, self._choices = state, tuple(_choices(config))
+            known = {key: self._known.get(key) or self._look(*key[:2]) for key in _keys(config)}
+            if list(known) != list(self._known):
+                self._known, self._choices = known, tuple(_choices(known.values()))
         return self._choices
 
 
@@ -106,8 +114,13 @@ def _demo() -> tuple[Choice, ...]:
     return (Choice(DEMO, read_checkpoint(path)),) if (path / "config.json").is_file() else ()
 
 
-def _choices(config: ModelPathConfig) -> Iterator[Choice]:
-    usable = [(model, model.info) for model in find_models(config) if model.info is not None and not model.problem]
+def _keys(config: ModelPathConfig) -> Iterator[Key]:
+    states_of = state_reader()
+    return ((candidate, kind, states_of(candidate.path)) for candidate, kind in listed(config))
+
+
+def _choices(found: Iterable[FoundModel]) -> Iterator[Choice]:
+    usable = [(model, model.info) for model in found if model.info is not None and not model.problem]
     times = Counter(model.name for model, _ in usable)
     taken: Counter[str] = Counter()
     for model, info in usable:
@@ -120,23 +133,3 @@ def _folder_name(path: Path, name: str) -> str:
     """The name of the folder that was searched."""
     depth = len(Path(name).parts)
     return path.parents[depth - 1].name if path.as_posix().endswith(name) else path.parent.name
-
-
-def _states(config: ModelPathConfig) -> Iterator[tuple[str, int, int]]:
-    for kind in SEARCHED:
-        for folder in config.get_paths(kind):
-            if folder.exists():
-                for candidate in candidates(folder):
-                    yield from _files(candidate.path)
-
-
-def _files(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Of a file and the folder that it is in, where others may tell about it; or of a folder and the files in it."""
-    try:
-        others = [entry.path for entry in os.scandir(path)] if path.is_dir() else [str(path.parent)]
-        for entry in (str(path), *others):
-            status = os.stat(entry)
-            yield entry, status.st_size, status.st_mtime_ns
-    except OSError:
-        # gone since it was listed, or a link to nowhere: its absence is a state too
-        yield str(path), -1, -1

@@ -17,7 +17,8 @@ def output_fields(features: ImageFeatures, info: CheckpointInfo) -> dict[str, ob
     """The fields of a CLIP_VISION_OUTPUT; None where the model gives no such states, which the report explains.
 
     ``last_hidden_state`` is before the final norm of CLIP, and after it of the others; ``image_embeds`` is the
-    embedding of CLIP, the class token of DINO and all tokens of SigLIP, as ComfyUI has it.
+    embedding of CLIP, the class token of DINO and all tokens of SigLIP, as ComfyUI has it. A NaFlex, whose pictures
+    have token states of different shapes, gives its embedding alone.
     """
     side = features.recipe.size
     last, embeds = _last_and_embeds(features, info)
@@ -34,8 +35,9 @@ def _last_and_embeds(features: ImageFeatures, info: CheckpointInfo) -> tuple[Ten
     last, embeds = features.last_hidden, features.image_embeds
     if last is None:
         return None, embeds
-    if features.projected_patches is not None:
-        return features.projected_patches, embeds
+    if info.family in ("dinov2", "dinov3"):
+        # nothing but the final norm stands between its last states and these
+        return features.require("projected_patches"), embeds
     if info.family in ("siglip", "siglip2"):
         normed = _normed(last, info)
         return normed, normed

@@ -13,7 +13,7 @@ from .hub_names import canonical
 
 Shapes = Mapping[str, Shape]
 Setting = int | float | str | bool
-_ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "quick_gelu": "quick_gelu"}
+_ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "quick_gelu": "quick_gelu", "silu": "silu"}
 _REGISTERS = "embeddings.register_tokens"
 _MOST_RATIO = 64
 

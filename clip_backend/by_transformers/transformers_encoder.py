@@ -33,7 +33,10 @@ from .transformers_towers import DinoTower, NaflexTower
 if TYPE_CHECKING:
     from PIL import Image
 
-PICTURES_ALONE = "it was trained on pictures alone and has no space that texts share"
+PICTURES_ALONE = (
+    "it was trained on pictures alone and has no space that texts share; choose a CLIP or SigLIP model for texts"
+)
+NO_TEXT_TOWER = "its file has no text tower that can be used; choose the whole model, it takes none from another file"
 NO_TOKENS = (
     "the pictures of a NaFlex model keep their shape, so that each has a grid of patches of its own; "
     "use image_embeds, or a SigLIP model of one size"
@@ -92,17 +95,15 @@ def _naflex(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> 
     # its text tower is SigLIP 2's own
     text = replace(info, family="siglip2")
     weights = open_weights(info, allow_pickle=options.allow_pickle)
-    identity = identity_of(text, text, (weights, weights), options, info.space or own_space(info))
+    reads = info.text is not None and info.has_text_projection
+    known = identity_of(text, text, (weights, weights), options, info.space or own_space(info))
+    identity = replace(known, no_texts="" if reads else NO_TEXT_TOWER)
     return ClipEncoder(
         identity,
         vision=lambda: _naflex_part(info, vision, identity, options),
-        text=(lambda: text_part(text, weights, options)) if _reads(info) else None,
+        text=(lambda: text_part(text, weights, options)) if reads else None,
         cache=cache_of(options),
     )
-
-
-def _reads(info: CheckpointInfo) -> bool:
-    return info.text is not None and info.has_text_projection
 
 
 def _naflex_part(info: CheckpointInfo, vision: VisionShape, identity: Identity, options: LoadOptions) -> FlexiblePart:

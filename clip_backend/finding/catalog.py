@@ -55,7 +55,8 @@ def find_models(config: ModelPathConfig | None = None, *, everything: bool = Fal
     What cannot be read is in the list with its problem: it costs none of the others.
     """
     searched = find_model_folders() if config is None else config
-    return [model for model in _found(searched) if everything or model.is_of_interest]
+    found = (opened(candidate, kind) for candidate, kind in listed(searched))
+    return [model for model in found if everything or model.is_of_interest]
 
 
 def plain(value: object) -> object:
@@ -69,16 +70,21 @@ def plain(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
 
 
-def _found(config: ModelPathConfig) -> Iterator[FoundModel]:
+def listed(config: ModelPathConfig) -> Iterator[tuple[Candidate, ModelType]]:
+    """What may be a model, each once, with the kind of its folder, in the order of ``find_models``; none is opened."""
     known: set[str] = set()
     for kind in SEARCHED:
         for folder in config.get_paths(kind):
             # a folder of ComfyUI need not exist, and one that was given was checked
             if folder.exists():
-                yield from (_opened(candidate, kind) for candidate in unseen(candidates(folder), known))
+                yield from ((candidate, kind) for candidate in unseen(candidates(folder), known))
 
 
-def _opened(candidate: Candidate, kind: ModelType) -> FoundModel:
+def opened(candidate: Candidate, kind: ModelType) -> FoundModel:
+    """What a candidate is, by its header; what cannot be read has a problem.
+
+    kind: of the folder that it is in. In one for CLIP's vision towers everything was meant to be a model.
+    """
     name, path = candidate.name, candidate.path
     if candidate.problem:
         return FoundModel(name, path, problem=candidate.problem)

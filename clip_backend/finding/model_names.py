@@ -23,12 +23,14 @@ def find_model(
 
     A name may leave out its folder or its ending, as long as one model alone is meant. download: fetch what is not
     there from the Hugging Face hub. Raises InputError for an unknown name, with those nearest to it, and
-    CheckpointError for a path object that leads nowhere.
+    CheckpointError for a path object or a whole path that leads nowhere.
     """
+    if not os.fspath(model):
+        raise InputError("the model has no name; give a path, or a name that clip-grid models lists")
     path = Path(os.path.expanduser(model))
-    if os.fspath(model) and path.exists():
+    if path.exists():
         return path
-    if not isinstance(model, str):
+    if not isinstance(model, str) or path.is_absolute():
         raise CheckpointError(str(path), "there is no such file or folder; check the spelling")
     if model == SHAPES_DEMO:
         return shapes_demo_path()
@@ -67,7 +69,7 @@ def _hint(name: str, found: Sequence[FoundModel]) -> str:
     known = sorted({model.name for model in found})
     near = get_close_matches(name, known, 3, 0.5) or known[:3]
     if not near:
-        return " and none at all was found; give the path of one"
+        return " and none at all was found; give the path of one, or allow the download with download=True"
     meant = " or ".join(map(repr, near))
     return f"; did you mean {meant}? clip-grid models lists all; give a name, a path, or allow the download"
 

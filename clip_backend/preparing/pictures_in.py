@@ -59,25 +59,31 @@ class NamedPictures:
         return iter(self.source)
 
 
-def named_pictures(pictures: Pictures, *, draft: Size | None = None) -> NamedPictures:
+def named_pictures(pictures: Pictures, *, draft: Size | None = None, strict: bool = True) -> NamedPictures:
     """The single pictures of what was given: paths, PIL, numpy, torch, batches, or nested iterables of these.
 
     Arrays and tensors are [H, W], [H, W, C], [C, H, W] or [B, H, W, C], tensors also [B, C, H, W]; the axis of 1, 3 or
     4 is the channels. If both ends of three axes may be, 3 or 4 goes before 1; if that does not tell, it is the last
     of an array, and a tensor is refused. Numbers are uint8, or floats of 0..1, which are clipped later.
-    draft: as ``wanted`` of ``load_picture``, for files. Raises InputError, for generators while they are gone through.
+    draft: as ``wanted`` of ``load_picture``, for files.
+    strict: what cannot be a picture, by its type or shape, raises InputError, for generators while they are gone
+    through; else it is a picture that cannot be loaded.
     """
     if isinstance(pictures, Iterator):
-        return NamedPictures(_named(pictures, draft), None)
-    found = list(_named(pictures, draft))
+        return NamedPictures(_named(pictures, draft, strict), None)
+    found = list(_named(pictures, draft, strict))
     return NamedPictures(found, len(found))
 
 
-def _named(pictures: Pictures, draft: Size | None) -> Iterator[NamedPicture]:
+def _named(pictures: Pictures, draft: Size | None, strict: bool) -> Iterator[NamedPicture]:
     numbers = count(1)
     for one in _singles(pictures):
         name = f"picture {next(numbers)}"
-        if isinstance(one, Path):
+        if isinstance(one, InputError):
+            if strict:
+                raise one
+            yield NamedPicture(name, _refusal(one, name))
+        elif isinstance(one, Path):
             yield NamedPicture(str(one), _file_loader(one, draft), path=one)
         elif isinstance(one, Image.Image):
             yield NamedPicture(name, _image_loader(one, name), held_bytes=4 * one.width * one.height)
@@ -85,25 +91,39 @@ def _named(pictures: Pictures, draft: Size | None) -> Iterator[NamedPicture]:
             yield NamedPicture(name, _number_loader(one, name), held_bytes=one.nbytes)
 
 
-def _singles(pictures: object) -> Iterator[Path | Image.Image | Array | torch.Tensor]:
-    """Paths, PIL pictures, and [H, W, C] of numbers."""
-    if isinstance(pictures, (str, os.PathLike)):
-        yield Path(pictures)
-    elif isinstance(pictures, Image.Image):
-        yield pictures
-    elif isinstance(pictures, np.ndarray):
-        _check_numbers(pictures.dtype.name)
-        yield from _channels_last(pictures, pictures.shape, lambda *axes: pictures.transpose(axes), is_tensor=False)
-    elif isinstance(pictures, Tensor):
-        tensor = cast("torch.Tensor", pictures).detach()
+def _singles(pictures: object) -> Iterator[Path | Image.Image | Array | torch.Tensor | InputError]:
+    """Paths, PIL pictures, [H, W, C] of numbers, and what is wrong with all else."""
+    if _holds_pictures(pictures):
+        for part in cast("Iterable[object]", pictures):
+            yield from _singles(part)
+        return
+    try:
+        yield from _shown_by(pictures)
+    except InputError as error:
+        yield error
+
+
+def _holds_pictures(pictures: object) -> bool:
+    one = (str, os.PathLike, Image.Image, np.ndarray, Tensor, bytes, bytearray, dict)
+    return isinstance(pictures, Iterable) and not isinstance(pictures, one)
+
+
+def _shown_by(picture: object) -> Iterator[Path | Image.Image | Array | torch.Tensor]:
+    """A picture as it is, or those of a batch; raises InputError."""
+    if isinstance(picture, (str, os.PathLike)):
+        yield Path(picture)
+    elif isinstance(picture, Image.Image):
+        yield picture
+    elif isinstance(picture, np.ndarray):
+        _check_numbers(picture.dtype.name)
+        yield from _channels_last(picture, picture.shape, lambda *axes: picture.transpose(axes), is_tensor=False)
+    elif isinstance(picture, Tensor):
+        tensor = cast("torch.Tensor", picture).detach()
         _check_numbers(str(tensor.dtype).rpartition(".")[2])
         yield from _channels_last(tensor, tuple(tensor.shape), tensor.permute, is_tensor=True)
-    elif isinstance(pictures, Iterable) and not isinstance(pictures, (bytes, bytearray, dict)):
-        for part in pictures:
-            yield from _singles(part)
     else:
         raise InputError(
-            f"pictures hold a {type(pictures).__name__}; give paths, PIL pictures, arrays, tensors, or lists of them"
+            f"pictures hold a {type(picture).__name__}; give paths, PIL pictures, arrays, tensors, or lists of them"
         )
 
 
@@ -145,6 +165,13 @@ def _is_channels_last(shape: Sequence[int], *, is_tensor: bool) -> bool:
 
 def _shown(shape: Sequence[int]) -> str:
     return "[" + ", ".join(map(str, shape)) + "]"
+
+
+def _refusal(error: InputError, name: str) -> Callable[[], Image.Image]:
+    def load() -> Image.Image:
+        raise PictureError(name, str(error)) from error
+
+    return load
 
 
 def _file_loader(path: Path, draft: Size | None) -> Callable[[], Image.Image]:

@@ -17,6 +17,8 @@ _ACTIVATIONS = {
     "gelu_pytorch_tanh": "gelu_tanh",
     "gelu_new": "gelu_tanh",
     "gelu_fast": "gelu_tanh",
+    "silu": "silu",
+    "swish": "silu",
 }
 #: Pillow's numbers of filters.
 _FILTERS = {2: "bilinear", 3: "bicubic"}

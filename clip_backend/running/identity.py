@@ -31,7 +31,43 @@ class Identity:
     logit_bias: float = 0.0
     #: Properties that nothing told, such as a scale that the file lacks.
     assumed: tuple[str, ...] = ()
-    #: Why it reads no texts although it might be expected to.
+    #: Why it reads no texts although it might be expected to, and the cure.
     no_texts: str = ""
     #: What the user should know about the model.
     notes: tuple[str, ...] = ()
+
+
+class Identified:
+    """An encoder's answers about itself, all out of its ``identity``."""
+
+    identity: Identity
+
+    @property
+    def space(self) -> str:
+        """The embedding space."""
+        return self.identity.space
+
+    @property
+    def dim(self) -> int:
+        """The length of an embedding; 0 if there is none."""
+        return self.identity.dim
+
+    @property
+    def logit_scale(self) -> float:
+        """The factor of cosines."""
+        return self.identity.logit_scale
+
+    @property
+    def logit_bias(self) -> float:
+        """What is added to scaled cosines."""
+        return self.identity.logit_bias
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the weights."""
+        return self.identity.fingerprint
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How pictures are prepared; None without a vision tower."""
+        return self.identity.recipe

@@ -115,7 +115,7 @@ class ImageHalf:
         size = self._size if options.batch_size is None else given_size(options.batch_size, self.part.placement)
         # a draft of a JPEG is close to the whole, and not equal
         draft = (recipe.size, recipe.size) if recipe.resampling == "fast" else None
-        source = named_pictures(pictures, draft=draft)
+        source = named_pictures(pictures, draft=draft, strict=options.strict)
         result = ImageRun(self._job(given, recipe, size, options), source.total).work(source)
         if not result.kept and not result.failed:
             raise InputError("no pictures were given; give at least one")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -61,6 +61,8 @@ def encode(texts: Sequence[str], job: TextJob, space: str) -> TextFeatures:
     """Unit vectors of the texts, in their order."""
     if isinstance(texts, str):
         texts = (texts,)
+    if not isinstance(texts, Iterable):
+        raise InputError(f"texts are a {type(texts).__name__}; give a string or a list of strings")
     texts = tuple(texts)
     if not texts:
         raise InputError("no texts were given; give at least one")

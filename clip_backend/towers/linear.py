@@ -20,6 +20,8 @@ def activate(x: torch.Tensor, activation: Activation) -> torch.Tensor:
     """The activation of each number."""
     if activation == "quick_gelu":
         return x * torch.sigmoid(QUICK * x)
+    if activation == "silu":
+        return functional.silu(x)
     return functional.gelu(x, approximate="tanh" if activation == "gelu_tanh" else "none")
 
 

@@ -146,7 +146,7 @@ def test_the_defaults_are_those_of_transformers(name: str, part: str, defaults: 
         ({"hidden_size": 768}, "width 768 where the tensors say 64"),
         ({"num_hidden_layers": 12}, "layers 12 where the tensors say 2"),
         ({"patch_size": 16}, "patch size 16"),
-        ({"hidden_act": "swish"}, "'swish'; give one of"),
+        ({"hidden_act": "relu"}, "'relu'; give one of"),
         ({"layer_norm_eps": "tiny"}, "'tiny'"),
         ({"num_attention_heads": 7}, "7 heads do not divide"),
         ({"image_size": 224}, "pictures of 224 px do not fit 17 tokens"),

@@ -455,3 +455,23 @@ def test_a_tower_is_built_when_it_is_first_needed():
     encoder._text = never
 
     assert len(encoder.encode_images(picture(1))) == 1
+
+
+def test_a_tower_that_two_threads_need_at_once_is_built_once():
+    encoder = toy_encoder()
+    build, built = encoder._vision, []
+
+    def slowly():
+        built.append(1)
+        threading.Event().wait(0.1)  # long enough for the other to come
+        return build()
+
+    encoder._vision = slowly
+    rows = []
+    threads = [threading.Thread(target=lambda: rows.append(encoder.encode_images(picture(1)))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (len(rows), len(built)) == (2, 1)

@@ -13,7 +13,7 @@ from clip_grid.clip_backend.towers.processor import fast_products, has_fast_bf16
 from torch.nn import functional  # noqa: E402
 
 needs_onednn = pytest.mark.skipif(not onednn.works(torch.float32), reason="this torch has no packed linear layers")
-ACTIVATIONS = ["", "gelu", "gelu_tanh", "quick_gelu"]
+ACTIVATIONS = ["", "gelu", "gelu_tanh", "quick_gelu", "silu"]
 
 
 def drawn(*shape, seed=0):

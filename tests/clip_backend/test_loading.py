@@ -19,6 +19,7 @@ from clip_grid.clip_backend.finding.model_names import find_model  # noqa: E402
 from clip_grid.clip_backend.fitting import check_fits  # noqa: E402
 from clip_grid.clip_backend.image_features import WANTS  # noqa: E402
 from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
+from clip_grid.clip_backend.placement import LocalPlacement  # noqa: E402
 from clip_grid.clip_backend.running.cache import EncoderCache  # noqa: E402
 from clip_grid.clip_backend.tokenizing.tokens import batch_of  # noqa: E402
 from clip_grid.clip_backend.towers.processor import has_fast_bf16  # noqa: E402
@@ -26,6 +27,7 @@ from clip_grid.errors import CheckpointError, InputError, LimitError, SpaceError
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from .tiny_models import random_pictures, tiny_clip, tiny_siglip  # noqa: E402
+from .vocabularies import learn_clip  # noqa: E402
 
 #: How transformers is told to resize by Pillow.
 PIL_PROCESSOR = {"backend": "pil"} if int(transformers.__version__.split(".")[0]) >= 5 else {"use_fast": False}
@@ -67,6 +69,20 @@ def test_texts_have_the_embeddings_of_transformers(family, read, request):
 
     ours = load(tiny.folder).encode_texts(TEXTS)
 
+    np.testing.assert_allclose(ours.vectors, theirs, atol=1e-5)
+
+
+def test_longclip_reads_long_texts_as_transformers_does(tmp_path):
+    tiny = tiny_clip(tmp_path / "tiny-longclip", context=248)
+    texts = ["a cat", "a cat and a dog " * 12, "a cat and a dog " * 80]
+    theirs = torch.nn.functional.normalize(tiny.texts(texts), dim=-1)
+
+    encoder = load(tiny.folder)
+    ours = encoder.encode_texts(texts)
+
+    assert read_checkpoint(tiny.folder).family == "longclip"
+    assert encoder.tokenizer.context == 248
+    assert [bool(dropped) for dropped in ours.dropped] == [False, False, True]
     np.testing.assert_allclose(ours.vectors, theirs, atol=1e-5)
 
 
@@ -239,6 +255,30 @@ def test_another_activation_gives_other_numbers(clip):
     assert not torch.allclose(given, clip.images(pictures), atol=1e-4)
 
 
+def test_a_vocabulary_that_is_given_beats_the_models_own_and_one_that_is_searched_does_not(clip, tmp_path):
+    other = learn_clip(tmp_path / "other", 400)
+    own = load(clip.folder).tokenizer.encode(TEXTS)
+
+    given = load(clip.folder, tokenizer=other).tokenizer.encode(TEXTS)
+
+    assert given != own
+    assert load(clip.folder, vocabularies=[other]).tokenizer.encode(TEXTS) == own
+
+
+def test_every_folder_with_vocabularies_is_searched_for_a_model_without_its_own(clip, tmp_path):
+    shutil.copy(clip.folder / "model.safetensors", tmp_path / "alone.safetensors")
+    folders = [learn_clip(tmp_path / "other", 400), tmp_path / "gone", clip.folder]
+
+    alone = load(tmp_path / "alone.safetensors", vocabularies=folders, heads=4, activation="quick_gelu")
+
+    assert alone.tokenizer.encode(TEXTS) == load(clip.folder).tokenizer.encode(TEXTS)
+
+
+def test_a_given_folder_without_a_vocabulary_is_refused_and_no_other_is_taken(clip, tmp_path):
+    with pytest.raises(CheckpointError, match="there is none in"):
+        load(clip.folder, tokenizer=tmp_path).encode_texts(["a"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -342,6 +382,13 @@ def test_a_model_that_does_not_fit_is_refused_before_it_is_read(clip):
 
     with pytest.raises(LimitError, match=r"does not fit: it needs 3725290.3 GiB and cpu has .* GiB free; choose dtype"):
         load(info)
+
+
+def test_a_model_that_a_host_places_must_fit_into_main_memory_too_where_it_is_built(clip):
+    info = replace(read_checkpoint(clip.folder), parameters=10**15)
+
+    with pytest.raises(LimitError, match=r"GiB and cpu has .* GiB free; choose dtype='fp16' or a smaller model"):
+        load(info, placement=lambda tower: LocalPlacement(tower, torch.device("cpu")))
 
 
 def test_memory_that_nothing_tells_counts_as_enough():

@@ -19,6 +19,7 @@ GOLDENS = json.loads((Path(__file__).parent / "goldens" / "towers.json").read_te
 CASES = [
     ("clip", "quick_gelu"),
     ("clip", "gelu"),
+    ("clip", "silu"),
     ("siglip", "gelu_tanh"),
     ("siglip", "gelu"),
     ("siglip", "quick_gelu"),
@@ -161,7 +162,7 @@ def big_state(shape, embedding):
     return {name: numbers[: torch.Size(size).numel()].clone().reshape(size) for name, size in shapes.items()}
 
 
-@pytest.mark.parametrize(("family", "activation"), CASES[:3])
+@pytest.mark.parametrize(("family", "activation"), CASES[:4])
 def test_asking_for_states_does_not_change_the_embedding(files, family, activation):
     tower = vision_tower(files[family], family, activation)
 

@@ -97,6 +97,15 @@ def test_every_state_of_a_dino_model_is_that_of_transformers(kind, version, tmp_
     assert (ours.grid, ours.projection_dim) == ((4, 4), 64)
 
 
+def test_the_configuration_of_a_gated_dino_model_counts(tmp_path):
+    tiny_model("dinov3 gated", tmp_path)
+
+    info = read_checkpoint(tmp_path)
+
+    assert (info.activation, info.eps) == ("silu", 1e-3)
+    assert (info.sources["activation"], info.sources["eps"]) == ("config", "config")
+
+
 def imagenet_pixels(pictures, side):
     resized = [np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC)) for picture in pictures]
     levels = torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2) / 255
@@ -140,8 +149,9 @@ def test_a_single_file_needs_no_configuration(dino, tmp_path):
 
 
 def test_a_dino_model_reads_no_texts(dino):
-    with pytest.raises(InputError, match="pictures alone"):
+    with pytest.raises(InputError, match=r"pictures alone.*choose a CLIP or SigLIP") as refused:
         load(dino).encode_texts("a cat")
+    assert "text_encoder" not in str(refused.value)
 
 
 def test_features_of_a_dino_model_compare_with_no_others(dino, naflex):
@@ -239,8 +249,9 @@ def test_a_naflex_tower_alone_is_loaded_under_the_names_of_either_version(front,
     with torch.no_grad():
         theirs = model(**processor(pictures, return_tensors="pt")).pooler_output
     close(encoder.encode_images(pictures).image_embeds, theirs)
-    with pytest.raises(InputError, match="no text tower"):
+    with pytest.raises(InputError, match=r"no text tower.*choose the whole model") as refused:
         encoder.encode_texts("a cat")
+    assert "text_encoder" not in str(refused.value)
 
 
 def test_texts_of_a_naflex_model_have_the_embeddings_of_transformers(naflex):

@@ -31,7 +31,14 @@ KINDS = {
         "dinov3_vit",
         "DINOv3ViTModel",
         "DINOv3ViTConfig",
-        _DINOV3 | {"use_gated_mlp": True, "hidden_act": "silu", "query_bias": False, "value_bias": False},
+        _DINOV3
+        | {
+            "use_gated_mlp": True,
+            "hidden_act": "silu",
+            "query_bias": False,
+            "value_bias": False,
+            "layer_norm_eps": 1e-3,
+        },
     ),
     "naflex vision": ("siglip2", "Siglip2VisionModel", "Siglip2VisionConfig", _VISION),
 }

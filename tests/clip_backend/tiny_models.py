@@ -83,7 +83,7 @@ class Siglip:
         return self.hf.text_model(**tokens).pooler_output
 
 
-def tiny_clip(folder, *, activation="quick_gelu", projection=24):
+def tiny_clip(folder, *, activation="quick_gelu", projection=24, context=77):
     """A CLIPModel of two layers, saved with preprocessor and vocabulary."""
     torch.manual_seed(3)
     learn_clip(folder)
@@ -91,7 +91,7 @@ def tiny_clip(folder, *, activation="quick_gelu", projection=24):
     end = vocabulary["<|endoftext|>"]
     sizes = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_act": activation}
     text = {
-        "hidden_size": 32, "intermediate_size": 64, "vocab_size": len(vocabulary), "max_position_embeddings": 77,
+        "hidden_size": 32, "intermediate_size": 64, "vocab_size": len(vocabulary), "max_position_embeddings": context,
         "eos_token_id": end, "bos_token_id": vocabulary["<|startoftext|>"], "pad_token_id": end,
     }  # fmt: skip
     vision = {"hidden_size": 64, "intermediate_size": 128, "image_size": SIDE, "patch_size": 8}
@@ -103,7 +103,7 @@ def tiny_clip(folder, *, activation="quick_gelu", projection=24):
     write_preprocessor(folder, MEAN, STD, "CLIPImageProcessor")
 
     def tokens(texts):
-        return tokenizer(texts, padding=True, truncation=True, max_length=77, return_tensors="pt")
+        return tokenizer(texts, padding=True, truncation=True, max_length=context, return_tensors="pt")
 
     return TinyModel(folder, Clip(hf), tokens, MEAN, STD)
 

@@ -46,12 +46,32 @@ class ToyVisionModel(nn.Module):
         return x, last, last, self.visual_projection(parts.post_layernorm(last[:, 0]))
 
 
+class ToyDinoModel(nn.Module):
+    """Patches, one mixing of tokens, and the final norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, WIDTH, PATCH, PATCH)
+        self.cls_token = nn.Parameter(torch.randn(WIDTH))
+        self.mix = nn.Linear(WIDTH, WIDTH)
+        self.layernorm = nn.LayerNorm(WIDTH)
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """As ``ToyVisionModel``: last is normed, and its first token is the embeds."""
+        x = self.patches(pixels).flatten(2).transpose(1, 2)
+        x = torch.cat([self.cls_token.expand(len(x), 1, -1), x], dim=1)
+        last = self.mix(x + x.mean(dim=1, keepdim=True))
+        normed = self.layernorm(last)
+        return x, last, normed, normed[:, 0]
+
+
 class ToyClipVision:
     """A CLIP_VISION; ``sizes`` are those of the batches that it was given."""
 
-    def __init__(self, *, projects: bool = True, siglip: bool = False, most: int = 1000) -> None:
+    def __init__(self, *, projects: bool = True, siglip: bool = False, dino: bool = False, most: int = 1000) -> None:
         torch.manual_seed(0)
-        self.model = ToyVisionModel(projects=projects, siglip=siglip).requires_grad_(False)
+        model = ToyDinoModel() if dino else ToyVisionModel(projects=projects, siglip=siglip)
+        self.model = model.requires_grad_(False)
         self.load_device = torch.device("cpu")
         self.patcher = SimpleNamespace(load_device=self.load_device)
         self.dtype = torch.float32

@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
+from clip_grid.clip_backend.finding.catalog import opened  # noqa: E402
 from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
 from clip_grid.clip_backend.towers.tower_config import TowerConfig  # noqa: E402
 from clip_grid.clip_backend.towers.towers import TextTower, VisionTower  # noqa: E402
@@ -20,6 +21,8 @@ from clip_grid.nodes.host_fake import Interrupted  # noqa: E402
 from clip_grid.nodes.model_choice import ModelList  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
+from ..clip_backend.tiny_models import tiny_clip  # noqa: E402
+from ..clip_backend.vocabularies import learn_clip  # noqa: E402
 from .core_toys import ToyClipVision  # noqa: E402
 
 WIDTH, SIDE, DIM = 64, 32, 24
@@ -110,6 +113,57 @@ def test_headers_are_read_again_only_when_a_file_changed(host, model):
     now = 20.0
 
     assert [choice.name for choice in models.choices(host.model_folders)] == ["new.safetensors", "tiny.safetensors"]
+
+
+def test_only_the_file_that_changed_is_looked_into_again(host, model):
+    now, looked = 0.0, []
+
+    def look(candidate, kind):
+        looked.append(candidate.name)
+        return opened(candidate, kind)
+
+    models = ModelList(clock=lambda: now, look=look)
+
+    def looked_into_now():
+        nonlocal now
+        now += 10
+        looked.clear()
+        models.choices(host.model_folders)
+        return looked
+
+    write_model(model.with_name("other.safetensors"), seed=1)
+    assert sorted(looked_into_now()) == ["other.safetensors", "tiny.safetensors"]
+    assert looked_into_now() == []
+    write_model(model.with_name("third.safetensors"), seed=2)
+    assert looked_into_now() == ["third.safetensors"]
+    os.utime(model, ns=(1, 1))
+    assert looked_into_now() == ["tiny.safetensors"]
+    model.with_name("other.safetensors").unlink()
+    assert looked_into_now() == []
+    assert [choice.name for choice in models.choices(host.model_folders)] == ["third.safetensors", "tiny.safetensors"]
+
+
+def test_what_a_json_beside_a_model_says_counts_at_once(host, model):
+    now = 0.0
+    models = ModelList(clock=lambda: now)
+    assert models.choices(host.model_folders)[0].info.activation == "quick_gelu"
+    sidecar = model.with_name("tiny.clip.json")
+
+    for activation in ("gelu", "gelu_tanh"):
+        sidecar.write_text(json.dumps({"activation": activation}), "utf-8")
+        now += 10
+        assert models.choices(host.model_folders)[0].info.activation == activation
+
+
+def test_the_hosts_vocabularies_are_searched_one_after_the_other(host, tmp_path):
+    clip = tiny_clip(tmp_path / "clip")
+    (host.models_folder / "clip_vision").mkdir(parents=True)
+    shutil.copy(clip.folder / "model.safetensors", host.models_folder / "clip_vision" / "whole.safetensors")
+    host.vocabulary_folders = (learn_clip(tmp_path / "other", 400), clip.folder)
+
+    made = load("whole.safetensors").encoder.tokenizer.encode(["a cat"])
+
+    assert made == load_encoder(clip.folder, device="cpu").tokenizer.encode(["a cat"])
 
 
 def test_an_unknown_model_is_refused_before_anything_runs_with_the_nearest_name(host, model):
@@ -283,24 +337,3 @@ def test_a_model_that_disappeared_is_refused_with_the_cure(host, model):
 
     with pytest.raises(InputError, match=r"choose the model again|no model"):
         encode(pictures(), model=load())
-
-
-def test_a_dinov2_gives_its_states_after_the_final_norm_as_comfyui_does(host):
-    transformers = pytest.importorskip("transformers")
-    config = transformers.Dinov2Config(
-        hidden_size=WIDTH, num_hidden_layers=2, num_attention_heads=1, image_size=28, patch_size=14
-    )
-    torch.manual_seed(0)
-    own = transformers.Dinov2Model(config).eval()
-    own.layernorm.weight.data.normal_(1, 0.1)
-    own.save_pretrained(host.models_folder / "clip_vision" / "dino")
-
-    output, features, _ = encode(pictures(1, 28, 28), model=load("dino"))
-
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (features.recipe.mean, features.recipe.std))
-    levels = (pictures(1, 28, 28) * 255).round().movedim(-1, 1) / 255
-    with torch.inference_mode():
-        wanted = own(pixel_values=(levels - mean) / std)
-    assert torch.allclose(output.last_hidden_state, wanted.last_hidden_state, atol=1e-5)
-    assert torch.allclose(output["image_embeds"], wanted.pooler_output, atol=1e-5)
-    assert features.patch_tokens.shape == (1, 4, WIDTH) and features.cls_hidden.shape == (1, WIDTH)

@@ -147,3 +147,5 @@ def test_sizes_that_are_of_no_clip_of_comfyui_are_not_put_together(host):
 def test_pictures_without_an_embedding_compare_with_nothing(host):
     with pytest.raises(InputError, match="no visual projection"):
         core_encoder(ToyClipVision(projects=False), toy_clip({"clip_l": tower(12)}, "clip_l"), host)
+    with pytest.raises(InputError, match="pictures alone"):
+        core_encoder(ToyClipVision(dino=True), toy_clip({"clip_l": tower(12)}, "clip_l"), host)

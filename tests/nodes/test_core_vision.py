@@ -116,6 +116,22 @@ def test_a_siglip_of_comfyui_has_states_and_no_embedding(tmp_path):
     assert "class token" in made.features.absent["cls_hidden"]
 
 
+def test_a_dino_of_comfyui_has_its_class_token_after_the_norm_for_an_embedding(tmp_path):
+    toy = ToyClipVision(dino=True)
+    images = pictures((2, 28, 28, 3))
+    wanted = toy.encode_image(images[0])
+    vision = CoreVision(toy, FakeHost(tmp_path))
+
+    features = vision.encode_images(images, wants=("embeds", "projected_patches"))
+
+    assert vision.dim == features.projection_dim == WIDTH and vision.no_embedding == ""
+    assert torch.allclose(features.image_embeds, wanted.image_embeds, atol=1e-6)
+    assert torch.allclose(features.projected_patches, wanted.last_hidden_state, atol=1e-6)
+    assert torch.equal(features.projected_patches[:, 0], features.image_embeds)
+    assert features.patch_tokens is None and "final norm" in features.absent["patch_tokens"]
+    assert "image_embeds" not in features.absent and "projected_patches" not in features.absent
+
+
 def test_states_of_every_layer_are_kept_up_to_a_limit(tmp_path):
     vision = CoreVision(ToyClipVision(siglip=True), FakeHost(tmp_path), most_layer_bytes=3000)
 
