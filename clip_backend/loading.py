@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ..errors import CheckpointError, InputError
+from ..errors import CheckpointError, InputError, MissingPackage
 from .checkpoint import read_checkpoint
 from .checkpoint_info import CheckpointInfo
 from .devices import choose_device, choose_dtype
@@ -63,8 +64,9 @@ def load_encoder(
     ``heads``, ``mean``, ``std``, ``fit``, ...) and fields of Recipe, such as ``reference``.
     encoders: where it is held for the next call; without it the process's own, or nowhere if there is a placement.
     Raises InputError for an unknown name or option, CheckpointError for a file that cannot be used, SpaceError for two
-    files that do not belong together, LimitError for a model larger than the free memory.
+    files that do not belong together, LimitError for a model larger than the free memory, MissingPackage without torch.
     """
+    _check_packages()
     if budget_bytes is not None and budget_bytes < 1:
         raise InputError(f"budget_bytes is {budget_bytes}; give at least 1, or None for what suits the device")
     recipe = {name: given.pop(name) for name in _RECIPE_ONLY if name in given}
@@ -85,6 +87,13 @@ def load_encoder(
     files = [file for info in infos for file in info.files]
     key = (repr(infos), repr(options), _told_apart(tokenizer), trust_space)
     return held.get(files, key, lambda: _load(infos, options, trust_space))
+
+
+def _check_packages() -> None:
+    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
+    if missing:
+        cure = "install CLIP's packages with: pip install 'clip-grid[clip]'"
+        raise MissingPackage(f"{' and '.join(missing)} must be there to load a model; {cure}")
 
 
 def _told_apart(tokenizer: Tokenizer | StrPath | None) -> object:

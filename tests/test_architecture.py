@@ -42,7 +42,7 @@ def module_files() -> list[Path]:
 
 def hidden(path: Path) -> bool:
     return any(part.startswith((".", "_")) and part not in ("__init__.py", "__main__.py") for part in path.parts) or (
-        path.parts[0] in ("build", "dist", "venv", "node_modules")
+        path.parts[0] in ("build", "dist", "venv", "node_modules", "clip-grid-demo")
     )
 
 

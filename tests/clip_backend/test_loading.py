@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from clip_grid.clip_backend.placement import LocalPlacement  # noqa: E402
 from clip_grid.clip_backend.running.cache import EncoderCache  # noqa: E402
 from clip_grid.clip_backend.tokenizing.tokens import batch_of  # noqa: E402
 from clip_grid.clip_backend.towers.processor import has_fast_bf16  # noqa: E402
-from clip_grid.errors import CheckpointError, InputError, LimitError, SpaceError  # noqa: E402
+from clip_grid.errors import CheckpointError, InputError, LimitError, MissingPackage, SpaceError  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from .tiny_models import random_pictures, tiny_clip, tiny_siglip  # noqa: E402
@@ -517,3 +518,11 @@ def column(values):
 
 def close(ours, theirs):
     np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
+
+
+def test_a_machine_without_torch_is_told_what_to_install(monkeypatch):
+    # what Python itself does for a package that is not there
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    with pytest.raises(MissingPackage, match=r"^torch must be there to load a model; install .*clip-grid\[clip\]"):
+        load_encoder("shapes-demo")
