@@ -48,6 +48,7 @@ _TURNS = {
 }
 
 
+_CURES = {"opened": "check the path and its permissions", "decoded": "it is damaged, make or fetch it again"}
 #: What Pillow's readers raise for broken files.
 _READER_ERRORS = (
     OSError,
@@ -264,7 +265,7 @@ def _reading(name: str, doing: str) -> Iterator[None]:
         raise PictureError(name, _too_many_pixels(int(pixels[0]) if pixels else MAX_PIXELS)) from error
     except _READER_ERRORS as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-        raise PictureError(name, f"cannot be {doing} ({reason})") from error
+        raise PictureError(name, f"cannot be {doing} ({reason}); {_CURES[doing]}") from error
 
 
 class _WithoutWarnings:
@@ -304,5 +305,5 @@ def _too_many_pixels(pixels: int) -> str:
 
 def _not_a_picture(path: Path) -> str:
     if path.stat().st_size == 0:
-        return "the file is empty"
-    return "not a picture that can be read (wrong ending, unknown format or broken header)"
+        return "the file is empty; make or fetch it again"
+    return "not a picture that can be read (wrong ending, unknown format or broken header); save it as PNG or JPEG"

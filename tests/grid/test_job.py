@@ -69,8 +69,8 @@ def test_broken_files_cost_only_themselves(tmp_path):
     pages = [pixels_of(tmp_path / "out.png")]
     assert (report.images_found, report.images_processed, report.status) == (5, 3, "partial")
     assert sorted((Path(skip.name).name, skip.reason) for skip in report.skipped) == [
-        ("2.png", "cannot be decoded (image file is truncated)"),
-        ("9.png", "the file is empty"),
+        ("2.png", "cannot be decoded (image file is truncated); it is damaged, make or fetch it again"),
+        ("9.png", "the file is empty; make or fetch it again"),
     ]
     assert [cells_with(colour(index), report, pages) for index in (0, 1, 3)] == [1, 1, 1]
 

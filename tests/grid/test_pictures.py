@@ -267,7 +267,7 @@ def test_every_file_is_a_picture_or_skipped_with_its_reason(tmp_path):
 
     assert [picture.name for picture in survey.pictures] == ["good.png"]
     reasons = {Path(skip.name).name: skip.reason for skip in survey.skipped}
-    assert reasons["empty.png"] == "the file is empty"
+    assert reasons["empty.png"] == "the file is empty; make or fetch it again"
     assert reasons["words.png"].startswith("not a picture")
     assert "No such file" in reasons["gone.png"]
     assert not any(skip.deliberate for skip in survey.skipped)
