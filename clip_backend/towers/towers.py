@@ -5,6 +5,7 @@ Parameters have the names of Hugging Face. Nothing here reads files: see ``build
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -32,7 +33,7 @@ class VisionOutput:
     penultimate: torch.Tensor | None = None
 
 
-class Tower(nn.Module):
+class Tower(nn.Module, ABC):
     """What both towers share: where and in which type of number they compute."""
 
     def __init__(self, config: TowerConfig) -> None:
