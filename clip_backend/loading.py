@@ -19,6 +19,7 @@ from .load_options import LoadOptions
 from .pairs import pair_space
 from .running.cache import EncoderCache, shared_encoders
 from .tokenizing.tokenized import Tokenizer
+from .towers.tower_config import KINDS
 
 if TYPE_CHECKING:
     import torch
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 Model = StrPath | CheckpointInfo
 
-#: Families of our own towers; those of transformers are in ``transformers_encoder.py``.
-OWN_FAMILIES = ("clip", "longclip", "siglip", "siglip2")
 #: What is said of how a model wants its pictures, and not of the model.
 _RECIPE_ONLY = ("reference", "resampling", "background", "pad_color", "short_side")
 
@@ -118,7 +117,7 @@ def _load(infos: list[CheckpointInfo], options: LoadOptions, trust_space: bool) 
     where = choose_device("cpu") if options.placement else options.device
     needed = sum(weight_bytes(info.parameters, options.dtype) for info in infos)
     check_fits(" + ".join(str(info.path) for info in infos), needed, free_bytes(where), str(where))
-    if infos[0].family not in OWN_FAMILIES:
+    if infos[0].family not in KINDS:
         if len(infos) > 1:
             reason = f"models of the family {infos[0].family} take no text encoder from another file; leave it out"
             raise CheckpointError(str(infos[0].path), reason)

@@ -9,12 +9,9 @@ import torch
 from ...errors import CheckpointError
 from ..checkpoint_info import CheckpointInfo
 from ..recognition.json_files import read_object
-from ..towers.weight_files import PickleFiles, SafetensorsFiles, TensorFiles
+from ..towers.weight_files import NUMBERS, TensorFiles, open_files
 from ..towers.weight_names import Shape
 from .hub_names import Share
-
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
-_NUMBERS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class HubFiles:
@@ -38,7 +35,7 @@ class HubFiles:
     def read(self, share: Share, dtype: torch.dtype) -> torch.Tensor:
         """A copy in this type of number; raises CheckpointError for one that holds NaN, infinity or no numbers."""
         stored = self._files.read(self._prefix + share.name)
-        if stored.dtype not in _NUMBERS:
+        if stored.dtype not in NUMBERS:
             kind = str(stored.dtype).removeprefix("torch.")
             raise CheckpointError(self.path, f"{share.name} holds {kind} numbers; get the file in float16 or float32")
         if share.half is not None:
@@ -55,15 +52,7 @@ class HubFiles:
 
 def open_hub_files(info: CheckpointInfo, *, allow_pickle: bool = False) -> HubFiles:
     """The files of a model, mapped into memory; raises CheckpointError as ``weights.open_weights`` does."""
-    path = str(info.path)
-    if info.problem:
-        raise CheckpointError(path, info.problem)
-    if not any(file.suffix.lower() in _PICKLES for file in info.files):
-        return HubFiles(path, SafetensorsFiles(info.files), info.prefix)
-    if not allow_pickle:
-        reason = "it is a pickle, and these are read only if allowed; allow pickles or convert it to safetensors"
-        raise CheckpointError(path, reason)
-    return HubFiles(path, PickleFiles(info.files), info.prefix)
+    return HubFiles(str(info.path), open_files(info, allow_pickle=allow_pickle), info.prefix)
 
 
 def beside(info: CheckpointInfo, name: str) -> Mapping[str, object]:

@@ -73,12 +73,17 @@ def _sizes(shape: VisionShape | TextShape) -> str:
 
 
 def _samples(row: TowerRow, prefix: str, tensors: Mapping[str, TensorEntry], layers: int) -> Iterator[Sample]:
-    """Norms whole, and the first row of a matrix that training changes even where norms are left alone."""
+    """Norms whole, the first row of matrices that training changes even where norms are left alone, the projection."""
     names = row.names
     wanted = [("final_norm", names.final_norm)]
     for index in sorted({0, layers // 2, layers - 1}):
         parts = zip(("norm", "query", "fc1"), names.block, strict=True)
         wanted += [(f"{role} {index}", f"{names.blocks}{index}.{name}") for role, name in parts]
+    if _kind(row.family) == "clip":
+        # its first number, which is the same in a layout that has it transposed
+        entry = tensors.get(prefix + names.projection)
+        if names.projection and entry is not None and entry.count:
+            yield Sample("projection", entry, 1)
     for role, name in wanted:
         entry = tensors.get(prefix + name)
         if entry is not None and entry.shape and entry.count:

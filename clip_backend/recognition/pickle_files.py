@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -81,3 +82,5 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
         if member.compress_type == zipfile.ZIP_STORED and member.file_size > member.compress_size:
             reason = f"a zip file whose member {member.filename[:80]!r} claims more than it holds; do not use it"
             raise CheckpointError(str(path), reason)
+    if sum(member.file_size for member in members) > os.path.getsize(path):
+        raise CheckpointError(str(path), "a zip file whose members overlap, as torch's never do; do not use it")

@@ -9,20 +9,12 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-BEGIN, END = "<|startoftext|>", "<|endoftext|>"
-#: How CLIP takes a text apart; the letters and numbers of any script.
-_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+from ..tokenizing.clip_tokenizer import BEGIN, END, PIECES, vocabulary_of
+
 #: The same for captions, which have Latin letters alone.
 _WORDS = re.compile(r"[a-z]+|[0-9]|[^\sa-z0-9]+")
 
 Pair = tuple[str, str]
-
-
-def byte_letters() -> list[str]:
-    """The 256 letters that stand for bytes, in CLIP's order: printable ones for themselves, then those moved up."""
-    plain = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
-    moved = 256 - len(plain)
-    return [*map(chr, plain), *(chr(256 + index) for index in range(moved))]
 
 
 def learn_merges(texts: Iterable[str], count: int) -> list[Pair]:
@@ -52,16 +44,9 @@ def _merged(pieces: tuple[str, ...], pair: Pair) -> tuple[str, ...]:
     return tuple(joined)
 
 
-def vocabulary(merges: Iterable[Pair]) -> dict[str, int]:
-    """Each token's number: bytes, bytes that end a word, merges, and the marks of beginning and end as the last."""
-    letters = byte_letters()
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *map("".join, merges), BEGIN, END]
-    return {token: number for number, token in enumerate(tokens)}
-
-
 def write_tokenizer(folder: Path, merges: Sequence[Pair], context: int) -> None:
     """vocab.json, merges.txt, tokenizer.json and tokenizer_config.json, as transformers wants them of CLIP."""
-    numbers = vocabulary(merges)
+    numbers = vocabulary_of(merges)
     _write_json(folder / "vocab.json", numbers)
     lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
@@ -79,7 +64,7 @@ def fast_tokenizer(numbers: dict[str, int], merges: Sequence[Pair]) -> dict[str,
     """The content of tokenizer.json: the same steps as in CLIP's own."""
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     spaces = {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "}
-    split = {"type": "Split", "pattern": {"Regex": _PATTERN}, "behavior": "Removed", "invert": True}
+    split = {"type": "Split", "pattern": {"Regex": PIECES}, "behavior": "Removed", "invert": True}
     in_bytes = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     ends = {"sep": [END, numbers[END]], "cls": [BEGIN, numbers[BEGIN]]}
     return {

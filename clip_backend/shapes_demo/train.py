@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from ...errors import MissingPackage
-from .bpe import Pair, fast_tokenizer, learn_merges, vocabulary, write_tokenizer
+from ..tokenizing.clip_tokenizer import vocabulary_of
+from .bpe import Pair, fast_tokenizer, learn_merges, write_tokenizer
 from .lessons import Batch, draw_batch, draw_pool
 from .losses import loss_of
 from .model import Sizes, make_model, normalised, see_edges, write_model
@@ -63,7 +64,7 @@ class Trainer:
         self.pool = draw_pool(settings.pool, settings.sizes.image_size, self._rng)
         texts = [text for _ in range(20) for text in draw_batch(self.pool, 256, self._rng).texts]
         self.merges = learn_merges(texts, settings.merges)
-        self.model = make_model(settings.sizes, len(vocabulary(self.merges)), settings.seed)
+        self.model = make_model(settings.sizes, len(vocabulary_of(self.merges)), settings.seed)
         see_edges(self.model, self.pool.pixels[:4000])
         self._encode = text_encoder(self.merges, settings.sizes.context)
         self._optimizers = _optimizers(self.model)
@@ -107,7 +108,7 @@ def text_encoder(merges: Sequence[Pair], context: int) -> Encode:
     """Texts -> the model's arguments ``input_ids`` and ``attention_mask``, int64 [N, L], L at most ``context``."""
     from tokenizers import Tokenizer
 
-    numbers = vocabulary(merges)
+    numbers = vocabulary_of(merges)
     end = len(numbers) - 1
     tokenizer = Tokenizer.from_str(json.dumps(fast_tokenizer(numbers, merges)))
     tokenizer.enable_truncation(context)

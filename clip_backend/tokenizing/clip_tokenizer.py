@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer as Words
     from tokenizers.models import BPE
 
-#: The names of the marks, OpenAI's and open_clip's.
-_BEGINNINGS = ("<|startoftext|>", "<start_of_text>")
-_ENDS = ("<|endoftext|>", "<end_of_text>")
-_PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+#: OpenAI's names of the marks.
+BEGIN, END = "<|startoftext|>", "<|endoftext|>"
+#: Those and open_clip's.
+_BEGINNINGS = (BEGIN, "<start_of_text>")
+_ENDS = (END, "<end_of_text>")
+#: How a text is taken apart.
+PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 #: Of the merges in OpenAI's file only the first are used; with 512 letters and 2 marks they make 49,408 tokens.
 _MERGES = 49152 - 256 - 2
 
@@ -52,8 +56,8 @@ def _bpe(files: TokenFiles) -> BPE:
 
     if files.kind == "openai":
         vocabulary, merges = _openai_vocabulary(files.path)
-        return BPE(vocabulary, merges, end_of_word_suffix="</w>", unk_token=_ENDS[0])
-    return BPE.from_file(str(files.path), str(files.merges), end_of_word_suffix="</w>", unk_token=_ENDS[0])
+        return BPE(vocabulary, merges, end_of_word_suffix="</w>", unk_token=END)
+    return BPE.from_file(str(files.path), str(files.merges), end_of_word_suffix="</w>", unk_token=END)
 
 
 def _openai_vocabulary(path: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
@@ -65,9 +69,14 @@ def _openai_vocabulary(path: Path) -> tuple[dict[str, int], list[tuple[str, str]
     merges = [(first, second) for first, _, second in (line.partition(" ") for line in lines) if second]
     if not merges:
         raise ValueError("it has no merges")
+    return vocabulary_of(merges), merges
+
+
+def vocabulary_of(merges: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """The id of each token: letters, letters that end words, merges, and the marks of beginning and end."""
     letters = list(byte_letters().values())
-    tokens = [*letters, *(letter + "</w>" for letter in letters), *map("".join, merges), _BEGINNINGS[0], _ENDS[0]]
-    return {token: index for index, token in enumerate(tokens)}, merges
+    tokens = [*letters, *(letter + "</w>" for letter in letters), *map("".join, merges), BEGIN, END]
+    return {token: index for index, token in enumerate(tokens)}
 
 
 def byte_letters() -> dict[int, str]:
@@ -95,7 +104,7 @@ def _split_as_transformers(words: Words) -> None:
     words.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
     )
-    pieces = pre_tokenizers.Split(Regex(_PIECES), behavior="removed", invert=True)
+    pieces = pre_tokenizers.Split(Regex(PIECES), behavior="removed", invert=True)
     words.pre_tokenizer = pre_tokenizers.Sequence([pieces, pre_tokenizers.ByteLevel(add_prefix_space=False)])
 
 
@@ -105,7 +114,7 @@ def _split_as_open_clip(words: Words) -> None:
 
     words.normalizer = normalizers.Sequence([])
     # it ignores case, and so loses the one mark (U+0345) that is a letter in another case
-    regex = Regex(_PIECES.replace(r"\p{N}]+", r"\p{N}\x{345}]+"))
+    regex = Regex(PIECES.replace(r"\p{N}]+", r"\p{N}\x{345}]+"))
     pieces = pre_tokenizers.Split(regex, behavior="removed", invert=True)
     letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     words.pre_tokenizer = pre_tokenizers.Sequence([pieces, letters])

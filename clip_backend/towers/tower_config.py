@@ -11,7 +11,8 @@ from ..checkpoint_info import Activation, CheckpointInfo, VisionShape
 #: Pools the class token or the end of the text and projects it, or pools by attention or at the last position.
 Kind = Literal["clip", "siglip"]
 
-_KINDS: dict[str, Kind] = {"clip": "clip", "longclip": "clip", "siglip": "siglip", "siglip2": "siglip"}
+#: The families of models that our own towers compute.
+KINDS: dict[str, Kind] = {"clip": "clip", "longclip": "clip", "siglip": "siglip", "siglip2": "siglip"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +94,7 @@ def text_config(info: CheckpointInfo) -> TowerConfig:
 
 
 def _kind(info: CheckpointInfo) -> Kind:
-    kind = _KINDS.get(info.family)
+    kind = KINDS.get(info.family)
     if kind is None:
         raise CheckpointError(str(info.path), f"models of the family {info.family!r} have towers of another build")
     return kind

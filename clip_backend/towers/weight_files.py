@@ -14,8 +14,10 @@ from safetensors import SafetensorError, safe_open
 
 from ...errors import CheckpointError
 from ..checkpoint_info import CheckpointInfo
+from ..recognition.pickle_files import inspect_zip
 from .weight_names import Shape
 
+NUMBERS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 #: Pages that were read from a mapped file count as memory in use; after this much the file is mapped anew.
 _HELD_BYTES = 128 << 20
@@ -145,22 +147,12 @@ def _tensors_in(file: Path, content: object) -> dict[str, torch.Tensor]:
 
 
 def check_pickle(file: Path) -> None:
-    """Refuses what is no plain pickle of tensors, by the table of its archive alone.
-
-    A packed member may unpack to any size, and a program (TorchScript) would have to be run. CheckpointError.
-    """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
-    except FileNotFoundError as error:
-        raise CheckpointError(str(file), "it is gone; look for the models again") from error
-    except (OSError, zipfile.BadZipFile) as error:
+    """Raises CheckpointError for what is no plain pickle of tensors, by the table of its archive alone."""
+    if not os.path.isfile(file):
+        raise CheckpointError(str(file), "it is gone; look for the models again")
+    if not zipfile.is_zipfile(file):
         reason = "it is no archive that torch 1.6 or later wrote; convert it to safetensors where it came from"
-        raise CheckpointError(str(file), reason) from error
-    names = [member.filename for member in members]
-    if any(name.endswith("constants.pkl") or "/code/" in name for name in names):
-        raise CheckpointError(str(file), "it is a TorchScript program, which is not run; convert it to safetensors")
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise CheckpointError(str(file), "its members are packed, which torch never does; do not trust this file")
-    if sum(member.file_size for member in members) > os.path.getsize(file):
-        raise CheckpointError(str(file), "its members overlap, which torch never does; do not trust this file")
+        raise CheckpointError(str(file), reason)
+    kind = inspect_zip(file)
+    if not kind.can_be_allowed:
+        raise CheckpointError(str(file), kind.problem)

@@ -8,10 +8,8 @@ import torch
 
 from ...errors import CheckpointError
 from ..checkpoint_info import CheckpointInfo
-from .weight_files import TensorFiles, open_files
+from .weight_files import NUMBERS, TensorFiles, open_files
 from .weight_names import Piece, Place, Shape, places
-
-_NUMBERS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class Weights:
@@ -79,7 +77,7 @@ class Weights:
 
     def _part(self, piece: Piece) -> torch.Tensor:
         tensor = self._files.read(piece.name, piece.start, piece.stop)
-        if tensor.dtype not in _NUMBERS:
+        if tensor.dtype not in NUMBERS:
             kind = str(tensor.dtype).removeprefix("torch.")
             reason = f"{piece.name} holds {kind} numbers; get the file in float16, bfloat16 or float32"
             raise CheckpointError(self._path, reason)

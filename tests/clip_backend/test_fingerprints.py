@@ -121,3 +121,13 @@ def test_known_weights_bring_their_habits_along(tmp_path: Path):
     assert (info.activation, info.mean, info.space) == ("gelu", half, "someone/model")
     assert {info.sources[name] for name in ("activation", "mean", "space")} == {"fingerprint"}
     assert (unknown.activation, unknown.sources["activation"]) == ("quick_gelu", "assumed")
+
+
+@pytest.mark.parametrize("name", ["visual_projection.weight", "text_projection.weight"])
+def test_a_projection_that_was_trained_anew_changes_the_fingerprint(tmp_path: Path, name: str):
+    before, after = weights(), weights()
+    after[name] = weights(seed=1)[name]
+
+    one, other = (read_checkpoint(saved(tmp_path / f"{n}.safetensors", w)) for n, w in enumerate((before, after)))
+
+    assert one.fingerprint != other.fingerprint

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import zipfile
 from dataclasses import replace
 
@@ -259,7 +260,20 @@ def test_a_packed_archive_is_refused_before_it_is_unpacked(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb/data.pkl", bytes(1 << 20))
 
-    with pytest.raises(CheckpointError, match="members are packed"):
+    with pytest.raises(CheckpointError, match="is compressed, as torch never does"):
+        check_pickle(path)
+
+
+def test_an_archive_whose_members_overlap_is_refused(tmp_path):
+    path = tmp_path / "bomb.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("bomb/data.pkl", bytes(1 << 16))
+        for number in range(9):
+            twin = copy.copy(archive.filelist[0])
+            twin.filename = f"bomb/data/{number}"
+            archive.filelist.append(twin)
+
+    with pytest.raises(CheckpointError, match="members overlap"):
         check_pickle(path)
 
 
@@ -269,7 +283,7 @@ def test_a_program_is_refused(tmp_path):
         archive.writestr("model/code/__torch__.py", b"")
         archive.writestr("model/constants.pkl", b"")
 
-    with pytest.raises(CheckpointError, match="TorchScript program, which is not run"):
+    with pytest.raises(CheckpointError, match="a TorchScript program, which runs code"):
         check_pickle(path)
 
 
