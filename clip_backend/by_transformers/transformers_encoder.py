@@ -16,7 +16,7 @@ from ..devices import torch_dtype
 from ..encoder import ClipEncoder
 from ..image_features import Want
 from ..load_options import LoadOptions
-from ..pairs import own_space
+from ..pairs import space_of
 from ..placement import Placement
 from ..preparing.recipe import Recipe
 from ..running.identity import Identity
@@ -61,7 +61,7 @@ def _dino(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> Cl
     recipe = dino_recipe(info, vision, options.recipe)
     identity = Identity(
         name=str(info.path),
-        space=info.space or own_space(info),
+        space=space_of(info),
         dim=vision.width,
         fingerprint=info.fingerprint,
         cache_key=cache_key((info,), options),
@@ -96,7 +96,7 @@ def _naflex(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> 
     text = replace(info, family="siglip2")
     weights = open_weights(info, allow_pickle=options.allow_pickle)
     reads = info.text is not None and info.has_text_projection
-    known = identity_of(text, text, (weights, weights), options, info.space or own_space(info))
+    known = identity_of(text, text, (weights, weights), options, space_of(info))
     identity = replace(known, no_texts="" if reads else NO_TEXT_TOWER)
     return ClipEncoder(
         identity,
