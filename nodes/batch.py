@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..api import without_skipped
+from ..api.sheets import without_skipped
 from ..errors import ClipGridError, InputError
 from ..grid.pictures import Progress, Skipped, Survey, folder_files, survey_files
 from ..grid.report import BatchReport, FailedDirectory

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ..api import SheetInputs
+from ..api.sheets import SheetInputs
 from ..grid.template import GridTemplate
 from .host import Host
 from .prefix_tokens import fill_prefix

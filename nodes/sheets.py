@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..api import wishes_of
+from ..api.sheets import wishes_of
 from ..grid.decide import PlannedSheet, plan_sheet
 from ..grid.export import ONE_FILE, SUFFIX, Output
 from ..grid.job import write_planned

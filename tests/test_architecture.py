@@ -25,10 +25,12 @@ FLOORS = {
     "options": 2,
     "imaging": 2,
     "atomic": 2,
+    "csv_cells": 2,
     "grid": 3,
     "clip_backend": 3,
     "demo": 4,
     "api": 4,
+    "commands": 5,
     "cli": 5,
 }
 FLOORS |= {"nodes": 5}

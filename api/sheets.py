@@ -1,4 +1,4 @@
-"""The public Python face: one call per job, the same core that the nodes and the command line use."""
+"""Sheets by one call: from pictures in files or memory to the finished file and its report."""
 
 from __future__ import annotations
 
@@ -10,64 +10,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from .clip_backend.checkpoint import read_checkpoint
-from .clip_backend.checkpoint_info import CheckpointInfo
-from .clip_backend.features import Features
-from .clip_backend.finding.catalog import FoundModel, find_models
-from .clip_backend.finding.installations import detect_comfyui_installation, find_model_folders
-from .clip_backend.finding.model_paths import ModelPathConfig, ModelType
-from .clip_backend.finding.resolver import ComfyUIPathResolver
-from .clip_backend.image_features import FailedPicture, ImageFeatures
-from .clip_backend.loading import load_encoder
-from .clip_backend.resize import torch_resizer
-from .clip_backend.vision_encoder import CLIPVisionEncoder, VisionFeatures
-from .errors import ClipGridError, InputError
-from .grid.decide import Labeller, PlannedSheet, Wishes, plan_sheet
-from .grid.export import FORMAT_OF, ONE_FILE, SUFFIX, Output
-from .grid.job import report_of, write_planned
-from .grid.order import natural_key
-from .grid.pictures import Progress, Survey, find_files, pictures_from_arrays, resized_survey, survey_files
-from .grid.report import BatchReport, FailedDirectory, GridReport
-from .grid.table import Table, parse_table, read_table
-from .grid.template import GridTemplate, find_template, read_template
-
-__all__ = [
-    "BatchReport",
-    "CLIPVisionEncoder",
-    "CheckpointInfo",
-    "ComfyUIPathResolver",
-    "FailedPicture",
-    "Features",
-    "FoundModel",
-    "GridReport",
-    "GridTemplate",
-    "ImageFeatures",
-    "ModelPathConfig",
-    "ModelType",
-    "Progress",
-    "SheetInputs",
-    "VisionFeatures",
-    "assemble_grid_enhanced",
-    "detect_comfyui_installation",
-    "export_batch",
-    "export_grid",
-    "find_model_folders",
-    "find_models",
-    "load_encoder",
-    "plan_export",
-    "read_checkpoint",
-]
+from ..clip_backend.resize import torch_resizer
+from ..errors import ClipGridError, InputError
+from ..grid.decide import Labeller, PlannedSheet, Wishes, plan_sheet
+from ..grid.export import FORMAT_OF, ONE_FILE, SUFFIX, Output
+from ..grid.job import report_of, write_planned
+from ..grid.order import natural_key
+from ..grid.pictures import Progress, Survey, find_files, pictures_from_arrays, resized_survey, survey_files
+from ..grid.report import BatchReport, FailedDirectory, GridReport
+from ..grid.table import Table, parse_table, read_table
+from ..grid.template import GridTemplate, find_template, read_template
+from .images_in import Images, StrPath, paths_or_pictures
 
 _Item = TypeVar("_Item")
-StrPath = str | os.PathLike[str]
-Array = NDArray[np.generic]
-#: A folder, file, glob or list file; several of them; or PIL pictures and arrays [H, W, C], float 0..1 or uint8; or
-#: an array [B, H, W, C] of several.
-Images = StrPath | Array | Image.Image | Sequence[StrPath] | Sequence[Array | Image.Image]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,24 +179,9 @@ def choose_template(template: GridTemplate | StrPath | None, options: Mapping[st
     return chosen.with_options(options)
 
 
-def as_sequence(images: Images) -> Sequence[StrPath] | Sequence[Array | Image.Image]:
-    """The pictures or paths as several, also where one stands alone."""
-    if isinstance(images, (str, os.PathLike)):
-        return [images]
-    if isinstance(images, Image.Image):
-        return [images]
-    if isinstance(images, np.ndarray):
-        return [images] if images.ndim < 4 else list(images)
-    return images
-
-
 def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = None, *, frame: int = 0) -> Survey:
     """The pictures meant by ``images``; raises InputError when a source does not exist."""
-    images = as_sequence(images)
-    paths = [image for image in images if isinstance(image, (str, os.PathLike))]
-    arrays = [image for image in images if not isinstance(image, (str, os.PathLike))]
-    if paths and arrays:
-        raise InputError("images mixes paths and pictures; give one kind")
+    paths, arrays = paths_or_pictures(images)
     if arrays:
         survey = pictures_from_arrays(arrays, inputs.names)
     else:
@@ -263,7 +203,7 @@ def without_skipped(inputs: SheetInputs, survey: Survey, images: Images) -> Shee
     """
     shown = {picture.path for picture in survey.pictures}
     own = {skip.name for skip in survey.skipped if skip.deliberate}
-    paths = [image for image in as_sequence(images) if isinstance(image, (str, os.PathLike))]
+    paths, _ = paths_or_pictures(images)
     counted = [path for path, _ in find_files(paths) if str(path) not in own]
     places = [place for place, path in enumerate(counted) if path in shown]
 

@@ -1,0 +1,101 @@
+"""Pictures that show nothing: noise, greys and soft shades, against which a text's cosine is no evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..features import Features
+
+if TYPE_CHECKING:
+    from ..encoder import Encoder
+
+#: Pixels of a side.
+SIDE = 96
+#: Pictures of each kind.
+EACH = 3
+#: By how much of the distance from the mean to the 95th percentile the floor lies above the mean: 3.3 standard
+#: deviations of a normal distribution, which one noise picture in two thousand exceeds.
+REACH = 2.0
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+_Maker = Callable[[np.random.Generator], NDArray[np.float64]]
+
+
+@cache
+def noise_pictures() -> tuple[Pixels, ...]:
+    """24 pictures [S, S, 3], uint8, the same in every run."""
+    rng = np.random.default_rng(0)
+    return tuple(_as_pixels(make(rng)) for make in _KINDS for _ in range(EACH))
+
+
+def noise_features(encoder: Encoder) -> Features:
+    """How a model sees pictures of nothing."""
+    pictures = list(noise_pictures())
+    return encoder.encode_images(pictures).to_features([f"noise {place}" for place in range(len(pictures))])
+
+
+def noise_floor(noise: Floats) -> Floats:
+    """What cosines reach on noise, float32 [M]: mean + 2 * (95th percentile - mean) over the pictures.
+
+    noise: cosines of pictures of nothing with M texts, float [N, M].
+    """
+    mean = noise.mean(axis=0)
+    floor: Floats = (mean + REACH * (np.quantile(noise, 0.95, axis=0) - mean)).astype(np.float32)
+    return floor
+
+
+def _as_pixels(values: NDArray[np.float64]) -> Pixels:
+    """Pixels from numbers in 0..1 [S, S] or [S, S, 3]; those outside are cut."""
+    colour = values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2)
+    pixels: Pixels = (np.clip(colour, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return pixels
+
+
+def _colour_noise(rng: np.random.Generator) -> NDArray[np.float64]:
+    return rng.random((SIDE, SIDE, 3))
+
+
+def _grey_noise(rng: np.random.Generator) -> NDArray[np.float64]:
+    return 0.5 + 0.2 * rng.standard_normal((SIDE, SIDE))
+
+
+def _salt(rng: np.random.Generator) -> NDArray[np.float64]:
+    return (rng.random((SIDE, SIDE)) < 0.5).astype(np.float64)
+
+
+def _coarse_noise(rng: np.random.Generator) -> NDArray[np.float64]:
+    return np.kron(rng.random((SIDE // 8, SIDE // 8, 3)), np.ones((8, 8, 1)))
+
+
+def _faint_noise(rng: np.random.Generator) -> NDArray[np.float64]:
+    return 0.5 + 0.03 * rng.standard_normal((SIDE, SIDE, 3))
+
+
+def _flat(rng: np.random.Generator) -> NDArray[np.float64]:
+    return np.full((SIDE, SIDE), 0.25 + 0.5 * rng.random())
+
+
+def _shade(rng: np.random.Generator) -> NDArray[np.float64]:
+    down, across = np.mgrid[0:SIDE, 0:SIDE] / (SIDE - 1)
+    turn = rng.random() * 2 * np.pi
+    return 0.5 + 0.4 * (np.cos(turn) * (across - 0.5) + np.sin(turn) * (down - 0.5))
+
+
+def _cloudy(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Noise whose amplitude falls with frequency, as that of photographs does."""
+    waves = np.fft.fft2(rng.standard_normal((SIDE, SIDE, 3)), axes=(0, 1))
+    down, across = np.meshgrid(np.fft.fftfreq(SIDE), np.fft.fftfreq(SIDE), indexing="ij")
+    steepness = 1 / np.maximum(np.hypot(down, across), 1 / SIDE)
+    clouds = np.fft.ifft2(waves * steepness[..., None], axes=(0, 1)).real
+    return 0.5 + 0.2 * clouds / clouds.std()
+
+
+_KINDS: tuple[_Maker, ...] = (
+    _colour_noise, _grey_noise, _salt, _coarse_noise, _faint_noise, _flat, _shade, _cloudy,
+)  # fmt: skip

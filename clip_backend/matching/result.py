@@ -1,0 +1,136 @@
+"""What matching says of a picture and a text: every score under the name of its scale, and a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..image_features import FailedPicture
+from .options import ThresholdScale
+
+Verdict = Literal["match", "weak", "mismatch", "undecided"]
+STATUS: dict[Verdict, str] = {
+    "match": "Match",
+    "weak": "Weak match",
+    "mismatch": "Mismatch",
+    "undecided": "Undecided",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhraseScore:
+    """How one phrase of a text fits the picture."""
+
+    text: str
+    #: Of the phrase alone.
+    cosine: float
+    #: Of the phrase alone, 0..100, as in ``MatchResult``.
+    percentile: float
+    #: By how much the whole text's cosine falls when the phrase is left out; below 0, the picture fits better without.
+    support: float
+    #: Whether the picture lacks what the phrase says.
+    is_missing: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        scores = {"cosine": self.cosine, "percentile": self.percentile, "support": self.support}
+        return {"text": self.text} | scores | {"is_missing": self.is_missing}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchResult:
+    """A picture and a text; no number here is called just a score."""
+
+    #: The picture's path or name, and its place among those that were given.
+    image: str
+    image_index: int
+    text: str
+    text_index: int
+    #: -1..1.
+    cosine: float
+    #: 2.5 * max(cosine, 0) (Hessel et al. 2021).
+    clip_score: float
+    #: 0..1; ``probability_scale`` says of what.
+    probability: float
+    #: "softmax against 256 captions", "sigmoid" or "calibrated".
+    probability_scale: str
+    #: How many of a hundred captions of everyday things fit this picture worse, 0..100.
+    percentile: float
+    #: The cosine that this text reaches on pictures of noise; what is below is no evidence.
+    noise_floor: float
+    verdict: Verdict
+    #: What the verdict compared, with ``threshold_scale``.
+    threshold: float
+    threshold_scale: ThresholdScale
+    #: Why it is weak or undecided; empty else.
+    reason: str = ""
+    phrases: tuple[PhraseScore, ...] = ()
+    #: The end of the text that the model did not read.
+    dropped: str = ""
+    #: Of the pictures of this run, how many of a hundred fit the text worse; None for fewer than 8 pictures.
+    picture_percentile: float | None = None
+    model: str
+
+    @property
+    def is_match(self) -> bool:
+        """Whether the verdict is match."""
+        return self.verdict == "match"
+
+    @property
+    def status(self) -> str:
+        """The verdict with the cosine, for people: "Match (score: 0.310)"."""
+        return f"{STATUS[self.verdict]} (score: {self.cosine:.3f})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; the keys are stable."""
+        return {
+            "image": self.image,
+            "text": self.text,
+            "cosine": self.cosine,
+            "clip_score": self.clip_score,
+            "clip_score_100": 100 * max(self.cosine, 0.0),
+            "probability": self.probability,
+            "probability_scale": self.probability_scale,
+            "percentile": self.percentile,
+            "picture_percentile": self.picture_percentile,
+            "noise_floor": self.noise_floor,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "threshold": self.threshold,
+            "threshold_scale": self.threshold_scale,
+            "model": self.model,
+            "phrases": [phrase.to_dict() for phrase in self.phrases],
+            "dropped": self.dropped,
+            "clip_similarity_score": self.cosine,
+            "clip_match_status": self.status,
+            "clip_is_match": self.is_match,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matches:
+    """The results of a run in their order: pair by pair, or picture by picture with every text of it."""
+
+    results: tuple[MatchResult, ...]
+    #: How pictures and texts were put together: pairs, matrix or broadcast.
+    mode: str
+    #: Numbers of pictures and texts that were given.
+    shape: tuple[int, int]
+    failed: tuple[FailedPicture, ...] = ()
+    model: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """``ok``, or ``partial`` when a picture could not be read."""
+        return "partial" if self.failed else "ok"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; the keys are stable."""
+        failed = [{"path": one.name, "reason": one.reason} for one in self.failed]
+        told = {"status": self.status, "model": self.model, "mode": self.mode}
+        return told | {
+            "matches": [one.to_dict() for one in self.results],
+            "failed": failed,
+            "notes": list(self.notes),
+        }

@@ -1,0 +1,57 @@
+"""What ranking says of pictures: their order, which are kept, and why the others are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedPicture:
+    """One picture in its place."""
+
+    #: Its place among the pictures that were given.
+    index: int
+    name: str
+    #: On the ranking's scale; NaN for a picture that has none.
+    score: float
+    is_kept: bool
+    #: Why it is not kept; empty if it is.
+    reason: str = ""
+    #: The place, among the pictures given, of the picture of which it is a near-duplicate; its own if of none.
+    group: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        score = self.score if isfinite(self.score) else None
+        told = {"index": self.index, "path": self.name, "score": score, "is_kept": self.is_kept}
+        return told | {"reason": self.reason, "group": self.group}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """Every picture, the best first; those without a score are last."""
+
+    pictures: tuple[RankedPicture, ...]
+    #: What the scores are: "cosine to 'a red circle'", "cosine to 2 reference pictures", or "given".
+    scale: str
+    #: The model's name; empty where no model was needed.
+    model: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> tuple[RankedPicture, ...]:
+        """Those that are kept, in order."""
+        return tuple(one for one in self.pictures if one.is_kept)
+
+    @property
+    def rejected(self) -> tuple[RankedPicture, ...]:
+        """The others, in order."""
+        return tuple(one for one in self.pictures if not one.is_kept)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; the keys are stable."""
+        counts = {"kept": len(self.kept), "rejected": len(self.rejected)}
+        told = {"scale": self.scale, "model": self.model} | counts
+        return told | {"images": [one.to_dict() for one in self.pictures], "notes": list(self.notes)}
