@@ -35,6 +35,6 @@ def percentiles(cosines: Floats, neutral: Floats) -> Floats:
     """
     ordered = np.sort(neutral, axis=1)
     rows = zip(ordered, cosines, strict=True)
-    below = np.stack([np.searchsorted(row, own, "left") + np.searchsorted(row, own, "right") for row, own in rows])
-    share: Floats = (50.0 * below / neutral.shape[1]).astype(np.float32)
+    below = [np.searchsorted(row, own, "left") + np.searchsorted(row, own, "right") for row, own in rows]
+    share: Floats = (50.0 * np.array(below).reshape(cosines.shape) / neutral.shape[1]).astype(np.float32)
     return share

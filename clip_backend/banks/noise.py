@@ -70,7 +70,7 @@ def _salt(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _coarse_noise(rng: np.random.Generator) -> NDArray[np.float64]:
-    return np.kron(rng.random((SIDE // 8, SIDE // 8, 3)), np.ones((8, 8, 1)))
+    return np.kron(rng.random((SIDE // 8, SIDE // 8, 3)), np.ones((8, 8, 1))).astype(np.float64)
 
 
 def _faint_noise(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -84,7 +84,8 @@ def _flat(rng: np.random.Generator) -> NDArray[np.float64]:
 def _shade(rng: np.random.Generator) -> NDArray[np.float64]:
     down, across = np.mgrid[0:SIDE, 0:SIDE] / (SIDE - 1)
     turn = rng.random() * 2 * np.pi
-    return 0.5 + 0.4 * (np.cos(turn) * (across - 0.5) + np.sin(turn) * (down - 0.5))
+    shade: NDArray[np.float64] = 0.5 + 0.4 * (np.cos(turn) * (across - 0.5) + np.sin(turn) * (down - 0.5))
+    return shade
 
 
 def _cloudy(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -93,7 +94,8 @@ def _cloudy(rng: np.random.Generator) -> NDArray[np.float64]:
     down, across = np.meshgrid(np.fft.fftfreq(SIDE), np.fft.fftfreq(SIDE), indexing="ij")
     steepness = 1 / np.maximum(np.hypot(down, across), 1 / SIDE)
     clouds = np.fft.ifft2(waves * steepness[..., None], axes=(0, 1)).real
-    return 0.5 + 0.2 * clouds / clouds.std()
+    around_grey: NDArray[np.float64] = 0.5 + 0.2 * clouds / clouds.std()
+    return around_grey
 
 
 _KINDS: tuple[_Maker, ...] = (

@@ -17,7 +17,8 @@ PLAIN = (SLOT,)
 class Facet:
     """Labels that exclude each other, and the sentences that are put around them.
 
-    Raises InputError without labels, for an empty or repeated one, and for a template without ``{}``.
+    Raises InputError without labels, for an empty or repeated one, for one that is a kind of itself, and for a template
+    without ``{}``.
     """
 
     name: str
@@ -35,6 +36,17 @@ class Facet:
             twice = next(label for place, label in enumerate(self.labels) if label in self.labels[:place])
             raise InputError(f"the facet {self.name!r} holds {twice!r} twice; take one out")
         check_templates(self.templates)
+        for label in self.parents:
+            self.above(label)
+
+    def above(self, label: str) -> tuple[str, ...]:
+        """What a label is a kind of, the nearest first; () for one without a parent."""
+        way = [label]
+        while (parent := self.parents.get(way[-1])) is not None:
+            if parent in way:
+                raise InputError(f"in the facet {self.name!r}, {parent!r} is a kind of itself; take a parent out")
+            way.append(parent)
+        return tuple(way[1:])
 
 
 @dataclass(frozen=True, kw_only=True)
