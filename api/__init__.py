@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..clip_backend.calibration.calibration import Calibration, fit_calibration, read_calibration
 from ..clip_backend.checkpoint import read_checkpoint
 from ..clip_backend.checkpoint_info import CheckpointInfo
 from ..clip_backend.features import Features
@@ -10,11 +11,24 @@ from ..clip_backend.finding.installations import detect_comfyui_installation, fi
 from ..clip_backend.finding.model_paths import ModelPathConfig, ModelType
 from ..clip_backend.finding.resolver import ComfyUIPathResolver
 from ..clip_backend.image_features import FailedPicture, ImageFeatures
+from ..clip_backend.labelling.answers import Labelled, PictureLabels
+from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.loading import load_encoder
+from ..clip_backend.match_files.report import PairsReport
+from ..clip_backend.matching.options import MatchOptions
+from ..clip_backend.matching.result import Matches, MatchResult
+from ..clip_backend.ranking.options import RankOptions
+from ..clip_backend.ranking.result import Ranking
 from ..clip_backend.vision_encoder import CLIPVisionEncoder, VisionFeatures
+from ..clip_backend.words.vocabulary import Facet, Vocabulary
+from ..clip_backend.words.word_files import read_vocabulary
 from ..grid.pictures import Progress
 from ..grid.report import BatchReport, GridReport
 from ..grid.template import GridTemplate
+from .clip import CLIPLabeler, analyze_image_text_match, label_images, match, rank
+from .grid_labels import ClipWishes
+from .models import open_encoder
+from .pairs import match_pairs
 from .sheets import (
     SheetInputs,
     assemble_grid_enhanced,
@@ -27,20 +41,35 @@ from .sheets import (
 
 __all__ = [
     "BatchReport",
+    "CLIPLabeler",
     "CLIPVisionEncoder",
+    "Calibration",
     "CheckpointInfo",
+    "ClipWishes",
     "ComfyUIPathResolver",
+    "Facet",
     "FailedPicture",
     "Features",
     "FoundModel",
     "GridReport",
     "GridTemplate",
     "ImageFeatures",
+    "LabelOptions",
+    "Labelled",
+    "MatchOptions",
+    "MatchResult",
+    "Matches",
     "ModelPathConfig",
     "ModelType",
+    "PairsReport",
+    "PictureLabels",
     "Progress",
+    "RankOptions",
+    "Ranking",
     "SheetInputs",
     "VisionFeatures",
+    "Vocabulary",
+    "analyze_image_text_match",
     "assemble_grid_enhanced",
     "choose_template",
     "detect_comfyui_installation",
@@ -49,7 +78,15 @@ __all__ = [
     "export_grid",
     "find_model_folders",
     "find_models",
+    "fit_calibration",
+    "label_images",
     "load_encoder",
+    "match",
+    "match_pairs",
+    "open_encoder",
     "plan_export",
+    "rank",
+    "read_calibration",
     "read_checkpoint",
+    "read_vocabulary",
 ]

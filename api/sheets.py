@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ..clip_backend.resize import torch_resizer
 from ..errors import ClipGridError, InputError
-from ..grid.decide import Labeller, PlannedSheet, Wishes, plan_sheet
+from ..grid.decide import Labeller, PlannedSheet, Scorer, Wishes, plan_sheet
 from ..grid.export import FORMAT_OF, ONE_FILE, SUFFIX, Output
 from ..grid.job import report_of, write_planned
 from ..grid.order import natural_key
@@ -20,7 +20,9 @@ from ..grid.pictures import Progress, Survey, find_files, pictures_from_arrays, 
 from ..grid.report import BatchReport, FailedDirectory, GridReport
 from ..grid.table import Table, parse_table, read_table
 from ..grid.template import GridTemplate, find_template, read_template
+from .grid_labels import ClipWishes, finders, split_options
 from .images_in import Images, StrPath, paths_or_pictures
+from .models import AUTO
 
 _Item = TypeVar("_Item")
 
@@ -39,6 +41,8 @@ class SheetInputs:
     scores: Sequence[Mapping[str, float]] = ()
     #: Finds labels in the pictures for those that no given text and no table names.
     labeller: Labeller | None = None
+    #: Finds scores in the pictures; given scores of the same name beat them.
+    scorer: Scorer | None = None
     #: Texts embedded in the sheet, such as ``workflow`` and ``prompt``.
     texts: Mapping[str, str] = field(default_factory=dict)
     #: Names for pictures given as arrays.
@@ -75,7 +79,8 @@ def export_grid(
 
     out: the sheet's file; its ending sets the format unless ``format`` is given. Further pages are ``name-2.png`` and
     so on. An existing file is replaced only if it is a sheet of this program, or with ``overwrite``.
-    template: a template, its name, or its file; ``options`` are fields of GridTemplate and beat it.
+    template: a template, its name, or its file; ``options`` are fields of GridTemplate, which beat it, and of
+    ClipWishes (``use_clip``, ``clip_model``, ``vocabulary``, ``score_text``).
     progress: called with (pictures done, pictures in all); what it raises stops the work and leaves no file.
     Raises InputError, LimitError, OutputError.
     """
@@ -94,7 +99,8 @@ def plan_export(
     **options: Any,
 ) -> tuple[PlannedSheet, Path]:
     """The plan of what ``export_grid`` would do, and the file it would write; nothing is painted or written."""
-    inputs = inputs or SheetInputs()
+    wishes, options = split_options(options)
+    inputs = with_clip(inputs or SheetInputs(), wishes, progress)
     chosen = choose_template(template, options)
     survey = survey_of(images, inputs, progress, frame=chosen.frame)
     target, chosen = target_and_format(out, chosen, "format" in options, images)
@@ -127,6 +133,9 @@ def export_batch(
     A glob such as ``parent/*`` stands for the directories that it matches. Two directories of the same name get
     ``_2`` and so on. each: called with every directory's name and its report or error.
     """
+    wishes, options = split_options(options)
+    # for all directories, so that a model is loaded once
+    inputs = with_clip(inputs or SheetInputs(), wishes, progress)
     chosen = choose_template(template, options)
     grids: list[GridReport] = []
     failed: list[FailedDirectory] = []
@@ -150,18 +159,27 @@ def export_batch(
     return BatchReport(tuple(grids), tuple(failed))
 
 
+def with_clip(inputs: SheetInputs, wishes: ClipWishes, progress: Progress | None = None) -> SheetInputs:
+    """The inputs with what finds the labels and scores that are wished for; one that is there already stays."""
+    labeller, scorer = finders(wishes, progress)
+    return replace(inputs, labeller=inputs.labeller or labeller, scorer=inputs.scorer or scorer)
+
+
 def assemble_grid_enhanced(
     input_dir: StrPath,
     output_path: StrPath,
     template: GridTemplate | None = None,
     label_columns: Sequence[str] | None = None,
     csv_path: StrPath | None = None,
+    use_clip: bool = False,
+    clip_model: str = AUTO,
     **options: Any,
 ) -> dict[str, Any]:
     """One sheet from a folder, under the name and with the result keys of the tool that this one grew from."""
     if label_columns:
         options["label_columns"] = ", ".join(label_columns)
     inputs = SheetInputs(csv=csv_path)
+    options |= {"use_clip": use_clip, "clip_model": clip_model}
     report = export_grid(input_dir, output_path, template=template, inputs=inputs, **options)
     return report.to_dict() | {"input_dir": str(input_dir), "output_path": str(output_path)}
 
@@ -193,7 +211,14 @@ def wishes_of(inputs: SheetInputs, survey: Survey, template: GridTemplate) -> Wi
     """The inputs as the core takes them; rows of a CSV file must name their pictures where these are files."""
     table = inputs.table(needs_names=any(picture.path for picture in survey.pictures))
     resizer = torch_resizer() if template.resample == "torch" else None
-    return Wishes(labels=inputs.labels, table=table, scores=inputs.scores, labeller=inputs.labeller, resizer=resizer)
+    return Wishes(
+        labels=inputs.labels,
+        table=table,
+        scores=inputs.scores,
+        labeller=inputs.labeller,
+        scorer=inputs.scorer,
+        resizer=resizer,
+    )
 
 
 def without_skipped(inputs: SheetInputs, survey: Survey, images: Images) -> SheetInputs:

@@ -64,6 +64,17 @@ class Features:
         cosines: Vectors = np.clip(self.vectors @ other.vectors.T, -1, 1)
         return cosines
 
+    def paired_similarity(self, other: Features) -> Vectors:
+        """Cosines of every row with the same row of ``other``, float32 [N], within -1..1.
+
+        Raises SpaceError when the two are of different spaces, and InputError when one has more rows.
+        """
+        self._check_space(other)
+        if len(self) != len(other):
+            raise InputError(f"{len(self)} rows cannot be paired with {len(other)}; give one for each")
+        cosines: Vectors = np.clip(np.einsum("nd,nd->n", self.vectors, other.vectors), -1, 1)
+        return cosines
+
     def select(self, rows: Sequence[int] | NDArray[np.integer]) -> Features:
         """The rows at these places, in this order."""
         places = np.asarray(rows, dtype=np.intp)

@@ -17,7 +17,7 @@ STATUS: dict[Verdict, str] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PhraseScore:
     """How one phrase of a text fits the picture."""
 
@@ -27,8 +27,9 @@ class PhraseScore:
     #: Of the phrase alone, 0..100, as in ``MatchResult``.
     percentile: float
     #: By how much the whole text's cosine falls when the phrase is left out; below 0, the picture fits better without.
+    #: Of a text that is one phrase: its cosine less that of a middling caption of everyday things.
     support: float
-    #: Whether the picture lacks what the phrase says.
+    #: Whether the picture seems to lack what the phrase says.
     is_missing: bool
 
     def to_dict(self) -> dict[str, Any]:
@@ -37,7 +38,7 @@ class PhraseScore:
         return {"text": self.text} | scores | {"is_missing": self.is_missing}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MatchResult:
     """A picture and a text; no number here is called just a score."""
 
@@ -67,7 +68,8 @@ class MatchResult:
     phrases: tuple[PhraseScore, ...] = ()
     #: The end of the text that the model did not read.
     dropped: str = ""
-    #: Of the pictures of this run, how many of a hundred fit the text worse; None for fewer than 8 pictures.
+    #: Of the pictures of this run, how many of a hundred fit the text worse, itself counting half; None for fewer than
+    #: 8 different ones.
     picture_percentile: float | None = None
     model: str
 
@@ -75,6 +77,11 @@ class MatchResult:
     def is_match(self) -> bool:
         """Whether the verdict is match."""
         return self.verdict == "match"
+
+    @property
+    def weakest_phrase(self) -> PhraseScore | None:
+        """The phrase with the least support, which is the wrong one if one is; None where none were scored."""
+        return min(self.phrases, key=lambda phrase: phrase.support, default=None)
 
     @property
     def status(self) -> str:

@@ -1,0 +1,103 @@
+"""Labels and scores that CLIP finds for the pictures of a sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ..clip_backend.labelling.answers import PictureLabels
+from ..clip_backend.labelling.contrast import contrast_labels
+from ..clip_backend.matching.match import match_pictures
+from ..clip_backend.matching.options import MatchOptions
+from ..clip_backend.words.find import find_vocabulary
+from ..clip_backend.words.vocabulary import Vocabulary
+from ..grid.decide import Labeller, Scorer
+from ..grid.labels import FoundLabel
+from ..grid.pictures import Picture, Progress
+from ..options import check, option, options_of
+from .models import AUTO, open_encoder
+
+if TYPE_CHECKING:
+    from ..clip_backend.encoder import Encoder
+
+#: Names of the scores in the report: the probability of a label, and a cosine.
+LABEL_SCORE = "clip probability"
+TEXT_SCORE = "cosine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipWishes:
+    """What CLIP is to do for a sheet."""
+
+    use_clip: bool = option(False, "Label by CLIP the pictures that no given text, column or table names")
+    clip_model: str = option(
+        AUTO, "Model for it: a name that clip-grid models lists, or a path; auto = the first whole CLIP that was found"
+    )
+    vocabulary: str = option(
+        "",
+        "Words that labels are made of: a .txt, .csv or .json file, +FILE for the pack's own words and the file's, or "
+        "words separated by commas; empty = the pack's own",
+    )
+    score_text: str = option("", "Score each picture by CLIP against this text, and show its cosine as a badge")
+
+    @classmethod
+    def of(cls, given: Mapping[str, object]) -> ClipWishes:
+        """Checked; raises InputError for a value that cannot be used."""
+        checked: dict[str, Any] = check(cls, given)
+        return cls(**checked)
+
+
+def split_options(given: Mapping[str, object]) -> tuple[ClipWishes, dict[str, object]]:
+    """The wishes among some options, and the options that are left."""
+    known = options_of(ClipWishes)
+    wishes = ClipWishes.of({name: value for name, value in given.items() if name in known})
+    return wishes, {name: value for name, value in given.items() if name not in known}
+
+
+def finders(wishes: ClipWishes, progress: Progress | None = None) -> tuple[Labeller | None, Scorer | None]:
+    """What finds the labels and the scores that are wished for; a model is opened when the first picture needs it."""
+    opened = cache(lambda: open_encoder(wishes.clip_model))
+    words = cache(lambda: find_vocabulary(wishes.vocabulary))
+    labeller = sheet_labeller(opened, words, progress) if wishes.use_clip else None
+    return labeller, sheet_scorer(opened, wishes.score_text, progress) if wishes.score_text else None
+
+
+def sheet_labeller(
+    opened: Callable[[], Encoder], vocabulary: Callable[[], Vocabulary], progress: Progress | None = None
+) -> Labeller:
+    """Finds labels that tell the pictures of a sheet apart, no two the same.
+
+    opened, vocabulary: are asked for only when there is a picture without a label.
+    """
+
+    def label(pictures: Sequence[Picture]) -> list[FoundLabel | None]:
+        run = contrast_labels(opened(), shown(pictures), vocabulary(), progress=progress)
+        found = {one.index: _found(one) for one in run.pictures if one.labels}
+        return [found.get(place) for place in range(len(pictures))]
+
+    return label
+
+
+def sheet_scorer(opened: Callable[[], Encoder], text: str, progress: Progress | None = None) -> Scorer:
+    """Finds the cosine of each picture of a sheet to a text."""
+
+    def score(pictures: Sequence[Picture]) -> list[Mapping[str, float]]:
+        options = MatchOptions(mode="broadcast", phrases=False)
+        run = match_pictures(opened(), shown(pictures), [text], options=options, progress=progress)
+        found: dict[int, Mapping[str, float]] = {one.image_index: {TEXT_SCORE: one.cosine} for one in run.results}
+        return [found.get(place, {}) for place in range(len(pictures))]
+
+    return score
+
+
+def shown(pictures: Sequence[Picture]) -> Iterator[Any]:
+    """The pictures as an encoder takes them: files by their path, so that those which it knows are not decoded."""
+    for picture in pictures:
+        yield picture.path if picture.path and not picture.frame else picture.load(None)
+
+
+def _found(one: PictureLabels) -> FoundLabel:
+    runner_up = next((other.label for other in one.top if other.label not in one.labels), "")
+    return FoundLabel(one.label, {LABEL_SCORE: one.score}, runner_up)

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from clip_grid.clip_backend.matching.analysis import analysis_of
+from clip_grid.clip_backend.matching.match import match_pictures
+from clip_grid.clip_backend.matching.options import MatchOptions
+from clip_grid.errors import InputError, SpaceError
+
+from .vector_encoder import VectorEncoder, all_at, quarter_at, text_at
+
+
+def one_result(encoder, text="a cat", **options):
+    return match_pictures(encoder, ["cat.png"], [text], options=MatchOptions(**options)).results[0]
+
+
+class Halved:
+    """A calibration that gives half of each cosine, for the model that it is made for."""
+
+    def __init__(self, fits=True):
+        self.fits = fits
+
+    def probability(self, cosines):
+        return cosines.astype(np.float64) / 2
+
+    def check(self, encoder):
+        if not self.fits:
+            raise InputError(f"the calibration is of another model than {encoder.identity.name}")
+
+
+def test_a_pair_has_every_score_under_the_name_of_its_scale():
+    # 64 captions at 0.5, 192 at 0.1
+    encoder = VectorEncoder({"a cat": text_at(0.3, on_noise=0.2)}, captions=quarter_at(0.5, 0.1))
+
+    result = one_result(encoder)
+
+    assert result.cosine == pytest.approx(0.3)
+    assert result.clip_score == pytest.approx(0.75)
+    against = 64 * math.exp(5) + 192 * math.exp(1)
+    assert result.probability == pytest.approx(math.exp(3) / (math.exp(3) + against))
+    assert result.probability_scale == "softmax against 256 captions"
+    assert result.percentile == pytest.approx(75)
+    assert result.noise_floor == pytest.approx(0.2)
+    assert result.picture_percentile is None
+    assert (result.image, result.text, result.model) == ("cat.png", "a cat", "table")
+
+
+def test_a_negative_cosine_has_no_clip_score():
+    assert one_result(VectorEncoder({"a cat": text_at(-0.4)})).clip_score == 0
+
+
+def test_the_probability_of_a_sharp_model_does_not_overflow():
+    sharp = VectorEncoder({"a cat": text_at(0.9)}, captions=all_at(-0.9), logit_scale=1000.0)
+
+    assert one_result(sharp).probability == pytest.approx(1)
+
+
+def test_a_model_with_a_bias_gives_the_sigmoid_of_each_pair():
+    encoder = VectorEncoder({"a cat": text_at(0.3)}, logit_scale=20.0, logit_bias=-5.0)
+
+    result = one_result(encoder)
+
+    assert result.probability == pytest.approx(1 / (1 + math.exp(-1)))
+    assert result.probability_scale == "sigmoid"
+
+
+def test_a_calibration_gives_the_probability_and_judges_by_it():
+    texts = {"a cat": text_at(0.98), "a dog": text_at(0.9)}
+    encoder = VectorEncoder(texts)
+    above = VectorEncoder({"a cat": text_at(1.0)})
+
+    below = match_pictures(encoder, ["cat.png"], ["a cat", "a dog"], calibration=Halved()).results
+    sure = match_pictures(above, ["cat.png"], ["a cat"], calibration=Halved()).results[0]
+
+    assert [one.probability for one in below] == pytest.approx([0.49, 0.45])
+    assert [(one.probability_scale, one.threshold_scale, one.threshold) for one in below] == [
+        ("calibrated", "probability", 0.5)
+    ] * 2
+    assert [one.verdict for one in below] == ["weak", "weak"]
+    assert sure.verdict == "match"
+
+
+def test_a_threshold_or_preset_that_was_chosen_goes_before_a_calibration():
+    encoder = VectorEncoder({"a cat": text_at(0.45)})
+    chosen = (MatchOptions(threshold=0.4), MatchOptions(preset="lenient"))
+
+    results = [
+        match_pictures(encoder, ["cat.png"], "a cat", options=options, calibration=Halved()).results[0]
+        for options in chosen
+    ]
+
+    assert [(one.threshold, one.threshold_scale, one.verdict) for one in results] == [
+        (0.4, "cosine", "match"),
+        (0.2, "cosine", "match"),
+    ]
+    assert {one.probability_scale for one in results} == {"calibrated"}
+
+
+def test_a_calibration_of_another_model_is_refused_before_a_picture_is_read():
+    encoder = VectorEncoder({"a cat": text_at(0.45)})
+
+    with pytest.raises(InputError, match="another model"):
+        match_pictures(encoder, ["cat.png"], ["a cat"], calibration=Halved(fits=False))
+    assert encoder.seen == []
+
+
+def test_eight_pictures_tell_how_well_each_of_them_fits():
+    pictures = {f"{n}.png": text_at(n / 10) for n in range(8)}
+    encoder = VectorEncoder({"a cat": (1.0, 0.0, 0.0, 0.0)}, pictures)
+
+    alone = match_pictures(encoder, list(pictures), ["a cat"]).results
+    with_a_copy = match_pictures(encoder, [*pictures, "7.png"], ["a cat"]).results
+    too_few = match_pictures(encoder, [*list(pictures)[:7], "0.png"], ["a cat"]).results
+
+    # the k-th of eight beats k of them and half of itself
+    assert [one.picture_percentile for one in alone] == [100 * (k + 0.5) / 8 for k in range(8)]
+    assert [one.picture_percentile for one in with_a_copy][-2:] == [93.75, 93.75]
+    assert {one.picture_percentile for one in too_few} == {None}
+
+
+def test_pictures_rank_alike_by_pairs_and_in_a_matrix():
+    pictures = {f"{n}.png": text_at(n / 10) for n in range(9)}
+    texts = {f"text {n}": text_at(0.9 - n / 20, 0.1) for n in range(9)}
+    encoder = VectorEncoder(texts, pictures)
+
+    pairs = match_pictures(encoder, list(pictures), list(texts)).results
+    matrix = match_pictures(encoder, list(pictures), list(texts), options=MatchOptions(mode="matrix")).results
+
+    for one in pairs:
+        twin = matrix[one.image_index * 9 + one.text_index]
+        assert twin.picture_percentile == one.picture_percentile
+        assert twin.percentile == one.percentile
+        assert twin.cosine == pytest.approx(one.cosine, abs=1e-6)
+        assert (twin.noise_floor, twin.verdict) == (pytest.approx(one.noise_floor), one.verdict)
+
+
+def test_a_result_is_plain_json_with_stable_keys():
+    result = one_result(VectorEncoder({"a café": text_at(0.31)}), "a café")
+
+    told = json.loads(json.dumps(result.to_dict()))
+
+    assert told["clip_similarity_score"] == told["cosine"] == pytest.approx(0.31)
+    assert told["clip_match_status"] == "Match (score: 0.310)"
+    assert told["clip_is_match"] is True
+    assert told["clip_score_100"] == pytest.approx(31)
+    assert told["text"] == "a café"
+
+
+def test_an_analysis_has_the_names_of_the_first_service_too():
+    told = analysis_of(one_result(VectorEncoder({"a cat": text_at(0.1)})))
+
+    assert told["is_match"] is told["clip_is_match"] is False
+    assert told["similarity_score"] == told["clip_similarity_score"]
+    assert told["match_status"] == told["clip_match_status"]
+    assert told["match_status"].endswith("(score: 0.100)")
+
+
+def test_what_the_files_of_a_model_do_not_tell_is_noted():
+    encoder = VectorEncoder({"a cat": text_at(0.3)}).assuming("logit_scale", "heads")
+
+    estimated = match_pictures(encoder, ["cat.png"], ["a cat"])
+    calibrated = match_pictures(encoder, ["cat.png"], ["a cat"], calibration=Halved())
+
+    assert estimated.notes == ("the model's files do not tell its logit_scale, so the probabilities are estimates",)
+    assert calibrated.notes == ()
+
+
+def test_a_cosine_threshold_for_siglip_is_noted_with_its_cure():
+    encoder = VectorEncoder({"a cat": text_at(0.3)}, logit_bias=-16.0)
+
+    by_cosine = match_pictures(encoder, ["cat.png"], ["a cat"])
+    by_percentile = match_pictures(encoder, ["cat.png"], ["a cat"], options=MatchOptions(preset="percentile 95"))
+
+    assert "percentile 95" in by_cosine.notes[0]
+    assert by_percentile.notes == ()
+
+
+def test_features_pair_row_by_row_and_only_in_one_space():
+    encoder = VectorEncoder({"a": text_at(0.5), "b": text_at(0.25)}, {"cat.png": (1, 0, 0, 0), "d": (0, 1, 0, 0)})
+    pictures = encoder.encode_images(["cat.png", "d"]).to_features()
+    texts = encoder.encode_texts(["a", "b"])
+
+    assert pictures.paired_similarity(texts) == pytest.approx(np.diag(pictures.similarity(texts)))
+    with pytest.raises(InputError, match="2 rows cannot be paired with 1"):
+        pictures.paired_similarity(texts.select([0]))
+    with pytest.raises(SpaceError):
+        pictures.paired_similarity(type(pictures)(texts.vectors, texts.ids, "other"))

@@ -1,0 +1,59 @@
+"""The model that is taken when nobody names one: a whole one, and always with a note."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clip_grid.clip_backend.finding.catalog import find_models
+from clip_grid.clip_backend.finding.default_model import default_model
+from clip_grid.clip_backend.finding.model_paths import ModelPathConfig
+from clip_grid.errors import InputError
+
+from .layout_fixtures import LAYOUTS, write_layout
+
+
+def models(folder: Path, *names: str):
+    """What is found in a folder with models of these layouts."""
+    for name in names:
+        write_layout(next(layout for layout in LAYOUTS if layout.name == name), folder)
+    return lambda: find_models(ModelPathConfig(clip_vision_paths=folder))
+
+
+def test_the_first_model_with_both_halves_is_taken_and_named(tmp_path):
+    found = models(tmp_path, "clip_vision_h", "clip_g", "hf_folder")
+
+    path, note = default_model(environment={}, find=found)
+
+    assert Path(path).parent == tmp_path
+    assert note == f"the model is {Path(path).name}"
+
+
+def test_a_note_tells_that_there_were_others(tmp_path):
+    found = models(tmp_path, "hf_folder", "siglip_b16")
+
+    _, note = default_model(environment={}, find=found)
+
+    assert note.endswith("the first of 2; choose another with --model")
+
+
+def test_halves_alone_are_never_taken(tmp_path):
+    found = models(tmp_path, "clip_vision_h", "clip_g")
+
+    with pytest.raises(InputError, match="no CLIP on this machine that has both halves.*CLIP_GRID_MODEL"):
+        default_model(environment={}, find=found)
+
+
+def test_the_variable_names_it_before_anything_is_searched():
+    def search():
+        raise AssertionError("nothing is to be searched")
+
+    model, note = default_model(environment={"CLIP_GRID_MODEL": " my-clip "}, find=search)
+
+    assert model == "my-clip"
+    assert "CLIP_GRID_MODEL" in note
+
+
+def test_the_toy_that_comes_with_the_package_is_never_taken(tmp_path):
+    with pytest.raises(InputError, match="name one with --model"):
+        default_model(environment={}, find=models(tmp_path))
