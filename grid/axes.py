@@ -12,6 +12,7 @@ from ..errors import InputError
 from .axis_choice import choose_axes
 from .axis_columns import Column, code_columns, identity, sorted_values
 from .columns import find_column
+from .heat import Plate
 
 #: Heads the row, column or page of the pictures that have no value there.
 NO_VALUE = "–"
@@ -61,6 +62,9 @@ class Sheet:
     slots: tuple[Slot, ...]
     row_headers: tuple[str, ...]
     column_headers: tuple[str, ...]
+    #: Of a heat map: what stands with the header of each row and column; empty when there is none.
+    row_means: tuple[Plate | None, ...] = ()
+    column_means: tuple[Plate | None, ...] = ()
 
 
 def find_axes(values: Pictures, *, x: str = "auto", y: str = "auto", page: str = "auto") -> Axes:
@@ -112,13 +116,13 @@ def arrange(axes: Axes, values: Pictures, *, columns: int = 0) -> tuple[Sheet, .
     Raises InputError when the axes have so many values that the table would be nearly empty.
     """
     _check_size(axes)
-    places = [_places(axis, values) for axis in (axes.page, axes.y, axes.x)]
+    places = [places_of(axis, values) for axis in (axes.page, axes.y, axes.x)]
     pages: dict[int, dict[tuple[int, int], list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, (page, row, column) in enumerate(zip(*places, strict=True)):
         pages[page][row, column].append(index)
     usual = _usual_count(pages.values())
     return tuple(
-        _sheet(axes, _headers(axes.page)[page] if axes.page else None, pages[page], usual, columns)
+        _sheet(axes, headers_of(axes.page)[page] if axes.page else None, pages[page], usual, columns)
         for page in sorted(pages)
     )
 
@@ -134,15 +138,16 @@ def _check_size(axes: Axes) -> None:
         raise InputError(f"the axes {sizes} make more than {_MOST_CELLS} cells; choose columns with fewer values")
 
 
-def _places(axis: Axis | None, values: Pictures) -> list[int]:
-    """For each picture the index of its header in _headers(axis)."""
+def places_of(axis: Axis | None, values: Pictures) -> list[int]:
+    """For each picture the index of its header in ``headers_of(axis)``."""
     if axis is None:
         return [0] * len(values)
     place_of = {identity(value): place for place, value in enumerate(axis.values)}
     return [place_of.get(identity(picture.get(axis.name, "")), len(axis.values)) for picture in values]
 
 
-def _headers(axis: Axis | None) -> tuple[str, ...]:
+def headers_of(axis: Axis | None) -> tuple[str, ...]:
+    """A header for each value, and one for the pictures without a value; a single empty one where there is no axis."""
     return (*axis.values, NO_VALUE) if axis else ("",)
 
 
@@ -171,8 +176,8 @@ def _flow(page_value: str | None, pictures: Sequence[int], columns: int) -> Shee
 
 def _table(page_value: str | None, down: Axis | None, across: Axis | None, cells: Cells, usual: int) -> Sheet:
     """One row for each value, and as many more as its fullest cell needs."""
-    row_values = _shown(down, {row for row, _ in cells})
-    column_values = _shown(across, {column for _, column in cells})
+    row_values = used_places(down, {row for row, _ in cells})
+    column_values = used_places(across, {column for _, column in cells})
     heights = dict.fromkeys(row_values, 1)
     for (value, _), pictures in cells.items():
         heights[value] = max(heights[value], len(pictures))
@@ -184,12 +189,12 @@ def _table(page_value: str | None, down: Axis | None, across: Axis | None, cells
             expected = min(usual, heights[row]) if _has_value(down, row) and _has_value(across, column) else 0
             filled = [*pictures, *[None] * (expected - len(pictures))]
             slots += (Slot(index, tops[row] + step, place) for step, index in enumerate(filled))
-    row_headers = tuple(_headers(down)[row] for row in row_values for _ in range(heights[row]))
-    column_headers = tuple(_headers(across)[column] for column in column_values)
+    row_headers = tuple(headers_of(down)[row] for row in row_values for _ in range(heights[row]))
+    column_headers = tuple(headers_of(across)[column] for column in column_values)
     return Sheet(page_value, len(row_headers), len(column_headers), _reading_order(slots), row_headers, column_headers)
 
 
-def _shown(axis: Axis | None, used: set[int]) -> list[int]:
+def used_places(axis: Axis | None, used: set[int]) -> list[int]:
     """All values of the axis, and the place of pictures without one if there are any."""
     values = range(len(axis.values) if axis else 1)
     return [*values, *sorted(used.difference(values))]

@@ -2,64 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isfinite
+from math import isnan
 
-from ..errors import ClipGridError, InputError
+from ..errors import InputError
 from ..imaging import MAX_PIXELS
-from .axes import Axes, Sheet, arrange, find_axes
+from .axes import Axes, Sheet, find_axes
 from .columns import plain_name
 from .fonts import Faces, find_faces
+from .found import find_labels, find_scores, merge_scores, only_name
+from .heat_map import HeatMap, make_heat_map
 from .labels import (
     LABEL_COLUMNS,
     LONG_COLUMNS,
     ClipSource,
     ColumnNames,
-    ColumnsSource,
-    FileNameSource,
+    FoundLabel,
     Label,
     LabelSource,
-    MetadataSource,
     Subject,
-    TableSource,
-    TextSource,
-    check_columns,
     label_pictures,
     parse_sources,
-    split_columns,
-    split_headers,
-    spread_texts,
-    varying_columns,
 )
 from .layout import plan_grid
 from .limits import Limits
+from .marks import BadgeValues, Marks, read_badges, score_named
 from .pictures import Picture, Skipped, Survey, facts_of, sort_pictures
 from .plan import GridPlan, Measure, PlanInput, PlanTexts
-from .render import Marks, Resizer, resize_fast, resize_lanczos
-from .report import scores_of
-from .sheets import flow_sheets, limit_sheet
-from .table import Match, Table, match_by_position, match_table
+from .render import Resizer, resize_fast, resize_lanczos
+from .sources import given_texts, sources_after_clip, sources_before_clip
+from .table import Match, match_by_position, match_table
+from .tables import make_sheets
 from .template import AUTO, GridTemplate
 from .text import TextStyle, fit_text
+from .wishes import Labeller, Scorer, Wishes
 
-#: Labels for these pictures, None where it is not sure; raises ClipGridError when it cannot work at all.
-Labeller = Callable[[Sequence[Picture]], Sequence["str | None"]]
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the caller gives beside pictures and template. Lists go with the pictures in the order they were given."""
-
-    #: One label per picture, or one for all.
-    labels: Sequence[str] = ()
-    table: Table | None = None
-    scores: Sequence[Mapping[str, float]] = ()
-    labeller: Labeller | None = None
-    #: Instead of the template's own resampling.
-    resizer: Resizer | None = None
-    #: Fonts of the machine are looked for unless faces are given.
-    faces: Faces | None = None
+__all__ = ["Labeller", "PlannedSheet", "Scorer", "Wishes", "plan_sheet", "ruler"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +58,8 @@ class PlannedSheet:
     faces: Faces
     resizer: Resizer
     warnings: tuple[str, ...] = field(default=())
+    #: None when the template asks for none, or no picture has a score.
+    heat_map: HeatMap | None = None
 
 
 def plan_sheet(survey: Survey, template: GridTemplate, wishes: Wishes | None = None) -> PlannedSheet:
@@ -94,18 +75,22 @@ class _Planner:
             raise InputError(_nothing_to_show(survey))
         self.survey, self.template, self.wishes = survey, template, wishes
         self.warnings = [f"the template's key {key!r} is not known and has no effect" for key in template.unknown]
-        self.sources = parse_sources(template.label_sources)
+        self.allowed = parse_sources(template.label_sources)
         self.faces = wishes.faces or find_faces(template.font)
 
     def plan(self) -> PlannedSheet:
         match = self._match()
+        given = [self._subject(index, index, match) for index in range(len(self.survey.pictures))]
+        self.axes = self._axes(given)
+        self._look(given)
         order = self._order(match)
         self.pictures = tuple(self.survey.pictures[i] for i in order)
         self.subjects = [self._subject(place, i, match) for place, i in enumerate(order)]
-        self.scores = tuple(scores_of(self.wishes.scores, i) for i in order)
-        self.axes = self._axes()
-        labels = self._labels(order)
-        sheets = self._sheets()
+        self.scores = tuple(self.given_scores[i] for i in order)
+        labels = self._labels()
+        badges = self._badges()
+        heat_map = self._heat_map(badges)
+        sheets = self._sheets(heat_map)
         texts = PlanTexts(
             [label.text for label in labels],
             self.template.title,
@@ -124,10 +109,11 @@ class _Planner:
             axes=self.axes,
             texts=texts,
             plan=plan,
-            marks=self._marks(),
+            marks=self._marks(badges, heat_map),
             faces=self.faces,
             resizer=self._resizer(),
             warnings=tuple(self.warnings),
+            heat_map=heat_map,
         )
 
     def _match(self) -> Match | None:
@@ -159,21 +145,34 @@ class _Planner:
                 place = match.order[index] if match else None
                 return None if place is None else float(place)
             known = {**facts_of(pictures[index], index), **pictures[index].values, **(rows[index] or {})}
-            return ColumnNames(known).get(by)
+            value = ColumnNames(known).get(by)
+            return self._score_key(by, index) if value is None else value
 
         if by == "csv" and match is None:
             raise InputError("sort_by is csv, but there is no table; give one or sort by name")
         order = sort_pictures(pictures, by, reverse=self.template.reverse, keys=key)
         if by not in ("name", "time", "given", "csv") and all(key(i) is None for i in order):
-            raise InputError(f"sort_by names {by!r}, which no picture has; sort by name, time, given, csv or a column")
+            problem = f"sort_by names {by!r}, which no picture has"
+            known = "name, time, given, csv, a column or a score"
+            self._refuse(f"{problem}; sort by {known}", f"{problem}; sorted by name")
         return order
+
+    def _score_key(self, name: str, index: int) -> float | None:
+        score = score_named(name, self.given_scores[index])
+        return None if score is None or isnan(score) else score
+
+    def _refuse(self, reason: str, warning: str) -> None:
+        """Raises InputError; only warns where the missing scores may be those that CLIP did not find."""
+        if not self.wishes.looks:
+            raise InputError(reason)
+        self.warnings.append(warning)
 
     def _subject(self, place: int, index: int, match: Match | None) -> Subject:
         picture = self.survey.pictures[index]
         row = match.rows[index] if match else None
-        return Subject(place, picture.name, row, picture.values, facts_of(picture, place))
+        return Subject(index, picture.name, row, picture.values, facts_of(picture, place))
 
-    def _axes(self) -> Axes | None:
+    def _axes(self, subjects: Sequence[Subject]) -> Axes | None:
         """The axes, unless the layout is set by hand and no axis was asked for by name."""
         template = self.template
         wanted = [template.x_axis, template.y_axis, template.page_axis]
@@ -183,7 +182,7 @@ class _Planner:
         hidden = {plain_name(column) for column in LABEL_COLUMNS}
         values = [
             {column: value for column, value in subject.values.items() if plain_name(column) not in hidden}
-            for subject in self.subjects
+            for subject in subjects
         ]
         return find_axes(values, x=template.x_axis, y=template.y_axis, page=template.page_axis)
 
@@ -191,98 +190,50 @@ class _Planner:
     def _is_table(self) -> bool:
         return self.axes is not None and bool(self.axes.x or self.axes.y or self.axes.page)
 
-    def _labels(self, order: Sequence[int]) -> list[Label]:
-        if self.template.label_position == "none":
-            return [Label("", "none")] * len(order)
-        labels = label_pictures(self.subjects, [s for s in self._all_sources(order) if s.name in self.sources])
-        return labels
-
-    def _all_sources(self, order: Sequence[int]) -> list[LabelSource]:
-        """Every source that has something to say, in the order in which they are asked."""
-        sources: list[LabelSource] = []
-        if self.wishes.labels:
-            spread, warnings = spread_texts(self.wishes.labels, len(order))
+    def _look(self, subjects: Sequence[Subject]) -> None:
+        """Everything that is asked of the pictures themselves, in the order in which they were given."""
+        pictures = self.survey.pictures
+        scores: list[Mapping[str, float]] = [{}] * len(pictures)
+        if self.wishes.scorer:
+            scores, warnings = find_scores(self.wishes.scorer, pictures)
             self.warnings += warnings
-            sources.append(TextSource([_text(spread[i]) for i in order]))
-        columns = ColumnsSource(split_columns(self.template.label_columns), self.template.label_format)
-        if columns.wanted():
-            option = "label_format" if self.template.label_format else "label_columns"
-            check_columns(columns.wanted(), self.subjects, option)
-        if columns.wanted() or columns.format:
-            sources.append(columns)
-        sources.append(TableSource(self._varying([subject.row for subject in self.subjects])))
-        if self.wishes.labeller:
-            sources.append(ClipSource(self._ask_labeller(self.wishes.labeller)))
-        sources.append(MetadataSource(self._varying([subject.generation or None for subject in self.subjects])))
-        sources.append(FileNameSource())
-        return sources
+        self.scorer_name = only_name(scores)
+        self.sources, self.found = self._find_labels(subjects)
+        labels = [self.found[index].scores if index in self.found else {} for index in range(len(pictures))]
+        self.given_scores = merge_scores(scores, labels, self.wishes.scores)
 
-    def _varying(self, rows: Sequence[Mapping[str, str] | None]) -> tuple[str, ...]:
-        """Columns that vary, without those that the headers show already; all of them if nothing else is left."""
-        columns = varying_columns(rows)
-        shown = {axis.name for axis in (self.axes.x, self.axes.y, self.axes.page) if axis} if self.axes else set()
-        return tuple(column for column in columns if column not in shown) or columns
-
-    def _ask_labeller(self, labeller: Labeller) -> Mapping[int, str | None]:
-        if "clip" not in self.sources:
-            return {}
-        try:
-            return dict(enumerate(labeller(self.pictures)))
-        except ClipGridError as error:
-            # labels are never worth a lost sheet
-            self.warnings.append(f"no labels from CLIP: {error}; the next source was used")
-            return {}
-
-    def _sheets(self) -> list[Sheet]:
-        template = self.template
-        rows, columns = self._headers("row_headers"), self._headers("column_headers")
-        if self.axes and self._is_table:
-            tables = arrange(self.axes, [subject.values for subject in self.subjects], columns=template.columns)
-            named = [self._with_axis_names(sheet) for sheet in tables]
-            headed = self._with_headers(named, rows, columns)
-            return [part for sheet in headed for part in limit_sheet(sheet, template.rows, template.columns)]
-        fixed_rows = template.rows or (len(rows) if rows and not columns else 0)
-        sheets = flow_sheets(len(self.pictures), fixed_rows, template.columns or len(columns))
-        return self._with_headers(sheets, rows, columns)
-
-    def _headers(self, option: str) -> list[str]:
-        return split_headers(getattr(self.template, option))
-
-    def _with_headers(self, sheets: Sequence[Sheet], rows: Sequence[str], columns: Sequence[str]) -> list[Sheet]:
-        """The sheets with the headers that the user wrote, as far as they go.
-
-        Each sheet has the same, unless there are enough row headers for the rows of all sheets one after another.
-        """
-        goes_on = len(rows) > max(sheet.rows for sheet in sheets)
-        needed_rows = sum(sheet.rows for sheet in sheets) if goes_on else max(sheet.rows for sheet in sheets)
-        needed_columns = max(sheet.columns for sheet in sheets)
-        for name, given, needed in (("row", rows, needed_rows), ("column", columns, needed_columns)):
-            if given and len(given) != needed:
-                self.warnings.append(f"{len(given)} {name} headers were given for {needed} {name}s")
-        headed = []
-        for sheet in sheets:
-            headed.append(
-                replace(
-                    sheet,
-                    row_headers=_filled(rows, sheet.rows) if rows else sheet.row_headers,
-                    column_headers=_filled(columns, sheet.columns) if columns else sheet.column_headers,
-                )
-            )
-            rows = [*rows[sheet.rows :], ""] if goes_on else rows
-        return headed
-
-    def _with_axis_names(self, sheet: Sheet) -> Sheet:
+    def _find_labels(self, subjects: Sequence[Subject]) -> tuple[list[LabelSource], dict[int, FoundLabel]]:
+        """The sources of labels in the order in which they are asked, and the labels that CLIP found."""
+        if self.template.label_position == "none":
+            return [], {}
+        texts, warnings = given_texts(self.wishes.labels, len(subjects))
+        self.warnings += warnings
         axes = self.axes
-        if axes is None:
-            return sheet
-        return replace(
-            sheet,
-            page_value=_named(axes.page.name, sheet.page_value) if axes.page and sheet.page_value else sheet.page_value,
-            row_headers=tuple(_named(axes.y.name, v) for v in sheet.row_headers) if axes.y else sheet.row_headers,
-            column_headers=tuple(_named(axes.x.name, v) for v in sheet.column_headers)
-            if axes.x
-            else sheet.column_headers,
-        )
+        shown = {axis.name for axis in (axes.x, axes.y, axes.page) if axis} if axes else set()
+        before = self._allowed(sources_before_clip(self.template, subjects, texts, shown))
+        after = self._allowed(sources_after_clip(subjects, shown))
+        found: dict[int, FoundLabel] = {}
+        if self.wishes.labeller and "clip" in self.allowed:
+            found, warnings = find_labels(self.wishes.labeller, self.survey.pictures, subjects, before)
+            self.warnings += warnings
+        return [*before, ClipSource(found), *after], found
+
+    def _allowed(self, sources: Sequence[LabelSource]) -> list[LabelSource]:
+        return [source for source in sources if source.name in self.allowed]
+
+    def _labels(self) -> list[Label]:
+        labels = label_pictures(self.subjects, self.sources)
+        runners_up = {index: label.runner_up for index, label in self.found.items()}
+        return [
+            replace(label, runner_up=runners_up.get(subject.index, ""))
+            for label, subject in zip(labels, self.subjects, strict=True)
+        ]
+
+    def _sheets(self, heat_map: HeatMap | None) -> list[Sheet]:
+        values = [subject.values for subject in self.subjects]
+        sheets, warnings = make_sheets(self.template, self.axes if self._is_table else None, values, heat_map)
+        self.warnings += warnings
+        return sheets
 
     def _legend(self) -> str:
         wanted = self.template.legend
@@ -306,31 +257,43 @@ class _Planner:
             )
         return plan
 
-    def _marks(self) -> Marks:
-        """Badges of the score or column that was asked for, and the pictures with the best value."""
-        name = self.template.badge
+    def _badges(self) -> BadgeValues:
+        """The score or column that the badges show: the one asked for, or the only one there is to show."""
+        wants_heat = self.template.heatmap == "on"
+        name = self.template.badge or self.scorer_name or (only_name(self.scores) if wants_heat else "")
         if not name:
-            return Marks()
-        badges = {i: text for i in range(len(self.pictures)) if (text := self._badge(name, i))}
-        if not badges:
-            raise InputError(f"badge names {name!r}, which is neither a score nor a column of any picture")
-        numbers = {i: number for i in badges if (number := self._badge_number(name, i)) is not None}
-        if self.template.winner == "none" or not numbers:
-            return Marks(badges)
-        best = (max if self.template.winner == "highest" else min)(numbers.values())
-        return Marks(badges, frozenset(i for i, number in numbers.items() if number == best))
+            if wants_heat:
+                self._refuse_heat_map()
+            return BadgeValues()
+        badges = read_badges(name, self.scores, [subject.values for subject in self.subjects])
+        if not badges.texts:
+            message = f"badge names {name!r}, which is neither a score nor a column of any picture"
+            self._refuse(message, message)
+        return badges
 
-    def _badge(self, name: str, index: int) -> str | None:
-        score = self._score(name, index)
-        return format_score(score) if score is not None else ColumnNames(self.subjects[index].values).get(name)
+    def _refuse_heat_map(self) -> None:
+        names = list(dict.fromkeys(name for scores in self.scores for name in scores))
+        if names:
+            raise InputError(f"heatmap is on, and there are the scores {', '.join(names)}; name one of them in badge")
+        self._refuse(
+            "heatmap is on, but the pictures have no score; give scores, or name a column of numbers in badge",
+            "there is no heat map: the pictures have no score",
+        )
 
-    def _badge_number(self, name: str, index: int) -> float | None:
-        """The badge as a number, in full precision."""
-        score = self._score(name, index)
-        return _number(ColumnNames(self.subjects[index].values).get(name) or "" if score is None else str(score))
+    def _heat_map(self, badges: BadgeValues) -> HeatMap | None:
+        if self.template.heatmap == "off":
+            return None
+        if not badges.numbers:
+            if badges.texts:
+                self.warnings.append(f"there is no heat map: no {badges.name} of a picture is a number")
+            return None
+        if not (self.axes and (self.axes.x or self.axes.y)):
+            self.warnings.append("the heat map has no table with axes to show means on; only the badges are tinted")
+        return make_heat_map(badges, self.axes, [subject.values for subject in self.subjects])
 
-    def _score(self, name: str, index: int) -> float | None:
-        return {plain_name(key): value for key, value in self.scores[index].items()}.get(plain_name(name))
+    def _marks(self, badges: BadgeValues, heat_map: HeatMap | None) -> Marks:
+        tints = heat_map.tints(badges.numbers) if heat_map else {}
+        return Marks(badges.texts, badges.best(self.template.winner), tints, badges.name)
 
     def _resizer(self) -> Resizer:
         if self.wishes.resizer:
@@ -351,34 +314,6 @@ def ruler(faces: Faces) -> Measure:
         return block.width, block.height
 
     return measure
-
-
-def format_score(score: float) -> str:
-    """Three decimals for fractions, whole numbers as they are; a dash for what is no number."""
-    if not isfinite(score):
-        return "–"
-    return f"{score:.0f}" if score == int(score) and abs(score) >= 2 else f"{score:.3f}"
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if isfinite(number) else None
-
-
-def _named(column: str, value: str) -> str:
-    """A header that says what its value is; long texts speak for themselves."""
-    return value if column in LONG_COLUMNS or not value else f"{column}: {value}"
-
-
-def _filled(headers: Sequence[str], count: int) -> tuple[str, ...]:
-    return tuple([*headers, *[""] * count][:count])
-
-
-def _text(label: str | None) -> str | None:
-    return None if label is None else label.replace("\\n", "\n")
 
 
 def _some(names: Sequence[str]) -> str:

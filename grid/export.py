@@ -15,6 +15,7 @@ from PIL import Image, features
 from ..atomic import atomic_file, output_error
 from ..errors import InputError, LimitError, OutputError, PictureError
 from ..imaging import Pixels
+from .axes import Sheet
 from .box import Box
 from .colors import css_color
 from .embed import JPEG_EXIF_LIMIT, exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record
@@ -22,9 +23,10 @@ from .html import HtmlCell, HtmlPage, HtmlSheet, write_html
 from .own import RECORD_KEY, SOFTWARE, is_own_sheet
 from .pdf import PdfPage, PdfText, write_pdf
 from .placing import crop_of
-from .plan import GridPlan, PagePlan, PlanTexts
+from .plan import CellPlan, GridPlan, PagePlan, PlanTexts
+from .plates import fit_badge
 from .png import write_png
-from .render import Scene, paint_page
+from .render import Scene, index_of, paint_page
 from .tiff import write_tiff
 
 SUFFIX = {
@@ -211,17 +213,22 @@ def _pdf_page(job: SheetJob, number: int, output: Output) -> PdfPage:
         blocks = [PdfText(text.text, text.box, text.size) for band in page.bands for text in band.texts]
         size = job.scene.look.metrics.font
         labels = [(job.scene.labels[cell.index], cell.label) for cell in page.cells if cell.index is not None]
-        return blocks + [PdfText(label, box, size) for label, box in labels if label and box.width and box.height]
+        blocks += [PdfText(label, box, size) for label, box in labels if label and box.width and box.height]
+        return blocks + [_pdf_badge(job.scene, cell) for cell in page.cells if cell.index in job.scene.marks.badges]
 
     return PdfPage(page.width, page.height, _painted(job, number, output.tap), texts)
 
 
+def _pdf_badge(scene: Scene, cell: CellPlan) -> PdfText:
+    text = scene.marks.badges[index_of(cell)]
+    block, plate = fit_badge(text, cell.area, scene.look)
+    return PdfText(text, plate, block.size)
+
+
 def _html_sheet(job: SheetJob, title: str, embedded: Mapping[str, str]) -> HtmlSheet:
     look = job.scene.look
-    pages = tuple(
-        HtmlPage(p.sheet.rows, p.sheet.columns, p.sheet.row_headers, p.sheet.column_headers, p.sheet.page_value or "")
-        for p in job.plan.pages
-    )
+    pages = tuple(_html_page(page.sheet) for page in job.plan.pages)
+    means = {mean.tint for page in pages for mean in (*page.row_means, *page.column_means) if mean}
     return HtmlSheet(
         title=title,
         header=_as_one_page(job.texts.header),
@@ -233,8 +240,21 @@ def _html_sheet(job: SheetJob, title: str, embedded: Mapping[str, str]) -> HtmlS
         cell_width=look.metrics.cell[0],
         cell_height=look.metrics.cell[1],
         label_position=look.template.label_position,
-        badge=look.template.badge,
+        badge=job.scene.marks.name,
         embedded=embedded,
+        tints=means.union(job.scene.marks.tints.values()),
+    )
+
+
+def _html_page(sheet: Sheet) -> HtmlPage:
+    return HtmlPage(
+        rows=sheet.rows,
+        columns=sheet.columns,
+        row_headers=sheet.row_headers,
+        column_headers=sheet.column_headers,
+        title=sheet.page_value or "",
+        row_means=sheet.row_means,
+        column_means=sheet.column_means,
     )
 
 
@@ -266,6 +286,8 @@ def _html_cells(job: SheetJob) -> Iterator[tuple[HtmlCell, bytes, str]]:
                     scores=job.scores[index],
                     width=cell.image.width,
                     height=cell.image.height,
+                    badge=scene.marks.badges.get(index, ""),
+                    tint=scene.marks.tints.get(index),
                     winner=index in scene.marks.winners,
                     problem=problem,
                 ),

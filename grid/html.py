@@ -7,13 +7,15 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TextIO
 
 from ..errors import InputError
+from .colors import RGB, css_color, readable_on
+from .heat import Plate
 
 #: A cell, its picture's file (empty = no picture) and that file's media type.
 CellPicture = tuple["HtmlCell", bytes, str]
@@ -37,6 +39,9 @@ class HtmlCell:
     #: Of the embedded picture, in pixels.
     width: int
     height: int
+    #: The text in the corner, and its colour where it has one of its own.
+    badge: str = ""
+    tint: RGB | None = None
     winner: bool = False
     #: Why there is no picture.
     problem: str = ""
@@ -44,13 +49,15 @@ class HtmlCell:
 
 @dataclass(frozen=True)
 class HtmlPage:
-    """One table; its headers are empty or one per row or column."""
+    """One table; its headers are empty or one per row or column, and so are the means that stand with them."""
 
     rows: int
     columns: int
     row_headers: tuple[str, ...]
     column_headers: tuple[str, ...]
     title: str
+    row_means: tuple[Plate | None, ...] = ()
+    column_means: tuple[Plate | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,10 +77,12 @@ class HtmlSheet:
     cell_height: int
     #: over, below, above or none.
     label_position: str
-    #: The score or value shown in the corner of each cell, or empty.
+    #: The score or value that the badges show, or empty.
     badge: str
     #: Texts such as a workflow, kept by name in <script type="application/json" id="embedded-NAME">.
     embedded: Mapping[str, str]
+    #: Every colour on which a badge or mean stands.
+    tints: Collection[RGB] = ()
 
 
 def write_html(file: TextIO, sheet: HtmlSheet, cells: Iterable[CellPicture]) -> None:
@@ -124,6 +133,7 @@ def _texts(sheet: HtmlSheet, template: str) -> dict[str, str]:
     variables = (
         f":root {{ --page: {_colour(sheet.background)}; --ink: {_colour(sheet.text_color)}; "
         f"--cell-width: {sheet.cell_width:d}px; --cell-height: {sheet.cell_height:d}px; }}"
+        + "".join(map(_tint_rule, sorted(sheet.tints)))
     )
     return {
         "policy": _policy(template.replace("{{variables}}", variables)),
@@ -164,6 +174,16 @@ def _colour(name: str) -> str:
     return "white" if name == "transparent" else name
 
 
+def _tint_rule(tint: RGB) -> str:
+    # a rule and a class, since the policy of the page allows no style on an element
+    ink = css_color(readable_on((*tint, 255)))
+    return f" span.plate.{_tint_class(tint)} {{ background: {css_color(tint)}; color: {ink}; }}"
+
+
+def _tint_class(tint: RGB) -> str:
+    return "tint-" + css_color(tint).removeprefix("#")
+
+
 def _text(text: str) -> str:
     """Text for an element or an attribute in double quotes."""
     return escape(_encodable(text))
@@ -189,14 +209,16 @@ def _embedded(name: str, text: str) -> str:
 def _page(page: HtmlPage, number: int, badge: str, cells: _Ahead) -> Iterator[str]:
     """The parts of one table, cell by cell."""
     yield f'<section>\n<h2 class="wide" dir="auto">{_text(page.title)}</h2>\n<table class="grid">\n'
-    if any(page.column_headers):
-        corner = "<td></td>" if any(page.row_headers) else ""
-        yield f"<thead><tr>{corner}{''.join(_header('col', text) for text in page.column_headers)}</tr></thead>\n"
+    has_side = any(page.row_headers) or any(page.row_means)
+    if any(page.column_headers) or any(page.column_means):
+        corner = "<td></td>" if has_side else ""
+        headers = "".join(_header(page, "col", column) for column in range(page.columns))
+        yield f"<thead><tr>{corner}{headers}</tr></thead>\n"
     yield "<tbody>\n"
     for row in range(page.rows):
         yield "<tr>"
-        if any(page.row_headers):
-            yield _header("row", page.row_headers[row] if row < len(page.row_headers) else "")
+        if has_side:
+            yield _header(page, "row", row)
         for column in range(page.columns):
             found = cells.take(number, row, column)
             yield f"<td>{_cell(*found, badge) if found else ''}</td>\n"
@@ -204,8 +226,13 @@ def _page(page: HtmlPage, number: int, badge: str, cells: _Ahead) -> Iterator[st
     yield "</tbody>\n</table>\n</section>\n"
 
 
-def _header(scope: str, text: str) -> str:
-    return f'<th scope="{scope}" dir="auto"><span>{_text(text)}</span></th>'
+def _header(page: HtmlPage, scope: str, place: int) -> str:
+    """The header of a row or column and, under it, its mean."""
+    headers, means = (page.row_headers, page.row_means) if scope == "row" else (page.column_headers, page.column_means)
+    text = headers[place] if place < len(headers) else ""
+    mean = means[place] if place < len(means) else None
+    plate = f'<span class="mean plate {_tint_class(mean.tint)}">{_text(mean.text)}</span>' if mean else ""
+    return f'<th scope="{scope}" dir="auto"><span>{_text(text)}</span>{plate}</th>'
 
 
 def _cell(cell: HtmlCell, picture: bytes, media_type: str, badge: str) -> str:
@@ -225,14 +252,10 @@ def _cell(cell: HtmlCell, picture: bytes, media_type: str, badge: str) -> str:
 
 
 def _badge(cell: HtmlCell, name: str) -> str:
-    score = cell.scores.get(name)
-    text = cell.values.get(name, "") if score is None else _short(score)
-    return f'<span class="badge" title="{_text(name)}">{_text(text)}</span>' if text else ""
-
-
-def _short(score: float) -> str:
-    """Three digits, so that numbers of one size can be compared at a glance: 0.140, 5.41, 1234."""
-    return f"{score:.0f}" if abs(score) >= 1000 else f"{score:#.3g}".rstrip(".")
+    if not cell.badge:
+        return ""
+    kind = f"badge plate {_tint_class(cell.tint)}" if cell.tint else "badge"
+    return f'<span class="{kind}" title="{_text(name)}">{_text(cell.badge)}</span>'
 
 
 def _facts(cell: HtmlCell) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..atomic import atomic_file
@@ -14,18 +15,22 @@ from .fonts import Faces
 from .pictures import Progress, Skipped
 from .render import Scene
 from .report import CellReport, GridReport, PageReport, is_report
+from .scores_csv import SCORES_SUFFIX, are_scores, write_scores
 from .style import make_look
 
 
 def write_planned(planned: PlannedSheet, output: Output, progress: Progress | None = None) -> GridReport:
-    """Paint and write all pages and, if the template says so, the sidecar; pictures that fail are in the report."""
+    """Paint and write all pages and, if the template says so, the files beside them; failures are in the report."""
     scene = _scene(planned, progress)
-    sidecar = _sidecar(planned, output)
+    sidecar, scores_file = _sidecar(planned, output), _scores_file(planned, output)
     texts = planned.texts
     sources = [label.source for label in planned.labels]
     job = SheetJob(planned.plan, scene, texts, planned.values, planned.scores, sources)
     paths, warnings = write_sheet(job, output)
     report = report_of(planned, [str(path) for path in paths], scene, warnings)
+    if scores_file:
+        write_scores(scores_file, report.cells)
+        report = replace(report, scores_file=str(scores_file))
     if sidecar:
         with atomic_file(sidecar) as file:
             file.write(report.to_json().encode("utf-8"))
@@ -41,6 +46,18 @@ def _sidecar(planned: PlannedSheet, output: Output) -> Path | None:
     if os.path.exists(path) and not is_report(path):
         raise OutputError(
             f"{path} exists and is not the sidecar of a sheet; give the sheet another name, or switch sidecar off"
+        )
+    return path
+
+
+def _scores_file(planned: PlannedSheet, output: Output) -> Path | None:
+    """The file of the scores, None when none is wanted; raises OutputError when it would cost the user another file."""
+    if not planned.template.scores_csv:
+        return None
+    path = output.path_of(0, len(planned.plan.pages)).with_suffix(SCORES_SUFFIX)
+    if os.path.exists(path) and not are_scores(path):
+        raise OutputError(
+            f"{path} exists and does not hold scores of a sheet; give the sheet another name, or switch scores_csv off"
         )
     return path
 
@@ -80,6 +97,7 @@ def report_of(
         pages=tuple(PageReport(path, p.width, p.height) for path, p in zip(pages, planned.plan.pages, strict=True)),
         axes=planned.axes,
         cells=cells,
+        heat_map=planned.heat_map,
         warnings=(*planned.warnings, *warnings, *(_text_warnings(scene, planned.faces) if scene else ())),
     )
 
@@ -103,6 +121,7 @@ def _cells(planned: PlannedSheet, number: int, failures: Mapping[int, str]) -> l
                 image_box=cell.image,
                 values=planned.values[index],
                 scores=planned.scores[index],
+                runner_up=label.runner_up,
             )
         )
     return cells

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Protocol
 
@@ -28,8 +28,9 @@ _SEPARATOR = re.compile(r"(\s*[·•|,;]\s*|\s+[/–—-]\s+)(?![^{}]*\})")
 class Subject:
     """What the sources may know of one picture.
 
-    ``row`` is its row of the table, None when the table has none. ``generation`` is the generation data of the file.
-    ``facts`` are what is known of every picture: name, stem, folder, index, width, height, date.
+    ``index`` is its place among the pictures as they were given. ``row`` is its row of the table, None when the table
+    has none. ``generation`` is the generation data of the file. ``facts`` are what is known of every picture: name,
+    stem, folder, index, width, height, date.
     """
 
     index: int
@@ -45,11 +46,22 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class FoundLabel:
+    """A label that was found in a picture, its scores by name, and the label that nearly won ("" = none did)."""
+
+    text: str
+    scores: Mapping[str, float] = field(default_factory=dict)
+    runner_up: str = ""
+
+
+@dataclass(frozen=True)
 class Label:
     """A text and the name of its source. An empty text may be meant so; no source at all is ``none``."""
 
     text: str
     source: str
+    #: Of a label that was found in the picture: what nearly won.
+    runner_up: str = ""
 
 
 class LabelSource(Protocol):
@@ -152,11 +164,12 @@ class MetadataSource:
 class ClipSource:
     """Labels that a labeller found in the pictures."""
 
-    texts: Mapping[int, str | None]
+    found: Mapping[int, FoundLabel]
     name: str = "clip"
 
     def label(self, subject: Subject) -> str | None:
-        return self.texts.get(subject.index)
+        found = self.found.get(subject.index)
+        return found.text if found else None
 
 
 @dataclass(frozen=True)
@@ -184,10 +197,11 @@ class ColumnNames:
 
 def label_pictures(subjects: Sequence[Subject], sources: Sequence[LabelSource]) -> list[Label]:
     """The first label that a source knows, for each picture; empty with the source ``none`` when nobody knows one."""
-    return [_first_label(subject, sources) for subject in subjects]
+    return [first_label(subject, sources) for subject in subjects]
 
 
-def _first_label(subject: Subject, sources: Sequence[LabelSource]) -> Label:
+def first_label(subject: Subject, sources: Sequence[LabelSource]) -> Label:
+    """The first label that a source knows; empty with the source ``none`` when nobody knows one."""
     for source in sources:
         text = source.label(subject)
         if text is not None:

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from .axes import Sheet, Slot
 from .box import Box
+from .headings import Headings
 from .placing import automatic_font_size, cell_size, inside_border, place_picture
 from .plan import Band, CellPlan, Metrics, PagePlan, PlanInput, TextKind, TextPlan
 
 #: Of a cell's height, the most that a label may cover or a label strip may add.
 LABEL_SHARE = 0.5
-#: Of a cell's width, the most that a row header may take.
-ROW_HEADER_SHARE = 0.75
-#: Text blocks of the page are shrunk and shortened beyond this many lines.
-LINES: dict[TextKind, int] = {"title": 4, "header": 4, "legend": 4, "footer": 4, "row": 8, "column": 4}
-#: Font sizes of the page's texts as a multiple of the label's.
-TEXT_SCALE: dict[TextKind, float] = {
-    "title": 1.75,
-    "header": 1.25,
-    "legend": 1.0,
-    "footer": 1.0,
-    "row": 1.0,
-    "column": 1.0,
-}
 
 
 def make_metrics(given: PlanInput) -> Metrics:
@@ -57,8 +45,9 @@ class _PageBuilder:
 
     def __init__(self, given: PlanInput, metrics: Metrics, sheet: Sheet) -> None:
         self.given, self.metrics, self.sheet = given, metrics, sheet
-        self.cell_height = metrics.cell[1] + metrics.strip
-        self.row_header = self._row_header_width()
+        self.headings = Headings(given, metrics, sheet)
+        self.row_header = self.headings.row_width()
+        self.row_height = max(metrics.cell[1] + metrics.strip, self.headings.row_height(self.row_header))
         left = metrics.margin + (self.row_header + metrics.gap if self.row_header else 0)
         self.left = left
         columns = sheet.columns
@@ -72,12 +61,6 @@ class _PageBuilder:
         self._foot()
         return PagePlan(self.width, self.y, self.sheet, tuple(self.bands))
 
-    def _row_header_width(self) -> int:
-        limit = max(text_size(self.metrics, "row") * 2, int(self.metrics.cell[0] * ROW_HEADER_SHARE))
-        size = text_size(self.metrics, "row")
-        headers = {text for text in self.sheet.row_headers if text}
-        return max((min(limit, self.given.measure(text, limit, size)[0]) for text in headers), default=0)
-
     def _head(self) -> None:
         """Margin, title, header and legend, then the column headers, as one band."""
         y = self.metrics.margin
@@ -87,28 +70,14 @@ class _PageBuilder:
         blocks += [("header", self.sheet.page_value or ""), ("legend", given.legend)]
         for kind, text in blocks:
             if text:
-                plan = self._block(kind, text, Box(self.metrics.margin, y, self.width - 2 * self.metrics.margin, 0))
+                plan = self.headings.block(kind, text, self._across(y))
                 texts.append(plan)
                 y = plan.box.bottom + self.metrics.gap
-        if any(self.sheet.column_headers):
-            headers = self._column_headers(y)
-            texts += headers
-            y = headers[0].box.bottom + self.metrics.gap
-        self._add(Band(0, y, texts=tuple(texts)))
-
-    def _column_headers(self, y: int) -> list[TextPlan]:
-        width = self.metrics.cell[0]
-        boxes = [Box(self._x(column), y, width, 0) for column in range(self.sheet.columns)]
-        headers = self.sheet.column_headers
-        blocks = [self._block("column", text, box) for text, box in zip(headers, boxes, strict=True)]
-        height = max(block.box.height for block in blocks)
-        return [TextPlan("column", b.text, b.box._replace(height=height), b.size) for b in blocks]
-
-    def _block(self, kind: TextKind, text: str, box: Box) -> TextPlan:
-        size = text_size(self.metrics, kind)
-        line = self.given.measure("Ag", 10 * size, size)[1]
-        height = self.given.measure(text, box.width, size)[1] if text else 0
-        return TextPlan(kind, text, box._replace(height=min(height, LINES[kind] * line)), size)
+        columns = range(self.sheet.columns)
+        headers = self.headings.columns([Box(self._x(column), y, self.metrics.cell[0], 0) for column in columns])
+        if headers:
+            y = max(header.box.bottom for header in headers) + self.metrics.gap
+        self._add(Band(0, y, texts=(*texts, *headers)))
 
     def _rows(self) -> None:
         by_row: dict[int, list[Slot]] = {row: [] for row in range(self.sheet.rows)}
@@ -117,10 +86,8 @@ class _PageBuilder:
         for row, slots in by_row.items():
             gap = self.metrics.gap if row < self.sheet.rows - 1 else 0
             cells = tuple(self._cell(slot) for slot in slots)
-            header = self.sheet.row_headers[row] if self.row_header else ""
-            box = Box(self.metrics.margin, self.y, self.row_header, self.cell_height)
-            texts = (TextPlan("row", header, box, text_size(self.metrics, "row")),) if header else ()
-            self._add(Band(self.y, self.cell_height + gap, cells, texts))
+            texts = self.headings.row(row, Box(self.metrics.margin, self.y, self.row_header, self.row_height))
+            self._add(Band(self.y, self.row_height + gap, cells, tuple(texts)))
 
     def _cell(self, slot: Slot) -> CellPlan:
         (width, height), strip = self.metrics.cell, self.metrics.strip
@@ -155,8 +122,12 @@ class _PageBuilder:
             self._add(Band(self.y, self.metrics.margin))
             return
         top = self.y + self.metrics.gap
-        plan = self._block("footer", text, Box(self.metrics.margin, top, self.width - 2 * self.metrics.margin, 0))
+        plan = self.headings.block("footer", text, self._across(top))
         self._add(Band(self.y, plan.box.bottom + self.metrics.margin - self.y, texts=(plan,)))
+
+    def _across(self, y: int) -> Box:
+        """From margin to margin, of no height yet."""
+        return Box(self.metrics.margin, y, self.width - 2 * self.metrics.margin, 0)
 
     def _add(self, band: Band) -> None:
         if band.height:
@@ -165,8 +136,3 @@ class _PageBuilder:
 
     def _x(self, column: int) -> int:
         return self.left + column * (self.metrics.cell[0] + self.metrics.gap)
-
-
-def text_size(metrics: Metrics, kind: TextKind) -> int:
-    """Font size in pixels of one of the page's texts."""
-    return max(1, round(metrics.font * TEXT_SCALE[kind]))

@@ -51,6 +51,8 @@ class Picture:
     values: Mapping[str, str] = field(default_factory=dict)
     #: Time of the last change, seconds since 1970; 0 = not known.
     time: float = 0.0
+    #: The frame that is shown of an animated file.
+    frame: int = 0
 
     @property
     def place(self) -> str:
@@ -186,7 +188,7 @@ def _survey_file(file: tuple[Path, str], frame: int) -> Picture | Skipped:
     if are_of_own_sheet(texts):
         return _own_sheet(path)
     values = {column: readable(value) for column, value in read_generation(texts).values.items()}
-    return Picture(name, size, partial(load_picture, path, frame=frame), path, values, changed)
+    return Picture(name, size, partial(load_picture, path, frame=frame), path, values, changed, frame)
 
 
 def _own_sheet(path: Path) -> Skipped:

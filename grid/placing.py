@@ -1,4 +1,4 @@
-"""How large a cell is, and where in it a picture stands."""
+"""How large a cell is, where in it a picture stands, and how large the plate of a text is."""
 
 from __future__ import annotations
 
@@ -78,3 +78,13 @@ def crop_of(size: Size, image: Box, fit: str) -> tuple[float, float, float, floa
     if fit == "original":  # whole pixels, so that nothing is resampled
         left, top = float(int(left)), float(int(top))
     return left, top, min(left + shown[0], width), min(top + shown[1], height)
+
+
+def plate_pad(size: int) -> int:
+    """The space between a text of this size and the left and right edge of its plate."""
+    return max(2, size // 4)
+
+
+def plate_size(text: Size, size: int) -> Size:
+    """Width and height of the plate of a text that has this width and height."""
+    return text[0] + 2 * plate_pad(size), text[1] + plate_pad(size)

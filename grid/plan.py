@@ -12,13 +12,14 @@ from typing import Literal
 
 from .axes import Sheet
 from .box import Box
+from .colors import RGB
 from .limits import Limits
 from .template import GridTemplate
 
 Size = tuple[int, int]
 #: (text, width, font size) -> width and height of the text, wrapped into that width at that size.
 Measure = Callable[[str, int, int], Size]
-TextKind = Literal["title", "header", "legend", "footer", "row", "column"]
+TextKind = Literal["title", "header", "legend", "footer", "row", "column", "mean"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,14 @@ class CellPlan:
 
 @dataclass(frozen=True)
 class TextPlan:
-    """A title, header, legend, footer, or a row's or column's header."""
+    """A title, header, legend, footer, a row's or column's header, or the mean that stands with it."""
 
     kind: TextKind
     text: str
     box: Box
     size: int
+    #: The colour of the plate that fills the box; None = the text stands on the page.
+    tint: RGB | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -13,9 +13,11 @@ from ..errors import PictureError
 from ..imaging import Pixels, Size
 from .bands import map_in_order
 from .box import Box
+from .marks import Marks
 from .pictures import Picture
-from .placing import crop_of, inside_border
+from .placing import crop_of, inside_border, plate_pad
 from .plan import Band, CellPlan, PagePlan, TextPlan
+from .plates import WINNER, on_tint, paint_badge, paint_plate
 from .style import Look, on_white
 from .text import TextStyle, draw_text, fit_text
 
@@ -25,17 +27,6 @@ Resizer = Callable[[Image.Image, Size, Crop], Image.Image]
 
 LANCZOS = Image.Resampling.LANCZOS
 HOLE = (128, 128, 128)
-BADGE_BACK = (24, 24, 24)
-BADGE_TEXT = (255, 255, 255)
-WINNER = (255, 196, 0)
-
-
-@dataclass(frozen=True)
-class Marks:
-    """What callers know of single pictures, by index: texts of score badges, and the winners."""
-
-    badges: Mapping[int, str] = field(default_factory=dict)
-    winners: frozenset[int] = frozenset()
 
 
 @dataclass
@@ -123,8 +114,13 @@ def _canvas(size: Size, look: Look) -> Image.Image:
 def _paint_text(text: TextPlan, scene: Scene) -> Pixels:
     canvas = _canvas((text.box.width, text.box.height), scene.look)
     style = scene.look.page_style(text.kind, text.size)
-    block = fit_text(text.text, text.box.width, text.box.height, style, scene.look.faces)
-    x = {"left": 0, "center": (text.box.width - block.width) // 2, "right": text.box.width - block.width}[style.align]
+    pad = 0
+    if text.tint:
+        style, pad = on_tint(style, text.tint), plate_pad(text.size)
+        paint_plate(canvas, Box(0, 0, text.box.width, text.box.height), text.tint, pad)
+    block = fit_text(text.text, max(1, text.box.width - 2 * pad), text.box.height, style, scene.look.faces)
+    spare = text.box.width - block.width
+    x = {"left": pad, "center": spare // 2, "right": spare - pad}[style.align]
     draw_text(canvas, block, x, (text.box.height - block.height) // 2, style, scene.look.faces)
     scene.missing |= block.missing
     scene.shortened += block.shortened
@@ -149,7 +145,7 @@ def _paint_cell(cell: CellPlan, scene: Scene) -> _Tile:
 
 def _with_picture(cell: CellPlan, scene: Scene) -> Image.Image:
     """The cell with its picture, and with what lies behind and around it."""
-    template, picture = scene.look.template, scene.pictures[_index(cell)]
+    template, picture = scene.look.template, scene.pictures[index_of(cell)]
     image = picture.load(_size_to_decode(cell, picture, template.fit) if template.resample != "lanczos" else None)
     box = _inside(cell.image, cell.box)
     # a JPEG may have been decoded at a fraction of its size
@@ -212,7 +208,7 @@ def _hole(cell: CellPlan, look: Look, text: str) -> Image.Image:
 
 
 def _paint_label(canvas: Image.Image, cell: CellPlan, scene: Scene) -> tuple[frozenset[str], bool]:
-    text = scene.labels[_index(cell)]
+    text = scene.labels[index_of(cell)]
     if not text or not cell.label.width or not cell.label.height:
         return frozenset(), False
     box = _inside(cell.label, cell.box)
@@ -232,7 +228,7 @@ def _write(
 
 
 def _paint_marks(canvas: Image.Image, cell: CellPlan, scene: Scene) -> None:
-    look, index = scene.look, _index(cell)
+    look, index = scene.look, index_of(cell)
     area = _inside(cell.area, cell.box)
     badge = scene.marks.badges.get(index)
     if index in scene.marks.winners:
@@ -240,30 +236,12 @@ def _paint_marks(canvas: Image.Image, cell: CellPlan, scene: Scene) -> None:
         left, top, right, bottom = _corners(area)
         ImageDraw.Draw(canvas).rectangle((left, top, right - 1, bottom - 1), outline=WINNER, width=width)
     if badge:
-        _paint_badge(canvas, badge, area, look, winner=index in scene.marks.winners)
+        winner, tint = index in scene.marks.winners, scene.marks.tints.get(index)
+        paint_badge(canvas, badge, area, look, winner=winner, tint=tint)
 
 
-def _paint_badge(canvas: Image.Image, text: str, area: Box, look: Look, *, winner: bool) -> None:
-    """A small plate at the top right of the picture area."""
-    size = look.metrics.font
-    color = WINNER if winner else BADGE_TEXT
-    style = TextStyle(
-        size=size, min_size=min(size, look.metrics.min_font), fill=color, outline=color, outline_width=0,
-        align="left", shorten="end",
-    )  # fmt: skip
-    pad = max(2, size // 4)
-    room = area.shrunk(pad)
-    block = fit_text(text, max(1, room.width - 2 * pad), max(1, room.height - 2 * pad), style, look.faces)
-    if not block.width:
-        return
-    plate = Box(room.right - block.width - 2 * pad, room.y, block.width + 2 * pad, block.height + pad)
-    ImageDraw.Draw(canvas).rounded_rectangle(
-        (plate.x, plate.y, plate.right - 1, plate.bottom - 1), radius=pad, fill=BADGE_BACK
-    )
-    draw_text(canvas, block, plate.x + pad, plate.y + pad // 2, style, look.faces)
-
-
-def _index(cell: CellPlan) -> int:
+def index_of(cell: CellPlan) -> int:
+    """The picture of a cell that is no hole."""
     if cell.index is None:
         raise ValueError("a hole has no picture")
     return cell.index

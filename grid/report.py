@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from .axes import Axes, Axis
 from .box import Box
+from .heat_map import HeatMap
 from .pictures import Skipped
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -41,10 +42,13 @@ class CellReport:
     image_box: Box
     values: Mapping[str, str]
     scores: Mapping[str, float]
+    #: The label that nearly won, of a label that was found in the picture.
+    runner_up: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         plain = {"box": list(self.box), "image_box": list(self.image_box)}
         texts = {"path": self.path, "label": self.label, "source": self.source}
+        texts |= {"runner_up": self.runner_up} if self.runner_up else {}
         place = {"page": self.page, "row": self.row, "column": self.column}
         # JSON knows no NaN and no infinity
         scores = {name: score if isfinite(score) else None for name, score in self.scores.items()}
@@ -65,6 +69,9 @@ class GridReport:
     axes: Axes | None
     cells: tuple[CellReport, ...]
     warnings: tuple[str, ...] = ()
+    heat_map: HeatMap | None = None
+    #: The CSV file of the scores; empty when none was written.
+    scores_file: str = ""
 
     @property
     def status(self) -> str:
@@ -77,7 +84,7 @@ class GridReport:
         return dict(Counter(cell.source for cell in self.cells))
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain JSON values; the keys are stable."""
+        """The report as plain JSON values; the keys are stable, ``heatmap`` and ``scores_file`` only where they are."""
         first = self.pages[0]
         return {
             "status": self.status,
@@ -92,6 +99,8 @@ class GridReport:
             "axes": axes_to_dict(self.axes),
             "cells": [cell.to_dict() for cell in self.cells],
             "warnings": list(self.warnings),
+            **({"heatmap": self.heat_map.to_dict()} if self.heat_map else {}),
+            **({"scores_file": self.scores_file} if self.scores_file else {}),
         }
 
     def to_json(self) -> str:
@@ -167,8 +176,3 @@ def axes_to_dict(axes: Axes | None) -> dict[str, Any]:
 
 def _axis(axis: Axis) -> dict[str, Any]:
     return {"name": axis.name, "values": list(axis.values)}
-
-
-def scores_of(scores: Sequence[Mapping[str, float]], index: int) -> Mapping[str, float]:
-    """The scores given for one picture; none when the list is shorter."""
-    return scores[index] if index < len(scores) else {}

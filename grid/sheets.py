@@ -56,7 +56,8 @@ def cut_sheet(sheet: Sheet, top: int, bottom: int, left: int, right: int) -> She
         if top <= slot.row < bottom and left <= slot.column < right
     )
     rows, columns = sheet.row_headers[top:bottom], sheet.column_headers[left:right]
-    return Sheet(sheet.page_value, bottom - top, right - left, slots, rows, columns)
+    means = sheet.row_means[top:bottom], sheet.column_means[left:right]
+    return Sheet(sheet.page_value, bottom - top, right - left, slots, rows, columns, *means)
 
 
 def limit_sheet(sheet: Sheet, rows: int, columns: int) -> list[Sheet]:

@@ -19,6 +19,7 @@ ALIGN: dict[TextKind, Align] = {
     "footer": "center",
     "row": "right",
     "column": "center",
+    "mean": "center",
 }
 LABEL_ALIGN: dict[str, Align] = {"left": "left", "center": "center", "right": "right"}
 #: Formats that can say where a page is transparent; in the others such a page is white.

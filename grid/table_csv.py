@@ -1,34 +1,15 @@
-"""CSV text in any of its dialects -> records of named cells.
-
-The csv module is not used: it refuses cells above a limit that is global to the process, and it lets one quote that is
-never closed swallow the rest of the file.
-"""
+"""CSV text in any of its dialects -> records of named cells."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import islice
 
+from ..csv_cells import DELIMITERS, Line, split_lines, told_delimiter
 from .columns import find_key_column, name_columns
 from .table_records import Records, some
 
-DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 50  # records that the delimiter is judged by
-_EXCEL_HINT = re.compile(r"sep=([,;\t|])(?:\r\n|\r|\n)", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Line:
-    """One record and the number of the text line on which it begins, from 1."""
-
-    number: int
-    cells: tuple[str, ...]
-
-    @property
-    def blank(self) -> bool:
-        return not any(self.cells)
 
 
 def read_csv(text: str) -> Records:
@@ -36,9 +17,8 @@ def read_csv(text: str) -> Records:
 
     Blank lines between records are kept as empty records, since rows may go by position; those at the end are not.
     """
-    hint = _EXCEL_HINT.match(text)
-    delimiter = hint[1] if hint else find_delimiter(text)
-    lines = [*split_lines(text, delimiter, start=hint.end() if hint else 0)]
+    told, start = told_delimiter(text)
+    lines = [*split_lines(text, told or find_delimiter(text), start=start)]
     while lines and lines[-1].blank:
         lines.pop()
     head = next((index for index, line in enumerate(lines) if not line.blank), len(lines))
@@ -71,39 +51,6 @@ def _sense(text: str, delimiter: str) -> tuple[bool, bool, float, int]:
     header, *body = (line.cells for line in lines)
     alike = sum(len(cells) == len(header) for cells in body) / len(body) if body else 1.0
     return find_key_column(header) is not None, len(header) > 1, alike, len(header)
-
-
-def split_lines(text: str, delimiter: str, *, start: int = 0) -> Iterator[Line]:
-    """The records from `start` on. A quote that is never closed is an ordinary character."""
-    cell_pattern = _cell_pattern(delimiter)
-    cells: list[str] = []
-    number = first = 1 + _breaks(text[:start])
-    at = start
-    while at < len(text) or cells:
-        found = cell_pattern.match(text, at)
-        assert found, "the pattern matches at every place, if only an empty cell"
-        cells.append(_cell(found))
-        number += _breaks(found[0])
-        at = found.end()
-        if found["end"] != delimiter:
-            yield Line(first, tuple(cells))
-            cells, first = [], number
-
-
-def _cell_pattern(delimiter: str) -> re.Pattern[str]:
-    other = rf"[^{re.escape(delimiter)}\r\n]*"
-    quoted = rf'[ ]*"(?P<quoted>[^"]*(?:""[^"]*)*)"(?P<rest>{other})'
-    return re.compile(rf"(?:{quoted}|(?P<plain>{other}))(?P<end>{re.escape(delimiter)}|\r\n|\r|\n|\Z)")
-
-
-def _cell(found: re.Match[str]) -> str:
-    if found["quoted"] is None:
-        return found["plain"].strip()
-    return (found["quoted"].replace('""', '"') + found["rest"]).strip()
-
-
-def _breaks(text: str) -> int:
-    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def _used_header(header: tuple[str, ...], body: Iterable[Line]) -> tuple[str, ...]:

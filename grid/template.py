@@ -57,7 +57,7 @@ class GridTemplate:
     y_axis: str = option(
         AUTO, "Column of values that runs along the rows of the table; auto finds it, none switches it off"
     )
-    sort_by: str = option("name", "Order of the pictures: name, time, given, csv, or a column such as seed")
+    sort_by: str = option("name", "Order of the pictures: name, time, given, csv, or a column or score such as seed")
     label_columns: str = option("", "Columns shown as the label, separated by commas, such as seed, sampler")
     label_format: str = option("", "Label text with columns in braces, such as {seed} · {sampler} · cfg {cfg}")
     format: str = option("png", "File format of the sheet", choices=FORMATS)
@@ -123,6 +123,16 @@ class GridTemplate:
     )
     sidecar: bool = option(
         True, "Write a JSON file beside the sheet with the box, file, label and values of each cell", advanced=True
+    )
+    heatmap: str = option(
+        "off",
+        "Colour the badges by their score, and show with each header of a table the mean over its pictures on all "
+        "pages; takes the score that badge names, or the only one there is",
+        choices=("off", "on"),
+        advanced=True,
+    )
+    scores_csv: bool = option(
+        False, "Write the scores of each picture into a file NAME.scores.csv beside the sheet", advanced=True
     )
 
     name: str = "untitled"

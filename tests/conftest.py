@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import hypothesis
 # how long an example takes says more about the machine than about the code
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+# no test writes into the cache of who runs it; one that is about the cache names a folder of its own
+os.environ["CLIP_GRID_CACHE"] = "off"
 
 ROOT = Path(__file__).resolve().parent.parent
 

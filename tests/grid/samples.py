@@ -11,8 +11,9 @@ from clip_grid.grid.decide import PlannedSheet, Wishes, plan_sheet
 from clip_grid.grid.export import Output
 from clip_grid.grid.fonts import find_faces
 from clip_grid.grid.job import write_planned
+from clip_grid.grid.marks import Marks
 from clip_grid.grid.pictures import Survey, find_files, pictures_from_arrays, survey_files
-from clip_grid.grid.render import Marks, Scene, paint_page
+from clip_grid.grid.render import Scene, paint_page
 from clip_grid.grid.report import GridReport
 from clip_grid.grid.style import make_look
 from clip_grid.grid.template import GridTemplate

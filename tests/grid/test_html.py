@@ -90,7 +90,7 @@ def test_texts_stay_texts_wherever_they_stand() -> None:
     sheet = replace(
         SHEET, title=NASTY, header=NASTY, legend=NASTY, footer=NASTY, pages=(page,), badge=NASTY, embedded={"x": NASTY}
     )
-    cell = replace(CELL, label=NASTY, name=NASTY, source=NASTY, values={NASTY: NASTY}, scores={})
+    cell = replace(CELL, label=NASTY, name=NASTY, source=NASTY, values={NASTY: NASTY}, scores={}, badge=NASTY)
 
     reader = Reader(page_of(sheet, [(cell, PICTURE, "image/jpeg")]))
 
@@ -217,19 +217,10 @@ def test_embedded_text_that_is_not_json_becomes_a_json_string() -> None:
     assert block and json.loads(block[1]) == 'a "cat"\nSteps: 20 </script>'
 
 
-@pytest.mark.parametrize(
-    ("score", "shown"), [(0.14, "0.140"), (5.414, "5.41"), (27.0, "27.0"), (100.0, "100"), (-12345.6, "-12346")]
-)
-def test_a_badge_shows_three_digits_of_the_score(score: float, shown: str) -> None:
-    text = page_of(replace(SHEET, badge="clip"), [with_picture(scores={"clip": score})])
+def test_a_badge_stands_in_the_corner_of_its_cell_and_says_what_it_is() -> None:
+    text = page_of(replace(SHEET, badge="clip"), [with_picture(badge="0.250")])
 
-    assert [badge for _, badge in Reader(text).all("span", "badge")] == [shown]
-
-
-def test_a_badge_may_show_a_value() -> None:
-    text = page_of(replace(SHEET, badge="cfg"), [with_picture()])
-
-    assert [badge for _, badge in Reader(text).all("span", "badge")] == ["7"]
+    assert Reader(text).all("span", "badge") == [({"class": "badge", "title": "clip"}, "0.250")]
 
 
 def test_scores_that_json_cannot_hold_are_left_out() -> None:

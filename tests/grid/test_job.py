@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from clip_grid.errors import ClipGridError, InputError, OutputError
-from clip_grid.grid.decide import format_score
+from clip_grid.grid.labels import FoundLabel
+from clip_grid.grid.marks import format_score
 from clip_grid.grid.pictures import Survey, pictures_from_arrays
 from clip_grid.grid.table import parse_table
 from hypothesis import given, settings
@@ -87,7 +88,7 @@ def test_four_files_take_their_labels_from_four_sources(tmp_path):
     table = parse_table("filename,label\na.png,from the table\n", name="labels.csv")
 
     def labeller(pictures):
-        return ["seen by CLIP" if picture.name == "c.png" else None for picture in pictures]
+        return [FoundLabel("seen by CLIP") if picture.name == "c.png" else None for picture in pictures]
 
     planned = plan(survey(tmp_path), {"table": table, "labeller": labeller})
 

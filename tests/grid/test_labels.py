@@ -9,6 +9,7 @@ from clip_grid.grid.labels import (
     ClipSource,
     ColumnsSource,
     FileNameSource,
+    FoundLabel,
     Label,
     LabelSource,
     MetadataSource,
@@ -62,7 +63,7 @@ def all_sources() -> list[LabelSource]:
         TextSource(["given"]),
         ColumnsSource(["seed"]),
         TableSource(["cfg"]),
-        ClipSource({0: "a cat", 1: "a cat", 2: "a cat", 3: "a dog", 4: None}),
+        ClipSource({place: FoundLabel(text) for place, text in enumerate(("a cat", "a cat", "a cat", "a dog"))}),
         MetadataSource(["steps"]),
         FileNameSource(),
     ]

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from clip_grid.errors import PictureError
 from clip_grid.grid.box import Box
+from clip_grid.grid.marks import Marks
 from clip_grid.grid.pictures import Picture, Survey, pictures_from_arrays
-from clip_grid.grid.render import Marks, paint_page, resize_fast, resize_lanczos
+from clip_grid.grid.render import paint_page, resize_fast, resize_lanczos
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

@@ -39,7 +39,8 @@ OTHER: dict[str, object] = {
     "on_overflow": "stop", "page_axis": "model", "reverse": True, "gap": 0, "enlarge": True, "label_sources": "csv",
     "min_font_size": 5, "label_align": "left", "outline_color": "red", "outline_width": 0, "page_text_color": "#abc",
     "pad_color": "blue", "border_width": 2, "border_color": "lime", "header": "h", "footer": "f", "legend": "off",
-    "badge": "score", "winner": "lowest", "resample": "lanczos", "sidecar": False,
+    "badge": "score", "winner": "lowest", "resample": "lanczos", "sidecar": False, "heatmap": "on",
+    "scores_csv": True,
 }  # fmt: skip
 
 
