@@ -120,3 +120,8 @@ def _cell(found: re.Match[str]) -> str:
 
 def _breaks(text: str) -> int:
     return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
+def plain_name(name: str) -> str:
+    """The name of a column without case, blanks, underscores and hyphens: what is compared."""
+    return "".join(name.casefold().replace("_", "").replace("-", "").split())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from ..grid.decide import Labeller, Scorer
 from ..grid.labels import FoundLabel
 from ..grid.pictures import Picture, Progress
 from ..options import check, option, options_of
-from .models import AUTO, open_encoder
+from .models import AUTO, open_with_note
 
 if TYPE_CHECKING:
     from ..clip_backend.encoder import Encoder
@@ -56,40 +56,72 @@ def split_options(given: Mapping[str, object]) -> tuple[ClipWishes, dict[str, ob
     return wishes, {name: value for name, value in given.items() if name not in known}
 
 
-def finders(wishes: ClipWishes, progress: Progress | None = None) -> tuple[Labeller | None, Scorer | None]:
-    """What finds the labels and the scores that are wished for; a model is opened when the first picture needs it."""
-    opened = cache(lambda: open_encoder(wishes.clip_model))
+@dataclass(frozen=True, kw_only=True)
+class Finders:
+    """What finds labels and scores in the pictures of sheets; None for what is not wished for."""
+
+    labeller: Labeller | None = None
+    scorer: Scorer | None = None
+    #: What the user should know of their work; it grows while they are at it.
+    notes: list[str] = field(default_factory=list)
+
+
+def finders(wishes: ClipWishes, progress: Progress | None = None) -> Finders:
+    """What finds what is wished for; a model is opened when the first picture needs it."""
+    notes: list[str] = []
+
+    @cache
+    def opened() -> Encoder:
+        encoder, told = open_with_note(wishes.clip_model)
+        _tell(notes, told)
+        return encoder
+
     words = cache(lambda: find_vocabulary(wishes.vocabulary))
-    labeller = sheet_labeller(opened, words, progress) if wishes.use_clip else None
-    return labeller, sheet_scorer(opened, wishes.score_text, progress) if wishes.score_text else None
+    return Finders(
+        labeller=sheet_labeller(opened, words, progress, notes) if wishes.use_clip else None,
+        scorer=sheet_scorer(opened, wishes.score_text, progress, notes) if wishes.score_text else None,
+        notes=notes,
+    )
 
 
 def sheet_labeller(
-    opened: Callable[[], Encoder], vocabulary: Callable[[], Vocabulary], progress: Progress | None = None
+    opened: Callable[[], Encoder],
+    vocabulary: Callable[[], Vocabulary],
+    progress: Progress | None = None,
+    notes: list[str] | None = None,
 ) -> Labeller:
     """Finds labels that tell the pictures of a sheet apart, no two the same.
 
-    opened, vocabulary: are asked for only when there is a picture without a label.
+    opened, vocabulary: are asked for only when there is a picture without a label. notes: gets what is to be known.
     """
 
     def label(pictures: Sequence[Picture]) -> list[FoundLabel | None]:
         run = contrast_labels(opened(), shown(pictures), vocabulary(), progress=progress)
+        _tell(notes, run.notes)
         found = {one.index: _found(one) for one in run.pictures if one.labels}
         return [found.get(place) for place in range(len(pictures))]
 
     return label
 
 
-def sheet_scorer(opened: Callable[[], Encoder], text: str, progress: Progress | None = None) -> Scorer:
-    """Finds the cosine of each picture of a sheet to a text."""
+def sheet_scorer(
+    opened: Callable[[], Encoder], text: str, progress: Progress | None = None, notes: list[str] | None = None
+) -> Scorer:
+    """Finds the cosine of each picture of a sheet to a text; ``notes`` as in ``sheet_labeller``."""
 
     def score(pictures: Sequence[Picture]) -> list[Mapping[str, float]]:
         options = MatchOptions(mode="broadcast", phrases=False)
         run = match_pictures(opened(), shown(pictures), [text], options=options, progress=progress)
+        _tell(notes, run.notes)
         found: dict[int, Mapping[str, float]] = {one.image_index: {TEXT_SCORE: one.cosine} for one in run.results}
         return [found.get(place, {}) for place in range(len(pictures))]
 
     return score
+
+
+def _tell(notes: list[str] | None, told: Sequence[str]) -> None:
+    if notes is not None:
+        notes += [note for note in told if note not in notes]
 
 
 def shown(pictures: Sequence[Picture]) -> Iterator[Any]:

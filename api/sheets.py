@@ -43,6 +43,8 @@ class SheetInputs:
     labeller: Labeller | None = None
     #: Finds scores in the pictures; given scores of the same name beat them.
     scorer: Scorer | None = None
+    #: What these two want the user to know; it may grow while they are at work.
+    found_notes: Sequence[str] = ()
     #: Texts embedded in the sheet, such as ``workflow`` and ``prompt``.
     texts: Mapping[str, str] = field(default_factory=dict)
     #: Names for pictures given as arrays.
@@ -161,8 +163,13 @@ def export_batch(
 
 def with_clip(inputs: SheetInputs, wishes: ClipWishes, progress: Progress | None = None) -> SheetInputs:
     """The inputs with what finds the labels and scores that are wished for; one that is there already stays."""
-    labeller, scorer = finders(wishes, progress)
-    return replace(inputs, labeller=inputs.labeller or labeller, scorer=inputs.scorer or scorer)
+    found = finders(wishes, progress)
+    return replace(
+        inputs,
+        labeller=inputs.labeller or found.labeller,
+        scorer=inputs.scorer or found.scorer,
+        found_notes=inputs.found_notes or found.notes,
+    )
 
 
 def assemble_grid_enhanced(
@@ -217,6 +224,7 @@ def wishes_of(inputs: SheetInputs, survey: Survey, template: GridTemplate) -> Wi
         scores=inputs.scores,
         labeller=inputs.labeller,
         scorer=inputs.scorer,
+        found_notes=inputs.found_notes,
         resizer=resizer,
     )
 

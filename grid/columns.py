@@ -6,15 +6,11 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from itertools import count
 
+from ..csv_cells import plain_name
 from ..errors import InputError
 
 #: What the column that says which picture a row belongs to may be called, best first.
 KEY_COLUMNS = ("filename", "file", "file path", "image", "image path", "path", "name")
-
-
-def plain_name(name: str) -> str:
-    """The name without case, blanks, underscores and hyphens: what is compared."""
-    return "".join(name.casefold().replace("_", "").replace("-", "").split())
 
 
 def find_column(name: str, columns: Sequence[str], *, role: str = "column") -> str:

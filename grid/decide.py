@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
 
+from ..csv_cells import plain_name
 from ..errors import InputError
 from ..imaging import MAX_PIXELS
 from .axes import Axes, Sheet, find_axes
-from .columns import plain_name
 from .fonts import Faces, find_faces
 from .found import find_labels, find_scores, merge_scores, only_name
 from .heat_map import HeatMap, make_heat_map
@@ -199,6 +199,7 @@ class _Planner:
             self.warnings += warnings
         self.scorer_name = only_name(scores)
         self.sources, self.found = self._find_labels(subjects)
+        self.warnings += self.wishes.found_notes
         labels = [self.found[index].scores if index in self.found else {} for index in range(len(pictures))]
         self.given_scores = merge_scores(scores, labels, self.wishes.scores)
 

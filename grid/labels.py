@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Protocol
 
+from ..csv_cells import plain_name
 from ..errors import InputError
-from .columns import find_column, plain_name
+from .columns import find_column
 
 #: Everything that may follow in ``label_sources``, in the order in which the sources are asked.
 SOURCE_NAMES = ("text", "columns", "csv", "clip", "metadata", "filename")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 
-from .columns import plain_name
+from ..csv_cells import plain_name
 from .labels import ColumnNames
 from .text_block import RGB
 

@@ -29,6 +29,8 @@ class Wishes:
     labeller: Labeller | None = None
     #: Asked once, for all pictures; given scores beat what it finds.
     scorer: Scorer | None = None
+    #: What these two want the user to know, read once they have answered.
+    found_notes: Sequence[str] = ()
     #: Instead of the template's own resampling.
     resizer: Resizer | None = None
     #: Fonts of the machine are looked for unless faces are given.

@@ -17,6 +17,7 @@ from clip_grid.api import (
     plan_export,
 )
 from clip_grid.errors import ClipGridError, InputError, OutputError
+from clip_grid.grid.labels import FoundLabel
 from clip_grid.grid.template import GridTemplate
 from PIL import Image
 
@@ -82,6 +83,27 @@ def test_a_broken_file_does_not_shift_the_labels_and_scores_of_the_others(tmp_pa
         assert labels_of(made) == {"a.png": "A", "c.png": "C", "d.png": "D"}
         assert [cell.scores["s"] for cell in made.cells] == [1.0, 3.0, 4.0]
         assert made.warnings == ()
+
+
+def test_what_is_found_in_the_pictures_goes_onto_the_sheet_and_broken_files_are_not_looked_at(tmp_path):
+    source = folder(tmp_path / "in", "a.png", "b.png", "né.png")
+    (source / "b.png").write_bytes(b"broken")
+
+    def labeller(pictures):
+        return [FoundLabel(f"seen {picture.name}", {"clip probability": 0.75}, "a dog") for picture in pictures]
+
+    def scorer(pictures):
+        return [{"cosine": len(picture.name) / 100} for picture in pictures]
+
+    inputs = SheetInputs(labeller=labeller, scorer=scorer, scores=[{"cosine": 0.5}, {"cosine": 0.6}])
+    report = export_grid(source, tmp_path / "s.png", inputs=inputs, winner="highest", scores_csv=True)
+
+    assert labels_of(report) == {"a.png": "seen a.png", "né.png": "seen né.png"}
+    assert [cell.scores for cell in report.cells] == [
+        {"cosine": 0.5, "clip probability": 0.75},
+        {"cosine": 0.06, "clip probability": 0.75},
+    ]
+    assert (tmp_path / "s.scores.csv").read_text("utf-8").count("\n") == 3
 
 
 def test_one_label_goes_to_all_and_a_surplus_is_told_even_beside_a_broken_file(tmp_path):

@@ -103,7 +103,7 @@ def test_the_dict_of_one_match_has_the_names_of_the_service(folder):
 def test_a_single_picture_that_cannot_be_read_is_an_error(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
 
-    with pytest.raises(PictureError, match="a.png"):
+    with pytest.raises(PictureError, match=r"a\.png"):
         api.analyze_image_text_match(tmp_path / "a.png", "a cat", model=DEMO)
 
 
@@ -243,3 +243,11 @@ def test_the_function_of_the_older_tool_takes_its_flags(folder):
     told = api.assemble_grid_enhanced(folder, folder.parent / "s.png", use_clip=True, clip_model=DEMO)
 
     assert told["images_processed"] == 4
+
+
+def test_the_report_of_a_sheet_says_which_model_was_taken(folder, monkeypatch):
+    monkeypatch.setenv(default_model.VARIABLE, DEMO)
+
+    report = api.export_grid(folder, folder.parent / "s.png", use_clip=True, score_text="a blue star")
+
+    assert sum("CLIP_GRID_MODEL names" in warning for warning in report.warnings) == 1

@@ -1,0 +1,153 @@
+"""How well scores tell matches from mismatches; rows are counted from 1 in messages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...errors import InputError
+
+Floats = NDArray[np.float64]
+Labels = Sequence[bool | int] | NDArray[np.generic]
+Scores = Sequence[float] | NDArray[np.floating]
+#: Standard errors on either side of a 95 % interval.
+_Z95 = 1.959963984540054
+
+
+def roc_auc(labels: Labels, scores: Scores) -> float:
+    """How often a match has a higher score than a mismatch, 0..1; ties count half.
+
+    Source: the area under the ROC curve by ranks (Mann & Whitney 1947).
+    Raises InputError, as all functions here, for lengths that differ, for scores that are not finite, and for labels of
+    one kind alone.
+    """
+    is_match, values = checked(labels, scores)
+    positives = int(is_match.sum())
+    negatives = len(is_match) - positives
+    wins = _ranks(values)[is_match].sum() - positives * (positives + 1) / 2
+    return float(wins / positives / negatives)
+
+
+def roc_auc_interval(area: float, positives: int, negatives: int) -> tuple[float, float]:
+    """Where the true area lies with 95 % confidence, within 0..1.
+
+    Source: Hanley & McNeil 1982. Their error of a perfect area is 0, however few pairs there are; it is taken as if
+    half a pair were in the wrong order.
+    """
+    if not (0 <= area <= 1 and positives > 0 and negatives > 0):
+        raise InputError(f"there is no interval for an area of {area:g} from {positives} matches, {negatives} others")
+    half = 0.5 / (positives * negatives)
+    a = min(max(area, half), 1 - half)
+    ours, theirs = a / (2 - a) - a * a, 2 * a * a / (1 + a) - a * a
+    variance = (a * (1 - a) + (positives - 1) * ours + (negatives - 1) * theirs) / (positives * negatives)
+    reach = _Z95 * math.sqrt(max(variance, 0.0))
+    return max(0.0, area - reach), min(1.0, area + reach)
+
+
+def average_precision(labels: Labels, scores: Scores) -> float:
+    """The mean precision over the matches, 0..1: sum of (recall step) x precision at each distinct score, not
+    interpolated.
+    """
+    cuts = _Cuts(labels, scores)
+    steps = np.diff(cuts.true, prepend=0.0) / cuts.positives
+    return float((steps * cuts.true / (cuts.true + cuts.false)).sum())
+
+
+def best_threshold(labels: Labels, scores: Scores) -> float:
+    """The score from which on a pair should count as a match: the one of highest balanced accuracy.
+
+    It lies halfway to the next lower score; of equally good ones it is the highest. Source: Youden 1950.
+    """
+    cuts = _Cuts(labels, scores)
+    balance = cuts.true / cuts.positives - cuts.false / cuts.negatives
+    best = int(np.argmax(balance))
+    upper = float(cuts.scores[best])
+    if best + 1 == len(cuts.scores):
+        return upper
+    lower = float(cuts.scores[best + 1])
+    middle = upper / 2 + lower / 2
+    # neighbouring floats have nothing between them
+    return middle if lower < middle <= upper else upper
+
+
+def accuracy(labels: Labels, are_matches: Labels) -> float:
+    """The share of verdicts that agree with their labels, 0..1."""
+    truth, said = _as_labels(labels), _as_labels(are_matches)
+    _check_lengths(len(truth), len(said), "verdicts")
+    return float((truth == said).mean())
+
+
+def recall_at_k(scores: ArrayLike, right: Sequence[int] | NDArray[np.integer], k: int) -> float:
+    """The share of rows whose right column is among the k highest, 0..1; ties count as if drawn by lot.
+
+    scores: [N, M], such as cosines of N texts with M pictures. right: the column of each row [N].
+    """
+    table, columns = np.asarray(scores, np.float64), np.asarray(right, np.intp)
+    if table.ndim != 2 or not table.size or k < 1:
+        raise InputError(f"scores have the shape {table.shape} and k is {k}; give [rows, columns], and at least 1")
+    _check_lengths(len(columns), len(table), "rows of scores")
+    outside = np.flatnonzero((columns < 0) | (columns >= table.shape[1]))
+    if outside.size:
+        raise InputError(
+            f"the right column of row {outside[0] + 1} is {columns[outside[0]]}; there are {table.shape[1]}"
+        )
+    _check_finite(table.sum(axis=1))
+    own = np.take_along_axis(table, columns[:, None], axis=1)
+    above, equal = (table > own).sum(axis=1), (table == own).sum(axis=1)
+    return float(np.clip((k - above) / equal, 0, 1).mean())
+
+
+def checked(labels: Labels, scores: Scores) -> tuple[NDArray[np.bool_], Floats]:
+    """Labels [N], bool, and scores [N], float64; raises InputError unless both kinds are there and all is finite."""
+    is_match, values = _as_labels(labels), np.asarray(scores, np.float64)
+    _check_lengths(len(is_match), len(values), "scores")
+    _check_finite(values)
+    if is_match.all() or not is_match.any():
+        what = "all are matches" if is_match.any() else "all are mismatches" if len(is_match) else "there are none"
+        raise InputError(f"labels must be of both kinds, but {what}; give pairs that match and pairs that do not")
+    return is_match, values
+
+
+def _as_labels(labels: Labels) -> NDArray[np.bool_]:
+    given = np.asarray(labels)
+    wrong = np.flatnonzero(~np.isin(given, (0, 1)))
+    if wrong.size:
+        raise InputError(f"the label of row {wrong[0] + 1} is {given[wrong[0]]}; it must be true or false, or 1 or 0")
+    return given.astype(bool)
+
+
+def _check_lengths(labels: int, others: int, what: str) -> None:
+    if labels != others:
+        raise InputError(f"there are {labels} labels but {others} {what}; give one for each")
+
+
+def _check_finite(values: Floats) -> None:
+    broken = np.flatnonzero(~np.isfinite(values))
+    if broken.size:
+        raise InputError(f"the score of row {broken[0] + 1} is {values[broken[0]]}; leave the row out or score it anew")
+
+
+def _ranks(values: Floats) -> Floats:
+    """Places in ascending order from 1; equal values share the mean of theirs."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks: Floats = (ends - (counts - 1) / 2)[place.reshape(-1)]
+    return ranks
+
+
+class _Cuts:
+    """What lies at or above each distinct score, from the highest down."""
+
+    def __init__(self, labels: Labels, scores: Scores) -> None:
+        is_match, values = checked(labels, scores)
+        order = np.argsort(-values, kind="stable")
+        falling = values[order]
+        ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
+        #: Matches and mismatches at or above each.
+        self.true: Floats = np.cumsum(is_match[order])[ends].astype(np.float64)
+        self.false: Floats = ends + 1 - self.true
+        self.scores: Floats = falling[ends]
+        self.positives, self.negatives = self.true[-1], self.false[-1]

@@ -1,0 +1,133 @@
+"""Pairs of pictures and texts out of a CSV file: image_path, text and perhaps label, in any dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...csv_cells import DELIMITERS, plain_cell, plain_name, split_lines, told_delimiter
+from ...errors import InputError
+from .label_words import read_label
+
+#: What the columns may be called, best first; case, blanks, underscores and hyphens do not count.
+IMAGE_COLUMNS = ("image path", "image", "path", "file", "file path", "filename", "image file", "picture", "img")
+TEXT_COLUMNS = ("text", "caption", "description", "prompt", "sentence")
+LABEL_COLUMNS = ("label", "match", "is match", "target")
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """One row of the file."""
+
+    #: Its place among the rows that are not blank, from 1; the header does not count.
+    number: int
+    #: As written, one for each column.
+    cells: tuple[str, ...]
+    image: str
+    text: str
+    #: Whether picture and text are said to match; None if nothing is said.
+    label: bool | None
+    #: Why it cannot be used; empty if it can.
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class PairsTable:
+    """The rows in their order, with the columns' names as written."""
+
+    columns: tuple[str, ...]
+    rows: tuple[PairRow, ...]
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where in a row what stands."""
+
+    width: int
+    image: int
+    text: int
+    label: int | None
+
+
+def read_pairs(path: Path) -> PairsTable:
+    """The pairs in a CSV file in UTF-8, separated by commas, semicolons, tabs or bars; a broken row says so itself.
+
+    Raises InputError, naming the file, if it cannot be read, has no rows, or has no columns of pictures and texts.
+    """
+    text = _text(path)
+    if not text.strip():
+        raise InputError(f"{path} is empty; it needs a header such as image_path,text,label and a row for each pair")
+    told, start = told_delimiter(text)
+    records = split_lines(text, told or _delimiter(text), start=start)
+    lines = (line for line in records if not line.blank)
+    header = next(lines, None)
+    columns = header.cells if header else ()
+    places = _places(columns, path)
+    rows = tuple(_row(number, line.cells, places) for number, line in enumerate(lines, 1))
+    if not rows:
+        raise InputError(f"{path} has a header but no rows; give each pair of picture and text a row")
+    return PairsTable(columns, rows)
+
+
+def _text(path: Path) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InputError(f"{path} is not UTF-8 (line {line}); save it as CSV in UTF-8") from error
+    if "\0" in text:
+        raise InputError(f"{path} contains NUL bytes, so it is not plain text; save it as CSV in UTF-8")
+    return text
+
+
+def _delimiter(text: str) -> str:
+    """The one under which the header names pictures and texts; else the one that gives most columns."""
+
+    def sense(delimiter: str) -> tuple[int, int]:
+        header = next((line.cells for line in split_lines(text, delimiter) if not line.blank), ())
+        return sum(_find(names, header) is not None for names in (IMAGE_COLUMNS, TEXT_COLUMNS)), len(header)
+
+    return max(DELIMITERS, key=sense)
+
+
+def _places(columns: Sequence[str], path: Path) -> _Places:
+    image, text = (_find(names, columns) for names in (IMAGE_COLUMNS, TEXT_COLUMNS))
+    if image is None or text is None:
+        what, names = ("pictures", IMAGE_COLUMNS) if image is None else ("texts", TEXT_COLUMNS)
+        raise InputError(
+            f"{path} has no column of {what}, only {', '.join(filter(None, columns))}; its first line must be a header "
+            f"in which one column is called {', '.join(names[:-1])} or {names[-1]}"
+        )
+    return _Places(len(columns), image, text, _find(LABEL_COLUMNS, columns))
+
+
+def _find(names: Sequence[str], columns: Sequence[str]) -> int | None:
+    """The place of the column that is called by the best of the names."""
+    plain = [plain_name(column) for column in columns]
+    return next((plain.index(plain_name(name)) for name in names if plain_name(name) in plain), None)
+
+
+def _row(number: int, given: tuple[str, ...], places: _Places) -> PairRow:
+    cells = tuple(map(plain_cell, (*given, *[""] * places.width)[: places.width]))
+    image, text = cells[places.image], cells[places.text]
+    said = "" if places.label is None else cells[places.label]
+    label = read_label(said)
+    problem = next(_problems(given, image, text, places), "")
+    if not problem and said and label is None:
+        problem = f"the label {said!r} is neither 1 nor 0; write 1 for a match, 0 for none, or nothing"
+    return PairRow(number, cells, image, text, label, problem)
+
+
+def _problems(given: Sequence[str], image: str, text: str, places: _Places) -> Iterator[str]:
+    if any(given[places.width :]):
+        yield (
+            f"it has {len(given)} cells, the header {places.width}; a text that contains the separator must stand in "
+            "double quotes"
+        )
+    if not image:
+        yield "it names no picture; give the path of one"
+    if not text:
+        yield "its text is empty; write what the picture should show"

@@ -1,0 +1,100 @@
+"""What a run has done so far, kept beside its results so that a run that was stopped can be taken up again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ...atomic import output_error
+from ...errors import OutputError
+from ..matching.result import MatchResult, PhraseScore
+
+#: The first line; another number for results that mean something else.
+_HEADER = b'{"clip_grid": "match-batch part", "version": 1}\n'
+
+
+@dataclass(frozen=True)
+class DoneRow:
+    """A result, and the weights that it came from."""
+
+    fingerprint: str
+    result: MatchResult
+
+
+class PartFile:
+    """Results as JSON lines under the name of the file of results with ``.part`` behind it."""
+
+    def __init__(self, out: Path) -> None:
+        self.path = out.with_name(out.name + ".part")
+        #: Bytes of whole lines; what is behind them was torn off while it was written.
+        self._whole = 0
+
+    def read(self) -> dict[str, DoneRow]:
+        """The results by key; none if there is no such file.
+
+        Raises OutputError if another file of this name is in the way.
+        """
+        self._whole = 0
+        try:
+            with open(self.path, "rb") as file:
+                return self._read(file)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise output_error(self.path, error) from error
+
+    def _read(self, file: BinaryIO) -> dict[str, DoneRow]:
+        first = file.readline()
+        if not _HEADER.startswith(first):
+            raise OutputError(
+                f"{self.path} is in the way, which is not of this program; move it, or choose another name"
+            )
+        rows = {}
+        for line in chain([first], file):
+            if line.endswith(b"\n"):
+                self._whole += len(line)
+                rows.update(_rows(line))
+        return rows
+
+    def append(self, rows: Mapping[str, DoneRow]) -> None:
+        """Adds results and sees to it that they are in the file; raises OutputError if they cannot be written."""
+        added = b"".join(_line(key, row) for key, row in rows.items())
+        if not self._whole:
+            added = _HEADER + added
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "r+b" if self._whole else "wb") as file:
+                file.truncate(self._whole)
+                file.seek(self._whole)
+                file.write(added)
+        except OSError as error:
+            raise output_error(self.path, error) from error
+        self._whole += len(added)
+
+    def remove(self) -> None:
+        """There is none any more."""
+        self._whole = 0
+        self.path.unlink(missing_ok=True)
+
+
+def _line(key: str, row: DoneRow) -> bytes:
+    told = {"key": key, "fingerprint": row.fingerprint, "result": asdict(row.result)}
+    return json.dumps(told, ensure_ascii=False).encode() + b"\n"
+
+
+def _rows(line: bytes) -> dict[str, DoneRow]:
+    """A key and its result; nothing for the header, or for a line that is broken, whose row is computed again."""
+    try:
+        told = json.loads(line)
+        return {str(told["key"]): DoneRow(str(told["fingerprint"]), _result(told["result"]))}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _result(told: Mapping[str, Any]) -> MatchResult:
+    phrases = tuple(PhraseScore(**phrase) for phrase in told["phrases"])
+    return MatchResult(**{**told, "phrases": phrases})
