@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ..calibration.metrics import roc_auc
 from .captions import with_article
 from .drawing import draw
 from .scenes import COLOURS, SHAPES, SIZES, Scene, changed_scene, one_of, random_scene
@@ -68,7 +69,7 @@ def examine(embed_pictures: EmbedPictures, embed_texts: EmbedTexts, count: int, 
             name: _right(fit, list(PHRASES[name]), [getattr(scene, name) for scene in scenes])
             for name, fit in fits.items()
         },
-        true_or_changed=area_under_curve(true, changed),
+        true_or_changed=roc_auc([True] * count + [False] * count, np.concatenate([true, changed])),
         wrong_phrase=_wrong_phrases_named(fits, scenes, wrong),
         limit_holds=float(((true > 0.25).mean() + (changed <= 0.25).mean()) / 2),
         true_scores=float(np.quantile(scores[np.arange(count), wanted], 0.05)),
@@ -80,12 +81,6 @@ def caption_of(scene: Scene) -> str:
     """The caption that names all there is: "a small red circle on a blue background"."""
     noun = with_article(f"{scene.size} {scene.colour} {scene.shape}")
     return f"{noun} on {with_article(scene.background)} background"
-
-
-def area_under_curve(true: Floats, false: Floats) -> float:
-    """The chance that a true pair scores above a false one; ties count half."""
-    above = (true[:, None] > false).mean() + (true[:, None] == false).mean() / 2
-    return float(above)
 
 
 def _pairs(pictures: Floats, texts: Floats) -> Floats:

@@ -40,7 +40,7 @@ def test_a_note_tells_that_there_were_others(tmp_path):
 def test_halves_alone_are_never_taken(tmp_path):
     found = models(tmp_path, "clip_vision_h", "clip_g")
 
-    with pytest.raises(InputError, match="no CLIP on this machine that has both halves.*CLIP_GRID_MODEL"):
+    with pytest.raises(InputError, match=r"no CLIP on this machine that has both halves.*CLIP_GRID_MODEL"):
         default_model(environment={}, find=found)
 
 

@@ -10,7 +10,7 @@ from clip_grid.clip_backend.shapes_demo import shapes_demo_path
 from clip_grid.clip_backend.shapes_demo.bpe import learn_merges
 from clip_grid.clip_backend.shapes_demo.captions import full_caption, other_caption, random_caption, with_article
 from clip_grid.clip_backend.shapes_demo.drawing import draw
-from clip_grid.clip_backend.shapes_demo.exam import area_under_curve, examine
+from clip_grid.clip_backend.shapes_demo.exam import examine
 from clip_grid.clip_backend.shapes_demo.lessons import draw_batch, draw_pool, true_of
 from clip_grid.clip_backend.shapes_demo.scenes import COLOURS, SHAPES, Scene, changed_scene, random_scene
 from clip_grid.clip_backend.tokenizing.clip_tokenizer import byte_letters, vocabulary_of
@@ -234,10 +234,6 @@ def test_the_script_writes_what_transformers_opens(tmp_path):
 
 
 # what the model knows
-
-
-def test_area_under_the_curve_counts_pairs_in_order():
-    assert area_under_curve(np.array([3.0, 2.0]), np.array([1.0, 2.0])) == 0.875
 
 
 def test_the_model_knows_pictures_that_it_has_never_seen():
