@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from ..clip_backend.calibration.calibration import Calibration, read_calibration
 from ..clip_backend.labelling.answers import UNLABELED, Labelled
+from ..clip_backend.labelling.contrast import contrast_labels
 from ..clip_backend.labelling.labels import label_pictures
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.matching.analysis import analysis_of
@@ -24,11 +25,8 @@ from ..clip_backend.words.vocabulary import Vocabulary
 from ..errors import InputError, PictureError
 from ..grid.pictures import Progress
 from ..options import check
-from .images_in import Images, StrPath, single_pictures
-from .models import open_with_note
-
-if TYPE_CHECKING:
-    from ..clip_backend.encoder import Encoder
+from .images_in import Images, StrPath, gather
+from .models import Model, ModelChoice
 
 logger = logging.getLogger("clip_grid")
 
@@ -40,29 +38,32 @@ def label_images(
     *,
     labels: Sequence[str] | None = None,
     vocabulary: Vocabulary | str = "",
-    model: Encoder | StrPath | None = None,
+    contrast: bool = False,
+    model: Model = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Labelled:
     """What each picture shows: one of ``labels``, or words of a vocabulary.
 
     vocabulary: a file of words, words separated by commas, "+FILE" for the pack's own words and those of a file; empty
-    for the pack's own. options: fields of LabelOptions. Pictures that cannot be read are in ``failed``.
+    for the pack's own. contrast: say what tells the pictures apart, no two the same, as on a sheet.
+    options: fields of LabelOptions. Pictures that cannot be read are in ``failed``.
     Raises InputError for labels, options or sources that cannot be used, and what loading a model raises.
     """
     wanted = chosen_options(LabelOptions, options)
     words = _words(labels, vocabulary)
-    pictures = single_pictures(images)
-    encoder, notes = open_with_note(model)
-    run = label_pictures(encoder, pictures, words, options=wanted, progress=progress)
-    return replace(run, notes=(*notes, *run.notes))
+    given = gather(images)
+    opened = ModelChoice.of(model)
+    find = contrast_labels if contrast else label_pictures
+    run = find(opened(), given.pictures, words, options=wanted, progress=progress)
+    return replace(run, notes=(*opened.notes, *given.notes, *run.notes))
 
 
 def match(
     images: Images,
     texts: str | Sequence[str],
     *,
-    model: Encoder | StrPath | None = None,
+    model: Model = None,
     calibration: Calibration | StrPath | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -74,11 +75,11 @@ def match(
     """
     wanted = chosen_options(MatchOptions, options)
     several = [texts] if isinstance(texts, str) else list(texts)
-    pictures = single_pictures(images)
-    encoder, notes = open_with_note(model)
+    given = gather(images)
     learnt = given_calibration(calibration)
-    run = match_pictures(encoder, pictures, several, options=wanted, calibration=learnt, progress=progress)
-    return replace(run, notes=(*notes, *run.notes))
+    opened = ModelChoice.of(model)
+    run = match_pictures(opened(), given.pictures, several, options=wanted, calibration=learnt, progress=progress)
+    return replace(run, notes=(*opened.notes, *given.notes, *run.notes))
 
 
 def rank(
@@ -87,7 +88,7 @@ def rank(
     text: str = "",
     scores: Sequence[float] | None = None,
     references: Images | None = None,
-    model: Encoder | StrPath | None = None,
+    model: Model = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Ranking:
@@ -98,19 +99,22 @@ def rank(
     wanted = chosen_options(RankOptions, options)
     if (text != "") + (scores is not None) + (references is not None) != 1:
         raise InputError("pictures are ranked by one of text, scores and references; give exactly one of them")
-    pictures = single_pictures(images)
+    given = gather(images)
+    pictures = given.pictures
     if scores is not None and not wanted.duplicates:
-        return rank_scores(scores, options=wanted, names=[_name(one, place) for place, one in enumerate(pictures)])
-    encoder, notes = open_with_note(model)
+        names = [_name(one, place) for place, one in enumerate(pictures)]
+        return replace(rank_scores(scores, options=wanted, names=names), notes=given.notes)
+    liked = None if references is None else gather(references).pictures
+    opened = ModelChoice.of(model)
+    encoder = opened()
     if scores is not None:
         features = encoder.encode_images(pictures).to_features()
         run = rank_scores(scores, options=wanted, names=features.ids, features=features)
-    elif references is not None:
-        liked = single_pictures(references)
+    elif liked is not None:
         run = rank_by_references(encoder, pictures, liked, options=wanted, progress=progress)
     else:
         run = rank_by_text(encoder, pictures, text, options=wanted, progress=progress)
-    return replace(run, notes=(*notes, *run.notes))
+    return replace(run, notes=(*opened.notes, *given.notes, *run.notes))
 
 
 def analyze_image_text_match(
@@ -118,7 +122,7 @@ def analyze_image_text_match(
     description: str,
     threshold: float = 0.25,
     *,
-    model: Encoder | StrPath | None = None,
+    model: Model = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Whether one picture shows what a description says, as a plain dict.
@@ -137,16 +141,15 @@ class CLIPLabeler:
 
     def __init__(
         self,
-        model_name: Encoder | StrPath | None = None,
+        model_name: Model = None,
         *,
         labels: Sequence[str] | None = None,
         vocabulary: Vocabulary | str = "",
         **options: Any,
     ) -> None:
-        self.model_name = model_name
+        self._model = ModelChoice.of(model_name)
         self._options = chosen_options(LabelOptions, options)
         self._words = _words(labels, vocabulary)
-        self._encoder: Encoder | None = None
 
     def generate_label(self, image: Any) -> str:
         """The label of one picture; "unlabeled" where none fits, and for a picture that cannot be read."""
@@ -162,10 +165,9 @@ class CLIPLabeler:
 
     def label(self, images: Images, progress: Progress | None = None) -> Labelled:
         """Everything that is known: probabilities, other labels, failures."""
-        pictures = single_pictures(images)
-        if self._encoder is None:
-            self._encoder = open_with_note(self.model_name)[0]
-        return label_pictures(self._encoder, pictures, self._words, options=self._options, progress=progress)
+        given = gather(images)
+        run = label_pictures(self._model(), given.pictures, self._words, options=self._options, progress=progress)
+        return replace(run, notes=(*self._model.notes, *given.notes, *run.notes))
 
 
 def chosen_options(kind: type[Options], given: Mapping[str, object]) -> Options:

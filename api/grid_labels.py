@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..clip_backend.labelling.answers import PictureLabels
 from ..clip_backend.labelling.contrast import contrast_labels
@@ -17,7 +17,7 @@ from ..grid.decide import Labeller, Scorer
 from ..grid.labels import FoundLabel
 from ..grid.pictures import Picture, Progress
 from ..options import check, option, options_of
-from .models import AUTO, open_with_note
+from .models import AUTO, ModelChoice
 
 if TYPE_CHECKING:
     from ..clip_backend.encoder import Encoder
@@ -56,6 +56,17 @@ def split_options(given: Mapping[str, object]) -> tuple[ClipWishes, dict[str, ob
     return wishes, {name: value for name, value in given.items() if name not in known}
 
 
+class Opener(Protocol):
+    """A model that is opened when it is first called for, such as ``ModelChoice``."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of it, once it is open."""
+
+    def __call__(self) -> Encoder:
+        """The encoder, the same each time."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finders:
     """What finds labels and scores in the pictures of sheets; None for what is not wished for."""
@@ -69,13 +80,7 @@ class Finders:
 def finders(wishes: ClipWishes, progress: Progress | None = None) -> Finders:
     """What finds what is wished for; a model is opened when the first picture needs it."""
     notes: list[str] = []
-
-    @cache
-    def opened() -> Encoder:
-        encoder, told = open_with_note(wishes.clip_model)
-        _tell(notes, told)
-        return encoder
-
+    opened = ModelChoice(wishes.clip_model)
     words = cache(lambda: find_vocabulary(wishes.vocabulary))
     return Finders(
         labeller=sheet_labeller(opened, words, progress, notes) if wishes.use_clip else None,
@@ -85,7 +90,7 @@ def finders(wishes: ClipWishes, progress: Progress | None = None) -> Finders:
 
 
 def sheet_labeller(
-    opened: Callable[[], Encoder],
+    opened: Opener,
     vocabulary: Callable[[], Vocabulary],
     progress: Progress | None = None,
     notes: list[str] | None = None,
@@ -97,22 +102,20 @@ def sheet_labeller(
 
     def label(pictures: Sequence[Picture]) -> list[FoundLabel | None]:
         run = contrast_labels(opened(), shown(pictures), vocabulary(), progress=progress)
-        _tell(notes, run.notes)
+        _tell(notes, (*opened.notes, *run.notes))
         found = {one.index: _found(one) for one in run.pictures if one.labels}
         return [found.get(place) for place in range(len(pictures))]
 
     return label
 
 
-def sheet_scorer(
-    opened: Callable[[], Encoder], text: str, progress: Progress | None = None, notes: list[str] | None = None
-) -> Scorer:
+def sheet_scorer(opened: Opener, text: str, progress: Progress | None = None, notes: list[str] | None = None) -> Scorer:
     """Finds the cosine of each picture of a sheet to a text; ``notes`` as in ``sheet_labeller``."""
 
     def score(pictures: Sequence[Picture]) -> list[Mapping[str, float]]:
         options = MatchOptions(mode="broadcast", phrases=False)
         run = match_pictures(opened(), shown(pictures), [text], options=options, progress=progress)
-        _tell(notes, run.notes)
+        _tell(notes, (*opened.notes, *run.notes))
         found: dict[int, Mapping[str, float]] = {one.image_index: {TEXT_SCORE: one.cosine} for one in run.results}
         return [found.get(place, {}) for place in range(len(pictures))]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import InputError
+from ..grid.own import is_own_sheet
 from ..grid.pictures import find_files
 
 StrPath = str | os.PathLike[str]
@@ -41,13 +43,33 @@ def paths_or_pictures(images: Images) -> tuple[list[StrPath], list[Array | Image
     return paths, pictures
 
 
-def single_pictures(images: Images) -> list[Path | Array | Image.Image]:
-    """Every picture by itself: the files of folders, globs and lists, not opened yet, or the pictures from memory.
+@dataclass(frozen=True)
+class Gathered:
+    """Every picture by itself: files, not opened yet, or pictures from memory."""
+
+    pictures: tuple[Path | Array | Image.Image, ...]
+    #: What was left out.
+    notes: tuple[str, ...] = ()
+
+
+def gather(images: Images) -> Gathered:
+    """The files of folders, globs and lists, without sheets that this program made, or the pictures from memory.
 
     Raises InputError for a source that does not exist, and when there is no picture.
     """
     paths, pictures = paths_or_pictures(images)
     found = [path for path, _ in find_files(paths)]
-    if not found and not pictures:
+    kept = [path for path in found if not _is_sheet(path)]
+    if not kept and not pictures:
         raise InputError("there are no pictures; give a folder, a glob or files of png, jpeg, webp, avif, tiff or gif")
-    return [*found, *pictures]
+    sheets = len(found) - len(kept)
+    note = f"{sheets} {'sheet' if sheets == 1 else 'sheets'} of this program left out"
+    return Gathered((*kept, *pictures), (note,) if sheets else ())
+
+
+def _is_sheet(path: Path) -> bool:
+    try:
+        return is_own_sheet(path)
+    except OSError:
+        # reading it as a picture says what is wrong
+        return False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import os
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Union
 
 from ..clip_backend.finding.default_model import default_model
 from ..clip_backend.loading import load_encoder
@@ -14,27 +16,62 @@ if TYPE_CHECKING:
 
 #: The name that stands for the default model.
 AUTO = "auto"
+#: An encoder, a model's path or name, a choice of one, or None for the default model.
+Model = Union["Encoder", StrPath, "ModelChoice", None]
 
 
-def open_encoder(model: Encoder | StrPath | None = None, *, cache: bool = True, **given: Any) -> Encoder:
-    """The encoder of a model; without a name that of the default model (``default_model``).
+class ModelChoice:
+    """A model and how it is loaded; it is opened once, when it is first called for.
 
-    cache: keep embeddings in the user's cache folder, so that another run computes only what is new. given: as for
-    ``load_encoder``. Raises what that raises, and InputError when there is no default model.
+    model: a path or name; None or "auto" for the default model. cache: keep embeddings in the user's cache folder, so
+    that another run computes only what is new. given: as for ``load_encoder``.
     """
-    return open_with_note(model, cache=cache, **given)[0]
+
+    def __init__(self, model: StrPath | None = None, *, cache: bool = True, **given: Any) -> None:
+        #: Which model was taken, if nobody named it; known once it is open.
+        self.notes: tuple[str, ...] = ()
+        self._model = model
+        self._cache = cache
+        self._given = given
+        self._encoder: Encoder | None = None
+        self._opening = Lock()
+
+    @classmethod
+    def of(cls, model: Model) -> ModelChoice:
+        """The choice that a caller means."""
+        if isinstance(model, ModelChoice):
+            return model
+        if model is None or isinstance(model, (str, os.PathLike)):
+            return cls(model)
+        choice = cls()
+        choice._encoder = model
+        return choice
+
+    @property
+    def key(self) -> str:
+        """What tells one choice from another; empty where nobody named a model."""
+        named = self._model is not None and self._model != AUTO
+        return repr((self._model, sorted(self._given.items()))) if named else ""
+
+    def __call__(self) -> Encoder:
+        """The encoder. Raises what ``load_encoder`` raises, and InputError when there is no default model."""
+        with self._opening:
+            if self._encoder is None:
+                self._encoder = self._open()
+            return self._encoder
+
+    def _open(self) -> Encoder:
+        model = self._model
+        if model is None or model == AUTO:
+            model, note = default_model()
+            self.notes = (note,)
+        if self._cache:
+            self._given.setdefault("cache_folder", default_cache_folder())
+        return load_encoder(model, **self._given)
 
 
-def open_with_note(
-    model: Encoder | StrPath | None, *, cache: bool = True, **given: Any
-) -> tuple[Encoder, tuple[str, ...]]:
-    """The encoder, and a note on how the model was chosen if nobody named it."""
-    if hasattr(model, "encode_images"):
-        return cast("Encoder", model), ()
-    notes: tuple[str, ...] = ()
-    if model is None or model == AUTO:
-        model, note = default_model()
-        notes = (note,)
-    if cache:
-        given.setdefault("cache_folder", default_cache_folder())
-    return load_encoder(model, **given), notes
+def open_encoder(model: Model = None, *, cache: bool = True, **given: Any) -> Encoder:
+    """The encoder of a model, opened at once; see ``ModelChoice`` for what may be given."""
+    if model is None or isinstance(model, (str, os.PathLike)):
+        return ModelChoice(model, cache=cache, **given)()
+    return ModelChoice.of(model)()

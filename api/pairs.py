@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..clip_backend.calibration.calibration import Calibration, fit_calibration
 from ..clip_backend.match_files.batch import match_batch
@@ -13,17 +12,14 @@ from ..clip_backend.matching.options import MatchOptions
 from ..grid.pictures import Progress
 from .clip import chosen_options, given_calibration
 from .images_in import StrPath
-from .models import open_with_note
-
-if TYPE_CHECKING:
-    from ..clip_backend.encoder import Encoder
+from .models import Model, ModelChoice
 
 
 def match_pairs(
     pairs: StrPath,
     out: StrPath | None = None,
     *,
-    model: Encoder | StrPath | None = None,
+    model: Model = None,
     calibration: Calibration | StrPath | None = None,
     save_calibration: StrPath | None = None,
     resume: bool = True,
@@ -39,18 +35,15 @@ def match_pairs(
     wanted = chosen_options(MatchOptions, options)
     learnt = given_calibration(calibration)
 
-    @cache
-    def opened() -> tuple[Encoder, tuple[str, ...]]:
-        return open_with_note(model)
-
+    opened = ModelChoice.of(model)
     report = match_batch(
-        pairs, out, lambda: opened()[0], options=wanted, calibration=learnt, resume=resume, overwrite=overwrite,
-        model=model if isinstance(model, str) else "", progress=progress,
+        pairs, out, opened, options=wanted, calibration=learnt, resume=resume, overwrite=overwrite, model=opened.key,
+        progress=progress,
     )  # fmt: skip
-    notes = opened()[1] if opened.cache_info().currsize else ()
-    if save_calibration is not None:
+    notes = opened.notes
+    if save_calibration is not None and report.done:
         labels, cosines = report.labelled()
-        fitted = fit_calibration(cosines, labels, opened()[0])
+        fitted = fit_calibration(cosines, labels, opened())
         fitted.save(save_calibration)
-        notes = (*notes, *fitted.notes)
+        notes = (*notes, *fitted.notes, f"the calibration is in {save_calibration}")
     return replace(report, notes=(*notes, *report.notes))

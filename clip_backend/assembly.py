@@ -22,6 +22,7 @@ from .running.identity import Identity
 from .running.image_half import VisionPart
 from .running.text_half import TextPart
 from .running.vision_states import ability_of
+from .shapes_demo import called
 from .tokenizing.tokenized import Tokenizer
 from .tokenizing.tokens import find_tokenizer
 from .towers.building import build_text, build_vision
@@ -62,7 +63,7 @@ def identity_of(
     assumed |= {"logit_scale"} if scale is None else set()
     assumed |= {"logit_bias"} if needs_bias and bias is None else set()
     return Identity(
-        name=" + ".join(str(info.path) for info in infos),
+        name=" + ".join(called(info.path) for info in infos),
         space=space,
         dim=(vision.projection if vision.has_vision_projection or vision.vision is None else None) or 0,
         fingerprint="+".join(info.fingerprint for info in infos),

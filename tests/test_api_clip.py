@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_grid import api
+from clip_grid.api.models import ModelChoice
 from clip_grid.clip_backend.finding import default_model
 from clip_grid.clip_backend.shapes_demo.drawing import draw
 from clip_grid.clip_backend.shapes_demo.exam import caption_of
@@ -251,3 +252,32 @@ def test_the_report_of_a_sheet_says_which_model_was_taken(folder, monkeypatch):
     report = api.export_grid(folder, folder.parent / "s.png", use_clip=True, score_text="a blue star")
 
     assert sum("CLIP_GRID_MODEL names" in warning for warning in report.warnings) == 1
+
+
+def test_sheets_of_this_program_are_not_labelled(folder):
+    api.export_grid(folder, folder / "sheet.png")
+
+    run = api.label_images(folder, labels=LABELS, model=DEMO)
+
+    assert [one.label for one in run.pictures] == LABELS
+    assert "1 sheet of this program left out" in run.notes
+
+
+def test_a_choice_of_a_model_is_opened_once_and_only_when_it_is_needed(folder):
+    choice = ModelChoice("no such model")
+
+    api.export_grid(folder, folder.parent / "s.png", use_clip=False)
+    with pytest.raises(InputError, match="no such model"):
+        api.label_images(folder, labels=LABELS, model=choice)
+
+    opened = ModelChoice(DEMO)
+    assert opened() is opened()
+    assert api.label_images(folder, labels=LABELS, model=opened).pictures[0].label == LABELS[0]
+
+
+def test_contrast_says_what_tells_the_pictures_apart(folder):
+    run = api.label_images(
+        folder, vocabulary="red circle, blue star, green square, white heart", contrast=True, model=DEMO
+    )
+
+    assert len({one.label for one in run.pictures}) == 4

@@ -300,14 +300,14 @@ def test_the_oldest_spellings_are_taken(tmp_path, pictures, tail, capsys):
     assert json.loads(capsys.readouterr().out)["cells"][0]["label"] == "seed: 7"
 
 
-def test_clip_is_accepted_and_said_not_to_be_there_yet(tmp_path, pictures, capsys):
-    status = labeled_grid_exporter([str(pictures), str(tmp_path / "s.png"), "--use-clip", "--clip-model", "x"])
+def test_a_model_that_is_not_there_costs_the_labels_and_never_the_sheet(tmp_path, pictures, capsys):
+    status = labeled_grid_exporter([str(pictures), str(tmp_path / "s.png"), "--use-clip", "--clip-model", "/no/model"])
 
     err = capsys.readouterr().err
     report = json.loads((tmp_path / "s.json").read_text("utf-8"))
     assert status == 0
-    assert "no CLIP labeller yet; the next source was used" in err
-    assert "no CLIP labeller yet; the next source was used" in report["warnings"][0]
+    assert err.startswith("note: no labels from CLIP: ") and err.count("\n") == 1
+    assert "the next source was used" in report["warnings"][0]
     assert report["label_sources"] == {"filename": 5}
 
 

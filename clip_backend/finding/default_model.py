@@ -27,10 +27,10 @@ def default_model(
     whole = [model for model in find() if not model.problem and model.info is not None and is_whole(model.info)]
     if not whole:
         raise InputError(
-            "there is no CLIP on this machine that has both halves, pictures and texts, in one file; name one with "
-            f"--model, or in {VARIABLE}; clip-grid models lists what was found"
+            "there is no CLIP on this machine that has both halves, pictures and texts, in one file; name a model, or "
+            f"set {VARIABLE} to one; clip-grid models lists what was found"
         )
-    others = f", the first of {len(whole)}; choose another with --model" if len(whole) > 1 else ""
+    others = f", the first of {len(whole)}; another is taken by its name" if len(whole) > 1 else ""
     return whole[0].path, f"the model is {whole[0].name}{others}"
 
 

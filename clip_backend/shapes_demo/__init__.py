@@ -31,3 +31,8 @@ SHAPES_DEMO = "shapes-demo"
 def shapes_demo_path() -> Path:
     """The folder with the demo model's weights, configuration and tokenizer."""
     return Path(__file__).resolve().parent / "weights"
+
+
+def called(path: Path) -> str:
+    """What messages call a model's file or folder: its path, or the demo's own name."""
+    return SHAPES_DEMO if path == shapes_demo_path() else str(path)

@@ -34,7 +34,7 @@ def test_a_note_tells_that_there_were_others(tmp_path):
 
     _, note = default_model(environment={}, find=found)
 
-    assert note.endswith("the first of 2; choose another with --model")
+    assert note.endswith("the first of 2; another is taken by its name")
 
 
 def test_halves_alone_are_never_taken(tmp_path):
@@ -55,5 +55,5 @@ def test_the_variable_names_it_before_anything_is_searched():
 
 
 def test_the_toy_that_comes_with_the_package_is_never_taken(tmp_path):
-    with pytest.raises(InputError, match="name one with --model"):
+    with pytest.raises(InputError, match="name a model"):
         default_model(environment={}, find=models(tmp_path))

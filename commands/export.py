@@ -1,0 +1,113 @@
+"""``clip-grid export``: one sheet from pictures, or one for each of several folders."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..api import GridReport, choose_template, dry_report, export_batch, export_grid, plan_export
+from ..atomic import atomic_file
+from ..errors import ClipGridError, InputError
+from .bar import Bar
+from .sheet_flags import add_sheet_flags, clip_options, sheet_inputs, template_options
+from .talk import DONE, FAILED, PARTIAL, note, print_json, refused
+
+HELP = """\
+make a labelled sheet from pictures
+
+  clip-grid export renders/ sheet.png
+  clip-grid export 'renders/**/*.png' sheet.html --label-format '{seed} · cfg {cfg}'
+  clip-grid export renders/ sheet.png --csv labels.csv --labels seed sampler
+  clip-grid export renders/ sheet.png --use-clip
+  clip-grid export --batch run1/ run2/ sheets/
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    add_sheet_flags(parser)
+    parser.set_defaults(run=export)
+
+
+def export(args: argparse.Namespace) -> int:
+    """A sheet, sheets of a batch, or a template alone."""
+    options = template_options(args)
+    template = getattr(args, "template", None)
+    if args.save_template:
+        _save_template(args.save_template, template, options)
+        if not args.paths and not args.batch:
+            return DONE
+    options |= clip_options(args)
+    if args.batch:
+        return _export_batch(args, template, options)
+    if len(args.paths) < 2:
+        return refused("give the pictures and then the sheet, as in: clip-grid export renders/ sheet.png")
+    return _export_one(args, template, options)
+
+
+def _export_one(args: argparse.Namespace, template: str | None, options: dict[str, Any]) -> int:
+    *images, out = args.paths
+    inputs = sheet_inputs(args)
+    if args.dry_run:
+        planned, target = plan_export(images, out, template=template, inputs=inputs, **options)
+        return _answer(args, dry_report(planned, target), planned=True)
+    with Bar(args.quiet) as bar:
+        report = export_grid(
+            _single(images), out, template=template, inputs=inputs, overwrite=args.overwrite, progress=bar, **options
+        )
+    return _answer(args, report)
+
+
+def _single(images: list[str]) -> str | list[str]:
+    return images[0] if len(images) == 1 else images
+
+
+def _export_batch(args: argparse.Namespace, template: str | None, options: dict[str, Any]) -> int:
+    directories = [*args.batch, *args.paths]
+    if len(directories) < 2:
+        return refused("--batch wants at least one directory and then the output directory")
+    if args.dry_run:
+        raise InputError("--dry-run plans one sheet; leave out --batch")
+    with Bar(args.quiet) as bar:
+        report = export_batch(
+            directories[:-1], directories[-1], template=template, inputs=sheet_inputs(args), overwrite=args.overwrite,
+            progress=bar, each=None if args.json else _print_one, **options,
+        )  # fmt: skip
+    if args.json:
+        print_json(report.to_dict())
+    note(args, [remark for grid in report.grids for remark in _remarks(args, grid)])
+    return {"ok": DONE, "partial": PARTIAL, "error": FAILED}[report.status]
+
+
+def _print_one(directory: str, outcome: GridReport | ClipGridError) -> None:
+    if isinstance(outcome, GridReport):
+        print(f"{directory}: {outcome.summary()}")
+    else:
+        print(f"{directory}: error: {outcome}", file=sys.stderr)
+
+
+def _answer(args: argparse.Namespace, report: GridReport, *, planned: bool = False) -> int:
+    if args.json:
+        print_json(report.to_dict())
+    else:
+        print(("plan: " if planned else "") + report.summary())
+    note(args, _remarks(args, report))
+    return DONE if report.status == "ok" else PARTIAL
+
+
+def _remarks(args: argparse.Namespace, report: GridReport) -> list[str]:
+    """Warnings and skips; past ten skips only their number, unless verbose."""
+    skips = [f"skipped {skip.name}: {skip.reason}" for skip in report.skipped]
+    if len(skips) > 10 and not args.verbose:
+        skips = [*skips[:10], f"and {len(skips) - 10} more were skipped; --verbose lists them, --json too"]
+    return [*report.warnings, *skips]
+
+
+def _save_template(path: str, template: str | None, options: dict[str, Any]) -> None:
+    target = Path(os.path.expanduser(path))
+    chosen = choose_template(template, options)
+    with atomic_file(target) as file:
+        file.write(chosen.with_name(target.stem).to_json().encode("utf-8"))

@@ -1,0 +1,94 @@
+"""``clip-grid rank``: pictures from best to worst, by a text or by pictures that they should look like."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from math import isnan
+
+from ..api import rank
+from ..clip_backend.finding.model_table import printable
+from ..clip_backend.ranking.options import ABOVE_THRESHOLD, RankOptions
+from ..clip_backend.ranking.result import RankedPicture, Ranking
+from ..errors import InputError
+from .bar import Bar
+from .clip_flags import add_model_flags, chosen_model, shown_model
+from .columns import aligned
+from .given import add_options, checked_options
+from .kept_files import check_room, copy_kept
+from .talk import DONE, PARTIAL, add_talk, note, print_json, refused
+
+HELP = """\
+put pictures in order and tell which are the best
+
+  clip-grid rank renders/ --text 'a red car at night' --k 4
+  clip-grid rank renders/ --like favourite.png --threshold 0.8
+  clip-grid rank renders/ --text 'a cat' --k 9 --list > best.txt
+  clip-grid export best.txt best.png
+
+Exit status 3: done, but a picture could not be read.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="IMAGES", help="folders, files, globs or .txt lists of them")
+    by = parser.add_mutually_exclusive_group(required=True)
+    by.add_argument("--text", help="what the best picture shows")
+    by.add_argument("--like", nargs="+", metavar="IMAGE", help="pictures that the best one looks like")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--list", action="store_true", help="print only the paths of the kept pictures, the best first")
+    shown.add_argument("--json", action="store_true", help="print the report as JSON")
+    add("--copy-to", metavar="DIR", help="copy the kept pictures there; nothing is overwritten")
+    add_talk(parser, with_json=False)
+    add_options(parser.add_argument_group("what is kept"), RankOptions)
+    add_model_flags(parser)
+    parser.set_defaults(run=rank_pictures)
+
+
+def rank_pictures(args: argparse.Namespace) -> int:
+    """The order as a table, a list or JSON."""
+    if not args.paths:
+        return refused("give the pictures, before --like, as in: clip-grid rank renders/ --text 'a red car' --k 4")
+    if args.text is not None and not args.text.strip():
+        raise InputError("--text is empty; say what the best picture shows")
+    run = _ranked(args)
+    if args.copy_to:
+        copy_kept(run, args.copy_to)
+    if args.json:
+        print_json(run.to_dict())
+    else:
+        for line in kept_paths(run) if args.list else table(run, shown_model(args, run.model)):
+            print(line)
+    note(args, run.notes)
+    return PARTIAL if any(isnan(one.score) for one in run.pictures) else DONE
+
+
+def _ranked(args: argparse.Namespace) -> Ranking:
+    options = checked_options(args, RankOptions)
+    if "threshold" in options:
+        options.setdefault("keep", ABOVE_THRESHOLD)
+    if args.copy_to:
+        check_room(args.copy_to)
+    with Bar(args.quiet) as bar:
+        return rank(
+            args.paths, text=args.text or "", references=args.like, model=chosen_model(args), progress=bar, **options
+        )
+
+
+def kept_paths(run: Ranking) -> list[str]:
+    """The kept pictures alone, the best first."""
+    return [one.name for one in run.kept]
+
+
+def table(run: Ranking, model: str) -> Iterator[str]:
+    """A line per picture, the best first; the scale of the scores is named above. model: what the user calls it."""
+    yield printable(f"{len(run.kept)} of {len(run.pictures)} kept; score: {run.scale}; model: {model}")
+    rows = [_row(place, one) for place, one in enumerate(run.pictures, 1)]
+    yield from aligned([("place", "score", "kept", "picture", ""), *rows], right=[0, 1])
+
+
+def _row(place: int, one: RankedPicture) -> tuple[str, ...]:
+    score = "–" if isnan(one.score) else f"{one.score:.3f}"
+    return str(place), score, "yes" if one.is_kept else "no", one.name, one.reason

@@ -1,0 +1,29 @@
+"""``clip-grid templates``: the built-in templates."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..grid.template import built_in_templates
+from .talk import DONE, add_talk
+
+HELP = "list the built-in templates"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    add_talk(parser)
+    parser.set_defaults(run=list_templates)
+
+
+def list_templates(args: argparse.Namespace) -> int:
+    """A line per template, or their JSON."""
+    known = built_in_templates()
+    if args.json:
+        print("[" + ",\n".join(template.to_json().rstrip() for template in known.values()) + "]")
+        return DONE
+    for name, template in known.items():
+        rows, columns = template.rows or "auto", template.columns or "auto"
+        size = f"{template.cell_width or 'auto'} x {template.cell_height or 'auto'}"
+        print(f"{name:14} {rows} x {columns} cells of {size}, margin {template.margin}, {template.format}")
+    return DONE
