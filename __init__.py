@@ -6,6 +6,7 @@ from __future__ import annotations
 if __package__:
     from .nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode
     from .nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
+    from .nodes.match_nodes import CLIPLabel, CLIPMatchScore, RankImages
 
     # workflows store the keys: they never change. ComfyUI-Manager reads this literal without running it
     NODE_CLASS_MAPPINGS = {
@@ -14,6 +15,9 @@ if __package__:
         "ClipGrid_GridTemplate": GridTemplateNode,
         "ClipGrid_CLIPModelLoader": CLIPModelLoader,
         "ClipGrid_CLIPVisionEncode": CLIPVisionEncode,
+        "ClipGrid_CLIPMatchScore": CLIPMatchScore,
+        "ClipGrid_CLIPLabel": CLIPLabel,
+        "ClipGrid_RankImages": RankImages,
     }
     NODE_DISPLAY_NAME_MAPPINGS = {
         "ClipGrid_LabeledGridExporter": "Labeled Grid Exporter",
@@ -21,6 +25,9 @@ if __package__:
         "ClipGrid_GridTemplate": "Grid Template",
         "ClipGrid_CLIPModelLoader": "CLIP Model Loader",
         "ClipGrid_CLIPVisionEncode": "CLIP Vision Encode (CLIP Grid)",
+        "ClipGrid_CLIPMatchScore": "CLIP Match Score",
+        "ClipGrid_CLIPLabel": "CLIP Label",
+        "ClipGrid_RankImages": "Rank Images",
     }
     WEB_DIRECTORY = "./web"
     __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

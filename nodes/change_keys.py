@@ -10,21 +10,28 @@ from ..errors import ClipGridError
 from ..grid.template import saved_templates
 from .folders import directory_lines
 from .host import Host
-from .sockets import Lists, first_text
+from .sheet_clip import model_key
+from .socket_types import Lists
+from .sockets import first_text
+from .vocabularies import vocabulary_file
 
 
 def sheet_key(inputs: Lists, host: Host) -> str:
-    """Changes with the CSV file, the saved template and the font file; never raises."""
-    csv, template, font = (first_text(inputs, name) for name in ("csv", "template", "font"))
-    return _digest(
-        [_mark(_found_file, csv, host), _mark(_template_file, template, host), _mark(_found_file, font, host)]
-    )
+    """Changes with the CSV file, the saved template, the font, the vocabulary and the model's file; never raises."""
+    csv, template, font, words = (first_text(inputs, name) for name in ("csv", "template", "font", "vocabulary"))
+    marks = [_mark(_found_file, csv, host), _mark(_template_file, template, host), _mark(_found_file, font, host)]
+    return _digest([*marks, _mark(_words_file, words, host), model_key(inputs, host)])
 
 
 def batch_key(inputs: Lists, host: Host) -> str:
     """As ``sheet_key``, and with the files of every folder: name, size and time."""
     lines = directory_lines(inputs.get("directories") or [])
     return _digest([sheet_key(inputs, host), *(_mark(_folder_files, line, host) for line in lines)])
+
+
+def vocabulary_key(text: str, host: Host) -> str:
+    """Changes with the file that a vocabulary input names; never raises."""
+    return _digest([_mark(_words_file, text, host)])
 
 
 def _mark(read: Callable[[str, Host], Iterable[str]], text: str, host: Host) -> str:
@@ -37,6 +44,12 @@ def _mark(read: Callable[[str, Host], Iterable[str]], text: str, host: Host) -> 
 
 def _found_file(text: str, host: Host) -> Iterator[str]:
     yield _state(host.folders.find(text))
+
+
+def _words_file(text: str, host: Host) -> Iterator[str]:
+    file = vocabulary_file(text, host)
+    if file:
+        yield _state(file)
 
 
 def _template_file(name: str, host: Host) -> Iterator[str]:

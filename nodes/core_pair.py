@@ -12,8 +12,8 @@ from ..clip_backend.preparing.pictures_in import Pictures
 from ..clip_backend.running.identity import Identified, Identity
 from ..clip_backend.running.text_run import TextFeatures
 from ..errors import InputError, SpaceError
+from .core_sight import core_vision_encoder
 from .core_text import core_text_encoder
-from .core_vision import CoreVision
 from .host import Host
 
 #: Width, size of pictures and length of embeddings of the towers whose texts' half ComfyUI can load.
@@ -27,7 +27,7 @@ MATES: Mapping[tuple[int, int, int], str] = {
 class CoreEncoder(Identified):
     """Pictures by the one, texts by the other; see ``Encoder`` for what its members promise."""
 
-    def __init__(self, vision: CoreVision, text: ClipEncoder, note: str) -> None:
+    def __init__(self, vision: ClipEncoder, text: ClipEncoder, note: str) -> None:
         self._vision = vision
         self._text = text
         own = vision.identity
@@ -41,7 +41,7 @@ class CoreEncoder(Identified):
         )
 
     def encode_images(self, pictures: Pictures, *, wants: Sequence[str] = ("embeds",), **options: Any) -> ImageFeatures:
-        """The states of the pictures."""
+        """The embeddings of the pictures."""
         return self._vision.encode_images(pictures, wants=wants, **options)
 
     def encode_texts(self, texts: str | Sequence[str], **options: Any) -> TextFeatures:
@@ -54,20 +54,19 @@ def core_encoder(clip_vision: Any, clip: Any, host: Host) -> CoreEncoder:
 
     Whether they really are, neither of the two tells: that stands in ``identity.assumed`` and in its notes.
     """
-    vision = CoreVision(clip_vision, host)
-    if not vision.dim:
-        raise InputError(vision.no_embedding)
+    vision = core_vision_encoder(clip_vision, host)
     projection = getattr(clip_vision.model, "visual_projection", None)
     if projection is None:
         raise InputError(
             "the CLIP_VISION was trained on pictures alone and shares no space with texts; link that of a CLIP"
         )
     width = int(projection.weight.shape[1])
-    mate = MATES.get((width, vision.recipe.size, vision.dim))
+    size = vision.recipe.size if vision.recipe else 0
+    mate = MATES.get((width, size, vision.dim))
     if mate is None:
         known = "; ".join(MATES.values())
         raise SpaceError(
-            f"there is no CLIP that goes with a CLIP_VISION of width {width} for pictures of {vision.recipe.size} px; "
+            f"there is no CLIP that goes with a CLIP_VISION of width {width} for pictures of {size} px; "
             f"these go together: {known}. Others have both halves in one file: choose it in CLIP Model Loader"
         )
     text = core_text_encoder(clip, host, dim=vision.dim, space=vision.space)

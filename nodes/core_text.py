@@ -109,13 +109,18 @@ def core_text_encoder(clip: Any, host: Host, *, dim: int | None = None, space: s
         space=space or f"model:{fingerprint}",
         dim=tower.dim,
         fingerprint=fingerprint,
-        cache_key=f"{fingerprint} {getattr(clip.patcher, 'patches_uuid', '')} comfyui",
+        cache_key=f"{fingerprint} {_patches(clip)} comfyui",
         dtype="fp32",
         assumed=("logit_scale",),
         notes=_notes(clip),
     )
     part = TextPart(tower=CoreTextTower(clip, tower, placement), tokenizer=_tokenizer(tower, host), placement=placement)
-    return ClipEncoder(identity, text=lambda: part)
+    return ClipEncoder(identity, text=lambda: part, cache=host.embeddings)
+
+
+def _patches(clip: Any) -> str:
+    """What tells the LoRAs on a CLIP apart; empty without any, although ComfyUI gives each load an id of its own."""
+    return str(getattr(clip.patcher, "patches_uuid", "")) if getattr(clip.patcher, "patches", None) else ""
 
 
 def _notes(clip: Any) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ CPU_BUDGET, DEVICE_BUDGET, MOST = 512 << 20, 2 << 30, 64
 #: The states of every layer, which one kind of model hands out, are kept up to this many bytes.
 MOST_LAYER_STATES = 1 << 30
 _LAYERS = "all_hidden_states"
-_NOT_FINITE = (
+#: Why a run is stopped.
+NOT_FINITE = (
     "the CLIP_VISION gives numbers that are not finite; its file probably lacks weights, of which ComfyUI only logs "
     '"missing clip vision": fetch the file again, or choose it in CLIP Model Loader, which looks into it'
 )
@@ -48,7 +49,8 @@ class CoreVision(Identified):
     def __init__(self, clip_vision: Any, host: Host, *, most_layer_bytes: int = MOST_LAYER_STATES) -> None:
         self._most_layer_bytes = most_layer_bytes
         self._clip_vision = clip_vision
-        self._model = model = CoreModel.of(clip_vision)
+        #: What it is.
+        self.model = model = CoreModel.of(clip_vision)
         self._placement = host.place_core(clip_vision.patcher)
         # the scale of cosines is that of every CLIP of these sizes, for ComfyUI does not keep it
         self.identity = Identity(
@@ -66,12 +68,12 @@ class CoreVision(Identified):
     @property
     def recipe(self) -> Recipe:
         """How ComfyUI prepares pictures, but of SigLIP how the model wants them."""
-        return self._model.recipe
+        return self.model.recipe
 
     @property
     def no_embedding(self) -> str:
         """Why there is no embedding; empty if there is one."""
-        return self._model.no_embedding
+        return self.model.no_embedding
 
     def encode_images(
         self,
@@ -110,9 +112,9 @@ class CoreVision(Identified):
 
         Raises InputError without pictures, and where the numbers are not finite.
         """
-        run = _Run(self._clip_vision, self._model, self._placement, recipe or self.recipe, self._most_layer_bytes)
+        run = _Run(self._clip_vision, self.model, self._placement, recipe or self.recipe, self._most_layer_bytes)
         output, names = run.work(pictures, batch_size, progress)
-        return CoreEncoding(output, self._model.features(output, names, run.recipe))
+        return CoreEncoding(output, self.model.features(output, names, run.recipe))
 
 
 @dataclass
@@ -170,7 +172,7 @@ class _Run:
 
     def _keep(self, output: Mapping[str, Any]) -> None:
         if not all(bool(output[name].isfinite().all()) for name in ("image_embeds", "last_hidden_state")):
-            raise InputError(_NOT_FINITE)
+            raise InputError(NOT_FINITE)
         if _LAYERS in output:
             self._layer_bytes += output[_LAYERS].nbytes
             if self._layer_bytes > self.most_layer_bytes:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CATEGORY = "CLIP Grid/grid"
 # the id is asked for so that of two equal nodes each saves and shows its own sheet
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
-ALIASES = ("contact sheet", "xy plot", "montage", "caption", "image grid", "labels")
+ALIASES = ("contact sheet", "xy plot", "montage", "caption", "image grid", "labels", "clip labels", "heat map")
 #: The values of an input; ``(None,)`` when it is linked and ComfyUI does not know them yet.
 Values = Sequence[object]
 
@@ -61,8 +61,8 @@ class LabeledGridExporterNode(SheetNode):
         return sheet_key(inputs, get_host())
 
     @classmethod
-    def VALIDATE_INPUTS(cls, csv: Values = ()) -> bool | str:
-        return _csv_problem(csv) or True
+    def VALIDATE_INPUTS(cls, csv: Values = (), use_clip: Values = (), vocabulary: Values = ()) -> bool | str:
+        return _csv_problem(csv) or _vocabulary_problem(use_clip, vocabulary) or True
 
     def execute(self, images: object, **inputs: Values) -> dict[str, Any]:
         from ..grid.pictures import pictures_from_arrays
@@ -72,7 +72,7 @@ class LabeledGridExporterNode(SheetNode):
         from .tensors import picture_arrays
 
         host = get_host()
-        request = read_request(inputs, host)
+        request = read_request(inputs, host, host.progress())
         made = make_sheet(pictures_from_arrays(picture_arrays(images)), request, host, host.progress())
         return answer([made], made.report, request.csv)
 
@@ -103,8 +103,11 @@ class BatchLabeledGridExporterNode(SheetNode):
         return batch_key(inputs, get_host())
 
     @classmethod
-    def VALIDATE_INPUTS(cls, directories: Values, csv: Values = ()) -> bool | str:
-        return _directories_problem(directories) or _csv_problem(csv) or True
+    def VALIDATE_INPUTS(
+        cls, directories: Values, csv: Values = (), use_clip: Values = (), vocabulary: Values = ()
+    ) -> bool | str:
+        files = _csv_problem(csv) or _vocabulary_problem(use_clip, vocabulary)
+        return _directories_problem(directories) or files or True
 
     def execute(self, directories: Values, **inputs: Values) -> dict[str, Any]:
         from .answers import answer
@@ -112,7 +115,7 @@ class BatchLabeledGridExporterNode(SheetNode):
         from .requests import read_request
 
         host = get_host()
-        request = read_request(inputs, host)
+        request = read_request(inputs, host, host.progress())
         made, report = make_batch(directory_lines(directories), request, host)
         return answer(made, report, request.csv)
 
@@ -165,6 +168,15 @@ def save_template(template: GridTemplate) -> str:
 def _csv_problem(csv: Values) -> str:
     """Why the table's file cannot be used, known before anything runs; empty when all is well or it is linked."""
     return _first_problem(get_host().folders.find, [str(value) for value in csv if value and str(value).strip()])
+
+
+def _vocabulary_problem(use_clip: Values, vocabulary: Values) -> str:
+    """The same for the words that CLIP is to use, if it is used."""
+    if not any(use_clip):
+        return ""
+    from .vocabularies import vocabulary_problem
+
+    return vocabulary_problem(vocabulary, get_host())
 
 
 def _directories_problem(directories: Values) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..clip_backend.finding.model_paths import ModelPathConfig
     from ..clip_backend.placement import Placement
+    from ..clip_backend.running.cache import EmbeddingCache
     from ..grid.pictures import Progress
 
 
@@ -41,6 +43,14 @@ class Host(Protocol):
     @property
     def templates_folder(self) -> Path:
         """Where the user's templates are kept; it need not exist."""
+
+    @property
+    def embeddings_folder(self) -> Path | None:
+        """Where embeddings by our own models are kept from one start to the next, if anywhere; it need not exist."""
+
+    @property
+    def embeddings(self) -> EmbeddingCache:
+        """Embeddings by models of the host's own loaders, for as long as the program runs."""
 
     @property
     def embeds_metadata(self) -> bool:
@@ -79,6 +89,9 @@ class Host(Protocol):
     def vision_output(self, fields: Mapping[str, object]) -> object:
         """A CLIP_VISION_OUTPUT of these fields, tensors where nodes expect them."""
 
+    def blocker(self) -> object:
+        """An output that keeps the nodes after it from being run."""
+
 
 class ComfyHost:
     """ComfyUI 0.3.64 and later; everything of it is imported when it is needed."""
@@ -100,6 +113,19 @@ class ComfyHost:
         import folder_paths
 
         return Path(folder_paths.get_user_directory(), "clip_grid", "templates")
+
+    @property
+    def embeddings_folder(self) -> Path | None:
+        import folder_paths
+
+        from ..clip_backend.running.cache_folder import VARIABLE, default_cache_folder
+
+        own = Path(folder_paths.get_user_directory(), "clip_grid", "embeddings")
+        return default_cache_folder() if os.environ.get(VARIABLE, "").strip() else own
+
+    @property
+    def embeddings(self) -> EmbeddingCache:
+        return _session_embeddings()
 
     @property
     def embeds_metadata(self) -> bool:
@@ -198,6 +224,12 @@ class ComfyHost:
             output[name] = value.to(device) if isinstance(value, torch.Tensor) else value
         return output
 
+    def blocker(self) -> object:
+        from comfy_execution.graph_utils import ExecutionBlocker  # type: ignore[import-not-found]
+
+        # with a message the browser would show an error
+        return ExecutionBlocker(None)
+
 
 class ComfyPlacement:
     """A model that ComfyUI moves to where it computes, and away when others need the room.
@@ -260,6 +292,13 @@ def _shell(model: torch.nn.Module) -> torch.nn.Module:
 
     shell: torch.nn.Module = type(type(model).__name__, (torch.nn.Sequential,), {})(model)
     return shell
+
+
+@cache
+def _session_embeddings() -> EmbeddingCache:
+    from ..clip_backend.running.cache import EmbeddingCache
+
+    return EmbeddingCache()
 
 
 #: The kinds of model files that are looked into for a CLIP.

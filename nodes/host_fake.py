@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..clip_backend.finding.model_paths import ModelPathConfig
+    from ..clip_backend.running.cache import EmbeddingCache
     from ..grid.pictures import Progress
 
 
@@ -36,6 +38,7 @@ class FakeHost:
     ) -> None:
         self.folders = AllowedFolders(root / "input", root / "output", root / "temp", extra)
         self.templates_folder = root / "user" / "clip_grid" / "templates"
+        self.embeddings_folder = root / "user" / "clip_grid" / "embeddings"
         self.embeds_metadata = embeds_metadata
         self.interrupt_after = interrupt_after
         self.models_folder = root / "models"
@@ -102,9 +105,24 @@ class FakeHost:
         """The same."""
         return FakePlacement(self, patcher.load_device)
 
+    @cached_property
+    def embeddings(self) -> EmbeddingCache:
+        """For as long as the host lives."""
+        from ..clip_backend.running.cache import EmbeddingCache
+
+        return EmbeddingCache()
+
+    def blocker(self) -> Blocker:
+        """One that can be told from values."""
+        return Blocker()
+
     def vision_output(self, fields: Mapping[str, object]) -> FakeOutput:
         """An object as ComfyUI's, with attributes that may be read as items too."""
         return FakeOutput(fields)
+
+
+class Blocker:
+    """What stands in an output for nothing to go on with."""
 
 
 class FakeOutput:

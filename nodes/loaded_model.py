@@ -82,6 +82,7 @@ def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -
             placement=host.place,
             vocabularies=host.vocabulary_folders,
             trust_space=options.trust_space,
+            cache_folder=host.embeddings_folder,
             encoders=_held_models(),
             reference="comfy",
             **_as_comfyui(info),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..clip_backend.checkpoint_info import CheckpointInfo
 from ..clip_backend.finding.catalog import FoundModel, listed, opened
+from ..clip_backend.finding.default_model import is_whole
 from ..clip_backend.finding.model_files import Candidate
 from ..clip_backend.finding.model_paths import ModelPathConfig, ModelType
 from ..errors import ClipGridError, InputError
@@ -23,6 +24,8 @@ logger = logging.getLogger("clip_grid")
 
 #: No second file.
 NONE = "none"
+#: The first model that is whole.
+AUTO = "auto"
 #: The tiny model that comes with this package.
 DEMO = "shapes-demo"
 #: For so long folders are not looked through again: ComfyUI asks several times for each run.
@@ -76,6 +79,23 @@ def _list_of(folders: tuple[Path, ...]) -> ModelList:
 def model_names(host: Host) -> list[str]:
     """The names of the models that see pictures, the demo's last; never raises."""
     return [choice.name for choice in _all(host) if choice.info.vision] or [DEMO]
+
+
+def whole_model_names(host: Host) -> list[str]:
+    """The names of the models that both see pictures and read texts, the demo's last; never raises."""
+    return [choice.name for choice in _all(host) if is_whole(choice.info)]
+
+
+def auto_model(host: Host) -> tuple[str, tuple[str, ...]]:
+    """The name of the first whole model, and a note of the choice; raises InputError where only the demo is there."""
+    whole = [name for name in whole_model_names(host) if name != DEMO]
+    if not whole:
+        raise InputError(
+            "there is no CLIP in your model folders that has both halves, pictures and texts, in one file; choose one "
+            "by its name, or link one from CLIP Model Loader"
+        )
+    others = f", the first of {len(whole)} in your model folders" if len(whole) > 1 else ""
+    return whole[0], (f"the model is {whole[0]}{others}",)
 
 
 def text_encoder_names(host: Host) -> list[str]:

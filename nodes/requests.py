@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from ..api.sheets import SheetInputs
+from ..errors import InputError
+from ..grid.pictures import Progress
 from ..grid.template import GridTemplate
 from .host import Host
 from .prefix_tokens import fill_prefix
 from .previews import PAGE_BUDGET
-from .sockets import DEFAULT_PREFIX, Lists, chosen_template, first_text, first_value, label_texts, metadata_text
+from .sheet_clip import SheetFinders, sheet_finders
+from .socket_types import Lists
+from .sockets import DEFAULT_PREFIX, chosen_template, first_text, first_value, flat, label_texts, metadata_text
+
+#: The name of the scores that are linked.
+SCORE = "score"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +32,7 @@ class SheetRequest:
     prefix: str
     #: Pixels of all pages together that may be handed on.
     budget: int = PAGE_BUDGET
+    finders: SheetFinders = field(default_factory=SheetFinders)
 
     @property
     def csv(self) -> Path | None:
@@ -32,18 +40,44 @@ class SheetRequest:
         return Path(self.inputs.csv) if self.inputs.csv else None
 
 
-def read_request(inputs: Lists, host: Host) -> SheetRequest:
-    """Raises InputError for a template, option, CSV file or font that cannot be used, ForbiddenPath among them."""
+def read_request(inputs: Lists, host: Host, progress: Progress | None = None) -> SheetRequest:
+    """What the inputs ask for; progress: of the search for labels and scores in the pictures.
+
+    Raises InputError for a template, option, CSV file or font that cannot be used, ForbiddenPath among them, and
+    for a vocabulary of that kind.
+    """
     csv = first_text(inputs, "csv")
     prompt, extra = first_value(inputs, "prompt"), first_value(inputs, "extra_pnginfo")
+    finders = sheet_finders(inputs, host, progress)
     given = SheetInputs(
         labels=label_texts(inputs),
         csv=host.folders.find(csv) if csv else None,
         metadata=metadata_text(inputs),
         texts=workflow_texts(host, prompt, extra),
+        scores=given_scores(inputs),
+        labeller=finders.labeller,
+        scorer=finders.scorer,
     )
     prefix = fill_prefix(first_text(inputs, "filename_prefix") or DEFAULT_PREFIX, prompt, extra, datetime.now())
-    return SheetRequest(template=chosen_template(inputs, host), inputs=given, prefix=prefix)
+    template = with_badge(chosen_template(inputs, host), given)
+    return SheetRequest(template=template, inputs=given, prefix=prefix, finders=finders)
+
+
+def given_scores(inputs: Lists) -> list[Mapping[str, float]]:
+    """The linked scores under their name, one for each picture; raises InputError for what is no number."""
+    return [{SCORE: _number(value, place)} for place, value in enumerate(flat(inputs.get("scores") or ()), 1)]
+
+
+def _number(value: object, place: int) -> float:
+    """The number, NaN where a picture could not be scored."""
+    if isinstance(value, (int, float)):
+        return float(value)
+    raise InputError(f"score {place} is {value!r}; link a list of numbers to scores")
+
+
+def with_badge(template: GridTemplate, inputs: SheetInputs) -> GridTemplate:
+    """The template, showing the linked scores where it shows no other value."""
+    return template.with_options({"badge": SCORE}) if inputs.scores and not template.badge else template
 
 
 def workflow_texts(host: Host, prompt: object, extra: object) -> dict[str, str]:

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..api.sheets import wishes_of
+from ..errors import InputError
 from ..grid.decide import PlannedSheet, plan_sheet
 from ..grid.export import ONE_FILE, SUFFIX, Output
 from ..grid.job import write_planned
 from ..grid.pictures import Progress, Survey
 from ..grid.report import GridReport
+from ..grid.scores_csv import SCORES_SUFFIX
 from ..imaging import Pixels
 from .host import Host
 from .previews import PREVIEW_SIDE, CollectedPages, reduction, save_preview
@@ -35,6 +37,7 @@ class MadeSheet:
 
 def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Progress) -> MadeSheet:
     """Plan, paint and save one sheet; never replaces a file. Raises InputError, LimitError, OutputError."""
+    _check_scores(request, survey)
     planned = plan_sheet(survey, request.template, wishes_of(request.inputs, survey, request.template))
     target = _Target.of(host, request.prefix, planned)
     sizes = [(page.width, page.height) for page in planned.plan.pages]
@@ -45,12 +48,19 @@ def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Prog
         collected.add(number, band)
 
     report = write_planned(planned, Output(target.path, request.inputs.texts, tap=tap), progress)
+    report = replace(report, warnings=(*report.warnings, *request.finders.notes))
     pages = collected.pages()
     if collected.factor > 1:
         note = f"the grid output is reduced to 1/{collected.factor} of the sheet's width; the saved file is whole"
         report = replace(report, warnings=(*report.warnings, note))
     images = [host.image(page_floats(page)) for page in pages]
     return MadeSheet(report, images, target.shown(report, pages, host), target.files(report))
+
+
+def _check_scores(request: SheetRequest, survey: Survey) -> None:
+    scores, pictures = len(request.inputs.scores), len(survey.pictures)
+    if scores and scores != pictures:
+        raise InputError(f"there are {scores} scores but {pictures} pictures; link one score for each picture")
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ class _Target:
 
     def _is_taken(self, count: int) -> bool:
         paths = [self.path(page, count) for page in range(count)]
-        return any(path.exists() for path in (*paths, paths[0].with_suffix(".json")))
+        return any(path.exists() for path in (*paths, *_beside(paths[0])))
 
     def shown(self, report: GridReport, pages: list[Pixels], host: Host) -> list[Entry]:
         """A picture per page: the file itself, or a reduced copy where a browser could not show it well."""
@@ -95,10 +105,14 @@ class _Target:
         return entries
 
     def files(self, report: GridReport) -> list[Entry]:
-        """Every file that was written: the pages and the sidecar."""
+        """Every file that was written: the pages, the sidecar and the scores."""
         paths = [Path(path) for path in dict.fromkeys(page.path for page in report.pages)]
-        sidecar = paths[0].with_suffix(".json")
-        return [self._entry(path) for path in (*paths, *([sidecar] if sidecar.exists() else []))]
+        return [self._entry(path) for path in (*paths, *filter(Path.exists, _beside(paths[0])))]
 
     def _entry(self, path: Path) -> Entry:
         return {"filename": path.name, "subfolder": self.subfolder, "type": "output"}
+
+
+def _beside(page: Path) -> tuple[Path, Path]:
+    """The files of a sheet beside its pages, which need not be wanted: the sidecar and the scores."""
+    return page.with_suffix(".json"), page.with_suffix(SCORES_SUFFIX)

@@ -5,7 +5,7 @@ These nodes take lists (INPUT_IS_LIST), so every value arrives as a list, of one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,7 @@ from ..grid.template import (
 )
 from ..options import options_of, widgets
 from .host import Host
-from .socket_types import TEMPLATE_TYPE, AnyType
-
-#: An input as INPUT_TYPES declares it.
-Declaration = tuple[object, dict[str, object]]
-#: What ComfyUI calls a node with: a list of values for each input.
-Lists = Mapping[str, Sequence[object]]
+from .socket_types import NUMBERS, TEMPLATE_TYPE, AnyType, Declaration, Lists
 
 NO_TEMPLATE = "none"
 DEFAULT_PREFIX = "ClipGrid"
@@ -34,13 +29,16 @@ SHEET_INPUTS = (
     "labels", "metadata", "csv", "label_columns", "label_format", "rows", "columns", "cell_width", "cell_height", "fit",
     "margin", "font", "font_size", "text_color", "background", "label_position", "title", "row_headers",
     "column_headers", "x_axis", "y_axis", "sort_by", "template", "filename_prefix", "format", "quality", "on_overflow",
+    "use_clip", "clip_model", "vocabulary", "score_text", "scores", "badge", "winner", "heatmap", "scores_csv",
 )  # fmt: skip
 
 
 def sheet_inputs(host: Host) -> dict[str, Declaration]:
     """The optional inputs of a node that makes sheets."""
     options = template_inputs()
-    own = _own_inputs(template_names(host))
+    from .sheet_clip import clip_inputs
+
+    own = _own_inputs(template_names(host)) | clip_inputs(host)
     return {name: own.get(name) or options[name] for name in SHEET_INPUTS}
 
 
@@ -71,7 +69,11 @@ def _own_inputs(templates: list[str]) -> dict[str, Declaration]:
         "Start of the file's name in the output folder, with folders and the tokens of Save Image, such as "
         "grids/%year%-%month%-%day%/seeds"
     )
+    scores = (
+        "A number for each picture, such as the score output of CLIP Match Score; shown as badges under the name score"
+    )
     return {
+        "scores": (NUMBERS, {"forceInput": True, "tooltip": scores}),
         "labels": (AnyType("*"), {"widgetType": "STRING", "default": "", "multiline": True, "tooltip": labels}),
         "metadata": ("STRING", {"default": "", "multiline": True, "tooltip": metadata}),
         "csv": ("STRING", {"default": "", "tooltip": csv}),
@@ -112,17 +114,18 @@ def first_text(inputs: Lists, name: str) -> str:
 
 def label_texts(inputs: Lists) -> list[str]:
     """The given labels: the lines of a single text, or else one label per value; none for an empty widget."""
-    values = list(_flat(inputs.get("labels") or []))
+    values = list(flat(inputs.get("labels") or []))
     if len(values) != 1 or not isinstance(values[0], str):
         return [_label(value) for value in values]
     text = values[0].replace("\r\n", "\n")
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _flat(values: object) -> Iterator[object]:
+def flat(values: object) -> Iterator[object]:
+    """The values in lists in lists, without those that are None."""
     if isinstance(values, (list, tuple)):
         for value in values:
-            yield from _flat(value)
+            yield from flat(value)
     elif values is not None:
         yield values
 
@@ -136,7 +139,7 @@ def _label(value: object) -> str:
 
 def metadata_text(inputs: Lists) -> str:
     """The metadata widget's text; several linked JSON texts become one list."""
-    texts = [str(value) for value in _flat(inputs.get("metadata") or []) if str(value).strip()]
+    texts = [str(value) for value in flat(inputs.get("metadata") or []) if str(value).strip()]
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]" if texts else ""
 
 

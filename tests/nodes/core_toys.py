@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import nn
 
+#: CLIP's alphabet of 256 bytes, alone and at the end of a word, and its two marks.
+LETTER_TOKENS = 2 * 256 + 2
 SIDE, PATCH, WIDTH, DIM, VOCABULARY, CONTEXT = 28, 14, 16, 12, 49408, 77
 
 
@@ -162,3 +166,14 @@ def toy_clip(towers: dict[str, nn.Module], own: str | None = None) -> Any:
     model.reset_clip_options = lambda: [tower.reset_clip_options() for tower in towers.values()]
     patcher = SimpleNamespace(load_device=torch.device("cpu"), patches={})
     return SimpleNamespace(cond_stage_model=model.requires_grad_(False), patcher=patcher)
+
+
+def write_letters(folder: Path) -> Path:
+    """A vocabulary of single letters as ComfyUI has its own, of LETTER_TOKENS tokens."""
+    folder.mkdir()
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    letters = [chr(code) for code in shown] + [chr(256 + n) for n in range(256 - len(shown))]
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({token: n for n, token in enumerate(tokens)}), "utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", "utf-8")
+    return folder

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -16,33 +14,20 @@ from clip_grid.nodes.core_text import core_text_encoder  # noqa: E402
 from clip_grid.nodes.host_fake import FakeHost  # noqa: E402
 from torch import nn  # noqa: E402
 
-from .core_toys import CONTEXT, ToyClipVision, ToyTower, toy_clip  # noqa: E402
+from .core_toys import CONTEXT, LETTER_TOKENS, ToyClipVision, ToyTower, toy_clip, write_letters  # noqa: E402
 
-#: CLIP's alphabet of 256 bytes, alone and at the end of a word, and its two marks.
-TOKENS = 2 * 256 + 2
-END = TOKENS - 1
-
-
-def alphabet():
-    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    return [chr(code) for code in shown] + [chr(256 + n) for n in range(256 - len(shown))]
+END = LETTER_TOKENS - 1
 
 
 @pytest.fixture
 def host(tmp_path):
     """A host whose ComfyUI has a vocabulary of single letters."""
-    folder = tmp_path / "sd1_tokenizer"
-    folder.mkdir()
-    letters = alphabet()
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({token: n for n, token in enumerate(tokens)}), "utf-8")
-    (folder / "merges.txt").write_text("#version: 0.2\n", "utf-8")
-    return FakeHost(tmp_path, vocabulary_folders=(folder,))
+    return FakeHost(tmp_path, vocabulary_folders=(write_letters(tmp_path / "sd1_tokenizer"),))
 
 
 def tower(width=8):
     torch.manual_seed(width)
-    return ToyTower(width, TOKENS)
+    return ToyTower(width, LETTER_TOKENS)
 
 
 def raw(module, ids):

@@ -177,6 +177,31 @@ def stub(monkeypatch, **modules):
             setattr(sys.modules[parent], last, module)
 
 
+def test_embeddings_are_kept_in_the_users_folder_unless_the_environment_says_otherwise(tmp_path, monkeypatch):
+    stub(monkeypatch, folder_paths={"get_user_directory": lambda: str(tmp_path)})
+
+    places = {}
+    for value in ("", "off", str(tmp_path / "mine")):
+        monkeypatch.setenv("CLIP_GRID_CACHE", value)
+        places[value] = ComfyHost().embeddings_folder
+
+    assert list(places.values()) == [tmp_path / "clip_grid" / "embeddings", None, tmp_path / "mine"]
+
+
+def test_embeddings_of_comfyuis_own_models_stay_for_as_long_as_the_program_runs():
+    assert ComfyHost().embeddings is ComfyHost().embeddings
+
+
+def test_what_follows_is_blocked_without_an_error_in_the_browser(monkeypatch):
+    class ExecutionBlocker:
+        def __init__(self, message):
+            self.message = message
+
+    stub(monkeypatch, comfy_execution={}, comfy_execution__graph_utils={"ExecutionBlocker": ExecutionBlocker})
+
+    assert ComfyHost().blocker().message is None
+
+
 def test_models_are_looked_for_wherever_comfyui_keeps_them(tmp_path, monkeypatch):
     vision = [str(tmp_path / "a"), str(tmp_path / "yaml")]
     known = {"clip_vision": (vision, {".bin"}), "llm": ([str(tmp_path / "l")], set())}

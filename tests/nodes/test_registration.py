@@ -14,8 +14,10 @@ import pytest
 
 ROOT = Path(clip_grid.__file__).parent
 #: Those that save or show something, and those that only hand on.
-SHOWING = ["ClipGrid_LabeledGridExporter", "ClipGrid_BatchLabeledGridExporter", "ClipGrid_GridTemplate"]
-NODE_IDS = [*SHOWING, "ClipGrid_CLIPModelLoader", "ClipGrid_CLIPVisionEncode"]
+SHEETS = ["ClipGrid_LabeledGridExporter", "ClipGrid_BatchLabeledGridExporter", "ClipGrid_GridTemplate"]
+SCORES = ["ClipGrid_CLIPMatchScore", "ClipGrid_CLIPLabel", "ClipGrid_RankImages"]
+SHOWING = [*SHEETS, *SCORES]
+NODE_IDS = [*SHEETS, "ClipGrid_CLIPModelLoader", "ClipGrid_CLIPVisionEncode", *SCORES]
 
 #: As ComfyUI's nodes.py does it: the module's name is its path.
 LOAD = """
@@ -78,6 +80,45 @@ def test_every_node_has_a_name_a_help_page_and_the_attributes_that_comfyui_reads
     assert getattr(node, "OUTPUT_NODE", False) == (node_id in SHOWING)
     assert len(node.RETURN_TYPES) == len(node.RETURN_NAMES) == len(node.OUTPUT_TOOLTIPS)
     assert callable(getattr(node, node.FUNCTION))
+
+
+#: The inputs of each node in order: saved workflows hold the values of widgets by position. New ones are appended.
+INPUTS = {
+    "ClipGrid_CLIPModelLoader": "model text_encoder dtype trust_space",
+    "ClipGrid_CLIPVisionEncode": "image clip_vision model fit batch_size",
+    "ClipGrid_CLIPMatchScore": (
+        "image text model clip clip_vision threshold mode preset phrases long_text template prompt_syntax"
+    ),
+    "ClipGrid_CLIPLabel": (
+        "image model labels vocabulary templates top_k threshold margin multiple none_of_these noise_floor prior "
+        "clip clip_vision"
+    ),
+    "ClipGrid_RankImages": (
+        "image text scores references model clip clip_vision keep k threshold descending duplicates when_empty "
+        "prompt_syntax"
+    ),
+}
+OUTPUTS = {
+    "ClipGrid_CLIPMatchScore": "score is_match status image report",
+    "ClipGrid_CLIPLabel": "label score image report",
+    "ClipGrid_RankImages": "image score index report rejected rejected_index",
+}
+
+
+@pytest.mark.usefixtures("host")
+@pytest.mark.parametrize("node_id", INPUTS)
+def test_the_inputs_of_a_node_keep_their_order(node_id):
+    told = clip_grid.NODE_CLASS_MAPPINGS[node_id].INPUT_TYPES()
+
+    assert " ".join([*told.get("required", ()), *told["optional"]]) == INPUTS[node_id]
+
+
+@pytest.mark.parametrize("node_id", OUTPUTS)
+def test_the_outputs_of_a_node_keep_their_order(node_id):
+    node = clip_grid.NODE_CLASS_MAPPINGS[node_id]
+
+    assert " ".join(node.RETURN_NAMES) == OUTPUTS[node_id]
+    assert len(node.OUTPUT_IS_LIST) == len(node.RETURN_TYPES)
 
 
 def test_only_the_host_imports_comfyui():

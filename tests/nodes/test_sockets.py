@@ -17,6 +17,7 @@ SHEET_INPUTS = [
     "labels", "metadata", "csv", "label_columns", "label_format", "rows", "columns", "cell_width", "cell_height", "fit",
     "margin", "font", "font_size", "text_color", "background", "label_position", "title", "row_headers",
     "column_headers", "x_axis", "y_axis", "sort_by", "template", "filename_prefix", "format", "quality", "on_overflow",
+    "use_clip", "clip_model", "vocabulary", "score_text", "scores", "badge", "winner", "heatmap", "scores_csv",
 ]
 # fmt: on
 

@@ -1,0 +1,67 @@
+"""Pictures of a graph to labels, and what the label node gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from ..clip_backend.labelling.answers import UNLABELED, Labelled, PictureLabels
+from ..clip_backend.labelling.labels import label_pictures
+from ..clip_backend.labelling.options import LabelOptions
+from ..clip_backend.words.vocabulary import Vocabulary
+from ..errors import InputError
+from ..options import check
+from .connected_model import ChosenModel
+from .host import Host
+from .payload import plain, plain_json, shown_text
+from .single_pictures import single_pictures
+
+
+def label_answer(
+    images: Sequence[object], words: Vocabulary, model: ChosenModel, options: LabelOptions, host: Host
+) -> dict[str, Any]:
+    """What the label node gives back; the lists have an entry for every picture.
+
+    A picture that cannot be read is "unlabeled", with NaN for its score. Raises InputError if none can be read.
+    """
+    pictures = single_pictures(images)
+    run = label_pictures(model.encoder, pictures, words, options=options, progress=host.progress())
+    if not run.pictures:
+        first = run.failed[0]
+        raise InputError(f"none of the {len(pictures)} pictures can be read; {first.name}: {first.reason}")
+    found = {one.index: one for one in run.pictures}
+    labels = [found[place].label if place in found else UNLABELED for place in range(len(pictures))]
+    scores = [float(found[place].score) if place in found else float("nan") for place in range(len(pictures))]
+    ui = {"clip_labels": _entries(run, len(pictures)), "text": [shown_text(_lines(run), run.notes)]}
+    return {"ui": ui, "result": (labels, scores, pictures, plain_json(replace(run, model=model.name).to_dict()))}
+
+
+def label_options(given: Mapping[str, object]) -> LabelOptions:
+    """Checked; raises InputError for a value that cannot be used."""
+    return LabelOptions(**cast("dict[str, Any]", check(LabelOptions, given)))
+
+
+def label_line(one: PictureLabels) -> str:
+    """One picture for people: every number with its scale."""
+    others = ", ".join(f"{label.label} {label.probability:.2f}" for label in one.top if label.label not in one.labels)
+    why = f" ({one.reason})" if one.reason else ""
+    also = f"; next: {others}" if others else ""
+    return f"{one.name}: {one.label}{why} {one.score:.2f} ({one.scale}){also}"
+
+
+def _entries(run: Labelled, count: int) -> list[object]:
+    """For programs, an entry for every picture in order."""
+    entries = {one.index: one.to_dict() for one in run.pictures}
+    entries |= {one.index: _failed(one.name, one.reason) for one in run.failed}
+    return [plain(entries[place]) for place in range(count)]
+
+
+def _failed(name: str, reason: str) -> dict[str, Any]:
+    return {"path": name, "label": UNLABELED, "score": None, "scale": "", "source": "clip", "reason": reason}
+
+
+def _lines(run: Labelled) -> list[str]:
+    lines = {one.index: label_line(one) for one in run.pictures}
+    lines |= {one.index: f"{one.name}: not read, {one.reason}" for one in run.failed}
+    return [lines[place] for place in sorted(lines)]

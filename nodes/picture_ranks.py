@@ -1,0 +1,158 @@
+"""Pictures of a graph from best to worst: what they are ranked by, what is kept, and what is done if nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from ..clip_backend.ranking.options import RankOptions
+from ..clip_backend.ranking.ranking import rank_by_references, rank_by_text, rank_scores
+from ..clip_backend.ranking.result import RankedPicture, Ranking
+from ..errors import InputError
+from ..options import check, options_of
+from .connected_model import chosen_model
+from .host import Host
+from .payload import plain, plain_json, shown_text
+from .rank_inputs import BLOCK, STOP, EmptyOptions
+from .single_pictures import single_pictures
+from .socket_types import Lists
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..clip_backend.encoder import Encoder
+    from ..clip_backend.image_features import ImageFeatures
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankWishes:
+    """What pictures are ranked by, one of the three, and how."""
+
+    text: str
+    scores: Sequence[object] | None
+    references: Sequence[object] | None
+    options: RankOptions
+    when_empty: str
+
+    @classmethod
+    def of(cls, inputs: Lists) -> RankWishes:
+        """Raises InputError unless there is exactly one thing to rank by, and for a value that cannot be used."""
+        wishes = cls(
+            text=_one_text(inputs.get("text") or ()),
+            scores=_scores(inputs),
+            references=[one for one in inputs.get("references") or () if one is not None] or None,
+            options=_checked(RankOptions, inputs),
+            when_empty=_checked(EmptyOptions, inputs).when_empty,
+        )
+        given = [name for name in ("text", "scores", "references") if getattr(wishes, name) not in (None, "")]
+        if not given:
+            raise InputError("there is nothing to rank by; write a text, or connect scores or references")
+        if len(given) > 1:
+            raise InputError(f"pictures cannot be ranked by {' and '.join(given)} at once; leave one of them")
+        return wishes
+
+
+def rank_answer(images: Sequence[object], wishes: RankWishes, inputs: Lists, host: Host) -> dict[str, Any]:
+    """What the rank node gives back.
+
+    Where one of its lists would be empty, it holds ComfyUI's blocker: ComfyUI itself fails on empty lists.
+    Raises InputError if nothing is kept and that shall be an error.
+    """
+    pictures = single_pictures(images)
+    ranking = with_policy(_ranking(pictures, wishes, inputs, host), wishes.when_empty)
+    kept, rejected = ranking.kept, ranking.rejected
+    result = (
+        _or_blocked([pictures[one.index] for one in kept], host),
+        _or_blocked([one.score for one in kept], host),
+        _or_blocked([one.index for one in kept], host),
+        plain_json(ranking.to_dict()),
+        _or_blocked([pictures[one.index] for one in rejected], host),
+        _or_blocked([one.index for one in rejected], host),
+    )
+    lines = [rank_line(place, one) for place, one in enumerate(ranking.pictures, 1)]
+    text = shown_text([f"{len(kept)} of {len(pictures)} kept, by {ranking.scale}", *lines], ranking.notes)
+    return {"ui": {"clip_rank": [plain(one.to_dict()) for one in ranking.pictures], "text": [text]}, "result": result}
+
+
+def with_policy(ranking: Ranking, when_empty: str) -> Ranking:
+    """The ranking with a note where nothing is kept, and with its best picture kept if that is wanted."""
+    if ranking.kept:
+        return ranking
+    best = ranking.pictures[0]
+    why = f"no picture is kept: {best.name} is the best one, and {best.reason}"
+    if when_empty == STOP:
+        raise InputError(f"{why}; change the threshold, or choose best or block for when_empty")
+    if when_empty == BLOCK:
+        return replace(ranking, notes=(*ranking.notes, f"{why}; what follows is not run"))
+    kept = replace(best, is_kept=True, reason="")
+    notes = (*ranking.notes, f"{why}; it is kept all the same")
+    return replace(ranking, pictures=(kept, *ranking.pictures[1:]), notes=notes)
+
+
+def rank_line(place: int, one: RankedPicture) -> str:
+    """One picture for people."""
+    return f"{place}. {one.name}: {one.score:.4g}{', kept' if one.is_kept else f', not kept: {one.reason}'}"
+
+
+def _ranking(pictures: Sequence[Tensor], wishes: RankWishes, inputs: Lists, host: Host) -> Ranking:
+    names = [f"picture {number}" for number in range(1, len(pictures) + 1)]
+    if wishes.scores is not None and not wishes.options.duplicates:
+        return rank_scores(_numbers(wishes.scores), options=wishes.options, names=names)
+    model = chosen_model(inputs, host, reads_texts=bool(wishes.text))
+    return replace(_by_model(model.encoder, pictures, wishes, names, host), model=model.name)
+
+
+def _by_model(
+    encoder: Encoder, pictures: Sequence[Tensor], wishes: RankWishes, names: Sequence[str], host: Host
+) -> Ranking:
+    if wishes.scores is not None:
+        images = encoder.encode_images(pictures, strict=False, progress=host.progress())
+        return _by_scores(_numbers(wishes.scores), images, names, wishes.options)
+    if wishes.text:
+        return rank_by_text(encoder, pictures, wishes.text, options=wishes.options, progress=host.progress())
+    liked = single_pictures(wishes.references or ())
+    return rank_by_references(encoder, pictures, liked, options=wishes.options, progress=host.progress())
+
+
+def _by_scores(
+    scores: list[float | None], images: ImageFeatures, names: Sequence[str], options: RankOptions
+) -> Ranking:
+    """The ranking by scores, without near-duplicates; a picture that cannot be read has no score."""
+    rows = dict(zip(images.kept, range(len(images.kept)), strict=True))
+    # of a picture without a score the row is not looked at
+    features = images.to_features().select([rows.get(place, 0) for place in range(len(names))])
+    read = [score if place in rows else None for place, score in enumerate(scores)]
+    ranking = rank_scores(read, options=options, names=names, features=features)
+    notes = tuple(f"{one.name} cannot be read: {one.reason}" for one in images.failed)
+    return replace(ranking, notes=(*ranking.notes, *notes))
+
+
+def _or_blocked(values: list[Any], host: Host) -> list[Any]:
+    return values or [host.blocker()]
+
+
+def _one_text(values: Sequence[object]) -> str:
+    texts = dict.fromkeys(str(value).strip() for value in values if value is not None)
+    if len(texts) > 1:
+        raise InputError(f"{len(texts)} different texts are linked to text; rank by one of them")
+    return next(iter(texts), "")
+
+
+def _scores(inputs: Lists) -> Sequence[object] | None:
+    values = inputs.get("scores")
+    return None if values is None or list(values) == [None] else _flat(values)
+
+
+def _flat(values: Sequence[object]) -> list[object]:
+    """Also a list in a list, which is how a constant list comes in from the API."""
+    return [one for value in values for one in (_flat(value) if isinstance(value, (list, tuple)) else [value])]
+
+
+def _numbers(scores: Sequence[object]) -> list[float | None]:
+    return cast("list[float | None]", list(scores))
+
+
+def _checked(kind: Any, inputs: Lists) -> Any:
+    given = {name: inputs[name][0] for name in options_of(kind) if inputs.get(name)}
+    return kind(**check(kind, given))

@@ -1,0 +1,114 @@
+"""What CLIP does for the sheets of a node: the inputs for it, and the model, opened when a picture first needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..options import options_of, widgets
+from .host import Host
+from .model_choice import AUTO, NONE, auto_model, whole_model_names
+from .socket_types import MODEL_TYPE, Declaration, Lists
+from .sockets import first_value
+from .vocabularies import VOCABULARY_HELP, find_words
+
+if TYPE_CHECKING:
+    from ..api.grid_labels import ClipWishes
+    from ..clip_backend.encoder import Encoder
+    from ..grid.decide import Labeller, Scorer
+    from ..grid.pictures import Progress
+
+
+@dataclass(frozen=True)
+class SheetFinders:
+    """What finds labels and scores in the pictures of sheets; None for what is not wished for."""
+
+    labeller: Labeller | None = None
+    scorer: Scorer | None = None
+    model: OpenedModel | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of the model; nothing before it was opened."""
+        return self.model.notes if self.model else ()
+
+
+class OpenedModel:
+    """The model that the inputs name: it is opened once, when it is first called for."""
+
+    def __init__(self, model: object, host: Host) -> None:
+        self.notes: tuple[str, ...] = ()
+        self._model = model
+        self._host = host
+
+    def __call__(self) -> Encoder:
+        """Raises InputError for a model that is not there, and what loading it raises."""
+        return self._encoder
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        from .loaded_model import LoadOptions, NodeModel, load_model
+
+        model = self._model
+        if isinstance(model, NodeModel):
+            return model.encoder
+        if model is not None and not isinstance(model, str):
+            raise InputError(f"clip_model holds a {type(model).__name__}; connect the output of CLIP Model Loader")
+        name, notes = (model, ()) if model and model != AUTO else auto_model(self._host)
+        encoder = load_model(name, NONE, LoadOptions(), self._host).encoder
+        self.notes = notes
+        return encoder
+
+
+def clip_inputs(host: Host) -> dict[str, Declaration]:
+    """The inputs about CLIP, in the order of their widgets."""
+    from ..api.grid_labels import ClipWishes
+
+    options = widgets(list(options_of(ClipWishes).values()))
+    model = (
+        "The model that looks at the pictures, or one linked from CLIP Model Loader; auto = the first in your model "
+        "folders that has both halves. If it cannot be used, the sheet is made without it"
+    )
+    # not a combo for the server: a model that is gone costs its labels and not the sheet
+    names = [AUTO, *whole_model_names(host)]
+    combo: Declaration = (MODEL_TYPE, {"widgetType": "COMBO", "options": names, "default": AUTO, "tooltip": model})
+    return {**options, "clip_model": combo, "vocabulary": ("STRING", {"default": "", "tooltip": VOCABULARY_HELP})}
+
+
+def sheet_finders(inputs: Lists, host: Host, progress: Progress | None) -> SheetFinders:
+    """What finds what the inputs wish for; no model is opened yet.
+
+    Raises InputError for a vocabulary that cannot be used, ForbiddenPath outside the allowed folders.
+    """
+    wishes = clip_wishes(inputs)
+    if not (wishes.use_clip or wishes.score_text):
+        return SheetFinders()
+    from ..api.grid_labels import sheet_labeller, sheet_scorer
+
+    model = OpenedModel(first_value(inputs, "clip_model"), host)
+    words = find_words(wishes.vocabulary, host) if wishes.use_clip else None
+    return SheetFinders(
+        labeller=sheet_labeller(model, lambda: words, progress) if words else None,
+        scorer=sheet_scorer(model, wishes.score_text, progress) if wishes.score_text else None,
+        model=model,
+    )
+
+
+def clip_wishes(inputs: Lists) -> ClipWishes:
+    """What the widgets say; the model, which may be a linked one, is left out."""
+    from ..api.grid_labels import ClipWishes
+
+    given = {name: first_value(inputs, name) for name in ("use_clip", "vocabulary", "score_text")}
+    return ClipWishes.of({name: value for name, value in given.items() if value is not None})
+
+
+def model_key(inputs: Lists, host: Host) -> str:
+    """Changes with the files of the model that is chosen by its name; never raises."""
+    model = first_value(inputs, "clip_model")
+    if not isinstance(model, str) or model in ("", AUTO):
+        return ""
+    from .loaded_model import files_key
+
+    return files_key((model,), host)

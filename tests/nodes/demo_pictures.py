@@ -1,0 +1,35 @@
+"""Pictures that the demo's model knows, as a graph has them, and the model itself."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from clip_grid.clip_backend.checkpoint import read_checkpoint
+from clip_grid.clip_backend.loading import load_encoder
+from clip_grid.clip_backend.shapes_demo import shapes_demo_path
+from clip_grid.clip_backend.shapes_demo.drawing import draw
+from clip_grid.clip_backend.shapes_demo.scenes import Scene
+from clip_grid.nodes.loaded_model import NodeModel
+from PIL import Image
+
+
+@cache
+def demo_model() -> NodeModel:
+    """Loaded once for all tests."""
+    return NodeModel("shapes-demo", read_checkpoint(shapes_demo_path()), load_encoder("shapes-demo", device="cpu"))
+
+
+def shape(what: str, *, side: int = 64, seed: int = 0) -> Image.Image:
+    """A picture of "red circle" and the like on a ground of another colour."""
+    colour, kind = what.split()
+    background = "white" if colour != "white" else "black"
+    scene = Scene(kind="shape", colour=colour, shape=kind, size="large", background=background)
+    return draw(scene, side, np.random.default_rng(seed))
+
+
+def image(*things: str, side: int = 64) -> torch.Tensor:
+    """An IMAGE of such pictures, float [B, S, S, 3]."""
+    pictures = [np.asarray(shape(thing, side=side, seed=place)) for place, thing in enumerate(things)]
+    return torch.from_numpy(np.stack(pictures).astype(np.float32) / 255)
