@@ -26,7 +26,10 @@ def find_labels(
         # labels are never worth a lost sheet
         return {}, [f"no labels from CLIP: {error}; the next source was used"]
     _check_count("labeller", len(found), len(open_places))
-    return {place: label for place, label in zip(open_places, found, strict=True) if label is not None}, []
+    sure = {place: label for place, label in zip(open_places, found, strict=True) if label is not None}
+    unsure = len(open_places) - len(sure)
+    note = f"CLIP is sure of {len(sure)} of {len(open_places)} labels; the next source was used for the others"
+    return sure, [note] if unsure else []
 
 
 def find_scores(scorer: Scorer, pictures: Sequence[Picture]) -> tuple[list[Mapping[str, float]], list[str]]:

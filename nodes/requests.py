@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ..grid.template import GridTemplate
 from .host import Host
 from .prefix_tokens import fill_prefix
 from .previews import PAGE_BUDGET
-from .sheet_clip import SheetFinders, sheet_finders
+from .sheet_clip import sheet_finders
 from .socket_types import Lists
 from .sockets import DEFAULT_PREFIX, chosen_template, first_text, first_value, flat, label_texts, metadata_text
 
@@ -32,7 +32,6 @@ class SheetRequest:
     prefix: str
     #: Pixels of all pages together that may be handed on.
     budget: int = PAGE_BUDGET
-    finders: SheetFinders = field(default_factory=SheetFinders)
 
     @property
     def csv(self) -> Path | None:
@@ -57,10 +56,11 @@ def read_request(inputs: Lists, host: Host, progress: Progress | None = None) ->
         scores=given_scores(inputs),
         labeller=finders.labeller,
         scorer=finders.scorer,
+        found_notes=finders.notes,
     )
     prefix = fill_prefix(first_text(inputs, "filename_prefix") or DEFAULT_PREFIX, prompt, extra, datetime.now())
     template = with_badge(chosen_template(inputs, host), given)
-    return SheetRequest(template=template, inputs=given, prefix=prefix, finders=finders)
+    return SheetRequest(template=template, inputs=given, prefix=prefix)
 
 
 def given_scores(inputs: Lists) -> list[Mapping[str, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,24 +14,9 @@ from .sockets import first_value
 from .vocabularies import VOCABULARY_HELP, find_words
 
 if TYPE_CHECKING:
-    from ..api.grid_labels import ClipWishes
+    from ..api.grid_labels import ClipWishes, Finders
     from ..clip_backend.encoder import Encoder
-    from ..grid.decide import Labeller, Scorer
     from ..grid.pictures import Progress
-
-
-@dataclass(frozen=True)
-class SheetFinders:
-    """What finds labels and scores in the pictures of sheets; None for what is not wished for."""
-
-    labeller: Labeller | None = None
-    scorer: Scorer | None = None
-    model: OpenedModel | None = None
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the user should know of the model; nothing before it was opened."""
-        return self.model.notes if self.model else ()
 
 
 class OpenedModel:
@@ -77,22 +61,21 @@ def clip_inputs(host: Host) -> dict[str, Declaration]:
     return {**options, "clip_model": combo, "vocabulary": ("STRING", {"default": "", "tooltip": VOCABULARY_HELP})}
 
 
-def sheet_finders(inputs: Lists, host: Host, progress: Progress | None) -> SheetFinders:
+def sheet_finders(inputs: Lists, host: Host, progress: Progress | None) -> Finders:
     """What finds what the inputs wish for; no model is opened yet.
 
     Raises InputError for a vocabulary that cannot be used, ForbiddenPath outside the allowed folders.
     """
-    wishes = clip_wishes(inputs)
-    if not (wishes.use_clip or wishes.score_text):
-        return SheetFinders()
-    from ..api.grid_labels import sheet_labeller, sheet_scorer
+    from ..api.grid_labels import Finders, sheet_labeller, sheet_scorer
 
+    wishes = clip_wishes(inputs)
+    notes: list[str] = []
     model = OpenedModel(first_value(inputs, "clip_model"), host)
     words = find_words(wishes.vocabulary, host) if wishes.use_clip else None
-    return SheetFinders(
-        labeller=sheet_labeller(model, lambda: words, progress) if words else None,
-        scorer=sheet_scorer(model, wishes.score_text, progress) if wishes.score_text else None,
-        model=model,
+    return Finders(
+        labeller=sheet_labeller(model, lambda: words, progress, notes) if words else None,
+        scorer=sheet_scorer(model, wishes.score_text, progress, notes) if wishes.score_text else None,
+        notes=notes,
     )
 
 

@@ -48,7 +48,6 @@ def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Prog
         collected.add(number, band)
 
     report = write_planned(planned, Output(target.path, request.inputs.texts, tap=tap), progress)
-    report = replace(report, warnings=(*report.warnings, *request.finders.notes))
     pages = collected.pages()
     if collected.factor > 1:
         note = f"the grid output is reduced to 1/{collected.factor} of the sheet's width; the saved file is whole"

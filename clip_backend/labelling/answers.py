@@ -33,15 +33,15 @@ class FacetAnswer:
     """What one facet says of one picture."""
 
     facet: str
-    #: The deepest label of which it is sure; "" if there is none.
+    #: The deepest label of which it is sure, "none of these", or "" if there is none.
     label: str
-    #: Its probability, a parent's being that of all its children.
+    #: Its probability, a parent's being that of all its children; 0 without a label.
     probability: float
     #: Every label that fits, the likeliest first; more than one only where several were asked for.
     labels: tuple[str, ...]
     #: The likeliest ones, sure or not.
     top: tuple[RankedLabel, ...]
-    #: Why there is no label.
+    #: Why there is no label, or none of these.
     reason: str = ""
 
 
@@ -55,16 +55,17 @@ class PictureLabels:
     index: int
     #: Of a vocabulary of one facet its label; of several, the words that say most, such as "cat · oil painting".
     label: str
-    #: The probability of the label, of its least sure word if there are several.
+    #: The probability of the label, of its least sure word if there are several; 0 for "unlabeled".
     score: float
     #: What ``score`` and the probabilities are, such as "softmax over 8 labels" or "sigmoid".
     scale: str
-    #: Every label that fits, where several were asked for; else the words of ``label``; none for "unlabeled".
+    #: Every label that fits, where several were asked for; else the words of ``label``. Empty for "unlabeled" and
+    #: "none of these".
     labels: tuple[str, ...]
     #: The likeliest labels, sure or not.
     top: tuple[RankedLabel, ...]
     facets: tuple[FacetAnswer, ...]
-    #: Why there is no label; empty if there is one.
+    #: Why there is no label, or none of these; empty if there is one.
     reason: str = ""
     source: str = "clip"
 

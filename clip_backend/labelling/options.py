@@ -16,7 +16,8 @@ class LabelOptions:
     top_k: int = option(3, "Labels listed for each picture, the likeliest first", low=1, high=1000)
     threshold: float = option(
         0.0,
-        "Least probability of a label; 0 = automatic: 0.2, and 0.02 for SigLIP, whose values are low",
+        "Least probability of a label; 0 = automatic: 0.2, or 0.5 where several labels are wanted; for SigLIP, whose "
+        "values are low, 0.02",
         low=0,
         high=1,
     )

@@ -1,0 +1,128 @@
+"""What labels say of pictures that the bundled model has never seen."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+for package in ("torch", "safetensors", "tokenizers"):
+    pytest.importorskip(package)
+from clip_grid.clip_backend.labelling.contrast import contrast_labels  # noqa: E402
+from clip_grid.clip_backend.labelling.labels import label_pictures  # noqa: E402
+from clip_grid.clip_backend.labelling.options import LabelOptions  # noqa: E402
+from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
+from clip_grid.clip_backend.shapes_demo.captions import with_article  # noqa: E402
+from clip_grid.clip_backend.shapes_demo.drawing import draw  # noqa: E402
+from clip_grid.clip_backend.shapes_demo.scenes import COLOURS, SHAPES, Scene, random_scene  # noqa: E402
+
+from .toy_world import vocabulary, words  # noqa: E402
+
+ANIMALS = vocabulary("cat", "dog", "horse", "bird", "fish", "cow")
+THINGS = vocabulary(*(with_article(f"{colour} {shape}") for colour in COLOURS for shape in SHAPES))
+SIDES = (48, 64, 128, 224)
+
+
+@cache
+def encoder():
+    return load_encoder("shapes-demo", device="cpu")
+
+
+@cache
+def exam():
+    """Scenes of shapes and their pictures."""
+    rng = np.random.default_rng(4711)
+    scenes = [random_scene(rng, empty=0, noise=0) for _ in range(200)]
+    return scenes, [draw(scene, int(rng.choice(SIDES)), rng) for scene in scenes]
+
+
+def noise():
+    rng = np.random.default_rng(4712)
+    fine = [rng.integers(0, 256, (64, 64, 3), np.uint8) for _ in range(30)]
+    grey = [np.repeat(rng.normal(128, 50, (96, 96, 1)).clip(0, 255), 3, 2).astype(np.uint8) for _ in range(30)]
+    return fine + grey
+
+
+def test_colour_and_shape_of_new_pictures_are_labelled_rightly():
+    scenes, pictures = exam()
+
+    run = label_pictures(encoder(), pictures, THINGS)
+
+    wanted = [with_article(f"{scene.colour} {scene.shape}") for scene in scenes]
+    assert np.mean([one.label == want for one, want in zip(run.pictures, wanted, strict=True)]) >= 0.95
+
+
+def test_every_facet_is_right_by_itself():
+    scenes, pictures = exam()
+    facets = words(COLOURS, "colour"), words(map(with_article, SHAPES), "shape")
+
+    run = label_pictures(encoder(), pictures, vocabulary(*facets))
+
+    found = [tuple(answer.label for answer in one.facets) for one in run.pictures]
+    wanted = [(scene.colour, with_article(scene.shape)) for scene in scenes]
+    for place in range(2):
+        assert np.mean([one[place] == want[place] for one, want in zip(found, wanted, strict=True)]) >= 0.95
+    assert run.pictures[0].label == " · ".join(found[0])
+
+
+def test_every_label_that_fits_is_found_where_several_are_wanted():
+    scenes, pictures = exam()
+    labels = vocabulary(*COLOURS, *map(with_article, SHAPES), "cat", "dog")
+
+    run = label_pictures(encoder(), pictures, labels, options=LabelOptions(multiple=True))
+
+    found = [
+        {scene.colour, with_article(scene.shape)} <= set(one.labels)
+        for one, scene in zip(run.pictures, scenes, strict=True)
+    ]
+    assert np.mean(found) >= 0.95
+    assert not any({"cat", "dog"} & set(one.labels) for one in run.pictures)
+
+
+def test_noise_is_never_labelled_with_a_shape():
+    several = vocabulary(words(COLOURS, "colour"), words(map(with_article, SHAPES), "shape"))
+
+    for labels in (THINGS, several):
+        found = {one.label for one in label_pictures(encoder(), noise(), labels).pictures}
+        assert found <= {"unlabeled", "none of these"}
+
+
+def test_shapes_are_no_animals():
+    _, pictures = exam()
+
+    run = label_pictures(encoder(), pictures, ANIMALS)
+
+    found = [one.label for one in run.pictures]
+    assert set(found) <= {"none of these", "unlabeled"}
+
+
+def test_of_shapes_that_share_their_colour_the_shape_is_told():
+    rng = np.random.default_rng(5)
+    scenes = [Scene(kind="shape", colour="red", shape=shape, size="large", background="white") for shape in SHAPES]
+    facets = words(COLOURS, "colour"), words(map(with_article, SHAPES), "shape")
+    pictures = [draw(scene, 64, rng) for scene in scenes]
+
+    run = contrast_labels(encoder(), pictures, vocabulary(*facets))
+
+    assert [one.label for one in run.pictures] == [f"red · {with_article(shape)}" for shape in SHAPES]
+
+
+def test_labels_do_not_depend_on_batches_or_order():
+    _, pictures = exam()
+    facets = words(COLOURS, "colour"), words(map(with_article, SHAPES), "shape"), words(["small", "large"], "size")
+    some = pictures[:24]
+
+    told = [one.label for one in contrast_labels(encoder(), some, vocabulary(*facets)).pictures]
+    turned = [one.label for one in contrast_labels(encoder(), some[::-1], vocabulary(*facets)).pictures][::-1]
+
+    assert [label.rstrip(" 0123456789") for label in told] == [label.rstrip(" 0123456789") for label in turned]
+    assert len(set(told)) == len(told)
+
+
+def test_a_label_longer_than_the_models_context_is_told_in_a_note():
+    long = "a red circle " * 40
+
+    run = label_pictures(encoder(), exam()[1][:2], vocabulary("a blue square", long.strip()))
+
+    assert any("reads the beginning only of 'a red circle a red circle" in note for note in run.notes)
