@@ -49,6 +49,20 @@ def tensor_of(output: Any) -> Any:
     return output if hasattr(output, "numpy") else output.pooler_output
 
 
+def zero_shot_labels(folder: Path, template: str) -> Callable[[Sequence[Path], Sequence[str]], list[dict[str, float]]]:
+    """(files, labels) -> the probability of each label for each file, by the pipeline of transformers, in fp32."""
+    import torch
+    from transformers import pipeline
+
+    classify = pipeline("zero-shot-image-classification", model=str(folder), dtype=torch.float32, device="cpu")
+
+    def label(paths: Sequence[Path], labels: Sequence[str]) -> list[dict[str, float]]:
+        answers = classify([str(path) for path in paths], candidate_labels=list(labels), hypothesis_template=template)
+        return [{one["label"]: one["score"] for one in answer} for answer in answers]
+
+    return label
+
+
 def open_clip_files(name: str) -> Callable[[Sequence[Path], int], Vectors]:
     """(files, batch) -> embeddings by open_clip with its own transform; random weights, since it is timed alone."""
     import open_clip

@@ -19,7 +19,7 @@ class RankedPicture:
     is_kept: bool
     #: Why it is not kept; empty if it is.
     reason: str = ""
-    #: The place, among the pictures given, of the picture of which it is a near-duplicate; its own if of none.
+    #: The place, among the pictures given, of the best of its near-duplicates; its own if it is that, or has none.
     group: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -34,11 +34,16 @@ class Ranking:
     """Every picture, the best first; those without a score are last."""
 
     pictures: tuple[RankedPicture, ...]
-    #: What the scores are: "cosine to 'a red circle'", "cosine to 2 reference pictures", or "given".
+    #: What the scores are: "cosine to 'a red circle'", "cosine to the mean of 2 reference pictures", or "given".
     scale: str
     #: The model's name; empty where no model was needed.
     model: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """``ok``, or ``partial`` when a picture has no score."""
+        return "ok" if all(isfinite(one.score) for one in self.pictures) else "partial"
 
     @property
     def kept(self) -> tuple[RankedPicture, ...]:
@@ -53,5 +58,5 @@ class Ranking:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; the keys are stable."""
         counts = {"kept": len(self.kept), "rejected": len(self.rejected)}
-        told = {"scale": self.scale, "model": self.model} | counts
+        told = {"status": self.status, "model": self.model, "scale": self.scale} | counts
         return told | {"images": [one.to_dict() for one in self.pictures], "notes": list(self.notes)}

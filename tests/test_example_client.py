@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+MATCH = {
+    "text": "a red circle",
+    "clip_similarity_score": 0.31,
+    "clip_match_status": "Match (score: 0.310)",
+    "clip_is_match": True,
+}
+LABEL = {"path": "picture 1", "label": "circle", "score": 0.93, "scale": "softmax over 8 labels"}
+OUTPUTS = {"3": {"clip_match": [MATCH], "text": ["shown"]}, "4": {"clip_labels": [LABEL]}}
+DONE = {"outputs": OUTPUTS, "status": {"status_str": "success", "completed": True, "messages": []}}
+BAD_INPUT = {"message": "Value not in list", "details": "model: 'gone'"}
+BAD_NODE = {"2": {"class_type": "ClipGrid_CLIPModelLoader", "errors": [BAD_INPUT]}}
+
+
+@dataclass
+class Comfy:
+    """What a server was asked, and what it answers."""
+
+    address: str = ""
+    uploads: list[tuple[str, bytes]] = field(default_factory=list)
+    workflows: list[dict[str, Any]] = field(default_factory=list)
+    history: dict[str, Any] = field(default_factory=lambda: DONE)
+    #: How often the history is empty before a run is done.
+    busy: int = 0
+    #: The code and the answer to a workflow, if it is not taken.
+    refusal: tuple[int, object] | None = None
+
+
+class Handler(BaseHTTPRequestHandler):
+    comfy: Comfy
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/upload/image":
+            head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
+            (part,) = BytesParser(policy=HTTP).parsebytes(head + body).iter_parts()
+            self.comfy.uploads.append((part.get_filename(), part.get_payload(decode=True)))
+            self.answer(200, {"name": f"{len(self.comfy.uploads)}.png", "subfolder": "", "type": "input"})
+        elif self.comfy.refusal:
+            self.answer(*self.comfy.refusal)
+        else:
+            self.comfy.workflows.append(json.loads(body)["prompt"])
+            self.answer(200, {"prompt_id": f"run {len(self.comfy.workflows)}", "number": 1, "node_errors": {}})
+
+    def do_GET(self) -> None:
+        self.comfy.busy -= 1
+        run = self.path.removeprefix("/history/").replace("%20", " ")
+        self.answer(200, {} if self.comfy.busy >= 0 else {run: self.comfy.history})
+
+    def answer(self, code: int, told: object) -> None:
+        body = told if isinstance(told, bytes) else json.dumps(told).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def comfy() -> Iterator[Comfy]:
+    told = Comfy()
+    handler = type("Bound", (Handler,), {"comfy": told})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        told.address = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield told
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def client(comfy):
+    """Runs the example with these arguments against the server."""
+    spec = importlib.util.spec_from_file_location("score_pictures", EXAMPLES / "score_pictures.py")
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses look their module up
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "score_pictures", module)
+        patch.setenv("no_proxy", "*")
+        spec.loader.exec_module(module)
+        module.PAUSE_S = 0.001
+        yield lambda *args: module.main(["--server", comfy.address, *map(str, args)])
+
+
+def test_the_scores_are_printed_with_their_scales(client, comfy, capsys):
+    assert client() == 0
+
+    assert capsys.readouterr().out == (
+        "workflow, 'a red circle': Match, cosine 0.310\nworkflow: circle, softmax over 8 labels 0.930\n"
+    )
+    assert comfy.workflows == [json.loads((EXAMPLES / "score_workflow.json").read_text("utf-8"))]
+
+
+def test_each_picture_is_uploaded_and_scored(client, comfy, capsys, tmp_path):
+    for name in ("ä b.png", "2.png"):
+        (tmp_path / name).write_bytes(b"\x89PNG\r\n" + name.encode())
+
+    assert client(tmp_path / "ä b.png", tmp_path / "2.png", "--text", "ein Kreis", "--model", "mine") == 0
+
+    assert comfy.uploads == [(name, b"\x89PNG\r\n" + name.encode()) for name in ("ä b.png", "2.png")]
+    assert [workflow["1"]["inputs"]["image"] for workflow in comfy.workflows] == ["1.png", "2.png"]
+    assert {workflow["3"]["inputs"]["text"] for workflow in comfy.workflows} == {"ein Kreis"}
+    assert {workflow["2"]["inputs"]["model"] for workflow in comfy.workflows} == {"mine"}
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_it_waits_until_the_run_is_done(client, comfy):
+    comfy.busy = 3
+
+    assert client() == 0
+    assert comfy.busy == -1
+
+
+def test_everything_is_printed_as_json_if_asked(client, capsys):
+    assert client("--json") == 0
+
+    assert json.loads(capsys.readouterr().out) == [
+        {"picture": "workflow", "clip_match": [MATCH], "clip_labels": [LABEL]}
+    ]
+
+
+def test_a_picture_without_a_score_has_a_line_too(client, comfy, capsys):
+    unread = {"text": "x", "clip_similarity_score": None, "clip_match_status": "Not read: broken"}
+    unlabelled = {"label": "unlabeled", "score": None, "scale": ""}
+    comfy.history = DONE | {"outputs": {"3": {"clip_match": [unread], "clip_labels": [unlabelled]}}}
+
+    assert client() == 0
+    assert capsys.readouterr().out == "workflow, 'x': Not read: broken, cosine -\nworkflow: unlabeled, no score -\n"
+
+
+def test_a_picture_that_is_not_there_costs_the_others_nothing(client, comfy, capsys, tmp_path):
+    (tmp_path / "there.png").write_bytes(b"x")
+
+    assert client(tmp_path / "gone.png", tmp_path / "there.png") == 1
+
+    told = capsys.readouterr()
+    assert "gone.png: it cannot be read: No such file" in told.err
+    assert len(told.out.splitlines()) == 2
+
+
+@pytest.mark.parametrize("code", [200, 400])
+def test_what_is_wrong_with_a_node_is_told(client, comfy, capsys, code):
+    comfy.refusal = code, {"prompt_id": "1", "error": {"message": "no"}, "node_errors": BAD_NODE}
+
+    assert client() == 1
+    assert "node 2 (ClipGrid_CLIPModelLoader): Value not in list: model: 'gone'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"error": {"message": "Prompt has no outputs", "details": ""}, "node_errors": {}}, "Prompt has no outputs"),
+        (b"<html>", "ComfyUI refuses /prompt: 400"),
+        ([], "ComfyUI refuses /prompt: 400"),
+    ],
+)
+def test_a_refusal_of_the_whole_is_told(client, comfy, capsys, answer, told):
+    comfy.refusal = 400, answer
+
+    assert client() == 1
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (
+            ["execution_error", {"node_id": "3", "node_type": "Match", "exception_message": "text is empty\n"}],
+            "node 3 (Match): text is empty\n",
+        ),
+        (["execution_interrupted", {}], "the run was interrupted"),
+    ],
+)
+def test_a_run_that_failed_is_told(client, comfy, capsys, event, told):
+    comfy.history = {"outputs": {}, "status": {"status_str": "error", "messages": [["execution_start", {}], event]}}
+
+    assert client() == 1
+    assert told in capsys.readouterr().err
+
+
+def test_a_run_without_scores_is_told(client, comfy, capsys):
+    comfy.history = {"outputs": {"9": {"images": []}}, "status": None}
+
+    assert client() == 1
+    assert "the run gave no scores; add CLIP Match Score or CLIP Label" in capsys.readouterr().err
+
+
+def test_a_run_that_takes_too_long_is_told(client, comfy, capsys):
+    comfy.busy = 1_000_000
+
+    assert client("--timeout", "0") == 1
+    assert "not done after 0 s; give it longer with --timeout" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("answer", [b"hello", [], {"hello": 1}])
+def test_a_server_of_another_kind_is_told(client, comfy, capsys, answer):
+    comfy.refusal = 200, answer
+
+    assert client() == 1
+    assert "/prompt does not answer as ComfyUI does; check --server" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "localhost:8188", "nothing"])
+def test_no_server_is_told_once(client, capsys, tmp_path, address):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"x")
+
+    assert client(tmp_path / "a.png", tmp_path / "b.png", "--server", address) == 1
+
+    told = capsys.readouterr().err
+    assert address in told and "--server" in told
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "is no workflow"),
+        ("{", "is no workflow"),
+        ("{}", "is not in API format"),
+        ('{"nodes": [], "links": []}', "is not in API format"),
+        ('{"1": {"class_type": "SaveImage", "inputs": {}}}', "the workflow has no LoadImage"),
+    ],
+)
+def test_a_workflow_that_cannot_serve_is_told(client, capsys, tmp_path, content, told):
+    (tmp_path / "a.png").write_bytes(b"x")
+    if content is not None:
+        (tmp_path / "flow.json").write_text(content, "utf-8")
+
+    assert client(tmp_path / "a.png", "--workflow", tmp_path / "flow.json") == 1
+    assert told in capsys.readouterr().err
