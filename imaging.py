@@ -48,7 +48,7 @@ _TURNS = {
 }
 
 
-_CURES = {"opened": "check the path and its permissions", "decoded": "it is damaged, make or fetch it again"}
+_UNREACHABLE, _DAMAGED = "check the path and its permissions", "it is damaged, make or fetch it again"
 #: What Pillow's readers raise for broken files.
 _READER_ERRORS = (
     OSError,
@@ -264,8 +264,10 @@ def _reading(name: str, doing: str) -> Iterator[None]:
         pixels = re.search(r"\d+", str(error))
         raise PictureError(name, _too_many_pixels(int(pixels[0]) if pixels else MAX_PIXELS)) from error
     except _READER_ERRORS as error:
-        reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-        raise PictureError(name, f"cannot be {doing} ({reason}); {_CURES[doing]}") from error
+        # the system's errors have it; those of Pillow's readers do not
+        told = error.strerror if isinstance(error, OSError) else None
+        reason = told or str(error) or type(error).__name__
+        raise PictureError(name, f"cannot be {doing} ({reason}); {_UNREACHABLE if told else _DAMAGED}") from error
 
 
 class _WithoutWarnings:

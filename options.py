@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import InputError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Value = int | float | str | bool
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,12 @@ def check(cls: type[DataclassInstance], given: Mapping[str, object]) -> dict[str
             raise InputError(f"there is no option {name!r}{hint}")
         checked[name] = known[name].parse(raw)
     return checked
+
+
+def read_options(cls: type[Settings], given: Mapping[str, object]) -> Settings:
+    """The settings as an instance of their dataclass; raises as ``check``."""
+    checked: dict[str, Any] = check(cls, given)
+    return cls(**checked)
 
 
 def widgets(options: Iterator[Option] | Sequence[Option]) -> dict[str, tuple[object, dict[str, object]]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..clip_backend.calibration.calibration import Calibration, fit_calibration, read_calibration
+from ..clip_backend.calibration.calibration import Calibration, fit_calibration
+from ..clip_backend.calibration.calibration_file import read_calibration
 from ..clip_backend.checkpoint import read_checkpoint
 from ..clip_backend.checkpoint_info import CheckpointInfo
 from ..clip_backend.features import Features
@@ -25,10 +26,12 @@ from ..clip_backend.words.word_files import read_vocabulary
 from ..grid.pictures import Progress
 from ..grid.report import BatchReport, GridReport
 from ..grid.template import GridTemplate
-from .clip import CLIPLabeler, analyze_image_text_match, label_images, match, rank
 from .grid_labels import ClipWishes
+from .labels import CLIPLabeler, label_images
+from .matches import analyze_image_text_match, match
 from .models import open_encoder
 from .pairs import match_pairs
+from .ranks import rank
 from .sheets import (
     SheetInputs,
     assemble_grid_enhanced,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from ..clip_backend.labelling.answers import PictureLabels
 from ..clip_backend.labelling.contrast import contrast_labels
@@ -16,11 +16,8 @@ from ..clip_backend.words.vocabulary import Vocabulary
 from ..grid.decide import Labeller, Scorer
 from ..grid.labels import FoundLabel
 from ..grid.pictures import Picture, Progress
-from ..options import check, option, options_of
-from .models import AUTO, ModelChoice
-
-if TYPE_CHECKING:
-    from ..clip_backend.encoder import Encoder
+from ..options import option, options_of, read_options
+from .models import AUTO, LazyModel, ModelChoice
 
 #: Names of the scores in the report: the probability of a label, and a cosine.
 LABEL_SCORE = "clip probability"
@@ -42,29 +39,12 @@ class ClipWishes:
     )
     score_text: str = option("", "Score each picture by CLIP against this text, and show its cosine as a badge")
 
-    @classmethod
-    def of(cls, given: Mapping[str, object]) -> ClipWishes:
-        """Checked; raises InputError for a value that cannot be used."""
-        checked: dict[str, Any] = check(cls, given)
-        return cls(**checked)
-
 
 def split_options(given: Mapping[str, object]) -> tuple[ClipWishes, dict[str, object]]:
     """The wishes among some options, and the options that are left."""
     known = options_of(ClipWishes)
-    wishes = ClipWishes.of({name: value for name, value in given.items() if name in known})
+    wishes = read_options(ClipWishes, {name: value for name, value in given.items() if name in known})
     return wishes, {name: value for name, value in given.items() if name not in known}
-
-
-class Opener(Protocol):
-    """A model that is opened when it is first called for, such as ``ModelChoice``."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the user should know of it, once it is open."""
-
-    def __call__(self) -> Encoder:
-        """The encoder, the same each time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,54 +57,56 @@ class Finders:
     notes: list[str] = field(default_factory=list)
 
 
-def finders(wishes: ClipWishes, progress: Progress | None = None) -> Finders:
-    """What finds what is wished for; a model is opened when the first picture needs it."""
+def finders(
+    wishes: ClipWishes,
+    progress: Progress | None = None,
+    *,
+    model: LazyModel | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> Finders:
+    """What finds what is wished for; model and words are looked for when the first picture needs them.
+
+    model, vocabulary: instead of those that the wishes name.
+    """
     notes: list[str] = []
-    opened = ModelChoice(wishes.clip_model)
-    words = cache(lambda: find_vocabulary(wishes.vocabulary))
+    opened = model or ModelChoice(wishes.clip_model)
+    words = cache(lambda: vocabulary or find_vocabulary(wishes.vocabulary))
     return Finders(
-        labeller=sheet_labeller(opened, words, progress, notes) if wishes.use_clip else None,
-        scorer=sheet_scorer(opened, wishes.score_text, progress, notes) if wishes.score_text else None,
+        labeller=_labeller(opened, words, progress, notes) if wishes.use_clip else None,
+        scorer=_scorer(opened, wishes.score_text, progress, notes) if wishes.score_text else None,
         notes=notes,
     )
 
 
-def sheet_labeller(
-    opened: Opener,
-    vocabulary: Callable[[], Vocabulary],
-    progress: Progress | None = None,
-    notes: list[str] | None = None,
+def _labeller(
+    opened: LazyModel, vocabulary: Callable[[], Vocabulary], progress: Progress | None, notes: list[str]
 ) -> Labeller:
-    """Finds labels that tell the pictures of a sheet apart, no two the same.
-
-    opened, vocabulary: are asked for only when there is a picture without a label. notes: gets what is to be known.
-    """
+    """Finds labels that tell the pictures of a sheet apart, no two the same; ``notes`` gets what is to be known."""
 
     def label(pictures: Sequence[Picture]) -> list[FoundLabel | None]:
         run = contrast_labels(opened(), shown(pictures), vocabulary(), progress=progress)
-        _tell(notes, (*opened.notes, *run.notes))
+        _add(notes, (*opened.notes, *run.notes))
         found = {one.index: _found(one) for one in run.pictures if one.labels}
         return [found.get(place) for place in range(len(pictures))]
 
     return label
 
 
-def sheet_scorer(opened: Opener, text: str, progress: Progress | None = None, notes: list[str] | None = None) -> Scorer:
-    """Finds the cosine of each picture of a sheet to a text; ``notes`` as in ``sheet_labeller``."""
+def _scorer(opened: LazyModel, text: str, progress: Progress | None, notes: list[str]) -> Scorer:
+    """Finds the cosine of each picture of a sheet to a text; ``notes`` gets what is to be known."""
 
     def score(pictures: Sequence[Picture]) -> list[Mapping[str, float]]:
         options = MatchOptions(mode="broadcast", phrases=False)
         run = match_pictures(opened(), shown(pictures), [text], options=options, progress=progress)
-        _tell(notes, (*opened.notes, *run.notes))
+        _add(notes, (*opened.notes, *run.notes))
         found: dict[int, Mapping[str, float]] = {one.image_index: {TEXT_SCORE: one.cosine} for one in run.results}
         return [found.get(place, {}) for place in range(len(pictures))]
 
     return score
 
 
-def _tell(notes: list[str] | None, told: Sequence[str]) -> None:
-    if notes is not None:
-        notes += [note for note in told if note not in notes]
+def _add(notes: list[str], told: Sequence[str]) -> None:
+    notes += [note for note in told if note not in notes]
 
 
 def shown(pictures: Sequence[Picture]) -> Iterator[Any]:
@@ -134,5 +116,5 @@ def shown(pictures: Sequence[Picture]) -> Iterator[Any]:
 
 
 def _found(one: PictureLabels) -> FoundLabel:
-    runner_up = next((other.label for other in one.top if other.label not in one.labels), "")
+    runner_up = next((other.label for other in one.others), "")
     return FoundLabel(one.label, {LABEL_SCORE: one.score}, runner_up)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Union
 
@@ -20,21 +21,39 @@ AUTO = "auto"
 Model = Union["Encoder", StrPath, "ModelChoice", None]
 
 
-class ModelChoice:
-    """A model and how it is loaded; it is opened once, when it is first called for.
+class LazyModel:
+    """A model that is opened once, when it is first called for.
+
+    open: gives the encoder, and what the user should know of it.
+    """
+
+    def __init__(self, open: Callable[[], tuple[Encoder, tuple[str, ...]]]) -> None:
+        #: What the user should know of it, such as which was taken if nobody named one; known once it is open.
+        self.notes: tuple[str, ...] = ()
+        self._open = open
+        self._encoder: Encoder | None = None
+        self._opening = Lock()
+
+    def __call__(self) -> Encoder:
+        """The encoder, the same each time; raises what opening it raises."""
+        with self._opening:
+            if self._encoder is None:
+                self._encoder, self.notes = self._open()
+            return self._encoder
+
+
+class ModelChoice(LazyModel):
+    """A model and how it is loaded. Opening it raises what ``load_encoder`` raises, or that there is no default model.
 
     model: a path or name; None or "auto" for the default model. cache: keep embeddings in the user's cache folder, so
     that another run computes only what is new. given: as for ``load_encoder``.
     """
 
     def __init__(self, model: StrPath | None = None, *, cache: bool = True, **given: Any) -> None:
-        #: Which model was taken, if nobody named it; known once it is open.
-        self.notes: tuple[str, ...] = ()
+        super().__init__(self._load)
         self._model = model
         self._cache = cache
         self._given = given
-        self._encoder: Encoder | None = None
-        self._opening = Lock()
 
     @classmethod
     def of(cls, model: Model) -> ModelChoice:
@@ -53,21 +72,13 @@ class ModelChoice:
         named = self._model is not None and self._model != AUTO
         return repr((self._model, sorted(self._given.items()))) if named else ""
 
-    def __call__(self) -> Encoder:
-        """The encoder. Raises what ``load_encoder`` raises, and InputError when there is no default model."""
-        with self._opening:
-            if self._encoder is None:
-                self._encoder = self._open()
-            return self._encoder
-
-    def _open(self) -> Encoder:
-        model = self._model
+    def _load(self) -> tuple[Encoder, tuple[str, ...]]:
+        model, notes = self._model, tuple[str, ...]()
         if model is None or model == AUTO:
             model, note = default_model()
-            self.notes = (note,)
-        if self._cache:
-            self._given.setdefault("cache_folder", default_cache_folder())
-        return load_encoder(model, **self._given)
+            notes = (note,)
+        given = {"cache_folder": default_cache_folder(), **self._given} if self._cache else self._given
+        return load_encoder(model, **given), notes
 
 
 def open_encoder(model: Model = None, *, cache: bool = True, **given: Any) -> Encoder:

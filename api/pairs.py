@@ -10,8 +10,9 @@ from ..clip_backend.match_files.batch import match_batch
 from ..clip_backend.match_files.report import PairsReport
 from ..clip_backend.matching.options import MatchOptions
 from ..grid.pictures import Progress
-from .clip import chosen_options, given_calibration
+from ..options import read_options
 from .images_in import StrPath
+from .matches import given_calibration
 from .models import Model, ModelChoice
 
 
@@ -32,9 +33,8 @@ def match_pairs(
     options: fields of MatchOptions. save_calibration: where to keep what the labelled pairs say of this model.
     Raises InputError for files or options that cannot be used, and for labels that give no calibration.
     """
-    wanted = chosen_options(MatchOptions, options)
+    wanted = read_options(MatchOptions, options)
     learnt = given_calibration(calibration)
-
     opened = ModelChoice.of(model)
     report = match_batch(
         pairs, out, opened, options=wanted, calibration=learnt, resume=resume, overwrite=overwrite, model=opened.key,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,9 +12,8 @@ from typing import Any, TypeVar
 from ..clip_backend.resize import torch_resizer
 from ..errors import ClipGridError, InputError
 from ..grid.decide import Labeller, PlannedSheet, Scorer, Wishes, plan_sheet
-from ..grid.export import FORMAT_OF, ONE_FILE, SUFFIX, Output
+from ..grid.export import ONE_FILE, Output
 from ..grid.job import report_of, write_planned
-from ..grid.order import natural_key
 from ..grid.pictures import Progress, Survey, find_files, pictures_from_arrays, resized_survey, survey_files
 from ..grid.report import BatchReport, FailedDirectory, GridReport
 from ..grid.table import Table, parse_table, read_table
@@ -23,6 +21,7 @@ from ..grid.template import GridTemplate, find_template, read_template
 from .grid_labels import ClipWishes, finders, split_options
 from .images_in import Images, StrPath, paths_or_pictures
 from .models import AUTO
+from .sheet_files import batch_targets, expand_directories, home_path, page_namer, target_and_format, without_own
 
 _Item = TypeVar("_Item")
 
@@ -60,7 +59,7 @@ class SheetInputs:
         if self.csv and self.metadata:
             raise InputError("both csv and metadata were given; give one of them")
         if self.csv:
-            return read_table(_path(self.csv), needs_names=needs_names)
+            return read_table(home_path(self.csv), needs_names=needs_names)
         if not self.metadata:
             return None
         text = self.metadata if isinstance(self.metadata, str) else json.dumps(self.metadata, default=str)
@@ -142,9 +141,9 @@ def export_batch(
     grids: list[GridReport] = []
     failed: list[FailedDirectory] = []
     wanted = without_own(expand_directories(directories), out_dir)
-    for directory, target in batch_targets(wanted, _path(out_dir), chosen):
+    for directory, target in batch_targets(wanted, home_path(out_dir), chosen):
         try:
-            if not os.path.isdir(_path(directory)):
+            if not os.path.isdir(home_path(directory)):
                 raise InputError(f"there is no folder {directory!r}; check the spelling")
             report = export_grid(
                 directory, target, template=chosen, inputs=inputs, overwrite=overwrite, progress=progress,
@@ -197,8 +196,8 @@ def choose_template(template: GridTemplate | StrPath | None, options: Mapping[st
         chosen = GridTemplate()
     elif isinstance(template, GridTemplate):
         chosen = template
-    elif os.path.isfile(_path(template)):
-        chosen = read_template(_path(template))
+    elif os.path.isfile(home_path(template)):
+        chosen = read_template(home_path(template))
     else:
         chosen = find_template(os.fspath(template))
     return chosen.with_options(options)
@@ -245,82 +244,3 @@ def without_skipped(inputs: SheetInputs, survey: Survey, images: Images) -> Shee
 
     labels = inputs.labels if len(inputs.labels) == 1 else kept(inputs.labels)
     return replace(inputs, labels=labels, scores=kept(inputs.scores))
-
-
-def target_and_format(
-    given: StrPath, template: GridTemplate, format_given: bool, images: Images
-) -> tuple[Path, GridTemplate]:
-    """The sheet's file and the template with its format; the file's ending and a given format must agree."""
-    if not os.fspath(given):
-        raise InputError("the sheet has no file name; give one")
-    out = _path(given)
-    if os.path.isdir(out) or os.fspath(given).endswith(("/", os.sep)):
-        one = os.fspath(images) if isinstance(images, (str, os.PathLike)) else ""
-        stem = folder_name(one) if one and os.path.isdir(_path(one)) else "pictures"
-        return out / f"{stem}_grid{SUFFIX[template.format]}", template
-    named = FORMAT_OF.get(out.suffix.lower())
-    if named is None:
-        return out.with_name(out.name + SUFFIX[template.format]), template
-    if format_given and named != template.format:
-        raise InputError(
-            f"{out.name} ends in {out.suffix} but format is {template.format}; make them agree or drop one"
-        )
-    return out, template.with_options({"format": named})
-
-
-def _path(given: StrPath) -> Path:
-    """The path with ~ for the home folder, which stays as it is where there is none."""
-    return Path(os.path.expanduser(given))
-
-
-def folder_name(directory: str) -> str:
-    """What a folder is called, whatever way its path is written."""
-    return Path(os.path.abspath(os.path.expanduser(directory))).name or "root"
-
-
-def page_namer(target: Path) -> Callable[[int, int], Path]:
-    """Page numbers to files: the target itself, then ``name-2.png``, ``name-3.png``, ..."""
-
-    def path_of(page: int, pages: int) -> Path:
-        return target if page == 0 else target.with_stem(f"{target.stem}-{page + 1}")
-
-    return path_of
-
-
-def expand_directories(directories: Iterable[StrPath]) -> list[str]:
-    """Directories with globs replaced by the directories that they match; what matches nothing stays as it is."""
-    expanded: list[str] = []
-    for entry in directories:
-        text = os.path.expanduser(entry)
-        # a folder may really be called run[1]
-        is_glob = glob.has_magic(text) and not os.path.isdir(text)
-        matches = [match for match in glob.glob(text) if os.path.isdir(match)] if is_glob else []
-        expanded += sorted(matches, key=natural_key) or [text]
-    return expanded
-
-
-def without_own(directories: Sequence[str], out_dir: StrPath) -> list[str]:
-    """The directories without the output directory, which a glob may name too, if it holds nothing but our sheets."""
-    out = _path(out_dir)
-    if len(directories) < 2 or not os.path.isdir(out):
-        return list(directories)
-    named = [
-        directory for directory in directories if os.path.realpath(os.path.expanduser(directory)) == str(out.resolve())
-    ]
-    if not named or survey_files(find_files([out])).pictures:
-        return list(directories)
-    return [directory for directory in directories if directory not in named]
-
-
-def batch_targets(directories: Sequence[str], out_dir: Path, template: GridTemplate) -> list[tuple[str, Path]]:
-    """Each directory with its sheet's file, no two the same."""
-    used: dict[str, int] = {}
-    targets = []
-    for directory in directories:
-        stem = folder_name(directory)
-        # some file systems take A and a for the same
-        plain = stem.casefold()
-        used[plain] = used.get(plain, 0) + 1
-        number = f"_{used[plain]}" if used[plain] > 1 else ""
-        targets.append((directory, out_dir / f"{stem}_grid{number}{SUFFIX[template.format]}"))
-    return targets

@@ -33,6 +33,10 @@ class FailedPicture:
     stage: Stage
     reason: str
 
+    def to_dict(self) -> dict[str, str]:
+        """Plain JSON values, as every report has them."""
+        return {"path": self.name, "reason": self.reason}
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageFeatures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from .encoder import Encoder
 
+#: Cosines, and what is told in their precision.
 Floats = NDArray[np.float32]
+#: Logits, probabilities and what is made of them.
+Wide = NDArray[np.float64]
 #: The weight of CLIPScore (Hessel et al. 2021, section 3).
 CLIP_SCORE_WEIGHT = 2.5
 
@@ -21,25 +25,34 @@ def clip_score(cosines: Floats) -> Floats:
     return scores
 
 
-def logits(cosines: NDArray[np.floating], encoder: Encoder) -> NDArray[np.float64]:
+def logits(cosines: NDArray[np.floating], encoder: Encoder) -> Wide:
     """Cosines on the model's own scale, with its bias; any shape."""
     return cosines.astype(np.float64) * encoder.logit_scale + encoder.logit_bias
 
 
-def softmax(values: NDArray[np.floating]) -> NDArray[np.float64]:
+def softmax(values: NDArray[np.floating]) -> Wide:
     """Probabilities along the last axis, which sum to 1."""
     wide = values.astype(np.float64)
     powers = np.exp(wide - wide.max(axis=-1, keepdims=True))
-    shares: NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    shares: Wide = powers / powers.sum(axis=-1, keepdims=True)
     return shares
 
 
-def sigmoid(values: NDArray[np.floating]) -> NDArray[np.float64]:
+def sigmoid(values: NDArray[np.floating]) -> Wide:
     """1 / (1 + exp(-x)), also for large numbers."""
     wide = values.astype(np.float64)
     positive = np.exp(-np.abs(wide))
-    shares: NDArray[np.float64] = np.where(wide >= 0, 1, positive) / (1 + positive)
+    shares: Wide = np.where(wide >= 0, 1, positive) / (1 + positive)
     return shares
+
+
+def assumed_notes(encoder: Encoder) -> Iterator[str]:
+    """What of the scale of probabilities the model's files do not tell."""
+    for name, value in (("logit_scale", encoder.logit_scale), ("logit_bias", encoder.logit_bias)):
+        if name in encoder.identity.assumed:
+            yield (
+                f"the model's files do not tell its {name}; it is taken to be {value:g}, so probabilities are estimates"
+            )
 
 
 def is_sigmoid(encoder: Encoder) -> bool:

@@ -12,7 +12,7 @@ from ..api import GridReport, choose_template, dry_report, export_batch, export_
 from ..atomic import atomic_file
 from ..errors import ClipGridError, InputError
 from .bar import Bar
-from .sheet_flags import add_sheet_flags, clip_options, sheet_inputs, template_options
+from .sheet_flags import add_sheet_flags, clip_options, idle_clip_flags, sheet_inputs, template_options
 from .talk import DONE, FAILED, PARTIAL, note, print_json, refused
 
 HELP = """\
@@ -41,6 +41,7 @@ def export(args: argparse.Namespace) -> int:
         if not args.paths and not args.batch:
             return DONE
     options |= clip_options(args)
+    note(args, idle_clip_flags(args))
     if args.batch:
         return _export_batch(args, template, options)
     if len(args.paths) < 2:

@@ -33,7 +33,7 @@ def table(run: Labelled, model: str, others: int | None = None) -> Iterator[str]
 def _row(one: PictureLabels, others: int) -> list[str]:
     if one.label == UNLABELED:
         return [one.label, "–", *([""] if others else []), one.name, one.reason]
-    more = ", ".join(f"{label} {probability:.3f}" for label, probability in _others(one)[:others])
+    more = ", ".join(f"{other.label} {other.probability:.3f}" for other in one.others[:others])
     return [_all_labels(one), f"{one.score:.3f}", *([more] if others else []), one.name, ""]
 
 
@@ -42,13 +42,9 @@ def _all_labels(one: PictureLabels) -> str:
     return ", ".join(one.labels) if len(one.facets) == 1 and len(one.labels) > 1 else one.label
 
 
-def _others(one: PictureLabels) -> list[tuple[str, float]]:
-    """The likeliest labels that were not given, with their probabilities."""
-    return [(other.label, other.probability) for other in one.top if other.label not in one.labels]
-
-
 def csv_row(one: PictureLabels, model: str) -> tuple[Cell, ...]:
     """The cells of one picture, in the order of CSV_COLUMNS."""
-    label, probability = next(iter(_others(one)), (None, None))
+    runner_up = next(iter(one.others), None)
+    label, probability = (runner_up.label, runner_up.probability) if runner_up else (None, None)
     found = (one.name, one.label, one.score, one.scale, one.source, " | ".join(one.labels))
     return (*found, label, probability, one.reason or None, model)

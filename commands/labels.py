@@ -12,7 +12,7 @@ from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.words.find import find_vocabulary
 from ..clip_backend.words.given import given_labels
 from ..clip_backend.words.vocabulary import Vocabulary
-from ..clip_backend.words.word_files import ENDINGS
+from ..clip_backend.words.word_files import is_word_file, read_vocabulary
 from ..errors import InputError
 from .bar import Bar
 from .clip_flags import add_model_flags, chosen_model, shown_model
@@ -93,13 +93,19 @@ def _words(args: argparse.Namespace) -> Vocabulary:
     """The labels one by one, or what a file, or words between commas, tell."""
     labels: list[str] = args.labels or []
     if not labels:
-        return find_vocabulary(args.vocabulary, find=_at_home)
+        return _found(args.vocabulary)
     if len(labels) == 1 and labels[0].strip():
-        return find_vocabulary(labels[0], find=_at_home)
+        return _found(labels[0])
     for text in labels:
-        if text.lower().endswith(ENDINGS):
+        if is_word_file(text):
             raise InputError(f"--labels names the file {text!r} among other labels; give one file, or labels alone")
     return given_labels(labels)
+
+
+def _found(text: str) -> Vocabulary:
+    # a file of another ending is refused, and not taken for a label
+    is_file = os.path.isfile(os.path.expanduser(text))
+    return read_vocabulary(_at_home(text)) if is_file else find_vocabulary(text, find=_at_home)
 
 
 def _at_home(text: str) -> Path:

@@ -94,7 +94,7 @@ def _scores(one: MatchResult) -> tuple[str, ...]:
 
 def _why(one: MatchResult) -> str:
     """The reason, and what is missing if that is a part of the text."""
-    missing = [f"{phrase.text} (cosine {phrase.cosine:.3f})" for phrase in one.phrases if phrase.is_missing]
+    missing = [f"{phrase.text} (cosine {phrase.cosine:.3f})" for phrase in one.missing_phrases]
     lacks = [f"missing: {', '.join(missing)}"] if missing and len(one.phrases) > 1 else []
     return "; ".join([*filter(None, [one.reason]), *lacks])
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from math import isnan
 
 from ..api import rank
 from ..clip_backend.finding.model_table import printable
 from ..clip_backend.ranking.options import ABOVE_THRESHOLD, RankOptions
 from ..clip_backend.ranking.result import RankedPicture, Ranking
 from ..errors import InputError
+from ..grid.marks import format_score
 from .bar import Bar
 from .clip_flags import add_model_flags, chosen_model, shown_model
 from .columns import aligned
@@ -62,7 +62,7 @@ def rank_pictures(args: argparse.Namespace) -> int:
         for line in kept_paths(run) if args.list else table(run, shown_model(args, run.model)):
             print(line)
     note(args, run.notes)
-    return PARTIAL if any(isnan(one.score) for one in run.pictures) else DONE
+    return PARTIAL if run.status == "partial" else DONE
 
 
 def _ranked(args: argparse.Namespace) -> Ranking:
@@ -90,5 +90,4 @@ def table(run: Ranking, model: str) -> Iterator[str]:
 
 
 def _row(place: int, one: RankedPicture) -> tuple[str, ...]:
-    score = "–" if isnan(one.score) else f"{one.score:.3f}"
-    return str(place), score, "yes" if one.is_kept else "no", one.name, one.reason
+    return str(place), format_score(one.score), "yes" if one.is_kept else "no", one.name, one.reason

@@ -90,6 +90,17 @@ def clip_options(args: argparse.Namespace) -> dict[str, Any]:
     return given_options(args, ClipWishes)
 
 
+def idle_clip_flags(args: argparse.Namespace) -> list[str]:
+    """A note for each flag of CLIP that does nothing, for want of the flag that asks for it."""
+    given = clip_options(args)
+    if given.get("use_clip"):
+        return []
+    notes = ["--vocabulary has no effect without --use-clip"] if given.get("vocabulary") else []
+    if "clip_model" in given and not given.get("score_text"):
+        notes.append("--clip-model has no effect without --use-clip or --score-text")
+    return notes
+
+
 def sheet_inputs(args: argparse.Namespace) -> SheetInputs:
     """Table, texts and resizing; raises InputError for a size below 1."""
     if args.resize and min(args.resize) < 1:

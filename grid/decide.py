@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isnan
 
 from ..csv_cells import plain_name
 from ..errors import InputError
@@ -12,12 +11,11 @@ from ..imaging import MAX_PIXELS
 from .axes import Axes, Sheet, find_axes
 from .fonts import Faces, find_faces
 from .found import find_labels, find_scores, merge_scores, only_name
-from .heat_map import HeatMap, make_heat_map
+from .heat_map import HeatMap, find_heat_map, no_heat_map
 from .labels import (
     LABEL_COLUMNS,
     LONG_COLUMNS,
     ClipSource,
-    ColumnNames,
     FoundLabel,
     Label,
     LabelSource,
@@ -27,12 +25,14 @@ from .labels import (
 )
 from .layout import plan_grid
 from .limits import Limits
-from .marks import BadgeValues, Marks, read_badges, score_named
-from .pictures import Picture, Skipped, Survey, facts_of, sort_pictures
+from .marks import BadgeValues, Marks, read_badges
+from .picture_order import order_pictures
+from .pictures import Picture, Skipped, Survey, facts_of
 from .plan import GridPlan, Measure, PlanInput, PlanTexts
 from .render import Resizer, resize_fast, resize_lanczos
+from .rows import find_rows
 from .sources import given_texts, sources_after_clip, sources_before_clip
-from .table import Match, match_by_position, match_table
+from .table import Match
 from .tables import make_sheets
 from .template import AUTO, GridTemplate
 from .text import TextStyle, fit_text
@@ -60,6 +60,8 @@ class PlannedSheet:
     warnings: tuple[str, ...] = field(default=())
     #: None when the template asks for none, or no picture has a score.
     heat_map: HeatMap | None = None
+    #: Where each picture stood among those of the survey, from 0.
+    given: tuple[int, ...] = ()
 
 
 def plan_sheet(survey: Survey, template: GridTemplate, wishes: Wishes | None = None) -> PlannedSheet:
@@ -114,58 +116,19 @@ class _Planner:
             resizer=self._resizer(),
             warnings=tuple(self.warnings),
             heat_map=heat_map,
+            given=tuple(order),
         )
 
     def _match(self) -> Match | None:
-        table = self.wishes.table
-        if table is None:
-            return None
-        match = match_table(table, [str(p.path or p.name) for p in self.survey.pictures])
-        if all(row is None for row in match.rows) and not any(p.path for p in self.survey.pictures):
-            # pictures from memory have no file names that a row could name
-            match = match_by_position(table, len(self.survey.pictures))
-            if table.keyed:
-                self.warnings.append("no row names one of the pictures; the rows were given to them in order")
-        self.warnings += table.notes
-        if match.unmatched:
-            self.warnings.append(f"{len(match.unmatched)} rows match no picture: {_some(match.unmatched)}")
-        if match.repeated:
-            self.warnings.append(f"rows repeat a picture, the last one counts: {_some(match.repeated)}")
-        if all(row is None for row in match.rows):
-            self.warnings.append("no row of the table matches a picture; compare its key column with the file names")
+        match, warnings = find_rows(self.wishes.table, self.survey.pictures)
+        self.warnings += warnings
         return match
 
     def _order(self, match: Match | None) -> list[int]:
-        by = self.template.sort_by
-        pictures = self.survey.pictures
-        rows = match.rows if match else [None] * len(pictures)
-
-        def key(index: int) -> str | float | None:
-            if by == "csv":
-                place = match.order[index] if match else None
-                return None if place is None else float(place)
-            known = {**facts_of(pictures[index], index), **pictures[index].values, **(rows[index] or {})}
-            value = ColumnNames(known).get(by)
-            return self._score_key(by, index) if value is None else value
-
-        if by == "csv" and match is None:
-            raise InputError("sort_by is csv, but there is no table; give one or sort by name")
-        order = sort_pictures(pictures, by, reverse=self.template.reverse, keys=key)
-        if by not in ("name", "time", "given", "csv") and all(key(i) is None for i in order):
-            problem = f"sort_by names {by!r}, which no picture has"
-            known = "name, time, given, csv, a column or a score"
-            self._refuse(f"{problem}; sort by {known}", f"{problem}; sorted by name")
+        order, missing = order_pictures(self.survey.pictures, self.template, match, self.given_scores)
+        if missing:
+            self.warnings += self.wishes.missing(*missing)
         return order
-
-    def _score_key(self, name: str, index: int) -> float | None:
-        score = score_named(name, self.given_scores[index])
-        return None if score is None or isnan(score) else score
-
-    def _refuse(self, reason: str, warning: str) -> None:
-        """Raises InputError; only warns where the missing scores may be those that CLIP did not find."""
-        if not self.wishes.looks:
-            raise InputError(reason)
-        self.warnings.append(warning)
 
     def _subject(self, place: int, index: int, match: Match | None) -> Subject:
         picture = self.survey.pictures[index]
@@ -264,33 +227,20 @@ class _Planner:
         name = self.template.badge or self.scorer_name or (only_name(self.scores) if wants_heat else "")
         if not name:
             if wants_heat:
-                self._refuse_heat_map()
+                self.warnings += self.wishes.missing(*no_heat_map(self.scores))
             return BadgeValues()
         badges = read_badges(name, self.scores, [subject.values for subject in self.subjects])
         if not badges.texts:
             message = f"badge names {name!r}, which is neither a score nor a column of any picture"
-            self._refuse(message, message)
+            self.warnings += self.wishes.missing(message, message)
         return badges
-
-    def _refuse_heat_map(self) -> None:
-        names = list(dict.fromkeys(name for scores in self.scores for name in scores))
-        if names:
-            raise InputError(f"heatmap is on, and there are the scores {', '.join(names)}; name one of them in badge")
-        self._refuse(
-            "heatmap is on, but the pictures have no score; give scores, or name a column of numbers in badge",
-            "there is no heat map: the pictures have no score",
-        )
 
     def _heat_map(self, badges: BadgeValues) -> HeatMap | None:
         if self.template.heatmap == "off":
             return None
-        if not badges.numbers:
-            if badges.texts:
-                self.warnings.append(f"there is no heat map: no {badges.name} of a picture is a number")
-            return None
-        if not (self.axes and (self.axes.x or self.axes.y)):
-            self.warnings.append("the heat map has no table with axes to show means on; only the badges are tinted")
-        return make_heat_map(badges, self.axes, [subject.values for subject in self.subjects])
+        heat_map, warnings = find_heat_map(badges, self.axes, [subject.values for subject in self.subjects])
+        self.warnings += warnings
+        return heat_map
 
     def _marks(self, badges: BadgeValues, heat_map: HeatMap | None) -> Marks:
         tints = heat_map.tints(badges.numbers) if heat_map else {}
@@ -315,10 +265,6 @@ def ruler(faces: Faces) -> Measure:
         return block.width, block.height
 
     return measure
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _nothing_to_show(survey: Survey) -> str:

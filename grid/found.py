@@ -50,7 +50,7 @@ def merge_scores(*lists: Sequence[Mapping[str, float]]) -> list[dict[str, float]
     merged: list[dict[str, float]] = [{} for _ in lists[0]]
     for scores in lists:
         for number, (all_of_one, given) in enumerate(zip(merged, scores, strict=False), 1):
-            all_of_one |= {name: _number(score, name, number) for name, score in given.items()}
+            all_of_one.update({name: _number(score, name, number) for name, score in given.items()})
     return merged
 
 

@@ -69,8 +69,10 @@ class SizedFace:
         self._zoom = 1 if face.is_colour or size > _BIG else _ZOOM
         self.font, opened_size = _open(face, size * self._zoom)
         self._scale = size / (opened_size if face.is_colour else size * self._zoom)
-        # raqm cannot work without fribidi, which Pillow for Windows lacks unless the user adds it
-        self._is_shaped = bool(features.check("raqm") and features.check("fribidi"))
+        # raqm cannot work without fribidi, which Pillow for Windows lacks unless the user adds it; and Pillow opens its
+        # built-in face without raqm
+        has_raqm = self.font.layout_engine == ImageFont.Layout.RAQM
+        self._is_shaped = bool(has_raqm and features.check("fribidi"))
 
     @property
     def ascent(self) -> int:

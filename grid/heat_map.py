@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from math import fsum
 from typing import Any
 
+from ..errors import InputError
 from .axes import Axes, Axis, Pictures, Sheet, headers_of, places_of, used_places
 from .heat import HeatScale, Plate
 from .marks import BadgeValues, format_score
@@ -60,6 +61,30 @@ class HeatMap:
 
     def _plate(self, mean: Mean) -> Plate | None:
         return None if mean is None else Plate(f"mean {format_score(mean)}", self.scale.color(mean))
+
+
+def find_heat_map(badges: BadgeValues, axes: Axes | None, values: Pictures) -> tuple[HeatMap | None, list[str]]:
+    """The heat map of the badges' numbers, None where they have none, and warnings."""
+    if not badges.numbers:
+        none = f"there is no heat map: no {badges.name} of a picture is a number"
+        return None, [none] if badges.texts else []
+    flat = not (axes and (axes.x or axes.y))
+    note = "the heat map has no table with axes to show means on; only the badges are tinted"
+    return make_heat_map(badges, axes, values), [note] if flat else []
+
+
+def no_heat_map(scores: Sequence[Mapping[str, float]]) -> tuple[str, str]:
+    """Why it is not known which score to show, and the warning where scores were looked for and not found.
+
+    Raises InputError if there are several.
+    """
+    names = list(dict.fromkeys(name for given in scores for name in given))
+    if names:
+        raise InputError(f"heatmap is on, and there are the scores {', '.join(names)}; name one of them in badge")
+    return (
+        "heatmap is on, but the pictures have no score; give scores, or name a column of numbers in badge",
+        "there is no heat map: the pictures have no score",
+    )
 
 
 def make_heat_map(badges: BadgeValues, axes: Axes | None, values: Pictures) -> HeatMap:

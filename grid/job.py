@@ -122,6 +122,7 @@ def _cells(planned: PlannedSheet, number: int, failures: Mapping[int, str]) -> l
                 values=planned.values[index],
                 scores=planned.scores[index],
                 runner_up=label.runner_up,
+                index=planned.given[index],
             )
         )
     return cells

@@ -6,7 +6,6 @@ import glob
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -233,47 +232,6 @@ def _resized(picture: Picture, size: Size, mode: str) -> Picture:
         scale = min(size[0] / picture.size[0], size[1] / picture.size[1])
         resized = max(1, round(picture.size[0] * scale)), max(1, round(picture.size[1] * scale))
     return replace(picture, size=resized, load=load)
-
-
-def sort_pictures(
-    pictures: Sequence[Picture], by: str, *, reverse: bool, keys: Callable[[int], str | float | None]
-) -> list[int]:
-    """Indices of the pictures in order: by ``name`` (natural), ``time``, ``given``, or else by ``keys``.
-
-    keys: index -> what the picture is sorted by; None goes to the end, also in reverse. Pictures of equal keys or times
-    keep natural name order, also in reverse.
-    """
-    if by == "given":
-        order = list(range(len(pictures)))
-    else:
-        order = sorted(range(len(pictures)), key=lambda i: natural_key(pictures[i].name))
-    if by == "time":
-        return sorted(order, key=lambda i: pictures[i].time, reverse=reverse)
-    if by not in ("given", "name"):
-        known = [i for i in order if keys(i) is not None]
-        known.sort(key=lambda i: _sort_key(keys(i)), reverse=reverse)
-        rest = [i for i in order if keys(i) is None]
-        return known + rest
-    return order[::-1] if reverse else order
-
-
-def _sort_key(value: str | float | None) -> tuple[int, float, tuple[object, ...]]:
-    """Numbers before texts; numbers by value, texts in natural order."""
-    text = str(value)
-    number = _number(text)
-    return (1, 0.0, natural_key(text)) if number is None else (0, number, ())
-
-
-def _number(text: str) -> float | None:
-    """The number that a text is, None for other texts and NaN."""
-    with suppress(ValueError):
-        # seeds are longer than a float is exact
-        return int(text)
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if number == number else None
 
 
 def facts_of(picture: Picture, index: int) -> dict[str, str]:

@@ -44,6 +44,8 @@ class CellReport:
     scores: Mapping[str, float]
     #: The label that nearly won, of a label that was found in the picture.
     runner_up: str = ""
+    #: Place among the pictures of the sheet in the order in which they were given, from 0; None = not known.
+    index: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         plain = {"box": list(self.box), "image_box": list(self.image_box)}
@@ -52,7 +54,8 @@ class CellReport:
         place = {"page": self.page, "row": self.row, "column": self.column}
         # JSON knows no NaN and no infinity
         scores = {name: score if isfinite(score) else None for name, score in self.scores.items()}
-        return place | texts | plain | {"values": dict(self.values), "scores": scores}
+        given = {} if self.index is None else {"index": self.index}
+        return place | texts | plain | {"values": dict(self.values), "scores": scores} | given
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..errors import InputError
 from .fonts import Faces
 from .labels import FoundLabel
 from .pictures import Picture
@@ -36,7 +37,8 @@ class Wishes:
     #: Fonts of the machine are looked for unless faces are given.
     faces: Faces | None = None
 
-    @property
-    def looks(self) -> bool:
-        """Whether labels or scores may come from the pictures themselves, and may fail to come."""
-        return bool(self.labeller or self.scorer)
+    def missing(self, reason: str, warning: str) -> list[str]:
+        """The warning, where what is missing may be what CLIP did not find; else raises InputError with the reason."""
+        if not (self.labeller or self.scorer):
+            raise InputError(reason)
+        return [warning]

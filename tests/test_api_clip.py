@@ -77,6 +77,52 @@ def test_no_pictures_are_refused_before_a_model_is_loaded(tmp_path):
         api.label_images(tmp_path, labels=LABELS, model="no such model")
 
 
+def test_a_folder_without_pictures_is_named_with_the_sheets_in_it(folder):
+    sheets = folder / "sheets"
+    api.export_grid(folder, sheets / "one.png")
+
+    with pytest.raises(InputError, match=r"no pictures in .*sheets beside 1 sheet of this program; give a folder"):
+        api.label_images(sheets, labels=LABELS, model=DEMO)
+
+
+@pytest.mark.parametrize("images", [None, 3])
+def test_what_is_no_pictures_is_refused_with_its_type(images):
+    for ask in (lambda: api.label_images(images, labels=LABELS), lambda: api.match(images, "a star")):
+        with pytest.raises(InputError, match=f"the pictures are a {type(images).__name__}; give a folder"):
+            ask()
+
+
+def test_pictures_and_labels_may_come_one_by_one():
+    run = api.label_images(iter(pictures()), labels=iter(LABELS), model=DEMO)
+
+    assert [one.label for one in run.pictures] == LABELS
+
+
+def test_a_vocabulary_may_be_a_path_or_its_text(folder):
+    words = folder / "words.txt"
+    words.write_text("\n".join(LABELS), "utf-8")
+
+    runs = [api.label_images(folder, vocabulary=given, model=DEMO) for given in (words, str(words))]
+
+    assert [[one.label for one in run.pictures] for run in runs] == [LABELS, LABELS]
+    with pytest.raises(InputError, match="the vocabulary is a list; give a Vocabulary, a file, or words"):
+        api.label_images(folder, vocabulary=LABELS, model=DEMO)
+
+
+def test_texts_that_are_none_are_refused(folder):
+    with pytest.raises(InputError, match="texts are a NoneType"):
+        api.match(folder, None, model=DEMO)
+    with pytest.raises(InputError, match="ranked by one of text, scores and references"):
+        api.rank(folder, text=None, model=DEMO)
+
+
+def test_a_folder_of_several_is_not_taken_for_one_picture(folder):
+    with pytest.raises(InputError, match="has 4 pictures; give the file of one of them"):
+        api.analyze_image_text_match(folder, "a red circle", model=DEMO)
+    with pytest.raises(InputError, match="has 4 pictures; give the file of one of them"):
+        api.CLIPLabeler(DEMO, labels=LABELS).generate_label(folder)
+
+
 def test_pictures_match_their_own_captions(folder):
     texts = [caption_of(scene) for scene in SCENES]
 
@@ -273,6 +319,16 @@ def test_a_choice_of_a_model_is_opened_once_and_only_when_it_is_needed(folder):
     opened = ModelChoice(DEMO)
     assert opened() is opened()
     assert api.label_images(folder, labels=LABELS, model=opened).pictures[0].label == LABELS[0]
+
+
+def test_opening_a_choice_of_a_model_does_not_change_its_key():
+    # match-batch goes on with what a model of the same key has done
+    choice = ModelChoice(DEMO)
+    before = choice.key
+
+    choice()
+
+    assert choice.key == before != ""
 
 
 def test_contrast_says_what_tells_the_pictures_apart(folder):

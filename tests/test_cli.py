@@ -20,7 +20,7 @@ KEYS = [
     "status", "images_found", "images_processed", "skipped", "grid_dimensions", "canvas_size", "export_format",
     "pages", "label_sources", "axes", "cells", "warnings",
 ]  # fmt: skip
-CELL_KEYS = ["page", "row", "column", "path", "label", "source", "box", "image_box", "values", "scores"]
+CELL_KEYS = ["page", "row", "column", "path", "label", "source", "box", "image_box", "values", "scores", "index"]
 
 
 @pytest.fixture

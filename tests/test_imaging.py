@@ -385,9 +385,16 @@ def test_a_file_that_is_no_picture_says_so(tmp_path, content, reason):
 def test_a_missing_file_and_a_folder_say_so(tmp_path):
     (tmp_path / "x.png").mkdir()
 
-    with pytest.raises(PictureError, match=r"no\.png: cannot be opened \(No such file"):
+    with pytest.raises(PictureError, match=r"no\.png: cannot be opened \(No such file.*; check the path"):
         open_picture(tmp_path / "no.png")
     with pytest.raises(PictureError, match=r"x\.png: cannot be opened"):
+        open_picture(tmp_path / "x.png")
+
+
+def test_a_file_that_ends_in_its_header_is_called_damaged(tmp_path):
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n garbage")
+
+    with pytest.raises(PictureError, match=r"cannot be opened \(.*\); it is damaged, make or fetch it again"):
         open_picture(tmp_path / "x.png")
 
 

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ..scales import Floats
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
     from ..features import Features
 
-Floats = NDArray[np.float32]
+
+#: The share of the captions that lie below the one that stands for all that is unrelated to a picture.
+UNRELATED = 0.95
 
 
 @cache
@@ -26,6 +29,15 @@ def neutral_captions() -> tuple[str, ...]:
 def neutral_features(encoder: Encoder) -> Features:
     """How a model reads them."""
     return encoder.encode_texts(neutral_captions())
+
+
+def unrelated(neutral: Floats) -> Floats:
+    """The cosine that one neutral caption in twenty exceeds with each picture, float32 [N].
+
+    neutral: as below.
+    """
+    level: Floats = np.quantile(neutral, UNRELATED, axis=1).astype(np.float32)
+    return level
 
 
 def percentiles(cosines: Floats, neutral: Floats) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..features import Features
+from ..scales import Floats, Wide
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
@@ -23,8 +24,7 @@ EACH = 3
 REACH = 3.5
 
 Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
-_Maker = Callable[[np.random.Generator], NDArray[np.float64]]
+_Maker = Callable[[np.random.Generator], Wide]
 
 
 @cache
@@ -49,51 +49,51 @@ def noise_floor(noise: Floats) -> Floats:
     return floor
 
 
-def _as_pixels(values: NDArray[np.float64]) -> Pixels:
+def _as_pixels(values: Wide) -> Pixels:
     """Pixels from numbers in 0..1 [S, S] or [S, S, 3]; those outside are cut."""
     colour = values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2)
     pixels: Pixels = (np.clip(colour, 0, 1) * 255 + 0.5).astype(np.uint8)
     return pixels
 
 
-def _colour_noise(rng: np.random.Generator) -> NDArray[np.float64]:
+def _colour_noise(rng: np.random.Generator) -> Wide:
     return rng.random((SIDE, SIDE, 3))
 
 
-def _grey_noise(rng: np.random.Generator) -> NDArray[np.float64]:
+def _grey_noise(rng: np.random.Generator) -> Wide:
     return 0.5 + 0.2 * rng.standard_normal((SIDE, SIDE))
 
 
-def _salt(rng: np.random.Generator) -> NDArray[np.float64]:
+def _salt(rng: np.random.Generator) -> Wide:
     return (rng.random((SIDE, SIDE)) < 0.5).astype(np.float64)
 
 
-def _coarse_noise(rng: np.random.Generator) -> NDArray[np.float64]:
+def _coarse_noise(rng: np.random.Generator) -> Wide:
     return np.kron(rng.random((SIDE // 8, SIDE // 8, 3)), np.ones((8, 8, 1))).astype(np.float64)
 
 
-def _faint_noise(rng: np.random.Generator) -> NDArray[np.float64]:
+def _faint_noise(rng: np.random.Generator) -> Wide:
     return 0.5 + 0.03 * rng.standard_normal((SIDE, SIDE, 3))
 
 
-def _flat(rng: np.random.Generator) -> NDArray[np.float64]:
+def _flat(rng: np.random.Generator) -> Wide:
     return np.full((SIDE, SIDE), 0.25 + 0.5 * rng.random())
 
 
-def _shade(rng: np.random.Generator) -> NDArray[np.float64]:
+def _shade(rng: np.random.Generator) -> Wide:
     down, across = np.mgrid[0:SIDE, 0:SIDE] / (SIDE - 1)
     turn = rng.random() * 2 * np.pi
-    shade: NDArray[np.float64] = 0.5 + 0.4 * (np.cos(turn) * (across - 0.5) + np.sin(turn) * (down - 0.5))
+    shade: Wide = 0.5 + 0.4 * (np.cos(turn) * (across - 0.5) + np.sin(turn) * (down - 0.5))
     return shade
 
 
-def _cloudy(rng: np.random.Generator) -> NDArray[np.float64]:
+def _cloudy(rng: np.random.Generator) -> Wide:
     """Noise whose amplitude falls with frequency, as that of photographs does."""
     waves = np.fft.fft2(rng.standard_normal((SIDE, SIDE, 3)), axes=(0, 1))
     down, across = np.meshgrid(np.fft.fftfreq(SIDE), np.fft.fftfreq(SIDE), indexing="ij")
     steepness = 1 / np.maximum(np.hypot(down, across), 1 / SIDE)
     clouds = np.fft.ifft2(waves * steepness[..., None], axes=(0, 1)).real
-    around_grey: NDArray[np.float64] = 0.5 + 0.2 * clouds / clouds.std()
+    around_grey: Wide = 0.5 + 0.2 * clouds / clouds.std()
     return around_grey
 
 

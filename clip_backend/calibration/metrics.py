@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InputError
+from ..scales import Wide
 
-Floats = NDArray[np.float64]
 Labels = Sequence[bool | int] | NDArray[np.generic]
 Scores = Sequence[float] | NDArray[np.floating]
 #: Standard errors on either side of a 95 % interval.
@@ -48,8 +48,9 @@ def roc_auc_interval(area: float, positives: int, negatives: int) -> tuple[float
 
 
 def average_precision(labels: Labels, scores: Scores) -> float:
-    """The mean precision over the matches, 0..1: sum of (recall step) x precision at each distinct score, not
-    interpolated.
+    """The mean precision over the matches, 0..1.
+
+    The sum of (recall step) x precision at each distinct score, not interpolated.
     """
     cuts = _Cuts(labels, scores)
     steps = np.diff(cuts.true, prepend=0.0) / cuts.positives
@@ -100,7 +101,7 @@ def recall_at_k(scores: ArrayLike, right: Sequence[int] | NDArray[np.integer], k
     return float(np.clip((k - above) / equal, 0, 1).mean())
 
 
-def checked(labels: Labels, scores: Scores) -> tuple[NDArray[np.bool_], Floats]:
+def checked(labels: Labels, scores: Scores) -> tuple[NDArray[np.bool_], Wide]:
     """Labels [N], bool, and scores [N], float64; raises InputError unless both kinds are there and all is finite."""
     is_match, values = _as_labels(labels), np.asarray(scores, np.float64)
     _check_lengths(len(is_match), len(values), "scores")
@@ -124,17 +125,17 @@ def _check_lengths(labels: int, others: int, what: str) -> None:
         raise InputError(f"there are {labels} labels but {others} {what}; give one for each")
 
 
-def _check_finite(values: Floats) -> None:
+def _check_finite(values: Wide) -> None:
     broken = np.flatnonzero(~np.isfinite(values))
     if broken.size:
         raise InputError(f"the score of row {broken[0] + 1} is {values[broken[0]]}; leave the row out or score it anew")
 
 
-def _ranks(values: Floats) -> Floats:
+def _ranks(values: Wide) -> Wide:
     """Places in ascending order from 1; equal values share the mean of theirs."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    ranks: Floats = (ends - (counts - 1) / 2)[place.reshape(-1)]
+    ranks: Wide = (ends - (counts - 1) / 2)[place.reshape(-1)]
     return ranks
 
 
@@ -147,7 +148,7 @@ class _Cuts:
         falling = values[order]
         ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
         #: Matches and mismatches at or above each.
-        self.true: Floats = np.cumsum(is_match[order])[ends].astype(np.float64)
-        self.false: Floats = ends + 1 - self.true
-        self.scores: Floats = falling[ends]
+        self.true: Wide = np.cumsum(is_match[order])[ends].astype(np.float64)
+        self.false: Wide = ends + 1 - self.true
+        self.scores: Wide = falling[ends]
         self.positives, self.negatives = self.true[-1], self.false[-1]

@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..scales import sigmoid
+from ..scales import Wide, sigmoid
 from .metrics import Labels, Scores, checked
-
-Floats = NDArray[np.float64]
 
 MOST_STEPS = 100
 MOST_HALVINGS = 60
@@ -36,14 +34,14 @@ def fit_platt(scores: Scores, labels: Labels) -> tuple[float, float]:
     return float(slope / spread), float(intercept - slope * mean / spread)
 
 
-def _softened(is_match: NDArray[np.bool_]) -> Floats:
+def _softened(is_match: NDArray[np.bool_]) -> Wide:
     """Targets a little off 1 and 0: what the labels say after one more pair of each kind."""
     positives = int(is_match.sum())
     negatives = len(is_match) - positives
     return np.where(is_match, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
 
-def _newton(inputs: Floats, targets: Floats) -> Floats:
+def _newton(inputs: Wide, targets: Wide) -> Wide:
     """The two weights [2] of least cross-entropy; inputs: [2, N]."""
     weights = np.zeros(2)
     loss = _loss(weights @ inputs, targets)
@@ -65,6 +63,6 @@ def _newton(inputs: Floats, targets: Floats) -> Floats:
     return weights
 
 
-def _loss(logits: Floats, targets: Floats) -> float:
+def _loss(logits: Wide, targets: Wide) -> float:
     """Cross-entropy, summed, for logits of any size."""
     return float((np.logaddexp(0, logits) - targets * logits).sum())

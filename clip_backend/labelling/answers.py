@@ -69,6 +69,11 @@ class PictureLabels:
     reason: str = ""
     source: str = "clip"
 
+    @property
+    def others(self) -> tuple[RankedLabel, ...]:
+        """The likeliest labels that were not given to it."""
+        return tuple(one for one in self.top if one.label not in self.labels)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; the keys are stable."""
         told = {"path": self.name, "label": self.label, "score": self.score, "scale": self.scale, "source": self.source}
@@ -96,6 +101,6 @@ class Labelled:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; the keys are stable."""
-        failed = [{"path": one.name, "reason": one.reason} for one in self.failed]
+        failed = [one.to_dict() for one in self.failed]
         told = {"status": self.status, "model": self.model, "vocabulary": self.vocabulary}
         return told | {"images": [one.to_dict() for one in self.pictures], "failed": failed, "notes": list(self.notes)}

@@ -7,15 +7,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..running.image_run import Progress
 from ..words.vocabulary import Vocabulary
 from .answers import Labelled, PictureLabels
 from .compose import compose
 from .options import LabelOptions
-from .phrases import Phrase, best_phrase, other_phrases
 from .picture_answers import answers_of
-from .scoring import Progress, Scored, score_pictures
+from .picture_scores import Scored, score_pictures
 from .separation import DIGITS, telling_words
 from .unique import Cell, choose_unique
+from .wordings import Wording, best_wording, other_wordings
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
@@ -46,35 +47,35 @@ def contrast_labels(
     return scored.labelled(tuple(told.get(row, answer) for row, answer in enumerate(plain)))
 
 
-def _cells(scored: Scored, plain: Sequence[PictureLabels]) -> Iterator[tuple[int, Cell[Phrase]]]:
+def _cells(scored: Scored, plain: Sequence[PictureLabels]) -> Iterator[tuple[int, Cell[Wording]]]:
     """The pictures that have something to say, by their place."""
     if scored.pictures is None:
         return
     for row, (words, answer) in enumerate(zip(telling_words(scored), plain, strict=True)):
-        if phrase := best_phrase(words, answer):
+        if wording := best_wording(words, answer):
             yield (
                 row,
                 Cell(
-                    best=phrase,
-                    others=partial(other_phrases, words, answer),
-                    sureness=round(min(word.probability for word in phrase), DIGITS),
+                    best=wording,
+                    others=partial(other_wordings, words, answer),
+                    sureness=round(min(word.probability for word in wording), DIGITS),
                     content=scored.pictures.vectors[row].tobytes(),
                 ),
             )
 
 
-def _texts(cells: Sequence[Cell[Phrase]], scored: Scored, *, unique: bool) -> list[tuple[Phrase, str]]:
+def _texts(cells: Sequence[Cell[Wording]], scored: Scored, *, unique: bool) -> list[tuple[Wording, str]]:
     text_of = compose if scored.rules.is_composed else _alone
     if unique:
         return choose_unique(cells, text_of)
     return [(cell.best, text_of(cell.best)) for cell in cells]
 
 
-def _told(plain: PictureLabels, phrase: Phrase, text: str) -> PictureLabels:
-    score = min(word.probability for word in phrase)
-    return replace(plain, label=text, score=score, labels=tuple(word.label for word in phrase), reason="")
+def _told(plain: PictureLabels, wording: Wording, text: str) -> PictureLabels:
+    score = min(word.probability for word in wording)
+    return replace(plain, label=text, score=score, labels=tuple(word.label for word in wording), reason="")
 
 
-def _alone(phrase: Phrase) -> str:
-    (word,) = phrase
+def _alone(wording: Wording) -> str:
+    (word,) = wording
     return word.label

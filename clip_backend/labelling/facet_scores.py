@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..features import Features
-from ..scales import logits, sigmoid, softmax
+from ..scales import Floats, Wide, logits, sigmoid, softmax
 from ..words.vocabulary import Facet
-from .backdrop import Backdrop, Floats, floors, prior
+from .background import Background, floors, prior
 from .rules import Rules
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
-
-Wide = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,14 +39,14 @@ class FacetScores:
 
 
 def score_facet(
-    facet: Facet, labels: Features, pictures: Features, *, backdrop: Backdrop, rules: Rules, encoder: Encoder
+    facet: Facet, labels: Features, pictures: Features, *, background: Background, rules: Rules, encoder: Encoder
 ) -> FacetScores:
     """How the labels of a facet [W, D] fit pictures [N, D]."""
     cosines = pictures.similarity(labels)  # [N, W]
-    excess, floor = _against_nothing(labels, backdrop, rules)
+    excess, floor = _against_nothing(labels, background, rules)
     adjusted = cosines - excess
     values = logits(adjusted, encoder)
-    shares, none_share = _shares(values, backdrop.reference, encoder)
+    shares, none_share = _shares(values, background.reference, encoder)
     return FacetScores(
         facet=facet,
         cosines=cosines,
@@ -57,16 +55,16 @@ def score_facet(
         is_above_noise=adjusted > floor,
         shares=shares,
         none_share=none_share,
-        probabilities=_alone(values, backdrop.reference, encoder) if rules.judges_alone else shares,
+        probabilities=_alone(values, background.reference, encoder) if rules.judges_alone else shares,
     )
 
 
-def _against_nothing(labels: Features, backdrop: Backdrop, rules: Rules) -> tuple[Floats, Floats]:
+def _against_nothing(labels: Features, background: Background, rules: Rules) -> tuple[Floats, Floats]:
     """What is taken off the cosine of each label, and what the rest must exceed, both float32 [W]."""
     nothing = np.zeros(len(labels), np.float32)
-    if backdrop.noise is None:
+    if background.noise is None:
         return nothing, nothing - np.inf
-    noise = backdrop.noise.similarity(labels)  # [M, W]
+    noise = background.noise.similarity(labels)  # [M, W]
     excess = prior(noise) if rules.removes_prior else nothing
     floor = floors(noise - excess) if rules.has_floor else nothing - np.inf
     return excess, floor

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..running.image_run import Progress
 from ..words.vocabulary import Vocabulary
 from .answers import Labelled
 from .options import LabelOptions
 from .picture_answers import answers_of
-from .scoring import Progress, score_pictures
+from .picture_scores import score_pictures
 
 if TYPE_CHECKING:
     from ..encoder import Encoder

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from .answers import UNLABELED, FacetAnswer, PictureLabels
 from .compose import Word, compose, is_said, say_most
-from .decide import answer_facet
-from .scoring import Scored
+from .facet_answers import answer_facet
+from .picture_scores import Scored
 
 
 def answers_of(scored: Scored) -> list[PictureLabels]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..features import Features
+from ..running.image_run import Progress
+from ..scales import Floats, Wide
+from ..words.entries import some
 from ..words.vocabulary import SLOT, Facet, Vocabulary
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
 
-Progress = Callable[[int, int], None]
 #: Labels that a note names, and how much of each.
 MOST_NAMED, MOST_LETTERS = 3, 40
 
@@ -51,12 +52,12 @@ def label_bank(encoder: Encoder, vocabulary: Vocabulary, *, progress: Progress |
     )
 
 
-def average_prompts(rows: NDArray[np.float32], labels: int) -> NDArray[np.float64]:
+def average_prompts(rows: Floats, labels: int) -> Wide:
     """The mean of the unit vectors of each label's prompts, not of length 1 again, float64 [labels, D].
 
     rows: [labels * prompts of each, D], label by label. Source: CLIP paper (Radford et al. 2021), section 3.1.4.
     """
-    means: NDArray[np.float64] = rows.astype(np.float64).reshape(labels, -1, rows.shape[1]).mean(axis=1)
+    means: Wide = rows.astype(np.float64).reshape(labels, -1, rows.shape[1]).mean(axis=1)
     return means
 
 
@@ -80,8 +81,6 @@ def _prompts_of(facet: Facet) -> Iterator[tuple[str, str]]:
 def _note(cut: Sequence[str]) -> tuple[str, ...]:
     if not cut:
         return ()
-    shown = ", ".join(
-        repr(label if len(label) <= MOST_LETTERS else f"{label[:MOST_LETTERS]}…") for label in cut[:MOST_NAMED]
-    )
-    more = f" and {len(cut) - MOST_NAMED} more" if len(cut) > MOST_NAMED else ""
-    return (f"the model reads the beginning only of {shown}{more}: shorten what is longer than its context",)
+    names = (repr(label if len(label) <= MOST_LETTERS else f"{label[:MOST_LETTERS]}…") for label in cut)
+    which = some(names, MOST_NAMED)
+    return (f"the model reads the beginning only of {which}: shorten what is longer than its context",)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..scales import Wide
 from .compose import Word, is_said
-from .facet_scores import Wide
-from .nodes import NodeScores, score_nodes, told_apart
 from .order import likeliest
+from .picture_scores import Scored
 from .rules import Rules
-from .scoring import Scored
+from .tree_scores import NodeScores, score_nodes, told_apart
 
 #: How much the probability of a label counts beside what it tells.
 WEIGHT = 0.1

@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING
 
 from ..calibration.calibration import Calibration
 from ..finding.model_paths import StrPath
+from ..matching.match import match_pictures
 from ..matching.notes import dropped_note
 from ..matching.options import MatchOptions
+from ..running.image_run import Progress
 from .pairs_file import read_pairs
 from .part_file import DoneRow, PartFile
 from .report import PairsReport, measure
 from .result_files import check_target, write_results
-from .run import PairsRun, Progress
+from .run import PairsRun
 from .scoring import Match, PairScorer
 from .tasks import task_of
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
+
+#: Why there is no measure of rows that have labels.
+ONE_KIND = "the labels of the rows that were matched are all the same; ROC-AUC and accuracy need some of both kinds"
 
 
 def match_batch(
@@ -35,7 +40,7 @@ def match_batch(
     overwrite: bool = False,
     model: str = "",
     progress: Progress | None = None,
-    match: Match | None = None,
+    match: Match = match_pictures,
 ) -> PairsReport:
     """The score of each pair in a CSV file of image_path, text and perhaps label, written to ``out`` when all is done.
 
@@ -57,7 +62,7 @@ def match_batch(
     part = PartFile(target) if target else None
 
     def open_scorer() -> PairScorer:
-        return PairScorer(open_encoder(), match or _default_match(), options, calibration)
+        return PairScorer(open_encoder(), match, options, calibration)
 
     run = PairsRun(planned, open_scorer, part)
     run.work(_known(part, resume=resume), is_same_model=bool(model), progress=progress)
@@ -72,14 +77,18 @@ def _report(run: PairsRun, source: Path, target: Path | None) -> PairsReport:
     results = run.results()
     done = [one.result for one in results if one.result]
     dropped = sum(bool(result.dropped) for result in done)
+    metrics = measure(results)
+    notes = [dropped_note(dropped, len(done))] if dropped else []
+    if metrics is None and any(one.result and one.row.label is not None for one in results):
+        notes.append(ONE_KIND)
     return PairsReport(
         pairs=str(source),
         out=str(target) if target else None,
         model=done[0].model if done else "",
         results=results,
         resumed=run.resumed,
-        metrics=measure(results),
-        notes=(*run.notes, dropped_note(dropped, len(done))) if dropped else run.notes,
+        metrics=metrics,
+        notes=(*run.notes, *notes),
     )
 
 
@@ -95,9 +104,3 @@ def _known(part: PartFile | None, *, resume: bool) -> dict[str, DoneRow]:
 
 def _path(given: StrPath) -> Path:
     return Path(os.path.abspath(os.path.expanduser(given)))
-
-
-def _default_match() -> Match:
-    from ..matching.match import match_pictures
-
-    return match_pictures

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from ...csv_cells import DELIMITERS, plain_cell, plain_name, split_lines, told_delimiter
 from ...errors import InputError
-from .label_words import read_label
 
 #: What the columns may be called, best first; case, blanks, underscores and hyphens do not count.
 IMAGE_COLUMNS = ("image path", "image", "path", "file", "file path", "filename", "image file", "picture", "img")
 TEXT_COLUMNS = ("text", "caption", "description", "prompt", "sentence")
 LABEL_COLUMNS = ("label", "match", "is match", "target")
+#: How people write that a picture and a text match, or do not.
+_MATCH = frozenset({"1", "1.0", "true", "t", "yes", "y", "match", "matched", "positive"})
+_MISMATCH = frozenset({"0", "0.0", "false", "f", "no", "n", "mismatch", "no match", "negative"})
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,19 @@ def read_pairs(path: Path) -> PairsTable:
     return PairsTable(columns, rows)
 
 
+def read_label(text: str) -> bool | None:
+    """Whether the text says match or mismatch, in any case; None if it says neither."""
+    word = " ".join(text.casefold().replace("_", " ").split())
+    if word in _MATCH:
+        return True
+    return False if word in _MISMATCH else None
+
+
 def _text(path: Path) -> str:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror or error}; check the path") from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise InputError(f"{path} is not UTF-8 (line {line}); save it as CSV in UTF-8") from error

@@ -63,8 +63,8 @@ def _csv(columns: Sequence[str], results: Iterable[PairResult]) -> Iterator[str]
 
 def _cells(one: PairResult) -> list[Cell]:
     told = one.to_dict()
-    phrases = one.result.phrases if one.result else ()
-    told["missing_phrases"] = "; ".join(phrase.text for phrase in phrases if phrase.is_missing)
+    missing = one.result.missing_phrases if one.result else ()
+    told["missing_phrases"] = "; ".join(phrase.text for phrase in missing)
     return [told[column] for column in RESULT_COLUMNS]
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..matching.result import MatchResult
+from ..running.image_run import Progress
 from .part_file import DoneRow, PartFile
 from .report import PairResult
 from .scoring import Outcome, PairScorer
 from .tasks import Task
 
-Progress = Callable[[int, int], None]
 #: Pairs that are scored, and then kept, at a time: what an interruption costs at most.
 CHUNK = 64
 

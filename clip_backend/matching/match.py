@@ -12,13 +12,13 @@ from ..image_features import ImageFeatures
 from ..preparing.pictures_in import Pictures, named_pictures
 from ..running.image_run import Progress
 from ..running.text_run import TextFeatures
-from .notes import MOST_PHRASED, notes_of, phrases_note
+from .notes import MOST_PHRASED, notes_of, phrases_note, threshold_notes
 from .options import MatchOptions
+from .pair_results import Named, Phrases, results_of
 from .pairing import Pairing, mode_of
 from .phrase_scores import phrase_scores
 from .phrases import phrases_of
 from .result import Matches, MatchResult
-from .results import Named, Phrases, results_of
 from .scores import Background, Calibrated, Scores, scores_of
 from .texts import given_texts, in_template, plain_texts
 from .verdict import Limit, limit_of
@@ -99,7 +99,7 @@ class _Run:
         )
         notes = notes_of(self.encoder, self.limit, scores.probability_scale, named.dropped)
         results = results_of(pairing, scores, self.limit, phrases=phrases, named=named)
-        return tuple(results), (*notes, *told)
+        return tuple(results), (*threshold_notes(self.options), *notes, *told)
 
     def _phrases(
         self, pairing: Pairing, scores: Scores, background: Background, places: Sequence[int]
@@ -116,7 +116,7 @@ class _Run:
 def _run(encoder: Encoder, texts: str | Sequence[str], options: MatchOptions, calibration: Calibrated | None) -> _Run:
     """The question, checked before anything is computed."""
     given = given_texts(texts)
-    plain = plain_texts(given, options)
+    plain = plain_texts(given, prompt_syntax=options.prompt_syntax)
     limit = limit_of(options, is_calibrated=calibration is not None)
     in_template((), options)
     if calibration is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..scales import is_sigmoid
+from ..scales import assumed_notes, is_sigmoid
+from .options import CUSTOM, MatchOptions
 from .verdict import Limit
 
 if TYPE_CHECKING:
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 #: More pairs are told without their phrases, which would take more memory than all else.
 MOST_PHRASED = 20_000
+
+
+def threshold_notes(options: MatchOptions) -> Iterator[str]:
+    """A note on a threshold that was changed, and that a preset takes the place of."""
+    if options.preset != CUSTOM and options.threshold != MatchOptions.threshold:
+        yield f"the preset {options.preset} decides, and not the threshold {options.threshold:g}; give one of them"
 
 
 def notes_of(encoder: Encoder, limit: Limit, probability_scale: str, dropped: Sequence[str]) -> Iterator[str]:
@@ -23,9 +30,8 @@ def notes_of(encoder: Encoder, limit: Limit, probability_scale: str, dropped: Se
             f"cosines of SigLIP are low: right texts may stay below {limit.threshold:g}, a threshold for CLIP; choose "
             "the preset percentile 95, which means the same for every model"
         )
-    assumed = [name for name in ("logit_scale", "logit_bias") if name in encoder.identity.assumed]
-    if assumed and probability_scale != "calibrated":
-        yield f"the model's files do not tell its {' and '.join(assumed)}, so the probabilities are estimates"
+    if probability_scale != "calibrated":
+        yield from assumed_notes(encoder)
     count = sum(map(bool, dropped))
     if count:
         yield dropped_note(count, len(dropped))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...options import option
+from .prompt_syntax import PROMPT_SYNTAX_HELP
 
 #: What a threshold is compared with.
 ThresholdScale = Literal["cosine", "percentile", "probability"]
@@ -51,6 +52,4 @@ class MatchOptions:
     template: str = option(
         "{}", "Sentence around each text, such as A photo depicts {} of the CLIPScore paper", advanced=True
     )
-    prompt_syntax: bool = option(
-        True, "Read texts as prompts: (weights:1.2), <lora:names> and BREAK are left out", advanced=True
-    )
+    prompt_syntax: bool = option(True, PROMPT_SYNTAX_HELP, advanced=True)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..features import Features
+from ..scales import Floats
 from .options import AUTO, MODES
 
-Floats = NDArray[np.float32]
 _MATRIX = "choose the mode matrix for every picture with every text"
 
 

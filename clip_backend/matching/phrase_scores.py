@@ -8,20 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..banks.captions import percentiles
+from ..banks.captions import percentiles, unrelated
 from ..features import Features
+from ..scales import Floats
 from .pairing import Pairing
 from .phrases import Phrase
 from .result import PhraseScore
 from .scores import Background, Scores
 from .verdict import lacks_evidence
 
-Floats = NDArray[np.float32]
-
 #: A phrase that fits lies this much of the way from unrelated captions to the part of the text that fits best.
 PRESENT_SHARE = 2 / 3
-#: The unrelated caption that the way begins with: one in twenty scores higher.
-UNRELATED = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,9 +98,9 @@ def _told(phrases: Sequence[Phrase], fits: _Fits) -> list[tuple[PhraseScore, ...
 
 def _are_missing(fits: _Fits, percentile: Floats, support: Floats) -> NDArray[np.bool_]:
     """bool [n, k]; see ``phrase_scores`` for the rule."""
-    unrelated = np.quantile(fits.neutral, UNRELATED, axis=1, keepdims=True)
+    least = unrelated(fits.neutral)[:, None]
     best = np.concatenate([fits.whole, fits.alone, fits.rest], axis=1).max(axis=1, keepdims=True)
-    falls_short = fits.alone < unrelated + PRESENT_SHARE * (best - unrelated)
+    falls_short = fits.alone < least + PRESENT_SHARE * (best - least)
     is_nothing = fits.whole_lacks & lacks_evidence(fits.alone, fits.floor, percentile)
     missing: NDArray[np.bool_] = ((support < 0) & falls_short) | is_nothing
     return missing

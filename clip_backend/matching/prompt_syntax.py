@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+#: How the option for it is explained.
+PROMPT_SYNTAX_HELP = "Read texts as prompts: (weights:1.2), <lora:names> and BREAK are left out"
+
 _ESCAPED = re.compile(r"\\([()\[\]{}<>\\])")
 _TAG = re.compile(r"<[^<>\n]*>")
 _EMBEDDING = re.compile(r"\bembedding:[^\s,()\[\]{}]+", re.IGNORECASE)

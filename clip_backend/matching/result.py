@@ -79,6 +79,11 @@ class MatchResult:
         return self.verdict == "match"
 
     @property
+    def missing_phrases(self) -> tuple[PhraseScore, ...]:
+        """The phrases that the picture seems to lack."""
+        return tuple(phrase for phrase in self.phrases if phrase.is_missing)
+
+    @property
     def weakest_phrase(self) -> PhraseScore | None:
         """The phrase with the least support, which is the wrong one if one is; None where none were scored."""
         return min(self.phrases, key=lambda phrase: phrase.support, default=None)
@@ -134,7 +139,7 @@ class Matches:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; the keys are stable."""
-        failed = [{"path": one.name, "reason": one.reason} for one in self.failed]
+        failed = [one.to_dict() for one in self.failed]
         told = {"status": self.status, "model": self.model, "mode": self.mode}
         return told | {
             "matches": [one.to_dict() for one in self.results],

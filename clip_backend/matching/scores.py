@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from ..banks.captions import percentiles
 from ..banks.noise import noise_floor
 from ..features import Features
-from ..scales import is_sigmoid, logits, sigmoid
+from ..scales import Floats, Wide, is_sigmoid, logits, sigmoid
 from .options import ThresholdScale
 from .pairing import Pairing
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
 
-Floats = NDArray[np.float32]
-Wide = NDArray[np.float64]
 
 #: Fewer pictures than these say nothing of how well one of them fits.
 LEAST_PICTURES = 8

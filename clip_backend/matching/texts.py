@@ -20,23 +20,23 @@ def given_texts(texts: str | Sequence[str]) -> tuple[str, ...]:
     if not found:
         raise InputError("no texts were given; give at least one")
     for number, text in enumerate(found, 1):
-        _check(text, number)
+        _check(text, _which(number, len(found)))
     return found
 
 
-def plain_texts(texts: Sequence[str], options: MatchOptions) -> tuple[str, ...]:
-    """What the texts ask for, without the syntax of prompts if the options say so.
+def plain_texts(texts: Sequence[str], *, prompt_syntax: bool) -> tuple[str, ...]:
+    """What the texts ask for; prompt_syntax: whether they are read as prompts, of which the syntax is left out.
 
     Raises InputError for a text of which nothing is left.
     """
-    if not options.prompt_syntax:
+    if not prompt_syntax:
         return tuple(texts)
     plain = tuple(map(plain_text, texts))
     for number, (given, left) in enumerate(zip(texts, plain, strict=True), 1):
         if not left.strip():
             raise InputError(
-                f"text {number} is {given[:60]!r}, which holds nothing but prompt syntax; say what the picture shows, "
-                "or switch prompt_syntax off to read it as it stands"
+                f"{_which(number, len(plain))} is {given[:60]!r}, which holds nothing but prompt syntax; say what the "
+                "picture shows, or switch prompt_syntax off to read it as it stands"
             )
     return plain
 
@@ -47,8 +47,12 @@ def in_template(texts: Iterable[str], options: MatchOptions) -> list[str]:
     return [options.template.replace(SLOT, text) for text in texts]
 
 
-def _check(text: object, number: int) -> None:
+def _check(text: object, which: str) -> None:
     if not isinstance(text, str):
-        raise InputError(f"text {number} is a {type(text).__name__}; give a string")
+        raise InputError(f"{which} is a {type(text).__name__}; give a string")
     if not text.strip():
-        raise InputError(f"text {number} is empty; say what the picture shows, or leave the pair out")
+        raise InputError(f"{which} is empty; say what the picture shows")
+
+
+def _which(number: int, count: int) -> str:
+    return f"text {number} of {count}" if count > 1 else "the text"

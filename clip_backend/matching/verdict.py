@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..scales import Floats
 from .options import CUSTOM, PRESETS, MatchOptions, ThresholdScale
 from .result import Verdict
 from .scores import Scores
 
-Floats = NDArray[np.float32]
 #: The threshold of calibrated probabilities: as likely as not.
 EVEN = 0.5
 #: Captions of a hundred that a text must beat to be a match, and to be a weak one below the threshold.

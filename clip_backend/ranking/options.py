@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...options import option
+from ..matching.prompt_syntax import PROMPT_SYNTAX_HELP
 
 TOP_K = "top k"
 ABOVE_THRESHOLD = "above threshold"
@@ -34,6 +35,4 @@ class RankOptions:
         low=0,
         high=1,
     )
-    prompt_syntax: bool = option(
-        True, "Read the text as a prompt: (weights:1.2), <lora:names> and BREAK are left out", advanced=True
-    )
+    prompt_syntax: bool = option(True, PROMPT_SYNTAX_HELP, advanced=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..features import Features
 from ..image_features import ImageFeatures
-from ..matching.prompt_syntax import plain_text
+from ..matching.texts import given_texts, plain_texts
 from ..preparing.pictures_in import Pictures
 from ..running.image_run import Progress
 from .options import RankOptions
@@ -46,8 +46,29 @@ def rank_scores(
         scores=numbers,
         vectors=None if features is None else features.vectors,
     )
-    _check_counts(candidates)
+    _check_count(len(numbers), len(candidates.names))
+    if features is not None:
+        _check_count(len(numbers), len(features), "features of ")
     return Ranking(pictures=ranked(candidates, options), scale=scale)
+
+
+def rank_by_scores(
+    encoder: Encoder,
+    pictures: Pictures,
+    scores: Sequence[float | None] | NDArray[np.number],
+    *,
+    options: RankOptions,
+    progress: Progress | None = None,
+) -> Ranking:
+    """Pictures in the order of given scores, with a look at them, so that near-duplicates are known.
+
+    A picture that cannot be read is last, with its reason. Raises InputError as ``rank_scores`` does.
+    """
+    numbers = _numbers(scores)
+    images = encoder.encode_images(pictures, strict=False, progress=progress)
+    _check_count(len(numbers), len(images.kept) + len(images.failed))
+    numbers = np.where(np.isin(np.arange(len(numbers)), images.kept), numbers, np.nan)
+    return _ranking(encoder, images, numbers, options, "given", ())
 
 
 def rank_by_text(
@@ -58,11 +79,7 @@ def rank_by_text(
     A picture that cannot be read is last, with its reason. progress: as that of ``Encoder.encode_images``.
     Raises InputError for an empty text, without pictures, and if none of them can be read.
     """
-    if not text.strip():
-        raise InputError("the text to rank by is empty; say what the pictures should show")
-    plain = plain_text(text) if options.prompt_syntax else text
-    if not plain.strip():
-        raise InputError(f"the text to rank by is {text!r}, which holds nothing but prompt syntax; say what is wanted")
+    (plain,) = plain_texts(given_texts(text), prompt_syntax=options.prompt_syntax)
     aim = encoder.encode_texts(plain, long_text="mean")
     images = encoder.encode_images(pictures, strict=False, progress=progress)
     return _by_cosine(encoder, images, aim, options, f"cosine to {_short(plain)!r}", aim.notes)
@@ -100,23 +117,31 @@ def _short(text: str) -> str:
 def _by_cosine(
     encoder: Encoder, images: ImageFeatures, aim: Features, options: RankOptions, scale: str, notes: tuple[str, ...]
 ) -> Ranking:
+    """By the cosine to ``aim``, one row."""
+    scores = np.full(len(images.kept) + len(images.failed), np.nan)
+    if images.kept:
+        scores[list(images.kept)] = images.to_features().similarity(aim)[:, 0]
+    return _ranking(encoder, images, scores, options, scale, notes)
+
+
+def _ranking(
+    encoder: Encoder, images: ImageFeatures, scores: Scores, options: RankOptions, scale: str, notes: tuple[str, ...]
+) -> Ranking:
     every = (*encoder.identity.notes, *notes, *images.notes)
-    pictures = ranked(_candidates(images, aim), options)
+    pictures = ranked(_candidates(images, scores), options)
     return Ranking(pictures=pictures, scale=scale, model=encoder.identity.name, notes=tuple(dict.fromkeys(every)))
 
 
-def _candidates(images: ImageFeatures, aim: Features) -> Candidates:
-    """The pictures as they were given, those that could not be read without score; aim: one row."""
-    count = len(images.kept) + len(images.failed)
+def _candidates(images: ImageFeatures, scores: Scores) -> Candidates:
+    """The pictures as they were given; scores: NaN for those that could not be read."""
     names = dict(zip(images.kept, images.names, strict=True)) | {one.index: one.name for one in images.failed}
-    scores = np.full(count, np.nan)
-    vectors = np.zeros((count, aim.dim), np.float32)
+    vectors = None
     if images.kept:
-        places, features = list(images.kept), images.to_features()
-        scores[places] = features.similarity(aim)[:, 0]
-        vectors[places] = features.vectors
+        read = images.to_features().vectors
+        vectors = np.zeros((len(scores), read.shape[1]), np.float32)
+        vectors[list(images.kept)] = read
     return Candidates(
-        names=tuple(names[place] for place in range(count)),
+        names=tuple(names[place] for place in range(len(scores))),
         scores=scores,
         vectors=vectors,
         failures={one.index: one.reason for one in images.failed},
@@ -135,11 +160,6 @@ def _numbers(scores: Sequence[float | None] | NDArray[np.number]) -> Scores:
     return numbers
 
 
-def _check_counts(candidates: Candidates) -> None:
-    count, names, vectors = len(candidates.scores), candidates.names, candidates.vectors
-    if len(names) != count:
-        raise InputError(f"there are {count} scores but {len(names)} pictures; give one score for each picture")
-    if vectors is not None and len(vectors) != count:
-        raise InputError(
-            f"there are {count} scores but features of {len(vectors)} pictures; give one row for each score"
-        )
+def _check_count(scores: int, pictures: int, what: str = "") -> None:
+    if scores != pictures:
+        raise InputError(f"there are {scores} scores but {what}{pictures} pictures; give one score for each picture")

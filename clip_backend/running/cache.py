@@ -89,6 +89,7 @@ class EmbeddingCache:
         self._memory: LeastRecent[Row] = LeastRecent(most_bytes, lambda row: row.nbytes)
         self._store = store
         self._lock = RLock()
+        self._is_told = False
         #: Rows that were found, and rows that were not.
         self.hits = 0
         self.misses = 0
@@ -107,9 +108,8 @@ class EmbeddingCache:
         """Takes rows; those that are not to ``keep`` stay in memory alone."""
         for key, row in rows.items():
             self._memory.put(key, row)
-        if keep and self._store:
-            with self._lock:
-                self._store.put(rows)
+        if keep and (store := self._store):
+            self._store_by(lambda: store.put(rows))
 
     def clear(self) -> None:
         """Forgets what is in memory; what is stored stays."""
@@ -118,11 +118,16 @@ class EmbeddingCache:
     def flush(self) -> None:
         """Stores what was taken, if there is a store; one that cannot be written costs time, not embeddings."""
         if self._store:
-            with self._lock:
-                try:
-                    self._store.flush()
-                except OutputError as error:
-                    logger.warning("embeddings are not kept: %s", error)
+            self._store_by(self._store.flush)
+
+    def _store_by(self, storing: Callable[[], None]) -> None:
+        with self._lock:
+            try:
+                storing()
+            except OutputError as error:
+                # one warning is enough for a folder to which every batch would write
+                logger.log(logging.DEBUG if self._is_told else logging.WARNING, "embeddings are not kept: %s", error)
+                self._is_told = True
 
 
 class EncoderCache(Generic[V]):

@@ -10,7 +10,6 @@ from .vocabulary import PLAIN, Facet, Vocabulary
 
 #: The facet of labels that were given without one.
 LABEL = "label"
-_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +50,9 @@ class _Draft:
 
     def notes(self) -> Iterator[str]:
         if self.twice:
-            yield f"listed more than once and taken once: {_some(self.twice)}"
+            yield f"listed more than once and taken once: {some(self.twice)}"
         if self.elsewhere:
-            yield f"listed under two parents, of which the first counts: {_some(self.elsewhere)}"
+            yield f"listed under two parents, of which the first counts: {some(self.elsewhere)}"
         if len(self.labels) == 1:
             yield _alone(self.name)
 
@@ -101,12 +100,13 @@ def _entries(vocabulary: Vocabulary) -> Iterator[Entry]:
 
 def _alone(facet: str) -> str:
     return (
-        f"the facet {facet!r} has one label; a softmax over one label is always 1, so its probability says little "
-        "unless none_of_these is on"
+        f"the facet {facet!r} has one label; its probability says little: only none_of_these gives it "
+        "rivals, and without them it is always 1"
     )
 
 
-def _some(labels: Iterable[str]) -> str:
+def some(labels: Iterable[str], most: int = 5) -> str:
+    """The first of the labels, and how many more there are."""
     names = [*labels]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

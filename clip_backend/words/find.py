@@ -11,7 +11,7 @@ from .entries import join
 from .given import given_labels
 from .own_words import own_vocabulary
 from .vocabulary import Vocabulary
-from .word_files import ENDINGS, read_vocabulary
+from .word_files import is_word_file, read_vocabulary
 
 #: What stands before a file whose words are added to the own ones.
 PLUS = "+"
@@ -32,7 +32,7 @@ def find_vocabulary(text: str, *, find: Callable[[str], Path] = Path) -> Vocabul
 
 
 def _named(text: str, find: Callable[[str], Path]) -> Vocabulary:
-    if text.lower().endswith(ENDINGS) and "\n" not in text:
+    if is_word_file(text):
         return read_vocabulary(find(text))
     words = [word.strip() for word in re.split(r"[,\n]", text)]
     if not any(words):

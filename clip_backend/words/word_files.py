@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ...errors import InputError
@@ -15,11 +16,17 @@ _READERS = {".txt": read_list, ".csv": read_table, ".json": read_json_words}
 ENDINGS = tuple(_READERS)
 
 
-def read_vocabulary(path: Path) -> Vocabulary:
+def is_word_file(text: str) -> bool:
+    """Whether a text names a file of words, by its ending."""
+    return text.lower().endswith(ENDINGS) and "\n" not in text
+
+
+def read_vocabulary(path: str | os.PathLike[str]) -> Vocabulary:
     """The words in a file, by its ending, under the file's name; see the readers for the forms.
 
     Raises InputError, with the file's path, when it cannot be read, is not UTF-8, holds no labels, or is malformed.
     """
+    path = Path(path)
     read = _READERS.get(path.suffix.lower())
     if read is None:
         raise InputError(

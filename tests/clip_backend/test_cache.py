@@ -123,7 +123,7 @@ def test_a_file_that_is_gone_is_named(tmp_path):
 
 pytest.importorskip("safetensors")
 from clip_grid.clip_backend.running import shards as shard_files  # noqa: E402
-from clip_grid.clip_backend.running.disk_cache import FolderStore  # noqa: E402
+from clip_grid.clip_backend.running.disk_cache import SHARD_ROWS, FolderStore  # noqa: E402
 from clip_grid.clip_backend.running.shards import read_keys, shard_bytes  # noqa: E402
 
 
@@ -283,3 +283,15 @@ def test_a_folder_that_cannot_be_written_costs_no_embeddings(tmp_path, caplog):
 
     assert cache.get("a").tolist() == [1]
     assert "not kept" in caplog.text
+
+
+def test_more_rows_than_a_shard_holds_are_not_lost_where_none_can_be_written(tmp_path, caplog):
+    (tmp_path / "file").write_text("in the way")
+    cache = EmbeddingCache(store=FolderStore(tmp_path / "file"))
+
+    for start in (0, SHARD_ROWS):
+        cache.put({str(key): row(key) for key in range(start, start + SHARD_ROWS)})
+    cache.flush()
+
+    assert cache.get(str(SHARD_ROWS)).tolist() == [SHARD_ROWS]
+    assert caplog.text.count("not kept") == 1

@@ -108,7 +108,7 @@ def test_one_label_is_allowed_and_said_to_tell_little(labels: list[str]):
     words = given_labels(labels)
 
     assert words.facets[0].labels == ("dog",)
-    assert "a softmax over one label is always 1" in words.notes[-1]
+    assert "only none_of_these gives it rivals" in words.notes[-1]
     assert "none_of_these" in words.notes[-1]
 
 
@@ -174,7 +174,7 @@ def test_joining_keeps_the_notes_that_still_hold():
 
     notes = join(one, two).notes
 
-    assert [note[:30] for note in notes] == ["listed more than once and take", "the facet 'y' has one label; a"]
+    assert [note[:30] for note in notes] == ["listed more than once and take", "the facet 'y' has one label; i"]
 
 
 # one line of text

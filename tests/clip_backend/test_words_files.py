@@ -37,6 +37,12 @@ def refusal(tmp_path: Path, name: str, text: str | bytes) -> str:
     return str(caught.value).removeprefix(f"{path}: ")
 
 
+def test_a_path_may_be_a_text(tmp_path: Path):
+    path = written(tmp_path, "wörds.txt", "owl\ndog")
+
+    assert read_vocabulary(str(path)) == read_vocabulary(path)
+
+
 def shape(words: Vocabulary) -> list[tuple[str, tuple[str, ...], dict[str, str]]]:
     return [(facet.name, facet.labels, dict(facet.parents)) for facet in words.facets]
 

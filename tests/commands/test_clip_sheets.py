@@ -34,8 +34,15 @@ def test_clip_labels_the_pictures_that_nothing_else_names(shell: Shell, scenes: 
 def test_clip_is_not_asked_unless_told(shell: Shell, scenes: Path, tmp_path: Path):
     answer = shell("export", scenes, tmp_path / "s.png", "--clip-model", "/no/such/model", "--json")
 
-    assert (answer.status, answer.err) == (0, "")
+    assert answer.status == 0
     assert answer.json["label_sources"] == {"filename": 12}
+    assert answer.err == "note: --clip-model has no effect without --use-clip or --score-text\n"
+
+
+def test_words_that_nobody_asks_for_are_noted(shell: Shell, scenes: Path, tmp_path: Path):
+    answer = shell("export", scenes, tmp_path / "s.png", "--vocabulary", "red, blue")
+
+    assert (answer.status, answer.err) == (0, "note: --vocabulary has no effect without --use-clip\n")
 
 
 def test_a_text_scores_every_picture_by_its_cosine(shell: Shell, scenes: Path, tmp_path: Path):

@@ -193,6 +193,8 @@ def test_when_no_picture_can_be_read_the_status_is_1(shell: Shell, scenes: Path)
         (["--labels", "nowhere.txt"], "nowhere.txt"),
         (["--labels", "EMPTY"], "empty.txt"),
         (["--labels", "LATIN"], "latin.txt"),
+        (["--labels", "OTHER"], "words.md is no vocabulary by its ending; save it as .txt, .csv or .json"),
+        (["--vocabulary", "OTHER"], "words.md is no vocabulary by its ending"),
         (["--labels", ""], "empty"),
         (["--labels", "red", " "], "label 2 of 2 is empty"),
         (["--labels", "a.txt", "b"], "'a.txt' among other labels; give one file, or labels alone"),
@@ -208,7 +210,8 @@ def test_what_cannot_be_used_is_one_line_and_found_before_the_model(
 ):
     (tmp_path / "empty.txt").write_text("# nothing\n\n")
     (tmp_path / "latin.txt").write_bytes("Gr\xfcn\n".encode("latin-1"))
-    named = {"EMPTY": tmp_path / "empty.txt", "LATIN": tmp_path / "latin.txt"}
+    (tmp_path / "words.md").write_text("red\nblue\n")
+    named = {"EMPTY": tmp_path / "empty.txt", "LATIN": tmp_path / "latin.txt", "OTHER": tmp_path / "words.md"}
     model = (
         ("--model", tmp_path / "no-such-model") if "--templates" not in arguments and "--csv" not in arguments else DEMO
     )

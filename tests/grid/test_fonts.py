@@ -127,6 +127,13 @@ def test_without_roboto_pillows_face_is_the_last_resort_and_says_so(monkeypatch,
     assert families(faces, "abc") == [("Pillow's built-in face", "abc")]
 
 
+def test_pillows_face_draws_what_no_other_face_has(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "font_roboto", None)
+    faces = find_faces(machine_fonts=[tmp_path])
+    for text in ("é", "🎉", "אב"):
+        assert faces.at(faces.base, 20).extent(text, is_rtl=text == "אב").advance > 0
+
+
 def test_all_is_well_with_roboto():
     assert find_faces(machine_fonts=()).notes == ()
 

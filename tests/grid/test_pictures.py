@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from clip_grid.errors import InputError, PictureError
 from clip_grid.grid.own import RECORD_KEY, SOFTWARE
+from clip_grid.grid.picture_order import sort_pictures
 from clip_grid.grid.pictures import (
     Picture,
     facts_of,
@@ -17,7 +18,6 @@ from clip_grid.grid.pictures import (
     pictures_from_arrays,
     readable,
     resized_survey,
-    sort_pictures,
     survey_files,
 )
 from PIL import ExifTags, Image, PngImagePlugin

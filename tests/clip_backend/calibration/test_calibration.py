@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.calibration.calibration import Calibration, fit_calibration, read_calibration
+from clip_grid.clip_backend.calibration.calibration import Calibration, fit_calibration
+from clip_grid.clip_backend.calibration.calibration_file import read_calibration
 from clip_grid.errors import InputError, OutputError, SpaceError
 
 
@@ -142,7 +143,7 @@ def test_a_file_of_something_else_is_named(content, message, tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"calibration .*gone.json cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"calibration .*gone.json cannot be read: No such file.*; check the path"):
         read_calibration(tmp_path / "gone.json")
     with pytest.raises(InputError, match="cannot be read"):
         read_calibration(tmp_path)

@@ -222,7 +222,7 @@ def test_notes_tell_of_the_vocabulary_long_labels_the_scale_the_model_and_the_ru
 
     assert notes[0] == "one was twice"
     assert "'elephant'" in notes[1]
-    scale = "logit_scale assumed 100: probabilities are approximate"
+    scale = "the model's files do not tell its logit_scale; it is taken to be 100, so probabilities are estimates"
     assert notes[2:] == (scale, "a fine-tune", "memory ran out")
 
 

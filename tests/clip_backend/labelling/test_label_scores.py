@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from clip_grid.clip_backend.banks.captions import neutral_captions
 from clip_grid.clip_backend.banks.noise import noise_floor
-from clip_grid.clip_backend.labelling.backdrop import floors, prior
+from clip_grid.clip_backend.labelling.background import floors, prior
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
 from clip_grid.clip_backend.labelling.order import likeliest

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from clip_grid.clip_backend.match_files.label_words import read_label
-from clip_grid.clip_backend.match_files.pairs_file import read_pairs
+from clip_grid.clip_backend.match_files.pairs_file import read_label, read_pairs
 from clip_grid.csv_cells import csv_text, plain_cell, safe_cell
 from clip_grid.errors import InputError
 from hypothesis import assume, given
@@ -145,7 +144,7 @@ def test_another_encoding_is_named_with_the_line(read):
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"gone.csv cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"gone.csv cannot be read: No such file.*; check the path"):
         read_pairs(tmp_path / "gone.csv")
     with pytest.raises(InputError, match="cannot be read"):
         read_pairs(tmp_path)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.calibration.calibration import fit_calibration, read_calibration
+from clip_grid.clip_backend.calibration.calibration import fit_calibration
+from clip_grid.clip_backend.calibration.calibration_file import read_calibration
 from clip_grid.clip_backend.match_files.batch import match_batch
 from clip_grid.clip_backend.matching.options import MatchOptions
 from clip_grid.csv_cells import csv_text

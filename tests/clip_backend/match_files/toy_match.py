@@ -1,13 +1,16 @@
-"""A model that reads: a picture is a file with a word in it, and fits every text that holds the word."""
+"""A model that reads: a picture is a file with a word in it, and fits every text that holds the word; runs of it."""
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 from clip_grid.clip_backend.image_features import FailedPicture
+from clip_grid.clip_backend.match_files.batch import match_batch
+from clip_grid.clip_backend.matching.options import MatchOptions
 from clip_grid.clip_backend.matching.result import Matches, MatchResult, PhraseScore
 from clip_grid.errors import InputError
 
@@ -83,3 +86,23 @@ class ToyModel:
 
 def word_of(picture: Path | np.ndarray) -> str:
     return "noise" if isinstance(picture, np.ndarray) else picture.read_text("utf-8")
+
+
+def pairs_of(folder, *rows, columns="image_path,text,label"):
+    path = folder / "pairs.csv"
+    path.write_text("\n".join([columns, *rows]), "utf-8")
+    return path
+
+
+def run(pairs, out, toy, **given):
+    options = given.pop("options", MatchOptions())
+    return match_batch(pairs, out, toy.open, options=options, match=toy.match, **given)
+
+
+def table_of(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def cosines(report):
+    return [one.result.cosine if one.result else None for one in report.results]

@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.matching.analysis import analysis_of
 from clip_grid.clip_backend.matching.match import match_pictures
 from clip_grid.clip_backend.matching.options import MatchOptions
 from clip_grid.errors import InputError, SpaceError
@@ -99,6 +98,18 @@ def test_a_threshold_or_preset_that_was_chosen_goes_before_a_calibration():
     assert {one.probability_scale for one in results} == {"calibrated"}
 
 
+def test_a_threshold_that_a_preset_takes_the_place_of_is_noted():
+    encoder = VectorEncoder({"a cat": text_at(0.98)})
+    both, preset = MatchOptions(threshold=0.4, preset="strict"), MatchOptions(preset="strict")
+
+    noted, plain = (match_pictures(encoder, ["cat.png"], ["a cat"], options=options) for options in (both, preset))
+
+    assert noted.results[0].threshold == 0.3
+    assert set(noted.notes) - set(plain.notes) == {
+        "the preset strict decides, and not the threshold 0.4; give one of them"
+    }
+
+
 def test_a_calibration_of_another_model_is_refused_before_a_picture_is_read():
     encoder = VectorEncoder({"a cat": text_at(0.45)})
 
@@ -149,22 +160,14 @@ def test_a_result_is_plain_json_with_stable_keys():
     assert told["text"] == "a café"
 
 
-def test_an_analysis_has_the_names_of_the_first_service_too():
-    told = analysis_of(one_result(VectorEncoder({"a cat": text_at(0.1)})))
-
-    assert told["is_match"] is told["clip_is_match"] is False
-    assert told["similarity_score"] == told["clip_similarity_score"]
-    assert told["match_status"] == told["clip_match_status"]
-    assert told["match_status"].endswith("(score: 0.100)")
-
-
 def test_what_the_files_of_a_model_do_not_tell_is_noted():
     encoder = VectorEncoder({"a cat": text_at(0.3)}).assuming("logit_scale", "heads")
 
     estimated = match_pictures(encoder, ["cat.png"], ["a cat"])
     calibrated = match_pictures(encoder, ["cat.png"], ["a cat"], calibration=Halved())
 
-    assert estimated.notes == ("the model's files do not tell its logit_scale, so the probabilities are estimates",)
+    (note,) = estimated.notes
+    assert note.startswith("the model's files do not tell its logit_scale;")
     assert calibrated.notes == ()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ pytest.importorskip("torch")
 
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.ranking.options import RankOptions
-from clip_grid.clip_backend.ranking.ranking import rank_by_references, rank_by_text
+from clip_grid.clip_backend.ranking.ranking import rank_by_references, rank_by_scores, rank_by_text
 from clip_grid.clip_backend.shapes_demo.captions import with_article
 from clip_grid.clip_backend.shapes_demo.drawing import draw
 from clip_grid.clip_backend.shapes_demo.scenes import SIZES, random_scene
@@ -64,7 +65,7 @@ def test_near_duplicates_are_told_beside_broken_pictures():
 
 @pytest.mark.parametrize("text", ["", "  \n"])
 def test_an_empty_text_is_refused(text):
-    with pytest.raises(InputError, match="the text to rank by is empty"):
+    with pytest.raises(InputError, match="the text is empty"):
         rank_by_text(VectorEncoder(VECTORS), ["a"], text, options=ALL)
 
 
@@ -140,28 +141,53 @@ def test_references_that_cannot_serve_are_refused():
         rank_by_references(encoder, ["a"], ["up", "down"], options=ALL)
 
 
+# by given scores, with a look at the pictures
+
+
+def test_given_scores_leave_broken_pictures_last_and_keep_the_best_of_near_duplicates():
+    options = RankOptions(keep="all", duplicates=0.99)
+
+    ranking = rank_by_scores(VectorEncoder(VECTORS), ["c", "broken", "a", "up"], [1.0, 9.0, 0.5, 2.0], options=options)
+
+    assert indices(ranking.pictures) == [3, 0, 2, 1]
+    reasons = [one.reason for one in ranking.pictures]
+    assert reasons == ["", "near-duplicate of up (cosine 1.000)", "", "it cannot be read"]
+    assert (ranking.scale, ranking.model, ranking.status) == ("given", "toy", "partial")
+
+
+def test_each_picture_needs_its_given_score():
+    with pytest.raises(InputError, match="there are 1 scores but 2 pictures; give one score for each picture"):
+        rank_by_scores(VectorEncoder(VECTORS), ["a", "b"], [1.0], options=ALL)
+
+
 # meaning
 
 
+@cache
 def shapes_demo():
+    """Loaded once; what several tests look at, it computes once."""
     pytest.importorskip("safetensors")
     pytest.importorskip("tokenizers")
     return load_encoder("shapes-demo", device="cpu")
 
 
-def trials(random, count, among):
-    """(a scene, its place, pictures of ``among`` scenes of which it alone has its colour and shape), drawn afresh."""
-    for _ in range(count):
+@cache
+def trials():
+    """A hundred times: a scene, its place among pictures of 8 of which it alone has its colour and shape, 3 like it."""
+    random, drawn = np.random.default_rng(1), []
+    for _ in range(100):
         scenes = {(one.colour, one.shape): one for one in (random_scene(random, empty=0, noise=0) for _ in range(40))}
-        chosen = list(scenes.values())[:among]
-        place = int(random.integers(among))
-        yield chosen[place], place, [draw(scene, 64, random) for scene in chosen]
+        chosen = list(scenes.values())[:8]
+        place = int(random.integers(8))
+        scene, pictures = chosen[place], [draw(one, 64, random) for one in chosen]
+        drawn.append((scene, place, pictures, [draw(scene, 64, random) for _ in range(3)]))
+    return drawn
 
 
 def test_the_picture_that_a_text_describes_is_first():
     encoder, first = shapes_demo(), []
 
-    for scene, place, pictures in trials(np.random.default_rng(1), 100, 8):
+    for scene, place, pictures, _ in trials():
         text = with_article(f"{scene.colour} {scene.shape} on a {scene.background} background")
         ranking = rank_by_text(encoder, pictures, text, options=RankOptions())
         first.append(indices(ranking.kept) == [place])
@@ -171,12 +197,11 @@ def test_the_picture_that_a_text_describes_is_first():
 
 @pytest.mark.parametrize("references", [1, 3])
 def test_the_picture_that_is_like_the_references_is_first(references):
-    random = np.random.default_rng(2)
     encoder, first = shapes_demo(), []
 
-    for scene, place, pictures in trials(random, 100, 8):
-        examples = [draw(scene, 64, random) for _ in range(references)]
-        first.append(indices(rank_by_references(encoder, pictures, examples, options=RankOptions()).kept) == [place])
+    for _, place, pictures, like_it in trials():
+        ranking = rank_by_references(encoder, pictures, like_it[:references], options=RankOptions())
+        first.append(indices(ranking.kept) == [place])
 
     assert np.mean(first) >= 0.95
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..scales import Wide
 from ..words.vocabulary import Facet
 
-Wide = NDArray[np.float64]
 #: The node above all others, which has no name.
 ROOT = -1
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .facet_scores import FacetScores, Wide
-from .hierarchy import ROOT, Tree, tree_of
+from ..scales import Wide
+from .facet_scores import FacetScores
 from .order import likeliest
 from .rules import Rules
+from .tree import ROOT, Tree, tree_of
 
 #: The part of the greatest share that another label needs to be told in its place.
 PLAUSIBLE = 0.5

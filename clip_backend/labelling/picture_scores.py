@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..features import Features
 from ..image_features import FailedPicture, ImageFeatures
+from ..running.image_run import Progress
+from ..scales import assumed_notes
 from ..words.vocabulary import Vocabulary
 from .answers import Labelled, PictureLabels
-from .backdrop import backdrop_for
+from .background import background_for
 from .facet_scores import FacetScores, score_facet
 from .options import LabelOptions
 from .prompts import LabelBank, label_bank
@@ -19,8 +21,6 @@ from .rules import Rules, rules_for
 if TYPE_CHECKING:
     from ..encoder import Encoder
     from ..preparing.pictures_in import Pictures
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,17 +72,14 @@ def score_pictures(
 
 
 def _score(encoder: Encoder, bank: LabelBank, pictures: Features, rules: Rules) -> Iterator[FacetScores]:
-    backdrop = backdrop_for(encoder, pictures, rules)
+    background = background_for(encoder, pictures, rules)
     for facet, labels in zip(bank.vocabulary.facets, bank.facets, strict=True):
-        yield score_facet(facet, labels, pictures, backdrop=backdrop, rules=rules, encoder=encoder)
+        yield score_facet(facet, labels, pictures, background=background, rules=rules, encoder=encoder)
 
 
 def _notes(encoder: Encoder, bank: LabelBank, seen: ImageFeatures) -> Iterator[str]:
-    identity = encoder.identity
     yield from bank.vocabulary.notes
     yield from bank.notes
-    for name, value in (("logit_scale", encoder.logit_scale), ("logit_bias", encoder.logit_bias)):
-        if name in identity.assumed:
-            yield f"{name} assumed {value:g}: probabilities are approximate"
-    yield from identity.notes
+    yield from assumed_notes(encoder)
+    yield from encoder.identity.notes
     yield from seen.notes

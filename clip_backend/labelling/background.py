@@ -6,24 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..banks.captions import neutral_features
+from ..banks.captions import neutral_features, unrelated
 from ..banks.noise import noise_features, noise_floor
 from ..features import Features
+from ..scales import Floats
 from .rules import Rules
 
 if TYPE_CHECKING:
     from ..encoder import Encoder
 
-Floats = NDArray[np.float32]
-#: Which of the neutral captions' cosines stands for "something else": the 95th percentile.
-REFERENCE = 0.95
 _LEAST_SPREAD = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Backdrop:
+class Background:
     """What says nothing; None where the rules do without."""
 
     #: Pictures of nothing, unit vectors [M, D].
@@ -32,13 +29,12 @@ class Backdrop:
     reference: Floats | None
 
 
-def backdrop_for(encoder: Encoder, pictures: Features, rules: Rules) -> Backdrop:
+def background_for(encoder: Encoder, pictures: Features, rules: Rules) -> Background:
     """As much of it as the rules need."""
     reference: Floats | None = None
     if rules.needs_neutral:
-        reached = pictures.similarity(neutral_features(encoder))  # [N, captions]
-        reference = np.quantile(reached, REFERENCE, axis=1).astype(np.float32)
-    return Backdrop(noise=noise_features(encoder) if rules.needs_noise else None, reference=reference)
+        reference = unrelated(pictures.similarity(neutral_features(encoder)))
+    return Background(noise=noise_features(encoder) if rules.needs_noise else None, reference=reference)
 
 
 def prior(noise: Floats) -> Floats:

@@ -16,10 +16,10 @@ SEPARATING = 0.1
 MOST_PAIRED = 16
 
 #: One or two words, in the order of the facets.
-Phrase = tuple[Word, ...]
+Wording = tuple[Word, ...]
 
 
-def best_phrase(words: Sequence[Telling], plain: PictureLabels) -> Phrase:
+def best_wording(words: Sequence[Telling], plain: PictureLabels) -> Wording:
     """The worthiest word and its best partner; what is said of the picture alone where nothing is set apart.
 
     Of one facet it is the label that is right for the picture, however many share it. Empty if there is nothing to say.
@@ -36,7 +36,7 @@ def best_phrase(words: Sequence[Telling], plain: PictureLabels) -> Phrase:
     return (lead.word,) if partner is None else in_facet_order(lead.word, partner, plain)
 
 
-def other_phrases(words: Sequence[Telling], plain: PictureLabels) -> Iterator[Phrase]:
+def other_wordings(words: Sequence[Telling], plain: PictureLabels) -> Iterator[Wording]:
     """Pairs of words by what they are worth together; single ones where none go together."""
     several = words[:MOST_PAIRED]
     pairs = [pair for pair in combinations(several, 2) if go_together(pair[0].word, pair[1].word)]
@@ -46,7 +46,7 @@ def other_phrases(words: Sequence[Telling], plain: PictureLabels) -> Iterator[Ph
         yield from ((one.word,) for one in words)
 
 
-def in_facet_order(one: Word, other: Word, plain: PictureLabels) -> Phrase:
+def in_facet_order(one: Word, other: Word, plain: PictureLabels) -> Wording:
     """The two words, subject and medium first, the others as the vocabulary has them."""
     places = {answer.facet: place for place, answer in enumerate(plain.facets)}
     return tuple(in_order(sorted((one, other), key=lambda word: places[word.facet])))

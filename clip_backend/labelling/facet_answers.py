@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..scales import Wide
 from .answers import NONE_OF_THESE, FacetAnswer, RankedLabel
-from .facet_scores import FacetScores, Wide
-from .hierarchy import ROOT
-from .nodes import NodeScores, score_nodes, sure_nodes
-from .none_of_these import none_probability, none_wins
+from .facet_scores import FacetScores
 from .order import Places, likeliest
 from .reasons import NOT_LIKELY, OTHERS_FIT, like_noise, unsure
 from .rules import Rules
+from .tree import ROOT
+from .tree_scores import NodeScores, score_nodes, sure_nodes
 
 
 def answer_facet(scores: FacetScores, rules: Rules) -> list[FacetAnswer]:
@@ -24,6 +25,19 @@ def answer_facet(scores: FacetScores, rules: Rules) -> list[FacetAnswer]:
     none = none_wins(nodes, rules)
     sure = [ROOT] * len(none) if rules.multiple else sure_nodes(nodes, rules)
     return [facet.none(row) if none[row] else facet.answer(row, sure[row]) for row in range(len(none))]
+
+
+def none_wins(nodes: NodeScores, rules: Rules) -> NDArray[np.bool_]:
+    """Of which pictures none of the labels is true [N]: as a class of its own, or where no label is likely enough."""
+    if not rules.allows_none:
+        return np.zeros(len(nodes.shares), np.bool_)
+    wins: NDArray[np.bool_] = nodes.none_share > nodes.shares.max(axis=1)
+    return nodes.probabilities.max(axis=1) < rules.threshold if rules.judges_alone else wins
+
+
+def none_probability(nodes: NodeScores, rules: Rules) -> Wide:
+    """Of none of the labels, float64 [N]: its share, or what the likeliest label leaves where each is judged alone."""
+    return 1 - nodes.probabilities.max(axis=1) if rules.judges_alone else nodes.none_share
 
 
 @dataclass(frozen=True, eq=False)

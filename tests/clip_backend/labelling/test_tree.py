@@ -4,11 +4,11 @@ from math import exp, log
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.labelling.hierarchy import ROOT, tree_of
 from clip_grid.clip_backend.labelling.labels import label_pictures
-from clip_grid.clip_backend.labelling.nodes import NodeScores, sure_nodes
 from clip_grid.clip_backend.labelling.options import LabelOptions
 from clip_grid.clip_backend.labelling.rules import rules_for
+from clip_grid.clip_backend.labelling.tree import ROOT, tree_of
+from clip_grid.clip_backend.labelling.tree_scores import NodeScores, sure_nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
