@@ -6,6 +6,7 @@ from __future__ import annotations
 if __package__:
     from .nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode
     from .nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
+    from .nodes.host import serve_routes
     from .nodes.match_nodes import CLIPLabel, CLIPMatchScore, RankImages
 
     # workflows store the keys: they never change. ComfyUI-Manager reads this literal without running it
@@ -30,4 +31,5 @@ if __package__:
         "ClipGrid_RankImages": "Rank Images",
     }
     WEB_DIRECTORY = "./web"
+    serve_routes()
     __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

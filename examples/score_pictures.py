@@ -1,12 +1,13 @@
 """Lets a running ComfyUI score pictures, and prints what CLIP Grid says of them.
 
     python score_pictures.py cat.png dog.png --text "a cat on a sofa" --model clip-vit-base-patch32
-    python score_pictures.py --workflow my_workflow.json
+    python score_pictures.py --workflow api/best_of_n.json --progress
 
-Each picture is uploaded and put into every Load Image node of the workflow: score_workflow.json beside this file, or
-one that was saved with "Export (API)". Without pictures the workflow runs as it is. Results are read from ``/history``,
-where a scoring node leaves ``clip_match`` or ``clip_labels``. Exits with 0 when all is done, 1 when something failed,
-and 2 for a wrong command line. Needs nothing but Python's standard library.
+Each picture is uploaded and put into every Load Image node of the workflow: api/score_workflow.json, or one that was
+saved with "Export (API)". Without pictures the workflow runs as it is. Results are read from ``/history``, where a
+scoring node leaves ``clip_match``, ``clip_labels`` or ``clip_rank``, and where saved files are named. Exits with 0 when
+all is done, 1 when something failed, and 2 for a wrong command line. Needs nothing but Python's standard library; with
+the package ``websockets`` progress is told node by node.
 """
 
 from __future__ import annotations
@@ -14,137 +15,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import quote
-from urllib.request import Request, urlopen
 
-#: Node id -> {"class_type", "inputs"}: ComfyUI's API format.
-Workflow = dict[str, Any]
-#: Node id -> what the node showed.
-Outputs = Mapping[str, Mapping[str, Any]]
+from comfy_progress import watching
+from comfy_server import NoServer, Outputs, ScoringError, Server, Workflow
 
-WORKFLOW = Path(__file__).with_name("score_workflow.json")
-#: Seconds between two looks into the history.
-PAUSE_S = 0.5
-#: Seconds that a single request may take.
-REQUEST_S = 30.0
-
-
-class ScoringError(Exception):
-    """Why there are no scores; the message is meant for the user."""
-
-
-class NoServer(ScoringError):
-    """Nothing that answers as ComfyUI does."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running ComfyUI."""
-
-    address: str
-
-    def upload(self, picture: Path) -> str:
-        """The name under which Load Image finds the picture."""
-        try:
-            content = picture.read_bytes()
-        except OSError as error:
-            raise ScoringError(f"it cannot be read: {error.strerror or error}") from error
-        boundary = uuid.uuid4().hex
-        kind = f"multipart/form-data; boundary={boundary}"
-        told = self._ask("/upload/image", _form_file(picture.name, content, boundary), kind, wants="name")
-        folder = told.get("subfolder")
-        return f"{folder}/{told['name']}" if folder else str(told["name"])
-
-    def submit(self, workflow: Workflow) -> str:
-        """The id of the run, which begins when those before it are done."""
-        told = self._ask("/prompt", json.dumps({"prompt": workflow}).encode(), "application/json", wants="prompt_id")
-        if told.get("node_errors"):
-            raise ScoringError("; ".join(_refusals(told)))
-        return str(told["prompt_id"])
-
-    def outputs(self, run: str, timeout_s: float) -> Outputs:
-        """What the nodes of a run showed, once it is done."""
-        ends = time.monotonic() + timeout_s
-        while run not in (history := self._ask(f"/history/{quote(run)}")):
-            if time.monotonic() >= ends:
-                raise ScoringError(f"the run is not done after {timeout_s:g} s; give it longer with --timeout")
-            time.sleep(PAUSE_S)
-        _check_events((history[run].get("status") or {}).get("messages", ()))
-        outputs: Outputs = history[run]["outputs"]
-        return outputs
-
-    def _ask(self, path: str, body: bytes | None = None, kind: str = "", *, wants: str = "") -> dict[str, Any]:
-        """The JSON that the server answers, which must hold what it ``wants``; a body is posted."""
-        try:
-            request = Request(self.address + path, body, {"Content-Type": kind} if kind else {})
-            with urlopen(request, timeout=REQUEST_S) as answer:
-                told = json.load(answer)
-        except HTTPError as error:
-            raise ScoringError(_refusal(path, error)) from error
-        except (OSError, HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            raise NoServer(f"no ComfyUI answers at {self.address} ({reason}); start it, or give --server") from error
-        except ValueError:
-            told = None
-        if not isinstance(told, dict) or (wants and wants not in told):
-            raise NoServer(f"{self.address}{path} does not answer as ComfyUI does; check --server")
-        return told
-
-
-def _check_events(events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    for event, told in events:
-        if event == "execution_error":
-            raise ScoringError(f"{_node(told['node_id'], told['node_type'])}: {told['exception_message'].strip()}")
-        if event == "execution_interrupted":
-            raise ScoringError("the run was interrupted")
-
-
-def _form_file(name: str, content: bytes, boundary: str) -> bytes:
-    """The body of a form whose field ``image`` is a file."""
-    safe = name.translate({ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"})
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{safe}"\r\n'
-    kind = "Content-Type: application/octet-stream\r\n\r\n"
-    return (head + kind).encode("utf-8", "replace") + content + f"\r\n--{boundary}--\r\n".encode()
-
-
-def _refusal(path: str, error: HTTPError) -> str:
-    """Why the server would not do it."""
-    try:
-        with error:
-            told = json.load(error)
-    except (OSError, ValueError):
-        told = {}
-    reasons = list(_refusals(told)) if isinstance(told, dict) else []
-    return "; ".join(reasons) or f"ComfyUI refuses {path}: {error.code} {error.reason}"
-
-
-def _refusals(told: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with a workflow: each node's errors, or what is said of the whole."""
-    found = False
-    for number, node in (told.get("node_errors") or {}).items():
-        for one in node["errors"]:
-            found = True
-            yield f"{_node(number, node.get('class_type'))}: {_message(one)}"
-    if not found and isinstance(error := told.get("error"), dict):
-        yield _message(error)
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    return ": ".join(filter(None, (error.get("message"), error.get("details"))))
-
-
-def _node(number: object, kind: object) -> str:
-    return f"node {number} ({kind})"
+WORKFLOW = Path(__file__).parent / "api" / "score_workflow.json"
+#: What stands for the picture when none is uploaded.
+NO_PICTURE = "workflow"
+#: What scoring nodes leave in the history.
+SCORES = ("clip_match", "clip_labels", "clip_rank")
 
 
 def read_workflow(path: Path) -> Workflow:
@@ -170,24 +54,44 @@ def with_input(workflow: Workflow, kinds: Sequence[str], name: str, value: str) 
     return changed
 
 
-def results(outputs: Outputs) -> dict[str, list[dict[str, Any]]]:
-    """The scores and the labels of all nodes that gave any."""
-    found = {
-        key: [one for shown in outputs.values() for one in shown.get(key, ())] for key in ("clip_match", "clip_labels")
+def results(outputs: Outputs) -> dict[str, list[Any]]:
+    """The scores, labels and ranks of all nodes that gave any, and the files that were saved."""
+    found: dict[str, list[Any]] = {
+        key: [one for shown in outputs.values() for one in shown.get(key, ())] for key in SCORES
     }
+    found["files"] = list(dict.fromkeys(_saved_files(outputs)))
     if not any(found.values()):
-        raise ScoringError("the run gave no scores; add CLIP Match Score or CLIP Label to the workflow")
+        raise ScoringError("the run gave no scores and no files; add CLIP Match Score, CLIP Label or a saving node")
     return found
 
 
-def lines(picture: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
-    """The scores and labels of one run for people; a program takes ``--json``."""
+def _saved_files(outputs: Outputs) -> Iterator[str]:
+    """Files in ComfyUI's output folder, below it."""
+    for shown in outputs.values():
+        for entry in (one for entries in shown.values() if isinstance(entries, list) for one in entries):
+            if isinstance(entry, dict) and entry.get("type") == "output" and entry.get("filename"):
+                yield "/".join(filter(None, (entry.get("subfolder"), entry["filename"])))
+
+
+def lines(picture: str, found: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    """The results of one run for people; a program takes ``--json``."""
     for match in found["clip_match"]:
         verdict = match["clip_match_status"].partition(" (score")[0]
-        yield f"{picture}, {match['text']!r}: {verdict}, cosine {_number(match['clip_similarity_score'])}"
+        which = _which(picture, match.get("image"))
+        yield f"{which}, {match['text']!r}: {verdict}, cosine {_number(match['clip_similarity_score'])}"
     for label in found["clip_labels"]:
         scale = label["scale"] or "no score"
-        yield f"{picture}: {label['label']}, {scale} {_number(label['score'])}"
+        yield f"{_which(picture, label.get('path'))}: {label['label']}, {scale} {_number(label['score'])}"
+    for place, one in enumerate(found["clip_rank"], 1):
+        kept = "kept" if one["is_kept"] else f"not kept, {one['reason']}"
+        yield f"{_which(picture, one.get('path'))}: place {place}, {_number(one['score'])}, {kept}"
+    for file in found["files"]:
+        yield f"saved: {file}"
+
+
+def _which(picture: str, name: str | None) -> str:
+    """The picture of a workflow without uploads is known by its number alone."""
+    return name or picture if picture == NO_PICTURE else picture
 
 
 def _number(score: float | None) -> str:
@@ -224,7 +128,7 @@ def failures(failed: list[str], name: str) -> Iterator[None]:
 def submitted(server: Server, workflow: Workflow, pictures: Sequence[Path], failed: list[str]) -> list[tuple[str, str]]:
     """(picture, id of its run) of those that could be submitted; they all wait in ComfyUI's queue."""
     if not pictures:
-        return [("workflow", server.submit(workflow))]
+        return [(NO_PICTURE, server.submit(workflow))]
     runs = []
     for picture in pictures:
         with failures(failed, str(picture)):
@@ -232,25 +136,38 @@ def submitted(server: Server, workflow: Workflow, pictures: Sequence[Path], fail
     return runs
 
 
+def scored(server: Server, workflow: Workflow, args: argparse.Namespace, failed: list[str]) -> Iterator[dict[str, Any]]:
+    """The results of each run, as they come."""
+    with watching(server, _progress if args.progress else _nothing) as watcher:
+        for name, run in submitted(server, workflow, args.pictures, failed):
+            with failures(failed, name):
+                yield {"picture": name, **results(server.outputs(run, workflow, args.timeout, watcher))}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0 if everything was scored."""
     args = _parser().parse_args(argv)
-    scored: list[dict[str, Any]] = []
+    told: list[dict[str, Any]] = []
     failed: list[str] = []
     try:
-        server = Server(args.server.rstrip("/"))
-        for name, run in submitted(server, prepared(args), args.pictures, failed):
-            with failures(failed, name):
-                found = results(server.outputs(run, args.timeout))
-                scored.append({"picture": name, **found})
-                if not args.json:
-                    print(*lines(name, found), sep="\n", flush=True)
+        for one in scored(Server(args.server.rstrip("/")), prepared(args), args, failed):
+            told.append(one)
+            if not args.json:
+                print(*lines(one["picture"], one), sep="\n", flush=True)
     except ScoringError as error:
         failed.append("")
         print(f"score_pictures: {error}", file=sys.stderr)
     if args.json:
-        print(json.dumps(scored, indent=2, ensure_ascii=False))
+        print(json.dumps(told, indent=2, ensure_ascii=False))
     return 1 if failed else 0
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _nothing(line: str) -> None:
+    pass
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -263,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
         "--model", default="", help="the model, instead of the workflow's; clip-grid models lists yours"
     )
     parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="seconds for each run (default: 600)")
+    parser.add_argument("--progress", action="store_true", help="tell on stderr which node is running")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     return parser
 

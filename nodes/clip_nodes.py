@@ -55,9 +55,10 @@ class CLIPModelLoader:
         return model_problem((model, text_encoder), get_host()) or True
 
     def execute(self, model: str, text_encoder: str = "none", **options: object) -> dict[str, Any]:
+        from ..options import read_options
         from .loaded_model import LoadOptions, load_model
 
-        loaded = load_model(model, text_encoder, LoadOptions.of(options), get_host())
+        loaded = load_model(model, text_encoder, read_options(LoadOptions, options), get_host())
         return {"ui": {"text": [loaded.summary()]}, "result": (loaded,)}
 
 

@@ -10,7 +10,7 @@ from ..errors import InputError
 from .core_pair import core_encoder
 from .core_sight import core_vision_encoder
 from .host import Host
-from .loaded_model import NodeModel
+from .loaded_model import linked_model
 from .socket_types import Lists
 
 if TYPE_CHECKING:
@@ -22,19 +22,19 @@ _CONNECT = "connect model (from CLIP Model Loader), or clip and clip_vision (fro
 
 
 @dataclass(frozen=True)
-class ChosenModel:
+class ConnectedModel:
     """The model that is connected, under the name by which the user chose it."""
 
     name: str
     encoder: Encoder
 
     @classmethod
-    def of(cls, encoder: Encoder) -> ChosenModel:
+    def of(cls, encoder: Encoder) -> ConnectedModel:
         """Of a model of ComfyUI's own loaders."""
         return cls(encoder.identity.name, encoder)
 
 
-def chosen_model(inputs: Lists, host: Host, *, reads_texts: bool = True) -> ChosenModel:
+def connected_model(inputs: Lists, host: Host, *, reads_texts: bool = True) -> ConnectedModel:
     """The connected model, or the one that the connected halves make.
 
     reads_texts: whether texts will be asked for too; for pictures alone a CLIP_VISION is enough.
@@ -46,13 +46,13 @@ def chosen_model(inputs: Lists, host: Host, *, reads_texts: bool = True) -> Chos
     if "model" in given:
         return _loaded(given)
     if set(given) == {"clip_vision"} and not reads_texts:
-        return ChosenModel.of(core_vision_encoder(given["clip_vision"], host))
+        return ConnectedModel.of(core_vision_encoder(given["clip_vision"], host))
     if len(given) == 1:
         other = {"clip": "clip_vision", "clip_vision": "clip"}[next(iter(given))]
         raise InputError(
             f"{next(iter(given))} is half of a model; connect {other} of the same CLIP too, or model alone"
         )
-    return ChosenModel.of(core_encoder(given["clip_vision"], given["clip"], host))
+    return ConnectedModel.of(core_encoder(given["clip_vision"], given["clip"], host))
 
 
 def _connected(name: str, inputs: Lists) -> object:
@@ -62,13 +62,11 @@ def _connected(name: str, inputs: Lists) -> object:
     return found[0] if found else None
 
 
-def _loaded(given: Mapping[str, object]) -> ChosenModel:
-    model = given["model"]
+def _loaded(given: Mapping[str, object]) -> ConnectedModel:
     if len(given) > 1:
         raise InputError(f"models are connected to {' and '.join(given)}; leave model, or the two halves")
-    if not isinstance(model, NodeModel):
-        raise InputError(f"model holds a {type(model).__name__}; connect the output of CLIP Model Loader")
-    return ChosenModel(model.name, model.encoder)
+    loaded = linked_model(given["model"], "model")
+    return ConnectedModel(loaded.name, loaded.encoder)
 
 
 def settings(inputs: Lists) -> dict[str, object]:

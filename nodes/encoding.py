@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from ..clip_backend.image_features import ImageFeatures
 from ..clip_backend.preparing.recipe import Recipe
 from ..errors import InputError
-from ..options import check, option
+from ..options import option, read_options
 from .core_vision import CoreVision
 from .host import Host
 from .loaded_model import NodeModel
@@ -49,7 +49,7 @@ class EncodeOptions:
         fit = known.get("fit")
         if isinstance(fit, str):
             known["fit"] = _CORE_NAMES.get(fit, fit)
-        return cls(**cast("dict[str, Any]", check(cls, known)))
+        return read_options(cls, known)
 
 
 @dataclass(frozen=True)

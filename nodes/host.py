@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -316,3 +317,16 @@ def set_host(host: Host) -> Host:
     global _host
     before, _host = _host, host
     return before
+
+
+def serve_routes() -> None:
+    """Let ComfyUI's server answer the requests of our pages; without ComfyUI there is none, and nothing happens."""
+    # loaded by then in ComfyUI, and not to be loaded anywhere else
+    running = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    if running is None:
+        return
+    from .routes import PLAN, answer_plan
+
+    # a second copy of the pack in custom_nodes would keep the server from starting
+    if all(getattr(route, "path", "") != PLAN for route in running.routes):
+        running.routes.post(PLAN)(answer_plan)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..clip_backend.checkpoint_info import CheckpointInfo
 from ..clip_backend.devices import DTYPES
 from ..clip_backend.loading import load_encoder
 from ..clip_backend.running.cache import EncoderCache, file_identity
 from ..errors import ClipGridError, InputError, SpaceError
-from ..options import check, option
+from ..options import option
 from .host import Host
 from .model_choice import NONE, chosen_model
 
@@ -37,11 +36,6 @@ class LoadOptions:
         advanced=True,
     )
 
-    @classmethod
-    def of(cls, given: Mapping[str, object]) -> LoadOptions:
-        """Checked; raises InputError for a value that cannot be used."""
-        return cls(**cast("dict[str, Any]", check(cls, given)))
-
 
 @dataclass(frozen=True)
 class NodeModel:
@@ -63,6 +57,13 @@ class NodeModel:
             lines.append(f"assumed: {', '.join(identity.assumed)}")
         lines += [f"reads no texts: {identity.no_texts}"] if identity.no_texts else []
         return "\n".join([*lines, *identity.notes])
+
+
+def linked_model(value: object, socket: str) -> NodeModel:
+    """The model that is linked to a socket; raises InputError for anything else."""
+    if not isinstance(value, NodeModel):
+        raise InputError(f"{socket} holds a {type(value).__name__}; connect the output of CLIP Model Loader")
+    return value
 
 
 def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -> NodeModel:

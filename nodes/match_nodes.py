@@ -77,12 +77,14 @@ class CLIPMatchScore(ScoringNode):
         }
 
     def execute(self, image: Values, text: Values, **inputs: Values) -> dict[str, Any]:
-        from .connected_model import chosen_model, settings
-        from .match_scores import given_texts, match_answer, match_options
+        from ..clip_backend.matching.options import MatchOptions
+        from ..options import read_options
+        from .connected_model import connected_model, settings
+        from .match_scores import linked_texts, match_answer
 
         host = get_host()
-        options, texts = match_options(settings(inputs)), given_texts(text)
-        return match_answer(image, texts, chosen_model(inputs, host), options, host)
+        options, texts = read_options(MatchOptions, settings(inputs)), linked_texts(text)
+        return match_answer(image, texts, connected_model(inputs, host), options, host)
 
 
 class CLIPLabel(ScoringNode):
@@ -120,15 +122,17 @@ class CLIPLabel(ScoringNode):
         return vocabulary_problem(vocabulary, get_host()) or True
 
     def execute(self, image: Values, labels: Values = (), vocabulary: Values = (), **inputs: Values) -> dict[str, Any]:
-        from .connected_model import chosen_model, settings
-        from .picture_labels import label_answer, label_options
+        from ..clip_backend.labelling.options import LabelOptions
+        from ..options import read_options
+        from .connected_model import connected_model, settings
+        from .picture_labels import label_answer
         from .sockets import first_text
         from .vocabularies import chosen_words
 
         host = get_host()
-        options = label_options(settings(inputs))
+        options = read_options(LabelOptions, settings(inputs))
         words = chosen_words(labels, first_text({"vocabulary": vocabulary}, "vocabulary"), host)
-        return label_answer(image, words, chosen_model(inputs, host), options, host)
+        return label_answer(image, words, connected_model(inputs, host), options, host)
 
 
 class RankImages(ScoringNode):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, cast
+from typing import Any
 
 from ..clip_backend.matching.match import match_pictures
 from ..clip_backend.matching.options import MatchOptions
-from ..clip_backend.matching.result import Matches, MatchResult
-from ..errors import InputError
-from ..options import check
-from .connected_model import ChosenModel
+from ..clip_backend.matching.result import STATUS, Matches, MatchResult
+from ..clip_backend.matching.texts import given_texts
+from .connected_model import ConnectedModel
 from .host import Host
 from .payload import plain, plain_json, shown_text
-from .single_pictures import single_pictures
+from .single_pictures import single_pictures, unread
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class _Unread:
 
 
 def match_answer(
-    images: Sequence[object], texts: Sequence[str], model: ChosenModel, options: MatchOptions, host: Host
+    images: Sequence[object], texts: Sequence[str], model: ConnectedModel, options: MatchOptions, host: Host
 ) -> dict[str, Any]:
     """What the match node gives back; the lists have an entry for every pair of picture and text.
 
@@ -55,12 +54,12 @@ def match_answer(
     run = match_pictures(model.encoder, pictures, texts, options=options, progress=host.progress())
     matches = replace(run, model=model.name, results=tuple(replace(one, model=model.name) for one in run.results))
     if not matches.results:
-        first = matches.failed[0]
-        raise InputError(f"none of the {len(pictures)} pictures can be read; {first.name}: {first.reason}")
+        raise unread(matches.failed)
     pairs = _every_pair(matches, texts)
     lines = [match_line(pair) if isinstance(pair, MatchResult) else pair.line() for pair in pairs]
     ui = {
         "clip_match": [plain(pair.to_dict()) for pair in pairs],
+        "clip_notes": list(matches.notes),
         "text": [shown_text(lines, matches.notes)],
     }
     scores, verdicts, states = zip(*((pair.cosine, pair.is_match, pair.status) for pair in pairs), strict=True)
@@ -68,31 +67,18 @@ def match_answer(
     return {"ui": ui, "result": ([float(one) for one in scores], list(verdicts), list(states), pictures, report)}
 
 
-def match_options(given: Mapping[str, object]) -> MatchOptions:
-    """Checked; raises InputError for a value that cannot be used."""
-    return MatchOptions(**cast("dict[str, Any]", check(MatchOptions, given)))
-
-
-def given_texts(values: Sequence[object]) -> list[str]:
+def linked_texts(values: Sequence[object]) -> list[str]:
     """The texts, each one as a whole, of however many lines; raises InputError for none and for an empty one."""
-    texts = ["" if value is None else str(value) for value in values]
-    if not texts:
-        raise InputError("text is empty; write what the pictures should show, or link texts")
-    for place, text in enumerate(texts, 1):
-        if not text.strip():
-            which = f"text {place} of {len(texts)}" if len(texts) > 1 else "text"
-            raise InputError(f"{which} is empty; write what the picture should show")
-    return texts
+    return list(given_texts(["" if value is None else str(value) for value in values]))
 
 
 def match_line(result: MatchResult) -> str:
     """One pair for people: every number with its scale."""
-    scores = f"cosine {result.cosine:.3f}, percentile {result.percentile:.0f}, CLIPScore {result.clip_score:.2f}"
-    missing = ", ".join(repr(phrase.text) for phrase in result.phrases if phrase.is_missing)
+    scores = f"cosine {result.cosine:.3f}, percentile {result.percentile:.1f}, CLIPScore {result.clip_score:.3f}"
+    missing = ", ".join(repr(phrase.text) for phrase in result.missing_phrases)
     lacks = f"; missing: {missing}" if missing else ""
     reason = f" ({result.reason})" if result.reason else ""
-    verdict = result.status.partition(" (")[0]
-    return f"{result.image}, {_short(result.text)!r}: {verdict}{reason}; {scores}{lacks}"
+    return f"{result.image}, {_short(result.text)!r}: {STATUS[result.verdict]}{reason}; {scores}{lacks}"
 
 
 def _every_pair(matches: Matches, texts: Sequence[str]) -> list[MatchResult | _Unread]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from ..clip_backend.labelling.answers import UNLABELED, Labelled, PictureLabels
 from ..clip_backend.labelling.labels import label_pictures
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.words.vocabulary import Vocabulary
-from ..errors import InputError
-from ..options import check
-from .connected_model import ChosenModel
+from .connected_model import ConnectedModel
 from .host import Host
 from .payload import plain, plain_json, shown_text
-from .single_pictures import single_pictures
+from .single_pictures import single_pictures, unread
 
 
 def label_answer(
-    images: Sequence[object], words: Vocabulary, model: ChosenModel, options: LabelOptions, host: Host
+    images: Sequence[object], words: Vocabulary, model: ConnectedModel, options: LabelOptions, host: Host
 ) -> dict[str, Any]:
     """What the label node gives back; the lists have an entry for every picture.
 
@@ -28,26 +26,21 @@ def label_answer(
     pictures = single_pictures(images)
     run = label_pictures(model.encoder, pictures, words, options=options, progress=host.progress())
     if not run.pictures:
-        first = run.failed[0]
-        raise InputError(f"none of the {len(pictures)} pictures can be read; {first.name}: {first.reason}")
+        raise unread(run.failed)
     found = {one.index: one for one in run.pictures}
     labels = [found[place].label if place in found else UNLABELED for place in range(len(pictures))]
     scores = [float(found[place].score) if place in found else float("nan") for place in range(len(pictures))]
-    ui = {"clip_labels": _entries(run, len(pictures)), "text": [shown_text(_lines(run), run.notes)]}
+    text = [shown_text(_lines(run), run.notes)]
+    ui = {"clip_labels": _entries(run, len(pictures)), "clip_notes": list(run.notes), "text": text}
     return {"ui": ui, "result": (labels, scores, pictures, plain_json(replace(run, model=model.name).to_dict()))}
-
-
-def label_options(given: Mapping[str, object]) -> LabelOptions:
-    """Checked; raises InputError for a value that cannot be used."""
-    return LabelOptions(**cast("dict[str, Any]", check(LabelOptions, given)))
 
 
 def label_line(one: PictureLabels) -> str:
     """One picture for people: every number with its scale."""
-    others = ", ".join(f"{label.label} {label.probability:.2f}" for label in one.top if label.label not in one.labels)
+    others = ", ".join(f"{other.label} {other.probability:.3f}" for other in one.others)
     why = f" ({one.reason})" if one.reason else ""
     also = f"; next: {others}" if others else ""
-    return f"{one.name}: {one.label}{why} {one.score:.2f} ({one.scale}){also}"
+    return f"{one.name}: {one.label}{why} {one.score:.3f} ({one.scale}){also}"
 
 
 def _entries(run: Labelled, count: int) -> list[object]:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from ..clip_backend.ranking.options import RankOptions
-from ..clip_backend.ranking.ranking import rank_by_references, rank_by_text, rank_scores
+from ..clip_backend.ranking.options import ABOVE_THRESHOLD, RankOptions
+from ..clip_backend.ranking.ranking import rank_by_references, rank_by_scores, rank_by_text, rank_scores
 from ..clip_backend.ranking.result import RankedPicture, Ranking
 from ..errors import InputError
-from ..options import check, options_of
-from .connected_model import chosen_model
+from ..grid.marks import format_score
+from ..options import options_of, read_options
+from .connected_model import connected_model
 from .host import Host
 from .payload import plain, plain_json, shown_text
 from .rank_inputs import BLOCK, STOP, EmptyOptions
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..clip_backend.encoder import Encoder
-    from ..clip_backend.image_features import ImageFeatures
+    from ..clip_backend.running.image_run import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,8 @@ class RankWishes:
             text=_one_text(inputs.get("text") or ()),
             scores=_scores(inputs),
             references=[one for one in inputs.get("references") or () if one is not None] or None,
-            options=_checked(RankOptions, inputs),
-            when_empty=_checked(EmptyOptions, inputs).when_empty,
+            options=read_options(RankOptions, _among(inputs, RankOptions)),
+            when_empty=read_options(EmptyOptions, _among(inputs, EmptyOptions)).when_empty,
         )
         given = [name for name in ("text", "scores", "references") if getattr(wishes, name) not in (None, "")]
         if not given:
@@ -72,7 +73,10 @@ def rank_answer(images: Sequence[object], wishes: RankWishes, inputs: Lists, hos
     )
     lines = [rank_line(place, one) for place, one in enumerate(ranking.pictures, 1)]
     text = shown_text([f"{len(kept)} of {len(pictures)} kept, by {ranking.scale}", *lines], ranking.notes)
-    return {"ui": {"clip_rank": [plain(one.to_dict()) for one in ranking.pictures], "text": [text]}, "result": result}
+    options = wishes.options
+    scale = {"scale": ranking.scale, "threshold": options.threshold if options.keep == ABOVE_THRESHOLD else None}
+    entries = [plain(one.to_dict() | scale) for one in ranking.pictures]
+    return {"ui": {"clip_rank": entries, "clip_notes": list(ranking.notes), "text": [text]}, "result": result}
 
 
 def with_policy(ranking: Ranking, when_empty: str) -> Ranking:
@@ -92,40 +96,25 @@ def with_policy(ranking: Ranking, when_empty: str) -> Ranking:
 
 def rank_line(place: int, one: RankedPicture) -> str:
     """One picture for people."""
-    return f"{place}. {one.name}: {one.score:.4g}{', kept' if one.is_kept else f', not kept: {one.reason}'}"
+    return f"{place}. {one.name}: {format_score(one.score)}{', kept' if one.is_kept else f', not kept: {one.reason}'}"
 
 
 def _ranking(pictures: Sequence[Tensor], wishes: RankWishes, inputs: Lists, host: Host) -> Ranking:
-    names = [f"picture {number}" for number in range(1, len(pictures) + 1)]
     if wishes.scores is not None and not wishes.options.duplicates:
+        names = [f"picture {number}" for number in range(1, len(pictures) + 1)]
         return rank_scores(_numbers(wishes.scores), options=wishes.options, names=names)
-    model = chosen_model(inputs, host, reads_texts=bool(wishes.text))
-    return replace(_by_model(model.encoder, pictures, wishes, names, host), model=model.name)
+    model = connected_model(inputs, host, reads_texts=bool(wishes.text))
+    return replace(_by_model(model.encoder, pictures, wishes, host.progress()), model=model.name)
 
 
-def _by_model(
-    encoder: Encoder, pictures: Sequence[Tensor], wishes: RankWishes, names: Sequence[str], host: Host
-) -> Ranking:
+def _by_model(encoder: Encoder, pictures: Sequence[Tensor], wishes: RankWishes, progress: Progress) -> Ranking:
+    options = wishes.options
     if wishes.scores is not None:
-        images = encoder.encode_images(pictures, strict=False, progress=host.progress())
-        return _by_scores(_numbers(wishes.scores), images, names, wishes.options)
+        return rank_by_scores(encoder, pictures, _numbers(wishes.scores), options=options, progress=progress)
     if wishes.text:
-        return rank_by_text(encoder, pictures, wishes.text, options=wishes.options, progress=host.progress())
+        return rank_by_text(encoder, pictures, wishes.text, options=options, progress=progress)
     liked = single_pictures(wishes.references or ())
-    return rank_by_references(encoder, pictures, liked, options=wishes.options, progress=host.progress())
-
-
-def _by_scores(
-    scores: list[float | None], images: ImageFeatures, names: Sequence[str], options: RankOptions
-) -> Ranking:
-    """The ranking by scores, without near-duplicates; a picture that cannot be read has no score."""
-    rows = dict(zip(images.kept, range(len(images.kept)), strict=True))
-    # of a picture without a score the row is not looked at
-    features = images.to_features().select([rows.get(place, 0) for place in range(len(names))])
-    read = [score if place in rows else None for place, score in enumerate(scores)]
-    ranking = rank_scores(read, options=options, names=names, features=features)
-    notes = tuple(f"{one.name} cannot be read: {one.reason}" for one in images.failed)
-    return replace(ranking, notes=(*ranking.notes, *notes))
+    return rank_by_references(encoder, pictures, liked, options=options, progress=progress)
 
 
 def _or_blocked(values: list[Any], host: Host) -> list[Any]:
@@ -153,6 +142,6 @@ def _numbers(scores: Sequence[object]) -> list[float | None]:
     return cast("list[float | None]", list(scores))
 
 
-def _checked(kind: Any, inputs: Lists) -> Any:
-    given = {name: inputs[name][0] for name in options_of(kind) if inputs.get(name)}
-    return kind(**check(kind, given))
+def _among(inputs: Lists, kind: type[RankOptions] | type[EmptyOptions]) -> dict[str, object]:
+    """The values of these options among the inputs."""
+    return {name: inputs[name][0] for name in options_of(kind) if inputs.get(name)}

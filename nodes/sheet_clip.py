@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
-from ..options import options_of, widgets
+from ..options import options_of, read_options, widgets
 from .host import Host
 from .model_choice import AUTO, NONE, auto_model, whole_model_names
 from .socket_types import MODEL_TYPE, Declaration, Lists
@@ -17,33 +15,6 @@ if TYPE_CHECKING:
     from ..api.grid_labels import ClipWishes, Finders
     from ..clip_backend.encoder import Encoder
     from ..grid.pictures import Progress
-
-
-class OpenedModel:
-    """The model that the inputs name: it is opened once, when it is first called for."""
-
-    def __init__(self, model: object, host: Host) -> None:
-        self.notes: tuple[str, ...] = ()
-        self._model = model
-        self._host = host
-
-    def __call__(self) -> Encoder:
-        """Raises InputError for a model that is not there, and what loading it raises."""
-        return self._encoder
-
-    @cached_property
-    def _encoder(self) -> Encoder:
-        from .loaded_model import LoadOptions, NodeModel, load_model
-
-        model = self._model
-        if isinstance(model, NodeModel):
-            return model.encoder
-        if model is not None and not isinstance(model, str):
-            raise InputError(f"clip_model holds a {type(model).__name__}; connect the output of CLIP Model Loader")
-        name, notes = (model, ()) if model and model != AUTO else auto_model(self._host)
-        encoder = load_model(name, NONE, LoadOptions(), self._host).encoder
-        self.notes = notes
-        return encoder
 
 
 def clip_inputs(host: Host) -> dict[str, Declaration]:
@@ -66,17 +37,26 @@ def sheet_finders(inputs: Lists, host: Host, progress: Progress | None) -> Finde
 
     Raises InputError for a vocabulary that cannot be used, ForbiddenPath outside the allowed folders.
     """
-    from ..api.grid_labels import Finders, sheet_labeller, sheet_scorer
+    from ..api.grid_labels import finders
+    from ..api.models import LazyModel
 
     wishes = clip_wishes(inputs)
-    notes: list[str] = []
-    model = OpenedModel(first_value(inputs, "clip_model"), host)
     words = find_words(wishes.vocabulary, host) if wishes.use_clip else None
-    return Finders(
-        labeller=sheet_labeller(model, lambda: words, progress, notes) if words else None,
-        scorer=sheet_scorer(model, wishes.score_text, progress, notes) if wishes.score_text else None,
-        notes=notes,
-    )
+    model = first_value(inputs, "clip_model")
+    return finders(wishes, progress, model=LazyModel(lambda: open_model(model, host)), vocabulary=words)
+
+
+def open_model(model: object, host: Host) -> tuple[Encoder, tuple[str, ...]]:
+    """The encoder of a linked model, or of a name, and a note of what auto took.
+
+    Raises InputError for a model that is not there, and what loading it raises.
+    """
+    from .loaded_model import LoadOptions, linked_model, load_model
+
+    if model is not None and not isinstance(model, str):
+        return linked_model(model, "clip_model").encoder, ()
+    name, notes = (model, ()) if model and model != AUTO else auto_model(host)
+    return load_model(name, NONE, LoadOptions(), host).encoder, notes
 
 
 def clip_wishes(inputs: Lists) -> ClipWishes:
@@ -84,7 +64,7 @@ def clip_wishes(inputs: Lists) -> ClipWishes:
     from ..api.grid_labels import ClipWishes
 
     given = {name: first_value(inputs, name) for name in ("use_clip", "vocabulary", "score_text")}
-    return ClipWishes.of({name: value for name, value in given.items() if value is not None})
+    return read_options(ClipWishes, {name: value for name, value in given.items() if value is not None})
 
 
 def model_key(inputs: Lists, host: Host) -> str:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ..clip_backend.words.find import PLUS, find_vocabulary
+from ..clip_backend.words.given import given_labels
+from ..clip_backend.words.vocabulary import Vocabulary
+from ..clip_backend.words.word_files import ENDINGS
 from ..errors import ClipGridError, InputError
 from .host import Host
 
-if TYPE_CHECKING:
-    from ..clip_backend.words.vocabulary import Vocabulary
-
 #: What a text ends with that names a file: its ending, with the quotes of a copied path and a mark such as [output].
-_FILE = re.compile(r"\.(txt|csv|json)[\"']?\s*(\[(input|output|temp)\])?\s*$", re.IGNORECASE)
-_PLUS = "+"
+_FILE = re.compile(rf"({'|'.join(map(re.escape, ENDINGS))})[\"']?\s*(\[(input|output|temp)\])?\s*$", re.IGNORECASE)
 #: How the input for it is explained.
 VOCABULARY_HELP = (
     "Words of a .txt, .csv or .json file in ComfyUI's input folder, or words between commas; +FILE = the pack's own "
@@ -30,15 +29,13 @@ def vocabulary_file(text: str, host: Host) -> Path | None:
     """
     if "\n" in text.strip() or not _FILE.search(text):
         return None
-    return host.folders.find(text.strip().removeprefix(_PLUS))
+    return host.folders.find(text.strip().removeprefix(PLUS))
 
 
 def find_words(text: str, host: Host) -> Vocabulary:
     """The words of a vocabulary input; raises as ``vocabulary_file``, and InputError for what cannot be used."""
-    from ..clip_backend.words.find import find_vocabulary
-
     file = vocabulary_file(text, host)
-    plus = _PLUS if text.strip().startswith(_PLUS) else ""
+    plus = PLUS if text.strip().startswith(PLUS) else ""
     return find_vocabulary(text if file is None else f"{plus}{file}")
 
 
@@ -48,8 +45,6 @@ def chosen_words(labels: Sequence[object], vocabulary: str, host: Host) -> Vocab
     labels: a single text with one label per line, or on one line between commas; or several texts of one label each.
     Raises InputError if both are given, and as ``find_words``.
     """
-    from ..clip_backend.words.given import given_labels
-
     texts = [str(value) for value in labels if value is not None]
     if not any(text.strip() for text in texts):
         return find_words(vocabulary, host)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-import importlib.util
+import base64
+import hashlib
+import importlib
 import json
-import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.parser import BytesParser
@@ -36,9 +38,14 @@ class Comfy:
     address: str = ""
     uploads: list[tuple[str, bytes]] = field(default_factory=list)
     workflows: list[dict[str, Any]] = field(default_factory=list)
+    clients: list[str] = field(default_factory=list)
     history: dict[str, Any] = field(default_factory=lambda: DONE)
     #: How often the history is empty before a run is done.
     busy: int = 0
+    #: What waits in the queue.
+    pending: list[list[Any]] = field(default_factory=list)
+    #: What the websocket tells; None = there is none.
+    events: list[dict[str, Any] | bytes] | None = None
     #: The code and the answer to a workflow, if it is not taken.
     refusal: tuple[int, object] | None = None
 
@@ -56,13 +63,43 @@ class Handler(BaseHTTPRequestHandler):
         elif self.comfy.refusal:
             self.answer(*self.comfy.refusal)
         else:
-            self.comfy.workflows.append(json.loads(body)["prompt"])
+            told = json.loads(body)
+            self.comfy.clients.append(told["client_id"])
+            self.comfy.workflows.append(told["prompt"])
             self.answer(200, {"prompt_id": f"run {len(self.comfy.workflows)}", "number": 1, "node_errors": {}})
 
     def do_GET(self) -> None:
+        if self.path == "/queue":
+            self.answer(200, {"queue_running": [], "queue_pending": self.comfy.pending})
+            self.comfy.pending = self.comfy.pending[1:]
+            return
+        if self.path.startswith("/ws?"):
+            self.tell_events()
+            return
         self.comfy.busy -= 1
         run = self.path.removeprefix("/history/").replace("%20", " ")
         self.answer(200, {} if self.comfy.busy >= 0 else {run: self.comfy.history})
+
+    def tell_events(self) -> None:
+        """A websocket (RFC 6455) that says all it has to say at once."""
+        if self.comfy.events is None:
+            self.answer(404, {})
+            return
+        self.protocol_version = "HTTP/1.1"
+        accepted = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(accepted.encode()).digest()).decode())
+        self.end_headers()
+        while not self.comfy.clients:
+            time.sleep(0.001)
+        for event in self.comfy.events:
+            kind, body = (0x82, event) if isinstance(event, bytes) else (0x81, json.dumps(event).encode())
+            self.wfile.write(bytes([kind, 126]) + len(body).to_bytes(2, "big") + body)
+        # until the client closes it
+        self.rfile.read(2)
+        self.close_connection = True
 
     def answer(self, code: int, told: object) -> None:
         body = told if isinstance(told, bytes) else json.dumps(told).encode()
@@ -91,14 +128,12 @@ def comfy() -> Iterator[Comfy]:
 @pytest.fixture
 def client(comfy):
     """Runs the example with these arguments against the server."""
-    spec = importlib.util.spec_from_file_location("score_pictures", EXAMPLES / "score_pictures.py")
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look their module up
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "score_pictures", module)
         patch.setenv("no_proxy", "*")
-        spec.loader.exec_module(module)
-        module.PAUSE_S = 0.001
+        # as when it is run: the files beside it can be imported
+        patch.syspath_prepend(str(EXAMPLES))
+        progress, module = importlib.import_module("comfy_progress"), importlib.import_module("score_pictures")
+        patch.setattr(progress, "PAUSE_S", 0.001)
         yield lambda *args: module.main(["--server", comfy.address, *map(str, args)])
 
 
@@ -106,9 +141,9 @@ def test_the_scores_are_printed_with_their_scales(client, comfy, capsys):
     assert client() == 0
 
     assert capsys.readouterr().out == (
-        "workflow, 'a red circle': Match, cosine 0.310\nworkflow: circle, softmax over 8 labels 0.930\n"
+        "workflow, 'a red circle': Match, cosine 0.310\npicture 1: circle, softmax over 8 labels 0.930\n"
     )
-    assert comfy.workflows == [json.loads((EXAMPLES / "score_workflow.json").read_text("utf-8"))]
+    assert comfy.workflows == [json.loads((EXAMPLES / "api" / "score_workflow.json").read_text("utf-8"))]
 
 
 def test_each_picture_is_uploaded_and_scored(client, comfy, capsys, tmp_path):
@@ -135,7 +170,7 @@ def test_everything_is_printed_as_json_if_asked(client, capsys):
     assert client("--json") == 0
 
     assert json.loads(capsys.readouterr().out) == [
-        {"picture": "workflow", "clip_match": [MATCH], "clip_labels": [LABEL]}
+        {"picture": "workflow", "clip_match": [MATCH], "clip_labels": [LABEL], "clip_rank": [], "files": []}
     ]
 
 
@@ -146,6 +181,72 @@ def test_a_picture_without_a_score_has_a_line_too(client, comfy, capsys):
 
     assert client() == 0
     assert capsys.readouterr().out == "workflow, 'x': Not read: broken, cosine -\nworkflow: unlabeled, no score -\n"
+
+
+def test_ranks_and_saved_files_are_printed_each_once(client, comfy, capsys):
+    best = {"path": "picture 2", "score": 0.4, "is_kept": True, "reason": ""}
+    other = {"path": "picture 1", "score": None, "is_kept": False, "reason": "no score"}
+    sheet = {"filename": "a_00001_.png", "subfolder": "", "type": "output"}
+    shown = {"filename": "b.png", "subfolder": "", "type": "temp"}
+    saved = {"filename": "c.png", "subfolder": "best", "type": "output"}
+    sheets = {
+        "images": [sheet, shown],
+        "clip_grid_files": [sheet],
+        "clip_grid": [{"status": "ok"}],
+        "animated": (True,),
+    }
+    comfy.history = DONE | {"outputs": {"1": {"clip_rank": [best, other]}, "2": sheets, "3": {"images": [saved]}}}
+
+    assert client() == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "picture 2: place 1, 0.400, kept",
+        "picture 1: place 2, -, not kept, no score",
+        "saved: a_00001_.png",
+        "saved: best/c.png",
+    ]
+
+
+def test_progress_is_read_from_the_queue(client, comfy, capsys):
+    comfy.busy = 4
+    comfy.pending = [[1, "other"], [2, "run 1"]]
+
+    assert client("--progress") == 0
+    assert capsys.readouterr().err.splitlines() == ["waiting, 1 before it", "waiting, next", "running"]
+
+
+def test_progress_is_told_by_the_websocket_where_its_package_is_installed(client, comfy, capsys):
+    pytest.importorskip("websockets")
+    mine, other = {"prompt_id": "run 1"}, {"prompt_id": "another"}
+    comfy.busy = 1
+    comfy.events = [
+        {"type": "status", "data": {"sid": "x"}},
+        b"\0\0\0\1preview",
+        {"type": "executing", "data": {"node": "2", **other}},
+        {"type": "executing", "data": {"node": "4", **mine}},
+        *({"type": "progress", "data": {"node": "4", "value": step, "max": 8, **mine}} for step in range(1, 9)),
+        {"type": "executing", "data": {"node": "4.0.1", **mine}},
+        {"type": "executing", "data": {"node": None, **mine}},
+    ]
+
+    assert client("--progress") == 0
+
+    title = "Which of these is it?"
+    steps = [f"{title}: {step} of 8" for step in (2, 4, 6, 8)]
+    assert capsys.readouterr().err.splitlines() == [title, *steps, "node 4.0.1"]
+    assert len(set(comfy.clients)) == 1 and comfy.clients[0]
+
+
+def test_nothing_of_progress_is_told_unasked(client, comfy, capsys):
+    comfy.busy = 2
+
+    assert client() == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("path", sorted((EXAMPLES / "api").glob("*.json")), ids=lambda path: path.stem)
+def test_every_example_can_be_submitted(client, comfy, path):
+    assert client("--workflow", path) == 0
+    assert comfy.workflows == [json.loads(path.read_text("utf-8"))]
 
 
 def test_a_picture_that_is_not_there_costs_the_others_nothing(client, comfy, capsys, tmp_path):
@@ -202,7 +303,7 @@ def test_a_run_without_scores_is_told(client, comfy, capsys):
     comfy.history = {"outputs": {"9": {"images": []}}, "status": None}
 
     assert client() == 1
-    assert "the run gave no scores; add CLIP Match Score or CLIP Label" in capsys.readouterr().err
+    assert "the run gave no scores and no files; add CLIP Match Score" in capsys.readouterr().err
 
 
 def test_a_run_that_takes_too_long_is_told(client, comfy, capsys):

@@ -1,8 +1,9 @@
-"""Pictures that the demo's model knows, as a graph has them, and the model itself."""
+"""Pictures that the demo's model knows, as a graph has them, the model itself, and how a node is run on them."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,3 +34,16 @@ def image(*things: str, side: int = 64) -> torch.Tensor:
     """An IMAGE of such pictures, float [B, S, S, 3]."""
     pictures = [np.asarray(shape(thing, side=side, seed=place)) for place, thing in enumerate(things)]
     return torch.from_numpy(np.stack(pictures).astype(np.float32) / 255)
+
+
+def broken() -> torch.Tensor:
+    """An IMAGE that cannot be read, of one picture."""
+    return torch.full((1, 64, 64, 3), float("nan"))
+
+
+def run(node: Any, images: object, **inputs: object) -> dict[str, Any]:
+    """What a scoring node answers: every input in a list, and the demo's model unless another is given."""
+    given = {"model": demo_model(), **inputs}
+    lists = {name: value if isinstance(value, list) else [value] for name, value in given.items()}
+    answer: dict[str, Any] = node().execute(image=images if isinstance(images, list) else [images], **lists)
+    return answer

@@ -1,0 +1,89 @@
+"""Tests: a workflow saved by an earlier version, with fewer widgets, still means the same.
+
+Front ends keep the values of a node's widgets as a list and give them back by position, and so does this file.
+"""
+
+from __future__ import annotations
+
+import clip_grid
+import pytest
+
+#: Types that are shown as a widget; an input of another type is a socket unless it names a widgetType.
+WIDGETS = {"STRING", "INT", "FLOAT", "BOOLEAN", "COMBO"}
+
+#: The exporter's widgets before CLIP could label, and values that none of them has by default.
+FIRST_SHEET = {
+    "labels": "a\nb", "metadata": "", "csv": "", "label_columns": "", "label_format": "", "rows": 1, "columns": 2,
+    "cell_width": 96, "cell_height": 64, "fit": "cover", "margin": 7, "font": "", "font_size": 14,
+    "text_color": "yellow", "background": "#102030", "label_position": "below", "title": "Old", "row_headers": "",
+    "column_headers": "left;right", "x_axis": "none", "y_axis": "none", "sort_by": "given", "template": "none",
+    "filename_prefix": "old/sheet", "format": "webp", "quality": 80, "on_overflow": "stop",
+}  # fmt: skip
+#: And those of the template node at the same time.
+FIRST_TEMPLATE = {
+    "name": "old", "save": False, "rows": 3, "columns": 4, "cell_width": 100, "cell_height": 50, "fit": "pad",
+    "margin": 3, "font": "", "font_size": 11, "text_color": "red", "background": "black", "label_position": "above",
+    "title": "T", "row_headers": "r", "column_headers": "c", "x_axis": "cfg", "y_axis": "steps", "sort_by": "time",
+    "label_columns": "seed", "label_format": "", "format": "jpeg", "quality": 70, "on_overflow": "scale",
+    "page_axis": "none", "reverse": True, "gap": 2, "enlarge": True, "label_sources": "text, csv", "min_font_size": 6,
+    "label_align": "left", "outline_color": "navy", "outline_width": 1, "page_text_color": "white",
+    "pad_color": "gray", "border_width": 2, "border_color": "blue", "header": "h", "footer": "f", "legend": "off",
+    "badge": "score", "winner": "lowest", "resample": "lanczos", "frame": 4, "sidecar": False,
+}  # fmt: skip
+FIRST = {
+    "ClipGrid_LabeledGridExporter": FIRST_SHEET,
+    "ClipGrid_BatchLabeledGridExporter": {"directories": "a\nb", **FIRST_SHEET},
+    "ClipGrid_GridTemplate": FIRST_TEMPLATE,
+}
+pytestmark = pytest.mark.usefixtures("host")
+
+
+def widgets_of(node_id):
+    """The names and defaults of the node's widgets, in the order in which a front end makes them."""
+    told = clip_grid.NODE_CLASS_MAPPINGS[node_id].INPUT_TYPES()
+    inputs = {**told.get("required", {}), **told.get("optional", {})}
+    shown = {}
+    for name, (kind, *given) in inputs.items():
+        extra = given[0] if given else {}
+        is_combo = isinstance(kind, (list, tuple))
+        if not extra.get("forceInput") and (is_combo or kind in WIDGETS or "widgetType" in extra):
+            shown[name] = extra.get("default", kind[0] if is_combo else None)
+    return shown
+
+
+def loaded(node_id, widgets_values):
+    """The node's values when a workflow with this list is opened; widgets that it lacks keep their default."""
+    widgets = widgets_of(node_id)
+    return {**widgets, **dict(zip(widgets, widgets_values, strict=False))}
+
+
+@pytest.mark.parametrize("node_id", FIRST)
+def test_values_saved_by_the_first_version_land_in_their_inputs(node_id):
+    saved = FIRST[node_id]
+
+    values = loaded(node_id, list(saved.values()))
+
+    assert {name: values[name] for name in saved} == saved
+    defaults = widgets_of(node_id)
+    assert {name: value for name, value in values.items() if name not in saved} == {
+        name: value for name, value in defaults.items() if name not in saved
+    }
+
+
+def test_a_sheet_of_an_old_workflow_is_made_as_it_says(export, batch):
+    values = loaded("ClipGrid_LabeledGridExporter", list(FIRST_SHEET.values()))
+
+    report = export(batch(0.2, 0.8), **values)["ui"]["clip_grid"][0]
+
+    assert [cell["label"] for cell in report["cells"]] == ["a", "b"]
+    assert (report["grid_dimensions"], report["export_format"]) == ("1x2", "webp")
+
+
+def test_a_template_of_an_old_workflow_says_what_it_said():
+    values = loaded("ClipGrid_GridTemplate", list(FIRST_TEMPLATE.values()))
+
+    made = clip_grid.NODE_CLASS_MAPPINGS["ClipGrid_GridTemplate"]().execute(**values)["result"][0]
+
+    assert {name: made[name] for name in FIRST_TEMPLATE if name != "save"} == {
+        name: value for name, value in FIRST_TEMPLATE.items() if name != "save"
+    }

@@ -1,0 +1,240 @@
+// @ts-check
+/** The full-screen viewer of sheets: one at a time, over everything else. */
+import { loadStyles, make } from "../dom.mjs";
+import { setting } from "../setting.mjs";
+import { Bar } from "./bar.mjs";
+import { CompareView } from "./compare_view.mjs";
+import { sentence } from "./facts.mjs";
+import { helpOf } from "./help.mjs";
+import { keysOf } from "./keys.mjs";
+import { askForLabel } from "./label_editor.mjs";
+import { panelOf } from "./panel.mjs";
+import { Rail } from "./rail.mjs";
+import { saveCell, saveEntry } from "./save.mjs";
+import { SheetView } from "./sheet_view.mjs";
+import { State } from "./state.mjs";
+import { WallView } from "./wall_view.mjs";
+
+/** @typedef {import("./sheets.mjs").Sheet} Sheet */
+/** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("./state.mjs").Mode} Mode */
+/**
+ * @typedef {object} Edits how labels are corrected
+ * @property {(sheet: Sheet) => string} problem why they cannot be, with the cure; empty when they can
+ * @property {(sheet: Sheet, cell: Cell, text: string) => boolean} change answers whether it was done
+ * @property {() => unknown} queue runs the workflow again
+ */
+
+/** @type {Viewer | null} */
+let open = null;
+
+/**
+ * Opens the viewer, or turns the open one to these sheets.
+ * @param {object} given
+ * @param {Sheet[]} given.sheets each with at least one page
+ * @param {{sheet?: number, page?: number}} [given.start]
+ * @param {Edits | null} [given.edits]
+ * @returns {Viewer}
+ */
+export function openViewer({ sheets, start = {}, edits = null }) {
+  open?.close();
+  loadStyles();
+  open = new Viewer(new State(sheets, start), edits);
+  return open;
+}
+
+export class Viewer {
+  /**
+   * @param {State} state
+   * @param {Edits | null} edits
+   */
+  constructor(state, edits) {
+    this.state = state;
+    this.edits = edits;
+    this.bar = new Bar(this);
+    this.rail = new Rail(this);
+    this.sheet = new SheetView(this);
+    this.views = { sheet: this.sheet, cells: new WallView(this), compare: new CompareView(this) };
+    this.main = make("div", { cls: "clip-grid-main" }, this.rail.element, ...Object.values(this.views).map((view) => view.element));
+    this.panel = make("aside", { cls: "clip-grid-panel", attrs: { "aria-label": "What is known of the cell" } });
+    this.status = make("div", { cls: "clip-grid-status", attrs: { role: "status", "aria-live": "polite" } });
+    this.dialog = make("dialog", { cls: `clip-grid clip-grid-viewer clip-grid-on-${setting("ClipGrid.ViewerBackground", "theme")}`, attrs: { "aria-label": "Sheet viewer" } },
+      this.bar.element, make("div", { cls: "clip-grid-body" }, this.main, this.panel), this.status);
+    this.dialog.addEventListener("keydown", (event) => this.key(event));
+    this.dialog.addEventListener("cancel", (event) => event.target === this.dialog && this.back(event));
+    this.dialog.addEventListener("close", () => this.closed());
+    for (const name of ["keyup", "keypress", "paste", "copy", "contextmenu"]) this.dialog.addEventListener(name, (event) => event.stopPropagation());
+    this.outside = (/** @type {KeyboardEvent} */ event) => this.dialog.contains(/** @type {Node} */ (event.target)) || this.key(event);
+    window.addEventListener("keydown", this.outside, true);
+    document.body.append(this.dialog);
+    this.dialog.showModal();
+    this.update();
+    this.view.focus();
+  }
+
+  get view() {
+    return this.views[this.state.mode];
+  }
+
+  /** Shows what the state says, everywhere. */
+  update() {
+    for (const view of Object.values(this.views)) view.element.hidden = view !== this.view;
+    this.bar.update();
+    this.rail.update();
+    this.view.update();
+    this.panel.replaceChildren(...panelOf(this));
+    // an element that was replaced takes the focus with it, and the keys would go to ComfyUI
+    if (!this.dialog.contains(document.activeElement)) this.view.focus();
+  }
+
+  /** @param {Cell | null} cell */
+  look(cell) {
+    this.state.look(cell);
+    this.update();
+  }
+
+  /** @param {Cell} cell */
+  pin(cell) {
+    this.state.togglePin(cell);
+    this.update();
+  }
+
+  /** @param {Cell} cell */
+  choose(cell) {
+    this.state.toggleChosen(cell);
+    this.update();
+    this.say(["No cell is chosen", "One cell is chosen: choose another, then press c", "Two cells are chosen: press c to compare them"][this.state.chosen.length]);
+  }
+
+  /** @param {Mode} mode */
+  go(mode) {
+    this.views.compare.leave();
+    this.state.mode = mode;
+    this.update();
+    if (this.state.cell) this.view.reveal(this.state.cell);
+    this.view.focus();
+  }
+
+  /** @param {number} steps */
+  turn(steps) {
+    this.turnTo(this.state.place + steps);
+  }
+
+  /** @param {number} place */
+  turnTo(place) {
+    if (!this.state.turnTo(place)) return;
+    this.update();
+    const [first] = this.state.cells;
+    if (first) this.view.reveal(first);
+  }
+
+  /** @param {Cell} cell */
+  async edit(cell) {
+    const { sheet } = this.state;
+    if (!this.edits || this.dialog.querySelector(".clip-grid-editor")) return;
+    const problem = this.edits.problem(sheet);
+    if (problem) return this.say(problem);
+    this.state.look(cell);
+    this.state.pinned = true;
+    this.update();
+    const text = await askForLabel(this.dialog, this.view.anchor(cell), cell.label);
+    this.view.focus();
+    if (text === null || text === cell.label || !this.edits.change(sheet, cell, text)) return;
+    [cell.label, cell.edited] = [text, true];
+    this.views.cells.showLabel(cell);
+    this.update();
+    this.say("The label is changed: queue the workflow again to draw it");
+  }
+
+  /** @param {Cell} cell */
+  saveCell(cell) {
+    return this.try(() => saveCell(cell, this.state.sheet.pages[cell.page]));
+  }
+
+  savePage() {
+    const entry = this.state.page.file ?? this.state.page.shown;
+    if (entry) saveEntry(entry);
+    else this.say("This page has no file");
+  }
+
+  saveData() {
+    if (this.state.sheet.sidecar) saveEntry(this.state.sheet.sidecar);
+    else this.say("This sheet has no JSON file; switch sidecar on in the template and queue again");
+  }
+
+  togglePanel() {
+    this.panel.hidden = !this.panel.hidden;
+  }
+
+  help() {
+    const shown = this.dialog.querySelector(".clip-grid-help");
+    if (shown) return this.closeHelp(shown);
+    const help = helpOf(() => this.closeHelp(help));
+    this.dialog.append(help);
+    help.querySelector("button")?.focus();
+  }
+
+  /** @param {Element} help */
+  closeHelp(help) {
+    help.remove();
+    this.view.focus();
+  }
+
+  /**
+   * Tell the user something; the same thing once.
+   * @param {string} text
+   */
+  say(text) {
+    if (this.status.textContent === text) return;
+    this.status.textContent = text;
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => (this.status.textContent = ""), 6000);
+  }
+
+  /** @param {number} scale */
+  showZoom(scale) {
+    this.bar?.showZoom(scale);
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    // ComfyUI listens to keys on the window: Delete would delete nodes, also while the focus is on its way round
+    event.stopPropagation();
+    if (event.key === "Escape") return this.back(event);
+    if (keysOf(event, this)) event.preventDefault();
+  }
+
+  /**
+   * One step back: out of the help, out of the comparison, off the pinned cell, out of the viewer.
+   * @param {Event} event
+   */
+  back(event) {
+    event.preventDefault();
+    const help = this.dialog.querySelector(".clip-grid-help");
+    if (help) this.closeHelp(help);
+    else if (this.state.mode === "compare") this.go("cells");
+    else if (this.state.pinned) this.look(null);
+    else this.close();
+  }
+
+  close() {
+    this.dialog.close();
+  }
+
+  closed() {
+    for (const view of Object.values(this.views)) view.close();
+    clearTimeout(this.silence);
+    window.removeEventListener("keydown", this.outside, true);
+    this.dialog.remove();
+    if (open === this) open = null;
+  }
+
+  /** @param {() => unknown} act */
+  async try(act) {
+    try {
+      await act();
+    } catch (error) {
+      this.say(sentence(/** @type {Error} */ (error).message));
+    }
+  }
+}
