@@ -14,7 +14,7 @@ from clip_grid.grid.template import built_in_templates
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Folders beside the package that are not part of it.
-OUTSIDE = {"tests", "benchmarks", "examples"}
+OUTSIDE = {"tests", "assets", "benchmarks", "examples"}
 #: What only ComfyUI provides.
 HOST_MODULES = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "node_helpers"}
 HOST_MODULES |= {"nodes", "server"}

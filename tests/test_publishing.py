@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
 
+import clip_grid
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -88,6 +90,7 @@ def test_only_workflows_of_the_page_lie_where_comfyui_looks_for_them():
         assert isinstance(workflow.get("nodes"), list) and path.with_suffix(".jpg").is_file(), path
 
 
+@pytest.mark.skipif(not shutil.which("bash"), reason="the workflow's step is a bash script")
 def test_the_publishing_workflow_stops_while_no_public_url_is_known(tmp_path):
     workflow = (ROOT / ".github" / "workflows" / "publish.yml").read_text("utf-8")
     script = re.search(r"run: \|\n(.*?)\n      #", workflow, re.DOTALL)[1]
@@ -106,3 +109,36 @@ def test_the_publishing_workflow_stops_while_no_public_url_is_known(tmp_path):
     assert run().returncode == 0
     (tmp_path / "pyproject.toml").write_text("\n".join(["version = '1.3.0'", *lines[1:]]), "utf-8")
     assert "not that of the tag" in run().stdout
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "web" / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_every_help_page_has_an_example_outputs_and_limits_and_its_pictures_are_there(page):
+    text = page.read_text("utf-8")
+
+    assert re.search(r"^## Example$", text, re.MULTILINE)
+    assert re.search(r"^## Outputs?$", text, re.MULTILINE)
+    assert re.search(r"^## (Known limits|If it fails)$", text, re.MULTILINE)
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    # ComfyUI takes these paths from the folder of the page
+    assert all((page.parent / picture).stat().st_size < 100_000 for picture in pictures)
+    templates = re.findall(r"\*([a-z]+_[a-z_]+)\* (?:of this pack|and)", text)
+    assert all((ROOT / "example_workflows" / f"{name}.json").is_file() for name in templates), templates
+
+
+@pytest.mark.parametrize(
+    ("words", "node_id"),
+    [
+        ("contact sheet", "LabeledGridExporter"),
+        ("xy plot", "LabeledGridExporter"),
+        ("montage", "LabeledGridExporter"),
+        ("folder", "BatchLabeledGridExporter"),
+        ("clip score", "CLIPMatchScore"),
+        ("similarity", "CLIPMatchScore"),
+        ("caption", "CLIPLabel"),
+        ("tag", "CLIPLabel"),
+        ("best of n", "RankImages"),
+    ],
+)
+def test_a_node_is_found_by_the_words_that_users_type(words, node_id):
+    # search looks at them in every front end that ComfyUI tells them to; 1.27 looks at names alone
+    assert words in clip_grid.NODE_CLASS_MAPPINGS[f"ClipGrid_{node_id}"].SEARCH_ALIASES

@@ -26,7 +26,7 @@ export class Bar {
       button("−", "-", () => viewer.sheet.zoom(0.8), "Zoom out"), this.scale, button("+", "+", () => viewer.sheet.zoom(1.25), "Zoom in"),
       button("Fit", "0", () => viewer.sheet.fit(), "Whole page"), button("100 %", "1", () => viewer.sheet.fullSize(), "Every pixel"));
     this.saves = make("span", { cls: "clip-grid-group" },
-      button("Save page", "Shift+D", () => viewer.savePage()), button("Data", "j", () => viewer.saveData(), "Save the page's data as JSON"));
+      button("Save page", "Shift+D", () => viewer.saves.page()), button("Data", "j", () => viewer.saves.data(), "Save the page's data as JSON"));
     this.element = make("header", { cls: "clip-grid-bar" }, this.title,
       make("span", { cls: "clip-grid-group", attrs: { role: "group", "aria-label": "View" } }, ...this.modes), this.pages, this.zoom,
       make("span", { cls: "clip-grid-space" }), this.saves, button("?", "?", () => viewer.help(), "Keys"), button("✕", "Esc", () => viewer.close(), "Close"));

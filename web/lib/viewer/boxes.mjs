@@ -1,8 +1,8 @@
 // @ts-check
 /** Where cells are on a page, and how one is cut out of its picture. Pure. */
 
-/** @typedef {import("./sheets.mjs").Cell} Cell */
-/** @typedef {import("./sheets.mjs").Box} Box */
+/** @typedef {import("./cells.mjs").Cell} Cell */
+/** @typedef {import("./cells.mjs").Box} Box */
 
 /**
  * The cell at a point of the page.

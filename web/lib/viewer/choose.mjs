@@ -1,7 +1,7 @@
 // @ts-check
 /** Which cells of a sheet are shown, and in which order. Pure. */
 
-/** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("./cells.mjs").Cell} Cell */
 /** @typedef {{id: string, name: string, numeric: boolean}} Order what cells are sorted by */
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });

@@ -4,7 +4,7 @@ import { make } from "../dom.mjs";
 import { cropOf } from "./tile.mjs";
 
 /** @typedef {import("./open.mjs").Viewer} Viewer */
-/** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("./cells.mjs").Cell} Cell */
 
 export class CompareView {
   /** @type {[Cell, Cell] | null} */

@@ -2,7 +2,7 @@
 /** The facts of a cell and of a sheet, in words. */
 import { setting } from "../setting.mjs";
 
-/** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("./cells.mjs").Cell} Cell */
 /** @typedef {import("./sheets.mjs").Sheet} Sheet */
 
 /** @type {Record<string, string>} */

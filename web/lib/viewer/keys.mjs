@@ -10,18 +10,18 @@ const EVERYWHERE = {
   c: (viewer) => viewer.go("compare"),
   PageUp: (viewer) => viewer.turn(-1),
   PageDown: (viewer) => viewer.turn(1),
-  D: (viewer) => viewer.savePage(),
-  j: (viewer) => viewer.saveData(),
+  D: (viewer) => viewer.saves.page(),
+  j: (viewer) => viewer.saves.data(),
   i: (viewer) => viewer.togglePanel(),
   "?": (viewer) => viewer.help(),
 };
 
-/** @type {Record<string, (viewer: Viewer, cell: import("./sheets.mjs").Cell) => unknown>} */
+/** @type {Record<string, (viewer: Viewer, cell: import("./cells.mjs").Cell) => unknown>} */
 const OF_CELL = {
   Enter: (viewer, cell) => viewer.pin(cell),
   x: (viewer, cell) => viewer.choose(cell),
   e: (viewer, cell) => viewer.edit(cell),
-  d: (viewer, cell) => viewer.saveCell(cell),
+  d: (viewer, cell) => viewer.saves.cell(cell),
 };
 
 /**

@@ -5,13 +5,36 @@ import { make } from "../dom.mjs";
 const WIDTH = 260;
 
 /**
+ * Ask for the label of a cell, and hand it on.
+ * @param {import("./open.mjs").Viewer} viewer
+ * @param {import("./cells.mjs").Cell} cell
+ */
+export async function editCell(viewer, cell) {
+  const { edits, state, dialog } = viewer;
+  const { sheet } = state;
+  if (!edits || dialog.querySelector(".clip-grid-editor")) return;
+  const problem = edits.problem(sheet);
+  if (problem) return viewer.say(problem);
+  state.look(cell);
+  state.pinned = true;
+  viewer.update();
+  const text = await askForLabel(dialog, viewer.view.anchor(cell), cell.label);
+  viewer.view.focus();
+  if (text === null || text === cell.label || !edits.change(sheet, cell, text)) return;
+  [cell.label, cell.edited] = [text, true];
+  viewer.views.cells.showLabel(cell);
+  viewer.update();
+  viewer.say("The label is changed: queue the workflow again to draw it");
+}
+
+/**
  * Ask for a text near a place of the window; answers null when the user turns away.
  * @param {HTMLElement} parent
  * @param {DOMRect} near
  * @param {string} text
  * @returns {Promise<string | null>}
  */
-export function askForLabel(parent, near, text) {
+function askForLabel(parent, near, text) {
   return new Promise((answer) => {
     const field = make("textarea", { attrs: { rows: 2, "aria-label": "The label", maxlength: 2000 } });
     field.value = text;

@@ -8,6 +8,8 @@ import { openSheetsOf } from "./of_node.mjs";
 /** Heights in pixels: of the row with the button, and of the pictures. */
 const ROW = 34;
 const PICTURES = 84;
+/** Of ComfyUI's own around elements of nodes, above and below. */
+const MARGIN = 6;
 /** Pictures in the node; the viewer has all. */
 const MOST = 24;
 
@@ -20,13 +22,13 @@ export class NodeWidget {
     this.pictures = make("div", { cls: "clip-grid-node-pictures" });
     this.element = make("div", { cls: "clip-grid clip-grid-node" }, make("div", { cls: "clip-grid-node-row" }, this.facts, this.button), this.pictures);
     const height = () => this.height;
-    const options = { serialize: false, hideOnZoom: false, getMinHeight: height, getMaxHeight: height, getHeight: height };
+    const options = { serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: height, getMaxHeight: height, getHeight: height };
     this.widget = node.addDOMWidget("clip_grid_sheet", "clip_grid_sheet", this.element, options);
     this.widget.serialize = false;
   }
 
   get height() {
-    return this.pictures.childElementCount ? ROW + PICTURES : ROW;
+    return 2 * MARGIN + ROW + (this.pictures.childElementCount ? PICTURES : 0);
   }
 
   /** @param {Record<string, any>} output */

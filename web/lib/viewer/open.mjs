@@ -4,19 +4,19 @@ import { loadStyles, make } from "../dom.mjs";
 import { setting } from "../setting.mjs";
 import { Bar } from "./bar.mjs";
 import { CompareView } from "./compare_view.mjs";
-import { sentence } from "./facts.mjs";
 import { helpOf } from "./help.mjs";
 import { keysOf } from "./keys.mjs";
-import { askForLabel } from "./label_editor.mjs";
+import { editCell } from "./label_editor.mjs";
 import { panelOf } from "./panel.mjs";
 import { Rail } from "./rail.mjs";
-import { saveCell, saveEntry } from "./save.mjs";
+import { Saves } from "./saves.mjs";
 import { SheetView } from "./sheet_view.mjs";
 import { State } from "./state.mjs";
+import { Status } from "./status.mjs";
 import { WallView } from "./wall_view.mjs";
 
 /** @typedef {import("./sheets.mjs").Sheet} Sheet */
-/** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("./cells.mjs").Cell} Cell */
 /** @typedef {import("./state.mjs").Mode} Mode */
 /**
  * @typedef {object} Edits how labels are corrected
@@ -57,9 +57,10 @@ export class Viewer {
     this.views = { sheet: this.sheet, cells: new WallView(this), compare: new CompareView(this) };
     this.main = make("div", { cls: "clip-grid-main" }, this.rail.element, ...Object.values(this.views).map((view) => view.element));
     this.panel = make("aside", { cls: "clip-grid-panel", attrs: { "aria-label": "What is known of the cell" } });
-    this.status = make("div", { cls: "clip-grid-status", attrs: { role: "status", "aria-live": "polite" } });
+    this.status = new Status();
+    this.saves = new Saves(this.state, (text) => this.say(text));
     this.dialog = make("dialog", { cls: `clip-grid clip-grid-viewer clip-grid-on-${setting("ClipGrid.ViewerBackground", "theme")}`, attrs: { "aria-label": "Sheet viewer" } },
-      this.bar.element, make("div", { cls: "clip-grid-body" }, this.main, this.panel), this.status);
+      this.bar.element, make("div", { cls: "clip-grid-body" }, this.main, this.panel), this.status.element);
     this.dialog.addEventListener("keydown", (event) => this.key(event));
     this.dialog.addEventListener("cancel", (event) => event.target === this.dialog && this.back(event));
     this.dialog.addEventListener("close", () => this.closed());
@@ -129,37 +130,8 @@ export class Viewer {
   }
 
   /** @param {Cell} cell */
-  async edit(cell) {
-    const { sheet } = this.state;
-    if (!this.edits || this.dialog.querySelector(".clip-grid-editor")) return;
-    const problem = this.edits.problem(sheet);
-    if (problem) return this.say(problem);
-    this.state.look(cell);
-    this.state.pinned = true;
-    this.update();
-    const text = await askForLabel(this.dialog, this.view.anchor(cell), cell.label);
-    this.view.focus();
-    if (text === null || text === cell.label || !this.edits.change(sheet, cell, text)) return;
-    [cell.label, cell.edited] = [text, true];
-    this.views.cells.showLabel(cell);
-    this.update();
-    this.say("The label is changed: queue the workflow again to draw it");
-  }
-
-  /** @param {Cell} cell */
-  saveCell(cell) {
-    return this.try(() => saveCell(cell, this.state.sheet.pages[cell.page]));
-  }
-
-  savePage() {
-    const entry = this.state.page.file ?? this.state.page.shown;
-    if (entry) saveEntry(entry);
-    else this.say("This page has no file");
-  }
-
-  saveData() {
-    if (this.state.sheet.sidecar) saveEntry(this.state.sheet.sidecar);
-    else this.say("This sheet has no JSON file; switch sidecar on in the template and queue again");
+  edit(cell) {
+    return editCell(this, cell);
   }
 
   togglePanel() {
@@ -180,15 +152,9 @@ export class Viewer {
     this.view.focus();
   }
 
-  /**
-   * Tell the user something; the same thing once.
-   * @param {string} text
-   */
+  /** @param {string} text */
   say(text) {
-    if (this.status.textContent === text) return;
-    this.status.textContent = text;
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => (this.status.textContent = ""), 6000);
+    this.status.say(text);
   }
 
   /** @param {number} scale */
@@ -201,6 +167,7 @@ export class Viewer {
     // ComfyUI listens to keys on the window: Delete would delete nodes, also while the focus is on its way round
     event.stopPropagation();
     if (event.key === "Escape") return this.back(event);
+    if (this.dialog.querySelector(".clip-grid-help") && event.key !== "?") return;
     if (keysOf(event, this)) event.preventDefault();
   }
 
@@ -223,18 +190,9 @@ export class Viewer {
 
   closed() {
     for (const view of Object.values(this.views)) view.close();
-    clearTimeout(this.silence);
+    this.status.clear();
     window.removeEventListener("keydown", this.outside, true);
     this.dialog.remove();
     if (open === this) open = null;
-  }
-
-  /** @param {() => unknown} act */
-  async try(act) {
-    try {
-      await act();
-    } catch (error) {
-      this.say(sentence(/** @type {Error} */ (error).message));
-    }
   }
 }

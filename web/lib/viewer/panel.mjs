@@ -5,7 +5,7 @@ import { factsOfSheet, shownScore, sourceInWords } from "./facts.mjs";
 import { cropOf } from "./tile.mjs";
 
 /** @typedef {import("./open.mjs").Viewer} Viewer */
-/** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("./cells.mjs").Cell} Cell */
 /** @typedef {import("./sheets.mjs").Sheet} Sheet */
 
 /**
@@ -43,7 +43,7 @@ function cellPanel(viewer, cell, sheet) {
       viewer.edits && button("Edit label", "e", () => viewer.edit(cell)),
       button(state.chosen.includes(cell) ? "Do not compare" : "Choose to compare", "x", () => viewer.choose(cell)),
       button("Compare", "c", () => viewer.go("compare")),
-      button("Save picture", "d", () => viewer.saveCell(cell)),
+      button("Save picture", "d", () => viewer.saves.cell(cell)),
     ),
   ].filter(isNode);
 }

@@ -2,13 +2,13 @@
 /** The page as a whole, to zoom and pan, with the cell under the pointer outlined. */
 import { make } from "../dom.mjs";
 import { cellAt, centre, neighbour } from "./boxes.mjs";
-import { sentence } from "./facts.mjs";
-import { entriesOf, loadPicture } from "./pictures.mjs";
+import { Marks } from "./marks.mjs";
+import { PagePicture } from "./page_picture.mjs";
 import { followPointers } from "./pointers.mjs";
 import { centred, fitted, moved, onPage, revealing, zoomed } from "./zoom.mjs";
 
 /** @typedef {import("./open.mjs").Viewer} Viewer */
-/** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("./cells.mjs").Cell} Cell */
 /** @typedef {import("./sheets.mjs").Page} Page */
 
 /** What an arrow key moves the page by, in pixels of the screen. */
@@ -24,12 +24,10 @@ export class SheetView {
   /** @param {Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
-    this.picture = make("img", { cls: "clip-grid-page", attrs: { alt: "", draggable: "false" } });
-    this.outline = make("div", { cls: "clip-grid-outline" });
-    this.tags = make("div", { cls: "clip-grid-tags" });
-    this.message = make("p", { cls: "clip-grid-missing", attrs: { role: "alert" } });
+    this.picture = new PagePicture(({ width, height }) => this.learn(width, height));
+    this.marks = new Marks();
     const attrs = { tabindex: 0, role: "group", "aria-label": "The sheet: drag to move it, turn the wheel to zoom" };
-    this.element = make("div", { cls: "clip-grid-stage", attrs }, this.picture, this.tags, this.outline, this.message);
+    this.element = make("div", { cls: "clip-grid-stage", attrs }, this.picture.element, this.marks.tags, this.marks.outline, this.picture.message);
     followPointers(this.element, {
       pan: (by) => this.set(moved(this.view, by, this.size, this.window)),
       zoom: (point, factor) => this.zoom(factor, point),
@@ -61,32 +59,24 @@ export class SheetView {
   }
 
   /** @param {Page} page */
-  async show(page) {
+  show(page) {
     const same = this.page && this.page.width === page.width && this.page.height === page.height;
     this.page = page;
-    this.hasDetail = entriesOf(page).length < 2;
-    this.message.textContent = "";
-    this.picture.removeAttribute("src");
     if (!same) this.fit();
-    try {
-      const image = await loadPicture(entriesOf(page));
-      if (this.page === page) this.setPicture(image);
-    } catch (error) {
-      if (this.page === page) this.message.textContent = sentence(/** @type {Error} */ (error).message);
-    }
+    this.picture.show(page);
   }
 
-  /** @param {HTMLImageElement} image */
-  setPicture(image) {
-    const page = /** @type {Page} */ (this.page);
-    this.picture.src = image.src;
-    if (!page.width) [page.width, page.height, this.isFitted] = [image.naturalWidth, image.naturalHeight, true];
-    this.pictureWidth = image.naturalWidth;
+  /**
+   * The size of a page that no report tells.
+   * @param {number} width
+   * @param {number} height
+   */
+  learn(width, height) {
+    if (this.page && !this.page.width) [this.page.width, this.page.height, this.isFitted] = [width, height, true];
     this.fitAgain();
   }
 
   fit() {
-    this.isFitted = true;
     this.set(fitted(this.size, this.window));
     this.isFitted = true;
   }
@@ -132,52 +122,13 @@ export class SheetView {
   draw() {
     const { scale, x, y } = this.view;
     const { width, height } = this.size;
-    const { style } = this.picture;
+    const { style, classList } = this.picture.element;
     [style.width, style.height] = [`${width}px`, `${height}px`];
     style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
-    this.picture.classList.toggle("clip-grid-pixels", scale * devicePixelRatio >= 3);
-    this.drawOutline();
-    this.drawTags();
+    classList.toggle("clip-grid-pixels", scale * devicePixelRatio >= 3);
+    this.marks.draw(this.viewer.state, this.view);
     this.viewer.showZoom(scale * devicePixelRatio);
-    this.wantDetail();
-  }
-
-  drawOutline() {
-    const { cell, pinned } = this.viewer.state;
-    const shown = cell && this.page && cell.page === this.page.number;
-    this.outline.hidden = !shown;
-    if (!cell || !shown) return;
-    this.put(this.outline, cell);
-    this.outline.classList.toggle("clip-grid-pinned", pinned);
-  }
-
-  /** Over each cell whose label was corrected, the new label: the picture has the old one until the next run. */
-  drawTags() {
-    const edited = this.page ? this.viewer.state.cells.filter((cell) => cell.edited) : [];
-    const tags = edited.map((cell) => this.put(make("div", {}, make("span", { text: cell.label || "no label" })), cell));
-    if (tags.length || this.tags.childElementCount) this.tags.replaceChildren(...tags);
-  }
-
-  /**
-   * @param {HTMLElement} element to lie over the cell
-   * @param {Cell} cell
-   */
-  put(element, { box }) {
-    const [left, top, width, height] = box.map((part) => part * this.view.scale);
-    const { style } = element;
-    style.transform = `translate(${this.view.x + left}px, ${this.view.y + top}px)`;
-    [style.width, style.height] = [`${width}px`, `${height}px`];
-    return element;
-  }
-
-  /** Loads the saved page when the picture for the screen is too small for the zoom. */
-  async wantDetail() {
-    const { page } = this;
-    if (!page || this.hasDetail || !this.pictureWidth) return;
-    if (this.view.scale * devicePixelRatio * page.width <= this.pictureWidth * 1.05) return;
-    this.hasDetail = true;
-    const image = await loadPicture(entriesOf(page).slice(1)).catch(() => null);
-    if (image && this.page === page) this.setPicture(image);
+    this.picture.wantDetail(scale * devicePixelRatio);
   }
 
   /** @param {{x: number, y: number} | null} point */
@@ -244,6 +195,6 @@ export class SheetView {
 
   /** Where the cell that is looked at is on the screen. */
   anchor() {
-    return this.outline.getBoundingClientRect();
+    return this.marks.outline.getBoundingClientRect();
   }
 }

@@ -3,7 +3,7 @@
 
 /** @typedef {import("./sheets.mjs").Sheet} Sheet */
 /** @typedef {import("./sheets.mjs").Page} Page */
-/** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("./cells.mjs").Cell} Cell */
 /** @typedef {"sheet" | "cells" | "compare"} Mode */
 
 export class State {

@@ -6,7 +6,7 @@ import { keyOf } from "./choose.mjs";
 import { layersOf } from "./pictures.mjs";
 import { shownScore } from "./facts.mjs";
 
-/** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("./cells.mjs").Cell} Cell */
 /** @typedef {import("./sheets.mjs").Page} Page */
 /** @typedef {import("./choose.mjs").Order} Order */
 

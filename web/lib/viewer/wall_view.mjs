@@ -1,13 +1,14 @@
 // @ts-check
 /** All cells of a sheet side by side, to filter and to sort. */
 import { make } from "../dom.mjs";
-import { filterCells, ON_SHEET, ordersOf, sortCells } from "./choose.mjs";
+import { filterCells, ordersOf, sortCells } from "./choose.mjs";
 import { absolute, entriesToCut, loadPicture } from "./pictures.mjs";
 import { sentence } from "./facts.mjs";
 import { tileOf } from "./tile.mjs";
+import { WallBar } from "./wall_bar.mjs";
 
 /** @typedef {import("./open.mjs").Viewer} Viewer */
-/** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("./cells.mjs").Cell} Cell */
 /** @typedef {import("./sheets.mjs").Sheet} Sheet */
 /** @typedef {ReturnType<typeof tileOf>} Tile */
 
@@ -21,31 +22,16 @@ export class WallView {
   tiles = new Map();
   /** @type {Map<Element, Cell>} */
   cells = new Map();
-  /** @type {import("./choose.mjs").Order[]} */
-  orders = [ON_SHEET];
-  descending = false;
   /** @type {Set<Cell | null | undefined>} */
   marked = new Set();
 
   /** @param {Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
-    this.filter = make("input", {
-      cls: "clip-grid-filter",
-      attrs: { type: "search", placeholder: "Filter: words, or seed:42", "aria-label": "Filter the cells by label, file, values and scores" },
-      on: { input: () => this.arrange() },
-    });
-    this.order = make("select", { attrs: { "aria-label": "Sort by" }, on: { change: () => this.arrange() } });
-    this.direction = make("button", { text: "↑", title: "Ascending or descending (r)", on: { click: () => this.turnAround() } });
-    this.size = make("input", {
-      attrs: { type: "range", min: 64, max: 400, value: 160, "aria-label": "Size of the cells" },
-      on: { input: () => this.element.style.setProperty("--clip-grid-tile", `${this.size.value}px`) },
-    });
-    this.count = make("span", { cls: "clip-grid-quiet", attrs: { role: "status" } });
-    const bar = make("div", { cls: "clip-grid-wall-bar" }, this.filter, make("label", { text: "Sort by " }, this.order), this.direction, make("label", { text: "Size " }, this.size), this.count);
+    this.bar = new WallBar({ arrange: () => this.arrange(), resize: (side) => this.element.style.setProperty("--clip-grid-tile", `${side}px`) });
     this.wall = make("div", { cls: "clip-grid-wall", attrs: { role: "listbox", "aria-label": "Cells", "aria-multiselectable": "true" } });
     this.nothing = make("p", { cls: "clip-grid-missing" });
-    this.element = make("div", { cls: "clip-grid-cells" }, bar, this.wall, this.nothing);
+    this.element = make("div", { cls: "clip-grid-cells" }, this.bar.element, this.wall, this.nothing);
     this.wall.addEventListener("click", (event) => this.click(event));
     this.wall.addEventListener("dblclick", (event) => this.at(event, (cell) => viewer.edit(cell)));
     // pointermove, not pointerover: scrolling moves cells under a pointer that rests
@@ -65,8 +51,7 @@ export class WallView {
   /** @param {Sheet} sheet */
   show(sheet) {
     this.sheet = sheet;
-    this.orders = ordersOf(sheet.cells);
-    this.order.replaceChildren(...this.orders.map(({ id, name }) => make("option", { text: name, attrs: { value: id } })));
+    this.bar.offer(ordersOf(sheet.cells));
     for (const page of sheet.pages.filter(({ number }) => sheet.cells.some((cell) => cell.page === number))) this.showPage(sheet, page);
     this.tiles = new Map(sheet.cells.map((cell) => [cell, tileOf(cell, sheet.pages[cell.page])]));
     this.cells = new Map([...this.tiles].map(([cell, tile]) => [tile, cell]));
@@ -93,23 +78,17 @@ export class WallView {
   /** Puts the cells that pass the filter in their order. */
   arrange() {
     const all = this.sheet?.cells ?? [];
-    const order = this.orders.find(({ id }) => id === this.order.value) ?? ON_SHEET;
+    const { order, descending, words } = this.bar;
     const { state } = this.viewer;
-    state.order = sortCells(filterCells(all, this.filter.value), order, this.descending);
+    state.order = sortCells(filterCells(all, words), order, descending);
     const hadFocus = this.wall.contains(document.activeElement);
     const tiles = state.order.map((cell) => /** @type {Tile} */ (this.tiles.get(cell)));
     for (const tile of tiles) tile.showKey(order);
     this.wall.replaceChildren(...tiles);
-    this.count.textContent = state.order.length < all.length ? `${state.order.length} of ${all.length}` : `${all.length} cells`;
+    this.bar.count(state.order.length, all.length);
     this.nothing.textContent = state.order.length ? "" : all.length ? "No cell has all these words." : state.sheet.notes[0] ?? "This sheet has no cells.";
-    this.direction.textContent = this.descending ? "↓" : "↑";
     this.mark();
     if (hadFocus) this.focus();
-  }
-
-  turnAround() {
-    this.descending = !this.descending;
-    this.arrange();
   }
 
   /** Marks the cell that is looked at and those that are chosen; touches only tiles that change. */
@@ -156,10 +135,10 @@ export class WallView {
   key(event) {
     const steps = this.stepsOf(event.key);
     if (steps) this.walk(steps);
-    else if (event.key === "/") this.filter.focus();
-    else if (event.key === "r") this.turnAround();
-    else if (event.key === "+" || event.key === "=") this.grow(1.25);
-    else if (event.key === "-") this.grow(0.8);
+    else if (event.key === "/") this.bar.filter.focus();
+    else if (event.key === "r") this.bar.turnAround();
+    else if (event.key === "+" || event.key === "=") this.bar.grow(1.25);
+    else if (event.key === "-") this.bar.grow(0.8);
     else return false;
     return true;
   }
@@ -179,12 +158,6 @@ export class WallView {
     if (next) this.tiles.get(next)?.focus();
   }
 
-  /** @param {number} factor */
-  grow(factor) {
-    this.size.value = String(Number(this.size.value) * factor);
-    this.size.dispatchEvent(new Event("input"));
-  }
-
   /** @param {Cell} cell */
   reveal(cell) {
     this.tiles.get(cell)?.scrollIntoView({ block: "nearest" });
@@ -192,7 +165,7 @@ export class WallView {
 
   focus() {
     const tile = /** @type {HTMLElement | null} */ (this.wall.querySelector('[tabindex="0"]'));
-    (tile ?? this.filter).focus({ preventScroll: true });
+    (tile ?? this.bar.filter).focus({ preventScroll: true });
     tile?.scrollIntoView({ block: "nearest" });
   }
 

@@ -2,18 +2,50 @@
 /** Saving what is seen: a page, its data, one picture. */
 import { make } from "../dom.mjs";
 import { scaleBox } from "./boxes.mjs";
+import { sentence } from "./facts.mjs";
 import { absolute, entriesOf, loadPicture } from "./pictures.mjs";
 import { isShownFile } from "./sheets.mjs";
 
 /** @typedef {import("./sheets.mjs").Entry} Entry */
-/** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("./cells.mjs").Cell} Cell */
 /** @typedef {import("./sheets.mjs").Page} Page */
+
+export class Saves {
+  /**
+   * @param {import("./state.mjs").State} state
+   * @param {(text: string) => void} say
+   */
+  constructor(state, say) {
+    this.state = state;
+    this.say = say;
+  }
+
+  /** @param {Cell} cell */
+  async cell(cell) {
+    try {
+      await saveCell(cell, this.state.sheet.pages[cell.page]);
+    } catch (error) {
+      this.say(sentence(/** @type {Error} */ (error).message));
+    }
+  }
+
+  page() {
+    const entry = this.state.page.file ?? this.state.page.shown;
+    if (entry) saveEntry(entry);
+    else this.say("This page has no file");
+  }
+
+  data() {
+    if (this.state.sheet.sidecar) saveEntry(this.state.sheet.sidecar);
+    else this.say("This sheet has no JSON file; switch sidecar on in the template and queue again");
+  }
+}
 
 /**
  * A file of the server.
  * @param {Entry} entry
  */
-export function saveEntry(entry) {
+function saveEntry(entry) {
   saveAs(absolute(entry), entry.filename);
 }
 
@@ -22,7 +54,7 @@ export function saveEntry(entry) {
  * @param {Cell} cell
  * @param {Page} page
  */
-export async function saveCell(cell, page) {
+async function saveCell(cell, page) {
   const best = isShownFile(page) && page.file ? [page.file, ...entriesOf(page)] : entriesOf(page);
   const picture = await loadPicture(best);
   const [x, y, width, height] = scaleBox(cell.imageBox, page, { width: picture.naturalWidth, height: picture.naturalHeight });
