@@ -1,0 +1,47 @@
+"""The server's API, with the standard library."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+DIRECT = build_opener(ProxyHandler({}))
+
+
+def get_json(url: str, timeout_s: float = 30) -> Any:
+    """The answer; raises ValueError where it holds NaN or Infinity, which is no JSON and breaks browsers."""
+    with DIRECT.open(url, timeout=timeout_s) as answer:
+        return json.loads(answer.read(), parse_constant=refuse)
+
+
+def post_json(url: str, given: object, timeout_s: float = 30) -> Any:
+    """The answer to a POST of JSON; None for an empty one."""
+    request = Request(url, json.dumps(given).encode(), {"Content-Type": "application/json"})
+    with DIRECT.open(request, timeout=timeout_s) as answer:
+        body = answer.read()
+    return json.loads(body, parse_constant=refuse) if body else None
+
+
+def refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def run_workflow(address: str, workflow: dict[str, Any], timeout_s: float = 180) -> dict[str, Any]:
+    """The outputs of the nodes, from the history; fails with what the server says of a run that fails."""
+    prompt_id = post_json(f"{address}/prompt", {"prompt": workflow})["prompt_id"]
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        run = get_json(f"{address}/history/{prompt_id}").get(prompt_id)
+        if run:
+            assert run["status"]["status_str"] == "success", run["status"]["messages"]
+            return run["outputs"]
+        time.sleep(0.1)
+    raise TimeoutError(f"not done after {timeout_s} s")
+
+
+def read_workflow(path: Path) -> dict[str, Any]:
+    """A workflow in API format."""
+    return json.loads(path.read_text("utf-8"))

@@ -1,0 +1,84 @@
+"""ComfyUI as the user named it by --comfyui, with this pack in it; without one, the tests here are skipped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .front_end import FrontEnd
+from .inputs import draw_inputs
+from .server import Server, make_base
+
+Starter = Callable[..., AbstractContextManager[Server]]
+
+
+@pytest.fixture(scope="session")
+def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Starter:
+    """Starts a server with these flags; its log is kept with the artefacts."""
+    option = request.config.getoption
+    comfyui, front_end_root = option("--comfyui"), option("--front-end-root")
+    if comfyui is None:
+        pytest.skip("these tests run in a real ComfyUI: give its folder with --comfyui PATH")
+
+    @contextmanager
+    def start(*flags: str) -> Iterator[Server]:
+        base = tmp_path_factory.mktemp("base") / "of comfyui"
+        make_base(base)
+        draw_inputs(base / "input")
+        server = Server(
+            comfyui=comfyui.resolve(),
+            python=option("--comfyui-python"),
+            base=base,
+            log=artefacts / f"comfyui{''.join(flags)}.log",
+            flags=flags,
+            front_end_root=front_end_root and front_end_root.resolve(),
+        )
+        server.log.unlink(missing_ok=True)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def comfy(started: Starter) -> Iterator[Server]:
+    """The server as most people start it."""
+    with started() as server:
+        yield server
+
+
+@pytest.fixture
+def page_of(chromium: Any, artefacts: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., FrontEnd]]:
+    """Opens a server's page; errors of ours in its console and requests for files of ours that fail, fail the test."""
+    context = chromium.new_context(viewport={"width": 1600, "height": 1000}, accept_downloads=True)
+    opened: list[FrontEnd] = []
+
+    def open_page(server: Server, *, is_vue: bool = False) -> FrontEnd:
+        name = re.sub(r"\W+", "_", request.node.name).strip("_")
+        folder = artefacts / name
+        folder.mkdir(exist_ok=True)
+        front_end = FrontEnd(context.new_page(), server, folder)
+        opened.append(front_end)
+        front_end.open(is_vue=is_vue)
+        return front_end
+
+    yield open_page
+    for one in opened:
+        one.shot("last")
+        (one.artefacts / "trouble.txt").write_text("\n\n".join(one.trouble.seen), "utf-8")
+    context.close()
+    assert [trouble for one in opened for trouble in one.trouble.unexpected] == []
+
+
+@pytest.fixture
+def front_end(comfy: Server, page_of: Callable[..., FrontEnd]) -> FrontEnd:
+    """The page of the server that most tests share."""
+    return page_of(comfy)

@@ -1,0 +1,27 @@
+"""Pictures for ComfyUI's input folder, of things that the bundled model knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from clip_grid.clip_backend.shapes_demo.drawing import draw
+from clip_grid.clip_backend.shapes_demo.scenes import Scene
+
+COLOURS = ("red", "green", "blue", "yellow")
+SHAPES = ("circle", "square", "triangle")
+
+
+def draw_inputs(folder: Path) -> None:
+    """example.png, which ComfyUI brings too, and a folder of a dozen."""
+    draw_shape("red", "circle", folder / "example.png")
+    for colour in COLOURS:
+        for shape in SHAPES:
+            draw_shape(colour, shape, folder / "shapes" / f"{colour} {shape}.png")
+
+
+def draw_shape(colour: str, shape: str, path: Path) -> None:
+    """One large shape on white."""
+    path.parent.mkdir(exist_ok=True)
+    scene = Scene(kind="shape", colour=colour, shape=shape, size="large", background="white")
+    draw(scene, 224, np.random.default_rng(0)).save(path)

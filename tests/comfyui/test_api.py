@@ -1,0 +1,72 @@
+"""The pack in a real server, without a browser: nodes, workflows, files, histories, flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import clip_grid
+import pytest
+
+from .client import read_workflow, run_workflow
+from .server import PACK, ROOT, Server
+
+EXAMPLES = sorted((ROOT / "examples").rglob("*.json"))
+
+TEMPLATES = sorted((ROOT / "example_workflows").glob("*.json"))
+
+
+def test_every_node_is_ours_and_has_its_category(comfy):
+    told = comfy.ask("/object_info")
+
+    for node_id in clip_grid.NODE_CLASS_MAPPINGS:
+        assert told[node_id]["python_module"] == f"custom_nodes.{PACK}"
+        assert told[node_id]["category"].startswith("CLIP Grid/")
+        assert told[node_id]["display_name"] == clip_grid.NODE_DISPLAY_NAME_MAPPINGS[node_id]
+
+
+def test_nothing_of_ours_is_complained_about_in_the_log(comfy):
+    lines = [line for line in comfy.told().splitlines() if PACK in line or "clip_grid" in line]
+
+    assert [line for line in lines if "FAILED" in line or "rror" in line or "arning" in line] == []
+
+
+def test_the_template_browser_is_offered_the_templates_and_nothing_else(comfy):
+    assert set(comfy.ask("/workflow_templates")[PACK]) == {path.stem for path in TEMPLATES}
+    assert [path for path in TEMPLATES if not path.with_suffix(".jpg").is_file()] == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_runs_and_its_files_are_there(comfy, path):
+    outputs = run_workflow(comfy.address, read_workflow(path))
+
+    assert outputs
+    assert all(saved_file(comfy, entry).stat().st_size > 0 for entry in entries(outputs))
+
+
+@pytest.mark.parametrize("flags", [["--disable-metadata"], ["--cache-none"], ["--fp16-intermediates"]], ids="".join)
+def test_a_sheet_is_made_under_every_flag(started, comfy, flags):
+    if flags == ["--fp16-intermediates"] and "fp16-intermediates" not in comfy_flags(comfy):
+        pytest.skip("this ComfyUI has no --fp16-intermediates")
+    workflow = read_workflow(Path(__file__).parent / "sheet_workflow.json")
+
+    with started(*flags) as server:
+        outputs = run_workflow(server.address, workflow)
+        sheet = saved_file(server, outputs["3"]["images"][0])
+
+        assert (b"prompt" in sheet.read_bytes()[:65536]) == ("--disable-metadata" not in flags)
+        assert outputs["3"]["clip_grid"][0]["images_processed"] == 1
+        assert outputs["4"]["clip_match"][0]["clip_is_match"] is True
+
+
+def entries(outputs):
+    """Every file that a history names."""
+    lists = [values for output in outputs.values() for values in output.values()]
+    return [one for values in lists for one in values if isinstance(one, dict) and "filename" in one]
+
+
+def saved_file(server: Server, entry: dict[str, str]) -> Path:
+    return server.base / entry["type"] / entry["subfolder"] / entry["filename"]
+
+
+def comfy_flags(server: Server) -> str:
+    return (server.comfyui / "comfy" / "cli_args.py").read_text("utf-8")

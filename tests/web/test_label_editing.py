@@ -1,0 +1,91 @@
+"""Labels that the user corrects on the sheet."""
+
+from __future__ import annotations
+
+import pytest
+
+from .outputs import EVIL, sheet
+
+SHEET = "ClipGrid_LabeledGridExporter"
+WIDGET = "app.rootGraph.nodes[0].widgets.find((one) => one.name === 'labels').value"
+
+
+@pytest.fixture
+def sheet_of(page_of):
+    """A node whose sheet has these labels, which stand in its widget."""
+
+    def shown(labels):
+        stub = page_of(SHEET)
+        stub.set("labels", "\n".join(labels))
+        stub.finish(sheet(labels))
+        return stub
+
+    return shown
+
+
+@pytest.mark.parametrize("text", ["dog", EVIL, "Ä 🐕 'x'"])
+def test_a_corrected_label_is_queued(sheet_of, site, text):
+    stub = sheet_of(["cat", "ant"])
+    stub.node().get_by_text("Open viewer").click()
+    stub.page.keyboard.press("ArrowRight")
+
+    stub.page.keyboard.press("e")
+    stub.viewer.get_by_role("textbox", name="The label").fill(text)
+    stub.page.keyboard.press("Enter")
+    stub.settle()
+    stub.page.evaluate("app.queuePrompt(0)")
+
+    assert site.queued()[-1][stub.ids[0]]["inputs"]["labels"] == f"{text}\nant"
+    assert stub.page.evaluate("window.harm") is None
+
+
+def test_escape_leaves_the_label_as_it_was(sheet_of):
+    stub = sheet_of(["cat", "ant"])
+    stub.node().get_by_text("Open viewer").click()
+    stub.page.keyboard.press("ArrowRight")
+
+    stub.page.keyboard.press("e")
+    stub.viewer.get_by_role("textbox", name="The label").fill("dog")
+    stub.page.keyboard.press("Escape")
+
+    assert stub.page.evaluate(WIDGET) == "cat\nant"
+    assert stub.viewer.is_visible()
+
+
+def test_a_correction_is_taken_back(sheet_of):
+    stub = sheet_of(["cat", "ant"])
+    stub.node().get_by_text("Open viewer").click()
+    stub.page.keyboard.press("ArrowRight")
+    stub.page.keyboard.press("e")
+    stub.viewer.get_by_role("textbox", name="The label").fill("dog")
+    stub.page.keyboard.press("Enter")
+    stub.settle()
+    assert stub.page.evaluate(WIDGET) == "dog\nant"
+
+    stub.page.evaluate("app.extensionManager.command.execute('ClipGrid.UndoLabelEdit')")
+
+    assert stub.page.evaluate(WIDGET) == "cat\nant"
+
+
+def test_all_labels_are_corrected_in_a_list(sheet_of):
+    stub = sheet_of(["cat", "ant"])
+    stub.page.evaluate("app.extensionManager.command.execute('ClipGrid.EditLabels')")
+    fields = stub.page.locator("dialog.clip-grid-labels textarea")
+    assert fields.evaluate_all("(all) => all.map((one) => one.value)") == ["cat", "ant"]
+
+    fields.nth(1).fill("bee")
+    stub.page.get_by_role("button", name="Save", exact=True).click()
+
+    assert stub.page.evaluate(WIDGET) == "cat\nbee"
+
+
+def test_linked_labels_are_not_corrected_and_it_says_why(sheet_of):
+    stub = sheet_of(["cat", "ant"])
+    source = stub.add("ClipGrid_CLIPLabel")
+    connect = "([from, to]) => app.rootGraph.getNodeById(from).connect(0, app.rootGraph.getNodeById(to), 'labels')"
+    stub.page.evaluate(connect, [source, stub.ids[0]])
+
+    stub.page.evaluate("app.extensionManager.command.execute('ClipGrid.EditLabels')")
+
+    stub.page.wait_for_function("() => app.extensionManager.notices.length > 0")
+    assert "linked" in stub.notices()[0]["summary"]

@@ -1,0 +1,91 @@
+"""The drawing of the layout in the nodes that have a template, with the real route's answers."""
+
+from __future__ import annotations
+
+import pytest
+
+TEMPLATE, SHEET = "ClipGrid_GridTemplate", "ClipGrid_LabeledGridExporter"
+DRAWING = ".clip-grid-plan-sheet svg"
+
+
+def cells(stub, place=0):
+    """How many pictures are drawn."""
+    return stub.node(place).locator(f"{DRAWING} > rect[fill^=hsl]")
+
+
+@pytest.mark.parametrize("node", [TEMPLATE, SHEET, "ClipGrid_BatchLabeledGridExporter"])
+def test_the_layout_is_drawn_without_any_picture(page_of, node):
+    stub = page_of(node)
+
+    cells(stub).first.wait_for()
+
+    assert cells(stub).count() == 12
+
+
+def test_the_drawing_follows_the_widgets(page_of):
+    stub = page_of(SHEET)
+    stub.node().locator(DRAWING).wait_for()
+    before = stub.node().locator(DRAWING).get_attribute("viewBox")
+
+    stub.set("columns", 12)
+
+    stub.page.wait_for_function(
+        "([selector, before]) => document.querySelector(selector).getAttribute('viewBox') !== before",
+        arg=[DRAWING, before],
+    )
+
+
+def test_a_linked_template_is_drawn(page_of):
+    stub = page_of(TEMPLATE, SHEET)
+    stub.set("columns", 12)
+    connect = "([from, to]) => app.rootGraph.getNodeById(from).connect(0, app.rootGraph.getNodeById(to), 'template')"
+
+    stub.page.evaluate(connect, stub.ids)
+
+    same = """(drawings) => {
+        const seen = [...document.querySelectorAll(drawings)].map((one) => one.getAttribute("viewBox"));
+        return seen.length === 2 && seen[0] === seen[1];
+    }"""
+    stub.page.wait_for_function(same, arg=DRAWING)
+
+
+def test_a_layout_that_cannot_be_says_why(page_of):
+    stub = page_of(SHEET)
+    stub.trouble.expect("400")
+
+    stub.set("text_color", "no such colour")
+
+    stub.node().get_by_text("no such colour").wait_for()
+
+
+def test_titles_never_become_elements(page_of):
+    stub = page_of(SHEET)
+
+    # text is drawn where it is large enough to be read
+    stub.set("cell_width", 64)
+    stub.set("cell_height", 64)
+    stub.set("title", "<img src=x onerror='window.harm=1'>")
+    stub.node().locator(f"{DRAWING} text").filter(has_text="<img").first.wait_for()
+
+    assert stub.page.evaluate("window.harm") is None
+
+
+def test_only_the_latest_wish_is_asked_for(page_of, site):
+    stub = page_of(SHEET)
+    stub.node().locator(DRAWING).wait_for()
+    before = len(site.posted)
+
+    for margin in range(20):
+        stub.set("margin", margin)
+    stub.page.wait_for_timeout(800)
+
+    assert len(site.posted) - before <= 2
+
+
+def test_the_drawing_is_neither_sent_nor_saved(page_of):
+    stub = page_of(TEMPLATE)
+    stub.node().locator(DRAWING).wait_for()
+
+    prompt = stub.page.evaluate("app.graphToPrompt().then((told) => told.output)")
+
+    assert not any("preview" in name for name in prompt[stub.ids[0]]["inputs"])

@@ -1,0 +1,220 @@
+"""The sheet in its node, and the full-screen viewer."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .outputs import EVIL, sheet
+
+SHEET = "ClipGrid_LabeledGridExporter"
+ANIMALS = ["cat", "dog", "ant", "bee"]
+
+
+@pytest.fixture
+def viewer_of(page_of):
+    """Opens the viewer on a sheet of pictures with these labels."""
+
+    def opened(labels, **inputs):
+        stub = page_of(SHEET)
+        stub.finish(sheet(labels, **inputs))
+        stub.node().get_by_text("Open viewer").click()
+        stub.viewer.wait_for()
+        return stub
+
+    return opened
+
+
+def shown(stub):
+    """The labels on the wall, in their order, in sight or not."""
+    return stub.viewer.locator(".clip-grid-tile-label").all_text_contents()
+
+
+def facts(stub):
+    return stub.viewer.locator(".clip-grid-panel").inner_text()
+
+
+def test_the_node_shows_its_sheet_and_what_it_is(page_of, host):
+    stub = page_of(SHEET)
+
+    stub.finish(sheet(ANIMALS))
+
+    assert stub.node().locator("img").evaluate_all("(all) => Promise.all(all.map((one) => one.decode()))") == [None]
+    assert "4 pictures, 1 page" in stub.node().inner_text()
+
+
+def test_a_click_on_the_sheet_opens_the_viewer_and_escape_closes_it(page_of):
+    stub = page_of(SHEET)
+    stub.finish(sheet(ANIMALS))
+
+    stub.node().locator("img").click()
+    stub.viewer.wait_for()
+    stub.page.keyboard.press("Escape")
+
+    stub.viewer.wait_for(state="detached")
+
+
+def test_the_cell_under_the_pointer_is_told(viewer_of):
+    stub = viewer_of(ANIMALS, columns=2, margin=0)
+    box = stub.viewer.locator("img.clip-grid-page").bounding_box()
+
+    stub.page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
+
+    assert "dog" in facts(stub) and "row 1, column 2" in facts(stub)
+
+
+def test_the_wheel_zooms_and_zero_shows_all_again(viewer_of):
+    stub = viewer_of(ANIMALS)
+    page = stub.viewer.locator("img.clip-grid-page")
+    before = page.bounding_box()["width"]
+    stub.page.mouse.move(500, 450)
+
+    stub.page.mouse.wheel(0, -600)
+    stub.settle()
+    assert page.bounding_box()["width"] > 1.2 * before
+    stub.page.keyboard.press("0")
+    stub.settle()
+
+    assert page.bounding_box()["width"] == pytest.approx(before, abs=1)
+
+
+def test_arrow_keys_go_from_cell_to_cell(viewer_of):
+    stub = viewer_of(ANIMALS, columns=2)
+
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        stub.page.keyboard.press(key)
+
+    assert "bee" in facts(stub)
+
+
+@pytest.mark.parametrize(("words", "left"), [("dog", ["dog"]), ("ee", ["bee"]), ("none of them", []), ("", ANIMALS)])
+def test_the_wall_shows_the_cells_with_the_words(viewer_of, words, left):
+    stub = viewer_of(ANIMALS)
+    stub.page.keyboard.press("w")
+
+    stub.viewer.locator("input[type=search]").fill(words)
+
+    assert shown(stub) == left
+
+
+def test_the_wall_is_sorted_by_label_in_both_directions(viewer_of):
+    stub = viewer_of(["cell 10", "cell 9", "cell 1"])
+    stub.page.keyboard.press("w")
+
+    stub.viewer.locator("select").first.select_option("label")
+    assert shown(stub) == ["cell 1", "cell 9", "cell 10"]
+    stub.viewer.locator(".clip-grid-wall").press("r")
+
+    assert shown(stub) == ["cell 10", "cell 9", "cell 1"]
+
+
+def test_two_cells_are_compared_by_a_slider(viewer_of):
+    stub = viewer_of(ANIMALS)
+    stub.page.keyboard.press("w")
+    for name in ("dog", "bee"):
+        stub.viewer.get_by_role("option", name=name).click(modifiers=["Control"])
+
+    stub.page.keyboard.press("c")
+    slider = stub.viewer.get_by_role("slider", name=re.compile("left picture"))
+    slider.fill("20")
+
+    assert re.search("dog.*bee", stub.viewer.locator(".clip-grid-compare").inner_text(), re.S)
+    assert stub.viewer.locator(".clip-grid-compare-stage").get_attribute("style").endswith("20%;")
+
+
+def test_pages_are_turned(viewer_of):
+    stub = viewer_of(ANIMALS, rows=1, columns=2, on_overflow="split")
+    assert "1 / 2" in stub.viewer.inner_text()
+
+    stub.page.keyboard.press("PageDown")
+
+    assert "2 / 2" in stub.viewer.inner_text()
+    stub.page.keyboard.press("ArrowRight")
+    assert "ant" in facts(stub)
+
+
+@pytest.mark.parametrize("key", ["d", "Shift+D", "j"])
+def test_pictures_pages_and_data_are_saved(viewer_of, key):
+    stub = viewer_of(ANIMALS)
+    stub.page.keyboard.press("ArrowRight")
+
+    with stub.page.expect_download() as saved:
+        stub.page.keyboard.press(key)
+
+    assert saved.value.path().stat().st_size > 50
+
+
+def test_the_help_names_the_keys(viewer_of):
+    stub = viewer_of(ANIMALS)
+
+    stub.page.keyboard.press("?")
+
+    assert "PageDown" in stub.viewer.locator(".clip-grid-help").inner_text()
+
+
+@pytest.mark.parametrize("labels", [ANIMALS, ["the only one"]])
+@pytest.mark.parametrize("view", ["s", "w", "c"])
+def test_keys_work_in_every_view(viewer_of, labels, view):
+    stub = viewer_of(labels)
+
+    for key in ("c", "w", "s", view, "?"):
+        stub.page.keyboard.press(key)
+    stub.viewer.locator(".clip-grid-help").wait_for()
+    for key in ("Escape", "w", "Home", "ArrowLeft"):
+        stub.page.keyboard.press(key)
+
+    assert labels[0] in facts(stub)
+
+
+def test_keys_of_the_viewer_do_not_reach_comfyui(viewer_of):
+    stub = viewer_of(ANIMALS)
+    stub.page.evaluate("window.reached = []; window.addEventListener('keydown', (event) => reached.push(event.key))")
+
+    for key in ("Delete", "w", "ArrowRight"):
+        stub.page.keyboard.press(key)
+
+    assert stub.page.evaluate("reached") == []
+
+
+def test_labels_never_become_elements(viewer_of):
+    stub = viewer_of([EVIL, "cat"])
+    stub.page.keyboard.press("w")
+    stub.viewer.locator(".clip-grid-tile").first.hover()
+
+    assert shown(stub)[0] == EVIL and EVIL in facts(stub)
+    assert stub.page.evaluate("window.harm") is None
+    assert stub.page.locator("script:not([src]), img[src=x]").count() == 0
+
+
+def test_of_thousands_of_cells_those_out_of_sight_are_not_painted(viewer_of):
+    stub = viewer_of([f"cell {place}" for place in range(1201)], side=8)
+
+    stub.page.keyboard.press("w")
+    stub.settle()
+
+    # what content-visibility skips is not rendered, and has no area to be hit in
+    seen = "(all) => all.filter((one) => one.checkVisibility({ contentVisibilityAuto: true })).length"
+    assert stub.viewer.locator(".clip-grid-tile").count() == 1201
+    assert 0 < stub.viewer.locator(".clip-grid-tile-label").evaluate_all(seen) < 200
+
+
+@pytest.mark.parametrize("away", ["reload", "switch_tab"])
+def test_the_sheet_is_still_there_after_a_reload_and_a_change_of_tabs(page_of, away):
+    stub = page_of(SHEET)
+    stub.finish(sheet(ANIMALS))
+
+    getattr(stub, away)()
+    stub.node().get_by_text("Open viewer").click()
+    stub.viewer.wait_for()
+    stub.page.keyboard.press("w")
+
+    assert shown(stub) == ANIMALS
+
+
+def test_the_workflow_keeps_names_of_files_and_no_more(page_of):
+    stub = page_of(SHEET)
+
+    stub.finish(sheet([f"cell {place}" for place in range(300)], side=8))
+
+    assert len(str(stub.page.evaluate("stub.workflow()"))) < 6000
