@@ -20,14 +20,15 @@ if __package__:
         "ClipGrid_CLIPLabel": CLIPLabel,
         "ClipGrid_RankImages": RankImages,
     }
+    # older front ends search these alone, and only near their beginning: other words must stand early in a short name
     NODE_DISPLAY_NAME_MAPPINGS = {
         "ClipGrid_LabeledGridExporter": "Labeled Grid Exporter",
         "ClipGrid_BatchLabeledGridExporter": "Batch Labeled Grid Exporter",
         "ClipGrid_GridTemplate": "Grid Template",
         "ClipGrid_CLIPModelLoader": "CLIP Model Loader",
         "ClipGrid_CLIPVisionEncode": "CLIP Vision Encode (CLIP Grid)",
-        "ClipGrid_CLIPMatchScore": "CLIP Match Score",
-        "ClipGrid_CLIPLabel": "CLIP Label",
+        "ClipGrid_CLIPMatchScore": "CLIP Match Score (Similarity)",
+        "ClipGrid_CLIPLabel": "CLIP Label (Tag, Caption)",
         "ClipGrid_RankImages": "Rank Images",
     }
     WEB_DIRECTORY = "./web"
