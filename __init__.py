@@ -6,8 +6,8 @@ from __future__ import annotations
 if __package__:
     from .nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode
     from .nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
-    from .nodes.host import serve_routes
-    from .nodes.match_nodes import CLIPLabel, CLIPMatchScore, RankImages
+    from .nodes.routes import serve_routes
+    from .nodes.score_nodes import CLIPLabel, CLIPMatchScore, RankImages
 
     # workflows store the keys: they never change. ComfyUI-Manager reads this literal without running it
     NODE_CLASS_MAPPINGS = {

@@ -14,9 +14,14 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from .commands import demo, export, labels, match_pairs, matches, models, older, ranks, templates
+from .commands import demo, export, models, templates
+from .commands import label as labels
+from .commands import legacy_exporter as older
+from .commands import match as matches
+from .commands import match_batch as match_pairs
+from .commands import rank as ranks
+from .commands.output import FAILED, USAGE, refused
 from .commands.sheet_flags import split_background
-from .commands.talk import FAILED, USAGE, refused
 from .errors import ClipGridError, OutputError
 
 _STOPPED = 130

@@ -7,7 +7,7 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,8 @@ BRIGHTEST_HIGHLIGHT = 8
 
 Size = tuple[int, int]
 Pixels = NDArray[np.uint8]
+#: (pictures done, pictures in all); an exception that it raises stops the work.
+Progress = Callable[[int, int], None]
 
 #: Types that numpy has and that pictures may keep; bfloat16 and the 8 bit floats go through float32.
 _KEPT = ("float64", "float32", "float16", "uint8")

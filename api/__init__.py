@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from ..clip_backend.calibration.calibration import Calibration, fit_calibration
-from ..clip_backend.calibration.calibration_file import read_calibration
-from ..clip_backend.checkpoint import read_checkpoint
-from ..clip_backend.checkpoint_info import CheckpointInfo
-from ..clip_backend.features import Features
-from ..clip_backend.finding.catalog import FoundModel, find_models
+from ..clip_backend.calibration.calibration import Calibration, fit_calibration, read_calibration
+from ..clip_backend.checkpoints.info import CheckpointInfo
+from ..clip_backend.checkpoints.read import read_checkpoint
+from ..clip_backend.encoding.features import Features
+from ..clip_backend.encoding.image_features import FailedPicture, ImageFeatures
+from ..clip_backend.finding.catalog import ComfyUIPathResolver, FoundModel, find_models
+from ..clip_backend.finding.folders import ModelPathConfig, ModelType
 from ..clip_backend.finding.installations import detect_comfyui_installation, find_model_folders
-from ..clip_backend.finding.model_paths import ModelPathConfig, ModelType
-from ..clip_backend.finding.resolver import ComfyUIPathResolver
-from ..clip_backend.image_features import FailedPicture, ImageFeatures
 from ..clip_backend.labelling.answers import Labelled, PictureLabels
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.loading import load_encoder
 from ..clip_backend.match_files.report import PairsReport
-from ..clip_backend.matching.options import MatchOptions
 from ..clip_backend.matching.result import Matches, MatchResult
-from ..clip_backend.ranking.options import RankOptions
-from ..clip_backend.ranking.result import Ranking
-from ..clip_backend.vision_encoder import CLIPVisionEncoder, VisionFeatures
+from ..clip_backend.matching.texts import MatchOptions
+from ..clip_backend.ranking.result import Ranking, RankOptions
+from ..clip_backend.words.files import read_vocabulary
 from ..clip_backend.words.vocabulary import Facet, Vocabulary
-from ..clip_backend.words.word_files import read_vocabulary
-from ..grid.pictures import Progress
 from ..grid.report import BatchReport, GridReport
 from ..grid.template import GridTemplate
-from .grid_labels import ClipWishes
-from .labels import CLIPLabeler, label_images
-from .matches import analyze_image_text_match, match
+from ..imaging import Progress
+from .clip_sheets import ClipWishes
+from .label import CLIPLabeler, label_images
+from .match import analyze_image_text_match, match
+from .match_files import match_pairs
 from .models import open_encoder
-from .pairs import match_pairs
-from .ranks import rank
+from .rank import rank
 from .sheets import (
     SheetInputs,
     assemble_grid_enhanced,
@@ -41,6 +37,7 @@ from .sheets import (
     export_grid,
     plan_export,
 )
+from .vision_encoder import CLIPVisionEncoder, VisionFeatures
 
 __all__ = [
     "BatchReport",

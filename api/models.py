@@ -7,13 +7,13 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Union
 
-from ..clip_backend.finding.default_model import default_model
+from ..clip_backend.encoding.cache import default_cache_folder
+from ..clip_backend.finding.names import default_model
 from ..clip_backend.loading import load_encoder
-from ..clip_backend.running.cache_folder import default_cache_folder
-from .images_in import StrPath
+from .pictures import StrPath
 
 if TYPE_CHECKING:
-    from ..clip_backend.encoder import Encoder
+    from ..clip_backend.encoding.encoder import Encoder
 
 #: The name that stands for the default model.
 AUTO = "auto"

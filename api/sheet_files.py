@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
-from ..grid.export import FORMAT_OF, SUFFIX
-from ..grid.order import natural_key
-from ..grid.pictures import find_files, survey_files
+from ..grid.pictures.find import find_files, natural_key
+from ..grid.pictures.survey import survey_files
 from ..grid.template import GridTemplate
-from .images_in import Images, StrPath
+from ..grid.write.export import FORMAT_OF, SUFFIX
+from .pictures import Images, StrPath
 
 
 def target_and_format(

@@ -9,18 +9,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..clip_backend.resize import torch_resizer
+from ..clip_backend.preparing.resize import torch_resizer
 from ..errors import ClipGridError, InputError
-from ..grid.decide import Labeller, PlannedSheet, Scorer, Wishes, plan_sheet
-from ..grid.export import ONE_FILE, Output
-from ..grid.job import report_of, write_planned
-from ..grid.pictures import Progress, Survey, find_files, pictures_from_arrays, resized_survey, survey_files
+from ..grid.labels.clip import Labeller, Scorer
+from ..grid.pictures.find import find_files
+from ..grid.pictures.survey import Survey, pictures_from_arrays, resized_survey, survey_files
+from ..grid.planner import PlannedSheet, Wishes, plan_sheet
 from ..grid.report import BatchReport, FailedDirectory, GridReport
-from ..grid.table import Table, parse_table, read_table
+from ..grid.sheet import report_of, write_planned
+from ..grid.table.table import Table, parse_table, read_table
 from ..grid.template import GridTemplate, find_template, read_template
-from .grid_labels import ClipWishes, finders, split_options
-from .images_in import Images, StrPath, paths_or_pictures
+from ..grid.write.export import ONE_FILE, Output
+from ..imaging import Progress
+from .clip_sheets import ClipWishes, finders, split_options
 from .models import AUTO
+from .pictures import Images, StrPath, paths_or_pictures
 from .sheet_files import batch_targets, expand_directories, home_path, page_namer, target_and_format, without_own
 
 _Item = TypeVar("_Item")

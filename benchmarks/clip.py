@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from clip_grid.clip_backend.encoder import ClipEncoder
+from clip_grid.clip_backend.encoding.encoder import ClipEncoder
 from clip_grid.clip_backend.loading import load_encoder
-from clip_grid.clip_backend.towers.processor import has_fast_bf16
+from clip_grid.clip_backend.towers.cpu import has_fast_bf16
 from clip_models import gflop_of, model_folder
 from clip_peers import Transformers, core_encoder, has_open_clip, open_clip_files
 from rounds import interleaved, ratios

@@ -21,14 +21,13 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from clip_grid.clip_backend.encoder import ClipEncoder
+from clip_grid.clip_backend.encoding.cache import EncoderCache
+from clip_grid.clip_backend.encoding.encoder import ClipEncoder
 from clip_grid.clip_backend.labelling.answers import Labelled
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
 from clip_grid.clip_backend.loading import load_encoder
-from clip_grid.clip_backend.running.cache import EncoderCache
-from clip_grid.clip_backend.words.given import given_labels
-from clip_grid.clip_backend.words.own_words import own_vocabulary
+from clip_grid.clip_backend.words.find import given_labels, own_vocabulary
 from clip_models import model_folder
 from clip_peers import zero_shot_labels
 from rounds import interleaved, ratios

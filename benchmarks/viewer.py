@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from clip_grid.nodes.host import set_host
-from clip_grid.nodes.host_fake import FakeHost
+from clip_grid.nodes.host.fake import FakeHost
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.real_browser import Trouble, launched

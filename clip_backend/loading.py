@@ -9,27 +9,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import CheckpointError, InputError, MissingPackage
-from .checkpoint import read_checkpoint
-from .checkpoint_info import CheckpointInfo
-from .devices import choose_device, choose_dtype
-from .finding.model_names import find_model
-from .finding.model_paths import StrPath
-from .fitting import check_fits, free_bytes, weight_bytes
-from .load_options import LoadOptions
-from .pairs import pair_space
-from .running.cache import EncoderCache, shared_encoders
-from .tokenizing.tokenized import Tokenizer
-from .towers.tower_config import KINDS
+from .checkpoints.info import CheckpointInfo
+from .checkpoints.joined import pair_space
+from .checkpoints.read import read_checkpoint
+from .encoding.cache import EncoderCache, shared_encoders
+from .encoding.devices import LoadOptions, check_fits, choose_device, choose_dtype, free_bytes, weight_bytes
+from .finding.folders import StrPath
+from .finding.names import find_model
+from .tokenizing.tokenizer import Tokenizer
+from .towers.config import KINDS
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from .encoder import Encoder
-    from .placement import Placement
+    from .encoding.devices import Placement
+    from .encoding.encoder import Encoder
+
 
 Model = StrPath | CheckpointInfo
-
 #: What is said of how a model wants its pictures, and not of the model.
 _RECIPE_ONLY = ("reference", "resampling", "background", "pad_color", "short_side")
 
@@ -121,9 +119,9 @@ def _load(infos: list[CheckpointInfo], options: LoadOptions, trust_space: bool) 
         if len(infos) > 1:
             reason = f"models of the family {infos[0].family} take no text encoder from another file; leave it out"
             raise CheckpointError(str(infos[0].path), reason)
-        from .by_transformers import transformers_encoder
+        from .hub import encoder as transformers_encoder
 
         return transformers_encoder.load(infos[0], options)
-    from .assembly import assemble
+    from .encoding.assembly import assemble
 
     return assemble(infos[0], infos[-1], options, trust_space=trust_space)

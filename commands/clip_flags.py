@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from ..api.models import ModelChoice
-from ..clip_backend.devices import DTYPES
+from ..clip_backend.encoding.devices import DTYPES
 
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:

@@ -1,10 +1,26 @@
-"""Tables for a terminal: cells below each other, whatever their characters."""
+"""The table of found models for a terminal: a line per model, and below it what is assumed and what is wrong."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 
-from ..clip_backend.finding.model_table import columns_of, printable
+
+def printable(text: str) -> str:
+    """The text with escapes in place of what a terminal would act on instead of showing it."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def columns_of(text: str) -> int:
+    """Columns of a terminal that a text takes; Chinese, Japanese and Korean characters take two."""
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
 
 _GAP = "  "
 

@@ -11,9 +11,8 @@ from typing import Any
 from ..api import GridReport, choose_template, dry_report, export_batch, export_grid, plan_export
 from ..atomic import atomic_file
 from ..errors import ClipGridError, InputError
-from .bar import Bar
+from .output import DONE, FAILED, PARTIAL, Bar, note, print_json, refused
 from .sheet_flags import add_sheet_flags, clip_options, idle_clip_flags, sheet_inputs, template_options
-from .talk import DONE, FAILED, PARTIAL, note, print_json, refused
 
 HELP = """\
 make a labelled sheet from pictures

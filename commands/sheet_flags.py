@@ -8,11 +8,11 @@ from typing import Any
 
 from ..api import ClipWishes, GridTemplate, SheetInputs
 from ..errors import InputError
-from ..grid.export import FORMAT_OF
-from ..grid.labels import split_columns
+from ..grid.template import split_columns
+from ..grid.write.export import FORMAT_OF
 from ..options import add_flags, options_of
-from .given import add_options, given_options
-from .talk import add_talk
+from .option_flags import add_options, given_options
+from .output import add_talk
 
 #: What other programs call these formats.
 _FORMAT_NAMES = {suffix.lstrip("."): name for suffix, name in FORMAT_OF.items()}

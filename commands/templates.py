@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..grid.template import built_in_templates
-from .talk import DONE, add_talk
+from .output import DONE, add_talk
 
 HELP = "list the built-in templates"
 

@@ -18,7 +18,6 @@ from ..errors import InputError
 Pixels = npt.NDArray[np.uint8]
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-
 #: Bytes of a block: a few of them stay in the processor's cache, and starting one costs next to nothing.
 BLOCK_BYTES = 1 << 20
 MOST_WORKERS = 8

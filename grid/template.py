@@ -1,4 +1,4 @@
-"""What a user wants of a sheet: layout, text, colours, labels, output, as one dataclass that goes to JSON and back."""
+"""Which text stands on which picture: sources of labels, asked in order for each picture, the source always named."""
 
 from __future__ import annotations
 
@@ -13,7 +13,34 @@ from typing import Any
 from ..errors import InputError
 from ..options import check, option, options_of
 from .colors import parse_color
-from .labels import parse_sources
+
+#: Everything that may follow in ``label_sources``, in the order in which the sources are asked.
+SOURCE_NAMES = ("text", "columns", "csv", "clip", "metadata", "filename")
+
+
+def split_columns(text: str) -> list[str]:
+    """Column names from a text with commas or semicolons between them."""
+    return [name for part in re.split(r"[,;\n]", text) if (name := part.strip())]
+
+
+def split_headers(text: str) -> list[str]:
+    """Headers from a text: one per line, or with semicolons between them when it is a single line."""
+    text = text.strip("\n")
+    if not text:
+        return []
+    return [part.strip() for part in (text.split("\n") if "\n" in text else text.split(";"))]
+
+
+def parse_sources(text: str) -> frozenset[str]:
+    """The sources named in ``label_sources``; raises InputError for one that does not exist."""
+    names = [name.lower() for name in split_columns(text)]
+    for name in names:
+        if name not in SOURCE_NAMES:
+            near = get_close_matches(name, SOURCE_NAMES, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"label_sources names {name!r}; it may name {', '.join(SOURCE_NAMES)}{hint}")
+    return frozenset(names)
+
 
 FORMATS = ("png", "jpeg", "webp", "avif", "tiff", "pdf", "html")
 AUTO = "auto"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .host import get_host
-from .socket_types import FEATURES_TYPE, MODEL_TYPE
+from .sockets.types import FEATURES_TYPE, MODEL_TYPE
 
 CATEGORY = "CLIP Grid/clip"
 
@@ -28,8 +28,8 @@ class CLIPModelLoader:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         from ..options import options_of, widgets
-        from .loaded_model import LoadOptions
-        from .model_choice import NONE, model_names, text_encoder_names
+        from .models.choice import NONE, model_names, text_encoder_names
+        from .models.loaded import LoadOptions
 
         host = get_host()
         model = "Found in your model folders by looking into the files; shapes-demo is a toy that comes with the pack"
@@ -44,19 +44,19 @@ class CLIPModelLoader:
 
     @classmethod
     def IS_CHANGED(cls, model: str | None = None, text_encoder: str | None = None, **others: object) -> str:
-        from .loaded_model import files_key
+        from .models.loaded import files_key
 
         return files_key((model or "", text_encoder or ""), get_host())
 
     @classmethod
     def VALIDATE_INPUTS(cls, model: str = "", text_encoder: str = "") -> bool | str:
-        from .loaded_model import model_problem
+        from .models.loaded import model_problem
 
         return model_problem((model, text_encoder), get_host()) or True
 
     def execute(self, model: str, text_encoder: str = "none", **options: object) -> dict[str, Any]:
         from ..options import read_options
-        from .loaded_model import LoadOptions, load_model
+        from .models.loaded import LoadOptions, load_model
 
         loaded = load_model(model, text_encoder, read_options(LoadOptions, options), get_host())
         return {"ui": {"text": [loaded.summary()]}, "result": (loaded,)}
@@ -82,7 +82,7 @@ class CLIPVisionEncode:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         from ..options import options_of, widgets
-        from .encoding import EncodeOptions
+        from .models.encoding import EncodeOptions
 
         image = ("IMAGE", {"tooltip": "Pictures: a batch, or a list of batches of any sizes"})
         vision = ("CLIP_VISION", {"tooltip": "From Load CLIP Vision; it is used as it is, nothing is loaded twice"})
@@ -99,7 +99,7 @@ class CLIPVisionEncode:
     def execute(
         self, image: Sequence[object], clip_vision: Sequence[object] = (), model: Sequence[object] = (), **options: Any
     ) -> dict[str, Any]:
-        from .encoding import EncodeOptions, chosen_source, encode
+        from .models.encoding import EncodeOptions, chosen_source, encode
 
         host = get_host()
         source = chosen_source(clip_vision, model, host)

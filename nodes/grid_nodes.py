@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ClipGridError
-from .folders import directory_lines
 from .host import get_host
-from .socket_types import TEMPLATE_TYPE
+from .host.folders import directory_lines
+from .sockets.types import TEMPLATE_TYPE
 
 if TYPE_CHECKING:
     from ..grid.template import GridTemplate
+
 
 CATEGORY = "CLIP Grid/grid"
 # the id is asked for so that of two equal nodes each saves and shows its own sheet
@@ -49,14 +50,14 @@ class LabeledGridExporterNode(SheetNode):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from .sockets import sheet_inputs
+        from .sheets.inputs import sheet_inputs
 
         images = ("IMAGE", {"tooltip": "Pictures: a batch, or a list of batches of any sizes; all go on one sheet"})
         return {"required": {"images": images}, "optional": sheet_inputs(get_host()), "hidden": HIDDEN}
 
     @classmethod
     def IS_CHANGED(cls, **inputs: Values) -> str:
-        from .change_keys import sheet_key
+        from .sheets.change_keys import sheet_key
 
         return sheet_key(inputs, get_host())
 
@@ -65,11 +66,10 @@ class LabeledGridExporterNode(SheetNode):
         return _csv_problem(csv) or _vocabulary_problem(use_clip, vocabulary) or True
 
     def execute(self, images: object, **inputs: Values) -> dict[str, Any]:
-        from ..grid.pictures import pictures_from_arrays
-        from .answers import answer
-        from .requests import read_request
-        from .sheets import make_sheet
-        from .tensors import picture_arrays
+        from ..grid.pictures.survey import pictures_from_arrays
+        from .sheets.requests import read_request
+        from .sheets.sheets import answer, make_sheet
+        from .sockets.tensors import picture_arrays
 
         host = get_host()
         request = read_request(inputs, host, host.progress())
@@ -87,7 +87,7 @@ class BatchLabeledGridExporterNode(SheetNode):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from .sockets import sheet_inputs
+        from .sheets.inputs import sheet_inputs
 
         tooltip = (
             "Folders, one per line, in ComfyUI's input or output folder or in one that the server's owner added; "
@@ -98,7 +98,7 @@ class BatchLabeledGridExporterNode(SheetNode):
 
     @classmethod
     def IS_CHANGED(cls, **inputs: Values) -> str:
-        from .change_keys import batch_key
+        from .sheets.change_keys import batch_key
 
         return batch_key(inputs, get_host())
 
@@ -110,9 +110,9 @@ class BatchLabeledGridExporterNode(SheetNode):
         return _directories_problem(directories) or files or True
 
     def execute(self, directories: Values, **inputs: Values) -> dict[str, Any]:
-        from .answers import answer
-        from .batch import make_batch
-        from .requests import read_request
+        from .sheets.batch import make_batch
+        from .sheets.requests import read_request
+        from .sheets.sheets import answer
 
         host = get_host()
         request = read_request(inputs, host, host.progress())
@@ -134,7 +134,7 @@ class GridTemplateNode:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from .sockets import template_inputs
+        from .sheets.inputs import template_inputs
 
         name = ("STRING", {"default": "my template", "tooltip": "Name under which the template is saved and chosen"})
         save = (
@@ -174,7 +174,7 @@ def _vocabulary_problem(use_clip: Values, vocabulary: Values) -> str:
     """The same for the words that CLIP is to use, if it is used."""
     if not any(use_clip):
         return ""
-    from .vocabularies import vocabulary_problem
+    from .sockets.vocabularies import vocabulary_problem
 
     return vocabulary_problem(vocabulary, get_host())
 

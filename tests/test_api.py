@@ -8,16 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clip_grid.api import (
-    SheetInputs,
-    assemble_grid_enhanced,
-    dry_report,
-    export_batch,
-    export_grid,
-    plan_export,
-)
+from clip_grid.api import SheetInputs, assemble_grid_enhanced, dry_report, export_batch, export_grid, plan_export
 from clip_grid.errors import ClipGridError, InputError, OutputError
-from clip_grid.grid.labels import FoundLabel
+from clip_grid.grid.labels.sources import FoundLabel
 from clip_grid.grid.template import GridTemplate
 from PIL import Image
 

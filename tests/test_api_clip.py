@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from clip_grid import api
 from clip_grid.api.models import ModelChoice
-from clip_grid.clip_backend.finding import default_model
-from clip_grid.clip_backend.shapes_demo.drawing import draw
-from clip_grid.clip_backend.shapes_demo.exam import caption_of
-from clip_grid.clip_backend.shapes_demo.scenes import Scene
+from clip_grid.clip_backend.finding import names as default_model
+from clip_grid.clip_backend.shapes_demo.drawing import Scene, draw
 from clip_grid.errors import InputError, PictureError
+from clip_grid.tools.shapes_demo.exam import caption_of
 
 pytest.importorskip("torch")
 pytest.importorskip("safetensors")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from clip_grid import imaging
 from clip_grid.errors import InputError, PictureError
-from clip_grid.grid.pictures import Picture, survey_files
+from clip_grid.grid.pictures.survey import Picture, survey_files
 from clip_grid.imaging import (
     MAX_PIXELS,
     array_to_pixels,

@@ -1,9 +1,11 @@
-"""What a cosine of one model is worth as a probability, learned from pairs that people labelled, and kept as a file."""
+"""From scores to probabilities by a sigmoid that is fitted to labelled pairs."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +15,71 @@ from numpy.typing import NDArray
 
 from ...atomic import atomic_file
 from ...errors import InputError, SpaceError
-from ..scales import Wide, sigmoid
+from ..scoring.scales import Wide, sigmoid
 from .metrics import Labels, Scores, checked, roc_auc, roc_auc_interval
-from .platt import fit_platt
 
 if TYPE_CHECKING:
-    from ..encoder import Encoder
+    from ..encoding.encoder import Encoder
+
+
+MOST_STEPS = 100
+MOST_HALVINGS = 60
+#: Where the gradient counts as 0, for each pair.
+_FLAT = 1e-10
+
+
+def fit_platt(scores: Scores, labels: Labels) -> tuple[float, float]:
+    """Slope and intercept of p = sigmoid(slope * score + intercept).
+
+    The labels are softened as Platt did, so that there is an answer also where a threshold parts them without error.
+    Source: Platt 1999; by Newton's method with halved steps, after Lin, Lin & Weng 2007 ("A note on Platt's
+    probabilistic outputs for support vector machines").
+    Raises InputError for scores that are not finite or all equal, and for labels of one kind alone.
+    """
+    is_match, values = checked(labels, scores)
+    mean, spread = values.mean(), values.std()
+    # the spread of equal numbers may be a rounding error, and that of the smallest numbers 0
+    if values.min() == values.max() or not spread:
+        raise InputError(f"all scores are {values[0]:g}, which tells no pair from another; give pairs that differ")
+    # numbers around 0 and of size 1, whatever the scale, so that steps and gradients have a size too
+    ours = (values - mean) / spread
+    slope, intercept = _newton(np.stack([ours, np.ones_like(ours)]), _softened(is_match))
+    return float(slope / spread), float(intercept - slope * mean / spread)
+
+
+def _softened(is_match: NDArray[np.bool_]) -> Wide:
+    """Targets a little off 1 and 0: what the labels say after one more pair of each kind."""
+    positives = int(is_match.sum())
+    negatives = len(is_match) - positives
+    return np.where(is_match, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+
+
+def _newton(inputs: Wide, targets: Wide) -> Wide:
+    """The two weights [2] of least cross-entropy; inputs: [2, N]."""
+    weights = np.zeros(2)
+    loss = _loss(weights @ inputs, targets)
+    for _ in range(MOST_STEPS):
+        shares = sigmoid(weights @ inputs)
+        gradient = inputs @ (shares - targets)
+        if np.abs(gradient).max() <= _FLAT * len(targets):
+            break
+        curvature = (inputs * (shares * (1 - shares))) @ inputs.T + 1e-12 * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        for halving in range(MOST_HALVINGS):
+            nearer = weights - step / 2**halving
+            if (less := _loss(nearer @ inputs, targets)) <= loss:
+                break
+        else:
+            # no step is better: as near as the numbers allow
+            break
+        weights, loss = nearer, less
+    return weights
+
+
+def _loss(logits: Wide, targets: Wide) -> float:
+    """Cross-entropy, summed, for logits of any size."""
+    return float((np.logaddexp(0, logits) - targets * logits).sum())
+
 
 #: Of the file.
 VERSION = 1
@@ -111,3 +172,57 @@ def fit_calibration(cosines: Scores, labels: Labels, encoder: Encoder) -> Calibr
         roc_auc=area,
         roc_auc_interval=roc_auc_interval(area, positives, len(values) - positives),
     )
+
+
+def read_calibration(path: str | os.PathLike[str]) -> Calibration:
+    """The calibration in a file that ``save`` wrote; raises InputError, naming the file, if it holds none."""
+    file = Path(os.path.expanduser(path))
+    try:
+        told = json.loads(file.read_text("utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"calibration {file} cannot be read: {error.strerror or error}; check the path") from error
+    except ValueError as error:
+        raise InputError(f"calibration {file} is not JSON: {error}; fit it anew") from error
+    if problem := _problem(told):
+        raise InputError(f"{file} cannot be used as a calibration: {problem}; fit it anew")
+    own = {field.name: told[field.name] for field in fields(Calibration)}
+    return Calibration(**own | {"roc_auc_interval": tuple(told["roc_auc_interval"])})
+
+
+def _problem(told: Any) -> str:
+    """Why this is no calibration; empty if it is one."""
+    if not isinstance(told, dict) or told.get("clip_grid") != "calibration":
+        return "it is JSON of something else"
+    if told.get("version") != VERSION:
+        return f"it is of version {told.get('version')!r}, and this program reads version {VERSION}"
+    if missing := [field.name for field in fields(Calibration) if field.name not in told]:
+        return f"it lacks {', '.join(missing)}"
+    for name, is_right in _RIGHT.items():
+        if not is_right(told[name]):
+            return f"its {name} is {told[name]!r}"
+    return ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+_RIGHT: Mapping[str, Callable[[Any], bool]] = {
+    "model": _is_text,
+    "fingerprint": _is_text,
+    "space": _is_text,
+    "slope": lambda value: _is_number(value) and value > 0,
+    "intercept": _is_number,
+    "pairs": _is_count,
+    "positives": _is_count,
+    "roc_auc": lambda value: _is_number(value) and 0 <= value <= 1,
+    "roc_auc_interval": lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)),
+}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InputError
-from ..scales import Wide
+from ..scoring.scales import Wide
 
 Labels = Sequence[bool | int] | NDArray[np.generic]
 Scores = Sequence[float] | NDArray[np.floating]

@@ -1,17 +1,135 @@
-"""The models on this machine: what lies in the configured folders, each looked into by its header alone."""
+"""The files and folders below a folder that may be models, told by their names; nothing is opened."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
-from ...errors import CheckpointError
-from ..checkpoint import read_checkpoint
-from ..checkpoint_info import CheckpointInfo
-from .installations import find_model_folders
-from .model_files import Candidate, candidates, unseen
-from .model_paths import ModelPathConfig, ModelType
+from ...errors import CheckpointError, InputError
+from ..checkpoints.info import CheckpointInfo, TextShape, VisionShape
+from ..checkpoints.read import read_checkpoint
+from .folders import ModelPathConfig, ModelType, StrPath
+from .installations import detect_comfyui_installation, find_model_folders
+
+SAFE_SUFFIXES = (".safetensors", ".sft", ".gguf")
+WEIGHT_SUFFIXES = (*SAFE_SUFFIXES, ".bin", ".ckpt", ".pt", ".pt2", ".pth", ".pkl")
+_CONFIGS = ("config.json", "open_clip_config.json")
+#: Weights as transformers and open_clip name them, in one file, in shards, or as the index of shards.
+_FOLDER_WEIGHTS = re.compile(
+    r"(open_clip_)?(pytorch_)?model(\.(fp16|bf16|fp32))?(-\d{5}-of-\d{5})?\.(safetensors|bin)(\.index\.json)?"
+)
+#: The hub's cache: ``models--openai--clip-vit-base-patch32/snapshots/<revision>``.
+_SNAPSHOT = re.compile(r"(?:.*/)?models--(?P<name>[^/]+)/snapshots/(?P<revision>[^/]+)(?P<rest>/.*)?")
+_SHOWN_REVISION = 8
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file or folder that may be a model."""
+
+    #: As seen from the folder that was searched, with forward slashes; a cached model's is that of the hub.
+    name: str
+    path: Path
+    #: Why nobody can look into it; empty if nothing is known against it.
+    problem: str = ""
+
+
+def candidates(folder: Path) -> Iterator[Candidate]:
+    """What may be a model in a folder and all below it, links followed, each folder once; hidden ones are left out.
+
+    A folder of transformers or open_clip is one candidate. A path to a file is that file. What cannot be listed, a
+    link that leads nowhere or back is a candidate with its problem.
+    """
+    if os.path.isfile(folder):
+        yield Candidate(folder.name, folder)
+        return
+    seen: set[str] = set()
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        real = os.path.realpath(here)
+        if real in seen:
+            if Path(os.path.realpath(here.parent)).is_relative_to(real):
+                yield Candidate(_name(folder, here), here, f"a link that leads back to {real}; it is left out")
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(os.listdir(here), key=_order)
+        except OSError as error:
+            yield Candidate(_name(folder, here), here, f"cannot be listed ({error.strerror}); check its permissions")
+            continue
+        yield from _of_folder(folder, here, entries)
+        waiting += [here / entry for entry in reversed(entries) if _is_to_be_searched(here, entry)]
+
+
+def unseen(found: Iterable[Candidate], known: set[str]) -> Iterator[Candidate]:
+    """Those whose file or folder is not yet known under another name; adds them to ``known``."""
+    for candidate in found:
+        real = str(candidate.path) if candidate.problem else os.path.realpath(candidate.path)
+        if real not in known:
+            known.add(real)
+            yield candidate
+
+
+def _of_folder(root: Path, here: Path, entries: Sequence[str]) -> Iterator[Candidate]:
+    is_model = is_model_folder(entries)
+    if is_model:
+        yield Candidate(_name(root, here), here)
+    for entry in entries:
+        # beside a folder's own weights the others are the same again, or states of a training
+        suffixes = SAFE_SUFFIXES if is_model else WEIGHT_SUFFIXES
+        own = is_model and _FOLDER_WEIGHTS.fullmatch(entry)
+        path = here / entry
+        if own or entry.startswith(".") or not entry.lower().endswith(suffixes) or os.path.isdir(path):
+            continue
+        yield Candidate(_name(root, path), path, _problem_of(path))
+
+
+def is_model_folder(entries: Sequence[str]) -> bool:
+    """Whether files of these names make a folder of transformers or open_clip: a config and weights."""
+    return any(name in entries for name in _CONFIGS) and any(map(_FOLDER_WEIGHTS.fullmatch, entries))
+
+
+def _problem_of(path: Path) -> str:
+    if os.path.isfile(path):
+        return ""
+    if os.path.islink(path):
+        return "a link that leads nowhere; restore the file or remove the link"
+    return "no ordinary file, or out of reach; check its permissions"
+
+
+def _is_to_be_searched(here: Path, entry: str) -> bool:
+    return not entry.startswith((".", "datasets--", "spaces--")) and os.path.isdir(here / entry)
+
+
+def _order(name: str) -> tuple[str, str]:
+    return name.casefold(), name
+
+
+def _name(root: Path, path: Path) -> str:
+    """The path as seen from the root; of a cached model the hub's name, with the revision where there are others."""
+    match = _SNAPSHOT.fullmatch(path.as_posix())
+    if match is None:
+        return root.name if path == root else path.relative_to(root).as_posix()
+    name = match["name"].replace("--", "/")
+    inner = Path(match["rest"] or "").parts[1:]
+    snapshot = path.parents[len(inner) - 1] if inner else path
+    revision = "" if _is_current(snapshot) else f"@{match['revision'][:_SHOWN_REVISION]}"
+    return "/".join((name + revision, *inner))
+
+
+def _is_current(snapshot: Path) -> bool:
+    """Whether this revision is the hub's main one, or the only one."""
+    try:
+        if os.listdir(snapshot.parent) == [snapshot.name]:
+            return True
+        return (snapshot.parents[1] / "refs" / "main").read_text("utf-8").strip() == snapshot.name
+    except (OSError, ValueError):
+        return False
+
 
 #: Where a CLIP may be, the likeliest first; LoRAs, VAEs and the like are not opened.
 SEARCHED = (
@@ -96,3 +214,58 @@ def opened(candidate: Candidate, kind: ModelType) -> FoundModel:
         return FoundModel(name, path, problem=f"cannot be read ({error.strerror}); check the file")
     is_told = info.family != "other" or info.layout not in _ANYTHING
     return FoundModel(name, path, info, info.problem, is_told or kind is ModelType.CLIP_VISION)
+
+
+class ComfyUIPathResolver:
+    """The model files of one configuration by kind."""
+
+    def __init__(self, config: ModelPathConfig) -> None:
+        self.config = config
+
+    @classmethod
+    def from_comfyui(cls, root: StrPath) -> ComfyUIPathResolver:
+        """Of a folder of ComfyUI; raises InputError if there is no such folder."""
+        return cls(ModelPathConfig.from_root(root))
+
+    @classmethod
+    def from_auto_detect(cls, search_paths: Sequence[StrPath] | None = None) -> ComfyUIPathResolver:
+        """Of the first ComfyUI in these paths, or in the usual places; raises InputError if there is none."""
+        root = detect_comfyui_installation(search_paths)
+        if root is None:
+            where = "the usual places" if search_paths is None else ", ".join(map(str, search_paths))
+            raise InputError(f"there is no ComfyUI in {where}; give its folder")
+        return cls.from_comfyui(root)
+
+    def scan_models(self, kind: ModelType | str) -> list[Path]:
+        """The models of this kind, each once, in the order of their folders; told by name, none is opened."""
+        folders = self.config.get_paths(kind)
+        found = (candidate for folder in folders for candidate in candidates(folder) if not candidate.problem)
+        return [candidate.path for candidate in unseen(found, set())]
+
+    def get_stats(self) -> dict[str, int]:
+        """How many models there are of each kind."""
+        return {kind.value: len(self.scan_models(kind)) for kind in ModelType}
+
+
+#: What people call a vision transformer of this width and this many layers.
+_LETTERS = {
+    (384, 12): "S", (768, 12): "B", (1024, 24): "L", (1152, 27): "SO400M", (1280, 32): "H", (1408, 40): "g",
+    (1536, 40): "g", (1664, 48): "bigG",
+}  # fmt: skip
+
+
+def size_name(info: CheckpointInfo) -> str:
+    """What people call a model of this size, such as ``ViT-L/14 224``, or layers and width of a text tower."""
+    if info.vision:
+        return _vision_size(info.vision)
+    return _text_size(info.text) if info.text else ""
+
+
+def _vision_size(shape: VisionShape) -> str:
+    letter = _LETTERS.get((shape.width, shape.layers))
+    name = f"ViT-{letter}" if letter else f"{shape.layers}x{shape.width}"
+    return f"{name}/{shape.patch} {shape.image_size}"
+
+
+def _text_size(shape: TextShape) -> str:
+    return f"{shape.layers}x{shape.width} text"

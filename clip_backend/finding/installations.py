@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ...errors import InputError
-from .model_paths import ModelPathConfig, StrPath, merged, resolved
+from .folders import ModelPathConfig, StrPath, merged, resolved
 
 _NAMES = ("ComfyUI", "comfyui", "comfy/ComfyUI", "ComfyUI_windows_portable/ComfyUI")
 _SHARED = ("/opt", "/srv", "/workspace")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..image_features import FailedPicture
+from ..encoding.image_features import FailedPicture
 
 #: Of a picture that no label of a vocabulary fits well enough.
 UNLABELED = "unlabeled"

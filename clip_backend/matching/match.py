@@ -1,30 +1,122 @@
-"""Do these pictures show what these texts say: scores on every scale and a verdict for each pair."""
+"""What the user should know of a run's numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
-from ..banks.captions import neutral_captions
-from ..banks.noise import noise_features
-from ..image_features import ImageFeatures
-from ..preparing.pictures_in import Pictures, named_pictures
-from ..running.image_run import Progress
-from ..running.text_run import TextFeatures
-from .notes import MOST_PHRASED, notes_of, phrases_note, threshold_notes
-from .options import MatchOptions
-from .pair_results import Named, Phrases, results_of
-from .pairing import Pairing, mode_of
-from .phrase_scores import phrase_scores
-from .phrases import phrases_of
-from .result import Matches, MatchResult
-from .scores import Background, Calibrated, Scores, scores_of
-from .texts import given_texts, in_template, plain_texts
-from .verdict import Limit, limit_of
+from ...imaging import Progress
+from ..encoding.features import TextFeatures
+from ..encoding.image_features import ImageFeatures
+from ..preparing.pictures import Pictures, named_pictures
+from ..scoring.banks import neutral_captions, noise_features
+from ..scoring.scales import assumed_notes, clip_score, is_sigmoid
+from .phrases import phrase_scores, phrases_of
+from .result import Matches, MatchResult, PhraseScore
+from .scores import Background, Calibrated, Limit, Pairing, Scores, limit_of, mode_of, reason_of, scores_of, verdicts
+from .texts import CUSTOM, MatchOptions, given_texts, in_template, plain_texts
 
 if TYPE_CHECKING:
-    from ..encoder import Encoder
+    from ..encoding.encoder import Encoder
+
+
+#: More pairs are told without their phrases, which would take more memory than all else.
+MOST_PHRASED = 20_000
+
+
+def threshold_notes(options: MatchOptions) -> Iterator[str]:
+    """A note on a threshold that was changed, and that a preset takes the place of."""
+    if options.preset != CUSTOM and options.threshold != MatchOptions.threshold:
+        yield f"the preset {options.preset} decides, and not the threshold {options.threshold:g}; give one of them"
+
+
+def notes_of(encoder: Encoder, limit: Limit, probability_scale: str, dropped: Sequence[str]) -> Iterator[str]:
+    """Notes on the model, the threshold, the probabilities and the texts."""
+    yield from encoder.identity.notes
+    if limit.scale == "cosine" and is_sigmoid(encoder):
+        yield (
+            f"cosines of SigLIP are low: right texts may stay below {limit.threshold:g}, a threshold for CLIP; choose "
+            "the preset percentile 95, which means the same for every model"
+        )
+    if probability_scale != "calibrated":
+        yield from assumed_notes(encoder)
+    count = sum(map(bool, dropped))
+    if count:
+        yield dropped_note(count, len(dropped))
+
+
+def dropped_note(count: int, total: int) -> str:
+    """Of so many texts, how many were not read to their end."""
+    return (
+        f"the end of {count} of {total} texts was not read, for the model reads only so much: see dropped; choose "
+        "long_text mean to read it in parts"
+    )
+
+
+def phrases_note(pairs: int) -> str:
+    """Why there are no phrases."""
+    return (
+        f"phrases are left out, for there are {pairs} pairs, and more than {MOST_PHRASED} take too much memory; match "
+        "fewer pictures or texts at once to see which part of a text is missing"
+    )
+
+
+#: By the places of a picture and of a text in a pairing.
+Phrases = Mapping[tuple[int, int], tuple[PhraseScore, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """What the rows and columns of a run are called."""
+
+    #: The name of each picture that could be read, and its place among those that were given.
+    pictures: Sequence[str]
+    kept: Sequence[int]
+    #: All texts as they were given, and what was not read of each.
+    texts: Sequence[str]
+    dropped: Sequence[str]
+    model: str
+
+
+def results_of(
+    pairing: Pairing, scores: Scores, limit: Limit, *, phrases: Phrases, named: Named
+) -> Iterator[MatchResult]:
+    """A result for each pair, row by row."""
+    numbers: tuple[Iterable[float], ...] = (
+        scores.cosine.ravel().tolist(),
+        clip_score(scores.cosine).ravel().tolist(),
+        scores.probability.ravel().tolist(),
+        scores.percentile.ravel().tolist(),
+        scores.noise_floor.ravel().tolist(),
+    )
+    ranks: Iterable[float | None] = repeat(None)
+    if scores.picture_percentile is not None:
+        ranks = scores.picture_percentile.ravel().tolist()
+    told = zip(pairing.places(), verdicts(scores, limit), ranks, *numbers, strict=False)
+    for (row, column), verdict, rank, cosine, scaled, probability, percentile, floor in told:
+        text = named.kept[row] if pairing.is_paired else column
+        yield MatchResult(
+            image=named.pictures[row],
+            image_index=named.kept[row],
+            text=named.texts[text],
+            text_index=text,
+            cosine=cosine,
+            clip_score=scaled,
+            probability=probability,
+            probability_scale=scores.probability_scale,
+            percentile=percentile,
+            noise_floor=floor,
+            verdict=verdict,
+            threshold=limit.threshold,
+            threshold_scale=limit.scale,
+            reason=reason_of(verdict, cosine, floor, percentile),
+            phrases=phrases.get((row, column), ()),
+            dropped=named.dropped[text],
+            picture_percentile=rank,
+            model=named.model,
+        )
 
 
 def match_pictures(

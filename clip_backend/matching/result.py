@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..image_features import FailedPicture
-from .options import ThresholdScale
+from ..encoding.image_features import FailedPicture
+from .texts import ThresholdScale
 
 Verdict = Literal["match", "weak", "mismatch", "undecided"]
 STATUS: dict[Verdict, str] = {

@@ -1,22 +1,88 @@
-"""Every number that a pair of picture and text gets, as arrays."""
+"""Which picture is held against which text."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..banks.captions import percentiles
-from ..banks.noise import noise_floor
-from ..features import Features
-from ..scales import Floats, Wide, is_sigmoid, logits, sigmoid
-from .options import ThresholdScale
-from .pairing import Pairing
+from ...errors import InputError
+from ..encoding.features import Features
+from ..scoring.banks import noise_floor, percentiles
+from ..scoring.scales import Floats, Wide, is_sigmoid, logits, sigmoid
+from .result import Verdict
+from .texts import AUTO, CUSTOM, MODES, PRESETS, MatchOptions, ThresholdScale
 
 if TYPE_CHECKING:
-    from ..encoder import Encoder
+    from ..encoding.encoder import Encoder
+
+
+_MATRIX = "choose the mode matrix for every picture with every text"
+
+
+def mode_of(wanted: str, pictures: int, texts: int) -> str:
+    """How so many pictures and texts are put together: pairs, matrix or broadcast.
+
+    Raises InputError for numbers that do not fit the wanted mode, and for another word.
+    """
+    if wanted not in MODES:
+        raise InputError(f"mode is {wanted!r}; it must be one of {', '.join(MODES)}")
+    if not pictures:
+        raise InputError("no pictures were given; give at least one")
+    stands_alone = 1 in (pictures, texts)
+    if wanted == AUTO:
+        wanted = "broadcast" if stands_alone and pictures != texts else "pairs"
+    if wanted == "pairs" and pictures != texts:
+        raise InputError(f"there are {pictures} pictures and {texts} texts; give a text for each picture, or {_MATRIX}")
+    if wanted == "broadcast" and not stands_alone:
+        raise InputError(
+            f"there are {pictures} pictures and {texts} texts, and broadcast takes one of either; give one picture or "
+            f"one text, or {_MATRIX}"
+        )
+    return wanted
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pairing:
+    """The pictures that could be read, and the texts that they are held against.
+
+    Scores of a pairing are [N, M]: a row for each picture, and in it a column for each of its texts, of which there is
+    one where pictures and texts go by pairs.
+    """
+
+    #: Of N pictures.
+    images: Features
+    #: As the model reads them; of pairs, one for each of the N pictures.
+    texts: Features
+    is_paired: bool
+
+    def cosines(self) -> Floats:
+        """Of each pair, float32 [N, M]."""
+        if self.is_paired:
+            return self.images.paired_similarity(self.texts)[:, None]
+        return self.images.similarity(self.texts)
+
+    def of_texts(self, values: Floats) -> Floats:
+        """A number for each text [texts] as numbers for the pairs [N, M]."""
+        shape = (len(self.images), 1 if self.is_paired else len(self.texts))
+        return np.broadcast_to(values[:, None] if self.is_paired else values, shape)
+
+    def pairs_of(self, text: int) -> tuple[NDArray[np.intp], int]:
+        """The rows and the column of the pairs in which this text stands."""
+        if self.is_paired:
+            return np.array([text], np.intp), 0
+        return np.arange(len(self.images)), text
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """The picture and the text of each pair, row by row."""
+        for row in range(len(self.images)):
+            if self.is_paired:
+                yield row, row
+            else:
+                yield from ((row, text) for text in range(len(self.texts)))
 
 
 #: Fewer pictures than these say nothing of how well one of them fits.
@@ -121,3 +187,71 @@ def _log_sum_exp(values: Wide) -> Wide:
     most = values.max(axis=1, keepdims=True)
     total: Wide = most + np.log(np.exp(values - most).sum(axis=1, keepdims=True))
     return total
+
+
+#: The threshold of calibrated probabilities: as likely as not.
+EVEN = 0.5
+#: Captions of a hundred that a text must beat to be a match, and to be a weak one below the threshold.
+MATCH_PERCENTILE = 75.0
+WEAK_PERCENTILE = 90.0
+_ORDER: tuple[Verdict, ...] = ("mismatch", "weak", "undecided", "match")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a verdict compares."""
+
+    threshold: float
+    scale: ThresholdScale
+
+
+def limit_of(options: MatchOptions, *, is_calibrated: bool) -> Limit:
+    """The threshold of the options, or of their preset.
+
+    With a calibration, if neither was changed, it is a calibrated probability of 0.5.
+    Raises InputError for an unknown preset and for a threshold that is no number.
+    """
+    if options.preset != CUSTOM:
+        if options.preset not in PRESETS:
+            raise InputError(f"preset is {options.preset!r}; it must be one of {', '.join((CUSTOM, *PRESETS))}")
+        scale, threshold = PRESETS[options.preset]
+        return Limit(threshold, scale)
+    if not np.isfinite(options.threshold):
+        raise InputError(f"threshold is {options.threshold}; it must be a number")
+    if is_calibrated and options.threshold == MatchOptions.threshold:
+        return Limit(EVEN, "probability")
+    return Limit(options.threshold, "cosine")
+
+
+def lacks_evidence(cosine: Floats, noise_floor: Floats, percentile: Floats) -> NDArray[np.bool_]:
+    """Whether noise scores as high, or a quarter of the captions of everyday things score higher."""
+    lacking: NDArray[np.bool_] = (cosine <= noise_floor) | (percentile < MATCH_PERCENTILE)
+    return lacking
+
+
+def verdicts(scores: Scores, limit: Limit) -> list[Verdict]:
+    """The verdict of each pair, row by row.
+
+    match: the threshold is reached, the cosine is above what the text reaches on noise, and the text beats at least 75
+    of a hundred captions of everyday things. undecided: the threshold is reached, but one of the others is not, so that
+    the number says little. weak: below the threshold, but above noise, and better than at least 90 of a hundred
+    captions. mismatch: everything else.
+    """
+    value = scores.on(limit.scale)
+    # a cosine of 0.2 must reach a threshold of 0.2, whichever of the two was rounded to float32
+    reached = value >= np.asarray(limit.threshold, value.dtype)
+    lacking = lacks_evidence(scores.cosine, scores.noise_floor, scores.percentile)
+    is_near = (scores.cosine > scores.noise_floor) & (scores.percentile >= WEAK_PERCENTILE)
+    codes = np.select([reached & ~lacking, reached, is_near], [3, 2, 1], 0)
+    return [_ORDER[code] for code in codes.ravel().tolist()]
+
+
+def reason_of(verdict: Verdict, cosine: float, noise_floor: float, percentile: float) -> str:
+    """Why a verdict is weak or undecided; empty for the others."""
+    if verdict == "weak":
+        return f"it is below the threshold, but better than {percentile:.0f} of a hundred unrelated captions"
+    if verdict != "undecided":
+        return ""
+    if cosine <= noise_floor:
+        return f"noise scores as high: with this text it reaches a cosine of {noise_floor:.3f}"
+    return f"{100 - percentile:.0f} of a hundred unrelated captions score higher"

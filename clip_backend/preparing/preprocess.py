@@ -10,24 +10,13 @@ from PIL import Image
 
 from ...errors import InputError
 from ...imaging import Pixels, content_hash, flattened, picture_of, tensor_to_array
-from ..checkpoint_info import Interpolation
-from .exact_resize import HALF, Span, device_resize, float_resize, part_resize
-from .recipe import Framing, Recipe, Reference, Resampling, framing_of, recipe_of
+from ..checkpoints.info import Interpolation
+from .recipe import Framing, Recipe, framing_of
+from .resize import HALF, Span, device_resize, float_resize, part_resize
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = [
-    "Framing",
-    "Recipe",
-    "Reference",
-    "Resampling",
-    "framing_of",
-    "normalised",
-    "pixel_hash",
-    "prepare",
-    "recipe_of",
-]
 
 #: Pillow resizes the whole picture before the crop; where that is so much more, only the part is computed.
 WASTE = 4

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ...errors import InputError
 from ...imaging import Size
-from ..checkpoint_info import CheckpointInfo, Fit, Interpolation
+from ..checkpoints.info import CheckpointInfo, Fit, Interpolation
 
 #: Whose rounding of sizes and offsets is followed; of "comfy" also the arithmetic of the filter.
 Reference = Literal["openclip", "hf", "comfy"]

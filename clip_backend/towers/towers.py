@@ -15,9 +15,8 @@ from torch import nn
 from torch.nn import functional
 
 from ...errors import InputError
-from .linear import Linear
-from .processor import fast_products, has_fast_bf16
-from .tower_config import TowerConfig
+from .config import TowerConfig
+from .cpu import Linear, fast_products, has_fast_bf16
 from .transformer import AttentionHead, Encoder, LayerNorm
 
 

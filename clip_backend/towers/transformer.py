@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .linear import QUICK, Linear
-from .tower_config import TowerConfig
+from .config import TowerConfig
+from .cpu import QUICK, Linear
 
 
 class LayerNorm(nn.LayerNorm):

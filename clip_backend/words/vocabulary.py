@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...errors import InputError
@@ -82,3 +83,107 @@ def check_templates(templates: Sequence[str]) -> None:
     for template in templates:
         if template.count(SLOT) != 1:
             raise InputError(f"the template {template!r} must hold {SLOT} once, where the label goes")
+
+
+#: The facet of labels that were given without one.
+LABEL = "label"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One label where it was listed."""
+
+    label: str
+    facet: str = LABEL
+    #: What it is a kind of, the widest first; if its own name comes last, it stands for the whole group.
+    above: tuple[str, ...] = ()
+
+
+@dataclass
+class _Draft:
+    """A facet that is being put together; texts that a model reads alike are one, in the spelling that came first."""
+
+    name: str
+    spellings: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, None] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    #: Labels that came more than once, and those that came under a second parent.
+    twice: dict[str, None] = field(default_factory=dict)
+    elsewhere: dict[str, None] = field(default_factory=dict)
+
+    def add(self, entry: Entry) -> None:
+        *above, label = (self._spelling(name) for name in (*entry.above, entry.label))
+        if above and above[-1] == label:
+            above.pop()
+        if label in self.labels:
+            self.twice[label] = None
+        self.labels[label] = None
+        for child, parent in zip([*above[1:], label], above, strict=False):
+            if self.parents.setdefault(child, parent) != parent:
+                self.elsewhere[child] = None
+
+    def _spelling(self, text: str) -> str:
+        return self.spellings.setdefault(same_text(text), " ".join(text.split()))
+
+    def notes(self) -> Iterator[str]:
+        if self.twice:
+            yield f"listed more than once and taken once: {some(self.twice)}"
+        if self.elsewhere:
+            yield f"listed under two parents, of which the first counts: {some(self.elsewhere)}"
+        if len(self.labels) == 1:
+            yield _alone(self.name)
+
+
+def build_vocabulary(
+    name: str, entries: Iterable[Entry], *, templates: Mapping[str, tuple[str, ...]] | None = None
+) -> Vocabulary:
+    """The entries in facets, in the order in which they came, with a note on what was merged.
+
+    templates: of some facets; the others have the label alone. Raises InputError as Facet and Vocabulary do.
+    """
+    drafts: dict[str, _Draft] = {}
+    for entry in entries:
+        drafts.setdefault(same_text(entry.facet), _Draft(" ".join(entry.facet.split()))).add(entry)
+    given = {same_text(facet): sentences for facet, sentences in (templates or {}).items()}
+    facets = tuple(
+        Facet(name=one.name, labels=tuple(one.labels), templates=given.get(key, PLAIN), parents=one.parents)
+        for key, one in drafts.items()
+    )
+    return Vocabulary(name=name, facets=facets, notes=tuple(note for one in drafts.values() for note in one.notes()))
+
+
+def join(first: Vocabulary, second: Vocabulary) -> Vocabulary:
+    """Both vocabularies in one; facets of one name become one, in the sentences of the second if it has its own."""
+    own = [facet for facet in second.facets if facet.templates != PLAIN]
+    templates = {same_text(facet.name): facet.templates for facet in (*first.facets, *own)}
+    entries = [*_entries(first), *_entries(second)]
+    both = build_vocabulary(f"{first.name} + {second.name}", entries, templates=templates)
+    # a facet that had one label may have more now; if not, it is told again
+    alone = {_alone(facet.name) for facet in (*first.facets, *second.facets)}
+    notes = [note for note in (*first.notes, *second.notes) if note not in alone]
+    return replace(both, notes=(*notes, *both.notes))
+
+
+def same_text(text: str) -> str:
+    """What texts share that differ only in what tokenizers ignore: case, blanks, and how accents are stored."""
+    return unicodedata.normalize("NFC", " ".join(text.casefold().split()))
+
+
+def _entries(vocabulary: Vocabulary) -> Iterator[Entry]:
+    for facet in vocabulary.facets:
+        for label in facet.labels:
+            yield Entry(label=label, facet=facet.name, above=facet.above(label)[::-1])
+
+
+def _alone(facet: str) -> str:
+    return (
+        f"the facet {facet!r} has one label; its probability says little: only none_of_these gives it "
+        "rivals, and without them it is always 1"
+    )
+
+
+def some(labels: Iterable[str], most: int = 5) -> str:
+    """The first of the labels, and how many more there are."""
+    names = [*labels]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -11,12 +11,12 @@ from PIL import Image
 
 for package in ("torch", "tokenizers", "safetensors"):
     pytest.importorskip(package)
-import torch  # noqa: E402
-from clip_grid.clip_backend.checkpoint import read_checkpoint  # noqa: E402
-from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
-from clip_grid.clip_backend.running.cache import EncoderCache  # noqa: E402
-from clip_grid.clip_backend.shapes_demo import shapes_demo_path  # noqa: E402
-from clip_grid.errors import CheckpointError, InputError, LimitError, PictureError, SpaceError  # noqa: E402
+import torch
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
+from clip_grid.clip_backend.encoding.cache import EncoderCache
+from clip_grid.clip_backend.loading import load_encoder
+from clip_grid.clip_backend.shapes_demo import shapes_demo_path
+from clip_grid.errors import CheckpointError, InputError, LimitError, PictureError, SpaceError
 
 GREEN = Image.new("RGB", (30, 20), "green")
 NAN = torch.full((8, 8, 3), float("nan"))

@@ -10,9 +10,8 @@ import zlib
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.banks.captions import neutral_captions, percentiles
-from clip_grid.clip_backend.banks.noise import EACH, SIDE, noise_floor, noise_pictures
-from clip_grid.clip_backend.words.entries import same_text
+from clip_grid.clip_backend.scoring.banks import EACH, SIDE, neutral_captions, noise_floor, noise_pictures, percentiles
+from clip_grid.clip_backend.words.vocabulary import same_text
 
 CAPTIONS = neutral_captions()
 PICTURES = noise_pictures()

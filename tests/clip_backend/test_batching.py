@@ -5,8 +5,15 @@ from __future__ import annotations
 import threading
 
 import pytest
-from clip_grid.clip_backend.running.batching import CPU_BATCH, BatchSize, batch_for, filled, prefetch, run_shrinking
-from clip_grid.clip_backend.running.gate import Gate
+from clip_grid.clip_backend.encoding.batching import (
+    CPU_BATCH,
+    BatchSize,
+    Gate,
+    batch_for,
+    filled,
+    prefetch,
+    run_shrinking,
+)
 from clip_grid.errors import LimitError
 
 

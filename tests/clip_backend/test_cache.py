@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.running.cache import EmbeddingCache, EncoderCache, LeastRecent, file_identity, row_key
+from clip_grid.clip_backend.encoding.cache import EmbeddingCache, EncoderCache, LeastRecent, file_identity, row_key
 from clip_grid.errors import CheckpointError
 
 
@@ -122,9 +122,8 @@ def test_a_file_that_is_gone_is_named(tmp_path):
 # on disk
 
 pytest.importorskip("safetensors")
-from clip_grid.clip_backend.running import shards as shard_files  # noqa: E402
-from clip_grid.clip_backend.running.disk_cache import SHARD_ROWS, FolderStore  # noqa: E402
-from clip_grid.clip_backend.running.shards import read_keys, shard_bytes  # noqa: E402
+from clip_grid.clip_backend.encoding import disk_cache as shard_files
+from clip_grid.clip_backend.encoding.disk_cache import SHARD_ROWS, FolderStore, read_keys, shard_bytes
 
 
 def shards(folder):

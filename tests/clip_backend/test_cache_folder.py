@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.running.cache_folder import default_cache_folder
+from clip_grid.clip_backend.encoding.cache import default_cache_folder
 
 on_posix = pytest.mark.skipif(os.name == "nt", reason="paths of another system are not absolute here")
 

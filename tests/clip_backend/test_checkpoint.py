@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.checkpoint import read_checkpoint
-from clip_grid.clip_backend.checkpoint_info import CheckpointInfo
-from clip_grid.clip_backend.recognition import hf_config
-from clip_grid.clip_backend.recognition.properties import Properties
+from clip_grid.clip_backend.checkpoints import configs as hf_config
+from clip_grid.clip_backend.checkpoints.info import CheckpointInfo
+from clip_grid.clip_backend.checkpoints.properties import Properties
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.errors import CheckpointError, InputError
 
 from .header_files import write_header

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from clip_grid.clip_backend.finding.catalog import find_models
-from clip_grid.clip_backend.finding.default_model import default_model
-from clip_grid.clip_backend.finding.model_paths import ModelPathConfig
+from clip_grid.clip_backend.finding.folders import ModelPathConfig
+from clip_grid.clip_backend.finding.names import default_model
 from clip_grid.errors import InputError
 
 from .layout_fixtures import LAYOUTS, write_layout

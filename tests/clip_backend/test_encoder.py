@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from clip_grid.clip_backend.running.cache import EmbeddingCache  # noqa: E402
-from clip_grid.errors import InputError, PictureError  # noqa: E402
-from PIL import Image  # noqa: E402
+from clip_grid.clip_backend.encoding.cache import EmbeddingCache
+from clip_grid.errors import InputError, PictureError
+from PIL import Image
 
-from .toy_encoder import ABILITY, RECIPE, ToyPlacement, ToyText, ToyTokenizer, ToyVision, toy_encoder  # noqa: E402
+from .toy_encoder import ABILITY, RECIPE, ToyPlacement, ToyText, ToyTokenizer, ToyVision, toy_encoder
 
 
 def picture(level, size=(4, 4)):

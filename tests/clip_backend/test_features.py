@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.features import Features
+from clip_grid.clip_backend.encoding.features import Features
 from clip_grid.errors import InputError, SpaceError
 
 

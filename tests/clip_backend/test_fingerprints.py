@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.checkpoint import read_checkpoint
-from clip_grid.clip_backend.recognition.properties import Properties
+from clip_grid.clip_backend.checkpoints.properties import Properties
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 
 from .header_files import as_bytes, write_header
 from .layout_names import Text, Vision, hf_clip, hf_clip_vision, oc_clip

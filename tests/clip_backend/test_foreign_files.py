@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.checkpoint import read_checkpoint
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.errors import CheckpointError
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1710671599\n"

@@ -77,7 +77,7 @@ print(json.dumps([store.get(f"{name} {number}").tolist()[0] for number in range(
 
 
 def test_processes_that_write_into_one_folder_at_once_lose_nothing(tmp_path):
-    from clip_grid.clip_backend.running.disk_cache import FolderStore
+    from clip_grid.clip_backend.encoding.disk_cache import FolderStore
 
     own = [answer(process) for process in [start(WRITE, tmp_path, name) for name in "abc"]]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from clip_grid.clip_backend.checkpoint import read_checkpoint
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.errors import CheckpointError
 
 from .broken_headers import ODD, broken_files

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from clip_grid.clip_backend.image_features import WANTS, ImageFeatures, check_wants  # noqa: E402
-from clip_grid.clip_backend.running.vision_states import ability_of, states_of  # noqa: E402
-from clip_grid.clip_backend.towers.tower_config import TowerConfig  # noqa: E402
-from clip_grid.clip_backend.towers.towers import VisionTower  # noqa: E402
-from clip_grid.errors import InputError  # noqa: E402
+from clip_grid.clip_backend.encoding.image_features import WANTS, ImageFeatures, check_wants
+from clip_grid.clip_backend.encoding.vision_states import ability_of, states_of
+from clip_grid.clip_backend.towers.config import TowerConfig
+from clip_grid.clip_backend.towers.towers import VisionTower
+from clip_grid.errors import InputError
 
-from .toy_encoder import RECIPE  # noqa: E402
+from .toy_encoder import RECIPE
 
 
 def features(**states):

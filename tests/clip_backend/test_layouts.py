@@ -7,8 +7,8 @@ import struct
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.checkpoint import read_checkpoint
-from clip_grid.clip_backend.checkpoint_info import CheckpointInfo
+from clip_grid.clip_backend.checkpoints.info import CheckpointInfo
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.errors import CheckpointError
 
 from .header_files import write_header

@@ -7,10 +7,9 @@ import threading
 import pytest
 
 torch = pytest.importorskip("torch")
-from clip_grid.clip_backend.towers import onednn  # noqa: E402
-from clip_grid.clip_backend.towers.linear import QUICK, Linear, activate  # noqa: E402
-from clip_grid.clip_backend.towers.processor import fast_products, has_fast_bf16, is_medium_exact  # noqa: E402
-from torch.nn import functional  # noqa: E402
+from clip_grid.clip_backend.towers import cpu as onednn
+from clip_grid.clip_backend.towers.cpu import QUICK, Linear, activate, fast_products, has_fast_bf16, is_medium_exact
+from torch.nn import functional
 
 needs_onednn = pytest.mark.skipif(not onednn.works(torch.float32), reason="this torch has no packed linear layers")
 ACTIVATIONS = ["", "gelu", "gelu_tanh", "quick_gelu", "silu"]

@@ -13,22 +13,20 @@ import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from clip_grid.clip_backend.checkpoint import read_checkpoint  # noqa: E402
-from clip_grid.clip_backend.devices import choose_dtype  # noqa: E402
-from clip_grid.clip_backend.finding.catalog import FoundModel  # noqa: E402
-from clip_grid.clip_backend.finding.model_names import find_model  # noqa: E402
-from clip_grid.clip_backend.fitting import check_fits  # noqa: E402
-from clip_grid.clip_backend.image_features import WANTS  # noqa: E402
-from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
-from clip_grid.clip_backend.placement import LocalPlacement  # noqa: E402
-from clip_grid.clip_backend.running.cache import EncoderCache  # noqa: E402
-from clip_grid.clip_backend.tokenizing.tokens import batch_of  # noqa: E402
-from clip_grid.clip_backend.towers.processor import has_fast_bf16  # noqa: E402
-from clip_grid.errors import CheckpointError, InputError, LimitError, MissingPackage, SpaceError  # noqa: E402
-from safetensors.torch import load_file, save_file  # noqa: E402
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
+from clip_grid.clip_backend.encoding.cache import EncoderCache
+from clip_grid.clip_backend.encoding.devices import LocalPlacement, check_fits, choose_dtype
+from clip_grid.clip_backend.encoding.image_features import WANTS
+from clip_grid.clip_backend.finding.catalog import FoundModel
+from clip_grid.clip_backend.finding.names import find_model
+from clip_grid.clip_backend.loading import load_encoder
+from clip_grid.clip_backend.tokenizing.tokenizer import batch_of
+from clip_grid.clip_backend.towers.cpu import has_fast_bf16
+from clip_grid.errors import CheckpointError, InputError, LimitError, MissingPackage, SpaceError
+from safetensors.torch import load_file, save_file
 
-from .tiny_models import random_pictures, tiny_clip, tiny_siglip  # noqa: E402
-from .vocabularies import learn_clip  # noqa: E402
+from .tiny_models import random_pictures, tiny_clip, tiny_siglip
+from .vocabularies import learn_clip
 
 #: How transformers is told to resize by Pillow.
 PIL_PROCESSOR = {"backend": "pil"} if int(transformers.__version__.split(".")[0]) >= 5 else {"use_fast": False}

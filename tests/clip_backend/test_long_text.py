@@ -8,10 +8,10 @@ import pytest
 from clip_grid.errors import InputError
 
 pytest.importorskip("tokenizers")
-from clip_grid.clip_backend.tokenizing.clip_tokenizer import clip_tokenizer
-from clip_grid.clip_backend.tokenizing.long_text import chunks, split_long
-from clip_grid.clip_backend.tokenizing.siglip_tokenizer import siglip2_tokenizer, siglip_tokenizer
-from clip_grid.clip_backend.tokenizing.token_files import TokenFiles
+from clip_grid.clip_backend.tokenizing.clip import clip_tokenizer
+from clip_grid.clip_backend.tokenizing.siglip import siglip2_tokenizer, siglip_tokenizer
+from clip_grid.clip_backend.tokenizing.tokenizer import chunks, split_long
+from clip_grid.clip_backend.tokenizing.vocabularies import TokenFiles
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.finding.extra_paths import folders_of, read_extra_paths
+from clip_grid.clip_backend.finding.catalog import candidates
+from clip_grid.clip_backend.finding.folders import ModelPathConfig, ModelType, folders_of, merged, read_extra_paths
 from clip_grid.clip_backend.finding.installations import detect_comfyui_installation, hub_cache, usual_places
-from clip_grid.clip_backend.finding.model_files import candidates
-from clip_grid.clip_backend.finding.model_paths import ModelPathConfig, ModelType, merged
 from clip_grid.errors import InputError
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")

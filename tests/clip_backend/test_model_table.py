@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.checkpoint_info import CheckpointInfo, TextShape, VisionShape
-from clip_grid.clip_backend.finding.catalog import FoundModel
-from clip_grid.clip_backend.finding.model_table import columns_of, file_size, printable, row_of, size_name, table_lines
+from clip_grid.clip_backend.checkpoints.info import CheckpointInfo, TextShape, VisionShape
+from clip_grid.clip_backend.finding.catalog import FoundModel, size_name
+from clip_grid.commands.columns import columns_of, printable
+from clip_grid.commands.models import file_size, row_of, table_lines
 
 LARGE = VisionShape(width=1024, layers=24, heads=16, mlp=4096, patch=14, tokens=257, image_size=224)
 TEXT = TextShape(width=768, layers=12, heads=12, mlp=3072, context=77, vocabulary=49408)

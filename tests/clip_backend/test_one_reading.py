@@ -7,11 +7,10 @@ import weakref
 import pytest
 
 torch = pytest.importorskip("torch")
-from clip_grid.clip_backend.towers.building import build_text, build_vision  # noqa: E402
-from clip_grid.clip_backend.towers.weight_files import open_files  # noqa: E402
-from clip_grid.clip_backend.towers.weights import Weights  # noqa: E402
+from clip_grid.clip_backend.checkpoints.weights import Weights, open_files
+from clip_grid.clip_backend.towers.build import build_text, build_vision
 
-from . import tiny_towers as tiny  # noqa: E402
+from . import tiny_towers as tiny
 
 
 class WatchedFiles:

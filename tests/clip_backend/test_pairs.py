@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.checkpoint_info import CheckpointInfo, TextShape, VisionShape
-from clip_grid.clip_backend.pairs import pair_space, space_of
+from clip_grid.clip_backend.checkpoints.info import CheckpointInfo, TextShape, VisionShape
+from clip_grid.clip_backend.checkpoints.joined import pair_space, space_of
 from clip_grid.errors import CheckpointError, SpaceError
 
 VISION = CheckpointInfo(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.checkpoint_info import CheckpointInfo, VisionShape
+from clip_grid.clip_backend.checkpoints.info import CheckpointInfo, VisionShape
 from clip_grid.clip_backend.preparing.recipe import Framing, Recipe, framing_of, recipe_of
 from clip_grid.errors import InputError
 from clip_grid.imaging import flattened, load_picture
@@ -13,8 +13,8 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from clip_grid.clip_backend.preparing.exact_resize import Span, device_resize, part_resize  # noqa: E402
-from clip_grid.clip_backend.preparing.preprocess import normalised, pixel_hash, prepare  # noqa: E402
+from clip_grid.clip_backend.preparing.preprocess import normalised, pixel_hash, prepare
+from clip_grid.clip_backend.preparing.resize import Span, device_resize, part_resize
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 SIZES = [(1216, 832), (832, 1216), (683, 1024), (64, 900), (512, 512), (1, 1), (3, 7), (224, 224), (336, 336)]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from clip_grid.clip_backend.checkpoint import read_checkpoint
-from clip_grid.clip_backend.recognition.safetensors_header import read_header
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
+from clip_grid.clip_backend.checkpoints.safetensors_header import read_header
 from clip_grid.errors import CheckpointError
 
 from .header_files import write_header

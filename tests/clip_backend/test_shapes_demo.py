@@ -7,13 +7,12 @@ from itertools import product
 import numpy as np
 import pytest
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
-from clip_grid.clip_backend.shapes_demo.bpe import learn_merges
-from clip_grid.clip_backend.shapes_demo.captions import full_caption, other_caption, random_caption, with_article
-from clip_grid.clip_backend.shapes_demo.drawing import draw
-from clip_grid.clip_backend.shapes_demo.exam import examine
-from clip_grid.clip_backend.shapes_demo.lessons import draw_batch, draw_pool, true_of
-from clip_grid.clip_backend.shapes_demo.scenes import COLOURS, SHAPES, Scene, changed_scene, random_scene
-from clip_grid.clip_backend.tokenizing.clip_tokenizer import byte_letters, vocabulary_of
+from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, Scene, changed_scene, draw, random_scene
+from clip_grid.clip_backend.tokenizing.clip import byte_letters, vocabulary_of
+from clip_grid.tools.shapes_demo.bpe import learn_merges
+from clip_grid.tools.shapes_demo.captions import full_caption, other_caption, random_caption, with_article
+from clip_grid.tools.shapes_demo.exam import examine
+from clip_grid.tools.shapes_demo.lessons import draw_batch, draw_pool, true_of
 from PIL import Image, ImageDraw
 
 
@@ -171,7 +170,7 @@ def test_the_tokenizers_files_agree_with_one_another():
 
 def test_the_loss_is_low_for_right_cosines_and_high_for_wrong_ones():
     torch = pytest.importorskip("torch")
-    from clip_grid.clip_backend.shapes_demo.losses import loss_of
+    from clip_grid.tools.shapes_demo.losses import loss_of
 
     matches = torch.eye(3, dtype=torch.bool).repeat(1, 4)
     matches[:, 6:9] = False
@@ -184,7 +183,7 @@ def test_the_loss_is_low_for_right_cosines_and_high_for_wrong_ones():
 
 def test_equal_texts_are_no_negatives_of_one_another():
     torch = pytest.importorskip("torch")
-    from clip_grid.clip_backend.shapes_demo.losses import contrast
+    from clip_grid.tools.shapes_demo.losses import contrast
 
     logits = torch.tensor([[5.0, 5.0], [5.0, 5.0]])
 
@@ -194,7 +193,7 @@ def test_equal_texts_are_no_negatives_of_one_another():
 
 def test_a_choice_leaves_out_pictures_without_an_answer():
     torch = pytest.importorskip("torch")
-    from clip_grid.clip_backend.shapes_demo.losses import choice
+    from clip_grid.tools.shapes_demo.losses import choice
 
     logits = torch.tensor([[0.0, 0.0], [9.0, 0.0]])
 
@@ -205,8 +204,8 @@ def test_a_choice_leaves_out_pictures_without_an_answer():
 def tiny_trainer():
     pytest.importorskip("torch", minversion="2.9")
     pytest.importorskip("transformers")
-    from clip_grid.clip_backend.shapes_demo.model import Sizes
-    from clip_grid.clip_backend.shapes_demo.train import Settings, Trainer
+    from clip_grid.tools.shapes_demo.model import Sizes
+    from clip_grid.tools.shapes_demo.train import Settings, Trainer
 
     sizes = Sizes(image_size=16, width=64, layers=1, text_layers=1, projection=32)
     return Trainer(Settings(batch=16, pool=200, merges=150, sizes=sizes))
@@ -224,7 +223,7 @@ def test_the_training_learns_and_repeats_itself():
 def test_the_script_writes_what_transformers_opens(tmp_path):
     pytest.importorskip("torch", minversion="2.9")
     transformers = pytest.importorskip("transformers")
-    from clip_grid.clip_backend.shapes_demo.train import main
+    from clip_grid.tools.shapes_demo.train import main
 
     main([str(tmp_path / "out"), "--steps", "2", "--pool", "60", "--batch", "8"])
     _, report = transformers.CLIPModel.from_pretrained(tmp_path / "out", output_loading_info=True)
@@ -329,7 +328,7 @@ def test_transformers_reads_it_as_the_package_does():
     texts = [with_article(f"red {shape}") for shape in SHAPES]
     model = transformers.CLIPModel.from_pretrained(shapes_demo_path()).float().eval()
     tokenizer = transformers.CLIPTokenizerFast.from_pretrained(shapes_demo_path())
-    from clip_grid.clip_backend.shapes_demo.model import normalised
+    from clip_grid.tools.shapes_demo.model import normalised
 
     pixels = normalised(np.stack([np.asarray(picture) for picture in pictures]))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.checkpoint import read_checkpoint
-from clip_grid.clip_backend.checkpoint_info import CheckpointInfo
+from clip_grid.clip_backend.checkpoints.info import CheckpointInfo
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 
 from .header_files import write_header
 from .layout_fixtures import LAYOUTS, write_layout

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.tokenizing.clip_tokenizer import byte_letters, clip_tokenizer
-from clip_grid.clip_backend.tokenizing.token_files import TokenFiles, files_beside, files_elsewhere
-from clip_grid.clip_backend.tokenizing.tokens import find_tokenizer
+from clip_grid.clip_backend.tokenizing.clip import byte_letters, clip_tokenizer
+from clip_grid.clip_backend.tokenizing.find import find_tokenizer
+from clip_grid.clip_backend.tokenizing.vocabularies import TokenFiles, files_beside, files_elsewhere
 from clip_grid.errors import CheckpointError
 
 from .vocabularies import info_of, learn_clip, learn_siglip, size_of

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.tokenizing.clip_tokenizer import clip_tokenizer
-from clip_grid.clip_backend.tokenizing.fast_tokenizer import FastTokenizer
-from clip_grid.clip_backend.tokenizing.siglip_tokenizer import siglip2_tokenizer, siglip_tokenizer
-from clip_grid.clip_backend.tokenizing.text_cleaning import canonical, lower
-from clip_grid.clip_backend.tokenizing.token_files import TokenFiles, files_elsewhere
-from clip_grid.clip_backend.tokenizing.tokens import batch_of, find_tokenizer
+from clip_grid.clip_backend.tokenizing.clip import clip_tokenizer
+from clip_grid.clip_backend.tokenizing.fast_tokenizer import FastTokenizer, canonical, lower
+from clip_grid.clip_backend.tokenizing.find import find_tokenizer
+from clip_grid.clip_backend.tokenizing.siglip import siglip2_tokenizer, siglip_tokenizer
+from clip_grid.clip_backend.tokenizing.tokenizer import batch_of
+from clip_grid.clip_backend.tokenizing.vocabularies import TokenFiles, files_elsewhere
 from clip_grid.errors import CheckpointError, InputError, MissingPackage
 
 from .vocabularies import LITERALS, TEXTS, info_of, learn_clip, learn_siglip, learn_siglip2, size_of, write_spiece

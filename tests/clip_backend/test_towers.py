@@ -7,13 +7,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
-from clip_grid.clip_backend.checkpoint_info import TextShape, VisionShape  # noqa: E402
-from clip_grid.clip_backend.towers.building import build_text, build_vision  # noqa: E402
-from clip_grid.clip_backend.towers.processor import has_fast_bf16  # noqa: E402
-from clip_grid.clip_backend.towers.weights import open_weights  # noqa: E402
-from clip_grid.errors import CheckpointError, InputError  # noqa: E402
+from clip_grid.clip_backend.checkpoints.info import TextShape, VisionShape
+from clip_grid.clip_backend.checkpoints.weights import open_weights
+from clip_grid.clip_backend.towers.build import build_text, build_vision
+from clip_grid.clip_backend.towers.cpu import has_fast_bf16
+from clip_grid.errors import CheckpointError, InputError
 
-from . import tiny_towers as tiny  # noqa: E402
+from . import tiny_towers as tiny
 
 GOLDENS = json.loads((Path(__file__).parent / "goldens" / "towers.json").read_text("utf-8"))
 CASES = [
@@ -149,7 +149,7 @@ def test_states_have_the_true_shapes_of_the_big_models(tmp_path, width, heads, e
 
 def big_state(shape, embedding):
     """Weights by drawing once and cutting: a big matrix is too slow to draw."""
-    from clip_grid.clip_backend.towers.tower_config import TowerConfig
+    from clip_grid.clip_backend.towers.config import TowerConfig
     from clip_grid.clip_backend.towers.towers import VisionTower
 
     sizes = {

@@ -14,16 +14,16 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from clip_grid.clip_backend.by_transformers.naflex_pictures import grid_for  # noqa: E402
-from clip_grid.clip_backend.checkpoint import read_checkpoint  # noqa: E402
-from clip_grid.clip_backend.image_features import WANTS  # noqa: E402
-from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
-from clip_grid.clip_backend.placement import LocalPlacement  # noqa: E402
-from clip_grid.clip_backend.preparing.recipe import Recipe  # noqa: E402
-from clip_grid.clip_backend.running.cache import EncoderCache  # noqa: E402
-from clip_grid.errors import CheckpointError, InputError, MissingPackage, SpaceError  # noqa: E402
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
+from clip_grid.clip_backend.encoding.cache import EncoderCache
+from clip_grid.clip_backend.encoding.devices import LocalPlacement
+from clip_grid.clip_backend.encoding.image_features import WANTS
+from clip_grid.clip_backend.hub.towers import grid_for
+from clip_grid.clip_backend.loading import load_encoder
+from clip_grid.clip_backend.preparing.recipe import Recipe
+from clip_grid.errors import CheckpointError, InputError, MissingPackage, SpaceError
 
-from .tiny_hub_models import (  # noqa: E402
+from .tiny_hub_models import (
     DINOS,
     change,
     preprocessor,
@@ -31,8 +31,8 @@ from .tiny_hub_models import (  # noqa: E402
     tiny_model,
     tiny_naflex,
 )
-from .tiny_models import random_pictures  # noqa: E402
-from .toy_encoder import ToyTokenizer  # noqa: E402
+from .tiny_models import random_pictures
+from .toy_encoder import ToyTokenizer
 
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 

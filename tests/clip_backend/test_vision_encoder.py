@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from clip_grid.clip_backend.vision_encoder import CLIPVisionEncoder  # noqa: E402
-from clip_grid.errors import InputError  # noqa: E402
+from clip_grid.api.vision_encoder import CLIPVisionEncoder
+from clip_grid.errors import InputError
 
-from .tiny_models import random_pictures, tiny_clip  # noqa: E402
-from .toy_encoder import toy_encoder  # noqa: E402
+from .tiny_models import random_pictures, tiny_clip
+from .toy_encoder import toy_encoder
 
 
 @pytest.fixture(scope="module")

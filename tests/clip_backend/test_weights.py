@@ -8,13 +8,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
-from clip_grid.clip_backend.towers.building import build_text, build_vision  # noqa: E402
-from clip_grid.clip_backend.towers.weight_files import check_pickle  # noqa: E402
-from clip_grid.clip_backend.towers.weight_names import Piece, places  # noqa: E402
-from clip_grid.clip_backend.towers.weights import open_weights  # noqa: E402
-from clip_grid.errors import CheckpointError  # noqa: E402
+from clip_grid.clip_backend.checkpoints.weight_names import Piece, places
+from clip_grid.clip_backend.checkpoints.weights import check_pickle, open_weights
+from clip_grid.clip_backend.towers.build import build_text, build_vision
+from clip_grid.errors import CheckpointError
 
-from . import tiny_towers as tiny  # noqa: E402
+from . import tiny_towers as tiny
 
 CLIP, SIGLIP = tiny.hf("clip"), tiny.hf("siglip")
 

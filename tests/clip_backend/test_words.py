@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.words.entries import Entry, build_vocabulary, join
-from clip_grid.clip_backend.words.find import find_vocabulary
-from clip_grid.clip_backend.words.given import given_labels
-from clip_grid.clip_backend.words.own_words import own_vocabulary
-from clip_grid.clip_backend.words.vocabulary import Facet, Vocabulary, check_templates
+from clip_grid.clip_backend.words.find import find_vocabulary, given_labels, own_vocabulary
+from clip_grid.clip_backend.words.vocabulary import Entry, Facet, Vocabulary, build_vocabulary, check_templates, join
 from clip_grid.errors import ForbiddenPath, InputError
 
 ANIMALS = {"dog": "pet", "pet": "animal", "owl": "animal"}

@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from clip_grid.clip_backend.words.files import read_vocabulary
 from clip_grid.clip_backend.words.vocabulary import Facet, Vocabulary
-from clip_grid.clip_backend.words.word_files import read_vocabulary
 from clip_grid.errors import InputError
 from hypothesis import given, settings
 from hypothesis import strategies as st

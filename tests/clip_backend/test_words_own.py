@@ -7,9 +7,8 @@ from pathlib import Path
 
 import clip_grid.clip_backend.words as room
 import pytest
-from clip_grid.clip_backend.words.entries import same_text
-from clip_grid.clip_backend.words.own_words import FACETS, own_vocabulary
-from clip_grid.clip_backend.words.vocabulary import Facet
+from clip_grid.clip_backend.words.find import FACETS, own_vocabulary
+from clip_grid.clip_backend.words.vocabulary import Facet, same_text
 
 LEAST = {
     "medium": 55, "subject": 190, "style": 75, "lighting": 25, "colour": 15, "composition": 38, "mood": 33,

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from safetensors.torch import load_file, save_file  # noqa: E402
+from safetensors.torch import load_file, save_file
 
 _BASE = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4}
 _DINOV2 = _BASE | {"image_size": 70, "patch_size": 14, "mlp_ratio": 4}

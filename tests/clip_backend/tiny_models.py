@@ -12,7 +12,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-from .vocabularies import learn_clip, learn_siglip  # noqa: E402
+from .vocabularies import learn_clip, learn_siglip
 
 SIDE = 32
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 import torch
-from clip_grid.clip_backend.checkpoint_info import Activation, CheckpointInfo, Family, TextShape, VisionShape
+from clip_grid.clip_backend.checkpoints.info import Activation, CheckpointInfo, Family, TextShape, VisionShape
 from safetensors.torch import save_file
 
 State = dict[str, torch.Tensor]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from clip_grid.clip_backend.encoder import ClipEncoder
+from clip_grid.clip_backend.encoding.encoder import ClipEncoder
+from clip_grid.clip_backend.encoding.identity import Identity
+from clip_grid.clip_backend.encoding.images import VisionPart
+from clip_grid.clip_backend.encoding.texts import TextPart
+from clip_grid.clip_backend.encoding.vision_states import VisionAbility
 from clip_grid.clip_backend.preparing.recipe import Recipe
-from clip_grid.clip_backend.running.identity import Identity
-from clip_grid.clip_backend.running.image_half import VisionPart
-from clip_grid.clip_backend.running.text_half import TextPart
-from clip_grid.clip_backend.running.vision_states import VisionAbility
-from clip_grid.clip_backend.tokenizing.tokenized import TokenizedText
+from clip_grid.clip_backend.tokenizing.tokenizer import TokenizedText
 from clip_grid.errors import InputError
 
 SIDE = 4

@@ -7,8 +7,8 @@ import struct
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.checkpoint_info import CheckpointInfo, Family, TextShape
-from clip_grid.clip_backend.tokenizing.clip_tokenizer import byte_letters
+from clip_grid.clip_backend.checkpoints.info import CheckpointInfo, Family, TextShape
+from clip_grid.clip_backend.tokenizing.clip import byte_letters
 
 tokenizers = pytest.importorskip("tokenizers")
 models, normalizers, pre_tokenizers = tokenizers.models, tokenizers.normalizers, tokenizers.pre_tokenizers

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from clip_grid.clip_backend.shapes_demo.drawing import draw
-from clip_grid.clip_backend.shapes_demo.scenes import Scene
+from clip_grid.clip_backend.shapes_demo.drawing import Scene, draw
 
 COLOURS = ("red", "green", "blue", "yellow")
 SHAPES = ("circle", "square", "triangle")

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from clip_grid.cli import main
-from clip_grid.clip_backend.shapes_demo.drawing import draw
-from clip_grid.clip_backend.shapes_demo.scenes import Scene
+from clip_grid.clip_backend.shapes_demo.drawing import Scene, draw
 
 #: The bundled model, and no trace of the run outside its memory.
 DEMO = ("--model", "shapes-demo", "--device", "cpu", "--no-cache")

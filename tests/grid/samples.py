@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from clip_grid.grid.decide import PlannedSheet, Wishes, plan_sheet
-from clip_grid.grid.export import Output
-from clip_grid.grid.fonts import find_faces
-from clip_grid.grid.job import write_planned
-from clip_grid.grid.marks import Marks
-from clip_grid.grid.pictures import Survey, find_files, pictures_from_arrays, survey_files
-from clip_grid.grid.render import Scene, paint_page
+from clip_grid.grid.arrange.badges import Marks
+from clip_grid.grid.paint.render import Scene, paint_page
+from clip_grid.grid.paint.style import make_look
+from clip_grid.grid.pictures.find import find_files
+from clip_grid.grid.pictures.survey import Survey, pictures_from_arrays, survey_files
+from clip_grid.grid.planner import PlannedSheet, Wishes, plan_sheet
 from clip_grid.grid.report import GridReport
-from clip_grid.grid.style import make_look
+from clip_grid.grid.sheet import write_planned
 from clip_grid.grid.template import GridTemplate
+from clip_grid.grid.text.fonts import find_faces
+from clip_grid.grid.write.export import Output
 from PIL import Image, PngImagePlugin
 
 FACES = find_faces("", machine_fonts=())

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.axes import Axes, Axis, Sheet, arrange, find_axes
+from clip_grid.grid.arrange.axes import Axes, Axis, Sheet, arrange, find_axes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from clip_grid.grid.bidi import base_level, levels, visual_order
+from clip_grid.grid.text.bidi import base_level, levels, visual_order
 
 
 def shown(text: str) -> str:

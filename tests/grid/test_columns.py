@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from clip_grid.csv_cells import plain_name
 from clip_grid.errors import InputError
-from clip_grid.grid.columns import find_column, find_key_column, name_columns
+from clip_grid.grid.table.records import find_column, find_key_column, name_columns
 
 
 def test_case_blanks_underscores_and_hyphens_do_not_count():

@@ -6,8 +6,8 @@ import json
 from io import BytesIO
 
 import pytest
-from clip_grid.grid.embed import exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record
-from clip_grid.grid.metadata import embedded_texts
+from clip_grid.grid.pictures.metadata import embedded_texts
+from clip_grid.grid.write.embed import exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record
 from PIL import Image
 
 from .samples import flats, plan

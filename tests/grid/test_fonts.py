@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.font_search import font_folders
-from clip_grid.grid.fonts import find_faces
+from clip_grid.grid.text.font_search import font_folders
+from clip_grid.grid.text.fonts import find_faces
 from PIL import Image, ImageDraw, ImageFont
 
 from .fontmaker import make_font

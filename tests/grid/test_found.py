@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from clip_grid.errors import ClipGridError, InputError
-from clip_grid.grid.found import merge_scores, only_name
-from clip_grid.grid.labels import FoundLabel
-from clip_grid.grid.table import parse_table
+from clip_grid.grid.labels.clip import merge_scores, only_name
+from clip_grid.grid.labels.sources import FoundLabel
+from clip_grid.grid.table.table import parse_table
 
 from .samples import export, flats, plan, save, survey
 

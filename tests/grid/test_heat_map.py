@@ -8,10 +8,10 @@ import re
 import numpy as np
 import pytest
 from clip_grid.errors import ClipGridError, InputError
-from clip_grid.grid.decide import PlannedSheet
-from clip_grid.grid.heat import heat_color
-from clip_grid.grid.plan import TextPlan
-from clip_grid.grid.table import parse_table
+from clip_grid.grid.arrange.heat import heat_color
+from clip_grid.grid.layout.plan import TextPlan
+from clip_grid.grid.planner import PlannedSheet
+from clip_grid.grid.table.table import parse_table
 
 from .samples import export, flats, painted, plan
 

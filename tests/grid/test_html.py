@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.html import CellPicture, HtmlCell, HtmlPage, HtmlSheet, write_html
+from clip_grid.grid.write.html import CellPicture, HtmlCell, HtmlPage, HtmlSheet, write_html
 
 PICTURE = b"not really a JPEG"
 NASTY = """"><script>alert('x')</script> & {{title}} 春 😀 مرحبا"""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from clip_grid.errors import ClipGridError, InputError, OutputError
-from clip_grid.grid.labels import FoundLabel
-from clip_grid.grid.marks import format_score
-from clip_grid.grid.pictures import Survey, pictures_from_arrays
-from clip_grid.grid.table import parse_table
+from clip_grid.grid.arrange.badges import format_score
+from clip_grid.grid.labels.sources import FoundLabel
+from clip_grid.grid.pictures.survey import Survey, pictures_from_arrays
+from clip_grid.grid.table.table import parse_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.labels import (
-    SOURCE_NAMES,
+from clip_grid.grid.labels.names import varying_columns
+from clip_grid.grid.labels.sources import (
     ClipSource,
     ColumnsSource,
     FileNameSource,
@@ -18,13 +18,10 @@ from clip_grid.grid.labels import (
     TextSource,
     check_columns,
     label_pictures,
-    parse_sources,
-    split_columns,
-    split_headers,
     spread_texts,
     value_lines,
-    varying_columns,
 )
+from clip_grid.grid.template import SOURCE_NAMES, parse_sources, split_columns, split_headers
 from hypothesis import given
 from hypothesis import strategies as st
 

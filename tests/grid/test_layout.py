@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 from clip_grid.errors import LimitError
-from clip_grid.grid.axes import Sheet
-from clip_grid.grid.box import Box
-from clip_grid.grid.layout import plan_grid
-from clip_grid.grid.limits import Limits
-from clip_grid.grid.plan import GridPlan, PagePlan, PlanInput, PlanTexts
-from clip_grid.grid.sheets import flow_sheets
+from clip_grid.grid.arrange.axes import Sheet
+from clip_grid.grid.arrange.pages import flow_sheets
+from clip_grid.grid.layout.layout import plan_grid
+from clip_grid.grid.layout.limits import Limits
+from clip_grid.grid.layout.plan import Box, GridPlan, PagePlan, PlanInput, PlanTexts
 from clip_grid.grid.template import GridTemplate
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st

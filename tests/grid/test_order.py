@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import unicodedata
 
-from clip_grid.grid.order import natural_key
+from clip_grid.grid.pictures.find import natural_key
 
 
 def natural(texts: list[str]) -> list[str]:

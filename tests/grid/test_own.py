@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from clip_grid.api import export_grid
-from clip_grid.grid.own import is_own_sheet
-from clip_grid.grid.pictures import find_files, survey_files
-from clip_grid.grid.png import write_png
-from clip_grid.grid.tiff import write_tiff
+from clip_grid.grid.pictures.find import find_files
+from clip_grid.grid.pictures.own_sheets import is_own_sheet
+from clip_grid.grid.pictures.survey import survey_files
+from clip_grid.grid.write.png import write_png
+from clip_grid.grid.write.tiff import write_tiff
 from PIL import Image
 
 WIDE, ROWS = 60_000, 3_000  # 180 megapixels, more than are read

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_grid.errors import LimitError, MissingPackage
-from clip_grid.grid import pdf
-from clip_grid.grid.box import Box
-from clip_grid.grid.pdf import PdfPage, PdfText, write_pdf
+from clip_grid.grid.layout.plan import Box
+from clip_grid.grid.write import pdf
+from clip_grid.grid.write.pdf import PdfPage, PdfText, write_pdf
 from PIL import Image
 
 needs_fpdf2 = pytest.mark.skipif(not importlib.util.find_spec("fpdf"), reason="needs the package fpdf2")

@@ -8,18 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_grid.errors import InputError, PictureError
-from clip_grid.grid.own import RECORD_KEY, SOFTWARE
-from clip_grid.grid.picture_order import sort_pictures
-from clip_grid.grid.pictures import (
-    Picture,
-    facts_of,
-    find_files,
-    folder_files,
-    pictures_from_arrays,
-    readable,
-    resized_survey,
-    survey_files,
-)
+from clip_grid.grid.arrange.sorting import sort_pictures
+from clip_grid.grid.pictures.find import find_files, folder_files, readable
+from clip_grid.grid.pictures.own_sheets import RECORD_KEY, SOFTWARE
+from clip_grid.grid.pictures.survey import Picture, facts_of, pictures_from_arrays, resized_survey, survey_files
 from PIL import ExifTags, Image, PngImagePlugin
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from clip_grid.grid.box import Box
-from clip_grid.grid.placing import automatic_font_size, cell_size, crop_of, place_picture
+from clip_grid.grid.layout.placing import automatic_font_size, cell_size, crop_of, place_picture
+from clip_grid.grid.layout.plan import Box
 from clip_grid.grid.template import GridTemplate
 from hypothesis import given
 from hypothesis import strategies as st

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from clip_grid.errors import InputError, LimitError
-from clip_grid.grid import png
+from clip_grid.grid.write import png
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

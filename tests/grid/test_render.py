@@ -9,10 +9,11 @@ import weakref
 import numpy as np
 import pytest
 from clip_grid.errors import PictureError
-from clip_grid.grid.box import Box
-from clip_grid.grid.marks import Marks
-from clip_grid.grid.pictures import Picture, Survey, pictures_from_arrays
-from clip_grid.grid.render import paint_page, resize_fast, resize_lanczos
+from clip_grid.grid.arrange.badges import Marks
+from clip_grid.grid.layout.plan import Box
+from clip_grid.grid.paint.render import paint_page
+from clip_grid.grid.paint.resize import resize_fast, resize_lanczos
+from clip_grid.grid.pictures.survey import Picture, Survey, pictures_from_arrays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

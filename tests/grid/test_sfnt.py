@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.sfnt import Face, builtin_face, coverage, read_faces
+from clip_grid.grid.text.sfnt import Face, builtin_face, coverage, read_faces
 
 from .fontmaker import make_font
 

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.axes import Sheet
-from clip_grid.grid.sheets import cut_sheet, flow_sheet, flow_sheets, halves, limit_sheet
+from clip_grid.grid.arrange.axes import Sheet
+from clip_grid.grid.arrange.pages import cut_sheet, flow_sheet, flow_sheets, halves, limit_sheet
 from hypothesis import given
 from hypothesis import strategies as st
 

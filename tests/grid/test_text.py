@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.fonts import find_faces
-from clip_grid.grid.text import TextStyle, draw_text, fit_text, measure_height
+from clip_grid.grid.text.draw import draw_text, fit_text, measure_height
+from clip_grid.grid.text.fonts import find_faces
+from clip_grid.grid.text.line import TextStyle
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont, features

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 from clip_grid.errors import InputError, LimitError
-from clip_grid.grid.tiff import write_tiff
+from clip_grid.grid.write.tiff import write_tiff
 from PIL import Image
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}

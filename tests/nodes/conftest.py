@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from clip_grid.nodes.grid_nodes import LabeledGridExporterNode
 from clip_grid.nodes.host import set_host
-from clip_grid.nodes.host_fake import FakeHost
+from clip_grid.nodes.host.fake import FakeHost
 from PIL import Image
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from clip_grid.clip_backend.checkpoint import read_checkpoint
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
-from clip_grid.clip_backend.shapes_demo.drawing import draw
-from clip_grid.clip_backend.shapes_demo.scenes import Scene
-from clip_grid.nodes.loaded_model import NodeModel
+from clip_grid.clip_backend.shapes_demo.drawing import Scene, draw
+from clip_grid.nodes.models.loaded import NodeModel
 from PIL import Image
 
 

@@ -11,19 +11,19 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from clip_grid.clip_backend.finding.catalog import opened  # noqa: E402
-from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
-from clip_grid.clip_backend.towers.tower_config import TowerConfig  # noqa: E402
-from clip_grid.clip_backend.towers.towers import TextTower, VisionTower  # noqa: E402
-from clip_grid.errors import InputError, PictureError, SpaceError  # noqa: E402
-from clip_grid.nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode  # noqa: E402
-from clip_grid.nodes.host_fake import Interrupted  # noqa: E402
-from clip_grid.nodes.model_choice import ModelList  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
+from clip_grid.clip_backend.finding.catalog import opened
+from clip_grid.clip_backend.loading import load_encoder
+from clip_grid.clip_backend.towers.config import TowerConfig
+from clip_grid.clip_backend.towers.towers import TextTower, VisionTower
+from clip_grid.errors import InputError, PictureError, SpaceError
+from clip_grid.nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode
+from clip_grid.nodes.host.fake import Interrupted
+from clip_grid.nodes.models.choice import ModelList
+from safetensors.torch import save_file
 
-from ..clip_backend.tiny_models import tiny_clip  # noqa: E402
-from ..clip_backend.vocabularies import learn_clip  # noqa: E402
-from .core_toys import ToyClipVision  # noqa: E402
+from ..clip_backend.tiny_models import tiny_clip
+from ..clip_backend.vocabularies import learn_clip
+from .core_toys import ToyClipVision
 
 WIDTH, SIDE, DIM = 64, 32, 24
 

@@ -8,14 +8,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("tokenizers")
 
-from clip_grid.errors import InputError  # noqa: E402
-from clip_grid.nodes.core_pair import CoreEncoder  # noqa: E402
-from clip_grid.nodes.core_sight import core_vision_encoder  # noqa: E402
-from clip_grid.nodes.core_text import core_text_encoder  # noqa: E402
-from clip_grid.nodes.core_vision import CoreVision  # noqa: E402
-from clip_grid.nodes.host_fake import FakeHost  # noqa: E402
+from clip_grid.errors import InputError
+from clip_grid.nodes.core.encoder import CoreEncoder, core_vision_encoder
+from clip_grid.nodes.core.text import core_text_encoder
+from clip_grid.nodes.core.vision import CoreVision
+from clip_grid.nodes.host.fake import FakeHost
 
-from .core_toys import DIM, LETTER_TOKENS, ToyClipVision, ToyTower, toy_clip, write_letters  # noqa: E402
+from .core_toys import DIM, LETTER_TOKENS, ToyClipVision, ToyTower, toy_clip, write_letters
 
 
 def pictures(count=3):

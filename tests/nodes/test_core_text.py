@@ -8,13 +8,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("tokenizers")
 
-from clip_grid.errors import InputError, SpaceError  # noqa: E402
-from clip_grid.nodes.core_pair import core_encoder  # noqa: E402
-from clip_grid.nodes.core_text import core_text_encoder  # noqa: E402
-from clip_grid.nodes.host_fake import FakeHost  # noqa: E402
-from torch import nn  # noqa: E402
+from clip_grid.errors import InputError, SpaceError
+from clip_grid.nodes.core.encoder import core_encoder
+from clip_grid.nodes.core.text import core_text_encoder
+from clip_grid.nodes.host.fake import FakeHost
+from torch import nn
 
-from .core_toys import CONTEXT, LETTER_TOKENS, ToyClipVision, ToyTower, toy_clip, write_letters  # noqa: E402
+from .core_toys import CONTEXT, LETTER_TOKENS, ToyClipVision, ToyTower, toy_clip, write_letters
 
 END = LETTER_TOKENS - 1
 

@@ -8,11 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from clip_grid.errors import CheckpointError, InputError, LimitError, PictureError  # noqa: E402
-from clip_grid.nodes.core_vision import CoreVision, merged_fields  # noqa: E402
-from clip_grid.nodes.host_fake import FakeHost, Interrupted  # noqa: E402
+from clip_grid.errors import CheckpointError, InputError, LimitError, PictureError
+from clip_grid.nodes.core.vision import CoreVision, merged_fields
+from clip_grid.nodes.host.fake import FakeHost, Interrupted
 
-from .core_toys import DIM, WIDTH, ToyClipVision  # noqa: E402
+from .core_toys import DIM, WIDTH, ToyClipVision
 
 
 def pictures(*sizes):

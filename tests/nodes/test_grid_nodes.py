@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from clip_grid.api import SheetInputs, export_grid
 from clip_grid.errors import ForbiddenPath, InputError, OutputError
-from clip_grid.nodes import sheets
 from clip_grid.nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
-from clip_grid.nodes.host_fake import FakeHost, Interrupted
-from clip_grid.nodes.requests import SheetRequest
+from clip_grid.nodes.host.fake import FakeHost, Interrupted
+from clip_grid.nodes.sheets import sheets
+from clip_grid.nodes.sheets.requests import SheetRequest
 from PIL import Image
 
 
@@ -146,7 +146,7 @@ def test_the_grid_output_is_reduced_when_it_would_not_fit_in_memory_and_the_repo
 
 
 def sheets_survey(count):
-    from clip_grid.grid.pictures import pictures_from_arrays
+    from clip_grid.grid.pictures.survey import pictures_from_arrays
 
     return pictures_from_arrays([np.zeros((40, 40, 3), np.float32)] * count)
 

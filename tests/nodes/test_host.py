@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from clip_grid.errors import ForbiddenPath, InputError
-from clip_grid.nodes.host import ComfyHost
-from clip_grid.nodes.host_fake import FakeHost
+from clip_grid.nodes.host.comfy import ComfyHost
+from clip_grid.nodes.host.fake import FakeHost
 
 
 def touch(path: Path) -> Path:

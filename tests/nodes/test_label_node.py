@@ -12,10 +12,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("tokenizers")
 
-from clip_grid.errors import ForbiddenPath, InputError  # noqa: E402
-from clip_grid.nodes.match_nodes import CLIPLabel  # noqa: E402
+from clip_grid.errors import ForbiddenPath, InputError
+from clip_grid.nodes.score_nodes import CLIPLabel
 
-from .demo_pictures import broken, image, run  # noqa: E402
+from .demo_pictures import broken, image, run
 
 pytestmark = pytest.mark.usefixtures("host")
 

@@ -11,14 +11,14 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("tokenizers")
 
-from clip_grid.errors import InputError  # noqa: E402
-from clip_grid.nodes.clip_nodes import CLIPModelLoader  # noqa: E402
-from clip_grid.nodes.host_fake import Interrupted  # noqa: E402
-from clip_grid.nodes.loaded_model import _held_models  # noqa: E402
-from clip_grid.nodes.match_nodes import CLIPMatchScore  # noqa: E402
+from clip_grid.errors import InputError
+from clip_grid.nodes.clip_nodes import CLIPModelLoader
+from clip_grid.nodes.host.fake import Interrupted
+from clip_grid.nodes.models.loaded import _held_models
+from clip_grid.nodes.score_nodes import CLIPMatchScore
 
-from .core_toys import ToyClipVision, ToyTower, toy_clip  # noqa: E402
-from .demo_pictures import broken, image, run  # noqa: E402
+from .core_toys import ToyClipVision, ToyTower, toy_clip
+from .demo_pictures import broken, image, run
 
 pytestmark = pytest.mark.usefixtures("host")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clip_grid.nodes.payload import MOST_LINES, plain, plain_json, shown_text
+from clip_grid.nodes.scores.payload import MOST_LINES, plain, plain_json, shown_text
 
 
 @pytest.mark.parametrize(

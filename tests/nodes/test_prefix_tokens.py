@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from clip_grid.nodes.prefix_tokens import fill_prefix
+from clip_grid.nodes.sockets.prefix_tokens import fill_prefix
 
 NOW = datetime(2026, 3, 4, 15, 6, 7)
 PROMPT = {

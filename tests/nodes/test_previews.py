@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from clip_grid.nodes.previews import PREVIEW_SIDE, CollectedPages, reduction, save_preview
+from clip_grid.nodes.sheets.sheets import PREVIEW_SIDE, CollectedPages, reduction, save_preview
 from PIL import Image
 
 

@@ -10,12 +10,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("tokenizers")
 
-from clip_grid.errors import InputError  # noqa: E402
-from clip_grid.nodes.host_fake import Blocker  # noqa: E402
-from clip_grid.nodes.match_nodes import RankImages  # noqa: E402
+from clip_grid.errors import InputError
+from clip_grid.nodes.host.fake import Blocker
+from clip_grid.nodes.score_nodes import RankImages
 
-from .core_toys import ToyClipVision  # noqa: E402
-from .demo_pictures import broken, image, run  # noqa: E402
+from .core_toys import ToyClipVision
+from .demo_pictures import broken, image, run
 
 pytestmark = pytest.mark.usefixtures("host")
 

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 
 import pytest
 from clip_grid.api.sheets import wishes_of
-from clip_grid.grid.decide import plan_sheet
-from clip_grid.grid.pictures import pictures_from_arrays
+from clip_grid.grid.pictures.survey import pictures_from_arrays
+from clip_grid.grid.planner import plan_sheet
 from clip_grid.grid.template import GridTemplate
 from clip_grid.nodes.grid_nodes import save_template
-from clip_grid.nodes.host import serve_routes
-from clip_grid.nodes.plan_requests import MAX_BODY, MAX_COUNT
-from clip_grid.nodes.routes import PLAN, answer_plan, plan_answer
+from clip_grid.nodes.routes.__init__ import serve_routes
+from clip_grid.nodes.routes.plan import MAX_BODY, MAX_COUNT
+from clip_grid.nodes.routes.routes import PLAN, answer_plan, plan_answer
 from PIL import Image
 
 JSON = {"Content-Type": "application/json"}

@@ -13,9 +13,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 pytest.importorskip("tokenizers")
 
-from clip_grid.nodes.host_fake import Interrupted  # noqa: E402
+from clip_grid.nodes.host.fake import Interrupted
 
-from .demo_pictures import demo_model, image, shape  # noqa: E402
+from .demo_pictures import demo_model, image, shape
 
 THINGS = ("red circle", "blue star", "green heart")
 WORDS = ", ".join(f"a {thing}" for thing in THINGS)

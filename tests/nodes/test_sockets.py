@@ -7,10 +7,12 @@ import operator
 
 import pytest
 from clip_grid.errors import ForbiddenPath, InputError
-from clip_grid.grid.template import GridTemplate, options_of
+from clip_grid.grid.template import GridTemplate
 from clip_grid.nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
-from clip_grid.nodes.socket_types import AnyType
-from clip_grid.nodes.sockets import chosen_template, label_texts, metadata_text
+from clip_grid.nodes.sheets.inputs import chosen_template
+from clip_grid.nodes.sockets.inputs import label_texts, metadata_text
+from clip_grid.nodes.sockets.types import AnyType
+from clip_grid.options import options_of
 
 # fmt: off
 SHEET_INPUTS = [

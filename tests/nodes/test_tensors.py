@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.nodes.tensors import page_floats, picture_arrays
+from clip_grid.nodes.sockets.tensors import page_floats, picture_arrays
 
 
 def test_batches_and_lists_are_flattened_in_order(tensor):

@@ -7,11 +7,11 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
-from clip_grid.errors import InputError  # noqa: E402
-from clip_grid.nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode  # noqa: E402
+from clip_grid.clip_backend.loading import load_encoder
+from clip_grid.errors import InputError
+from clip_grid.nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode
 
-from ..clip_backend.tiny_hub_models import DINOS, tiny_model, tiny_naflex  # noqa: E402
+from ..clip_backend.tiny_hub_models import DINOS, tiny_model, tiny_naflex
 
 #: The pictures that ComfyUI gives a DINOv2, whose position table says so, and a DINOv3, which has none.
 SIDES = {"dinov2": 70, "dinov3": 224}

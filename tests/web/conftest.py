@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from clip_grid.nodes.host import set_host
-from clip_grid.nodes.host_fake import FakeHost
+from clip_grid.nodes.host.fake import FakeHost
 
 from ..real_browser import Trouble
 from .open_page import OpenPage

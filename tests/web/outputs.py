@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from clip_grid.clip_backend.matching.result import MatchResult, PhraseScore
-from clip_grid.clip_backend.ranking.options import RankOptions
 from clip_grid.clip_backend.ranking.ranking import rank_scores
+from clip_grid.clip_backend.ranking.result import RankOptions
 from clip_grid.nodes.grid_nodes import LabeledGridExporterNode
-from clip_grid.nodes.payload import plain
+from clip_grid.nodes.scores.payload import plain
 
 #: What would harm a page if it became markup.
 EVIL = """<img src=x onerror="window.harm=1"> "quotes" 'too' & 🐱 <script>window.harm=2</script>"""

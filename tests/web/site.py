@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import clip_grid
-from clip_grid.nodes.host_fake import FakeHost
-from clip_grid.nodes.routes import plan_answer
+from clip_grid.nodes.host.fake import FakeHost
+from clip_grid.nodes.routes.routes import plan_answer
 
 STUB = Path(__file__).resolve().parent / "stub"
 WEB = Path(clip_grid.__file__).parent / "web"

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.calibration.calibration import Calibration, fit_calibration
-from clip_grid.clip_backend.calibration.calibration_file import read_calibration
+from clip_grid.clip_backend.calibration.calibration import Calibration, fit_calibration, read_calibration
 from clip_grid.errors import InputError, OutputError, SpaceError
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.calibration.platt import fit_platt
+from clip_grid.clip_backend.calibration.calibration import fit_platt
 from clip_grid.errors import InputError
 from hypothesis import assume, given
 from hypothesis import strategies as st

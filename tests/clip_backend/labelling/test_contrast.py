@@ -4,10 +4,9 @@ from math import log
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.labelling.contrast import contrast_labels
+from clip_grid.clip_backend.labelling.contrast import contrast_labels, gains
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
-from clip_grid.clip_backend.labelling.separation import gains
 from clip_grid.errors import InputError
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -5,10 +5,9 @@ from __future__ import annotations
 from math import exp
 
 import pytest
-from clip_grid.clip_backend.labelling.compose import Word, compose, go_together, say_most
-from clip_grid.clip_backend.labelling.labels import label_pictures
+from clip_grid.clip_backend.labelling.labels import Word, compose, go_together, label_pictures, say_most
 from clip_grid.clip_backend.labelling.options import LabelOptions
-from clip_grid.clip_backend.words.given import given_labels
+from clip_grid.clip_backend.words.find import given_labels
 from clip_grid.errors import InputError
 
 from .toy_world import OTHER, ToyWorld, one_picture, vocabulary, words

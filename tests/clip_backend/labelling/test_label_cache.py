@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from dataclasses import replace  # noqa: E402
+from dataclasses import replace
 
-from clip_grid.clip_backend.encoder import ClipEncoder  # noqa: E402
-from clip_grid.clip_backend.labelling.contrast import contrast_labels  # noqa: E402
-from clip_grid.clip_backend.labelling.labels import label_pictures  # noqa: E402
-from clip_grid.clip_backend.labelling.options import LabelOptions  # noqa: E402
-from clip_grid.clip_backend.running.cache import EmbeddingCache  # noqa: E402
-from clip_grid.clip_backend.running.disk_cache import FolderStore  # noqa: E402
+from clip_grid.clip_backend.encoding.cache import EmbeddingCache
+from clip_grid.clip_backend.encoding.disk_cache import FolderStore
+from clip_grid.clip_backend.encoding.encoder import ClipEncoder
+from clip_grid.clip_backend.labelling.contrast import contrast_labels
+from clip_grid.clip_backend.labelling.labels import label_pictures
+from clip_grid.clip_backend.labelling.options import LabelOptions
 
-from ..toy_encoder import ToyText, ToyTokenizer, ToyVision, toy_encoder  # noqa: E402
-from .toy_world import vocabulary, words  # noqa: E402
+from ..toy_encoder import ToyText, ToyTokenizer, ToyVision, toy_encoder
+from .toy_world import vocabulary, words
 
 SUBJECT = words(["cat", "dog", "cow"], "subject", templates=("{}", "a {}"))
 VOCABULARY = vocabulary(SUBJECT, words(["calm"], "mood"))

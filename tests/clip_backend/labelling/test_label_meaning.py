@@ -9,15 +9,14 @@ import pytest
 
 for package in ("torch", "safetensors", "tokenizers"):
     pytest.importorskip(package)
-from clip_grid.clip_backend.labelling.contrast import contrast_labels  # noqa: E402
-from clip_grid.clip_backend.labelling.labels import label_pictures  # noqa: E402
-from clip_grid.clip_backend.labelling.options import LabelOptions  # noqa: E402
-from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
-from clip_grid.clip_backend.shapes_demo.captions import with_article  # noqa: E402
-from clip_grid.clip_backend.shapes_demo.drawing import draw  # noqa: E402
-from clip_grid.clip_backend.shapes_demo.scenes import COLOURS, SHAPES, Scene, random_scene  # noqa: E402
+from clip_grid.clip_backend.labelling.contrast import contrast_labels
+from clip_grid.clip_backend.labelling.labels import label_pictures
+from clip_grid.clip_backend.labelling.options import LabelOptions
+from clip_grid.clip_backend.loading import load_encoder
+from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, Scene, draw, random_scene
+from clip_grid.tools.shapes_demo.captions import with_article
 
-from .toy_world import vocabulary, words  # noqa: E402
+from .toy_world import vocabulary, words
 
 ANIMALS = vocabulary("cat", "dog", "horse", "bird", "fish", "cow")
 THINGS = vocabulary(*(with_article(f"{colour} {shape}") for colour in COLOURS for shape in SHAPES))

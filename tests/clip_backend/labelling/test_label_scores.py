@@ -6,12 +6,11 @@ from math import exp
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.banks.captions import neutral_captions
-from clip_grid.clip_backend.banks.noise import noise_floor
-from clip_grid.clip_backend.labelling.background import floors, prior
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
-from clip_grid.clip_backend.labelling.order import likeliest
+from clip_grid.clip_backend.labelling.scores import floors, prior
+from clip_grid.clip_backend.labelling.tree import likeliest
+from clip_grid.clip_backend.scoring.banks import neutral_captions, noise_floor
 from hypothesis import given
 from hypothesis import strategies as st
 

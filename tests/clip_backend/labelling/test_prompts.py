@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.labelling.prompts import average_prompts, fill, label_bank
+from clip_grid.clip_backend.labelling.scores import average_prompts, fill, label_bank
 from clip_grid.errors import InputError
 
 from .toy_world import ToyWorld, vocabulary, words

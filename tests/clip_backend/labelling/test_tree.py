@@ -5,10 +5,8 @@ from math import exp, log
 import numpy as np
 import pytest
 from clip_grid.clip_backend.labelling.labels import label_pictures
-from clip_grid.clip_backend.labelling.options import LabelOptions
-from clip_grid.clip_backend.labelling.rules import rules_for
-from clip_grid.clip_backend.labelling.tree import ROOT, tree_of
-from clip_grid.clip_backend.labelling.tree_scores import NodeScores, sure_nodes
+from clip_grid.clip_backend.labelling.options import LabelOptions, rules_for
+from clip_grid.clip_backend.labelling.tree import ROOT, NodeScores, sure_nodes, tree_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

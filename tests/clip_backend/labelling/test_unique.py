@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from clip_grid.clip_backend.labelling.unique import Cell, choose_unique
+from clip_grid.clip_backend.labelling.contrast import Cell, choose_unique
 from hypothesis import given
 from hypothesis import strategies as st
 

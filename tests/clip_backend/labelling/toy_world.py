@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
-from clip_grid.clip_backend.features import Features
-from clip_grid.clip_backend.image_features import FailedPicture
-from clip_grid.clip_backend.running.text_run import TextFeatures
+from clip_grid.clip_backend.encoding.features import Features, TextFeatures
+from clip_grid.clip_backend.encoding.image_features import FailedPicture
 from clip_grid.clip_backend.words.vocabulary import Facet, Vocabulary
 from clip_grid.errors import InputError
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from clip_grid.clip_backend.match_files import run as run_module
+from clip_grid.clip_backend.match_files import batch as run_module
 from clip_grid.errors import InputError
 
 from .toy_match import FALSE, TRUE, ToyModel, cosines, pairs_of, run, table_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from clip_grid.clip_backend.match_files.result_files import RESULT_COLUMNS
+from clip_grid.clip_backend.match_files.report import RESULT_COLUMNS
 from clip_grid.errors import InputError, OutputError
 
 from .toy_match import TRUE, pairs_of, run, table_of

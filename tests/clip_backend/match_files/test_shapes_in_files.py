@@ -2,19 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.calibration.calibration import fit_calibration
-from clip_grid.clip_backend.calibration.calibration_file import read_calibration
+from clip_grid.clip_backend.calibration.calibration import fit_calibration, read_calibration
 from clip_grid.clip_backend.match_files.batch import match_batch
-from clip_grid.clip_backend.matching.options import MatchOptions
+from clip_grid.clip_backend.matching.texts import MatchOptions
 from clip_grid.csv_cells import csv_text
 
 for package in ("torch", "tokenizers", "safetensors"):
     pytest.importorskip(package)
-from clip_grid.clip_backend.loading import load_encoder  # noqa: E402
-from clip_grid.clip_backend.running.cache import EncoderCache  # noqa: E402
-from clip_grid.clip_backend.shapes_demo.drawing import draw  # noqa: E402
-from clip_grid.clip_backend.shapes_demo.exam import caption_of  # noqa: E402
-from clip_grid.clip_backend.shapes_demo.scenes import changed_scene, random_scene  # noqa: E402
+from clip_grid.clip_backend.encoding.cache import EncoderCache
+from clip_grid.clip_backend.loading import load_encoder
+from clip_grid.clip_backend.shapes_demo.drawing import changed_scene, draw, random_scene
+from clip_grid.tools.shapes_demo.exam import caption_of
 
 COUNT = 80
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.matching.match import match_pictures
-from clip_grid.clip_backend.matching.options import MatchOptions
-from clip_grid.clip_backend.shapes_demo.drawing import draw
-from clip_grid.clip_backend.shapes_demo.exam import caption_of
-from clip_grid.clip_backend.shapes_demo.scenes import COLOURS, SHAPES, Scene, changed_scene, one_of, random_scene
+from clip_grid.clip_backend.matching.texts import MatchOptions
+from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, Scene, changed_scene, draw, one_of, random_scene
+from clip_grid.tools.shapes_demo.exam import caption_of
 
 for package in ("torch", "safetensors", "tokenizers"):
     pytest.importorskip(package)

@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from clip_grid.clip_backend.banks.captions import neutral_captions
-from clip_grid.clip_backend.features import Features
-from clip_grid.clip_backend.image_features import FailedPicture
-from clip_grid.clip_backend.running.identity import Identity
-from clip_grid.clip_backend.running.text_run import TextFeatures
+from clip_grid.clip_backend.encoding.features import Features, TextFeatures
+from clip_grid.clip_backend.encoding.identity import Identity
+from clip_grid.clip_backend.encoding.image_features import FailedPicture
+from clip_grid.clip_backend.scoring.banks import neutral_captions
 from clip_grid.errors import InputError
 
 #: A picture of which every text knows its cosine, and the direction of all noise.

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.features import unit_rows
-from clip_grid.clip_backend.ranking.duplicates import near_duplicates
+from clip_grid.clip_backend.encoding.features import unit_rows
+from clip_grid.clip_backend.ranking.ranking import near_duplicates
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.features import Features
-from clip_grid.clip_backend.ranking.options import RankOptions
+from clip_grid.clip_backend.encoding.features import Features
 from clip_grid.clip_backend.ranking.ranking import rank_scores
+from clip_grid.clip_backend.ranking.result import RankOptions
 from clip_grid.errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st

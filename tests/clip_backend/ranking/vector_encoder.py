@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from clip_grid.clip_backend.features import unit_rows
-from clip_grid.clip_backend.image_features import FailedPicture, ImageFeatures
+from clip_grid.clip_backend.encoding.features import TextFeatures, unit_rows
+from clip_grid.clip_backend.encoding.identity import Identity
+from clip_grid.clip_backend.encoding.image_features import FailedPicture, ImageFeatures
 from clip_grid.clip_backend.preparing.recipe import Recipe
-from clip_grid.clip_backend.running.identity import Identity
-from clip_grid.clip_backend.running.text_run import TextFeatures
 from clip_grid.errors import InputError, PictureError
 
 RECIPE = Recipe(size=4, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resampling="exact")

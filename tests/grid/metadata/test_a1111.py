@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from clip_grid.grid.metadata import read_generation
+from clip_grid.grid.pictures.metadata import read_generation
 
 SETTINGS = "Steps: 20, Sampler: Euler a, CFG scale: 7.0, Seed: 1, Size: 512x768, Model: photo/real_v5.1.safetensors"
 

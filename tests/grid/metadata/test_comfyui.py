@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from clip_grid.grid.metadata import COLUMNS, read_generation
+from clip_grid.grid.pictures.metadata import COLUMNS, read_generation
 from hypothesis import given
 from hypothesis import strategies as st
 

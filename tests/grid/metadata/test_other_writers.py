@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from clip_grid.grid.metadata import Generation, read_generation
+from clip_grid.grid.pictures.metadata import Generation, read_generation
 
 
 def test_swarm_numbers_written_as_text_are_numbers() -> None:

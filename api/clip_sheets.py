@@ -1,0 +1,121 @@
+"""Labels and scores that CLIP finds for the pictures of a sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from ..clip_backend.labelling.answers import PictureLabels
+from ..clip_backend.labelling.contrast import contrast_labels
+from ..clip_backend.matching.match import match_pictures
+from ..clip_backend.matching.texts import MatchOptions
+from ..clip_backend.words.find import find_vocabulary
+from ..clip_backend.words.vocabulary import Vocabulary
+from ..grid.labels.clip import Labeller, Scorer
+from ..grid.labels.sources import FoundLabel
+from ..grid.pictures.survey import Picture
+from ..imaging import Progress
+from ..options import option, options_of, read_options
+from .models import AUTO, LazyModel, ModelChoice
+
+#: Names of the scores in the report: the probability of a label, and a cosine.
+LABEL_SCORE = "clip probability"
+TEXT_SCORE = "cosine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipWishes:
+    """What CLIP is to do for a sheet."""
+
+    use_clip: bool = option(False, "Label by CLIP the pictures that no given text, column or table names")
+    clip_model: str = option(
+        AUTO, "Model for it: a name that clip-grid models lists, or a path; auto = the first whole CLIP that was found"
+    )
+    vocabulary: str = option(
+        "",
+        "Words that labels are made of: a .txt, .csv or .json file, +FILE for the pack's own words and the file's, or "
+        "words separated by commas; empty = the pack's own",
+    )
+    score_text: str = option("", "Score each picture by CLIP against this text, and show its cosine as a badge")
+
+
+def split_options(given: Mapping[str, object]) -> tuple[ClipWishes, dict[str, object]]:
+    """The wishes among some options, and the options that are left."""
+    known = options_of(ClipWishes)
+    wishes = read_options(ClipWishes, {name: value for name, value in given.items() if name in known})
+    return wishes, {name: value for name, value in given.items() if name not in known}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finders:
+    """What finds labels and scores in the pictures of sheets; None for what is not wished for."""
+
+    labeller: Labeller | None = None
+    scorer: Scorer | None = None
+    #: What the user should know of their work; it grows while they are at it.
+    notes: list[str] = field(default_factory=list)
+
+
+def finders(
+    wishes: ClipWishes,
+    progress: Progress | None = None,
+    *,
+    model: LazyModel | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> Finders:
+    """What finds what is wished for; model and words are looked for when the first picture needs them.
+
+    model, vocabulary: instead of those that the wishes name.
+    """
+    notes: list[str] = []
+    opened = model or ModelChoice(wishes.clip_model)
+    words = cache(lambda: vocabulary or find_vocabulary(wishes.vocabulary))
+    return Finders(
+        labeller=_labeller(opened, words, progress, notes) if wishes.use_clip else None,
+        scorer=_scorer(opened, wishes.score_text, progress, notes) if wishes.score_text else None,
+        notes=notes,
+    )
+
+
+def _labeller(
+    opened: LazyModel, vocabulary: Callable[[], Vocabulary], progress: Progress | None, notes: list[str]
+) -> Labeller:
+    """Finds labels that tell the pictures of a sheet apart, no two the same; ``notes`` gets what is to be known."""
+
+    def label(pictures: Sequence[Picture]) -> list[FoundLabel | None]:
+        run = contrast_labels(opened(), shown(pictures), vocabulary(), progress=progress)
+        _add(notes, (*opened.notes, *run.notes))
+        found = {one.index: _found(one) for one in run.pictures if one.labels}
+        return [found.get(place) for place in range(len(pictures))]
+
+    return label
+
+
+def _scorer(opened: LazyModel, text: str, progress: Progress | None, notes: list[str]) -> Scorer:
+    """Finds the cosine of each picture of a sheet to a text; ``notes`` gets what is to be known."""
+
+    def score(pictures: Sequence[Picture]) -> list[Mapping[str, float]]:
+        options = MatchOptions(mode="broadcast", phrases=False)
+        run = match_pictures(opened(), shown(pictures), [text], options=options, progress=progress)
+        _add(notes, (*opened.notes, *run.notes))
+        found: dict[int, Mapping[str, float]] = {one.image_index: {TEXT_SCORE: one.cosine} for one in run.results}
+        return [found.get(place, {}) for place in range(len(pictures))]
+
+    return score
+
+
+def _add(notes: list[str], told: Sequence[str]) -> None:
+    notes += [note for note in told if note not in notes]
+
+
+def shown(pictures: Sequence[Picture]) -> Iterator[Any]:
+    """The pictures as an encoder takes them: files by their path, so that those which it knows are not decoded."""
+    for picture in pictures:
+        yield picture.path if picture.path and not picture.frame else picture.load(None)
+
+
+def _found(one: PictureLabels) -> FoundLabel:
+    runner_up = next((other.label for other in one.others), "")
+    return FoundLabel(one.label, {LABEL_SCORE: one.score}, runner_up)

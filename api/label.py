@@ -1,0 +1,99 @@
+"""Labels by one call: what is in pictures, or what tells them apart."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..clip_backend.labelling.answers import UNLABELED, Labelled
+from ..clip_backend.labelling.contrast import contrast_labels
+from ..clip_backend.labelling.labels import label_pictures
+from ..clip_backend.labelling.options import LabelOptions
+from ..clip_backend.words.find import find_vocabulary, given_labels
+from ..clip_backend.words.vocabulary import Vocabulary
+from ..errors import InputError
+from ..imaging import Progress
+from ..options import read_options
+from .models import Model, ModelChoice
+from .pictures import Images, StrPath, gather, the_only_picture
+
+logger = logging.getLogger("clip_grid")
+
+
+def label_images(
+    images: Images,
+    *,
+    labels: Sequence[str] | None = None,
+    vocabulary: Vocabulary | StrPath = "",
+    contrast: bool = False,
+    model: Model = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Labelled:
+    """What each picture shows: one of ``labels``, or words of a vocabulary.
+
+    vocabulary: a file of words, words separated by commas, "+FILE" for the pack's own words and those of a file; empty
+    for the pack's own. contrast: say what tells the pictures apart, no two the same, as on a sheet.
+    options: fields of LabelOptions. Pictures that cannot be read are in ``failed``.
+    Raises InputError for labels, options or sources that cannot be used, and what loading a model raises.
+    """
+    wanted = read_options(LabelOptions, options)
+    words = _words(labels, vocabulary)
+    given = gather(images)
+    opened = ModelChoice.of(model)
+    find = contrast_labels if contrast else label_pictures
+    run = find(opened(), given.pictures, words, options=wanted, progress=progress)
+    return replace(run, notes=(*opened.notes, *given.notes, *run.notes))
+
+
+class CLIPLabeler:
+    """Labels for pictures one by one or together; the model is loaded with the first of them."""
+
+    def __init__(
+        self,
+        model_name: Model = None,
+        *,
+        labels: Sequence[str] | None = None,
+        vocabulary: Vocabulary | StrPath = "",
+        **options: Any,
+    ) -> None:
+        self._model = ModelChoice.of(model_name)
+        self._options = read_options(LabelOptions, options)
+        self._words = _words(labels, vocabulary)
+
+    def generate_label(self, image: Any) -> str:
+        """The label of one picture; "unlabeled" where none fits, and for a picture that cannot be read.
+
+        Raises InputError for a folder of several pictures.
+        """
+        one = the_only_picture(image) if isinstance(image, (str, os.PathLike)) else image
+        return self.batch_generate_labels([one])[0]
+
+    def batch_generate_labels(self, images: Images, progress: Progress | None = None) -> list[str]:
+        """A label for each picture, in order; see ``label`` for the probabilities and for what went wrong."""
+        run = self.label(images, progress)
+        found = {one.index: one.label for one in run.pictures}
+        for failure in run.failed:
+            logger.warning("%s is unlabeled: %s", failure.name, failure.reason)
+        return [found.get(place, UNLABELED) for place in range(len(run.pictures) + len(run.failed))]
+
+    def label(self, images: Images, progress: Progress | None = None) -> Labelled:
+        """Everything that is known: probabilities, other labels, failures."""
+        given = gather(images)
+        run = label_pictures(self._model(), given.pictures, self._words, options=self._options, progress=progress)
+        return replace(run, notes=(*self._model.notes, *given.notes, *run.notes))
+
+
+def _words(labels: Sequence[str] | None, vocabulary: Vocabulary | StrPath) -> Vocabulary:
+    if labels is not None and vocabulary:
+        raise InputError("both labels and a vocabulary were given; give one of them")
+    if labels is not None:
+        return given_labels(labels)
+    if isinstance(vocabulary, Vocabulary):
+        return vocabulary
+    if not isinstance(vocabulary, (str, os.PathLike)):
+        raise InputError(f"the vocabulary is a {type(vocabulary).__name__}; give a Vocabulary, a file, or words")
+    return find_vocabulary(os.fspath(vocabulary))

@@ -1,0 +1,49 @@
+"""Files of pairs by one call: every picture with its text, and a calibration learnt from those that are labelled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..clip_backend.calibration.calibration import Calibration, fit_calibration
+from ..clip_backend.match_files.batch import match_batch
+from ..clip_backend.match_files.report import PairsReport
+from ..clip_backend.matching.texts import MatchOptions
+from ..imaging import Progress
+from ..options import read_options
+from .match import given_calibration
+from .models import Model, ModelChoice
+from .pictures import StrPath
+
+
+def match_pairs(
+    pairs: StrPath,
+    out: StrPath | None = None,
+    *,
+    model: Model = None,
+    calibration: Calibration | StrPath | None = None,
+    save_calibration: StrPath | None = None,
+    resume: bool = True,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> PairsReport:
+    """Scores for a CSV file of image_path, text and perhaps label; see ``match_batch`` for what it does with them.
+
+    options: fields of MatchOptions. save_calibration: where to keep what the labelled pairs say of this model.
+    Raises InputError for files or options that cannot be used, and for labels that give no calibration.
+    """
+    wanted = read_options(MatchOptions, options)
+    learnt = given_calibration(calibration)
+    opened = ModelChoice.of(model)
+    report = match_batch(
+        pairs, out, opened, options=wanted, calibration=learnt, resume=resume, overwrite=overwrite, model=opened.key,
+        progress=progress,
+    )  # fmt: skip
+    notes = opened.notes
+    if save_calibration is not None and report.done:
+        labels, cosines = report.labelled()
+        fitted = fit_calibration(cosines, labels, opened())
+        fitted.save(save_calibration)
+        notes = (*notes, *fitted.notes, f"the calibration is in {save_calibration}")
+    return replace(report, notes=(*notes, *report.notes))

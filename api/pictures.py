@@ -1,0 +1,103 @@
+"""What a caller may mean by pictures: folders, files, globs and lists, or pictures and arrays from memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import InputError
+from ..grid.pictures.find import find_files
+from ..grid.pictures.own_sheets import is_own_sheet
+
+StrPath = str | os.PathLike[str]
+Array = NDArray[np.generic]
+#: Sources that a message names.
+_SHOWN = 3
+#: A folder, file, glob or list file; several of them; or PIL pictures and arrays [H, W, C], float 0..1 or uint8; or
+#: an array [B, H, W, C] of several.
+Images = StrPath | Array | Image.Image | Sequence[StrPath] | Sequence[Array | Image.Image]
+
+
+def as_sequence(images: Images) -> Sequence[StrPath] | Sequence[Array | Image.Image]:
+    """The pictures or paths as several, also where one stands alone; raises InputError for what is neither."""
+    if isinstance(images, (str, os.PathLike)):
+        return [images]
+    if isinstance(images, Image.Image):
+        return [images]
+    if isinstance(images, np.ndarray):
+        return [images] if images.ndim < 4 else list(images)
+    if not isinstance(images, Iterable):
+        raise InputError(f"the pictures are a {type(images).__name__}; give a folder, a file, a picture or a list")
+    return images if isinstance(images, Sequence) else list(images)
+
+
+def paths_or_pictures(images: Images) -> tuple[list[StrPath], list[Array | Image.Image]]:
+    """The paths, or else the pictures; one of the lists is empty. Raises InputError for a mixture of both."""
+    several = as_sequence(images)
+    paths = [image for image in several if isinstance(image, (str, os.PathLike))]
+    pictures = [image for image in several if not isinstance(image, (str, os.PathLike))]
+    if paths and pictures:
+        raise InputError("images mixes paths and pictures; give one kind")
+    return paths, pictures
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Every picture by itself: files, not opened yet, or pictures from memory."""
+
+    pictures: tuple[Path | Array | Image.Image, ...]
+    #: What was left out.
+    notes: tuple[str, ...] = ()
+
+
+def gather(images: Images) -> Gathered:
+    """The files of folders, globs and lists, without sheets that this program made, or the pictures from memory.
+
+    Raises InputError for a source that does not exist, and when there is no picture.
+    """
+    paths, pictures = paths_or_pictures(images)
+    files, sheets = _files(paths)
+    if not files and not pictures:
+        raise InputError(_nothing(paths, sheets))
+    return Gathered((*files, *pictures), (f"{_sheets(sheets)} left out",) if sheets else ())
+
+
+def the_only_picture(path: StrPath) -> Path:
+    """The file that a path stands for; raises InputError for a folder or glob of none or of several."""
+    files, sheets = _files([path])
+    if not files:
+        raise InputError(_nothing([path], sheets))
+    if len(files) > 1:
+        raise InputError(f"{path} has {len(files)} pictures; give the file of one of them")
+    return files[0]
+
+
+def _files(paths: Sequence[StrPath]) -> tuple[list[Path], int]:
+    """The files, and how many sheets of this program were left out of them."""
+    found = [path for path, _ in find_files(paths)]
+    kept = [path for path in found if not _is_sheet(path)]
+    return kept, len(found) - len(kept)
+
+
+def _nothing(paths: Sequence[StrPath], sheets: int) -> str:
+    where = f" in {', '.join(map(str, paths[:_SHOWN]))}{', …' if len(paths) > _SHOWN else ''}" if paths else ""
+    beside = f" beside {_sheets(sheets)}" if sheets else ""
+    return f"there are no pictures{where}{beside}; give a folder, a glob or files of png, jpeg, webp, avif, tiff or gif"
+
+
+def _sheets(count: int) -> str:
+    return f"{count} {'sheet' if count == 1 else 'sheets'} of this program"
+
+
+def _is_sheet(path: Path) -> bool:
+    try:
+        return is_own_sheet(path)
+    except OSError:
+        # reading it as a picture says what is wrong
+        return False

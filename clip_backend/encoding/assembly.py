@@ -1,0 +1,130 @@
+"""Towers, tokenizer and preprocessing put together to an encoder; each tower is built when it is first needed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..checkpoints.info import CheckpointInfo
+from ..checkpoints.joined import pair_space, space_of
+from ..checkpoints.weights import Weights, open_weights
+from ..preparing.recipe import recipe_of
+from ..shapes_demo import called
+from ..tokenizing.find import find_tokenizer
+from ..tokenizing.tokenizer import Tokenizer
+from ..towers.build import build_text, build_vision
+from .cache import EmbeddingCache, sampled_digest
+from .devices import LoadOptions, LocalPlacement, Placement, torch_dtype
+from .disk_cache import FolderStore
+from .encoder import OTHER_TEXTS, ClipEncoder
+from .identity import Identity
+from .images import VisionPart
+from .texts import TextPart
+from .vision_states import ability_of
+
+if TYPE_CHECKING:
+    pass
+
+
+#: To what CLIP's training limits its scale, and nearly all models reach.
+USUAL_SCALE = 100.0
+NO_TEXT_PROJECTION = f"its text tower has no text_projection; {OTHER_TEXTS}"
+
+
+def assemble(
+    vision: CheckpointInfo, text: CheckpointInfo, options: LoadOptions, *, trust_space: bool = False
+) -> ClipEncoder:
+    """An encoder from one file, given twice, or from the pictures' tower of one and the texts' tower of another."""
+    is_pair = text is not vision
+    vision_weights = open_weights(vision, allow_pickle=options.allow_pickle)
+    text_weights = open_weights(text, allow_pickle=options.allow_pickle) if is_pair else vision_weights
+    space = pair_space(vision, text, trust_space=trust_space) if is_pair else space_of(vision)
+    sees = vision.vision is not None
+    reads = text.text is not None and text.has_text_projection
+    return ClipEncoder(
+        identity_of(vision, text, (vision_weights, text_weights), options, space),
+        vision=(lambda: _vision_part(vision, vision_weights, options)) if sees else None,
+        text=(lambda: text_part(text, text_weights, options)) if reads else None,
+        cache=cache_of(options),
+        budget_bytes=options.budget_bytes,
+    )
+
+
+def identity_of(
+    vision: CheckpointInfo, text: CheckpointInfo, weights: tuple[Weights, Weights], options: LoadOptions, space: str
+) -> Identity:
+    """What an encoder of these two infos, or of one given twice, is; a scale that no file tells is ``assumed``."""
+    infos = (vision,) if vision is text else (vision, text)
+    scale, bias = _number(weights, "logit_scale"), _number(weights, "logit_bias")
+    needs_bias = vision.family in ("siglip", "siglip2")
+    assumed = {name for info in infos for name in info.unknown}
+    assumed |= {"logit_scale"} if scale is None else set()
+    assumed |= {"logit_bias"} if needs_bias and bias is None else set()
+    return Identity(
+        name=" + ".join(called(info.path) for info in infos),
+        space=space,
+        dim=(vision.projection if vision.has_vision_projection or vision.vision is None else None) or 0,
+        fingerprint="+".join(info.fingerprint for info in infos),
+        cache_key=cache_key(infos, options),
+        dtype=options.dtype,
+        recipe=recipe_of(vision, **options.recipe) if vision.vision else None,
+        logit_scale=USUAL_SCALE if scale is None else math.exp(scale),
+        logit_bias=bias or 0.0,
+        assumed=tuple(sorted(assumed)),
+        no_texts=NO_TEXT_PROJECTION if text.text is not None and not text.has_text_projection else "",
+        notes=tuple(note for info in infos for note in info.notes),
+    )
+
+
+def _number(weights: tuple[Weights, Weights], name: str) -> float | None:
+    """From the first file that has it; the texts' file too may be of a whole model."""
+    return next((number for one in weights if (number := one.number(name)) is not None), None)
+
+
+def cache_key(infos: tuple[CheckpointInfo, ...], options: LoadOptions) -> str:
+    """Everything that the numbers depend on beside pictures, recipe and token ids."""
+    told = [(info.fingerprint, info.activation, info.eps, info.vision, info.text) for info in infos]
+    # in memory the cache is this encoder's own; on disk another fine-tune of the same small tensors may be there
+    files = [file for info in infos for file in info.files]
+    return repr((told, options.dtype, sampled_digest(files) if options.cache_folder else ""))
+
+
+def cache_of(options: LoadOptions) -> EmbeddingCache:
+    """A cache of embeddings in memory, with a folder behind it if the options name one."""
+    return EmbeddingCache(store=FolderStore(options.cache_folder) if options.cache_folder else None)
+
+
+def _vision_part(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> VisionPart:
+    device, pack = _building(options)
+    tower = build_vision(info, weights, device=device, dtype=torch_dtype(options.dtype), pack=pack)
+    return VisionPart(tower=tower, ability=ability_of(tower.config), placement=place_by(options)(tower))
+
+
+def text_part(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TextPart:
+    """The text tower of a model, filled and placed, with its tokenizer; CheckpointError if either cannot be had."""
+    device, pack = _building(options)
+    tokenizer = _tokenizer(info, options)
+    tower = build_text(info, weights, device=device, dtype=torch_dtype(options.dtype), pack=pack)
+    return TextPart(tower=tower, tokenizer=tokenizer, placement=place_by(options)(tower))
+
+
+def _tokenizer(info: CheckpointInfo, options: LoadOptions) -> Tokenizer:
+    given = options.tokenizer
+    if given is None or isinstance(given, (str, os.PathLike)):
+        return find_tokenizer(info, given=given, search=options.vocabularies)
+    return given
+
+
+def _building(options: LoadOptions) -> tuple[torch.device, bool]:
+    """Where a tower is built, and whether its weights are packed there: a host moves it itself, and later."""
+    on_cpu = options.device.type == "cpu"
+    return torch.device("cpu") if options.placement else options.device, on_cpu
+
+
+def place_by(options: LoadOptions) -> Callable[[torch.nn.Module], Placement]:
+    """How a tower gets onto its device: as the host has it, or by plain torch."""
+    return options.placement or (lambda tower: LocalPlacement(tower, options.device))

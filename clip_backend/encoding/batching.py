@@ -1,0 +1,185 @@
+"""Batches that fill, stay inside a budget of memory, and shrink when memory runs out; nothing here knows models."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Condition
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from ...errors import InputError, LimitError
+from .devices import Placement
+
+if TYPE_CHECKING:
+    pass
+
+
+logger = logging.getLogger("clip_grid")
+T = TypeVar("T")
+R = TypeVar("R")
+#: Batches of pictures that are prepared while one is computed.
+LOOK_AHEAD = 3
+#: A batch that computes on the processor after the device had no room even for one picture.
+CPU_BATCH = 8
+
+
+class Memory(Protocol):
+    """The part of a placement that answers when memory runs out."""
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether the error says that memory ran out."""
+
+    def empty_cache(self) -> None:
+        """Give back what is held for reuse."""
+
+    def move_to_cpu(self) -> None:
+        """Compute on the processor from now on."""
+
+
+class BatchSize:
+    """How many fit into one batch: it only ever shrinks, and remembers what it learnt."""
+
+    def __init__(self, size: int, *, on_cpu: bool = False) -> None:
+        #: At most so many in a batch.
+        self.size = max(1, size)
+        #: Whether the processor computes, so that there is no further place to go to.
+        self.on_cpu = on_cpu
+        #: What happened, for the user.
+        self.notes: list[str] = []
+
+    def shrink(self, memory: Memory, failed: int) -> None:
+        """After a batch of ``failed`` did not fit: half of it, and the processor where a single one did not fit.
+
+        Raises LimitError when one alone does not fit on the processor either.
+        """
+        memory.empty_cache()
+        if failed > 1:
+            self.size = max(1, failed // 2)
+            logger.info("memory ran out with a batch of %d; going on with %d", failed, self.size)
+        elif self.on_cpu:
+            raise LimitError("memory ran out with a batch of one; free some memory or choose a smaller model")
+        else:
+            memory.move_to_cpu()
+            self.on_cpu, self.size = True, CPU_BATCH
+            self.notes.append("the device has no memory for even one picture or text; the processor computed instead")
+            logger.warning(self.notes[-1])
+
+
+def batch_for(bytes_each: int, budget: int, most: int) -> int:
+    """How many fit into the budget, at least 1 and at most ``most``."""
+    return max(1, min(most, budget // max(1, bytes_each)))
+
+
+def run_shrinking(
+    items: Sequence[T], forward: Callable[[Sequence[T]], R], size: BatchSize, memory: Memory
+) -> Iterator[tuple[Sequence[T], R]]:
+    """The items in order, in batches that fit, each with its result; a batch that does not fit is tried in halves."""
+    start = 0
+    while start < len(items):
+        batch = items[start : start + size.size]
+        result = _attempt(batch, forward, memory)
+        if result is None:
+            # only now are the failed batch's tensors free: while an error is handled, its traceback holds them
+            size.shrink(memory, len(batch))
+            continue
+        start += len(batch)
+        yield batch, result[0]
+
+
+def _attempt(batch: Sequence[T], forward: Callable[[Sequence[T]], R], memory: Memory) -> tuple[R] | None:
+    try:
+        return (forward(batch),)
+    except (RuntimeError, MemoryError) as error:
+        if not memory.is_out_of_memory(error):
+            raise
+    return None
+
+
+def prefetch(
+    items: Iterable[T],
+    work: Callable[[T], R],
+    *,
+    threads: int,
+    ahead: int,
+    weigh: Callable[[T], int] = lambda item: 0,
+    most_weight: int = 1,
+) -> Generator[R, None, None]:
+    """What ``work`` makes of each item, in order, computed in threads up to ``ahead`` items before it is taken.
+
+    Items are taken from ``items`` in the caller's thread and only as they are needed. weigh: bytes that an item holds
+    while it waits; at most ``most_weight`` of them wait at a time, or one item.
+    Closing the iterator, or an error in ``work`` or ``items``, drops what waits and ends the threads.
+    """
+    waiting: deque[tuple[Future[R], int]] = deque()
+    pool = ThreadPoolExecutor(max(1, threads), thread_name_prefix="clip_grid")
+    try:
+        for item in items:
+            waiting.append((pool.submit(work, item), weigh(item)))
+            del item
+            while len(waiting) >= max(1, ahead) or _weight(waiting) > most_weight:
+                yield waiting.popleft()[0].result()
+        while waiting:
+            yield waiting.popleft()[0].result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _weight(waiting: Iterable[tuple[Future[R], int]]) -> int:
+    """Of the items whose work is not done; the results are small."""
+    return sum(weight for future, weight in waiting if weight and not future.done())
+
+
+def filled(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:
+    """Lists of as many items as ``size`` says at the time; only the last may be shorter."""
+    batch: list[T] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) >= size():
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class Gate:
+    """Who would be too heavy together with those inside waits; who is heavier than the budget goes in alone."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._inside = 0
+        self._changed = Condition()
+
+    @contextmanager
+    def passing(self, weight: int) -> Iterator[None]:
+        """A scope that counts with this weight."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._inside or self._inside + weight <= self._most)
+            self._inside += weight
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= weight
+                self._changed.notify_all()
+
+
+#: Bytes that a batch may need beside the weights, and the most in a batch; a larger one is no faster.
+CPU_BUDGET, CPU_MOST = 512 << 20, 32
+DEVICE_BUDGET, DEVICE_MOST = 2 << 30, 128
+
+
+def first_size(bytes_each: int, placement: Placement, budget_bytes: int | None) -> BatchSize:
+    """The batches to begin with, by the budget or, without one, by what suits the device."""
+    on_cpu = placement.device.type == "cpu"
+    budget, most = (CPU_BUDGET, CPU_MOST) if on_cpu else (DEVICE_BUDGET, DEVICE_MOST)
+    return BatchSize(batch_for(bytes_each, budget_bytes or budget, most), on_cpu=on_cpu)
+
+
+def given_size(batch_size: int, placement: Placement) -> BatchSize:
+    """The batches that a caller wants; raises InputError for less than one."""
+    if batch_size < 1:
+        raise InputError(f"batch_size is {batch_size}; it must be at least 1")
+    return BatchSize(batch_size, on_cpu=placement.device.type == "cpu")

@@ -1,0 +1,165 @@
+"""The configurations with which transformers builds its vision models, told by a checkpoint's tensors and habits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ...errors import CheckpointError
+from ..checkpoints.configs import part
+from ..checkpoints.info import CheckpointInfo, VisionShape
+from ..checkpoints.weight_names import Shape
+from ..preparing.recipe import Recipe, recipe_of
+from .files import beside, canonical
+
+Shapes = Mapping[str, Shape]
+Setting = int | float | str | bool
+_ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "quick_gelu": "quick_gelu", "silu": "silu"}
+_REGISTERS = "embeddings.register_tokens"
+_MOST_RATIO = 64
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A model class of transformers and the settings of its configuration."""
+
+    #: The module below ``transformers.models``.
+    module: str
+    model: str
+    config: str
+    settings: Mapping[str, Setting]
+    #: Tokens between the class token and the patches.
+    registers: int = 0
+
+
+def hub_model(info: CheckpointInfo, shapes: Shapes) -> HubModel:
+    """By the family of a checkpoint and the shapes of its tensors, named without prefix.
+
+    Raises CheckpointError for a model that transformers has no configuration for.
+    """
+    vision = info.vision
+    if vision is None:
+        raise CheckpointError(str(info.path), "it holds no vision tower; give a file that does")
+    if vision.heads < 1 or vision.width % vision.heads:
+        reason = f"{vision.heads} heads do not divide its width of {vision.width}; give the right number as heads"
+        raise CheckpointError(str(info.path), reason)
+    known = {canonical(name): shape for name, shape in shapes.items()}
+    makers = {"dinov2": _dinov2, "dinov3": _dinov3, "naflex": _naflex}
+    if info.family not in makers:
+        raise CheckpointError(str(info.path), f"models of the family {info.family} are not loaded; choose a CLIP model")
+    return makers[info.family](info, vision, known)
+
+
+def _common(info: CheckpointInfo, vision: VisionShape) -> dict[str, Setting]:
+    return {
+        "hidden_size": vision.width,
+        "num_hidden_layers": vision.layers,
+        "num_attention_heads": vision.heads,
+        "patch_size": vision.patch,
+        "layer_norm_eps": info.eps,
+        "hidden_act": _ACTIVATIONS[info.activation],
+        "attn_implementation": "sdpa",
+    }
+
+
+def _registers(shapes: Shapes) -> int:
+    return shapes[_REGISTERS][-2] if _REGISTERS in shapes else 0
+
+
+def _dinov2(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubModel:
+    gated = any("mlp.weights_in." in name or "mlp.gate_proj." in name for name in shapes)
+    registers = _registers(shapes)
+    side = int((vision.tokens - 1) ** 0.5)
+    settings = _common(info, vision) | {
+        # of the table of positions; pictures of another size have theirs interpolated
+        "image_size": side * vision.patch,
+        "mlp_ratio": _ratio(info, vision, gated),
+        "use_swiglu_ffn": gated,
+        "qkv_bias": "encoder.layer.0.attention.q_proj.bias" in shapes,
+    }
+    if registers:
+        settings["num_register_tokens"] = registers
+        names = "dinov2_with_registers", "Dinov2WithRegistersModel", "Dinov2WithRegistersConfig"
+    else:
+        names = "dinov2", "Dinov2Model", "Dinov2Config"
+    return HubModel(*names, settings, registers)
+
+
+def _ratio(info: CheckpointInfo, vision: VisionShape, gated: bool) -> int:
+    """The whole number from which transformers works out the width of the MLP: of a gated one it takes two thirds."""
+    for ratio in range(1, _MOST_RATIO):
+        wide = vision.width * ratio
+        if vision.mlp == ((int(wide * 2 / 3) + 7) // 8 * 8 if gated else wide):
+            return ratio
+    reason = f"its MLP of {vision.mlp} does not fit its width of {vision.width}; it is damaged or another kind of model"
+    raise CheckpointError(str(info.path), reason)
+
+
+def _dinov3(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubModel:
+    first = "model.layer.0."
+    gated = f"{first}mlp.gate_proj.weight" in shapes
+    registers = _registers(shapes)
+    settings = _common(info, vision) | {
+        "image_size": vision.image_size,
+        "intermediate_size": vision.mlp,
+        "use_gated_mlp": gated,
+        "num_register_tokens": registers,
+        "rope_theta": _rope_theta(info),
+        "query_bias": f"{first}attention.q_proj.bias" in shapes,
+        "key_bias": f"{first}attention.k_proj.bias" in shapes,
+        "value_bias": f"{first}attention.v_proj.bias" in shapes,
+        "proj_bias": f"{first}attention.o_proj.bias" in shapes,
+        "mlp_bias": f"{first}mlp.up_proj.bias" in shapes,
+    }
+    if gated and info.sources.get("activation") in (None, "assumed"):
+        # all gated ones that were published have it
+        settings["hidden_act"] = "silu"
+    return HubModel("dinov3_vit", "DINOv3ViTModel", "DINOv3ViTConfig", settings, registers)
+
+
+def _rope_theta(info: CheckpointInfo) -> float:
+    """The base of the positions, which no tensor tells; 100 in all models that were published."""
+    told = beside(info, "config.json").get("rope_theta")
+    return float(told) if isinstance(told, (int, float)) and not isinstance(told, bool) and told > 1 else 100.0
+
+
+def _naflex(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubModel:
+    if "head.probe" not in shapes:
+        raise CheckpointError(str(info.path), "it lacks head.probe, with which a picture's patches are put together")
+    settings = _common(info, vision) | {"intermediate_size": vision.mlp, "num_patches": vision.tokens}
+    return HubModel("siglip2", "Siglip2VisionModel", "Siglip2VisionConfig", settings)
+
+
+#: What both were evaluated with: the short side becomes 256, of which the middle is seen. The position table of DINOv2
+#: is for 518, and the model works it out for other sizes.
+SIZE, SHORT_SIDE = 224, 256
+
+
+def dino_recipe(info: CheckpointInfo, vision: VisionShape, changes: Mapping[str, object]) -> Recipe:
+    """What a DINO checkpoint, or the preprocessor_config.json in its folder, says of its pictures.
+
+    A size that the caller gave beats both; the short side then grows with it. changes: any fields of ``Recipe``.
+    """
+    size, short = _told_sizes(info)
+    if info.sources.get("image_size") == "argument":
+        short = vision.image_size * short // size
+        size = vision.image_size
+    told = replace(info, vision=replace(vision, image_size=size))
+    habits: dict[str, object] = {"short_side": max(short, size)} if info.fit == "crop" else {}
+    return recipe_of(told, **{**habits, **changes})
+
+
+def _told_sizes(info: CheckpointInfo) -> tuple[int, int]:
+    """The side of the square that is seen, and the short side before it is cut out."""
+    raw = beside(info, "preprocessor_config.json")
+    whole = part(raw, "size")
+    size = _side(part(raw, "crop_size"), "height") or _side(whole, "height")
+    short = _side(whole, "shortest_edge")
+    if size is None:
+        return SIZE, SHORT_SIDE
+    return size, short or size
+
+
+def _side(raw: Mapping[str, object], name: str) -> int | None:
+    value = raw.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 16 else None

@@ -1,0 +1,228 @@
+"""Models that transformers computes: built empty, then filled from a checkpoint's files, whole or not at all."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import CheckpointError, InputError, MissingPackage
+from ..checkpoints.info import CheckpointInfo, VisionShape
+from ..checkpoints.joined import space_of
+from ..checkpoints.weights import open_weights
+from ..encoding.assembly import USUAL_SCALE, cache_key, cache_of, identity_of, place_by, text_part
+from ..encoding.devices import LoadOptions, Placement, torch_dtype
+from ..encoding.encoder import ClipEncoder
+from ..encoding.identity import Identity
+from ..encoding.image_features import Want
+from ..encoding.images import VisionPart
+from ..encoding.vision_states import VisionAbility, on_cpu
+from ..preparing.recipe import Recipe
+from .configs import HubModel, dino_recipe, hub_model
+from .files import HubFiles, Share, open_hub_files, sources
+from .towers import DinoTower, NaflexTower, flat_batch, most_patches, prepare_flexible
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+#: What only training needs.
+_UNUSED = ("mask_token", "position_ids")
+_SHOWN = 3
+
+
+def build_model(info: CheckpointInfo, told: HubModel, files: HubFiles, dtype: torch.dtype) -> nn.Module:
+    """The vision model of a checkpoint, on the processor, with its weights held in ``dtype``.
+
+    Raises CheckpointError with the names of tensors that are missing, of another shape or left over, and
+    MissingPackage without a transformers that knows the model.
+    """
+    config_class, model_class = _classes(info, told)
+    with torch.device("meta"):
+        model: nn.Module = model_class(config_class(**told.settings))
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    state = _read(files, wanted, dtype)
+    model.load_state_dict(state, strict=False, assign=True)
+    _make_whole(model, dtype)
+    return model.eval().requires_grad_(False)
+
+
+def _classes(info: CheckpointInfo, told: HubModel) -> tuple[Any, Any]:
+    """The classes of configuration and model; straight from their modules, for the package's top needs torchvision."""
+    package = f"transformers.models.{told.module}"
+    try:
+        configs = importlib.import_module(f"{package}.configuration_{told.module}")
+        models = importlib.import_module(f"{package}.modeling_{told.module}")
+        return getattr(configs, told.config), getattr(models, told.model)
+    except (ImportError, AttributeError) as error:
+        cure = "install it, or a newer one, with: pip install --upgrade transformers"
+        raise MissingPackage(f"{info.path} needs transformers with {told.model} ({error}); {cure}") from error
+
+
+def _read(files: HubFiles, wanted: Mapping[str, tuple[int, ...]], dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """Every wanted tensor under the name that this version of transformers has for it."""
+    found = sources(wanted, files.shapes)
+    used = {share.name for shares in found.values() for share in shares}
+    _refuse(files, "lacks", _needed(wanted.keys() - found.keys()), "it is incomplete, fetch it again")
+    cure = "it is of another kind than its family, use the model as it was published"
+    _refuse(files, "also holds", _needed(files.shapes.keys() - used), cure)
+    state = {}
+    for name, shares in found.items():
+        tensor = _joined(files, shares, dtype)
+        if tensor.shape != wanted[name]:
+            reason = f"{shares[0].name} has shape {list(tensor.shape)} where {list(wanted[name])} is needed"
+            raise CheckpointError(files.path, f"{reason}; it is damaged or its configuration is another model's")
+        state[name] = tensor
+    return state
+
+
+def _joined(files: HubFiles, shares: tuple[Share, ...], dtype: torch.dtype) -> torch.Tensor:
+    parts = [files.read(share, dtype) for share in shares]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _needed(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if not name.endswith(_UNUSED))
+
+
+def _refuse(files: HubFiles, verb: str, names: list[str], cure: str) -> None:
+    if names:
+        more = f" and {len(names) - _SHOWN} more tensors" if len(names) > _SHOWN else ""
+        raise CheckpointError(files.path, f"{verb} {', '.join(names[:_SHOWN])}{more}; {cure}")
+
+
+def _make_whole(model: nn.Module, dtype: torch.dtype) -> None:
+    """Everything that no file holds: tables that follow from the configuration, and the token of masked training."""
+    for name, module in list(model.named_modules()):
+        if any(buffer.is_meta for buffer in module.buffers(recurse=False)):
+            parent, _, own = name.rpartition(".")
+            setattr(model.get_submodule(parent), own, type(module)(module.config))
+        for key, parameter in list(module.named_parameters(recurse=False)):
+            if parameter.is_meta:
+                setattr(module, key, nn.Parameter(torch.zeros(parameter.shape, dtype=dtype)))
+
+
+PICTURES_ALONE = (
+    "it was trained on pictures alone and has no space that texts share; choose a CLIP or SigLIP model for texts"
+)
+NO_TEXT_TOWER = "its file has no text tower that can be used; choose the whole model, it takes none from another file"
+NO_TOKENS = (
+    "the pictures of a NaFlex model keep their shape, so that each has a grid of patches of its own; "
+    "use image_embeds, or a SigLIP model of one size"
+)
+
+
+def load(info: CheckpointInfo, options: LoadOptions) -> ClipEncoder:
+    """An encoder for a checkpoint of the families dinov2, dinov3 and naflex; its towers are built when needed.
+
+    Raises CheckpointError for another family. The first picture raises it too where tensors that the tower needs are
+    missing or of another shape, and MissingPackage without a transformers that knows the model.
+    """
+    vision = info.vision
+    if info.family not in ("dinov2", "dinov3", "naflex"):
+        raise CheckpointError(str(info.path), f"models of the family {info.family} are not loaded; choose a CLIP model")
+    if vision is None:
+        raise CheckpointError(str(info.path), "it holds no vision tower; give a file that does")
+    return _naflex(info, vision, options) if info.family == "naflex" else _dino(info, vision, options)
+
+
+def _dino(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> ClipEncoder:
+    recipe = dino_recipe(info, vision, options.recipe)
+    identity = Identity(
+        name=str(info.path),
+        space=space_of(info),
+        dim=vision.width,
+        fingerprint=info.fingerprint,
+        cache_key=cache_key((info,), options),
+        dtype=options.dtype,
+        recipe=recipe,
+        logit_scale=USUAL_SCALE,
+        assumed=tuple(sorted({*info.unknown, "logit_scale"})),
+        no_texts=PICTURES_ALONE,
+        notes=info.notes,
+    )
+    return ClipEncoder(identity, vision=lambda: _dino_part(info, vision, recipe, options), cache=cache_of(options))
+
+
+def _dino_part(info: CheckpointInfo, vision: VisionShape, recipe: Recipe, options: LoadOptions) -> VisionPart:
+    files = open_hub_files(info, allow_pickle=options.allow_pickle)
+    told = hub_model(info, files.shapes)
+    side = recipe.size // vision.patch
+    model = build_model(info, told, files, torch_dtype(options.dtype))
+    tower = DinoTower(model, vision, side, told.registers)
+    ability = VisionAbility(
+        width=vision.width,
+        tokens=tower.tokens,
+        grid=(side, side),
+        projection=vision.width,
+        registers=told.registers,
+    )
+    return VisionPart(tower=tower, ability=ability, placement=place_by(options)(tower))
+
+
+def _naflex(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> ClipEncoder:
+    # its text tower is SigLIP 2's own
+    text = replace(info, family="siglip2")
+    weights = open_weights(info, allow_pickle=options.allow_pickle)
+    reads = info.text is not None and info.has_text_projection
+    known = identity_of(text, text, (weights, weights), options, space_of(info))
+    identity = replace(known, no_texts="" if reads else NO_TEXT_TOWER)
+    return ClipEncoder(
+        identity,
+        vision=lambda: _naflex_part(info, vision, identity, options),
+        text=(lambda: text_part(text, weights, options)) if reads else None,
+        cache=cache_of(options),
+    )
+
+
+def _naflex_part(info: CheckpointInfo, vision: VisionShape, identity: Identity, options: LoadOptions) -> FlexiblePart:
+    files = open_hub_files(info, allow_pickle=options.allow_pickle).below("vision_model.")
+    model = build_model(info, hub_model(info, files.shapes), files, torch_dtype(options.dtype))
+    size = identity.recipe.size if identity.recipe else vision.image_size
+    side = size // vision.patch
+    ability = VisionAbility(
+        width=vision.width,
+        tokens=side * side,
+        grid=(side, side),
+        projection=vision.width,
+        has_class_token=False,
+        projects_tokens=False,
+        no_tokens=NO_TOKENS,
+    )
+    tower = NaflexTower(model, vision, side * side)
+    return FlexiblePart(tower=tower, ability=ability, placement=place_by(options)(tower), patch=vision.patch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlexiblePart:
+    """The sight of a tower that takes pictures of any shape; see ``image_half.Sight``."""
+
+    tower: NaflexTower
+    ability: VisionAbility
+    placement: Placement
+    patch: int
+
+    def memory_bytes(self, batch: int) -> int:
+        """About how much memory a batch needs beside the weights."""
+        return self.tower.memory_bytes(batch)
+
+    def prepare(self, picture: Image.Image | Tensor, recipe: Recipe) -> Tensor:
+        """uint8 [H, W, 3], whole patches; raises InputError for a recipe that is not for such a model."""
+        if recipe.fit != "squash":
+            raise InputError(f"fit is {recipe.fit!r}, but this model takes pictures whole; give fit='squash'")
+        most = most_patches(recipe, self.patch)
+        if most != self.ability.tokens:
+            cure = f"load it with image_size={recipe.size}"
+            raise InputError(f"the recipe has room for {most} patches and the model for {self.ability.tokens}; {cure}")
+        return prepare_flexible(picture, recipe, self.patch)
+
+    def states(self, prepared: Sequence[Tensor], recipe: Recipe, wants: Sequence[Want]) -> dict[Want, Tensor]:
+        """The embeddings, float32 on the processor."""
+        batch = flat_batch(prepared, recipe, self.patch, self.placement.device)
+        with torch.inference_mode():
+            embeds = on_cpu(self.tower(batch))  # [B, P]
+        return {want: embeds for want in wants if want == "embeds"}

@@ -1,0 +1,88 @@
+"""The tokenizer that a model wants, from whatever vocabulary this machine has for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Literal
+
+from ...errors import CheckpointError
+from ..checkpoints.info import CheckpointInfo, TextShape
+from ..finding.folders import StrPath
+from .clip import clip_tokenizer
+from .fast_tokenizer import FastTokenizer
+from .siglip import siglip2_tokenizer, siglip_tokenizer
+from .tokenizer import Tokenizer
+from .vocabularies import TokenFiles, files_beside, files_elsewhere, files_given
+
+#: Whose cleaning: transformers' (the default: nothing but the ``tokenizers`` package is needed, and most numbers that
+#: people compare with were made so), or open_clip's, which resolves HTML entities and, with ftfy, repairs text. They
+#: differ on entities, curly quotes and broken encodings alone.
+Style = Literal["transformers", "open_clip"]
+_MAKERS: dict[str, Callable[..., FastTokenizer]] = {
+    "clip": clip_tokenizer,
+    "longclip": clip_tokenizer,
+    "siglip": siglip_tokenizer,
+    "siglip2": siglip2_tokenizer,
+    "naflex": siglip2_tokenizer,
+}
+#: Tokens that a vocabulary may have above the model's: T5's ends with a hundred names that no text is read as.
+_SPARE = {"siglip": 100}
+_CURES = {
+    "clip": "put its tokenizer.json (or vocab.json and merges.txt) beside it, or give the folder of ComfyUI, which has "
+    "CLIP's own; ComfyUI, the cache of Hugging Face and the packages open_clip and clip were searched too",
+    "siglip": "put its tokenizer.json or spiece.model beside it, or the first as {sidecar}; the cache of Hugging Face "
+    "was searched too",
+    "siglip2": "put its tokenizer.json beside it, or as {sidecar}; the cache of Hugging Face was searched too",
+}
+
+
+_CURES |= {"longclip": _CURES["clip"], "naflex": _CURES["siglip2"]}
+
+
+def find_tokenizer(
+    info: CheckpointInfo,
+    *,
+    given: StrPath | None = None,
+    search: Sequence[StrPath] = (),
+    style: Style = "transformers",
+) -> Tokenizer:
+    """The model's tokenizer: from beside it, else from the folders to search, else from where others keep such files.
+
+    given: a vocabulary or its folder, to be taken instead. search: folders with a vocabulary, or of a ComfyUI.
+    A vocabulary counts if it has as many tokens as the model; what is the model's own, or given, may have fewer.
+    Raises CheckpointError if the model has no text side or none is found, MissingPackage without ``tokenizers``.
+    """
+    if info.text is None or info.family not in _MAKERS:
+        raise CheckpointError(str(info.path), "it reads no text; choose a model with a text encoder")
+    refused: list[str] = []
+    places = _places(info, search) if given is None else files_given(given)
+    for tokenizer in _fitting(info, info.text, places, style, refused):
+        return tokenizer
+    if given is not None:
+        refused = refused or [f"there is none in {given}"]
+    cure = _CURES[info.family].format(sidecar=f"{info.path.stem}.tokenizer.json")
+    why = f" ({'; '.join(refused)})" if refused else ""
+    raise CheckpointError(str(info.path), f"there is no vocabulary for its {info.text.vocabulary} tokens{why}; {cure}")
+
+
+def _places(info: CheckpointInfo, search: Sequence[StrPath]) -> Iterator[TokenFiles]:
+    siglip = info.family not in ("clip", "longclip")
+    return chain(files_beside(info), files_elsewhere(siglip=siglip, search=search))
+
+
+def _fitting(
+    info: CheckpointInfo, text: TextShape, places: Iterator[TokenFiles], style: Style, refused: list[str]
+) -> Iterator[Tokenizer]:
+    """The tokenizers that fit the model; why others do not is told in ``refused``."""
+    for files in places:
+        try:
+            tokenizer = _MAKERS[info.family](files, text.context, as_open_clip=style == "open_clip")
+        except CheckpointError as error:
+            refused.append(str(error))
+            continue
+        more = tokenizer.size - text.vocabulary
+        if more <= _SPARE.get(info.family, 0) and (files.is_own or more >= 0):
+            yield tokenizer
+        else:
+            refused.append(f"{files.path}: it has {tokenizer.size}")

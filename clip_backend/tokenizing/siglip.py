@@ -1,0 +1,225 @@
+"""A ``spiece.model`` of the unigram kind as a tokenizer of the ``tokenizers`` package; sentencepiece is not needed."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import CheckpointError
+from .fast_tokenizer import FastTokenizer, Frame, as_given, canonical, reading, tokenizers_package
+from .vocabularies import TokenFiles
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Words
+    from tokenizers.normalizers import Normalizer
+
+
+#: Types of pieces that stand for text; the others are marks that no text may produce.
+_NORMAL, _UNKNOWN, _USER_DEFINED, _BYTE = 1, 2, 4, 6
+_UNIGRAM = 1
+#: Below every real piece, so that no text is ever read as a mark.
+_NEVER = -1e6
+_VARINT_BITS = 63
+_FIXED = {1: 8, 5: 4}
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What the file says."""
+
+    #: (piece, score, type) by id.
+    pieces: tuple[tuple[str, float, int], ...]
+    model_type: int
+    #: The table of the normaliser, as sentencepiece compiled it.
+    charsmap: bytes
+
+
+def read_unigram(path: Path) -> Words:
+    """The tokenizer of the file, without marks. Raises CheckpointError for a file that is none, or of another kind."""
+    try:
+        found = _pieces(path.read_bytes())
+    except (OSError, ValueError, IndexError, struct.error) as error:
+        raise CheckpointError(str(path), f"no model of sentencepiece ({error}); fetch the file again") from error
+    if found.model_type != _UNIGRAM:
+        raise CheckpointError(str(path), "a model of sentencepiece that is not unigram; put tokenizer.json beside it")
+    with reading(path):
+        return _tokenizer(found)
+
+
+def _tokenizer(found: Pieces) -> Words:
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+    readable = (_NORMAL, _USER_DEFINED, _BYTE)
+    scored = [(piece, score if kind in readable else _NEVER) for piece, score, kind in found.pieces]
+    kinds = [kind for _, _, kind in found.pieces]
+    unknown = kinds.index(_UNKNOWN) if _UNKNOWN in kinds else None
+    words = Tokenizer(models.Unigram(scored, unknown, _BYTE in kinds))
+    steps: list[normalizers.Normalizer] = [normalizers.Precompiled(found.charsmap)] if found.charsmap else []
+    words.normalizer = normalizers.Sequence(
+        [*steps, normalizers.Replace(Regex(" {2,}"), " "), normalizers.Strip(left=True, right=True)]
+    )
+    words.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    return words
+
+
+def _pieces(content: bytes) -> Pieces:
+    """Source: sentencepiece, ``sentencepiece_model.proto``: 1 pieces, 2 trainer_spec, 3 normalizer_spec."""
+    pieces = []
+    model_type, charsmap = _UNIGRAM, b""
+    for number, value in _fields(content):
+        if number == 1:
+            pieces.append(_piece(_bytes(value)))
+        elif number == 2:
+            model_type = next((kind for n, kind in _fields(_bytes(value)) if n == 3 and isinstance(kind, int)), 1)
+        elif number == 3:
+            charsmap = next((_bytes(table) for n, table in _fields(_bytes(value)) if n == 2), b"")
+    if not pieces:
+        raise ValueError("it has no pieces")
+    return Pieces(tuple(pieces), model_type, charsmap)
+
+
+def _piece(content: bytes) -> tuple[str, float, int]:
+    """(piece, score, type): fields 1, 2 and 3."""
+    fields = dict(_fields(content))
+    (score,) = struct.unpack("<f", _bytes(fields.get(2, bytes(4))))
+    kind = fields.get(3, _NORMAL)
+    return _bytes(fields.get(1, b"")).decode("utf-8"), score, kind if isinstance(kind, int) else _NORMAL
+
+
+def _bytes(value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        raise ValueError("a field has another type than it should")
+    return value
+
+
+def _fields(content: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """(number, value) of each field of a protocol buffer; fixed-size values as their bytes."""
+    at = 0
+    while at < len(content):
+        key, at = _varint(content, at)
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            value, at = _varint(content, at)
+            yield number, value
+            continue
+        if wire not in (2, *_FIXED):
+            raise ValueError(f"a field of unknown type {wire}")
+        size, at = _varint(content, at) if wire == 2 else (_FIXED[wire], at)
+        if at + size > len(content):
+            raise ValueError("it ends too early")
+        yield number, content[at : at + size]
+        at += size
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    """(value, position behind it) of a number in groups of seven bits, the lowest first."""
+    value = shift = 0
+    while True:
+        byte = content[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+        if shift > _VARINT_BITS:
+            raise ValueError("a number without an end")
+
+
+#: What fills a text up and what ends it, where no configuration tells.
+_SIGLIP_MARKS = ("</s>", "</s>")
+_SIGLIP2_MARKS = ("<pad>", "<eos>")
+_CONFIGS = ("tokenizer_config.json", "special_tokens_map.json")
+#: White space as Python sees it, and the mark that sentencepiece has for it.
+_SPACE = r"[\s\x1c-\x1f▁]+"
+#: Python's lower case has another sigma at the end of a word than inside.
+_LAST_SIGMA = r"(?<=\p{L})Σ(?!\p{L})"
+
+
+def siglip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False) -> FastTokenizer:
+    """The first SigLIP's: lower case, punctuation removed, spaces collapsed, filled up to the context.
+
+    Source: big_vision, ``canonicalize_text``, as in transformers' ``SiglipTokenizer``.
+    """
+    words = _words(files)
+    _put_before(words, _canonical_steps())
+    return _framed(words, files.path, _SIGLIP_MARKS, context, as_open_clip)
+
+
+def siglip2_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False) -> FastTokenizer:
+    """SigLIP2's: Gemma's in lower case, as it was trained, filled up to the context on the right."""
+    words = _words(files)
+    _put_before(words, [tokenizers_package().normalizers.Lowercase()])
+    return _framed(words, files.path, _SIGLIP2_MARKS, context, as_open_clip)
+
+
+def _words(files: TokenFiles) -> Words:
+    package = tokenizers_package()
+    if files.kind == "spiece.model":
+        return read_unigram(files.path)
+    if files.kind != "tokenizer.json":
+        raise CheckpointError(str(files.path), "a vocabulary of CLIP, not of SigLIP; put its tokenizer.json there")
+    with reading(files.path):
+        words: Words = package.Tokenizer.from_file(str(files.path))
+    return words
+
+
+def _canonical_steps() -> list[Normalizer]:
+    """As steps of the tokenizer, which keeps track of where each letter comes from."""
+    from tokenizers import Regex, normalizers
+
+    punctuation = "".join(map(re.escape, string.punctuation))
+    return [
+        normalizers.Replace(Regex(_LAST_SIGMA), "ς"),
+        normalizers.Lowercase(),
+        normalizers.Replace(Regex(_SPACE), " "),
+        normalizers.Replace(Regex(f"[{punctuation}]"), ""),
+        normalizers.Replace(Regex(" +"), " "),
+        normalizers.Strip(),
+    ]
+
+
+def _put_before(words: Words, steps: list[Normalizer]) -> None:
+    from tokenizers import normalizers
+
+    own = [words.normalizer] if words.normalizer else []
+    words.normalizer = normalizers.Sequence([*steps, *own])
+
+
+def _framed(words: Words, path: Path, default: tuple[str, str], context: int, as_open_clip: bool) -> FastTokenizer:
+    pad, end = _marks(words, path, default)
+    frame = Frame(end=(end,), pad=pad, context=context, trims=False)
+    return FastTokenizer(words, frame, canonical if as_open_clip else as_given)
+
+
+def _marks(words: Words, path: Path, default: tuple[str, str]) -> tuple[int, int]:
+    """(pad, end) as the configuration beside the vocabulary names them."""
+    named = _named_marks(path.parent)
+    ids = []
+    for key, name in zip(("pad_token", "eos_token"), default, strict=True):
+        index = words.token_to_id(named.get(key, name))
+        if index is None:
+            raise CheckpointError(str(path), f"no vocabulary of SigLIP: it lacks {named.get(key, name)}")
+        ids.append(index)
+    return ids[0], ids[1]
+
+
+def _named_marks(folder: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in _CONFIGS:
+        try:
+            content = json.loads((folder / name).read_bytes())
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise CheckpointError(str(folder / name), f"cannot be read ({error}); fetch it again") from error
+        for key in ("pad_token", "eos_token"):
+            value = content.get(key) if isinstance(content, dict) else None
+            token = value.get("content") if isinstance(value, dict) else value
+            if isinstance(token, str):
+                found.setdefault(key, token)
+    return found

@@ -1,0 +1,103 @@
+"""Where vocabularies are: beside a model, in folders to search, and where other programs keep CLIP's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ..checkpoints.info import CheckpointInfo
+from ..finding.folders import StrPath, resolved
+from ..finding.installations import detect_comfyui_installation, hub_cache
+
+OPENAI_MERGES = "bpe_simple_vocab_16e6.txt.gz"
+#: Packages that carry OpenAI's vocabulary.
+_PACKAGES = ("open_clip", "clip")
+#: Where ComfyUI keeps CLIP's vocabulary, as seen from its folder.
+_COMFYUI = Path("comfy", "sd1_tokenizer")
+#: Models of the hub that have the same vocabulary, by what their folders are called in the cache.
+_CLIP_MODELS = ("models--openai--clip-*", "models--laion--CLIP-*")
+_SIGLIP_MODELS = ("models--google--siglip*", "models--timm--*SigLIP*")
+Kind = Literal["tokenizer.json", "vocab.json", "openai", "spiece.model"]
+_KINDS: dict[str, Kind] = {".json": "tokenizer.json", ".gz": "openai", ".model": "spiece.model"}
+
+
+@dataclass(frozen=True)
+class TokenFiles:
+    """A vocabulary on disk."""
+
+    kind: Kind
+    path: Path
+    #: Whether it lies where only this model's can be; such a one may have fewer tokens than the model has room for.
+    is_own: bool = False
+
+    @property
+    def merges(self) -> Path:
+        """The second file of a ``vocab.json``."""
+        return self.path.with_name("merges.txt")
+
+
+def files_in(folder: Path) -> Iterator[TokenFiles]:
+    """The vocabularies in a folder, the most telling first."""
+    if (folder / "tokenizer.json").is_file():
+        yield TokenFiles("tokenizer.json", folder / "tokenizer.json")
+    if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
+        yield TokenFiles("vocab.json", folder / "vocab.json")
+    if (folder / "spiece.model").is_file():
+        yield TokenFiles("spiece.model", folder / "spiece.model")
+    if (folder / OPENAI_MERGES).is_file():
+        yield TokenFiles("openai", folder / OPENAI_MERGES)
+
+
+def files_given(path: StrPath) -> Iterator[TokenFiles]:
+    """What is at a path that the user names: a vocabulary, or a folder of any of the kinds that are searched."""
+    place = resolved(path)
+    kind = _KINDS.get(place.suffix)
+    if place.is_file() and kind is not None:
+        yield TokenFiles("vocab.json" if place.name == "vocab.json" else kind, place, is_own=True)
+    for folder in (place, place / "tokenizer", place / _COMFYUI.name, place / _COMFYUI):
+        yield from (replace(files, is_own=True) for files in files_in(folder))
+
+
+def files_beside(info: CheckpointInfo) -> Iterator[TokenFiles]:
+    """What lies beside a model or, of a folder, inside; diffusers has a folder of its own for it."""
+    is_own = info.path.is_dir()
+    folder = info.path if is_own else info.path.parent
+    sidecar = info.path.with_name(f"{info.path.stem}.tokenizer.json")
+    if not is_own and sidecar.is_file():
+        yield TokenFiles("tokenizer.json", sidecar, is_own=True)
+    folders = [folder, folder / "tokenizer"]
+    if folder.name.startswith("text_encoder"):
+        folders.append(folder.with_name(folder.name.replace("text_encoder", "tokenizer")))
+    for place in folders:
+        yield from (replace(files, is_own=is_own) for files in files_in(place))
+
+
+def files_elsewhere(*, siglip: bool, search: Sequence[StrPath] = ()) -> Iterator[TokenFiles]:
+    """What the folders to search have, then ComfyUI, the cache of Hugging Face, and installed packages."""
+    for folder in map(resolved, search):
+        for place in (folder, folder / _COMFYUI.name, folder / _COMFYUI):
+            yield from files_in(place)
+    if not siglip:
+        comfyui = detect_comfyui_installation()
+        if comfyui is not None:
+            yield from files_in(comfyui / _COMFYUI)
+    for pattern in _SIGLIP_MODELS if siglip else _CLIP_MODELS:
+        for snapshot in sorted(hub_cache().glob(f"{pattern}/snapshots/*")):
+            yield from files_in(snapshot)
+    if not siglip:
+        for name in _PACKAGES:
+            yield from _in_package(name)
+
+
+def _in_package(name: str) -> Iterator[TokenFiles]:
+    try:
+        spec = importlib.util.find_spec(name)
+    except ValueError:
+        # a module that a program has put into place by hand
+        return
+    if spec is not None and spec.origin is not None:
+        yield from files_in(Path(os.path.dirname(spec.origin)))

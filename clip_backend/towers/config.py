@@ -1,0 +1,116 @@
+"""The sizes and habits of one tower, picture or text, as the transformer in ``towers.py`` wants them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ...errors import CheckpointError
+from ..checkpoints.info import Activation, CheckpointInfo, VisionShape
+
+#: Pools the class token or the end of the text and projects it, or pools by attention or at the last position.
+Kind = Literal["clip", "siglip"]
+#: The families of models that our own towers compute.
+KINDS: dict[str, Kind] = {"clip": "clip", "longclip": "clip", "siglip": "siglip", "siglip2": "siglip"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerConfig:
+    """One tower; ``patch`` and ``image_size`` are those of pictures, ``vocabulary`` that of text, else 0."""
+
+    kind: Kind
+    width: int
+    layers: int
+    heads: int
+    mlp: int
+    #: Rows of the position table.
+    tokens: int
+    activation: Activation
+    eps: float
+    #: The length of an embedding; None if the tower ends without one.
+    embedding: int | None
+    patch: int = 0
+    image_size: int = 0
+    vocabulary: int = 0
+
+    @property
+    def grid(self) -> int:
+        """Patches along one side of a picture."""
+        return self.image_size // self.patch
+
+
+def vision_config(info: CheckpointInfo) -> TowerConfig:
+    """The picture tower of a model; CheckpointError if there is none, or none of a kind that ``towers.py`` computes."""
+    kind, shape = _kind(info), info.vision
+    if shape is None:
+        raise CheckpointError(str(info.path), "it holds no picture tower; give a file that does")
+    _check_heads(info, shape.width, shape.heads)
+    _check_grid(info, shape, kind)
+    if kind == "siglip":
+        # its pooling keeps the width; nothing projects
+        embedding = shape.width if info.has_vision_projection else None
+    else:
+        embedding = info.projection if info.has_vision_projection else None
+    return TowerConfig(
+        kind=kind,
+        width=shape.width,
+        layers=shape.layers,
+        heads=shape.heads,
+        mlp=shape.mlp,
+        tokens=shape.tokens,
+        activation=info.activation,
+        eps=info.eps,
+        embedding=embedding,
+        patch=shape.patch,
+        image_size=shape.image_size,
+    )
+
+
+def text_config(info: CheckpointInfo) -> TowerConfig:
+    """The text tower of a model; CheckpointError if there is none, or one without the projection into the space."""
+    kind, shape = _kind(info), info.text
+    if shape is None:
+        raise CheckpointError(str(info.path), "it holds no text tower; give a file that does")
+    _check_heads(info, shape.width, shape.heads)
+    if not info.has_text_projection or info.projection is None:
+        reason = (
+            "its text tower lacks text_projection, without which text cannot be compared with pictures; "
+            "give the file of the whole model"
+        )
+        raise CheckpointError(str(info.path), reason)
+    return TowerConfig(
+        kind=kind,
+        width=shape.width,
+        layers=shape.layers,
+        heads=shape.heads,
+        mlp=shape.mlp,
+        tokens=shape.context,
+        activation=info.activation,
+        eps=info.eps,
+        embedding=info.projection,
+        vocabulary=shape.vocabulary,
+    )
+
+
+def _kind(info: CheckpointInfo) -> Kind:
+    kind = KINDS.get(info.family)
+    if kind is None:
+        raise CheckpointError(str(info.path), f"models of the family {info.family!r} have towers of another build")
+    return kind
+
+
+def _check_heads(info: CheckpointInfo, width: int, heads: int) -> None:
+    if heads < 1 or width % heads:
+        reason = f"{heads} heads do not divide its width of {width}; give the right number as heads"
+        raise CheckpointError(str(info.path), reason)
+
+
+def _check_grid(info: CheckpointInfo, shape: VisionShape, kind: Kind) -> None:
+    """The position table fits the size of the pictures."""
+    side = shape.image_size // shape.patch if shape.patch > 0 else 0
+    if side * side + (kind == "clip") != shape.tokens:
+        reason = (
+            f"its position table has {shape.tokens} rows, which does not fit pictures of {shape.image_size} px in "
+            f"patches of {shape.patch} px; its configuration belongs to another model"
+        )
+        raise CheckpointError(str(info.path), reason)

@@ -1,0 +1,135 @@
+"""The values of many pictures as columns of small whole numbers, so that combinations can be counted quickly."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...csv_cells import plain_name
+from ..pictures.find import natural_key
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_TRAILING_ZEROS = re.compile(r"(-?(?:0|[1-9][0-9]*))(?:\.0+|(\.[0-9]*[1-9])0*)")
+_WORDY_LENGTH = 60  # characters on average from which texts are prose rather than values
+_SIZES = {"width", "height", "size", "resolution", "aspectratio", "ratio", "megapixels", "imagewidth", "imageheight"}
+_PROMPTS = {"prompt", "positive", "negative", "positiveprompt", "negativeprompt", "caption", "text"}
+_RECORDS = {"date", "time", "datetime", "created", "modified", "timestamp", "id", "index", "number", "filename", "file"}
+
+
+class Kind(IntEnum):
+    """What a column is about, as an axis: the lower the better."""
+
+    PARAMETER = 0
+    SEED = 1
+    SIZE = 2
+    HASH = 3
+    WORDY = 4
+    #: Says which picture it is, not how it was made.
+    RECORD = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column of all pictures; `codes` int64 [N] are indices of `values`, -1 where a picture has none."""
+
+    name: str
+    place: int
+    codes: NDArray[np.int64]
+    values: tuple[str, ...]
+
+    @cached_property
+    def kind(self) -> Kind:
+        name = plain_name(self.name)
+        if name in _RECORDS:
+            return Kind.RECORD
+        if name.endswith("hash"):
+            return Kind.HASH
+        if name.endswith("seed"):
+            return Kind.SEED
+        if name in _SIZES:
+            return Kind.SIZE
+        average = sum(map(len, self.values)) / max(1, len(self.values))
+        return Kind.WORDY if average > _WORDY_LENGTH or name in _PROMPTS else Kind.PARAMETER
+
+    @property
+    def covered(self) -> int:
+        """How many pictures have a value."""
+        return int(np.count_nonzero(self.codes >= 0))
+
+    @property
+    def constant(self) -> bool:
+        return len(self.values) == 1 and self.covered == len(self.codes)
+
+    @property
+    def unique(self) -> bool:
+        """Whether no two pictures have the same value."""
+        return len(self.values) == self.covered
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Which of two equal columns to prefer: the smaller."""
+        return self.kind, self.place
+
+    @property
+    def partition(self) -> bytes:
+        """Equal for columns that divide the pictures alike, such as model and model hash."""
+        return self.codes.tobytes()
+
+
+def identity(text: str) -> str:
+    """What makes two spellings the same value: blanks around it and zeros after a decimal point do not count."""
+    text = text.strip()
+    number = _TRAILING_ZEROS.fullmatch(text)
+    return number[1] + (number[2] or "") if number else text
+
+
+def sorted_values(texts: Iterable[str]) -> tuple[str, ...]:
+    """Numbers by size if all are numbers, otherwise natural order."""
+    texts = sorted(texts, key=natural_key)
+    if all(_NUMBER.fullmatch(text) for text in texts):
+        texts.sort(key=Decimal)
+    return tuple(texts)
+
+
+def is_numeric(texts: Iterable[str]) -> bool:
+    """Whether all texts are plain numbers."""
+    return all(_NUMBER.fullmatch(text) for text in texts)
+
+
+def code_columns(pictures: Sequence[Mapping[str, str]]) -> tuple[Column, ...]:
+    """All columns in which any picture has a value, in an order that the order of the pictures cannot change.
+
+    A column stands at the furthest place that it has in any picture; of equal ones the first in natural order.
+    """
+    places: dict[str, int] = {}
+    cells: dict[str, dict[int, str]] = defaultdict(dict)
+    for index, picture in enumerate(pictures):
+        for place, (name, text) in enumerate(picture.items()):
+            if text.strip():
+                places[name] = max(place, places.get(name, 0))
+                cells[name][index] = text.strip()
+    names = sorted(places, key=lambda name: (places[name], natural_key(name)))
+    return tuple(_code(name, place, cells[name], len(pictures)) for place, name in enumerate(names))
+
+
+def _code(name: str, place: int, cells: Mapping[int, str], count: int) -> Column:
+    codes = np.full(count, -1, np.int64)
+    code_of: dict[str, int] = {}
+    spellings: list[set[str]] = []
+    for index, text in cells.items():
+        code = code_of.setdefault(identity(text), len(code_of))
+        if code == len(spellings):
+            spellings.append(set())
+        spellings[code].add(text)
+        codes[index] = code
+    # of 7, 7.0 and 7.00 the shortest is shown
+    values = tuple(min(spelling, key=lambda text: (len(text), text)) for spelling in spellings)
+    return Column(name, place, codes, values)

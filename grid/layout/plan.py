@@ -1,0 +1,145 @@
+"""A rectangle of whole pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from ..arrange.axes import Sheet
+from ..colors import RGB
+from ..template import GridTemplate
+from .limits import Limits
+
+
+class Box(NamedTuple):
+    """Left, top, width and height in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.height
+
+    def contains(self, other: Box) -> bool:
+        """Whether the other box lies inside this one; an empty box always does."""
+        if other.width <= 0 or other.height <= 0:
+            return True
+        inside_x = self.x <= other.x and other.right <= self.right
+        return inside_x and self.y <= other.y and other.bottom <= self.bottom
+
+    def shrunk(self, by: int) -> Box:
+        """The box with an edge taken off on each side; never of negative size."""
+        by_x, by_y = min(by, self.width // 2), min(by, self.height // 2)
+        return Box(self.x + by_x, self.y + by_y, self.width - 2 * by_x, self.height - 2 * by_y)
+
+
+Size = tuple[int, int]
+#: (text, width, font size) -> width and height of the text, wrapped into that width at that size.
+Measure = Callable[[str, int, int], Size]
+TextKind = Literal["title", "header", "legend", "footer", "row", "column", "mean"]
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """Where one picture goes; ``index`` is None for a hole of the table."""
+
+    index: int | None
+    row: int
+    column: int
+    #: Everything of the cell: picture area and label strip.
+    box: Box
+    #: Where the picture may be.
+    area: Box
+    #: Where the picture is, inside the area.
+    image: Box
+    #: Where the label may be, inside the box; empty when there are no labels.
+    label: Box
+
+
+@dataclass(frozen=True)
+class TextPlan:
+    """A title, header, legend, footer, a row's or column's header, or the mean that stands with it."""
+
+    kind: TextKind
+    text: str
+    box: Box
+    size: int
+    #: The colour of the plate that fills the box; None = the text stands on the page.
+    tint: RGB | None = None
+
+
+@dataclass(frozen=True)
+class Band:
+    """A horizontal slice of a page; its boxes are in pixels of the page."""
+
+    y: int
+    height: int
+    cells: tuple[CellPlan, ...] = ()
+    texts: tuple[TextPlan, ...] = ()
+
+
+@dataclass(frozen=True)
+class PagePlan:
+    """One page, cut into bands without a gap."""
+
+    width: int
+    height: int
+    sheet: Sheet
+    bands: tuple[Band, ...]
+
+    @property
+    def cells(self) -> tuple[CellPlan, ...]:
+        return tuple(cell for band in self.bands for cell in band.cells)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The sizes that all pages share."""
+
+    cell: Size
+    margin: int
+    gap: int
+    font: int
+    min_font: int
+    #: Height of the label strip below or above the area; 0 when there is none.
+    strip: int = 0
+
+
+@dataclass(frozen=True)
+class GridPlan:
+    """All pages of a sheet. ``notes`` says what was split or scaled, and why."""
+
+    pages: tuple[PagePlan, ...]
+    metrics: Metrics
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlanTexts:
+    """The texts that take room. ``labels`` are per picture; the rest stands on every page."""
+
+    labels: Sequence[str] = ()
+    title: str = ""
+    header: str = ""
+    legend: str = ""
+    footer: str = ""
+
+
+@dataclass(frozen=True)
+class PlanInput:
+    """What a plan is made from: sizes per picture, the tables that the slots make, texts, and a ruler for text."""
+
+    template: GridTemplate
+    sizes: Sequence[Size]
+    sheets: Sequence[Sheet]
+    texts: PlanTexts
+    measure: Measure
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,186 @@
+"""ComfyUI: the columns of the picture from the API-format graph that its savers write as "prompt"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from .columns import arrange, as_object, loras_text, weights_name
+from .comfyui_graph import BUNDLE, Graph, Node, first_number, load_graph, number, text, trail
+from .comfyui_sampler import Making, Prompt, earlier_sampler, find_making, find_prompt, is_latent
+
+_SEED = ("seed", "noise_seed")
+_STEPS = ("steps", "steps_total", "num_steps")
+_CFG = ("cfg", "cfg_conds", "cfg_scale")
+_MODEL_FILES = ("ckpt_name", "unet_name", "model_name", "base_ckpt_name", "gguf_name", "model_path", "model")
+_PARTS = frozenset({"noise", "guider", "sampler", "sigmas"})
+_MODELS = frozenset({"model", "unet", "model1", "model2", "base_model", "guider", "lora_stack", "optional_lora_stack"})
+_VAES = frozenset({"vae", "optional_vae"})
+_SIZES = (("width", "height"), ("empty_latent_width", "empty_latent_height"))
+_FACTORS = frozenset({"scale_by", "upscale_by", "factor", "scale"})
+#: A seed is looked for through this many samplers that add no noise of their own.
+_MAX_STAGES = 16
+_NUMBERED_LORA = re.compile(r"lora(?:_name)?_?(\d{1,2})")
+_STRENGTHS = ("strength_model", "lora_model_strength", "strength", "lora_strength")
+_NUMBERED_STRENGTHS = ("strength_", "strength_model_", "model_weight_", "model_str_", "lora_wt_", "lora_weight_")
+#: ComfyUI's own nodes that are one sampler each, by the name that KSampler gives it.
+_SAMPLER_NODES = {
+    "SamplerEulerAncestral": "euler_ancestral",
+    "SamplerEulerAncestralCFGPP": "euler_ancestral_cfg_pp",
+    "SamplerEulerCFGpp": "euler_cfg_pp",
+    "SamplerLMS": "lms",
+    "SamplerLCMUpscale": "lcm",
+    "SamplerDPMPP_3M_SDE": "dpmpp_3m_sde",
+    "SamplerDPMPP_2M_SDE": "dpmpp_2m_sde",
+    "SamplerDPMPP_SDE": "dpmpp_sde",
+    "SamplerDPMPP_2S_Ancestral": "dpmpp_2s_ancestral",
+    "SamplerDPMAdaptative": "dpm_adaptive",
+    "SamplerER_SDE": "er_sde",
+    "SamplerSASolver": "sa_solver",
+}
+_SCHEDULER_NODE = re.compile(r"(\w+?)(?:Sampling)?Scheduler")
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def read_comfyui(texts: Mapping[str, str]) -> dict[str, str]:
+    """The columns of a ComfyUI picture; empty for any other, and for a graph without a sampler."""
+    for place in ("prompt", "UserComment", "comment"):
+        graph = load_graph(texts.get(place, ""))
+        making = find_making(graph) if graph else None
+        if making:
+            return arrange(_columns(graph, making))
+    return {}
+
+
+def _columns(graph: Graph, making: Making) -> dict[str, object]:
+    sampler = making.sampler
+    parts = list(trail(graph, sampler, _is_part))
+    # a node that takes sigmas only changes them: its steps are not those of the plan
+    plans = [node for node in parts if not node.link("sigmas")]
+    positive = find_prompt(graph, sampler, "positive")
+    loaders = list(trail(graph, sampler, _leads_to_model))
+    return {
+        "prompt": positive.text,
+        "negative": find_prompt(graph, sampler, "negative").text,
+        "seed": _seed(graph, sampler),
+        "steps": first_number(graph, plans, *_STEPS),
+        "cfg": first_number(graph, parts, *_CFG),
+        "sampler": _sampler_name(graph, parts),
+        "scheduler": _scheduler_name(graph, parts),
+        "denoise": first_number(graph, plans, "denoise"),
+        "guidance": first_number(graph, positive.nodes, "guidance"),
+        "model": _model_names(graph, loaders),
+        "vae": _vae_name(graph, making),
+        "loras": loras_text(_loras(graph, loaders)),
+        "clip_skip": _clip_skip(graph, positive),
+        **_size(graph, sampler),
+    }
+
+
+def _is_part(key: str) -> bool:
+    return key in _PARTS or BUNDLE.fullmatch(key) is not None
+
+
+def _leads_to_model(key: str) -> bool:
+    return key in _MODELS or BUNDLE.fullmatch(key) is not None
+
+
+def _seed(graph: Graph, sampler: Node) -> str:
+    """The seed of the noise: where a sampler adds none, that of the one before, whose picture it goes on with."""
+    node = sampler
+    for _ in range(_MAX_STAGES):
+        before = None if _adds_noise(graph, node) else earlier_sampler(graph, node)
+        if before is None:
+            break
+        node = before
+    return first_number(graph, trail(graph, node, _is_part), *_SEED)
+
+
+def _adds_noise(graph: Graph, sampler: Node) -> bool:
+    noise = sampler.link("noise")
+    if noise and noise.node in graph and graph[noise.node].kind == "DisableNoise":
+        return False
+    add_noise = sampler.inputs.get("add_noise")
+    return add_noise is not False and add_noise not in ("disable", "disabled")
+
+
+def _sampler_name(graph: Graph, parts: list[Node]) -> str:
+    for node in parts:
+        name = text(graph, node.inputs.get("sampler_name"), "sampler_name") or _SAMPLER_NODES.get(node.kind, "")
+        plain = node.inputs.get("sampler")
+        if name or isinstance(plain, str):
+            return name or str(plain)
+    return ""
+
+
+def _scheduler_name(graph: Graph, parts: list[Node]) -> str:
+    for node in parts:
+        if name := text(graph, node.inputs.get("scheduler"), "scheduler"):
+            return name
+        own = _SCHEDULER_NODE.fullmatch(node.kind)
+        if own and "scheduler" not in node.inputs and own[1] != "Basic":
+            return _WORD_START.sub("_", own[1]).lower()
+    return ""
+
+
+def _model_names(graph: Graph, loaders: list[Node]) -> str:
+    """The weight files, as "a + b" where models are merged."""
+    # a node that also takes a model only changes it: its file is an adapter
+    sources = [node for node in loaders if node.link("model") is None]
+    return " + ".join(dict.fromkeys(name for node in sources if (name := _model_name(graph, node))))
+
+
+def _model_name(graph: Graph, loader: Node) -> str:
+    names = (weights_name(text(graph, loader.inputs.get(key), key)) for key in _MODEL_FILES)
+    return next(filter(None, names), "")
+
+
+def _loras(graph: Graph, loaders: list[Node]) -> Iterator[tuple[str, str]]:
+    """(file, strength) in the order in which they are applied, which is that from the model to the sampler."""
+    for node in reversed(loaders):
+        for key, value in node.inputs.items():
+            record = as_object(value)
+            if "lora" in record and record.get("on") is not False:
+                yield text(graph, record["lora"]), number(graph, record.get("strength"))
+            elif key == "lora_name":
+                yield text(graph, value, key), first_number(graph, [node], *_STRENGTHS)
+            elif (slot := _NUMBERED_LORA.fullmatch(key)) and not record and _is_on(node, slot[1]):
+                strengths = (prefix + slot[1] for prefix in _NUMBERED_STRENGTHS)
+                yield text(graph, value, key), first_number(graph, [node], *strengths)
+
+
+def _is_on(node: Node, slot: str) -> bool:
+    """Whether the numbered slot of a LoRA stack is in use: switched on, and within the count that is shown."""
+    count = node.inputs.get("lora_count")
+    is_shown = not isinstance(count, int) or int(slot) <= count
+    return is_shown and node.inputs.get(f"switch_{slot}") not in ("Off", False)
+
+
+def _vae_name(graph: Graph, making: Making) -> str:
+    """The separate VAE file that decoded the picture; empty when the checkpoint's own did."""
+    links = [link for node in (*making.after, making.sampler) for key in _VAES if (link := node.link(key))]
+    for link in links[:_MAX_STAGES]:
+        if link.node in graph:
+            for node in trail(graph, graph[link.node], lambda key: key in _VAES or bool(BUNDLE.fullmatch(key))):
+                if name := weights_name(text(graph, node.inputs.get("vae_name"), "vae_name")):
+                    return name
+    return ""
+
+
+def _clip_skip(graph: Graph, positive: Prompt) -> str:
+    """The layer counted from the end, as A1111 does: 2 is the last but one; ComfyUI writes it as -2."""
+    encoder = next((node for node in positive.nodes if node.link("clip")), None)
+    behind = trail(graph, encoder, lambda key: key == "clip" or bool(BUNDLE.fullmatch(key))) if encoder else ()
+    return first_number(graph, (*positive.nodes, *behind), "stop_at_clip_layer", "clip_skip").lstrip("-")
+
+
+def _size(graph: Graph, sampler: Node) -> dict[str, object]:
+    """Width and height of the latent that was sampled; nothing when a factor changed it on the way."""
+    for node in trail(graph, sampler, lambda key: is_latent(key) or bool(BUNDLE.fullmatch(key))):
+        if node is not sampler and not node.inputs.keys().isdisjoint(_FACTORS):
+            return {}
+        for keys in _SIZES:
+            width, height = (number(graph, node.inputs.get(key), key) for key in keys)
+            if width and height:
+                return {} if "0" in (width, height) else {"width": width, "height": height}
+    return {}

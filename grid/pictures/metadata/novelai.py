@@ -1,0 +1,42 @@
+"""NovelAI: JSON settings in "Comment", the prompt also in "Description", the model in "Source"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .columns import arrange, as_list, as_object, load_object
+
+_COLUMNS = {
+    "prompt": "prompt",
+    "negative": "uc",
+    "seed": "seed",
+    "steps": "steps",
+    "cfg": "scale",
+    "sampler": "sampler",
+    "scheduler": "noise_schedule",
+    "denoise": "strength",
+    "width": "width",
+    "height": "height",
+}
+
+
+def read_novelai(texts: Mapping[str, str]) -> dict[str, str]:
+    """The columns of a NovelAI picture; empty for any other."""
+    # in WebP the same names are the keys of one JSON object in the EXIF comment
+    packed = {key: value for key, value in load_object(texts.get("UserComment", "")).items() if isinstance(value, str)}
+    found = {**texts, **packed} if packed.get("Comment") else texts
+    if not any(found.get(name, "").startswith("NovelAI") for name in ("Software", "Source")):
+        return {}
+    comment = load_object(found.get("Comment", ""))
+    raw: dict[str, object] = {"prompt": found.get("Description"), "model": found.get("Source")}
+    raw |= {column: comment[key] for column, key in _COLUMNS.items() if key in comment}
+    for column, key in (("prompt", "v4_prompt"), ("negative", "v4_negative_prompt")):
+        raw[column] = _caption(comment.get(key)) or raw.get(column)
+    return arrange(raw)
+
+
+def _caption(value: object) -> str:
+    """The prompt of version 4: a base caption and one line per character."""
+    caption = as_object(as_object(value).get("caption"))
+    characters = [as_object(entry).get("char_caption") for entry in as_list(caption.get("char_captions"))]
+    return "\n".join(text for text in (caption.get("base_caption"), *characters) if isinstance(text, str) and text)

@@ -1,0 +1,46 @@
+"""SwarmUI: a JSON object whose "sui_image_params" holds every setting, numbers sometimes as text.
+
+Source: SwarmUI, docs/Image Metadata Format.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .columns import arrange, as_object, load_object, loras_text, number_text
+
+_COLUMNS = {
+    "prompt": "prompt",
+    "negative": "negativeprompt",
+    "seed": "seed",
+    "steps": "steps",
+    "cfg": "cfgscale",
+    "sampler": "sampler",
+    "scheduler": "scheduler",
+    "denoise": "initimagecreativity",
+    "guidance": "fluxguidancescale",
+    "model": "model",
+    "vae": "vae",
+    "width": "width",
+    "height": "height",
+}
+
+
+def read_swarm(texts: Mapping[str, str]) -> dict[str, str]:
+    """The columns of a SwarmUI picture; empty for any other."""
+    for place in ("parameters", "UserComment", "comment"):
+        params = as_object(load_object(texts.get(place, "")).get("sui_image_params"))
+        if params:
+            raw: dict[str, object] = {column: params[key] for column, key in _COLUMNS.items() if key in params}
+            names, weights = _entries(params.get("loras")), _entries(params.get("loraweights"))
+            raw["loras"] = loras_text(zip(names, [*weights, *([""] * len(names))], strict=False))
+            raw["clip_skip"] = number_text(params.get("clipstopatlayer")).lstrip("-")
+            return arrange(raw)
+    return {}
+
+
+def _entries(value: object) -> list[object]:
+    """A list setting, which is a JSON array or text between commas."""
+    if isinstance(value, str):
+        return [entry.strip() for entry in value.split(",")]
+    return value if isinstance(value, list) else []

@@ -1,0 +1,51 @@
+"""How sheets of this program are known again, among pictures and where a new sheet is to be written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...errors import PictureError
+from ...imaging import open_picture
+from .metadata import embedded_texts
+
+#: Key of our own record in a sheet's metadata.
+RECORD_KEY = "clip_grid"
+SOFTWARE = "CLIP Grid"
+_DOCUMENTS = (".pdf", ".html", ".htm")
+#: The record as it stands in PNG texts and in TIFF tags; PNG has it at the head of a file, TIFF at its end.
+_MARKS = (b"clip_grid\0", b"clip_grid:{")
+_HEAD_BYTES, _TAIL_BYTES = 1 << 20, 1 << 20
+
+
+def are_of_own_sheet(texts: Mapping[str, str]) -> bool:
+    """Whether texts that were embedded in a picture say that it is a sheet of this program."""
+    return RECORD_KEY in texts or texts.get("Software", "").startswith(SOFTWARE)
+
+
+def is_own_sheet(path: Path) -> bool:
+    """Whether the file is a sheet of this program; also when it has more pixels than this program reads.
+
+    Raises OSError when the file cannot be read.
+    """
+    if path.suffix.lower() in _DOCUMENTS:
+        return SOFTWARE.encode() in _ends(path)
+    try:
+        with open_picture(path) as image:
+            return are_of_own_sheet(embedded_texts(image))
+    except PictureError:
+        return path.is_file() and _is_marked(_ends(path))
+
+
+def _is_marked(data: bytes) -> bool:
+    return any(mark in data for mark in _MARKS)
+
+
+def _ends(path: Path) -> bytes:
+    """The beginning and the end of a file."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL_BYTES))
+        return head + file.read()

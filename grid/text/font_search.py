@@ -1,0 +1,135 @@
+"""Finding faces on this machine: where fonts are kept, which are tried first for a script, and a font by its name.
+
+Pillow looks a font up by file name only and knows no families; the libraries that ask the system for its list cost
+another dependency, so the well-known folders are walked.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+
+import regex
+
+from ...errors import InputError
+from .sfnt import Face, read_faces
+
+_SUFFIXES = {".ttf", ".otf", ".ttc", ".otc"}
+# faces that have every character, as an empty or a placeholder glyph
+_PLACEHOLDERS = ("lastresort", ".lastresort", "last resort", "adobe blank", "adobe notdef")
+#: Beginnings of family names, the best first, per way of writing; "" for all that is not named.
+PREFERRED = {
+    "emoji": ("noto color emoji", "apple color emoji", "segoe ui emoji", "twemoji", "twitter color", "noto emoji"),
+    "japanese": (
+        "noto sans cjk jp", "noto sans jp", "hiragino sans", "hiragino kaku", "yu gothic", "meiryo", "ms gothic",
+        "source han sans", "ipaexgothic", "ipagothic", "takao", "vl gothic",
+    ),
+    "korean": (
+        "noto sans cjk kr", "noto sans kr", "apple sd gothic neo", "malgun gothic", "source han sans k", "nanum",
+    ),
+    "chinese": (
+        "noto sans cjk sc", "noto sans sc", "pingfang sc", "hiragino sans gb", "microsoft yahei", "source han sans",
+        "wenquanyi", "simhei", "noto sans cjk tc", "noto sans tc", "pingfang tc", "microsoft jhenghei",
+    ),
+    "": (
+        "roboto", "noto sans", "dejavu sans", "segoe ui", "arial", "helvetica neue", "lucida grande", "liberation sans",
+        "leelawadee ui", "nirmala ui", "thonburi", "kohinoor", "geeza pro", "sf arabic", "tahoma", "arial unicode ms",
+        "droid sans fallback", "freesans",
+    ),
+}  # fmt: skip
+_KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
+_HANGUL = regex.compile(r"\p{Hangul}")
+_HAN = regex.compile(r"[\p{Han}\u3000-\u303F\uFF00-\uFF60]")
+
+
+def way_of_writing(text: str) -> str:
+    """The key of PREFERRED for a text: Han characters look different per country, so their company decides."""
+    if _KANA.search(text):
+        return "japanese"
+    if _HANGUL.search(text):
+        return "korean"
+    return "chinese" if _HAN.search(text) else ""
+
+
+def font_folders() -> tuple[Path, ...]:
+    """The folders in which this system keeps fonts, the user's own first."""
+    home = Path.home()
+    if sys.platform == "win32":
+        local, windows = os.environ.get("LOCALAPPDATA", ""), os.environ.get("WINDIR", r"C:\Windows")
+        own = (Path(local, "Microsoft", "Windows", "Fonts"),) if local else ()
+        return (*own, Path(windows, "Fonts"))
+    if sys.platform == "darwin":
+        return (home / "Library/Fonts", Path("/Library/Fonts"), Path("/System/Library/Fonts"))
+    share = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share")
+    return (share / "fonts", home / ".fonts", Path("/usr/local/share/fonts"), Path("/usr/share/fonts"))
+
+
+@lru_cache(maxsize=8)
+def machine_faces(places: tuple[Path, ...]) -> tuple[Face, ...]:
+    """The faces in the given files and folders (walked to the bottom), read once per process.
+
+    A file that is no font, or that cannot be read, is no candidate: it is left out.
+    """
+    found: list[Face] = []
+    for path in dict.fromkeys(file for place in places for file in _font_files(place)):
+        try:
+            found += read_faces(path)
+        except InputError:
+            continue
+    return tuple(face for face in found if not face.family.casefold().startswith(_PLACEHOLDERS))
+
+
+def _font_files(place: Path) -> Iterator[Path]:
+    if place.is_file():
+        yield place
+        return
+    for folder, folders, files in os.walk(place):
+        folders.sort()
+        yield from (Path(folder, name) for name in sorted(files) if Path(name).suffix.lower() in _SUFFIXES)
+
+
+@lru_cache(maxsize=32)
+def ordered_faces(places: tuple[Path, ...], writing: str) -> tuple[Face, ...]:
+    """The machine's faces, the one to try first for a way of writing first."""
+    preferred = (*PREFERRED[writing], *PREFERRED[""])
+
+    def order(face: Face) -> tuple[object, ...]:
+        family = face.family.casefold()
+        rank = next((i for i, start in enumerate(preferred) if family.startswith(start)), len(preferred))
+        return (face.is_colour != (writing == "emoji"), rank, *_style_order(face), family)
+
+    return tuple(sorted(machine_faces(places), key=order))
+
+
+def find_font(font: str, places: tuple[Path, ...]) -> Face:
+    """The face for a path, a file name, or a family or full name; raises InputError, with near names, for others."""
+    path = Path(font).expanduser()
+    if path.is_file():
+        return read_faces(path)[0]
+    faces = machine_faces(places)
+    wanted = font.strip().casefold()
+    matches = [face for face in faces if wanted in _names_of(face)]
+    if matches:
+        return min(matches, key=_style_order)
+    raise InputError(
+        f"the font {font!r} was not found{_near(wanted, faces)}; give a font file's path or a family's name"
+    )
+
+
+def _style_order(face: Face) -> tuple[bool, int]:
+    return not face.is_plain, abs(face.weight - 400)
+
+
+def _names_of(face: Face) -> frozenset[str]:
+    return face.names | {face.path.name.casefold(), face.path.stem.casefold()}
+
+
+def _near(wanted: str, faces: Sequence[Face]) -> str:
+    families = {face.family.casefold(): face.family for face in faces}
+    families |= {face.path.stem.casefold(): face.path.name for face in faces}
+    near = [families[name] for name in get_close_matches(wanted, families, 3)]
+    return f" (near: {', '.join(near)})" if near else ""
