@@ -42,7 +42,8 @@ def test_pictures_of_readme_are_small_and_used():
     assert {path.relative_to(ROOT).as_posix() for path in pictures} == shown
     for path in pictures:
         assert path.stat().st_size < 200_000, path
-        assert Image.open(path).width <= 1200, path
+        with Image.open(path) as picture:
+            assert picture.width <= 1200, path
 
 
 def test_readme_lists_every_node_and_command(capsys):
