@@ -22,7 +22,7 @@ from ..clip_backend.words.vocabulary import Facet, Vocabulary
 from ..grid.report import BatchReport, GridReport
 from ..grid.template import GridTemplate
 from ..imaging import Progress
-from .clip_sheets import ClipWishes
+from .clip_sheets import ClipOptions
 from .label import CLIPLabeler, label_images
 from .match import analyze_image_text_match, match
 from .match_files import match_pairs
@@ -45,7 +45,7 @@ __all__ = [
     "CLIPVisionEncoder",
     "Calibration",
     "CheckpointInfo",
-    "ClipWishes",
+    "ClipOptions",
     "ComfyUIPathResolver",
     "Facet",
     "FailedPicture",

@@ -26,7 +26,7 @@ TEXT_SCORE = "cosine"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipWishes:
+class ClipOptions:
     """What CLIP is to do for a sheet."""
 
     use_clip: bool = option(False, "Label by CLIP the pictures that no given text, column or table names")
@@ -41,10 +41,10 @@ class ClipWishes:
     score_text: str = option("", "Score each picture by CLIP against this text, and show its cosine as a badge")
 
 
-def split_options(given: Mapping[str, object]) -> tuple[ClipWishes, dict[str, object]]:
+def split_options(given: Mapping[str, object]) -> tuple[ClipOptions, dict[str, object]]:
     """The wishes among some options, and the options that are left."""
-    known = options_of(ClipWishes)
-    wishes = read_options(ClipWishes, {name: value for name, value in given.items() if name in known})
+    known = options_of(ClipOptions)
+    wishes = read_options(ClipOptions, {name: value for name, value in given.items() if name in known})
     return wishes, {name: value for name, value in given.items() if name not in known}
 
 
@@ -59,7 +59,7 @@ class Finders:
 
 
 def finders(
-    wishes: ClipWishes,
+    wishes: ClipOptions,
     progress: Progress | None = None,
     *,
     model: LazyModel | None = None,

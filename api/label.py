@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..clip_backend.labelling.answers import UNLABELED, Labelled
 from ..clip_backend.labelling.contrast import contrast_labels
@@ -20,6 +20,11 @@ from ..options import read_options
 from .models import Model, ModelChoice
 from .pictures import Images, StrPath, gather, the_only_picture
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .options import LabelKeywords
+
 logger = logging.getLogger("clip_grid")
 
 
@@ -31,7 +36,7 @@ def label_images(
     contrast: bool = False,
     model: Model = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[LabelKeywords],
 ) -> Labelled:
     """What each picture shows: one of ``labels``, or words of a vocabulary.
 
@@ -58,7 +63,7 @@ class CLIPLabeler:
         *,
         labels: Sequence[str] | None = None,
         vocabulary: Vocabulary | StrPath = "",
-        **options: Any,
+        **options: Unpack[LabelKeywords],
     ) -> None:
         self._model = ModelChoice.of(model_name)
         self._options = read_options(LabelOptions, options)

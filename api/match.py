@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..clip_backend.calibration.calibration import Calibration, read_calibration
 from ..clip_backend.matching.match import match_pictures
@@ -16,6 +16,11 @@ from ..options import read_options
 from .models import Model, ModelChoice
 from .pictures import Images, StrPath, gather, the_only_picture
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .options import MatchKeywords, PhraseKeywords
+
 
 def match(
     images: Images,
@@ -24,7 +29,7 @@ def match(
     model: Model = None,
     calibration: Calibration | StrPath | None = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[MatchKeywords],
 ) -> Matches:
     """Whether pictures show what texts say, with every score under the name of its scale.
 
@@ -45,7 +50,7 @@ def analyze_image_text_match(
     threshold: float = 0.25,
     *,
     model: Model = None,
-    **options: Any,
+    **options: Unpack[PhraseKeywords],
 ) -> dict[str, Any]:
     """Whether one picture shows what a description says, as a plain dict.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..clip_backend.calibration.calibration import Calibration, fit_calibration
 from ..clip_backend.match_files.batch import match_batch
@@ -14,6 +14,11 @@ from ..options import read_options
 from .match import given_calibration
 from .models import Model, ModelChoice
 from .pictures import StrPath
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .options import MatchKeywords
 
 
 def match_pairs(
@@ -26,7 +31,7 @@ def match_pairs(
     resume: bool = True,
     overwrite: bool = False,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[MatchKeywords],
 ) -> PairsReport:
     """Scores for a CSV file of image_path, text and perhaps label; see ``match_batch`` for what it does with them.
 

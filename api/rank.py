@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..clip_backend.ranking.ranking import rank_by_references, rank_by_scores, rank_by_text, rank_scores
 from ..clip_backend.ranking.result import Ranking, RankOptions
@@ -13,6 +13,11 @@ from ..imaging import Progress
 from ..options import read_options
 from .models import Model, ModelChoice
 from .pictures import Images, gather
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .options import RankKeywords
 
 
 def rank(
@@ -23,7 +28,7 @@ def rank(
     references: Images | None = None,
     model: Model = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[RankKeywords],
 ) -> Ranking:
     """The pictures from best to worst by a text, by given scores or by reference pictures, and which are kept.
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..clip_backend.preparing.resize import torch_resizer
 from ..errors import ClipGridError, InputError
@@ -21,10 +21,15 @@ from ..grid.table.table import Table, parse_table, read_table
 from ..grid.template import GridTemplate, find_template, read_template
 from ..grid.write.export import ONE_FILE, Output
 from ..imaging import Progress
-from .clip_sheets import ClipWishes, finders, split_options
+from .clip_sheets import ClipOptions, finders, split_options
 from .models import AUTO
 from .pictures import Images, StrPath, paths_or_pictures
 from .sheet_files import batch_targets, expand_directories, home_path, page_namer, target_and_format, without_own
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .options import AssembleKeywords, SheetKeywords
 
 _Item = TypeVar("_Item")
 
@@ -77,20 +82,19 @@ def export_grid(
     inputs: SheetInputs | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[SheetKeywords],
 ) -> GridReport:
     """One labelled sheet from pictures; answers what was placed where, and what was skipped and why.
 
     out: the sheet's file; its ending sets the format unless ``format`` is given. Further pages are ``name-2.png`` and
     so on. An existing file is replaced only if it is a sheet of this program, or with ``overwrite``.
     template: a template, its name, or its file; ``options`` are fields of GridTemplate, which beat it, and of
-    ClipWishes (``use_clip``, ``clip_model``, ``vocabulary``, ``score_text``).
+    ClipOptions (``use_clip``, ``clip_model``, ``vocabulary``, ``score_text``).
     progress: called with (pictures done, pictures in all); what it raises stops the work and leaves no file.
     Raises InputError, LimitError, OutputError.
     """
     planned, target = plan_export(images, out, template=template, inputs=inputs, progress=progress, **options)
-    output = Output(page_namer(target), (inputs or SheetInputs()).texts, overwrite)
-    return write_planned(planned, output, progress)
+    return _write(planned, target, inputs or SheetInputs(), overwrite=overwrite, progress=progress)
 
 
 def plan_export(
@@ -100,17 +104,36 @@ def plan_export(
     template: GridTemplate | StrPath | None = None,
     inputs: SheetInputs | None = None,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[SheetKeywords],
 ) -> tuple[PlannedSheet, Path]:
     """The plan of what ``export_grid`` would do, and the file it would write; nothing is painted or written."""
-    wishes, options = split_options(options)
-    inputs = with_clip(inputs or SheetInputs(), wishes, progress)
-    chosen = choose_template(template, options)
-    survey = survey_of(images, inputs, progress, frame=chosen.frame)
-    target, chosen = target_and_format(out, chosen, "format" in options, images)
+    clip, rest = split_options(options)
+    inputs = with_clip(inputs or SheetInputs(), clip, progress)
+    return _plan(
+        images, out, choose_template(template, rest), inputs, is_format_given="format" in rest, progress=progress
+    )
+
+
+def _plan(
+    images: Images,
+    out: StrPath,
+    template: GridTemplate,
+    inputs: SheetInputs,
+    *,
+    is_format_given: bool,
+    progress: Progress | None,
+) -> tuple[PlannedSheet, Path]:
+    survey = survey_of(images, inputs, progress, frame=template.frame)
+    target, chosen = target_and_format(out, template, is_format_given, images)
     if survey.skipped and (inputs.labels or inputs.scores):
         inputs = without_skipped(inputs, survey, images)
     return plan_sheet(survey, chosen, wishes_of(inputs, survey, chosen)), target
+
+
+def _write(
+    planned: PlannedSheet, target: Path, inputs: SheetInputs, *, overwrite: bool, progress: Progress | None
+) -> GridReport:
+    return write_planned(planned, Output(page_namer(target), inputs.texts, overwrite), progress)
 
 
 def dry_report(planned: PlannedSheet, target: Path) -> GridReport:
@@ -130,17 +153,17 @@ def export_batch(
     overwrite: bool = False,
     progress: Progress | None = None,
     each: Callable[[str, GridReport | ClipGridError], None] | None = None,
-    **options: Any,
+    **options: Unpack[SheetKeywords],
 ) -> BatchReport:
     """One sheet per directory, ``<directory>_grid.<ending>`` in ``out_dir``; a directory that fails costs only itself.
 
     A glob such as ``parent/*`` stands for the directories that it matches. Two directories of the same name get
     ``_2`` and so on. each: called with every directory's name and its report or error.
     """
-    wishes, options = split_options(options)
+    clip, rest = split_options(options)
     # for all directories, so that a model is loaded once
-    inputs = with_clip(inputs or SheetInputs(), wishes, progress)
-    chosen = choose_template(template, options)
+    inputs = with_clip(inputs or SheetInputs(), clip, progress)
+    chosen = choose_template(template, rest)
     grids: list[GridReport] = []
     failed: list[FailedDirectory] = []
     wanted = without_own(expand_directories(directories), out_dir)
@@ -148,10 +171,8 @@ def export_batch(
         try:
             if not os.path.isdir(home_path(directory)):
                 raise InputError(f"there is no folder {directory!r}; check the spelling")
-            report = export_grid(
-                directory, target, template=chosen, inputs=inputs, overwrite=overwrite, progress=progress,
-                format=chosen.format,
-            )  # fmt: skip
+            planned, target = _plan(directory, target, chosen, inputs, is_format_given=True, progress=progress)
+            report = _write(planned, target, inputs, overwrite=overwrite, progress=progress)
         except ClipGridError as error:
             failed.append(FailedDirectory(directory, str(error)))
             outcome: GridReport | ClipGridError = error
@@ -163,7 +184,7 @@ def export_batch(
     return BatchReport(tuple(grids), tuple(failed))
 
 
-def with_clip(inputs: SheetInputs, wishes: ClipWishes, progress: Progress | None = None) -> SheetInputs:
+def with_clip(inputs: SheetInputs, wishes: ClipOptions, progress: Progress | None = None) -> SheetInputs:
     """The inputs with what finds the labels and scores that are wished for; one that is there already stays."""
     found = finders(wishes, progress)
     return replace(
@@ -182,14 +203,14 @@ def assemble_grid_enhanced(
     csv_path: StrPath | None = None,
     use_clip: bool = False,
     clip_model: str = AUTO,
-    **options: Any,
+    **options: Unpack[AssembleKeywords],
 ) -> dict[str, Any]:
     """One sheet from a folder, under the name and with the result keys of the tool that this one grew from."""
-    if label_columns:
-        options["label_columns"] = ", ".join(label_columns)
-    inputs = SheetInputs(csv=csv_path)
-    options |= {"use_clip": use_clip, "clip_model": clip_model}
-    report = export_grid(input_dir, output_path, template=template, inputs=inputs, **options)
+    chosen = choose_template(template, {"label_columns": ", ".join(label_columns)} if label_columns else {})
+    report = export_grid(
+        input_dir, output_path, template=chosen, inputs=SheetInputs(csv=csv_path), use_clip=use_clip,
+        clip_model=clip_model, **options,
+    )  # fmt: skip
     return report.to_dict() | {"input_dir": str(input_dir), "output_path": str(output_path)}
 
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from ..api import ClipWishes, GridTemplate, SheetInputs
+from ..api import ClipOptions, GridTemplate, SheetInputs
 from ..errors import InputError
 from ..grid.template import split_columns
 from ..grid.write.export import FORMAT_OF
@@ -29,7 +29,7 @@ def add_sheet_flags(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace OUT even if it is not a sheet of this program")
     add("--dry-run", action="store_true", help="plan everything, write nothing, print the plan")
     add_talk(parser, verbose="also list every skipped picture")
-    add_options(parser.add_argument_group("labels and scores by CLIP"), ClipWishes)
+    add_options(parser.add_argument_group("labels and scores by CLIP"), ClipOptions)
     _add_template_options(parser)
 
 
@@ -87,7 +87,7 @@ def template_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def clip_options(args: argparse.Namespace) -> dict[str, Any]:
     """What CLIP is to do for the sheet, as far as the command line says."""
-    return given_options(args, ClipWishes)
+    return given_options(args, ClipOptions)
 
 
 def idle_clip_flags(args: argparse.Namespace) -> list[str]:

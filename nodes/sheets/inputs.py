@@ -20,7 +20,7 @@ from ..sockets.types import MODEL_TYPE, NUMBERS, TEMPLATE_TYPE, AnyType, Declara
 from ..sockets.vocabularies import VOCABULARY_HELP, find_words
 
 if TYPE_CHECKING:
-    from ...api.clip_sheets import ClipWishes, Finders
+    from ...api.clip_sheets import ClipOptions, Finders
     from ...clip_backend.encoding.encoder import Encoder
     from ...imaging import Progress
 
@@ -145,9 +145,9 @@ def allowed_font(font: str, host: Host) -> str:
 
 def clip_inputs(host: Host) -> dict[str, Declaration]:
     """The inputs about CLIP, in the order of their widgets."""
-    from ...api.clip_sheets import ClipWishes
+    from ...api.clip_sheets import ClipOptions
 
-    options = widgets(list(options_of(ClipWishes).values()))
+    options = widgets(list(options_of(ClipOptions).values()))
     model = (
         "The model that looks at the pictures, or one linked from CLIP Model Loader; auto = the first in your model "
         "folders that has both halves. If it cannot be used, the sheet is made without it"
@@ -185,12 +185,12 @@ def open_model(model: object, host: Host) -> tuple[Encoder, tuple[str, ...]]:
     return load_model(name, NONE, LoadOptions(), host).encoder, notes
 
 
-def clip_wishes(inputs: Lists) -> ClipWishes:
+def clip_wishes(inputs: Lists) -> ClipOptions:
     """What the widgets say; the model, which may be a linked one, is left out."""
-    from ...api.clip_sheets import ClipWishes
+    from ...api.clip_sheets import ClipOptions
 
     given = {name: first_value(inputs, name) for name in ("use_clip", "vocabulary", "score_text")}
-    return read_options(ClipWishes, {name: value for name, value in given.items() if value is not None})
+    return read_options(ClipOptions, {name: value for name, value in given.items() if value is not None})
 
 
 def model_key(inputs: Lists, host: Host) -> str:
