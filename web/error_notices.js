@@ -1,33 +1,48 @@
 // @ts-check
-/** A notice with the cure when a node of CLIP Grid fails. */
+/** A notice that tells why a node of CLIP Grid stopped, and what to do. */
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
-import { failureOf } from "./lib/failures.mjs";
-import { notice } from "./lib/notices.mjs";
-import { setting } from "./lib/setting.mjs";
+import { notice, rootGraph, setting } from "./lib/front_end.mjs";
+import { loadTexts, text } from "./lib/texts.mjs";
 
-/** The last failure that was told: the event may come twice. */
-let lastKey = "";
-
-/** @param {CustomEvent} event */
-function tell({ detail }) {
-  const failure = failureOf(detail, titleOf(detail?.node_id));
-  if (!failure || failure.key === lastKey || !setting("ClipGrid.ErrorNotices", true)) return;
-  lastKey = failure.key;
-  notice("error", failure.summary, failure.detail);
-}
+/** Characters of a message that a notice shows; ComfyUI's own report has all of it. */
+const MAX_LENGTH = 600;
 
 /**
- * @param {unknown} id
- * @returns {string}
+ * @typedef {object} Failure the detail of "execution_error", as far as it is read here
+ * @property {string} [node_type]
+ * @property {string | number} [node_id]
+ * @property {string} [prompt_id]
+ * @property {string} [exception_message]
+ * @property {string} [exception_type]
  */
-function titleOf(id) {
-  return (app.rootGraph ?? app.graph)?.getNodeById?.(id)?.title ?? "";
-}
+
+/** The last failure that was shown: the event may come twice. */
+let lastShown = "";
 
 app.registerExtension({
   name: "clip_grid.error_notices",
+  init: loadTexts,
   setup() {
-    api.addEventListener("execution_error", tell);
+    api.addEventListener("execution_error", ({ detail }) => show(/** @type {Failure} */ (detail ?? {})));
   },
 });
+
+/** @param {Failure} failure */
+function show({ node_type: type = "", node_id: id = "", prompt_id: run, exception_message: message, exception_type: kind }) {
+  const key = `${run}/${id}`;
+  if (!type.startsWith("ClipGrid_") || key === lastShown || !setting("ClipGrid.ErrorNotices", true)) return;
+  lastShown = key;
+  const node = rootGraph()?.getNodeById(id)?.title || type.replace("ClipGrid_", "");
+  const reason = message?.trim() || kind || text("failure.no_reason");
+  const short = reason.length > MAX_LENGTH ? `${reason.slice(0, MAX_LENGTH)}…` : reason;
+  notice("error", text("failure.stopped", { node }), capitalised(short));
+}
+
+/**
+ * @param {string} message
+ * @returns {string} with a capital letter, unless it begins with a name or a path
+ */
+function capitalised(message) {
+  return /^[a-z]+ /.test(message) ? message[0].toUpperCase() + message.slice(1) : message;
+}

@@ -1,52 +1,52 @@
 // @ts-check
-/** Labels corrected by the user: a list of all labels of a sheet, and the way back. */
+/** Labels edited by the user: a list of all labels of a sheet, and undo. */
 import { app } from "../../scripts/app.js";
 import { loadStyles } from "./lib/dom.mjs";
-import { undoLabelEdit } from "./lib/edits.mjs";
-import { openLabelList } from "./lib/labels/list.mjs";
-import { refusal } from "./lib/labels/refusals.mjs";
-import { SHEET_NODES, wantedNode } from "./lib/node_commands.mjs";
-import { notice } from "./lib/notices.mjs";
-import { sheetsOfNode } from "./lib/viewer/of_node.mjs";
+import { SHEET_NODES, notice, selectedOrOnly } from "./lib/front_end.mjs";
+import { undoLabelEdit, whyNotEditable } from "./lib/labels/edits.mjs";
+import { openLabelList } from "./lib/labels/label_list.mjs";
+import { loadTexts, menuLabel, text } from "./lib/texts.mjs";
+import { sheetsOfNode } from "./lib/viewer/sheet_widget.mjs";
+
+/** @typedef {import("./lib/front_end.mjs").GraphNode} GraphNode */
 
 const COMMANDS = [
-  { id: "ClipGrid.EditLabels", label: "Edit the labels of a sheet", icon: "pi pi-pencil", does: () => editLabels(wantedNode(isSheetNode)) },
-  { id: "ClipGrid.UndoLabelEdit", label: "Take back the last corrected label", icon: "pi pi-undo", does: () => undoLabelEdit() },
+  { id: "ClipGrid.EditLabels", label: "Edit the labels of a sheet", icon: "pi pi-pencil", run: () => editLabels(selectedOrOnly(isSheetNode)) },
+  { id: "ClipGrid.UndoLabelEdit", label: "Undo the last label edit", icon: "pi pi-undo", run: () => undoLabelEdit() },
 ];
 
 app.registerExtension({
   name: "clip_grid.label_editing",
+  init: loadTexts,
   setup: loadStyles,
-  commands: COMMANDS.map(({ id, label, icon, does }) => ({ id, label: `CLIP Grid: ${label}`, icon, menubarLabel: label, function: does })),
+  commands: COMMANDS.map(({ id, label, icon, run }) => ({ id, label: `CLIP Grid: ${label}`, icon, menubarLabel: label, function: run })),
   keybindings: [{ commandId: "ClipGrid.EditLabels", combo: { key: "l", shift: true } }],
   menuCommands: [{ path: ["Extensions", "CLIP Grid"], commands: COMMANDS.map(({ id }) => id) }],
 
-  /** @param {any} node */
   getNodeMenuItems(node) {
     if (!isSheetNode(node)) return [];
     return [
-      { content: "Edit labels…", callback: () => void editLabels(node) },
-      { content: "Take back the last corrected label", callback: () => void undoLabelEdit(node) },
+      { content: text("node.menu_edit"), callback: () => void editLabels(node) },
+      { content: menuLabel("Undo the last label edit"), callback: () => void undoLabelEdit(node) },
     ];
   },
 
-  /** @param {any} item */
   getSelectionToolboxCommands(item) {
     return isSheetNode(item) ? ["ClipGrid.EditLabels"] : [];
   },
 });
 
-/** @param {any} node */
+/** @param {GraphNode | null} node */
 async function editLabels(node) {
-  if (!node) return notice("info", "No sheet is selected", "Select a grid node that has run, then try again.");
-  const sheets = await sheetsOfNode(node);
-  if (!sheets.length) return notice("info", `${node.title} has no sheet yet`, "Queue the workflow, then correct its labels.");
-  const problem = refusal(node, sheets[0].report);
+  if (!node) return notice("info", text("edit.no_node"), text("edit.no_node_cure"));
+  const [sheet] = await sheetsOfNode(node);
+  if (!sheet) return notice("info", text("edit.no_sheet", { node: node.title }), text("edit.no_sheet_cure"));
+  const problem = whyNotEditable(node, sheet.report);
   if (problem) return notice("warn", problem.summary, problem.detail);
-  return openLabelList(node, sheets[0]);
+  return openLabelList(node, sheet);
 }
 
-/** @param {any} node */
+/** @param {GraphNode} node */
 function isSheetNode(node) {
-  return SHEET_NODES.has(node?.comfyClass);
+  return SHEET_NODES.has(node.comfyClass);
 }

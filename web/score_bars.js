@@ -1,37 +1,32 @@
 // @ts-check
 /** Scores in the nodes that match, label and rank pictures: a bar for each, with its verdict, scale and threshold. */
 import { app } from "../../scripts/app.js";
-import { NOTES, SCORES, resultOf } from "./lib/bars.mjs";
-import { compact } from "./lib/bars/compact.mjs";
-import { ScoreWidget } from "./lib/bars/score_widget.mjs";
-import { DECIMALS, decimalsOf } from "./lib/bars/numbers.mjs";
 import { loadStyles } from "./lib/dom.mjs";
-import { resultHooks } from "./lib/results.mjs";
-import { setting } from "./lib/setting.mjs";
+import { resultHooks, shortenScores } from "./lib/results.mjs";
+import { decimals } from "./lib/scores/numbers.mjs";
+import { SCORES, resultOf } from "./lib/scores/rows.mjs";
+import { ScoreWidget } from "./lib/scores/score_widget.mjs";
+import { loadTexts } from "./lib/texts.mjs";
 
-/** @type {WeakMap<object, ScoreWidget>} */
+/** @type {WeakMap<import("./lib/front_end.mjs").GraphNode, ScoreWidget>} */
 const widgets = new WeakMap();
 
-/** @type {Record<string, string[]>} */
-const classes = Object.fromEntries(Object.entries(SCORES).map(([id, key]) => [id, [key, NOTES]]));
+/** @type {Record<string, import("./lib/results.mjs").OutputKey[]>} */
+const keptKeys = Object.fromEntries(Object.entries(SCORES).map(([nodeClass, key]) => [nodeClass, [key, "clip_notes"]]));
 
-/**
- * @param {any} node
- * @param {Record<string, any[]>} output
- * @param {{cut: Record<string, number>}} shown
- */
-function show(node, output, { cut }) {
-  widgets.get(node)?.show(() => resultOf(output, decimalsOf(setting("ClipGrid.Decimals", DECIMALS)), cut));
-}
-
-const hooks = resultHooks({ classes, show, compact });
+const hooks = resultHooks({
+  keptKeys,
+  show: (node, output, cut) => widgets.get(node)?.show(() => resultOf(output, decimals(), cut)),
+  shorten: shortenScores,
+});
 
 app.registerExtension({
   ...hooks,
   name: "clip_grid.score_bars",
+  init: loadTexts,
   setup: loadStyles,
-  nodeCreated(/** @type {any} */ node) {
-    if (classes[node.comfyClass]) widgets.set(node, new ScoreWidget(node));
+  nodeCreated(node) {
+    if (node.comfyClass in keptKeys) widgets.set(node, new ScoreWidget(node));
     hooks.nodeCreated(node);
   },
 });

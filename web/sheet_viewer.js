@@ -2,52 +2,50 @@
 /** Sheets in the nodes that make them, and the viewer that shows them in full size. */
 import { app } from "../../scripts/app.js";
 import { loadStyles } from "./lib/dom.mjs";
-import { notice } from "./lib/notices.mjs";
+import { SHEET_NODES, nodesOnScreen, notice } from "./lib/front_end.mjs";
 import { resultHooks } from "./lib/results.mjs";
-import { NodeWidget } from "./lib/viewer/node_widget.mjs";
-import { openSheetsOf, rememberSheets } from "./lib/viewer/of_node.mjs";
+import { loadTexts, text } from "./lib/texts.mjs";
+import { SheetWidget, openSheetsOf, rememberSheets } from "./lib/viewer/sheet_widget.mjs";
 
-/** What is kept with the workflow: the names of the files; the rest is in the sidecars. */
-const KEPT = ["images", "clip_grid_files"];
-/** @type {Record<string, string[]>} */
-const classes = { ClipGrid_LabeledGridExporter: KEPT, ClipGrid_BatchLabeledGridExporter: KEPT };
+/** @typedef {import("./lib/front_end.mjs").GraphNode} GraphNode */
+/** @typedef {import("./lib/results.mjs").OutputKey} OutputKey */
 
-/** @type {WeakMap<object, NodeWidget>} */
+/** @type {WeakMap<GraphNode, SheetWidget>} */
 const widgets = new WeakMap();
 
 const hooks = resultHooks({
-  classes,
+  // names of files alone: the rest is in the sidecars
+  keptKeys: Object.fromEntries([...SHEET_NODES].map((nodeClass) => [nodeClass, /** @type {OutputKey[]} */ (["images", "clip_grid_files"])])),
   show(node, output) {
     if (rememberSheets(node, output)) widgets.get(node)?.show(output);
   },
 });
 
-/** Opens the viewer on the selected sheet node, or on the only one. */
+/** Open the viewer on the selected sheet node, or on the only one. */
 function openSelected() {
-  const graph = app.canvas.graph ?? app.rootGraph ?? app.graph;
-  const sheetNodes = graph.nodes.filter((/** @type {any} */ node) => classes[node.comfyClass]);
-  const selected = sheetNodes.filter((/** @type {any} */ node) => app.canvas.selectedItems.has(node));
-  const [node, another] = selected.length ? selected : sheetNodes;
-  if (!node) return notice("info", "There is no node here that makes sheets", "Add a Labeled Grid Exporter and queue the workflow.");
-  if (another) return notice("info", "Several nodes make sheets", "Select one of them.");
+  const { all, selected } = nodesOnScreen((node) => SHEET_NODES.has(node.comfyClass));
+  const [node, another] = selected.length ? selected : all;
+  if (!node) return notice("info", text("viewer.no_node"), text("viewer.no_node_cure"));
+  if (another) return notice("info", text("viewer.several_nodes"), text("viewer.several_nodes_cure"));
   return openSheetsOf(node);
 }
 
 app.registerExtension({
   ...hooks,
   name: "clip_grid.sheet_viewer",
+  init: loadTexts,
   setup: loadStyles,
   commands: [{ id: "ClipGrid.OpenViewer", label: "CLIP Grid: Open the sheet viewer", menubarLabel: "Open the sheet viewer", icon: "pi pi-images", function: openSelected }],
   menuCommands: [{ path: ["Extensions", "CLIP Grid"], commands: ["ClipGrid.OpenViewer"] }],
-  nodeCreated(/** @type {any} */ node) {
-    if (classes[node.comfyClass]) widgets.set(node, new NodeWidget(node));
+  nodeCreated(node) {
+    if (SHEET_NODES.has(node.comfyClass)) widgets.set(node, new SheetWidget(node));
     hooks.nodeCreated(node);
   },
-  getNodeMenuItems(/** @type {any} */ node) {
-    if (!classes[node.comfyClass]) return [];
-    return [{ content: "Open in the sheet viewer", callback: () => void openSheetsOf(node) }];
+  getNodeMenuItems(node) {
+    if (!SHEET_NODES.has(node.comfyClass)) return [];
+    return [{ content: text("node.menu_open"), callback: () => void openSheetsOf(node) }];
   },
-  getSelectionToolboxCommands(/** @type {any} */ item) {
-    return classes[item.comfyClass] ? ["ClipGrid.OpenViewer"] : [];
+  getSelectionToolboxCommands(item) {
+    return SHEET_NODES.has(item.comfyClass) ? ["ClipGrid.OpenViewer"] : [];
   },
 });

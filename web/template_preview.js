@@ -3,59 +3,60 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { loadStyles } from "./lib/dom.mjs";
-import { askPlan, forgetPlans } from "./lib/preview/ask.mjs";
-import { Panel } from "./lib/preview/panel.mjs";
-import { planRequest } from "./lib/preview/wishes.mjs";
+import { SHEET_NODES, TEMPLATE_NODE, callAfter } from "./lib/front_end.mjs";
+import { LIMITS, LayoutPanel } from "./lib/layout/panel.mjs";
+import { forgetPlans, planRequest, requestPlan } from "./lib/layout/plans.mjs";
+import { loadTexts } from "./lib/texts.mjs";
+import { reportsOf } from "./lib/viewer/sheets.mjs";
 
-const TEMPLATE_NODE = "ClipGrid_GridTemplate";
-const NODES = new Set([TEMPLATE_NODE, "ClipGrid_LabeledGridExporter", "ClipGrid_BatchLabeledGridExporter"]);
+/** @typedef {import("./lib/front_end.mjs").GraphNode} GraphNode */
+/** @typedef {import("./lib/layout/panel.mjs").State} State */
+
+/** The property of a node that holds the state. */
 const PROPERTY = "clip_grid_preview";
+/** @type {State} */
 const START = { open: true, count: 12, width: 512, height: 512 };
 /** Milliseconds without a change before the server is asked. */
 const PAUSE = 250;
-/** Pictures that the server plans for. */
-const MOST_PICTURES = 2000;
 /** Heights in the node, in its own pixels. */
 const HEIGHT = { open: 230, folded: 30 };
 
-/** @type {Map<any, Panel>} the previews on the page, by node */
+/** @type {Map<GraphNode, LayoutPanel>} the previews on the page */
 const panels = new Map();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 
 app.registerExtension({
   name: "clip_grid.template_preview",
+  init: loadTexts,
 
   setup() {
     loadStyles();
-    // a server that was started anew may have other templates and fonts
+    // a server that was restarted may have other templates and fonts
     api.addEventListener("reconnected", () => {
       forgetPlans();
       refreshSoon();
     });
   },
 
-  /** @param {any} node */
   nodeCreated(node) {
-    if (NODES.has(node.comfyClass)) addPreview(node);
+    if (node.comfyClass === TEMPLATE_NODE || SHEET_NODES.has(node.comfyClass)) addPreview(node);
   },
 
-  /** @param {any} node */
   loadedGraphNode(node) {
     if (panels.has(node)) restore(node);
   },
 });
 
-/** @param {any} node */
+/** @param {GraphNode} node */
 function addPreview(node) {
   const state = { ...START };
-  const panel = new Panel(state, { changed: () => remember(node, state), folded: () => fold(node, state) });
-  const height = () => (panel.state.open ? HEIGHT.open : HEIGHT.folded);
+  const panel = new LayoutPanel(state, { onChange: () => save(node, state), onFold: () => fold(node, state) });
   const widget = node.addDOMWidget("layout_preview", "clip_grid_layout", panel.element, {
     serialize: false,
     hideOnZoom: true,
-    getMinHeight: height,
-    getMaxHeight: () => (panel.state.open ? 4 * HEIGHT.open : HEIGHT.folded),
+    getMinHeight: () => (state.open ? HEIGHT.open : HEIGHT.folded),
+    getMaxHeight: () => (state.open ? 4 * HEIGHT.open : HEIGHT.folded),
     getValue: () => "",
     setValue: () => {},
   });
@@ -66,54 +67,48 @@ function addPreview(node) {
 }
 
 /**
- * Whatever changes in the node asks for a new layout.
- * @param {any} node
+ * Ask for a new layout whenever something changes in the node.
+ * @param {GraphNode} node
  */
 function follow(node) {
-  for (const widget of node.widgets) chain(widget, "callback", refreshSoon);
-  chain(node, "onConnectionsChange", refreshSoon);
-  chain(node, "onWidgetChanged", refreshSoon);
-  chain(node, "onConfigure", () => restore(node));
-  chain(node, "onRemoved", () => panels.delete(node));
-  chain(node, "onExecuted", (output) => learn(node, output));
+  for (const widget of node.widgets ?? []) callAfter(widget, "callback", refreshSoon);
+  callAfter(node, "onConnectionsChange", refreshSoon);
+  callAfter(node, "onWidgetChanged", refreshSoon);
+  callAfter(node, "onConfigure", () => restore(node));
+  callAfter(node, "onRemoved", () => panels.delete(node));
+  callAfter(node, "onExecuted", (output) => {
+    if (node.comfyClass !== TEMPLATE_NODE) return showCount(node, output ?? {});
+    // the run may have saved a template
+    forgetPlans();
+    return refreshSoon();
+  });
 }
 
 /**
- * A run may have saved a template, or tells how many pictures there are.
- * @param {any} node
- * @param {any} output
+ * Show as many pictures as the last sheet had.
+ * @param {GraphNode} node
+ * @param {import("./lib/results.mjs").Output} output
  */
-function learn(node, output) {
-  if (node.comfyClass !== TEMPLATE_NODE) return countPictures(node, output);
-  forgetPlans();
-  return refreshSoon();
-}
-
-/**
- * The preview shows as many pictures as the last sheet had.
- * @param {any} node
- * @param {any} output
- */
-function countPictures(node, output) {
-  const told = output?.clip_grid?.[0];
-  const count = (told?.grids?.[0] ?? told)?.images_found;
+function showCount(node, output) {
+  const count = reportsOf(output)[0]?.images_found ?? 0;
   const panel = panels.get(node);
-  if (!panel || !(count >= 1 && count <= MOST_PICTURES) || panel.state.count === count) return;
+  if (!panel || !(count >= 1 && count <= LIMITS.count) || panel.state.count === count) return;
   panel.state.count = count;
   panel.reset();
-  remember(node, panel.state);
+  save(node, panel.state);
 }
 
 /**
- * The state that was saved with the workflow.
- * @param {any} node
+ * Show the state that was saved with the workflow.
+ * @param {GraphNode} node
  */
 function restore(node) {
   const panel = panels.get(node);
-  const saved = node.properties?.[PROPERTY];
+  const saved = /** @type {Record<string, unknown> | undefined} */ (node.properties?.[PROPERTY]);
   if (!panel) return;
   for (const name of /** @type {const} */ (["count", "width", "height"])) {
-    if (Number.isInteger(saved?.[name]) && saved[name] > 0) panel.state[name] = saved[name];
+    const value = saved?.[name];
+    if (typeof value === "number" && Number.isInteger(value) && value > 0) panel.state[name] = value;
   }
   if (typeof saved?.open === "boolean") panel.state.open = saved.open;
   panel.reset();
@@ -121,27 +116,28 @@ function restore(node) {
 }
 
 /**
- * @param {any} node
- * @param {import("./lib/preview/panel.mjs").State} state
+ * Save the state with the workflow.
+ * @param {GraphNode} node
+ * @param {State} state
  */
-function remember(node, state) {
+function save(node, state) {
   node.properties[PROPERTY] = { ...state };
   refreshSoon();
 }
 
 /**
- * Keep the state, and give the room to the node or take it.
- * @param {any} node
- * @param {import("./lib/preview/panel.mjs").State} state
+ * Make the node higher or lower, for its preview was unfolded or folded.
+ * @param {GraphNode} node
+ * @param {State} state
  */
 function fold(node, state) {
-  remember(node, state);
+  save(node, state);
   const more = (HEIGHT.open - HEIGHT.folded) * (state.open ? 1 : -1);
   node.setSize([node.size[0], Math.max(node.size[1] + more, node.computeSize()[1])]);
   node.graph?.setDirtyCanvas?.(true, true);
 }
 
-/** A node may be linked to another, so that all previews may change; those that do not ask nobody. */
+/** Ask for all layouts: a node may be linked to another one. Those that did not change are known. */
 function refreshSoon() {
   clearTimeout(timer);
   timer = setTimeout(refresh, PAUSE);
@@ -152,21 +148,6 @@ function refresh() {
     if (!node.graph) continue;
     const { count, width, height } = panel.state;
     const { body, unknown } = planRequest(node, { count, width, height });
-    askPlan(panel, body, (answer) => panel.show(answer, unknown));
+    requestPlan(panel, body, (answer) => panel.show(answer, unknown));
   }
-}
-
-/**
- * Call what is there, then ours.
- * @param {any} owner
- * @param {string} name
- * @param {(given: any) => void} ours
- */
-function chain(owner, name, ours) {
-  const theirs = owner[name];
-  owner[name] = function (/** @type {any[]} */ ...given) {
-    const answer = theirs?.apply(this, given);
-    ours(given[0]);
-    return answer;
-  };
 }

@@ -1,4 +1,4 @@
-"""Pages of the stub in a real browser; whatever goes wrong on one fails its test."""
+"""Pages of the stub in a real browser; an error on a page fails its test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .site import Site, served
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[FakeHost]:
-    """The host that the nodes talk to, whose folders the page sees."""
+    """The host of the nodes, whose folders the page sees."""
     fake = FakeHost(tmp_path)
     before = set_host(fake)
     yield fake
@@ -39,11 +39,11 @@ def page_of(
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     trouble = Trouble()
 
-    def opened(*types: str) -> OpenPage:
+    def opened(*types: str, locale: str = "en") -> OpenPage:
         page = context.new_page()
         page.set_default_timeout(10_000)
         trouble.watch(page)
-        stub = OpenPage(page, site, trouble, artefacts / f"{request.node.name}.png")
+        stub = OpenPage(page, site, trouble, locale)
         stub.open()
         stub.ids = [stub.add(type) for type in types]
         return stub

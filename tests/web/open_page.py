@@ -1,9 +1,8 @@
-"""A page of the stub, and what a person or the server does to it."""
+"""A page of the stub, and what a person or the server does with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..real_browser import Trouble
@@ -12,25 +11,25 @@ from .site import Site
 
 @dataclass
 class OpenPage:
-    """Playwright's page, with the stub's words."""
+    """Playwright's page, with the functions of the stub."""
 
     page: Any
     site: Site
     trouble: Trouble
-    picture: Path
+    locale: str = "en"
     ids: list[str] = field(default_factory=list)
 
     def open(self) -> None:
         """Load it, and wait until the extensions are set up."""
-        self.page.goto(self.site.address)
+        self.page.goto(f"{self.site.address}/?locale={self.locale}")
         self.page.wait_for_selector("html[data-ready]", state="attached")
 
     def add(self, type: str) -> str:
-        """A new node of that type; answers its id."""
+        """Add a node of that type; returns its id."""
         return self.page.evaluate("(type) => stub.add(type)", type)
 
     def node(self, place: int = 0) -> Any:
-        """What is seen of the node."""
+        """The element of the node."""
         return self.page.locator("#nodes > .node").nth(place)
 
     @property
@@ -39,15 +38,15 @@ class OpenPage:
         return self.page.locator("dialog.clip-grid-viewer")
 
     def settle(self) -> None:
-        """Two frames, so that what was asked for is drawn."""
+        """Wait two frames, so that changes are drawn."""
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def finish(self, output: object, place: int = 0) -> None:
-        """The node's run is over, with this ``ui``."""
+        """End the node's run with this ``ui``."""
         self.page.evaluate("([id, output]) => stub.finish(id, output)", [self.ids[place], output])
 
     def set(self, name: str, value: object, place: int = 0) -> None:
-        """A widget's new value, as if it were typed."""
+        """Give a widget a new value, as if it were typed."""
         script = """([id, name, value]) => {
             const node = app.rootGraph.getNodeById(id), widget = node.widgets.find((one) => one.name === name);
             widget.value = value;
@@ -59,6 +58,10 @@ class OpenPage:
         """Change one of the settings."""
         self.page.evaluate("([id, value]) => app.extensionManager.setting.set(id, value)", [name, value])
 
+    def command(self, name: str) -> None:
+        """Run one of the commands."""
+        self.page.evaluate("(name) => app.extensionManager.command.execute(name)", f"ClipGrid.{name}")
+
     def reload(self) -> None:
         """Load the page again and open the workflow as it was saved."""
         workflow = self.page.evaluate("stub.workflow()")
@@ -66,9 +69,9 @@ class OpenPage:
         self.page.evaluate("(workflow) => app.loadGraphData(workflow)", workflow)
 
     def switch_tab(self) -> None:
-        """To another workflow and back."""
+        """Go to another workflow and back."""
         self.page.evaluate("stub.switchTab()")
 
     def notices(self) -> list[dict[str, Any]]:
-        """What was told in corners."""
+        """The notices that were shown."""
         return self.page.evaluate("app.extensionManager.notices")

@@ -1,4 +1,4 @@
-"""What nodes tell the page in ``ui``: of sheets that are really made, and of scores as the nodes write them."""
+"""The ``ui`` that nodes send to the page: of sheets that are really made, and of scores as the nodes write them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from clip_grid.clip_backend.ranking.result import RankOptions
 from clip_grid.nodes.grid_nodes import LabeledGridExporterNode
 from clip_grid.nodes.scores.payload import plain
 
-#: What would harm a page if it became markup.
+#: A label that would run code if it became markup.
 EVIL = """<img src=x onerror="window.harm=1"> "quotes" 'too' & 🐱 <script>window.harm=2</script>"""
 
 
 def sheet(labels: Sequence[str], *, side: int = 24, **inputs: object) -> dict[str, Any]:
-    """The ``ui`` of a sheet with a flat picture for every label, made by the host that is set."""
+    """The ``ui`` of a sheet with a flat picture for every label, made by the current host."""
     pictures = [np.full((side, side, 3), place / len(labels), np.float32) for place in range(len(labels))]
     lists = {name: [value] for name, value in inputs.items()}
-    made = LabeledGridExporterNode().execute(images=pictures, labels=["\n".join(labels)], **lists)
-    return made["ui"]
+    result = LabeledGridExporterNode().execute(images=pictures, labels=["\n".join(labels)], **lists)
+    return result["ui"]
 
 
 def matches(*texts: str, cosine: float = 0.31) -> dict[str, Any]:
-    """The ``ui`` of CLIP Match Score: of every text one phrase is there, and one is missing."""
+    """The ``ui`` of CLIP Match Score: each text has a phrase that is found and one that is missing."""
     pairs = [plain(match(place, text, cosine - place / 10).to_dict()) for place, text in enumerate(texts)]
     return {"clip_match": pairs, "clip_notes": [], "text": [""]}
 
@@ -41,13 +41,13 @@ def match(place: int, text: str, cosine: float) -> MatchResult:
     return MatchResult(**names, **scores, **limits, verdict="match" if cosine >= 0.25 else "mismatch", phrases=phrases)
 
 
-def labels(*found: str) -> dict[str, Any]:
+def labels(*names: str) -> dict[str, Any]:
     """The ``ui`` of CLIP Label, with "square" as the next label of every picture."""
     scale = "softmax over 8 labels"
     entries = [
         {"path": f"picture {place}", "label": label, "score": 0.75, "scale": scale, "source": "clip", "labels": [label]}
         | {"facets": {}, "top": [ranked(label, 0.75), ranked("square", 0.125)]}
-        for place, label in enumerate(found, 1)
+        for place, label in enumerate(names, 1)
     ]
     return {"clip_labels": entries, "clip_notes": [], "text": [""]}
 

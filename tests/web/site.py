@@ -1,4 +1,4 @@
-"""A server of the stub page, of the extension's real files, and of the pictures in a host's folders."""
+"""A server of the stub page, of the extension's real files, and of the images in a host's folders."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ from clip_grid.nodes.host.fake import FakeHost
 from clip_grid.nodes.routes.routes import plan_answer
 
 STUB = Path(__file__).resolve().parent / "stub"
-WEB = Path(clip_grid.__file__).parent / "web"
+PACK = Path(clip_grid.__file__).parent
+WEB = PACK / "web"
 MOUNT = "/extensions/ComfyUI-CLIP-Grid/"
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript"}
 
 
 @dataclass
 class Site:
-    """What is served, and what the page asked for."""
+    """What is served, and what the page has posted."""
 
     host: FakeHost
     port: int = 0
-    #: The bodies of what was posted, by path.
+    #: The path and the body of each POST request.
     posted: list[tuple[str, Any]] = field(default_factory=list)
-    #: As a server answers while it is starting again.
+    #: Answer every request as a server does that is starting.
     is_down: bool = False
+    #: Whether there is /i18n; older servers lack it.
+    has_translations: bool = True
 
     @property
     def address(self) -> str:
@@ -52,15 +55,17 @@ class Handler(SimpleHTTPRequestHandler):
         if self.site.is_down:
             self.send_error(503)
         elif path == "/extensions":
-            self.answer([MOUNT + file.relative_to(WEB).as_posix() for file in sorted(WEB.rglob("*.js"))])
+            self.send_json([MOUNT + file.relative_to(WEB).as_posix() for file in sorted(WEB.rglob("*.js"))])
         elif path == "/object_info":
-            self.answer({node_id: definition(node_id) for node_id in clip_grid.NODE_CLASS_MAPPINGS})
+            self.send_json({node_id: object_info(node_id) for node_id in clip_grid.NODE_CLASS_MAPPINGS})
+        elif path == "/i18n" and self.site.has_translations:
+            self.send_json(translations())
         elif path == "/view":
-            self.answer_file(viewed(self.site.host, self.path))
+            self.send_file(viewed_file(self.site.host, self.path))
         elif path.startswith(MOUNT):
-            self.answer_file(WEB / path.removeprefix(MOUNT))
+            self.send_file(WEB / path.removeprefix(MOUNT))
         else:
-            self.answer_file(STUB / (path.lstrip("/") or "index.html"))
+            self.send_file(STUB / (path.lstrip("/") or "index.html"))
 
     def do_POST(self) -> None:
         path = urlsplit(self.path).path.removeprefix("/api")
@@ -69,26 +74,25 @@ class Handler(SimpleHTTPRequestHandler):
         if self.site.is_down:
             self.send_error(503)
         elif path == "/prompt":
-            self.answer({"prompt_id": "run", "number": 1, "node_errors": {}})
+            self.send_json({"prompt_id": "run", "number": 1, "node_errors": {}})
         elif path == "/clip_grid/plan":
-            code, told = plan_answer(body, self.headers)
-            self.answer(told, code)
+            status, answer = plan_answer(body, self.headers)
+            self.send_json(answer, status)
         else:
             self.send_error(404)
 
-    def answer(self, told: object, code: int = 200) -> None:
-        self.send(code, "application/json", json.dumps(told).encode())
+    def send_json(self, value: object, status: int = 200) -> None:
+        self.send(status, "application/json", json.dumps(value).encode())
 
-    def answer_file(self, file: Path) -> None:
-        if file.is_file():
-            self.send(
-                200, TYPES.get(file.suffix) or guess_type(file.name)[0] or "application/octet-stream", file.read_bytes()
-            )
-        else:
+    def send_file(self, file: Path) -> None:
+        if not file.is_file():
             self.send_error(404)
+            return
+        kind = TYPES.get(file.suffix) or guess_type(file.name)[0] or "application/octet-stream"
+        self.send(200, kind, file.read_bytes())
 
-    def send(self, code: int, kind: str, body: bytes) -> None:
-        self.send_response(code)
+    def send(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
@@ -104,7 +108,7 @@ def served(host: FakeHost) -> Iterator[Site]:
     """The site of that host, on a free port of this machine."""
     site = Site(host)
     with ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"site": site})) as server:
-        # a browser that is gone leaves its connections behind
+        # a browser that is closed leaves its connections open
         server.daemon_threads = True
         server.handle_error = lambda *args: None
         site.port = server.server_port
@@ -115,21 +119,33 @@ def served(host: FakeHost) -> Iterator[Site]:
         thread.join()
 
 
-def definition(node_id: str) -> dict[str, Any]:
-    """What ComfyUI's /object_info says of one of our nodes."""
+def object_info(node_id: str) -> dict[str, Any]:
+    """What ComfyUI's /object_info has for one of our nodes."""
     node = clip_grid.NODE_CLASS_MAPPINGS[node_id]
-    inputs = {kind: given for kind, given in node.INPUT_TYPES().items() if kind != "hidden"}
-    told = {"input": inputs, "input_order": {kind: list(given) for kind, given in inputs.items()}}
-    told |= {"output": list(node.RETURN_TYPES), "output_node": getattr(node, "OUTPUT_NODE", False), "name": node_id}
-    return told | {
+    inputs = {kind: options for kind, options in node.INPUT_TYPES().items() if kind != "hidden"}
+    return {
+        "input": inputs,
+        "input_order": {kind: list(options) for kind, options in inputs.items()},
+        "output": list(node.RETURN_TYPES),
+        "output_node": getattr(node, "OUTPUT_NODE", False),
+        "name": node_id,
         "display_name": clip_grid.NODE_DISPLAY_NAME_MAPPINGS[node_id],
         "python_module": "custom_nodes.ComfyUI-CLIP-Grid",
         "category": node.CATEGORY,
     }
 
 
-def viewed(host: FakeHost, path: str) -> Path:
-    """The file that a picture's address means."""
-    asked = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
-    folder = {"input": host.folders.input, "temp": host.folders.temp}.get(asked.get("type", ""), host.folders.output)
-    return folder / asked.get("subfolder", "") / asked.get("filename", "nothing")
+def translations() -> dict[str, dict[str, Any]]:
+    """What ComfyUI's /i18n has of our locales: main.json, and each of the other files under its name."""
+    answer = {}
+    for folder in (PACK / "locales").iterdir():
+        files = {file.stem: json.loads(file.read_text("utf-8")) for file in folder.glob("*.json")}
+        answer[folder.name] = files.pop("main") | files
+    return answer
+
+
+def viewed_file(host: FakeHost, path: str) -> Path:
+    """The file that an address of /view stands for."""
+    query = {name: values[0] for name, values in parse_qs(urlsplit(path).query).items()}
+    folder = {"input": host.folders.input, "temp": host.folders.temp}.get(query.get("type", ""), host.folders.output)
+    return folder / query.get("subfolder", "") / query.get("filename", "nothing")

@@ -1,4 +1,4 @@
-"""The extension registers as it should, on a page like ComfyUI's in a real browser."""
+"""How the extensions register, on a page like ComfyUI's in a real browser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_every_node_can_be_put_on_the_page_and_saved(page_of):
     assert [node["type"] for node in saved["nodes"]] == list(clip_grid.NODE_CLASS_MAPPINGS)
 
 
-def test_settings_and_commands_bear_our_name_and_every_key_has_a_command(page_of):
+def test_settings_and_commands_have_our_prefix_and_every_key_has_a_command(page_of):
     page = page_of().page
     manager = "app.extensionManager"
 
@@ -36,8 +36,8 @@ def test_a_value_of_a_saved_workflow_is_the_same_after_it_is_opened(page_of):
     stub = page_of("ClipGrid_LabeledGridExporter")
     stub.set("labels", "cat")
     stub.set("columns", 7)
-    before = stub.page.evaluate("app.graphToPrompt().then((told) => told.output)")
+    before = stub.page.evaluate("app.graphToPrompt().then((prompt) => prompt.output)")
 
     stub.reload()
 
-    assert stub.page.evaluate("app.graphToPrompt().then((told) => told.output)") == before
+    assert stub.page.evaluate("app.graphToPrompt().then((prompt) => prompt.output)") == before

@@ -1,4 +1,4 @@
-"""Files that are gone, a server that is gone, runs that fail: the page says so, with the cure."""
+"""Deleted files, a server that is down and runs that fail: the page says what happened and what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .outputs import sheet
 SHEET = "ClipGrid_LabeledGridExporter"
 
 
-def test_a_sheet_whose_file_was_deleted_says_so(page_of, host):
+def test_a_sheet_whose_file_was_deleted_is_explained(page_of, host):
     stub = page_of(SHEET)
     stub.finish(sheet(["cat", "dog"]))
     stub.trouble.expect("404")
@@ -35,7 +35,7 @@ def test_a_sheet_without_its_sidecar_is_shown_without_labels(page_of, host):
     assert stub.viewer.locator("img.clip-grid-page").evaluate("(one) => one.naturalWidth") > 0
 
 
-def test_a_server_that_is_away_is_told_and_asked_again(page_of, site):
+def test_a_server_that_is_down_is_reported_and_asked_again(page_of, site):
     stub = page_of(SHEET)
     stub.finish(sheet(["cat", "dog"]))
     stub.reload()
@@ -54,7 +54,7 @@ def test_a_server_that_is_away_is_told_and_asked_again(page_of, site):
     stub.viewer.get_by_text("cat", exact=True).first.wait_for()
 
 
-def test_a_node_of_ours_that_fails_says_why_and_others_are_left_alone(page_of):
+def test_a_notice_explains_why_a_node_of_ours_failed_and_ignores_other_nodes(page_of):
     stub = page_of(SHEET)
     failure = {"node_id": stub.ids[0], "node_type": SHEET, "exception_message": "<b>x.csv</b> is not there; choose one"}
     fail = "(detail) => stub.api.dispatchCustomEvent('execution_error', detail)"

@@ -1,4 +1,4 @@
-"""Labels that the user corrects on the sheet."""
+"""Labels that the user edits on the sheet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDGET = "app.rootGraph.nodes[0].widgets.find((one) => one.name === 'labels').va
 
 @pytest.fixture
 def sheet_of(page_of):
-    """A node whose sheet has these labels, which stand in its widget."""
+    """A node whose sheet and labels widget have these labels."""
 
     def shown(labels):
         stub = page_of(SHEET)
@@ -24,7 +24,7 @@ def sheet_of(page_of):
 
 
 @pytest.mark.parametrize("text", ["dog", EVIL, "Ä 🐕 'x'"])
-def test_a_corrected_label_is_queued(sheet_of, site, text):
+def test_an_edited_label_is_queued(sheet_of, site, text):
     stub = sheet_of(["cat", "ant"])
     stub.node().get_by_text("Open viewer").click()
     stub.page.keyboard.press("ArrowRight")
@@ -52,7 +52,7 @@ def test_escape_leaves_the_label_as_it_was(sheet_of):
     assert stub.viewer.is_visible()
 
 
-def test_a_correction_is_taken_back(sheet_of):
+def test_an_edit_is_undone(sheet_of):
     stub = sheet_of(["cat", "ant"])
     stub.node().get_by_text("Open viewer").click()
     stub.page.keyboard.press("ArrowRight")
@@ -62,14 +62,14 @@ def test_a_correction_is_taken_back(sheet_of):
     stub.settle()
     assert stub.page.evaluate(WIDGET) == "dog\nant"
 
-    stub.page.evaluate("app.extensionManager.command.execute('ClipGrid.UndoLabelEdit')")
+    stub.command("UndoLabelEdit")
 
     assert stub.page.evaluate(WIDGET) == "cat\nant"
 
 
-def test_all_labels_are_corrected_in_a_list(sheet_of):
+def test_all_labels_are_edited_in_a_list(sheet_of):
     stub = sheet_of(["cat", "ant"])
-    stub.page.evaluate("app.extensionManager.command.execute('ClipGrid.EditLabels')")
+    stub.command("EditLabels")
     fields = stub.page.locator("dialog.clip-grid-labels textarea")
     assert fields.evaluate_all("(all) => all.map((one) => one.value)") == ["cat", "ant"]
 
@@ -79,13 +79,13 @@ def test_all_labels_are_corrected_in_a_list(sheet_of):
     assert stub.page.evaluate(WIDGET) == "cat\nbee"
 
 
-def test_linked_labels_are_not_corrected_and_it_says_why(sheet_of):
+def test_linked_labels_are_not_edited_and_a_notice_explains_why(sheet_of):
     stub = sheet_of(["cat", "ant"])
     source = stub.add("ClipGrid_CLIPLabel")
     connect = "([from, to]) => app.rootGraph.getNodeById(from).connect(0, app.rootGraph.getNodeById(to), 'labels')"
     stub.page.evaluate(connect, [source, stub.ids[0]])
 
-    stub.page.evaluate("app.extensionManager.command.execute('ClipGrid.EditLabels')")
+    stub.command("EditLabels")
 
     stub.page.wait_for_function("() => app.extensionManager.notices.length > 0")
     assert "linked" in stub.notices()[0]["summary"]

@@ -13,7 +13,7 @@ def rows(stub, place=0):
     return stub.node(place).locator(".clip-grid-score")
 
 
-def test_a_match_has_its_verdict_its_scale_and_a_mark_at_the_threshold(page_of):
+def test_a_match_shows_its_verdict_its_scale_and_a_mark_at_the_threshold(page_of):
     stub = page_of(MATCH)
 
     stub.finish(matches("a red circle", "a blue square"))
@@ -24,7 +24,7 @@ def test_a_match_has_its_verdict_its_scale_and_a_mark_at_the_threshold(page_of):
     assert rows(stub).first.locator("[data-kind=threshold]").count() == 1
 
 
-def test_phrases_say_whether_they_are_missing(page_of):
+def test_phrases_show_whether_they_are_missing(page_of):
     stub = page_of(MATCH)
 
     stub.finish(matches("a red circle"))
@@ -43,7 +43,7 @@ def test_bars_are_as_long_as_their_scores(page_of):
     assert "softmax over 8 labels" in stub.node().inner_text()
 
 
-def test_ranked_pictures_are_in_order_and_say_whether_they_are_kept(page_of):
+def test_ranked_pictures_are_in_order_and_show_whether_they_are_kept(page_of):
     stub = page_of(RANK)
 
     stub.finish(ranks(0.25, 1.5, -3))
@@ -66,7 +66,7 @@ def test_scores_are_still_there_after_a_reload_and_a_change_of_tabs(page_of, nod
     assert before and rows(stub).all_inner_texts() == before
 
 
-def test_nothing_is_kept_in_the_workflow_if_the_user_does_not_want_it(page_of):
+def test_no_result_is_kept_in_the_workflow_if_the_user_does_not_want_it(page_of):
     stub = page_of(MATCH)
     stub.setting("ClipGrid.KeepResults", False)
 
@@ -96,7 +96,7 @@ def test_texts_never_become_elements(page_of):
     assert stub.page.evaluate("window.harm") is None
 
 
-def test_of_a_thousand_rows_a_screenful_is_drawn(page_of):
+def test_of_a_thousand_rows_only_those_on_the_screen_are_drawn(page_of):
     stub = page_of(LABEL)
 
     stub.finish(labels(*(f"label {place}" for place in range(1000))))
@@ -108,9 +108,9 @@ def test_of_a_thousand_rows_a_screenful_is_drawn(page_of):
 
 def test_scores_are_neither_sent_nor_saved_as_values(page_of):
     stub = page_of(MATCH)
-    saved, inputs = ("stub.workflow().nodes[0].widgets_values", "app.graphToPrompt().then((told) => told.output)")
-    before = [stub.page.evaluate(told) for told in (saved, inputs)]
+    saved, inputs = ("stub.workflow().nodes[0].widgets_values", "app.graphToPrompt().then((prompt) => prompt.output)")
+    before = [stub.page.evaluate(expression) for expression in (saved, inputs)]
 
     stub.finish(matches("a red circle"))
 
-    assert [stub.page.evaluate(told) for told in (saved, inputs)] == before
+    assert [stub.page.evaluate(expression) for expression in (saved, inputs)] == before

@@ -1,4 +1,4 @@
-"""Promises of the extension's sources, read without a browser."""
+"""Rules that the sources of the extensions keep, checked without a browser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from .site import WEB
 
 SOURCES = sorted([*WEB.rglob("*.js"), *WEB.rglob("*.mjs")])
-#: What would make markup or code of text.
+#: Functions and properties that make markup or code of text.
 DANGEROUS = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment|\beval\b|new Function\b"
 
 
@@ -15,9 +15,9 @@ def read(path):
     return path.read_text("utf-8")
 
 
-def offenders(pattern):
-    """What matches in each source that has it."""
-    return {path.relative_to(WEB).as_posix(): found for path in SOURCES if (found := re.findall(pattern, read(path)))}
+def matches(pattern):
+    """The matches in each source that has any."""
+    return {path.relative_to(WEB).as_posix(): hits for path in SOURCES if (hits := re.findall(pattern, read(path)))}
 
 
 def imports(path):
@@ -27,7 +27,7 @@ def imports(path):
     return [(path.parent / name).resolve() for name in named]
 
 
-def test_types_are_checked():
+def test_every_source_has_its_types_checked():
     assert [path for path in SOURCES if not read(path).startswith("// @ts-check\n")] == []
 
 
@@ -45,14 +45,14 @@ def test_every_import_is_a_file_and_every_helper_is_imported():
 
 
 def test_text_never_becomes_markup_or_code():
-    assert offenders(DANGEROUS) == {}
+    assert matches(DANGEROUS) == {}
 
 
-def test_nothing_is_asked_of_other_servers():
-    # names of XML's, and the link of the badge
+def test_no_source_names_another_server():
+    # the namespace of SVG, and the link on the about page
     allowed = r"http://www\.w3\.org/|https://registry\.comfy\.org/"
 
-    assert offenders(rf"""\b(?!{allowed})(?:https?|wss?)://[^\s"'`]*""") == {}
+    assert matches(rf"""\b(?!{allowed})(?:https?|wss?)://[^\s"'`]*""") == {}
 
 
 def test_every_js_file_registers_one_extension_and_helpers_none():
@@ -61,5 +61,5 @@ def test_every_js_file_registers_one_extension_and_helpers_none():
     assert {path.name: count for path, count in counts.items() if count != (path.suffix == ".js")} == {}
 
 
-def test_the_style_sheet_asks_for_nothing():
+def test_the_style_sheet_loads_no_other_file():
     assert re.findall(r"url\(|@import", (WEB / "clip_grid.css").read_text("utf-8")) == []

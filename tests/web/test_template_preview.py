@@ -49,7 +49,7 @@ def test_a_linked_template_is_drawn(page_of):
     stub.page.wait_for_function(same, arg=DRAWING)
 
 
-def test_a_layout_that_cannot_be_says_why(page_of):
+def test_an_impossible_layout_is_explained(page_of):
     stub = page_of(SHEET)
     stub.trouble.expect("400")
 
@@ -70,7 +70,7 @@ def test_titles_never_become_elements(page_of):
     assert stub.page.evaluate("window.harm") is None
 
 
-def test_only_the_latest_wish_is_asked_for(page_of, site):
+def test_only_the_latest_layout_is_requested(page_of, site):
     stub = page_of(SHEET)
     stub.node().locator(DRAWING).wait_for()
     before = len(site.posted)
@@ -86,6 +86,6 @@ def test_the_drawing_is_neither_sent_nor_saved(page_of):
     stub = page_of(TEMPLATE)
     stub.node().locator(DRAWING).wait_for()
 
-    prompt = stub.page.evaluate("app.graphToPrompt().then((told) => told.output)")
+    prompt = stub.page.evaluate("app.graphToPrompt().then((prompt) => prompt.output)")
 
     assert not any("preview" in name for name in prompt[stub.ids[0]]["inputs"])

@@ -27,15 +27,15 @@ def viewer_of(page_of):
 
 
 def shown(stub):
-    """The labels on the wall, in their order, in sight or not."""
+    """The labels in the view of all cells, in their order, also of cells off the screen."""
     return stub.viewer.locator(".clip-grid-tile-label").all_text_contents()
 
 
-def facts(stub):
+def panel(stub):
     return stub.viewer.locator(".clip-grid-panel").inner_text()
 
 
-def test_the_node_shows_its_sheet_and_what_it_is(page_of, host):
+def test_the_node_shows_its_sheet_and_counts(page_of, host):
     stub = page_of(SHEET)
 
     stub.finish(sheet(ANIMALS))
@@ -55,13 +55,13 @@ def test_a_click_on_the_sheet_opens_the_viewer_and_escape_closes_it(page_of):
     stub.viewer.wait_for(state="detached")
 
 
-def test_the_cell_under_the_pointer_is_told(viewer_of):
+def test_the_panel_shows_the_cell_under_the_pointer(viewer_of):
     stub = viewer_of(ANIMALS, columns=2, margin=0)
     box = stub.viewer.locator("img.clip-grid-page").bounding_box()
 
     stub.page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
 
-    assert "dog" in facts(stub) and "row 1, column 2" in facts(stub)
+    assert "dog" in panel(stub) and "row 1, column 2" in panel(stub)
 
 
 def test_the_wheel_zooms_and_zero_shows_all_again(viewer_of):
@@ -85,11 +85,11 @@ def test_arrow_keys_go_from_cell_to_cell(viewer_of):
     for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
         stub.page.keyboard.press(key)
 
-    assert "bee" in facts(stub)
+    assert "bee" in panel(stub)
 
 
 @pytest.mark.parametrize(("words", "left"), [("dog", ["dog"]), ("ee", ["bee"]), ("none of them", []), ("", ANIMALS)])
-def test_the_wall_shows_the_cells_with_the_words(viewer_of, words, left):
+def test_the_filter_shows_the_cells_with_the_words(viewer_of, words, left):
     stub = viewer_of(ANIMALS)
     stub.page.keyboard.press("w")
 
@@ -98,7 +98,7 @@ def test_the_wall_shows_the_cells_with_the_words(viewer_of, words, left):
     assert shown(stub) == left
 
 
-def test_the_wall_is_sorted_by_label_in_both_directions(viewer_of):
+def test_the_cells_are_sorted_by_label_in_both_directions(viewer_of):
     stub = viewer_of(["cell 10", "cell 9", "cell 1"])
     stub.page.keyboard.press("w")
 
@@ -131,7 +131,7 @@ def test_pages_are_turned(viewer_of):
 
     assert "2 / 2" in stub.viewer.inner_text()
     stub.page.keyboard.press("ArrowRight")
-    assert "ant" in facts(stub)
+    assert "ant" in panel(stub)
 
 
 @pytest.mark.parametrize("key", ["d", "Shift+D", "j"])
@@ -164,7 +164,7 @@ def test_keys_work_in_every_view(viewer_of, labels, view):
     for key in ("Escape", "w", "Home", "ArrowLeft"):
         stub.page.keyboard.press(key)
 
-    assert labels[0] in facts(stub)
+    assert labels[0] in panel(stub)
 
 
 def test_keys_of_the_viewer_do_not_reach_comfyui(viewer_of):
@@ -182,12 +182,12 @@ def test_labels_never_become_elements(viewer_of):
     stub.page.keyboard.press("w")
     stub.viewer.locator(".clip-grid-tile").first.hover()
 
-    assert shown(stub)[0] == EVIL and EVIL in facts(stub)
+    assert shown(stub)[0] == EVIL and EVIL in panel(stub)
     assert stub.page.evaluate("window.harm") is None
     assert stub.page.locator("script:not([src]), img[src=x]").count() == 0
 
 
-def test_of_thousands_of_cells_those_out_of_sight_are_not_painted(viewer_of):
+def test_of_thousands_of_cells_those_off_the_screen_are_not_rendered(viewer_of):
     stub = viewer_of([f"cell {place}" for place in range(1201)], side=8)
 
     stub.page.keyboard.press("w")
@@ -212,7 +212,7 @@ def test_the_sheet_is_still_there_after_a_reload_and_a_change_of_tabs(page_of, a
     assert shown(stub) == ANIMALS
 
 
-def test_the_workflow_keeps_names_of_files_and_no_more(page_of):
+def test_the_workflow_keeps_only_the_names_of_files(page_of):
     stub = page_of(SHEET)
 
     stub.finish(sheet([f"cell {place}" for place in range(300)], side=8))

@@ -1,4 +1,4 @@
-"""What the viewer makes of a node's output, in modules that need no page: asked in the browser, answered as JSON."""
+"""Sheets, cells, sorting and geometry of the viewer: functions of its modules, called in the browser."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ CELL |= {"box": [10, 20, 30, 40], "image_box": [10, 20, 30, 30], "values": {}, "
 
 @pytest.fixture
 def ask(page_of):
-    """What an expression makes of these values, with the names of one module of the viewer at hand."""
+    """The value of an expression that uses `module`, a module of the viewer, and `values`."""
     page = page_of().page
 
-    def asked(module, expression, *values):
+    def answer(module, expression, *values):
         script = f"""async (values) => {{
             const module = await import("/extensions/ComfyUI-CLIP-Grid/lib/viewer/{module}.mjs");
             return ((module, values) => {expression})(module, values);
         }}"""
         return page.evaluate(script, list(values))
 
-    return asked
+    return answer
 
 
 def entry(name, type="output"):
@@ -31,8 +31,8 @@ def report(*pages, cells=()):
     return {"pages": [{"path": f"/out/{name}", "width": 100, "height": 50} for name in pages], "cells": list(cells)}
 
 
-def cell(**given):
-    return CELL | given
+def cell(**values):
+    return CELL | values
 
 
 def test_a_batch_gives_each_sheet_its_own_pages_files_and_pictures(ask):
@@ -41,24 +41,24 @@ def test_a_batch_gives_each_sheet_its_own_pages_files_and_pictures(ask):
     images = [entry("a_1.png"), entry("x.webp", "temp"), entry("b_1.png")]
     output = {"clip_grid": [{"grids": grids}], "clip_grid_files": files, "images": images}
 
-    told = ask("sheets", "module.sheetsOfRun(values[0])", output)
+    result = ask("sheets", "module.sheetsOfRun(values[0])", output)
 
-    assert [sheet["name"] for sheet in told] == ["a_1.png", "b_1.png"]
-    assert [[page["shown"]["filename"] for page in sheet["pages"]] for sheet in told] == [
+    assert [sheet["name"] for sheet in result] == ["a_1.png", "b_1.png"]
+    assert [[page["shown"]["filename"] for page in sheet["pages"]] for sheet in result] == [
         ["a_1.png", "x.webp"],
         ["b_1.png"],
     ]
-    assert [[page["file"]["filename"] for page in sheet["pages"]] for sheet in told] == [
+    assert [[page["file"]["filename"] for page in sheet["pages"]] for sheet in result] == [
         ["a_1.png", "a_2.png"],
         ["b_1.png"],
     ]
-    assert [sheet["sidecar"]["filename"] for sheet in told] == ["a_1.json", "b_1.json"]
+    assert [sheet["sidecar"]["filename"] for sheet in result] == ["a_1.json", "b_1.json"]
 
 
 def test_the_pages_of_one_pdf_share_its_file(ask):
     images = [entry("1.webp", "temp"), entry("2.webp", "temp")]
-    told = report("all.pdf", "all.pdf")
-    output = {"clip_grid": [told], "clip_grid_files": [entry("all.pdf"), entry("all.json")], "images": images}
+    one = report("all.pdf", "all.pdf")
+    output = {"clip_grid": [one], "clip_grid_files": [entry("all.pdf"), entry("all.json")], "images": images}
 
     [sheet] = ask("sheets", "module.sheetsOfRun(values[0])", output)
 
@@ -103,9 +103,9 @@ def test_cells_are_sorted_and_those_without_the_value_come_last(ask, order, desc
     ]
     by = "module.ordersOf(values[0]).find((one) => one.id === values[1])"
 
-    told = ask("choose", f"module.sortCells(values[0], {by}, values[2])", cells, order, descending)
+    result = ask("query", f"module.sortCells(values[0], {by}, values[2])", cells, order, descending)
 
-    assert [one["label"] for one in told] == expected
+    assert [one["label"] for one in result] == expected
 
 
 @pytest.mark.parametrize(
@@ -119,18 +119,18 @@ def test_the_filter_wants_every_word_and_a_named_value_where_it_is_named(ask, te
         cell(label="c 4", file="c.png", values={"seed": "7"}),
     ]
 
-    told = ask("choose", "module.filterCells(values[0], values[1])", cells, text)
+    result = ask("query", "module.filterCells(values[0], values[1])", cells, text)
 
-    assert "".join(one["label"][0] for one in told) == expected
+    assert "".join(one["label"][0] for one in result) == expected
 
 
 def test_what_is_under_the_pointer_stays_there_when_it_zooms(ask):
     page, window, point = {"width": 2000, "height": 1000}, {"width": 800, "height": 600}, {"x": 300, "y": 200}
-    view = ask("zoom", "module.fitted(values[0], values[1])", page, window)
+    view = ask("geometry", "module.fitted(values[0], values[1])", page, window)
 
-    closer = ask("zoom", "module.zoomed(...values)", view, point, 3, page, window)
+    closer = ask("geometry", "module.zoomed(...values)", view, point, 3, page, window)
 
-    before, after = (ask("zoom", "module.onPage(...values)", one, point) for one in (view, closer))
+    before, after = (ask("geometry", "module.onPage(...values)", one, point) for one in (view, closer))
     assert closer["scale"] == pytest.approx(3 * view["scale"])
     assert (after["x"], after["y"]) == pytest.approx((before["x"], before["y"]))
 
@@ -139,36 +139,36 @@ def test_a_page_is_never_pushed_out_of_the_window(ask):
     page, window = {"width": 400, "height": 300}, {"width": 800, "height": 600}
     view = {"scale": 1, "x": 0, "y": 0}
 
-    told = ask("zoom", "module.moved(...values)", view, {"x": 9000, "y": -9000}, page, window)
+    result = ask("geometry", "module.moved(...values)", view, {"x": 9000, "y": -9000}, page, window)
 
-    assert (told["x"], told["y"]) == (752, -252)
+    assert (result["x"], result["y"]) == (752, -252)
 
 
 def test_a_small_page_is_not_enlarged_to_fit(ask):
-    told = ask("zoom", "module.fitted(...values)", {"width": 100, "height": 50}, {"width": 800, "height": 600})
+    result = ask("geometry", "module.fitted(...values)", {"width": 100, "height": 50}, {"width": 800, "height": 600})
 
-    assert told == {"scale": 1, "x": 350, "y": 275}
+    assert result == {"scale": 1, "x": 350, "y": 275}
 
 
 def test_boxes_are_scaled_to_a_picture_of_another_size_and_stay_inside(ask):
     page, picture = {"width": 1000, "height": 500}, {"width": 333, "height": 167}
 
-    assert ask("boxes", "module.scaleBox(...values)", [990, 480, 10, 20], page, picture) == [330, 160, 3, 7]
-    assert ask("boxes", "module.scaleBox(...values)", [0, 0, 1, 1], page, picture) == [0, 0, 1, 1]
+    assert ask("geometry", "module.scaleBox(...values)", [990, 480, 10, 20], page, picture) == [330, 160, 3, 7]
+    assert ask("geometry", "module.scaleBox(...values)", [0, 0, 1, 1], page, picture) == [0, 0, 1, 1]
 
 
 def test_a_crop_shows_its_box_whatever_its_size_is(ask):
-    told = ask("boxes", "module.cropStyle(...values)", [300, 0, 100, 50], {"width": 500, "height": 50})
+    result = ask("geometry", "module.cropStyle(...values)", [300, 0, 100, 50], {"width": 500, "height": 50})
 
-    assert told == {"background-size": "500% 100%", "background-position": "75% 0%"}
+    assert result == {"background-size": "500% 100%", "background-position": "75% 0%"}
 
 
-def test_of_three_chosen_cells_the_last_two_are_compared(ask):
+def test_of_three_selected_cells_the_last_two_are_compared(ask):
     cells = [cell(label=name) for name in "abc"]
     sheet = {"name": "s", "pages": [{"number": 0}], "cells": cells}
     script = """{
         const state = new module.State([values[0]]);
-        for (const cell of state.order) state.toggleChosen(cell);
+        for (const cell of state.order) state.toggleSelected(cell);
         return state.pair().map((cell) => cell.label);
     }"""
 
@@ -176,12 +176,12 @@ def test_of_three_chosen_cells_the_last_two_are_compared(ask):
 
 
 def test_an_output_that_is_too_large_is_cut_and_says_so(ask):
-    told = ask(
-        "../kept",
+    result = ask(
+        "../results",
         "module.cutToFit(values[0], ['rows', 'text'], 60)",
         {"rows": list(range(100)), "text": ["a"], "x": [1]},
     )
 
-    assert told["cut"] == {"rows": 100}
-    assert told["output"]["text"] == ["a"] and len(told["output"]["rows"]) in range(1, 30)
-    assert "x" not in told["output"]
+    assert result["cut"] == {"rows": 100}
+    assert result["output"]["text"] == ["a"] and len(result["output"]["rows"]) in range(1, 30)
+    assert "x" not in result["output"]

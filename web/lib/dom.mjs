@@ -1,62 +1,91 @@
 // @ts-check
-/** Elements of a page, and the one style sheet. Data becomes text, never markup. */
+/** Elements of a page, the style sheet, and the clipboard. Data becomes text, never markup. */
+
+/** @typedef {string | number | boolean | null | undefined} Attribute true sets an empty attribute; false, null and undefined none */
+/** @typedef {HTMLElementEventMap} Events */
 
 /**
- * @typedef {object} Given
+ * @typedef {object} Options
  * @property {string} [cls] class names
  * @property {string} [text]
  * @property {string} [title]
- * @property {Record<string, string | number | boolean | null | undefined>} [attrs] true sets an empty attribute; false, null and undefined none
+ * @property {Record<string, Attribute>} [attrs]
  * @property {Record<string, string | number>} [data]
  * @property {Record<string, string>} [style] CSS names, custom properties too
- * @property {Record<string, (event: any) => void>} [on]
+ * @property {{[Type in keyof Events]?: (event: Events[Type]) => void}} [on] listeners by event
  */
 
 /**
- * An element with what it is given.
+ * A new element.
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
- * @param {Given} [given]
- * @param {...(Node | string | null | undefined | false)} children
+ * @param {Options} [options]
+ * @param {...(Node | string | null | undefined | false)} children those that are empty are left out
  * @returns {HTMLElementTagNameMap[Tag]}
  */
-export function make(tag, given = {}, ...children) {
+export function make(tag, options = {}, ...children) {
   const element = document.createElement(tag);
-  if (given.cls) element.className = given.cls;
-  if (given.text !== undefined) element.textContent = given.text;
-  if (given.title) element.title = given.title;
-  setAttributes(element, given.attrs ?? {});
-  for (const [name, value] of Object.entries(given.data ?? {})) element.dataset[name] = String(value);
-  for (const [name, value] of Object.entries(given.style ?? {})) element.style.setProperty(name, value);
-  for (const [name, listener] of Object.entries(given.on ?? {})) element.addEventListener(name, listener);
-  element.append(...children.filter(isShown));
+  if (options.cls) element.className = options.cls;
+  if (options.text !== undefined) element.textContent = options.text;
+  if (options.title) element.title = options.title;
+  for (const [name, value] of Object.entries(options.attrs ?? {})) {
+    if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const [name, value] of Object.entries(options.data ?? {})) element.dataset[name] = String(value);
+  for (const [name, value] of Object.entries(options.style ?? {})) element.style.setProperty(name, value);
+  for (const [type, listener] of Object.entries(options.on ?? {})) element.addEventListener(type, /** @type {EventListener} */ (listener));
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
 /**
- * @param {Element} element
- * @param {Record<string, string | number | boolean | null | undefined>} attributes
+ * Keep events of an element from the graph's canvas, which has keys, gestures and a clipboard of its own.
+ * @param {HTMLElement} element
+ * @param {...keyof Events} types
  */
-export function setAttributes(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === false || value === null || value === undefined) element.removeAttribute(name);
-    else element.setAttribute(name, value === true ? "" : String(value));
-  }
+export function keepEvents(element, ...types) {
+  for (const type of types) element.addEventListener(type, (event) => event.stopPropagation());
 }
 
-/** Adds clip_grid.css to the page, once. */
+const STYLES = "clip-grid-styles";
+
+/** Add clip_grid.css to the page, once. */
 export function loadStyles() {
   if (document.getElementById(STYLES)) return;
   const href = new URL("../clip_grid.css", import.meta.url).href;
   document.head.append(make("link", { attrs: { id: STYLES, rel: "stylesheet", href } }));
 }
 
-const STYLES = "clip-grid-styles";
+/**
+ * Copy a text to the clipboard.
+ * @param {string} text
+ * @returns {Promise<boolean>} false where the browser does not allow it
+ */
+export async function copyText(text) {
+  // browsers have no clipboard on plain http pages of other machines
+  if (navigator.clipboard && window.isSecureContext) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      // not allowed: the older command below may be
+    }
+  }
+  return copySelection(text);
+}
 
 /**
- * @param {Node | string | null | undefined | false} child
- * @returns {child is Node | string}
+ * @param {string} text
+ * @returns {boolean}
  */
-function isShown(child) {
-  return child !== null && child !== undefined && child !== false;
+function copySelection(text) {
+  const focused = document.activeElement;
+  const area = make("textarea", { style: { position: "fixed", top: "-99px", opacity: "0" } });
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  if (focused instanceof HTMLElement) focused.focus();
+  return isCopied;
 }

@@ -1,71 +1,103 @@
 // @ts-check
-/** What a node told after its last run: shown then, after a change of tabs, and after a reload. */
+/** The latest result of each node: shown after a run, a change of tabs and a reload, and kept with the workflow. */
 import { app } from "../../../scripts/app.js";
-import { cutToFit } from "./kept.mjs";
-import { rememberOutput } from "./last_output.mjs";
-import { setting } from "./setting.mjs";
+import { callAfter, rootGraph, setting } from "./front_end.mjs";
+import { text } from "./texts.mjs";
+
+/** @typedef {import("./front_end.mjs").GraphNode} GraphNode */
+/** @typedef {import("./files.mjs").FileEntry} FileEntry */
+/** @typedef {import("./viewer/sheets.mjs").Report} Report */
+/** @typedef {import("./scores/rows.mjs").MatchEntry} MatchEntry */
+/** @typedef {import("./scores/rows.mjs").LabelEntry} LabelEntry */
+/** @typedef {import("./scores/rows.mjs").RankEntry} RankEntry */
 
 /**
- * @typedef {Record<string, any[]>} Output what /history has for a node
- * @typedef {{kept: boolean, cut: Record<string, number>}} Shown whether it is the copy in the workflow, and how long lists were that had to be cut
+ * What a node sent to the page as `ui`; /history has the same.
+ * @typedef {object} Output
+ * @property {FileEntry[]} [images] a picture for the screen of each page
+ * @property {(Report | {grids: Report[]})[]} [clip_grid] one report, or those of a batch
+ * @property {FileEntry[]} [clip_grid_files] every file that was written
+ * @property {MatchEntry[]} [clip_match]
+ * @property {LabelEntry[]} [clip_labels]
+ * @property {RankEntry[]} [clip_rank]
+ * @property {string[]} [clip_notes]
  */
+/** @typedef {keyof Output} OutputKey */
+/** @typedef {Partial<Record<OutputKey, number>>} FullLengths of the lists that were cut to fit into the workflow */
+/** @typedef {{output: Output, cut?: FullLengths}} KeptResult */
 
 /** The property of a node that holds the copy. */
 const PROPERTY = "clip_grid_result";
+/** Characters of JSON that a copy may have: workflows are saved after every change, and into every picture. */
+const MAX_LENGTH = 64 * 1024;
+/** The same before the lists of scores are cut. */
+const SHORT_ENOUGH = 60_000;
+
+/** @type {WeakMap<GraphNode, Output>} */
+const latest = new WeakMap();
 
 /**
- * The hooks of an extension that shows results: spread them into registerExtension.
- * @param {object} given
- * @param {Record<string, string[]>} given.classes for each node id, the keys of its output that are kept with the workflow
- * @param {(node: any, output: Output, shown: Shown) => void} given.show may be called several times with the same output
- * @param {(output: Output) => Output} [given.compact] makes a smaller copy for the workflow
+ * The latest output of a node; a shortened copy where it has not run since the workflow was opened.
+ * @param {GraphNode} node
  */
-export function resultHooks({ classes, show: showOutput, compact = (output) => output }) {
-  /** @type {typeof showOutput} */
-  const show = (node, output, shown) => {
-    rememberOutput(node, output);
-    showOutput(node, output, shown);
+export function latestOutput(node) {
+  return latest.get(node);
+}
+
+/**
+ * Hooks of an extension that shows results, to be spread into registerExtension.
+ * @param {object} options
+ * @param {Record<string, OutputKey[]>} options.keptKeys for each node class, the lists that are kept with the workflow
+ * @param {(node: GraphNode, output: Output, cut: FullLengths) => void} options.show may be called again with the same output
+ * @param {(output: Output) => Output} [options.shorten] leaves out of the copy what can be spared
+ */
+export function resultHooks({ keptKeys, show, shorten = (output) => output }) {
+  /** @type {typeof show} */
+  const remember = (node, output, cut) => {
+    latest.set(node, output);
+    show(node, output, cut);
   };
   return {
-    /** @param {any} node */
+    /** @param {GraphNode} node */
     nodeCreated(node) {
-      const keys = classes[node.comfyClass];
+      const keys = keptKeys[node.comfyClass];
       if (!keys) return;
-      chain(node, "onExecuted", (output) => {
-        // ComfyUI also calls the node of the same id of another tab's workflow
-        if (!keys.some((key) => output?.[key])) return;
-        keep(node, compact(output), keys);
-        show(node, output, { kept: false, cut: {} });
+      callAfter(node, "onExecuted", (output) => {
+        // the front end also calls the node of the same id in the workflow of another tab
+        if (!output || !keys.some((key) => output[key])) return;
+        keep(node, shorten(output), keys);
+        remember(node, output, {});
       });
-      chain(node, "onConfigure", () => showKept(node, show));
+      callAfter(node, "onConfigure", () => {
+        const kept = /** @type {KeptResult | undefined} */ (node.properties?.[PROPERTY]);
+        if (kept?.output) remember(node, kept.output, kept.cut ?? {});
+      });
     },
 
     /** @param {Record<string, Output>} outputs */
     onNodeOutputsUpdated(outputs) {
       for (const [locator, output] of Object.entries(outputs ?? {})) {
-        const node = findNode(locator);
-        const keys = classes[node?.comfyClass];
-        if (keys?.some((key) => output?.[key])) show(node, output, { kept: false, cut: {} });
+        const node = nodeAt(locator);
+        if (node && keptKeys[node.comfyClass]?.some((key) => output?.[key])) remember(node, output, {});
       }
     },
   };
 }
 
 /**
- * The node that an output is of: its id, after the id of its subgraph if it is in one.
- * @param {string} locator
+ * @param {string} locator the node's id, after the id of its subgraph if it is in one
  */
-function findNode(locator) {
-  const root = app.rootGraph ?? app.graph;
+function nodeAt(locator) {
   const end = locator.lastIndexOf(":");
-  const graph = end < 0 ? root : root?.subgraphs?.get(locator.slice(0, end));
+  const graph = end < 0 ? rootGraph() : rootGraph()?.subgraphs?.get(locator.slice(0, end));
   return graph?.getNodeById(locator.slice(end + 1));
 }
 
 /**
- * @param {any} node
+ * Keep a copy with the workflow, unless the user does not want that.
+ * @param {GraphNode} node
  * @param {Output} output
- * @param {string[]} keys
+ * @param {OutputKey[]} keys
  */
 function keep(node, output, keys) {
   if (!setting("ClipGrid.KeepResults", true)) {
@@ -73,37 +105,103 @@ function keep(node, output, keys) {
     return;
   }
   node.properties[PROPERTY] = cutToFit(output, keys);
-  captureChange();
-}
-
-/**
- * @param {any} node
- * @param {(node: any, output: Output, shown: Shown) => void} show
- */
-function showKept(node, show) {
-  const kept = node.properties?.[PROPERTY];
-  if (kept?.output) show(node, kept.output, { kept: true, cut: kept.cut ?? {} });
-}
-
-/** Lets ComfyUI save the copy: it looks for changes after clicks and keys, but a run ends without one. */
-function captureChange() {
+  // ComfyUI looks for changes after clicks and keys, and a run ends without one
   const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
-  // checkState is the name before front end 1.40
   if (tracker?.captureCanvasState) tracker.captureCanvasState();
   else tracker?.checkState?.();
 }
 
 /**
- * Call what is there, then ours.
- * @param {any} node
- * @param {string} name
- * @param {(given: any) => void} ours
+ * A copy of some lists of an output, of plain JSON; the longest lists are cut until it is short enough.
+ * @param {Output} output
+ * @param {OutputKey[]} keys
+ * @param {number} [maxLength] characters of JSON
+ * @returns {KeptResult}
  */
-function chain(node, name, ours) {
-  const theirs = node[name];
-  node[name] = function (/** @type {any[]} */ ...given) {
-    const answer = theirs?.apply(this, given);
-    ours(given[0]);
-    return answer;
+export function cutToFit(output, keys, maxLength = MAX_LENGTH) {
+  const kept = /** @type {Record<string, unknown[]>} */ (copyOf(Object.fromEntries(keys.filter((key) => Array.isArray(output[key])).map((key) => [key, output[key]]))));
+  const full = Object.entries(kept).map(([key, list]) => /** @type {const} */ ([key, list.length]));
+  while (JSON.stringify(kept).length > maxLength) halveLongest(kept);
+  const cut = full.filter(([key, length]) => kept[key].length < length);
+  return cut.length ? { output: kept, cut: Object.fromEntries(cut) } : { output: kept };
+}
+
+/** @param {Record<string, unknown[]>} lists */
+function halveLongest(lists) {
+  const sizes = Object.entries(lists).map(([key, list]) => /** @type {const} */ ([JSON.stringify(list).length, key]));
+  const [, key] = sizes.reduce((a, b) => (b[0] > a[0] ? b : a));
+  lists[key].length = Math.floor(lists[key].length / 2);
+}
+
+/** What an output of scores has twice, or what follows from the rest. */
+const REDUNDANT = ["clip_similarity_score", "clip_match_status", "clip_is_match", "clip_score", "clip_score_100", "source", "picture_percentile"];
+/** What is the same in all entries, and only in tooltips. */
+const SAME_IN_ALL = ["probability_scale", "model"];
+/** Lists and objects inside the entries. */
+const DETAILS = ["phrases", "top", "facets", "dropped"];
+/** Digits of a number that a reader needs. */
+const DIGITS = 6;
+/** Characters that are left of a long text. */
+const TEXT_LENGTH = 80;
+
+/**
+ * A smaller copy of an output of scores. Of a long one first the phrases that were found are left out, then all details, then the ends
+ * of texts; a note says so.
+ * @param {Output} output
+ * @param {number} [shortEnough] characters of JSON
+ * @returns {Output}
+ */
+export function shortenScores(output, shortEnough = SHORT_ENOUGH) {
+  const slim = copyOf(output, REDUNDANT);
+  if (JSON.stringify(slim).length <= shortEnough) return slim;
+  const missing = withoutFound(copyOf(slim, SAME_IN_ALL));
+  if (JSON.stringify(missing).length <= shortEnough) return noted(missing);
+  const bare = copyOf(slim, [...SAME_IN_ALL, ...DETAILS]);
+  if (JSON.stringify(bare).length <= shortEnough) return noted(bare);
+  return noted({ ...bare, ...(bare.clip_match && { clip_match: bare.clip_match.map(withShortText) }) });
+}
+
+/**
+ * A copy as JSON has it, without some keys, without empty texts, and with fewer digits.
+ * @template Value
+ * @param {Value} value
+ * @param {string[]} [leftOut]
+ * @returns {Value}
+ */
+function copyOf(value, leftOut) {
+  if (!leftOut) return JSON.parse(JSON.stringify(value));
+  return JSON.parse(JSON.stringify(value, (key, one) => {
+    if (leftOut.includes(key) || one === "") return undefined;
+    return typeof one === "number" && !Number.isInteger(one) ? Number(one.toPrecision(DIGITS)) : one;
+  }));
+}
+
+/**
+ * Only the phrases that are missing, and the two likeliest labels.
+ * @param {Output} output
+ * @returns {Output}
+ */
+function withoutFound(output) {
+  const { clip_match: matches, clip_labels: labels } = output;
+  return {
+    ...output,
+    ...(matches && { clip_match: matches.map((one) => ({ ...one, phrases: one.phrases?.filter((phrase) => phrase.is_missing) })) }),
+    ...(labels && { clip_labels: labels.map((one) => ({ ...one, top: one.top?.slice(0, 2) })) }),
   };
+}
+
+/**
+ * @param {MatchEntry} entry
+ * @returns {MatchEntry}
+ */
+function withShortText(entry) {
+  return entry.text && entry.text.length > TEXT_LENGTH ? { ...entry, text: `${entry.text.slice(0, TEXT_LENGTH)}…` } : entry;
+}
+
+/**
+ * @param {Output} output
+ * @returns {Output}
+ */
+function noted(output) {
+  return { ...output, clip_notes: [...(output.clip_notes ?? []), text("scores.shortened")] };
 }

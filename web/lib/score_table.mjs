@@ -1,99 +1,103 @@
 // @ts-check
-/** Scores as text for spreadsheets, with every digit; no spreadsheet runs a text as a formula. */
+/** Scores as text for spreadsheets, with every digit; no spreadsheet runs a text as a formula. Pure. */
 
+/** @typedef {import("./results.mjs").Output} Output */
+/** @typedef {import("./viewer/sheets.mjs").Report} Report */
 /** @typedef {string | number | boolean | null | undefined} Cell */
 /** @typedef {{columns: string[], rows: Cell[][]}} Table */
 
-/** What spreadsheets take for the beginning of a formula, also full-width and behind blanks (OWASP, CSV Injection). */
+/** What spreadsheets take for the beginning of a formula, also full-width and after blanks (OWASP, CSV Injection). */
 const FORMULA = /^(?:[\t\r\n]|\s*[=+\-@＝＋－＠])/;
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
-const MATCH = [
+/** Columns of each kind of entry. */
+const MATCH = /** @type {const} */ ([
   "image", "text", "verdict", "cosine", "clip_score", "probability", "probability_scale", "percentile", "noise_floor",
   "threshold", "threshold_scale", "reason", "model",
-];
-const LABEL = ["path", "label", "score", "scale", "reason"];
-const RANK = ["index", "path", "score", "scale", "is_kept", "reason", "group"];
-const CELL = ["page", "row", "column", "path", "label", "source"];
+]);
+const LABEL = /** @type {const} */ (["path", "label", "score", "scale", "reason"]);
+const RANK = /** @type {const} */ (["index", "path", "score", "scale", "is_kept", "reason", "group"]);
+const CELL = /** @type {const} */ (["page", "row", "column", "path", "label", "source"]);
 
 /**
  * The scores of a scoring node's output.
- * @param {Record<string, any[]>} output
+ * @param {Output} output
  * @returns {Table | null} null if it has none
  */
-export function scoreTable(output) {
-  if (output.clip_match?.length) return table(output.clip_match, MATCH, { missing });
-  if (output.clip_labels?.length) return table(output.clip_labels, LABEL, { likeliest });
-  return output.clip_rank?.length ? table(output.clip_rank, RANK, {}) : null;
+export function scoreTable({ clip_match: matches, clip_labels: labels, clip_rank: ranks }) {
+  if (matches?.length) return table(matches, MATCH, { missing: ({ phrases = [] }) => join(phrases.filter((one) => one.is_missing).map((one) => one.text)) });
+  if (labels?.length) return table(labels, LABEL, { likeliest: ({ top = [] }) => join(top.map(({ label, probability }) => `${label} ${probability}`)) });
+  return ranks?.length ? table(ranks, RANK, {}) : null;
 }
 
-/** @param {{phrases?: {text: string, is_missing: boolean}[]}} one */
-const missing = ({ phrases = [] }) => phrases.filter((phrase) => phrase.is_missing).map((phrase) => phrase.text).join("; ");
-
-/** @param {{top?: {label: string, probability: number}[]}} one */
-const likeliest = ({ top = [] }) => top.map(({ label, probability }) => `${label} ${probability}`).join("; ");
+/** @param {string[]} texts */
+function join(texts) {
+  return texts.join("; ");
+}
 
 /**
- * The cells of the reports of sheets, with their values and scores.
- * @param {any[]} reports
+ * The cells of the reports of sheets, with their scores and values.
+ * @param {Report[]} reports
  * @returns {Table | null} null if they have none
  */
 export function cellTable(reports) {
-  const cells = reports.flatMap((report) => report?.cells ?? []);
+  const cells = reports.flatMap((report) => report.cells ?? []);
   if (!cells.length) return null;
-  /** @param {string} part */
-  const namesIn = (part) => [...new Set(cells.flatMap((cell) => Object.keys(cell[part] ?? {})))];
-  /** @type {Record<string, (one: any) => Cell>} */
+  /** @type {Record<string, (cell: (typeof cells)[number]) => Cell>} */
   const more = {};
-  for (const name of namesIn("scores")) more[name] = (one) => one.scores?.[name];
-  for (const name of namesIn("values")) more[name] ??= (one) => one.values?.[name];
+  for (const name of new Set(cells.flatMap((cell) => Object.keys(cell.scores ?? {})))) more[name] = (cell) => cell.scores?.[name];
+  for (const name of new Set(cells.flatMap((cell) => Object.keys(cell.values ?? {})))) more[name] ??= (cell) => cell.values?.[name];
   return table(cells, CELL, more);
 }
 
 /**
- * @param {any[]} entries
- * @param {string[]} names of values that stand in the entries
- * @param {Record<string, (one: any) => Cell>} more columns that are made of them
+ * @template {object} Entry
+ * @param {Entry[]} entries
+ * @param {readonly (keyof Entry & string)[]} names of columns that are properties of the entries
+ * @param {Record<string, (entry: Entry) => Cell>} more columns that are made of them
  * @returns {Table}
  */
 function table(entries, names, more) {
-  const rows = entries.map((one) => [...names.map((name) => one[name]), ...Object.values(more).map((read) => read(one))]);
+  const rows = entries.map((entry) => [
+    ...names.map((name) => /** @type {Cell} */ (entry[name])),
+    ...Object.values(more).map((read) => read(entry)),
+  ]);
   return { columns: [...names, ...Object.keys(more)], rows };
 }
 
 /**
- * RFC 4180.
- * @param {Table} given
+ * The table as in RFC 4180.
+ * @param {Table} table
  * @returns {string}
  */
 export function csvText({ columns, rows }) {
-  return [columns, ...rows].map((cells) => cells.map((cell) => quoted(written(cell), /[,"\r\n]/)).join(",") + "\r\n").join("");
+  return [columns, ...rows].map((cells) => cells.map((cell) => quoted(textOf(cell), /[,"\r\n]/)).join(",") + "\r\n").join("");
 }
 
 /**
- * What spreadsheets paste into cells.
- * @param {Table} given
+ * The table as spreadsheets paste it into cells.
+ * @param {Table} table
  * @returns {string}
  */
 export function tsvText({ columns, rows }) {
-  return [columns, ...rows].map((cells) => cells.map((cell) => quoted(written(cell), /[\t"\r\n]/)).join("\t") + "\n").join("");
+  return [columns, ...rows].map((cells) => cells.map((cell) => quoted(textOf(cell), /[\t"\r\n]/)).join("\t") + "\n").join("");
 }
 
 /**
  * @param {Cell} cell
  * @returns {string}
  */
-function written(cell) {
+function textOf(cell) {
   if (cell === null || cell === undefined) return "";
   if (typeof cell !== "string") return String(cell);
-  // whatever apostrophes it has already, as csv_cells.py does it
+  // apostrophes that are there already do not count, as in csv_cells.py
   const bare = cell.replace(/^'+/, "");
   return FORMULA.test(bare) && !NUMBER.test(bare) ? `'${cell}` : cell;
 }
 
 /**
  * @param {string} text
- * @param {RegExp} special
+ * @param {RegExp} special what needs quotation marks
  * @returns {string}
  */
 function quoted(text, special) {

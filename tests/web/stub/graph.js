@@ -1,4 +1,3 @@
-// @ts-check
 // Nodes and their graph, with the calls of litegraph that are documented.
 
 const SERVED_AS_WIDGET = ["INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"];

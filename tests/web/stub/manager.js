@@ -1,11 +1,11 @@
-// @ts-check
 // app.extensionManager: settings, commands, notices, questions.
 
 export class ExtensionManager {
   notices = [];
   /** What the next questions are answered. */
   answers = [];
-  #settings = new Map();
+  /** The language is chosen by the address: /?locale=de */
+  #settings = new Map([["Comfy.Locale", new URLSearchParams(location.search).get("locale") ?? "en"]]);
   #changed = new Map();
   #commands = new Map();
 
@@ -54,5 +54,5 @@ export class ExtensionManager {
   }
 
   get commandIds() { return [...this.#commands.keys()]; }
-  get settingIds() { return [...this.#settings.keys()]; }
+  get settingIds() { return [...this.#settings.keys()].filter((id) => id !== "Comfy.Locale"); }
 }

@@ -1,4 +1,3 @@
-// @ts-check
 // Starts the page, and what tests do with it: window.stub.
 import { api } from "./scripts/api.js";
 import { app } from "./scripts/app.js";

@@ -1,127 +1,123 @@
 // @ts-check
-/** Two cells over each other, with a slider that uncovers the second one. */
+/** The view of two cells over each other, with a slider that uncovers the second one. */
 import { make } from "../dom.mjs";
-import { cropOf } from "./tile.mjs";
+import { text } from "../texts.mjs";
+import { cropElement } from "./page_image.mjs";
 
-/** @typedef {import("./open.mjs").Viewer} Viewer */
-/** @typedef {import("./cells.mjs").Cell} Cell */
+/** @typedef {import("./viewer.mjs").Viewer} Viewer */
+/** @typedef {import("./sheets.mjs").Cell} Cell */
 
 export class CompareView {
   /** @type {[Cell, Cell] | null} */
-  pair = null;
-  /** @type {Cell[]} */
-  chosen = [];
+  #pair = null;
+  /** @type {Cell[]} what was selected when the pair was taken */
+  #selected = [];
 
   /** @param {Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
     this.slider = make("input", {
-      attrs: { type: "range", min: 0, max: 100, step: 0.5, value: 50, "aria-label": "How much of the left picture is shown" },
-      on: { input: () => this.draw() },
+      attrs: { type: "range", min: 0, max: 100, step: 0.5, value: 50, "aria-label": text("compare.slider") },
+      on: { input: () => this.#draw() },
     });
     this.stage = make("div", { cls: "clip-grid-compare-stage" });
     this.names = make("div", { cls: "clip-grid-compare-names" });
     this.element = make("div", { cls: "clip-grid-compare", attrs: { tabindex: -1 } }, this.stage, this.names);
     this.stage.addEventListener("pointerdown", (event) => event.target !== this.slider && this.stage.setPointerCapture(event.pointerId));
-    this.stage.addEventListener("pointermove", (event) => this.follow(event));
-    this.stage.addEventListener("pointerdown", (event) => this.follow(event));
+    this.stage.addEventListener("pointermove", (event) => this.#follow(event));
+    this.stage.addEventListener("pointerdown", (event) => this.#follow(event));
   }
 
   close() {}
 
-  /** Shows what the state says. */
+  /** Show what the state says. */
   update() {
     const { state } = this.viewer;
-    if (!this.pair || !this.pair.every((cell) => state.sheet.cells.includes(cell)) || this.chosen !== state.chosen) this.show(state.pair());
+    const isCurrent = this.#pair?.every((cell) => state.sheet.cells.includes(cell)) && this.#selected === state.selected;
+    if (!isCurrent) this.#show(state.pair());
   }
 
-  /** Forget the pair, so that the next one is what is chosen then. */
+  /** Forget the pair: the next one is what is selected then. */
   leave() {
-    this.pair = null;
+    this.#pair = null;
   }
 
   /** @param {[Cell, Cell] | null} pair */
-  show(pair) {
-    const { state } = this.viewer;
-    [this.pair, this.chosen] = [pair, state.chosen];
+  #show(pair) {
+    [this.#pair, this.#selected] = [pair, this.viewer.state.selected];
     if (!pair) {
-      this.stage.replaceChildren(make("p", { cls: "clip-grid-missing", text: "There are no two cells to compare." }));
-      return this.names.replaceChildren();
+      this.stage.replaceChildren(make("p", { cls: "clip-grid-missing", text: text("compare.no_pair") }));
+      this.names.replaceChildren();
+      return;
     }
-    const ratio = String(pair[0].imageBox[2] / pair[0].imageBox[3]);
-    const crops = pair.map((cell) => this.crop(cell, ratio));
-    crops[1].classList.add("clip-grid-compare-over");
-    this.stage.replaceChildren(...crops, make("div", { cls: "clip-grid-compare-line", style: { "--clip-grid-ratio": ratio } }, make("div"), this.slider));
-    this.names.replaceChildren(this.name(pair[0], "left"), make("button", { text: "⇄ Swap", title: "Swap (f)", on: { click: () => this.swap() } }), this.name(pair[1], "right"));
-    this.draw();
+    const [left, right] = pair;
+    // the second picture lies in a frame of the shape of the first
+    const style = { "--clip-grid-ratio": String(left.imageBox[2] / left.imageBox[3]) };
+    const line = make("div", { cls: "clip-grid-compare-line", style }, make("div"), this.slider);
+    this.stage.replaceChildren(this.#frame(left, "", style), this.#frame(right, " clip-grid-compare-over", style), line);
+    const swap = make("button", { text: `⇄ ${text("compare.swap")}`, title: `${text("compare.swap")} (f)`, on: { click: () => this.#swap() } });
+    this.names.replaceChildren(nameElement(left, text("compare.left")), swap, nameElement(right, text("compare.right")));
+    this.#draw();
     this.focus();
   }
 
   /**
    * @param {Cell} cell
-   * @param {string} ratio of the first picture: the second lies in a frame of the same form
+   * @param {string} cls
+   * @param {Record<string, string>} style
    */
-  crop(cell, ratio) {
-    const picture = cropOf(cell, this.viewer.state.sheet.pages[cell.page], { layers: true });
-    return make("div", { cls: "clip-grid-compare-frame", style: { "--clip-grid-ratio": ratio } }, picture);
+  #frame(cell, cls, style) {
+    return make("div", { cls: `clip-grid-compare-frame${cls}`, style }, cropElement(cell, this.viewer.state.sheet.pages[cell.page]));
   }
 
-  /**
-   * @param {Cell} cell
-   * @param {string} side
-   */
-  name({ label, file }, side) {
-    return make("p", {}, make("span", { cls: "clip-grid-quiet", text: `${side}: ` }), label || file);
-  }
-
-  draw() {
+  #draw() {
     this.stage.style.setProperty("--clip-grid-at", `${this.slider.value}%`);
   }
 
   /** @param {PointerEvent} event */
-  follow(event) {
+  #follow(event) {
     const frame = this.stage.querySelector(".clip-grid-compare-frame");
     if (!frame || !(event.buttons & 1) || event.target === this.slider) return;
     const { left, width } = frame.getBoundingClientRect();
-    this.at((100 * (event.clientX - left)) / width);
+    this.#moveTo((100 * (event.clientX - left)) / width);
   }
 
   /** @param {number} percent */
-  at(percent) {
+  #moveTo(percent) {
     this.slider.value = String(percent);
-    this.draw();
+    this.#draw();
   }
 
-  swap() {
-    if (this.pair) this.show([this.pair[1], this.pair[0]]);
+  #swap() {
+    if (this.#pair) this.#show([this.#pair[1], this.#pair[0]]);
   }
 
   /**
-   * The other picture is the next one, or the one before.
+   * Compare the first cell with the one after the second, or before it.
    * @param {number} steps
    */
-  other(steps) {
-    if (!this.pair) return;
+  #compareWithNext(steps) {
+    if (!this.#pair) return;
     const { state } = this.viewer;
-    const [first, second] = this.pair;
+    const [first, second] = this.#pair;
     const next = state.step(second, steps);
-    const beyond = next === first ? state.step(next, steps) : next;
-    if (beyond && beyond !== first) this.show([first, beyond]);
+    const other = next === first ? state.step(next, steps) : next;
+    if (other && other !== first) this.#show([first, other]);
   }
 
   /**
    * @param {KeyboardEvent} event
-   * @returns {boolean} whether the key was one of this view's
+   * @returns {boolean} whether the key is one of this view
    */
   key({ key, shiftKey }) {
     const step = shiftKey ? 1 : 5;
-    if (key === "ArrowLeft") this.at(Number(this.slider.value) - step);
-    else if (key === "ArrowRight") this.at(Number(this.slider.value) + step);
-    else if (key === "Home") this.at(0);
-    else if (key === "End") this.at(100);
-    else if (key === "ArrowDown") this.other(1);
-    else if (key === "ArrowUp") this.other(-1);
-    else if (key === "f") this.swap();
+    if (key === "ArrowLeft") this.#moveTo(Number(this.slider.value) - step);
+    else if (key === "ArrowRight") this.#moveTo(Number(this.slider.value) + step);
+    else if (key === "Home") this.#moveTo(0);
+    else if (key === "End") this.#moveTo(100);
+    else if (key === "ArrowDown") this.#compareWithNext(1);
+    else if (key === "ArrowUp") this.#compareWithNext(-1);
+    else if (key === "f") this.#swap();
     else return false;
     return true;
   }
@@ -129,11 +125,19 @@ export class CompareView {
   reveal() {}
 
   focus() {
-    // the slider is not there without two cells, and keys need a place in the viewer
-    (this.pair ? this.slider : this.element).focus();
+    // without two cells there is no slider, and the keys need an element in the viewer that has the focus
+    (this.#pair ? this.slider : this.element).focus();
   }
 
   anchor() {
     return this.names.getBoundingClientRect();
   }
+}
+
+/**
+ * @param {Cell} cell
+ * @param {string} side
+ */
+function nameElement({ label, file }, side) {
+  return make("p", {}, make("span", { cls: "clip-grid-quiet", text: `${side}: ` }), label || file);
 }

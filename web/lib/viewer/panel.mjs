@@ -1,20 +1,50 @@
 // @ts-check
-/** The panel beside the pictures: the facts of the cell that is looked at, else those of the sheet. */
+/** The panel beside the views: what is known of the cell under the pointer, else of the sheet. */
 import { make } from "../dom.mjs";
-import { factsOfSheet, shownScore, sourceInWords } from "./facts.mjs";
-import { cropOf } from "./tile.mjs";
+import { decimals } from "../scores/numbers.mjs";
+import { text } from "../texts.mjs";
+import { cropElement } from "./page_image.mjs";
 
-/** @typedef {import("./open.mjs").Viewer} Viewer */
-/** @typedef {import("./cells.mjs").Cell} Cell */
+/** @typedef {import("./viewer.mjs").Viewer} Viewer */
+/** @typedef {import("./sheets.mjs").Cell} Cell */
 /** @typedef {import("./sheets.mjs").Sheet} Sheet */
+/** @typedef {[name: string, value: string]} Fact */
+
+/** Notes of a sheet that are shown; the report has all of them. */
+const MAX_NOTES = 30;
+
+/** Where a label comes from. */
+const SOURCES = /** @type {const} */ ({
+  text: "source.text",
+  columns: "source.columns",
+  csv: "source.csv",
+  clip: "source.clip",
+  metadata: "source.metadata",
+  filename: "source.filename",
+});
 
 /**
+ * The content of the panel.
  * @param {Viewer} viewer
- * @returns {Node[]}
+ * @returns {HTMLElement[]}
  */
-export function panelOf(viewer) {
+export function panelContent(viewer) {
   const { cell, sheet } = viewer.state;
-  return cell ? cellPanel(viewer, cell, sheet) : sheetPanel(sheet);
+  return (cell ? cellContent(viewer, cell, sheet) : sheetContent(sheet)).filter((element) => element !== null && element !== false);
+}
+
+/**
+ * A score with the digits of the settings.
+ * @param {unknown} score null for a picture that has none
+ * @returns {string}
+ */
+export function scoreText(score) {
+  return typeof score === "number" ? score.toFixed(decimals()) : text("cell.no_score");
+}
+
+/** @param {string} source */
+function sourceName(source) {
+  return source in SOURCES ? text(SOURCES[/** @type {keyof typeof SOURCES} */ (source)]) : source;
 }
 
 /**
@@ -22,82 +52,93 @@ export function panelOf(viewer) {
  * @param {Cell} cell
  * @param {Sheet} sheet
  */
-function cellPanel(viewer, cell, sheet) {
-  const { state } = viewer;
-  const page = sheet.pages.length > 1 ? `page ${cell.page + 1}, ` : "";
+function cellContent(viewer, cell, sheet) {
+  const { state, edits } = viewer;
+  const place = { row: cell.row + 1, column: cell.column + 1, page: cell.page + 1 };
+  const isSelected = state.selected.includes(cell);
   return [
-    make("div", { cls: "clip-grid-panel-picture" }, cropOf(cell, sheet.pages[cell.page], { layers: true })),
-    make("h3", { cls: "clip-grid-panel-label", text: cell.label || "no label" }),
-    cell.edited && make("p", { cls: "clip-grid-note", text: "Edited: queue the workflow again to draw it." }),
-    cell.edited && viewer.edits && make("div", { cls: "clip-grid-actions" }, button("Queue again", "draws the new labels", () => queueAgain(viewer))),
-    table([
-      ["label from", sourceInWords(cell.source)],
-      ["nearly", cell.runnerUp],
-      ["file", cell.file],
-      ["place", `${page}row ${cell.row + 1}, column ${cell.column + 1}`],
-    ], { file: cell.path }),
-    ...section("Scores", Object.entries(cell.scores).map(([name, score]) => [name, shownScore(score)])),
-    ...section("Values", Object.entries(cell.values).map(([name, value]) => [name, String(value)])),
+    make("div", { cls: "clip-grid-panel-picture" }, cropElement(cell, sheet.pages[cell.page])),
+    make("h3", { cls: "clip-grid-panel-label", text: cell.label || text("cell.no_label") }),
+    cell.edited && make("p", { cls: "clip-grid-note", text: text("cell.edited") }),
+    cell.edited && edits && make("div", { cls: "clip-grid-actions" }, button(text("cell.queue"), text("cell.queue_hint"), () => queue(viewer))),
+    factTable([
+      [text("fact.source"), sourceName(cell.source)],
+      [text("fact.runner_up"), cell.runnerUp],
+      [text("fact.file"), cell.file, cell.path],
+      [text("fact.place"), sheet.pages.length > 1 ? text("cell.place_on_page", place) : text("cell.place", place)],
+    ]),
+    ...section(text("fact.scores"), Object.entries(cell.scores).map(([name, score]) => [name, scoreText(score)])),
+    ...section(text("fact.values"), Object.entries(cell.values).map(([name, value]) => [name, String(value)])),
     make("div", { cls: "clip-grid-actions" },
-      button(state.pinned ? "Unpin" : "Pin", "Enter", () => viewer.pin(cell)),
-      viewer.edits && button("Edit label", "e", () => viewer.edit(cell)),
-      button(state.chosen.includes(cell) ? "Do not compare" : "Choose to compare", "x", () => viewer.choose(cell)),
-      button("Compare", "c", () => viewer.go("compare")),
-      button("Save picture", "d", () => viewer.saves.cell(cell)),
+      button(state.pinned ? text("cell.unpin") : text("cell.pin"), "Enter", () => viewer.pin(cell)),
+      edits && button(text("cell.edit"), "e", () => viewer.edit(cell)),
+      button(isSelected ? text("cell.unselect") : text("cell.select"), "x", () => viewer.select(cell)),
+      button(text("mode.compare"), "c", () => viewer.setMode("compare")),
+      button(text("save.picture"), "d", () => viewer.saveCell(cell)),
     ),
-  ].filter(isNode);
-}
-
-/** @param {Viewer} viewer */
-function queueAgain(viewer) {
-  void viewer.edits?.queue();
-  viewer.say("Queued: the node shows the new sheet when it is made");
-}
-
-/** @param {Sheet} sheet */
-function sheetPanel(sheet) {
-  return [
-    make("h3", { cls: "clip-grid-panel-label", text: sheet.name }),
-    table(factsOfSheet(sheet)),
-    ...sheet.notes.slice(0, MOST_NOTES).map((text) => make("p", { cls: "clip-grid-note", text })),
-    ...(sheet.notes.length > MOST_NOTES ? [make("p", { cls: "clip-grid-note", text: `and ${sheet.notes.length - MOST_NOTES} more in the report` })] : []),
-    ...(sheet.cells.length ? [make("p", { cls: "clip-grid-quiet", text: "Point at a cell to see what is known of it; press ? for the keys." })] : []),
   ];
 }
 
-const MOST_NOTES = 30;
+/** @param {Viewer} viewer */
+function queue(viewer) {
+  void viewer.edits?.queue();
+  viewer.showStatus(text("viewer.queued"));
+}
+
+/** @param {Sheet} sheet */
+function sheetContent(sheet) {
+  const more = sheet.notes.length - MAX_NOTES;
+  return [
+    make("h3", { cls: "clip-grid-panel-label", text: sheet.name }),
+    factTable(sheetFacts(sheet)),
+    ...sheet.notes.slice(0, MAX_NOTES).map((note) => make("p", { cls: "clip-grid-note", text: note })),
+    more > 0 && make("p", { cls: "clip-grid-note", text: text("sheet.more_notes", { count: more }) }),
+    sheet.cells.length > 0 && make("p", { cls: "clip-grid-quiet", text: text("sheet.hint") }),
+  ];
+}
+
+/**
+ * @param {Sheet} sheet
+ * @returns {Fact[]}
+ */
+function sheetFacts({ pages, cells, report, name }) {
+  if (!report) return [[text("fact.file"), name]];
+  const sources = Object.entries(report.label_sources ?? {}).map(([source, count]) => `${sourceName(source)}: ${count}`);
+  const constants = Object.entries(report.axes?.constant ?? {}).map(([axis, value]) => /** @type {Fact} */ ([axis, String(value)]));
+  return [
+    [text("fact.pictures"), text("cells.some", { shown: cells.length, all: report.images_found ?? cells.length })],
+    [text("fact.grid"), String(report.grid_dimensions ?? "").replace("x", " × ")],
+    [text("fact.pages"), String(pages.length)],
+    [text("fact.size"), pages[0] ? `${pages[0].width} × ${pages[0].height}` : ""],
+    [text("fact.format"), String(report.export_format ?? "")],
+    [text("fact.labels"), sources.join(", ")],
+    ...constants,
+  ];
+}
 
 /**
  * @param {string} title
- * @param {string[][]} rows
- * @returns {Node[]}
+ * @param {Fact[]} facts
  */
-function section(title, rows) {
-  return rows.length ? [make("h4", { text: title }), table(rows)] : [];
+function section(title, facts) {
+  return facts.length ? [make("h4", { text: title }), factTable(facts)] : [];
 }
 
 /**
- * @param {string[][]} rows name and value; without those that are empty
- * @param {Record<string, string>} [titles]
+ * @param {[name: string, value: string, title?: string][]} facts those without a value are left out
  */
-function table(rows, titles = {}) {
-  const shown = rows.filter(([, value]) => value);
-  return make("table", {}, ...shown.map(([name, value]) => make("tr", {}, make("th", { text: name, attrs: { scope: "row" } }), make("td", { text: value, title: titles[name] }))));
+function factTable(facts) {
+  const rows = facts.filter(([, value]) => value).map(([name, value, title]) => (
+    make("tr", {}, make("th", { text: name, attrs: { scope: "row" } }), make("td", { text: value, title }))
+  ));
+  return make("table", {}, ...rows);
 }
 
 /**
- * @param {string} text
+ * @param {string} label
  * @param {string} key
  * @param {() => void} click
  */
-function button(text, key, click) {
-  return make("button", { text, title: `${text} (${key})`, on: { click } });
-}
-
-/**
- * @param {unknown} value
- * @returns {value is Node}
- */
-function isNode(value) {
-  return value instanceof Node;
+function button(label, key, click) {
+  return make("button", { text: label, title: `${label} (${key})`, on: { click } });
 }

@@ -1,76 +1,78 @@
 // @ts-check
-/** Mouse, pen and fingers on a stage: panning, zooming with wheel and two fingers, clicks and what the pointer is over. */
-import { wheelFactor } from "./zoom.mjs";
+/** Mouse, pen and fingers on the page: panning, zooming with the wheel and with two fingers, clicks, and where the pointer is. */
+import { wheelFactor } from "./geometry.mjs";
 
-/** @typedef {{x: number, y: number}} Point in the stage */
+/** @typedef {import("./geometry.mjs").Point} Point */
 /**
- * @typedef {object} Answers
+ * @typedef {object} Listeners points are in pixels of the element
  * @property {(by: Point) => void} pan
  * @property {(point: Point, factor: number) => void} zoom
  * @property {(point: Point, event: PointerEvent) => void} click
- * @property {(point: Point | null) => void} over
+ * @property {(point: Point | null) => void} hover null when the pointer has left
  */
 
-/** Pixels that a pointer may slip in a click. */
-const SLIP = 4;
+/** Pixels by which a pointer may move in a click. */
+const CLICK_DISTANCE = 4;
 
 /**
- * @param {HTMLElement} stage
- * @param {Answers} answers
+ * @param {HTMLElement} element
+ * @param {Listeners} listeners
  */
-export function followPointers(stage, answers) {
+export function followPointers(element, listeners) {
   /** @type {Map<number, Point>} */
   const down = new Map();
-  let slipped = 0;
+  let distanceMoved = 0;
 
-  stage.addEventListener("pointerdown", (event) => {
+  element.addEventListener("pointerdown", (event) => {
     if (event.button > 1) return;
-    if (!down.size) slipped = 0;
-    down.set(event.pointerId, at(stage, event));
-    stage.setPointerCapture(event.pointerId);
+    if (!down.size) distanceMoved = 0;
+    down.set(event.pointerId, pointOf(element, event));
+    element.setPointerCapture(event.pointerId);
     if (event.button === 1) event.preventDefault();
   });
-  stage.addEventListener("pointermove", (event) => {
+  element.addEventListener("pointermove", (event) => {
     const before = down.get(event.pointerId);
-    const now = at(stage, event);
-    if (!before) return answers.over(now);
-    const others = [...down].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
+    const now = pointOf(element, event);
+    if (!before) return listeners.hover(now);
+    const [other] = [...down].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
     down.set(event.pointerId, now);
-    slipped += distance(before, now);
-    if (others.length) return pinch(others[0], before, now, answers);
-    if (slipped > SLIP) answers.pan({ x: now.x - before.x, y: now.y - before.y });
+    distanceMoved += distance(before, now);
+    if (other) return pinch(other, before, now, listeners);
+    if (distanceMoved > CLICK_DISTANCE) listeners.pan({ x: now.x - before.x, y: now.y - before.y });
   });
-  stage.addEventListener("pointerup", (event) => {
-    const alone = down.size === 1;
-    if (down.delete(event.pointerId) && alone && slipped <= SLIP && event.button === 0) answers.click(at(stage, event), event);
+  element.addEventListener("pointerup", (event) => {
+    const isOnly = down.size === 1;
+    const isClick = down.delete(event.pointerId) && isOnly && distanceMoved <= CLICK_DISTANCE && event.button === 0;
+    if (isClick) listeners.click(pointOf(element, event), event);
   });
-  stage.addEventListener("pointercancel", (event) => down.delete(event.pointerId));
-  stage.addEventListener("pointerleave", () => down.size || answers.over(null));
-  stage.addEventListener("wheel", (event) => {
+  element.addEventListener("pointercancel", (event) => down.delete(event.pointerId));
+  element.addEventListener("pointerleave", () => down.size || listeners.hover(null));
+  element.addEventListener("wheel", (event) => {
     event.preventDefault();
-    answers.zoom(at(stage, event), wheelFactor(event));
+    listeners.zoom(pointOf(element, event), wheelFactor(event));
   }, { passive: false });
 }
 
 /**
- * @param {Point} still
+ * One of two fingers has moved.
+ * @param {Point} other the finger that has not
  * @param {Point} before
  * @param {Point} now
- * @param {Answers} answers
+ * @param {Listeners} listeners
  */
-function pinch(still, before, now, answers) {
-  const middle = { x: (still.x + now.x) / 2, y: (still.y + now.y) / 2 };
-  answers.pan({ x: (now.x - before.x) / 2, y: (now.y - before.y) / 2 });
-  answers.zoom(middle, Math.max(1, distance(still, now)) / Math.max(1, distance(still, before)));
+function pinch(other, before, now, listeners) {
+  const middle = { x: (other.x + now.x) / 2, y: (other.y + now.y) / 2 };
+  listeners.pan({ x: (now.x - before.x) / 2, y: (now.y - before.y) / 2 });
+  listeners.zoom(middle, Math.max(1, distance(other, now)) / Math.max(1, distance(other, before)));
 }
 
 /**
- * @param {HTMLElement} stage
+ * @param {HTMLElement} element
  * @param {MouseEvent} event
  * @returns {Point}
  */
-function at(stage, event) {
-  const { left, top } = stage.getBoundingClientRect();
+function pointOf(element, event) {
+  const { left, top } = element.getBoundingClientRect();
   return { x: event.clientX - left, y: event.clientY - top };
 }
 

@@ -1,54 +1,133 @@
 // @ts-check
-/** What a sheet node told, as sheets with pages and cells. Pure: no page, no network. */
+/** The sheets of a node's output, with their pages and cells. */
+import { fetchJson, isWebImage, messageOf } from "../files.mjs";
+import { text } from "../texts.mjs";
 
-import { cellsOf, fileName, size } from "./cells.mjs";
+/** @typedef {import("../files.mjs").FileEntry} FileEntry */
+/** @typedef {import("../results.mjs").Output} Output */
+/** @typedef {[left: number, top: number, width: number, height: number]} Box in pixels of the page */
 
-/** @typedef {import("../views.mjs").Entry} Entry */
 /**
- * @typedef {object} Page
- * @property {number} number from 0, within its sheet
- * @property {number} width 0 when it is not known before the picture is loaded
- * @property {number} height
- * @property {Entry | null} shown the picture for the screen, perhaps smaller than the page
- * @property {Entry | null} file the saved page
+ * What a run wrote about a sheet, as in its sidecar. A sidecar may be changed by hand: any property may be missing or wrong.
+ * @typedef {object} Report
+ * @property {{path: string, width: number, height: number}[]} [pages]
+ * @property {ReportCell[]} [cells]
+ * @property {{path: string, reason: string}[]} [skipped]
+ * @property {string[]} [warnings]
+ * @property {number} [images_found]
+ * @property {string} [grid_dimensions] as in "3x4"
+ * @property {string} [export_format]
+ * @property {Record<string, number>} [label_sources]
+ * @property {{constant?: Record<string, unknown>}} [axes]
  */
-/** @typedef {import("./cells.mjs").Box} Box */
-/** @typedef {import("./cells.mjs").Cell} Cell */
+/**
+ * @typedef {object} ReportCell
+ * @property {number} [page]
+ * @property {number} [row]
+ * @property {number} [column]
+ * @property {number} [index] place among the pictures as they were given; older sheets lack it
+ * @property {string} [path]
+ * @property {string} [label]
+ * @property {string} [source]
+ * @property {string} [runner_up]
+ * @property {Box} [box]
+ * @property {Box} [image_box]
+ * @property {Record<string, string>} [values]
+ * @property {Record<string, number | null>} [scores]
+ */
+
 /**
  * @typedef {object} Sheet
  * @property {string} name
  * @property {Page[]} pages
- * @property {Cell[]} cells
- * @property {Entry[]} files every file that was written for it
- * @property {Entry | null} sidecar
- * @property {any} report null when it is not known
- * @property {string[]} notes what a person should know: warnings, skipped pictures, why cells are missing
+ * @property {Cell[]} cells those that can be drawn
+ * @property {FileEntry[]} files every file that was written for it
+ * @property {FileEntry | null} sidecar
+ * @property {Report | null} report null when it is not known
+ * @property {string[]} notes what the user should know: warnings, skipped pictures, why cells are missing
  */
-
-/** Formats whose saved pages a browser shows. */
-const SHOWN = /\.(png|jpe?g|webp|avif)$/i;
+/**
+ * @typedef {object} Page
+ * @property {number} number from 0, within its sheet
+ * @property {number} width 0 when it is not known before the image is loaded
+ * @property {number} height
+ * @property {FileEntry | null} shown the image for the screen, perhaps smaller than the page
+ * @property {FileEntry | null} file the saved page
+ */
+/**
+ * @typedef {object} Cell
+ * @property {number} index place in the report's list of cells
+ * @property {number} page
+ * @property {number} row
+ * @property {number} column
+ * @property {string} label
+ * @property {string} source where the label comes from
+ * @property {string} path
+ * @property {string} file the last part of the path
+ * @property {string} runnerUp the next best label
+ * @property {Box} box
+ * @property {Box} imageBox
+ * @property {Record<string, string>} values
+ * @property {Record<string, number | null>} scores
+ * @property {boolean} edited
+ */
+/** @typedef {{files: FileEntry[], report: Report | null, problem: string}} SheetFiles of one sheet; `problem`: why there is no report */
 
 /**
- * The sheets of an output of a node right after its run.
- * @param {Record<string, any>} output `ui` of a sheet node
+ * The sheets of an output, whether it is whole or the copy that is kept with the workflow, which has the names of files alone.
+ * @param {Output} output
+ * @returns {Promise<Sheet[]>}
+ */
+export async function loadSheets(output) {
+  if (output.clip_grid?.length) return sheetsOfRun(output);
+  const groups = groupFiles(output.clip_grid_files ?? []);
+  return sheetsOf(await Promise.all((groups.length ? groups : [[]]).map(withReport)), output.images ?? []);
+}
+
+/**
+ * @param {FileEntry[]} files of one sheet
+ * @returns {Promise<SheetFiles>}
+ */
+async function withReport(files) {
+  const sidecar = sidecarOf(files);
+  if (!sidecar) return { files, report: null, problem: text("sheet.no_sidecar") };
+  try {
+    return { files, report: /** @type {Report} */ (await fetchJson(sidecar)), problem: "" };
+  } catch (error) {
+    return { files, report: null, problem: text("sheet.no_report", { reason: messageOf(error) }) };
+  }
+}
+
+/**
+ * The sheets of an output as a node sends it after its run.
+ * @param {Output} output
  * @returns {Sheet[]}
  */
 export function sheetsOfRun(output) {
-  const reports = reportsOf(output.clip_grid?.[0]);
   const groups = groupFiles(output.clip_grid_files ?? []);
-  return sheetsOf(reports.map((report, i) => ({ files: filesOf(report, i, groups), report, problem: "" })), output.images ?? []);
+  return sheetsOf(reportsOf(output).map((report, i) => ({ files: filesOf(report, i, groups), report, problem: "" })), output.images ?? []);
+}
+
+/**
+ * The reports of an output: one, or those of a batch.
+ * @param {Output} output
+ * @returns {Report[]}
+ */
+export function reportsOf({ clip_grid: [first] = [] }) {
+  if (!first) return [];
+  return "grids" in first && Array.isArray(first.grids) ? first.grids : [/** @type {Report} */ (first)];
 }
 
 /**
  * Sheets of files and their reports.
- * @param {{files: Entry[], report: any, problem: string}[]} groups
- * @param {Entry[]} images the pictures for the screen, of all pages of all sheets in order
+ * @param {SheetFiles[]} groups
+ * @param {FileEntry[]} images the images for the screen, of all pages of all sheets in order
  * @returns {Sheet[]}
  */
 export function sheetsOf(groups, images) {
   let next = 0;
   return groups.map(({ files, report, problem }, i) => {
-    const written = files.filter((file) => !isBeside(file));
+    const written = files.filter((file) => !isExtra(file));
     const left = images.length - next;
     const count = report?.pages?.length ?? (i === groups.length - 1 ? left : Math.min(left, written.length));
     const pages = pagesOf(report, written, images.slice(next, next + count));
@@ -58,7 +137,7 @@ export function sheetsOf(groups, images) {
       pages,
       cells: cellsOf(report),
       files,
-      sidecar: files.find((file) => file.filename.endsWith(".json")) ?? null,
+      sidecar: sidecarOf(files),
       report,
       notes: [...(problem ? [problem] : []), ...notesOf(report)],
     };
@@ -66,17 +145,16 @@ export function sheetsOf(groups, images) {
 }
 
 /**
- * The files of each sheet: its pages, then what lies beside them.
- * @param {Entry[]} files of all sheets in order
- * @returns {Entry[][]}
+ * The files of each sheet: its pages, then its sidecar and scores.
+ * @param {FileEntry[]} files of all sheets in order
+ * @returns {FileEntry[][]}
  */
-export function groupFiles(files) {
-  /** @type {Entry[][]} */
+function groupFiles(files) {
+  /** @type {FileEntry[][]} */
   const groups = [];
   let last = null;
   for (const file of files) {
-    const starts = !last || (isBeside(last) && !isBeside(file));
-    if (starts) groups.push([]);
+    if (!last || (isExtra(last) && !isExtra(file))) groups.push([]);
     groups[groups.length - 1].push(file);
     last = file;
   }
@@ -84,27 +162,23 @@ export function groupFiles(files) {
 }
 
 /**
- * @param {Entry} file
- * @returns {boolean} whether it is no page but the sidecar or the scores
+ * Whether a file is no page, but the sidecar or the scores.
+ * @param {FileEntry} file
  */
-export function isBeside({ filename }) {
+function isExtra({ filename }) {
   return filename.endsWith(".json") || filename.endsWith(".scores.csv");
 }
 
-/**
- * @param {any} told a report, or the reports of a batch
- * @returns {any[]}
- */
-export function reportsOf(told) {
-  if (!told) return [];
-  return Array.isArray(told.grids) ? told.grids : [told];
+/** @param {FileEntry[]} files */
+function sidecarOf(files) {
+  return files.find((file) => file.filename.endsWith(".json")) ?? null;
 }
 
 /**
- * @param {any} report
+ * @param {Report} report
  * @param {number} index
- * @param {Entry[][]} groups
- * @returns {Entry[]} the group whose first page the report names, else the one at its place
+ * @param {FileEntry[][]} groups
+ * @returns {FileEntry[]} the group whose first page the report names, else the one at its place
  */
 function filesOf(report, index, groups) {
   const first = fileName(report?.pages?.[0]?.path);
@@ -112,35 +186,87 @@ function filesOf(report, index, groups) {
 }
 
 /**
- * @param {any} report
- * @param {Entry[]} written
- * @param {Entry[]} images
+ * @param {Report | null} report
+ * @param {FileEntry[]} written
+ * @param {FileEntry[]} images
  * @returns {Page[]}
  */
 function pagesOf(report, written, images) {
   const count = report?.pages?.length ?? Math.max(images.length, written.length);
   return Array.from({ length: count }, (_, number) => {
-    const told = report?.pages?.[number] ?? {};
-    const file = written.find((entry) => entry.filename === fileName(told.path)) ?? written[number] ?? null;
-    const shown = images[number] ?? (file && SHOWN.test(file.filename) ? file : null);
-    return { number, width: size(told.width), height: size(told.height), shown, file };
+    const page = report?.pages?.[number];
+    const file = written.find((entry) => entry.filename === fileName(page?.path)) ?? written[number] ?? null;
+    const shown = images[number] ?? (file && isWebImage(file) ? file : null);
+    return { number, width: sizeOf(page?.width), height: sizeOf(page?.height), shown, file };
   });
 }
 
 /**
- * @param {Page} page
- * @returns {boolean} whether a browser can show the saved page
+ * @param {Report | null} report
+ * @returns {Cell[]} those with boxes, which can be drawn
  */
-export function isShownFile(page) {
-  return Boolean(page.file && SHOWN.test(page.file.filename));
+function cellsOf(report) {
+  const cells = Array.isArray(report?.cells) ? report.cells : [];
+  return cells.map(cellOf).filter(({ box, imageBox }) => isBox(box) && isBox(imageBox));
 }
 
 /**
- * @param {any} report
+ * @param {ReportCell | null | undefined} cell
+ * @param {number} index
+ * @returns {Cell}
+ */
+function cellOf(cell, index) {
+  return {
+    index,
+    page: sizeOf(cell?.page),
+    row: sizeOf(cell?.row),
+    column: sizeOf(cell?.column),
+    label: String(cell?.label ?? ""),
+    source: String(cell?.source ?? ""),
+    path: String(cell?.path ?? ""),
+    file: fileName(cell?.path),
+    runnerUp: String(cell?.runner_up ?? ""),
+    box: /** @type {Box} */ (cell?.box),
+    imageBox: /** @type {Box} */ (cell?.image_box),
+    values: { ...cell?.values },
+    scores: { ...cell?.scores },
+    edited: false,
+  };
+}
+
+/**
+ * @param {Report | null} report
  * @returns {string[]}
  */
 function notesOf(report) {
   const warnings = Array.isArray(report?.warnings) ? report.warnings : [];
   const skipped = Array.isArray(report?.skipped) ? report.skipped : [];
-  return [...warnings.map(String), ...skipped.map((/** @type {any} */ one) => `left out: ${fileName(one?.path)}: ${one?.reason}`)];
+  return [...warnings.map(String), ...skipped.map((one) => text("sheet.skipped", { file: fileName(one?.path), reason: one?.reason }))];
+}
+
+/**
+ * The last part of a path of any system.
+ * @param {unknown} path
+ * @returns {string}
+ */
+function fileName(path) {
+  return String(path ?? "").split(/[\\/]/).pop() ?? "";
+}
+
+/**
+ * A size or a place.
+ * @param {unknown} value
+ * @returns {number} 0 for what is none
+ */
+function sizeOf(value) {
+  const number = Number(value);
+  return Number.isFinite(number) && number > 0 ? number : 0;
+}
+
+/**
+ * @param {unknown} box
+ * @returns {boolean}
+ */
+function isBox(box) {
+  return Array.isArray(box) && box.length === 4 && box.every(Number.isFinite) && box[2] > 0 && box[3] > 0;
 }

@@ -1,29 +1,30 @@
 // @ts-check
-/** What the viewer shows: which sheet, page and cell, and which cells are chosen for comparison. Pure. */
+/** What the viewer shows: which sheet, page and cell, and which cells are selected for comparison. Pure. */
 
 /** @typedef {import("./sheets.mjs").Sheet} Sheet */
-/** @typedef {import("./sheets.mjs").Page} Page */
-/** @typedef {import("./cells.mjs").Cell} Cell */
+/** @typedef {import("./sheets.mjs").Cell} Cell */
 /** @typedef {"sheet" | "cells" | "compare"} Mode */
+/** @typedef {{sheet: number, page: number}} Place of a page */
 
 export class State {
   /** @type {Mode} */
   mode = "sheet";
-  /** @type {Cell | null} the cell whose facts are shown */
+  /** @type {Cell | null} the cell that the panel is about */
   cell = null;
-  /** Whether the pointer leaves the cell as it is. */
+  /** Whether that cell stays when the pointer moves to another. */
   pinned = false;
   /** @type {Cell[]} at most two, to be compared */
-  chosen = [];
+  selected = [];
   /** @type {Cell[]} the cells in the order in which the user sees them */
-  order = [];
+  order;
 
   /**
    * @param {Sheet[]} sheets at least one, each with a page
-   * @param {{sheet?: number, page?: number}} [start]
+   * @param {Partial<Place>} [start]
    */
   constructor(sheets, { sheet = 0, page = 0 } = {}) {
     this.sheets = sheets;
+    /** @type {Place[]} all pages of all sheets */
     this.places = sheets.flatMap((one, i) => one.pages.map((_, number) => ({ sheet: i, page: number })));
     this.place = Math.max(0, this.places.findIndex((at) => at.sheet === sheet && at.page === page));
     this.order = this.sheet.cells;
@@ -43,43 +44,44 @@ export class State {
   }
 
   /**
-   * Show another page; answers whether it is one.
+   * Show another page.
    * @param {number} place counted over all sheets
+   * @returns {boolean} whether it is another one
    */
-  turnTo(place) {
+  goToPage(place) {
     const next = Math.max(0, Math.min(place, this.places.length - 1));
     if (next === this.place) return false;
     const before = this.sheet;
     this.place = next;
-    if (this.sheet !== before) [this.cell, this.chosen, this.order] = [null, [], this.sheet.cells];
+    if (this.sheet !== before) [this.cell, this.selected, this.order] = [null, [], this.sheet.cells];
     if (this.cell?.page !== this.page.number) [this.cell, this.pinned] = [null, false];
     return true;
   }
 
   /**
-   * Show the facts of a cell, and the page that it is on.
+   * Show a cell in the panel, and the page that it is on.
    * @param {Cell | null} cell
    */
-  look(cell) {
+  show(cell) {
     if (cell !== this.cell) this.pinned = false;
     this.cell = cell;
-    if (cell && cell.page !== this.page.number) this.turnTo(this.place + cell.page - this.page.number);
+    if (cell && cell.page !== this.page.number) this.goToPage(this.place + cell.page - this.page.number);
   }
 
   /** @param {Cell} cell */
   togglePin(cell) {
     const pinned = !(this.pinned && this.cell === cell);
-    this.look(cell);
+    this.show(cell);
     this.pinned = pinned;
   }
 
   /**
-   * Choose a cell for the comparison, or no longer; of three the first goes.
+   * Select a cell for the comparison, or no longer; a third one replaces the first.
    * @param {Cell} cell
    */
-  toggleChosen(cell) {
-    const rest = this.chosen.filter((one) => one !== cell);
-    this.chosen = rest.length < this.chosen.length ? rest : [...rest, cell].slice(-2);
+  toggleSelected(cell) {
+    const rest = this.selected.filter((one) => one !== cell);
+    this.selected = rest.length < this.selected.length ? rest : [...rest, cell].slice(-2);
   }
 
   /**
@@ -95,14 +97,14 @@ export class State {
   }
 
   /**
-   * The two cells to compare: those chosen, else this one with the next. Null when there are no two.
+   * The two cells to compare: those selected, else this one with the next. Null when there are no two.
    * @returns {[Cell, Cell] | null}
    */
   pair() {
-    const first = this.chosen[0] ?? this.cell ?? this.order[0];
+    const first = this.selected[0] ?? this.cell ?? this.order[0];
     if (!first) return null;
     const at = this.order.indexOf(first);
-    const second = this.chosen[1] ?? this.order[at + 1] ?? this.order[at - 1];
+    const second = this.selected[1] ?? this.order[at + 1] ?? this.order[at - 1];
     return second ? [first, second] : null;
   }
 }

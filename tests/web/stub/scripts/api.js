@@ -1,4 +1,3 @@
-// @ts-check
 // As much of ComfyUI's api.js as an extension sees.
 
 class Api extends EventTarget {

@@ -1,4 +1,3 @@
-// @ts-check
 // As much of ComfyUI's app.js as an extension sees: hooks in ComfyUI's order, nodes from the real definitions.
 import { Graph, Node } from "../graph.js";
 import { ExtensionManager } from "../manager.js";

@@ -1,0 +1,105 @@
+// @ts-check
+/** What the extensions use of ComfyUI's front end: settings, notices, nodes and their hooks. */
+import { app } from "../../../scripts/app.js";
+
+/** @typedef {import("../../../scripts/app.js").GraphNode} GraphNode */
+/** @typedef {"success" | "info" | "warn" | "error"} Severity */
+
+export const TEMPLATE_NODE = "ClipGrid_GridTemplate";
+export const BATCH_NODE = "ClipGrid_BatchLabeledGridExporter";
+export const SHEET_NODES = new Set(["ClipGrid_LabeledGridExporter", BATCH_NODE]);
+export const SCORE_NODES = new Set(["ClipGrid_CLIPMatchScore", "ClipGrid_CLIPLabel", "ClipGrid_RankImages"]);
+
+/** Event of window: the user has chosen another number of decimals. */
+export const DECIMALS_CHANGED = "clip_grid.decimals_changed";
+
+/** Milliseconds that a notice stays. */
+const NOTICE_TIME = { success: 4000, info: 5000, warn: 9000, error: 12000 };
+
+/**
+ * A value of ComfyUI's settings page, or the fallback where it is not set.
+ * @template {string | number | boolean} T
+ * @param {string} id
+ * @param {T} fallback
+ * @returns {T}
+ */
+export function setting(id, fallback) {
+  try {
+    return /** @type {T | undefined} */ (app.extensionManager?.setting.get(id)) ?? fallback;
+  } catch {
+    // some front ends throw for an id that is not registered, others return undefined
+    return fallback;
+  }
+}
+
+/**
+ * Show a short message in the corner of the page.
+ * @param {Severity} severity
+ * @param {string} summary
+ * @param {string} [detail] what to do
+ */
+export function notice(severity, summary, detail = "") {
+  app.extensionManager?.toast?.add({ severity, summary, detail, life: NOTICE_TIME[severity] });
+}
+
+/** The graph of the whole workflow. */
+export function rootGraph() {
+  return app.rootGraph ?? app.graph;
+}
+
+/**
+ * The nodes of the graph on the screen, and which of them are selected.
+ * @param {(node: GraphNode) => boolean} isWanted
+ * @returns {{all: GraphNode[], selected: GraphNode[]}}
+ */
+export function nodesOnScreen(isWanted) {
+  const all = (app.canvas?.graph ?? rootGraph())?.nodes.filter(isWanted) ?? [];
+  return { all, selected: all.filter((node) => app.canvas?.selectedItems.has(node)) };
+}
+
+/**
+ * The first selected node, or the only one.
+ * @param {(node: GraphNode) => boolean} isWanted
+ * @returns {GraphNode | null}
+ */
+export function selectedOrOnly(isWanted) {
+  const { all, selected } = nodesOnScreen(isWanted);
+  return selected[0] ?? (all.length === 1 ? all[0] : null);
+}
+
+/**
+ * @param {GraphNode} node
+ * @param {string} name
+ */
+export function widgetOf(node, name) {
+  return node.widgets?.find((widget) => widget.name === name);
+}
+
+/**
+ * Whether an input gets its value from another node.
+ * @param {GraphNode} node
+ * @param {string} name
+ * @returns {boolean}
+ */
+export function isLinked(node, name) {
+  const slot = node.inputs?.findIndex((input) => input.name === name) ?? -1;
+  return slot >= 0 && node.isInputConnected(slot);
+}
+
+/**
+ * Call a function after each call of a method, which stays as it is.
+ * @template {object} Owner
+ * @template {keyof Owner} Name
+ * @param {Owner} owner
+ * @param {Name} name a method that the owner has or may get
+ * @param {(...given: Extract<Owner[Name], (...given: never[]) => unknown> extends (...given: infer Given) => unknown ? Given : never) => void} after
+ */
+export function callAfter(owner, name, after) {
+  const methods = /** @type {Record<keyof Owner, ((...given: unknown[]) => unknown) | null | undefined>} */ (owner);
+  const original = methods[name];
+  methods[name] = function (...given) {
+    const result = original?.apply(this, given);
+    /** @type {(...given: unknown[]) => void} */ (after)(...given);
+    return result;
+  };
+}

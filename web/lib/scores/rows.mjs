@@ -1,0 +1,125 @@
+// @ts-check
+/** What the nodes that match, label and rank pictures show of their results: rows of text, bars and marks. */
+import { text } from "../texts.mjs";
+import { matchRows } from "./match_rows.mjs";
+import { labelRows, rankRows } from "./picture_rows.mjs";
+
+/** @typedef {import("../results.mjs").Output} Output */
+/** @typedef {import("../results.mjs").OutputKey} OutputKey */
+
+/**
+ * What a row says of its picture; colour, sign and word tell it.
+ * @typedef {"match" | "weak" | "mismatch" | "undecided" | "unread" | "label" | "none" | "kept" | "rejected"} State
+ */
+/** @typedef {{kind: "threshold" | "noise" | "next" | "zero", at: number, title: string}} Mark a place on the bar, 0..1 */
+/** @typedef {{text: string, isMissing: boolean, title: string}} Phrase of a text */
+
+/**
+ * @typedef {object} Row
+ * @property {State} state
+ * @property {string} word the state in words
+ * @property {string} name what tells the row from others
+ * @property {string} picture where it is not the name
+ * @property {string} score with its scale
+ * @property {[number, number] | null} bar where it begins and ends, 0..1; null where there is no number
+ * @property {Mark[]} marks
+ * @property {Phrase[]} phrases
+ * @property {string} note a reason, or the next best labels
+ * @property {string} details everything, in lines
+ */
+/** @typedef {{rows: Row[], scale: string, words: Partial<Record<State, string>>}} Rows `words`: the states in the order of their counts */
+/** @typedef {{rows: Row[], scale: string, counts: {state: State, word: string, count: number}[], notes: string[]}} Result */
+
+/**
+ * @typedef {object} MatchEntry a picture and a text; some is missing where the picture could not be read
+ * @property {string} [image]
+ * @property {string} [text]
+ * @property {string} [verdict]
+ * @property {number | null} [cosine]
+ * @property {number | null} [clip_score]
+ * @property {number | null} [probability]
+ * @property {string} [probability_scale]
+ * @property {number | null} [percentile]
+ * @property {number | null} [noise_floor]
+ * @property {number | null} [threshold]
+ * @property {"cosine" | "percentile" | "probability"} [threshold_scale]
+ * @property {string} [reason]
+ * @property {string} [clip_match_status]
+ * @property {string} [model]
+ * @property {{text: string, cosine: number, support: number, is_missing: boolean}[]} [phrases]
+ * @property {string} [dropped] the end of the text that the model did not read
+ */
+/** @typedef {{label: string, facet: string, probability: number, cosine: number}} ScoredLabel */
+/**
+ * @typedef {object} LabelEntry the labels of a picture
+ * @property {string} [path]
+ * @property {string} [label]
+ * @property {number | null} [score] a probability
+ * @property {string} [scale] what it is a probability of
+ * @property {string[]} [labels] all that fit
+ * @property {Record<string, string>} [facets]
+ * @property {ScoredLabel[]} [top] the likeliest ones
+ * @property {string} [reason]
+ */
+/**
+ * @typedef {object} RankEntry a picture of a ranking
+ * @property {number} [index]
+ * @property {string} [path]
+ * @property {number | null} [score]
+ * @property {string} [scale]
+ * @property {number | null} [threshold]
+ * @property {boolean} [is_kept]
+ * @property {string} [reason]
+ * @property {number | null} [group]
+ */
+
+/**
+ * The list of scores of each node class.
+ * @type {Record<string, "clip_match" | "clip_labels" | "clip_rank">}
+ */
+export const SCORES = {
+  ClipGrid_CLIPMatchScore: "clip_match",
+  ClipGrid_CLIPLabel: "clip_labels",
+  ClipGrid_RankImages: "clip_rank",
+};
+
+/** Signs that tell the states apart without colour. */
+export const SIGNS = {
+  match: "✓", weak: "≈", mismatch: "✗", undecided: "?", unread: "!", label: "●", none: "○", kept: "✓", rejected: "–",
+};
+
+/**
+ * The list of scores that an output has.
+ * @param {Output | undefined} output
+ */
+export function scoresKey(output) {
+  return Object.values(SCORES).find((key) => Array.isArray(output?.[key]) && output[key].length > 0);
+}
+
+/**
+ * What to show of an output.
+ * @param {Output} output
+ * @param {number} digits after the point of scores
+ * @param {Partial<Record<OutputKey, number>>} [full] the lengths of lists that have been cut
+ * @returns {Result | null} null if it has no scores
+ */
+export function resultOf(output, digits, full = {}) {
+  const key = scoresKey(output);
+  const { clip_match: matches, clip_labels: labels, clip_rank: ranks, clip_notes: notes = [] } = output;
+  if (!key) return null;
+  const { rows, scale, words } = matches?.length ? matchRows(matches, digits) : labels?.length ? labelRows(labels, digits) : rankRows(ranks ?? [], digits);
+  const cut = (full[key] ?? 0) > rows.length ? [text("scores.cut", { count: rows.length, full: full[key] ?? 0 })] : [];
+  return { rows, scale, counts: countsOf(rows, words), notes: [...cut, ...notes.map(String)] };
+}
+
+/**
+ * How many rows are in which state.
+ * @param {Row[]} rows
+ * @param {Partial<Record<State, string>>} words
+ */
+function countsOf(rows, words) {
+  const counts = Object.entries(words).map(([state, word]) => ({
+    state: /** @type {State} */ (state), word, count: rows.filter((row) => row.state === state).length,
+  }));
+  return counts.filter(({ count }) => count > 0);
+}
