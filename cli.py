@@ -1,4 +1,4 @@
-"""The command line: arguments become one call of the API; results go to stdout, talk and errors to stderr.
+"""The command line: arguments become one call of the API; results go to stdout, notes and errors to stderr.
 
 Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but a picture, a row or a directory of a batch is missing.
 """
@@ -14,24 +14,19 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from .commands import demo, export, models, templates
-from .commands import label as labels
-from .commands import legacy_exporter as older
-from .commands import match as matches
-from .commands import match_batch as match_pairs
-from .commands import rank as ranks
-from .commands.output import FAILED, USAGE, refused
-from .commands.sheet_flags import split_background
+from .commands import demo, export, label, legacy_exporter, match, match_batch, models, rank, templates
+from .commands.flags import split_background
+from .commands.output import FAILED, USAGE, fail
 from .errors import ClipGridError, OutputError
 
 _STOPPED = 130
 #: Each has the function ``add_arguments`` and the text HELP, whose first line stands in the list of commands.
 _COMMANDS = {
     "export": export,
-    "label": labels,
-    "match": matches,
-    "match-batch": match_pairs,
-    "rank": ranks,
+    "label": label,
+    "match": match,
+    "match-batch": match_batch,
+    "rank": rank,
     "models": models,
     "templates": templates,
     "demo": demo,
@@ -49,12 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def labeled_grid_exporter(argv: Sequence[str] | None = None) -> int:
-    """``labeled-grid-exporter IMAGES OUT``: the flags of the script of that name, on this engine."""
+    """``labeled-grid-exporter IMAGES OUT``: the flags of the script of that name, on this package."""
     parser = argparse.ArgumentParser(
         "labeled-grid-exporter", description="Make a labelled sheet from a folder of pictures."
     )
     parser.add_argument("--version", action="version", version=_version())
-    older.add_arguments(parser)
+    legacy_exporter.add_arguments(parser)
     return _run(_parse(parser, argv))
 
 
@@ -63,13 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     formatter = argparse.RawDescriptionHelpFormatter
-    for name, room in _COMMANDS.items():
-        title, _, _ = room.HELP.partition("\n")
+    for name, command in _COMMANDS.items():
+        title, _, _ = command.HELP.partition("\n")
         # --mode must not be taken for --model
         parts = commands.add_parser(
-            name, help=title, description=room.HELP, formatter_class=formatter, allow_abbrev=False
+            name, help=title, description=command.HELP, formatter_class=formatter, allow_abbrev=False
         )
-        room.add_arguments(parts)
+        command.add_arguments(parts)
     return parser
 
 
@@ -94,7 +89,7 @@ def _run(args: argparse.Namespace) -> int:
         status: int = args.run(args)
         sys.stdout.flush()
     except ClipGridError as error:
-        return refused(str(error), FAILED)
+        return fail(str(error), FAILED)
     except BrokenPipeError:
         # whoever reads the results has seen enough, as head has; what is still held goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -111,7 +106,7 @@ def _version() -> str:
         return metadata.version("clip-grid")
     except metadata.PackageNotFoundError:
         text = (Path(__file__).parent / "pyproject.toml").read_text("utf-8")
-        match = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
-        if match is None:
+        found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
+        if found is None:
             raise OutputError("pyproject.toml holds no version") from None
-        return match[1]
+        return found[1]

@@ -11,8 +11,8 @@ from typing import Any
 from ..api import GridReport, choose_template, dry_report, export_batch, export_grid, plan_export
 from ..atomic import atomic_file
 from ..errors import ClipGridError, InputError
-from .output import DONE, FAILED, PARTIAL, Bar, note, print_json, refused
-from .sheet_flags import add_sheet_flags, clip_options, idle_clip_flags, sheet_inputs, template_options
+from .flags import add_sheet_flags, clip_options, sheet_inputs, template_options, unused_clip_flags
+from .output import DONE, FAILED, PARTIAL, Bar, fail, note, print_json
 
 HELP = """\
 make a labelled sheet from pictures
@@ -40,11 +40,11 @@ def export(args: argparse.Namespace) -> int:
         if not args.paths and not args.batch:
             return DONE
     options |= clip_options(args)
-    note(args, idle_clip_flags(args))
+    note(args, unused_clip_flags(args))
     if args.batch:
         return _export_batch(args, template, options)
     if len(args.paths) < 2:
-        return refused("give the pictures and then the sheet, as in: clip-grid export renders/ sheet.png")
+        return fail("give the pictures and then the sheet, as in: clip-grid export renders/ sheet.png")
     return _export_one(args, template, options)
 
 
@@ -53,12 +53,12 @@ def _export_one(args: argparse.Namespace, template: str | None, options: dict[st
     inputs = sheet_inputs(args)
     if args.dry_run:
         planned, target = plan_export(images, out, template=template, inputs=inputs, **options)
-        return _answer(args, dry_report(planned, target), planned=True)
+        return _print_report(args, dry_report(planned, target), planned=True)
     with Bar(args.quiet) as bar:
         report = export_grid(
             _single(images), out, template=template, inputs=inputs, overwrite=args.overwrite, progress=bar, **options
         )
-    return _answer(args, report)
+    return _print_report(args, report)
 
 
 def _single(images: list[str]) -> str | list[str]:
@@ -68,7 +68,7 @@ def _single(images: list[str]) -> str | list[str]:
 def _export_batch(args: argparse.Namespace, template: str | None, options: dict[str, Any]) -> int:
     directories = [*args.batch, *args.paths]
     if len(directories) < 2:
-        return refused("--batch wants at least one directory and then the output directory")
+        return fail("--batch wants at least one directory and then the output directory")
     if args.dry_run:
         raise InputError("--dry-run plans one sheet; leave out --batch")
     with Bar(args.quiet) as bar:
@@ -78,7 +78,7 @@ def _export_batch(args: argparse.Namespace, template: str | None, options: dict[
         )  # fmt: skip
     if args.json:
         print_json(report.to_dict())
-    note(args, [remark for grid in report.grids for remark in _remarks(args, grid)])
+    note(args, [line for grid in report.grids for line in _notes(args, grid)])
     return {"ok": DONE, "partial": PARTIAL, "error": FAILED}[report.status]
 
 
@@ -89,16 +89,16 @@ def _print_one(directory: str, outcome: GridReport | ClipGridError) -> None:
         print(f"{directory}: error: {outcome}", file=sys.stderr)
 
 
-def _answer(args: argparse.Namespace, report: GridReport, *, planned: bool = False) -> int:
+def _print_report(args: argparse.Namespace, report: GridReport, *, planned: bool = False) -> int:
     if args.json:
         print_json(report.to_dict())
     else:
         print(("plan: " if planned else "") + report.summary())
-    note(args, _remarks(args, report))
+    note(args, _notes(args, report))
     return DONE if report.status == "ok" else PARTIAL
 
 
-def _remarks(args: argparse.Namespace, report: GridReport) -> list[str]:
+def _notes(args: argparse.Namespace, report: GridReport) -> list[str]:
     """Warnings and skips; past ten skips only their number, unless verbose."""
     skips = [f"skipped {skip.name}: {skip.reason}" for skip in report.skipped]
     if len(skips) > 10 and not args.verbose:

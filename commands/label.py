@@ -1,4 +1,4 @@
-"""The labels of pictures for a terminal, and as rows of a CSV file."""
+"""``clip-grid label``: what each picture shows, as a table, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -15,52 +15,19 @@ from ..clip_backend.words.find import find_vocabulary, given_labels
 from ..clip_backend.words.vocabulary import Vocabulary
 from ..csv_cells import Cell
 from ..errors import InputError
-from .clip_flags import add_model_flags, chosen_model, shown_model
-from .columns import aligned, printable
-from .csv_file import csv_target, write_csv
-from .option_flags import add_options, checked_options
-from .output import Bar, add_talk, note, print_json, refused, status_of
-
-CSV_COLUMNS = (
-    "path", "label", "score", "scale", "source", "labels", "runner_up", "runner_up_probability", "reason", "model",
-)  # fmt: skip
-
-
-def table(run: Labelled, model: str, others: int | None = None) -> Iterator[str]:
-    """A line per picture: its label, how probable it is, and where it is; the scale is named above.
-
-    model: what the user calls it. others: how many more labels are shown of each picture, at most as many as the run
-    holds; None for the next best one where all labels are of one facet, for those of several do not compete.
-    """
-    if not run.pictures:
-        return
-    if others is None:
-        others = 1 if all(len(one.facets) == 1 for one in run.pictures) else 0
-    scales = " or ".join(sorted({one.scale for one in run.pictures}))
-    yield printable(f"labels: {run.vocabulary}; probability: {scales}; model: {model}")
-    head = ["label", "probability", *(["next best"] if others else []), "picture", ""]
-    yield from aligned([head, *(_row(one, others) for one in run.pictures)], right=[1])
-
-
-def _row(one: PictureLabels, others: int) -> list[str]:
-    if one.label == UNLABELED:
-        return [one.label, "–", *([""] if others else []), one.name, one.reason]
-    more = ", ".join(f"{other.label} {other.probability:.3f}" for other in one.others[:others])
-    return [_all_labels(one), f"{one.score:.3f}", *([more] if others else []), one.name, ""]
-
-
-def _all_labels(one: PictureLabels) -> str:
-    """The label, and the further ones where several were asked for; words of several facets are one label."""
-    return ", ".join(one.labels) if len(one.facets) == 1 and len(one.labels) > 1 else one.label
-
-
-def csv_row(one: PictureLabels, model: str) -> tuple[Cell, ...]:
-    """The cells of one picture, in the order of CSV_COLUMNS."""
-    runner_up = next(iter(one.others), None)
-    label, probability = (runner_up.label, runner_up.probability) if runner_up else (None, None)
-    found = (one.name, one.label, one.score, one.scale, one.source, " | ".join(one.labels))
-    return (*found, label, probability, one.reason or None, model)
-
+from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
+from .output import (
+    Bar,
+    add_output_flags,
+    aligned_lines,
+    csv_target,
+    fail,
+    note,
+    print_json,
+    printable,
+    status_of,
+    write_csv,
+)
 
 HELP = """\
 say what each picture shows
@@ -89,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--contrast", action="store_true", help="say what tells the pictures apart, no two the same, as on a sheet")
     add("--csv", metavar="FILE", help="also write a row per picture")
     add("--overwrite", action="store_true", help="replace FILE even if it is another table")
-    add_talk(parser)
+    add_output_flags(parser)
     group = parser.add_argument_group("the labels")
     add_options(group, LabelOptions, without=["templates"])
     group.add_argument(
@@ -103,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def label(args: argparse.Namespace) -> int:
     """The labels as a table or JSON, and as a CSV file."""
     if not args.paths:
-        return refused("give the pictures, before --labels, as in: clip-grid label renders/ --labels cats.txt")
+        return fail("give the pictures, before --labels, as in: clip-grid label renders/ --labels cats.txt")
     target = csv_target(args.csv, CSV_COLUMNS, overwrite=args.overwrite) if args.csv else None
     run = _labelled(args)
     if target:
@@ -112,7 +79,7 @@ def label(args: argparse.Namespace) -> int:
         print_json(run.to_dict())
     else:
         others = int(args.top_k) - 1 if hasattr(args, "top_k") else None
-        for line in table(run, shown_model(args, run.model), others):
+        for line in table(run, model_name(args, run.model), others):
             print(line)
     note(args, run.notes)
     return status_of(args, len(run.pictures), run.failed)
@@ -121,12 +88,12 @@ def label(args: argparse.Namespace) -> int:
 def _labelled(args: argparse.Namespace) -> Labelled:
     if hasattr(args, "templates"):
         args.templates = "\n".join(args.templates)
-    options = checked_options(args, LabelOptions)
+    options = read_checked_flags(args, LabelOptions)
     words = _words(args)
     # it counts the texts of the labels first, then the pictures
     with Bar(args.quiet, unit="") as bar:
         return label_images(
-            args.paths, vocabulary=words, contrast=args.contrast, model=chosen_model(args), progress=bar, **options
+            args.paths, vocabulary=words, contrast=args.contrast, model=model_choice(args), progress=bar, **options
         )
 
 
@@ -134,20 +101,61 @@ def _words(args: argparse.Namespace) -> Vocabulary:
     """The labels one by one, or what a file, or words between commas, tell."""
     labels: list[str] = args.labels or []
     if not labels:
-        return _found(args.vocabulary)
+        return _read_words(args.vocabulary)
     if len(labels) == 1 and labels[0].strip():
-        return _found(labels[0])
+        return _read_words(labels[0])
     for text in labels:
         if is_word_file(text):
             raise InputError(f"--labels names the file {text!r} among other labels; give one file, or labels alone")
     return given_labels(labels)
 
 
-def _found(text: str) -> Vocabulary:
-    # a file of another ending is refused, and not taken for a label
+def _read_words(text: str) -> Vocabulary:
+    # a file of another ending is refused rather than taken for a label
     is_file = os.path.isfile(os.path.expanduser(text))
-    return read_vocabulary(_at_home(text)) if is_file else find_vocabulary(text, find=_at_home)
+    return read_vocabulary(_user_path(text)) if is_file else find_vocabulary(text, find=_user_path)
 
 
-def _at_home(text: str) -> Path:
+def _user_path(text: str) -> Path:
     return Path(os.path.expanduser(text))
+
+
+CSV_COLUMNS = (
+    "path", "label", "score", "scale", "source", "labels", "runner_up", "runner_up_probability", "reason", "model",
+)  # fmt: skip
+
+
+def table(run: Labelled, model: str, others: int | None = None) -> Iterator[str]:
+    """A line per picture: its label, how probable it is, and where it is; the scale is named above.
+
+    model: what the user calls it. others: how many more labels are shown of each picture, at most as many as the run
+    holds; None for the next best one where all labels are of one facet, for those of several do not compete.
+    """
+    if not run.pictures:
+        return
+    if others is None:
+        others = 1 if all(len(one.facets) == 1 for one in run.pictures) else 0
+    scales = " or ".join(sorted({one.scale for one in run.pictures}))
+    yield printable(f"labels: {run.vocabulary}; probability: {scales}; model: {model}")
+    head = ["label", "probability", *(["next best"] if others else []), "picture", ""]
+    yield from aligned_lines([head, *(_row(one, others) for one in run.pictures)], right=[1])
+
+
+def _row(one: PictureLabels, others: int) -> list[str]:
+    if one.label == UNLABELED:
+        return [one.label, "–", *([""] if others else []), one.name, one.reason]
+    more = ", ".join(f"{other.label} {other.probability:.3f}" for other in one.others[:others])
+    return [_all_labels(one), f"{one.score:.3f}", *([more] if others else []), one.name, ""]
+
+
+def _all_labels(one: PictureLabels) -> str:
+    """The label, and the further ones where several were asked for; words of several facets are one label."""
+    return ", ".join(one.labels) if len(one.facets) == 1 and len(one.labels) > 1 else one.label
+
+
+def csv_row(one: PictureLabels, model: str) -> tuple[Cell, ...]:
+    """The cells of one picture, in the order of CSV_COLUMNS."""
+    runner_up = next(iter(one.others), None)
+    label, probability = (runner_up.label, runner_up.probability) if runner_up else (None, None)
+    found = (one.name, one.label, one.score, one.scale, one.source, " | ".join(one.labels))
+    return (*found, label, probability, one.reason or None, model)

@@ -1,4 +1,4 @@
-"""The scores of pictures and texts for a terminal: one pair in full, several line by line, a matrix as a table."""
+"""``clip-grid match``: whether pictures show what texts say, every score under the name of its scale."""
 
 from __future__ import annotations
 
@@ -8,10 +8,52 @@ from collections.abc import Iterator, Sequence
 from ..api import match
 from ..clip_backend.matching.result import Matches, MatchResult, PhraseScore
 from ..clip_backend.matching.texts import MatchOptions
-from .clip_flags import add_model_flags, chosen_model, shown_model
-from .columns import aligned, printable
-from .option_flags import add_options, checked_options
-from .output import Bar, add_talk, note, print_json, status_of
+from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
+from .output import Bar, add_output_flags, aligned_lines, note, print_json, printable, status_of
+
+HELP = """\
+say whether pictures show what texts say
+
+  clip-grid match --image product.jpg --text 'a red shirt'
+  clip-grid match --image renders/ --text 'a red car, at night' --preset percentile-95
+  clip-grid match --image a.png b.png --text 'a cat' 'a dog' --mode matrix
+
+Each phrase of a text is scored too: its own cosine, and as support how much the
+cosine of the whole text falls without it. Exit status: 0 whatever the verdicts
+are, 3 if a picture could not be read.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    add = parser.add_argument
+    add(
+        "--image", nargs="+", action="extend", required=True, metavar="IMAGE",
+        help="pictures, folders, globs or .txt lists of them",
+    )  # fmt: skip
+    add("--text", nargs="+", action="extend", required=True, metavar="TEXT", help="what they should show")
+    add("--calibration", metavar="FILE", help="what clip-grid match-batch learnt: probabilities for your pictures")
+    add_output_flags(parser)
+    add_options(parser.add_argument_group("the verdict"), MatchOptions)
+    add_model_flags(parser)
+    parser.set_defaults(run=match_texts)
+
+
+def match_texts(args: argparse.Namespace) -> int:
+    """The scores as a table or JSON."""
+    options = read_checked_flags(args, MatchOptions)
+    with Bar(args.quiet) as bar:
+        run = match(
+            args.image, args.text, model=model_choice(args), calibration=args.calibration, progress=bar, **options
+        )
+    if args.json:
+        print_json(run.to_dict())
+    else:
+        for line in lines_of(run, model_name(args, run.model)):
+            print(line)
+    note(args, run.notes)
+    return status_of(args, len(run.results), run.failed)
+
 
 _INDENT = "    "
 _PERCENTILE = "of 100 captions of everyday things fit this picture worse"
@@ -23,7 +65,7 @@ def lines_of(run: Matches, model: str) -> Iterator[str]:
         yield from one_pair(run.results[0])
         yield f"{_INDENT}model: {printable(model)}"
     elif run.results:
-        yield limit_of(run.results, model)
+        yield threshold_line(run.results, model)
         yield from matrix(run.results) if run.mode == "matrix" else pairs(run.results)
 
 
@@ -39,8 +81,8 @@ def one_pair(one: MatchResult) -> Iterator[str]:
         ("probability", f"{one.probability:.3f}", limit.get("probability"), one.probability_scale),
         ("CLIPScore", f"{one.clip_score:.3f}", None, "2.5 x cosine, at least 0"),
     ]
-    told = [(name, number, "; ".join(filter(None, said))) for name, number, *said in rows]
-    yield from (_INDENT + line for line in aligned(told, right=[1]))
+    lines = [(name, number, "; ".join(filter(None, notes))) for name, number, *notes in rows]
+    yield from (_INDENT + line for line in aligned_lines(lines, right=[1]))
     if one.phrases:
         yield from (_INDENT + line for line in phrases(one.phrases))
     if one.dropped:
@@ -49,14 +91,14 @@ def one_pair(one: MatchResult) -> Iterator[str]:
 
 def phrases(several: Sequence[PhraseScore]) -> Iterator[str]:
     """A line per phrase, and which of them the picture lacks."""
-    yield from aligned([("phrase", "cosine", "support", ""), *map(_phrase, several)], right=[1, 2])
+    yield from aligned_lines([("phrase", "cosine", "support", ""), *map(_phrase, several)], right=[1, 2])
 
 
 def _phrase(one: PhraseScore) -> tuple[str, str, str, str]:
     return one.text, f"{one.cosine:.3f}", f"{one.support:+.3f}", "missing" if one.is_missing else ""
 
 
-def limit_of(results: Sequence[MatchResult], model: str) -> str:
+def threshold_line(results: Sequence[MatchResult], model: str) -> str:
     """What makes a match, and the model."""
     one = results[0]
     return printable(f"match from {one.threshold_scale} {one.threshold:g} on; model: {model}")
@@ -78,7 +120,7 @@ def pairs(results: Sequence[MatchResult]) -> Iterator[str]:
         yield printable(f"{_COLUMN[name]}: {value}")
     own = [name for name in _COLUMN if name not in dict(shared)]
     head = ("verdict", "cosine", "percentile", "probability", "noise floor", *(_COLUMN[name] for name in own))
-    lines = aligned(
+    lines = aligned_lines(
         [head, *((*_scores(one), *(getattr(one, name) for name in own)) for one in results)], right=_NUMBERS
     )
     yield next(lines)
@@ -113,48 +155,4 @@ def matrix(results: Sequence[MatchResult]) -> Iterator[str]:
     cells = {(one.image_index, one.text_index): f"{one.cosine:6.3f} {one.verdict}" for one in results}
     head = (*(f"cosine to text {place + 1}" for place in sorted(texts)), "picture")
     rows = [(*(cells[place, text] for text in sorted(texts)), image) for place, image in sorted(images.items())]
-    yield from aligned([head, *rows])
-
-
-HELP = """\
-say whether pictures show what texts say
-
-  clip-grid match --image product.jpg --text 'a red shirt'
-  clip-grid match --image renders/ --text 'a red car, at night' --preset percentile-95
-  clip-grid match --image a.png b.png --text 'a cat' 'a dog' --mode matrix
-
-Each phrase of a text is scored too: its own cosine, and as support how much the
-cosine of the whole text falls without it. Exit status: 0 whatever the verdicts
-are, 3 if a picture could not be read.
-"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the command."""
-    add = parser.add_argument
-    add(
-        "--image", nargs="+", action="extend", required=True, metavar="IMAGE",
-        help="pictures, folders, globs or .txt lists of them",
-    )  # fmt: skip
-    add("--text", nargs="+", action="extend", required=True, metavar="TEXT", help="what they should show")
-    add("--calibration", metavar="FILE", help="what clip-grid match-batch learnt: probabilities for your pictures")
-    add_talk(parser)
-    add_options(parser.add_argument_group("the verdict"), MatchOptions)
-    add_model_flags(parser)
-    parser.set_defaults(run=match_texts)
-
-
-def match_texts(args: argparse.Namespace) -> int:
-    """The scores as a table or JSON."""
-    options = checked_options(args, MatchOptions)
-    with Bar(args.quiet) as bar:
-        run = match(
-            args.image, args.text, model=chosen_model(args), calibration=args.calibration, progress=bar, **options
-        )
-    if args.json:
-        print_json(run.to_dict())
-    else:
-        for line in lines_of(run, shown_model(args, run.model)):
-            print(line)
-    note(args, run.notes)
-    return status_of(args, len(run.results), run.failed)
+    yield from aligned_lines([head, *rows])

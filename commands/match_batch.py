@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from ..api import match_pairs
 from ..clip_backend.match_files.report import PairMetrics, PairsReport
 from ..clip_backend.matching.texts import MatchOptions
-from .clip_flags import add_model_flags, chosen_model, shown_model
-from .columns import aligned
-from .match import limit_of, pairs
-from .option_flags import add_options, checked_options
-from .output import DONE, FAILED, PARTIAL, Bar, add_talk, note, print_json, refused, some
+from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
+from .match import pairs, threshold_line
+from .output import DONE, FAILED, PARTIAL, Bar, add_output_flags, aligned_lines, fail, first_lines, note, print_json
 
 HELP = """\
 match the pictures and texts of a CSV file, pair by pair
@@ -39,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace FILE even if it holds no results of this program")
     add("--calibration", metavar="FILE", help="take the probabilities from what --save-calibration wrote")
     add("--save-calibration", metavar="FILE", help="learn from the labels what a cosine is worth, and write it there")
-    add_talk(parser)
+    add_output_flags(parser)
     add_options(parser.add_argument_group("the verdict"), MatchOptions, without=["mode"])
     add_model_flags(parser)
     parser.set_defaults(run=match_file)
@@ -49,19 +47,19 @@ def match_file(args: argparse.Namespace) -> int:
     """The results as a file, a table or JSON, and a summary."""
     with Bar(args.quiet, "pair") as bar:
         report = match_pairs(
-            args.pairs, args.out, model=chosen_model(args), calibration=args.calibration,
+            args.pairs, args.out, model=model_choice(args), calibration=args.calibration,
             save_calibration=args.save_calibration, resume=not args.no_resume, overwrite=args.overwrite, progress=bar,
-            **checked_options(args, MatchOptions),
+            **read_checked_flags(args, MatchOptions),
         )  # fmt: skip
     if args.json:
         print_json(report.to_dict())
     else:
-        for line in _lines(report, shown_model(args, report.model)):
+        for line in _lines(report, model_name(args, report.model)):
             print(line)
     failures = [f"row {one.row.number} failed: {one.error}" for one in report.results if one.error]
-    note(args, [*report.notes, *some(failures)])
+    note(args, [*report.notes, *first_lines(failures)])
     if report.status == "error":
-        return refused("none of the rows could be matched", FAILED)
+        return fail("none of the rows could be matched", FAILED)
     return PARTIAL if report.failed else DONE
 
 
@@ -69,7 +67,7 @@ def _lines(report: PairsReport, model: str) -> Iterator[str]:
     """The scales, the results unless a file holds them, and the summary."""
     found = [one.result for one in report.results if one.result]
     if found:
-        yield limit_of(found, model)
+        yield threshold_line(found, model)
     if found and not report.out:
         yield from pairs(found)
     yield from summary(report)
@@ -99,4 +97,4 @@ def _metrics(one: PairMetrics) -> Iterator[str]:
         ("accuracy of the verdicts", f"{one.accuracy:.3f}", ""),
         ("best threshold", f"{one.best_threshold:.3f}", "cosine of highest balanced accuracy"),
     ]
-    yield from ("    " + line for line in aligned(rows, right=[1]))
+    yield from ("    " + line for line in aligned_lines(rows, right=[1]))

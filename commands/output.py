@@ -1,19 +1,28 @@
-"""How every command talks: exit statuses, results on stdout, notes and errors on stderr."""
+"""What commands print and write: results on stdout, notes and errors on stderr, tables, CSV files, progress.
+
+The exit statuses are DONE, FAILED, USAGE and PARTIAL (some of a batch failed).
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..api import FailedPicture
+from ..atomic import atomic_file, output_error
+from ..csv_cells import Cell, csv_text
+from ..errors import OutputError
 
 DONE, FAILED, USAGE, PARTIAL = 0, 1, 2, 3
 
 
-def add_talk(parser: argparse.ArgumentParser, *, with_json: bool = True, verbose: str = "") -> None:
+def add_output_flags(parser: argparse.ArgumentParser, *, with_json: bool = True, verbose: str = "") -> None:
     """The flags ``--json`` and ``--quiet``; with a help text also ``--verbose``."""
     if with_json:
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
@@ -29,13 +38,13 @@ def note(args: argparse.Namespace, lines: Sequence[str]) -> None:
             print(f"note: {line}", file=sys.stderr)
 
 
-def some(lines: Sequence[str], most: int = 10) -> list[str]:
+def first_lines(lines: Sequence[str], most: int = 10) -> list[str]:
     """The first of them, and how many more there are."""
     rest = [f"and {len(lines) - most} more; --json lists them"] if len(lines) > most else []
     return [*lines[:most], *rest]
 
 
-def refused(message: str, status: int = USAGE) -> int:
+def fail(message: str, status: int = USAGE) -> int:
     """The exit status, after the message: wrong usage, unless it is a failure."""
     print(f"error: {message}", file=sys.stderr)
     return status
@@ -43,9 +52,9 @@ def refused(message: str, status: int = USAGE) -> int:
 
 def status_of(args: argparse.Namespace, done: int, failed: Sequence[FailedPicture]) -> int:
     """The exit status of a run over pictures, after a note on each that could not be read."""
-    note(args, some([f"left out {one.name}: {one.reason}" for one in failed]))
+    note(args, first_lines([f"left out {one.name}: {one.reason}" for one in failed]))
     if not done:
-        return refused("none of the pictures could be read", FAILED)
+        return fail("none of the pictures could be read", FAILED)
     return PARTIAL if failed else DONE
 
 
@@ -81,3 +90,72 @@ class Bar:
 
     def __exit__(self, *_: object) -> None:
         self._close()
+
+
+def printable(text: str) -> str:
+    """The text with escapes in place of what a terminal would act on instead of showing it."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def display_width(text: str) -> int:
+    """Columns of a terminal that a text takes; Chinese, Japanese and Korean characters take two."""
+    return sum(char_width(char) for char in text)
+
+
+def char_width(char: str) -> int:
+    """Columns of a terminal that one character takes: 0, 1 or 2."""
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+_GAP = "  "
+
+
+def aligned_lines(rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> Iterator[str]:
+    """The rows as lines, all of one length; the columns ``right`` are numbers, which end below each other.
+
+    Characters that would move the cursor are shown as their escapes. Nothing is cut: a path must stay whole.
+    """
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(display_width, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        cells = [
+            _padded(cell, width, place in right) for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield _GAP.join(cells).rstrip()
+
+
+def _padded(cell: str, width: int, at_right: bool) -> str:
+    room = " " * (width - display_width(cell))
+    return room + cell if at_right else cell + room
+
+
+def csv_target(given: str, columns: Sequence[str], *, overwrite: bool) -> Path:
+    """The file to write; raises OutputError for a folder, and for a file of other columns that may not be replaced."""
+    target = Path(os.path.expanduser(given))
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; give the name of a file in it")
+    if overwrite or not target.is_file():
+        return target
+    if _first_bytes(target, len(_header(columns))) != _header(columns):
+        raise OutputError(f"{target} is there already and has other columns; choose another name, or add --overwrite")
+    return target
+
+
+def write_csv(target: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """The file in UTF-8, whole or not at all; no spreadsheet takes a cell for a formula."""
+    with atomic_file(target) as file:
+        file.write(csv_text(columns, rows).encode("utf-8", "replace"))
+
+
+def _header(columns: Sequence[str]) -> bytes:
+    return csv_text(columns, []).encode("utf-8")
+
+
+def _first_bytes(path: Path, count: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as error:
+        raise output_error(path, error) from error

@@ -1,4 +1,4 @@
-"""The pictures that a ranking keeps, copied into a folder of their own."""
+"""``clip-grid rank``: pictures from best to worst, by a text or by pictures that they should look like."""
 
 from __future__ import annotations
 
@@ -13,33 +13,8 @@ from ..atomic import atomic_file, output_error
 from ..clip_backend.ranking.result import ABOVE_THRESHOLD, RankedPicture, Ranking, RankOptions
 from ..errors import InputError, OutputError
 from ..grid.arrange.badges import format_score
-from .clip_flags import add_model_flags, chosen_model, shown_model
-from .columns import aligned, printable
-from .option_flags import add_options, checked_options
-from .output import DONE, PARTIAL, Bar, add_talk, note, print_json, refused
-
-
-def check_room(given: str) -> Path:
-    """The folder, new or empty; raises OutputError for one that holds files."""
-    folder = Path(os.path.expanduser(given))
-    try:
-        holds = folder.exists() and any(folder.iterdir())
-    except OSError as error:
-        raise output_error(folder, error) from error
-    if holds:
-        raise OutputError(f"the folder {folder} is not empty, and nothing in it is to be overwritten; name a new one")
-    return folder
-
-
-def copy_kept(run: Ranking, given: str) -> None:
-    """Copies of the kept pictures, the best first by their names: ``01-name.png``. Raises OutputError."""
-    folder = check_room(given)
-    digits = len(str(len(run.kept)))
-    for place, one in enumerate(run.kept, 1):
-        source = Path(one.name)
-        with atomic_file(folder / f"{place:0{digits}}-{source.name}") as target, source.open("rb") as picture:
-            shutil.copyfileobj(picture, target)
-
+from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
+from .output import DONE, PARTIAL, Bar, add_output_flags, aligned_lines, fail, note, print_json, printable
 
 HELP = """\
 put pictures in order and tell which are the best
@@ -64,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--list", action="store_true", help="print only the paths of the kept pictures, the best first")
     shown.add_argument("--json", action="store_true", help="print the report as JSON")
     add("--copy-to", metavar="DIR", help="copy the kept pictures there; nothing is overwritten")
-    add_talk(parser, with_json=False)
+    add_output_flags(parser, with_json=False)
     add_options(parser.add_argument_group("what is kept"), RankOptions)
     add_model_flags(parser)
     parser.set_defaults(run=rank_pictures)
@@ -73,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def rank_pictures(args: argparse.Namespace) -> int:
     """The order as a table, a list or JSON."""
     if not args.paths:
-        return refused("give the pictures, before --like, as in: clip-grid rank renders/ --text 'a red car' --k 4")
+        return fail("give the pictures, before --like, as in: clip-grid rank renders/ --text 'a red car' --k 4")
     if args.text is not None and not args.text.strip():
         raise InputError("--text is empty; say what the best picture shows")
     run = _ranked(args)
@@ -82,21 +57,21 @@ def rank_pictures(args: argparse.Namespace) -> int:
     if args.json:
         print_json(run.to_dict())
     else:
-        for line in kept_paths(run) if args.list else table(run, shown_model(args, run.model)):
+        for line in kept_paths(run) if args.list else table(run, model_name(args, run.model)):
             print(line)
     note(args, run.notes)
     return PARTIAL if run.status == "partial" else DONE
 
 
 def _ranked(args: argparse.Namespace) -> Ranking:
-    options = checked_options(args, RankOptions)
+    options = read_checked_flags(args, RankOptions)
     if "threshold" in options:
         options.setdefault("keep", ABOVE_THRESHOLD)
     if args.copy_to:
-        check_room(args.copy_to)
+        check_empty_folder(args.copy_to)
     with Bar(args.quiet) as bar:
         return rank(
-            args.paths, text=args.text or "", references=args.like, model=chosen_model(args), progress=bar, **options
+            args.paths, text=args.text or "", references=args.like, model=model_choice(args), progress=bar, **options
         )
 
 
@@ -109,8 +84,30 @@ def table(run: Ranking, model: str) -> Iterator[str]:
     """A line per picture, the best first; the scale of the scores is named above. model: what the user calls it."""
     yield printable(f"{len(run.kept)} of {len(run.pictures)} kept; score: {run.scale}; model: {model}")
     rows = [_row(place, one) for place, one in enumerate(run.pictures, 1)]
-    yield from aligned([("place", "score", "kept", "picture", ""), *rows], right=[0, 1])
+    yield from aligned_lines([("place", "score", "kept", "picture", ""), *rows], right=[0, 1])
 
 
 def _row(place: int, one: RankedPicture) -> tuple[str, ...]:
     return str(place), format_score(one.score), "yes" if one.is_kept else "no", one.name, one.reason
+
+
+def check_empty_folder(given: str) -> Path:
+    """The folder, new or empty; raises OutputError for one that holds files."""
+    folder = Path(os.path.expanduser(given))
+    try:
+        holds = folder.exists() and any(folder.iterdir())
+    except OSError as error:
+        raise output_error(folder, error) from error
+    if holds:
+        raise OutputError(f"the folder {folder} is not empty, and nothing in it is to be overwritten; name a new one")
+    return folder
+
+
+def copy_kept(run: Ranking, given: str) -> None:
+    """Copies of the kept pictures, the best first by their names: ``01-name.png``. Raises OutputError."""
+    folder = check_empty_folder(given)
+    digits = len(str(len(run.kept)))
+    for place, one in enumerate(run.kept, 1):
+        source = Path(one.name)
+        with atomic_file(folder / f"{place:0{digits}}-{source.name}") as target, source.open("rb") as picture:
+            shutil.copyfileobj(picture, target)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 
 from ..grid.template import built_in_templates
-from .output import DONE, add_talk
+from .output import DONE, add_output_flags
 
 HELP = "list the built-in templates"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
-    add_talk(parser)
+    add_output_flags(parser)
     parser.set_defaults(run=list_templates)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from clip_grid.clip_backend.checkpoints.info import CheckpointInfo, TextShape, VisionShape
 from clip_grid.clip_backend.finding.catalog import FoundModel, size_name
-from clip_grid.commands.columns import columns_of, printable
 from clip_grid.commands.models import file_size, row_of, table_lines
+from clip_grid.commands.output import display_width, printable
 
 LARGE = VisionShape(width=1024, layers=24, heads=16, mlp=4096, patch=14, tokens=257, image_size=224)
 TEXT = TextShape(width=768, layers=12, heads=12, mlp=3072, context=77, vocabulary=49408)
@@ -47,7 +47,7 @@ def test_what_is_assumed_and_what_is_wrong_stands_below():
 def test_what_a_refused_model_would_assume_is_of_no_interest():
     row = row_of(model(problem="an EVA-CLIP model", sources={"mean": "assumed"}, notes=("it is old",)))
 
-    assert row.remarks == ("problem: an EVA-CLIP model", "note: it is old")
+    assert row.notes == ("problem: an EVA-CLIP model", "note: it is old")
 
 
 def test_a_model_without_a_projection_says_so():
@@ -67,7 +67,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_name_is_cut(width: int):
 
     lines = table_lines([*found, BROKEN], width)
 
-    assert max(map(columns_of, lines)) <= width
+    assert max(map(display_width, lines)) <= width
     together = "".join(lines)
     assert all(printable(name) in together for name in NAMES)
     assert all(line.isprintable() for line in lines)

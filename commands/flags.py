@@ -1,18 +1,104 @@
-"""The flags of a sheet, for every command that makes one, and what they say of its template and its inputs."""
+"""The flags that several commands share: options of a dataclass, the model, a sheet."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from ..api import ClipOptions, GridTemplate, SheetInputs
+from ..api.models import ModelChoice
+from ..clip_backend.encoding.devices import DTYPES
 from ..errors import InputError
 from ..grid.template import split_columns
 from ..grid.write.export import FORMAT_OF
-from ..options import add_flags, options_of
-from .option_flags import add_options, given_options
-from .output import add_talk
+from ..options import Option, add_flags, check, options_of
+from .output import add_output_flags
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+def add_options(
+    parser: argparse._ActionsContainer, cls: type[DataclassInstance], *, without: Collection[str] = ()
+) -> None:
+    """A flag per option of the dataclass; choices of two words get a hyphen, so that no shell needs quotes."""
+    kept = [option for name, option in options_of(cls).items() if name not in without]
+    add_flags(parser, [_hyphened(option) for option in kept])
+
+
+def read_flags(args: argparse.Namespace, cls: type[DataclassInstance]) -> dict[str, Any]:
+    """What of the options stands on the command line, under their own names and with their own choices."""
+    given = {name: getattr(args, name) for name in options_of(cls) if hasattr(args, name)}
+    return {name: _own_choice(options_of(cls)[name], value) for name, value in given.items()}
+
+
+def read_checked_flags(args: argparse.Namespace, cls: type[DataclassInstance]) -> dict[str, Any]:
+    """The same, inside their bounds; raises InputError naming the option that is not."""
+    checked: dict[str, Any] = check(cls, read_flags(args, cls))
+    return checked
+
+
+def _hyphened(option: Option) -> Option:
+    if not option.choices:
+        return option
+    choices = tuple(choice.replace(" ", "-") for choice in option.choices)
+    return replace(option, choices=choices, default=str(option.default).replace(" ", "-"))
+
+
+def _own_choice(option: Option, value: object) -> object:
+    """The choice that is written with a hyphen on the command line; anything else as it is, to be checked."""
+    named = {choice.replace(" ", "-"): choice for choice in option.choices}
+    return named.get(str(value), value)
+
+
+def add_model_flags(parser: argparse.ArgumentParser) -> None:
+    """``--model`` and how it is loaded."""
+    group = parser.add_argument_group("the model")
+    add = group.add_argument
+    add(
+        "--model", metavar="MODEL",
+        help="file, folder, or a name that clip-grid models lists (default: what CLIP_GRID_MODEL names, else the first "
+        "one there that has both halves)",
+    )  # fmt: skip
+    add("--text-encoder", metavar="MODEL", help="a second file for the texts, of the same embedding space")
+    add("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto, a graphics card if there is one)")
+    add("--dtype", metavar="{" + ",".join(DTYPES) + "}", help="in which numbers it computes (default: auto, accurate)")
+    cache = group.add_mutually_exclusive_group()
+    cache.add_argument(
+        "--cache", metavar="DIR",
+        help="keep embeddings there (default: what CLIP_GRID_CACHE names, else a folder of the user's cache)",
+    )  # fmt: skip
+    cache.add_argument("--no-cache", action="store_true", help="keep no embeddings on disk")
+    add("--download", action="store_true", help="fetch a name of the Hugging Face hub that is not on this machine")
+    add("--allow-pickle", action="store_true", help="also open .pt and .bin files, which may hide programs")
+    add("--trust-space", action="store_true", help="put two files together though one does not tell its space")
+
+
+def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
+    """What of them stands on the command line, as ``ModelChoice`` takes it."""
+    given = {
+        "text_encoder": args.text_encoder,
+        "device": args.device,
+        "dtype": args.dtype,
+        "cache_folder": args.cache,
+        "download": args.download,
+        "allow_pickle": args.allow_pickle,
+        "trust_space": args.trust_space,
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def model_choice(args: argparse.Namespace) -> ModelChoice:
+    """The model that the flags describe, not opened yet."""
+    return ModelChoice(args.model, cache=not args.no_cache, **load_keywords(args))
+
+
+def model_name(args: argparse.Namespace, name: str) -> str:
+    """What the user calls the model, else its own name."""
+    return args.model if args.model and not args.text_encoder else name
+
 
 #: What other programs call these formats.
 _FORMAT_NAMES = {suffix.lstrip("."): name for suffix, name in FORMAT_OF.items()}
@@ -28,7 +114,7 @@ def add_sheet_flags(parser: argparse.ArgumentParser) -> None:
     add("--resize-mode", choices=("fit", "fill", "stretch"), default="fit", help="how (default: %(default)s)")
     add("--overwrite", action="store_true", help="replace OUT even if it is not a sheet of this program")
     add("--dry-run", action="store_true", help="plan everything, write nothing, print the plan")
-    add_talk(parser, verbose="also list every skipped picture")
+    add_output_flags(parser, verbose="also list every skipped picture")
     add_options(parser.add_argument_group("labels and scores by CLIP"), ClipOptions)
     _add_template_options(parser)
 
@@ -73,7 +159,7 @@ def _are_numbers(words: Sequence[str]) -> bool:
 
 def template_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of the template that stand on the command line, under their own names."""
-    given = given_options(args, GridTemplate)
+    given = read_flags(args, GridTemplate)
     if "background" in given:
         given["background"] = " ".join(args.background)
     if "format" in given:
@@ -87,10 +173,10 @@ def template_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def clip_options(args: argparse.Namespace) -> dict[str, Any]:
     """What CLIP is to do for the sheet, as far as the command line says."""
-    return given_options(args, ClipOptions)
+    return read_flags(args, ClipOptions)
 
 
-def idle_clip_flags(args: argparse.Namespace) -> list[str]:
+def unused_clip_flags(args: argparse.Namespace) -> list[str]:
     """A note for each flag of CLIP that does nothing, for want of the flag that asks for it."""
     given = clip_options(args)
     if given.get("use_clip"):
