@@ -19,8 +19,8 @@ OUTSIDE = {"tests", "assets", "benchmarks", "examples", "tools", "docs"}
 HOST_MODULES = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "execution", "folder_paths", "node_helpers"}
 HOST_MODULES |= {"nodes", "server"}
 
-#: The floors; a module may import from floors below its own and from its own room.
-FLOORS = {
+#: The layers; a module may import from layers below its own and from its own package.
+LAYERS = {
     "errors": 1,
     "options": 2,
     "imaging": 2,
@@ -30,9 +30,11 @@ FLOORS = {
     "clip_backend": 3,
     "api": 4,
     "commands": 5,
+    "nodes": 5,
     "cli": 6,
 }
-FLOORS |= {"nodes": 5}
+#: Packages whose sub-packages are checked for circles among each other.
+DIVIDED = ("grid", "clip_backend", "nodes")
 
 
 def module_files() -> list[Path]:
@@ -98,8 +100,15 @@ def file_of(name: tuple[str, ...]) -> Path | None:
     return None
 
 
-def room(name: tuple[str, ...]) -> str:
+def top_package(name: tuple[str, ...]) -> str:
     return name[0] if name else ""
+
+
+def package_of(path: Path) -> tuple[str, ...]:
+    """The package that a module counts to: a sub-package where there are some, else a top package or single module."""
+    name = name_of(path)
+    depth = 2 if name and name[0] in DIVIDED else 1
+    return name[:depth]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
@@ -118,20 +127,27 @@ def test_every_relative_import_leads_to_a_module(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)
-def test_no_module_imports_a_floor_above_or_beside_its_own(path):
-    here = room(name_of(path))
-    if here not in FLOORS:
+def test_no_module_imports_a_layer_above_or_beside_its_own(path):
+    here = top_package(name_of(path))
+    if here not in LAYERS:
         assert path.name in ("__init__.py", "__main__.py")
         return
     for name, line in ours(path):
-        there = room(name)
-        lower = FLOORS.get(there, 99) < FLOORS[here]
+        there = top_package(name)
+        lower = LAYERS.get(there, 99) < LAYERS[here]
         assert lower or there == here, f"{path}:{line} imports {'.'.join(name)}"
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.parts[0] == "grid"], ids=str)
-def test_grid_needs_the_floors_below_and_itself_alone(path):
-    assert {room(name) for name, _ in ours(path)} <= {"errors", "options", "imaging", "atomic", "csv_cells", "grid"}
+def test_grid_needs_the_layers_below_and_itself_alone(path):
+    assert {top_package(name) for name, _ in ours(path)} <= {
+        "errors",
+        "options",
+        "imaging",
+        "atomic",
+        "csv_cells",
+        "grid",
+    }
 
 
 #: Everything that is not in the standard library and may be imported by grid/.
@@ -162,28 +178,53 @@ def test_comfyui_is_imported_by_one_file_alone(path):
         assert not is_host or path == Path("nodes/host/comfy.py"), f"{path}:{line} imports {module}"
 
 
-def test_the_two_faces_do_not_see_each_other():
+def test_the_two_front_ends_do_not_import_each_other():
     for path in MODULES:
-        seen = {room(name) for name, _ in ours(path)}
+        seen = {top_package(name) for name, _ in ours(path)}
         assert not (path.parts[0] == "nodes" and seen & {"cli", "commands"}), path
         assert not (path.parts[0] in ("cli.py", "commands", "api") and "nodes" in seen), path
 
 
+def circles(graph: dict[Any, set[Any]]) -> list[list[Any]]:
+    """Each circle that a walk along the edges runs into, as the nodes in their order."""
+    done: set[Any] = set()
+    found: list[list[Any]] = []
+
+    def visit(node: Any, trail: list[Any]) -> None:
+        if node in trail:
+            found.append([*trail[trail.index(node) :], node])
+        elif node not in done:
+            for following in sorted(graph.get(node, ())):
+                visit(following, [*trail, node])
+            done.add(node)
+
+    for node in sorted(graph):
+        visit(node, [])
+    return found
+
+
 def test_no_module_imports_itself_by_way_of_others():
-    graph = {
-        path: sorted({file for name, _ in ours(path, at_import_time=True) if (file := found(name))}) for path in MODULES
-    }
-    done: set[Path] = set()
+    graph = {path: {file for name, _ in ours(path, at_import_time=True) if (file := found(name))} for path in MODULES}
 
-    def visit(path: Path, trail: tuple[Path, ...]) -> None:
-        assert path not in trail, " -> ".join(map(str, (*trail[trail.index(path) :], path)))
-        if path not in done:
-            for following in graph.get(path, ()):
-                visit(following, (*trail, path))
-            done.add(path)
+    assert circles(graph) == []
 
+
+def test_no_package_imports_itself_by_way_of_others_even_inside_functions():
+    graph: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for path in MODULES:
-        visit(path, ())
+        if path.name in ("__init__.py", "__main__.py") and len(path.parts) == 1:
+            continue
+        here = package_of(path)
+        imported = {package_of(file) for name, _ in ours(path) if (file := found(name))}
+        graph.setdefault(here, set()).update(imported - {here})
+
+    assert circles(graph) == []
+    assert ("grid", "text") in graph
+
+
+def test_a_circle_is_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c", "b"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
 def found(name: tuple[str, ...]) -> Path | None:
