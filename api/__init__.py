@@ -14,8 +14,7 @@ from ..clip_backend.labelling.answers import Labelled, PictureLabels
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.loading import load_encoder
 from ..clip_backend.match_files.report import PairsReport
-from ..clip_backend.matching.result import Matches, MatchResult
-from ..clip_backend.matching.texts import MatchOptions
+from ..clip_backend.matching.result import Matches, MatchOptions, MatchResult
 from ..clip_backend.ranking.result import Ranking, RankOptions
 from ..clip_backend.words.files import read_vocabulary
 from ..clip_backend.words.vocabulary import Facet, Vocabulary

@@ -10,7 +10,7 @@ from typing import Any
 from ..clip_backend.labelling.answers import PictureLabels
 from ..clip_backend.labelling.contrast import contrast_labels
 from ..clip_backend.matching.match import match_pictures
-from ..clip_backend.matching.texts import MatchOptions
+from ..clip_backend.matching.result import MatchOptions
 from ..clip_backend.words.find import find_vocabulary
 from ..clip_backend.words.vocabulary import Vocabulary
 from ..grid.labels.clip import Labeller, Scorer

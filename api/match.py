@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..clip_backend.calibration.calibration import Calibration, read_calibration
 from ..clip_backend.matching.match import match_pictures
-from ..clip_backend.matching.result import Matches
-from ..clip_backend.matching.texts import MatchOptions
+from ..clip_backend.matching.result import Matches, MatchOptions
 from ..errors import PictureError
 from ..imaging import Progress
 from ..options import read_options

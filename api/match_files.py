@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..clip_backend.calibration.calibration import Calibration, fit_calibration
 from ..clip_backend.match_files.batch import match_batch
 from ..clip_backend.match_files.report import PairsReport
-from ..clip_backend.matching.texts import MatchOptions
+from ..clip_backend.matching.result import MatchOptions
 from ..imaging import Progress
 from ..options import read_options
 from .match import given_calibration

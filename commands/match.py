@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from ..api import match
-from ..clip_backend.matching.result import Matches, MatchResult, PhraseScore
-from ..clip_backend.matching.texts import MatchOptions
+from ..clip_backend.matching.result import Matches, MatchOptions, MatchResult, PhraseScore
 from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
 from .output import Bar, add_output_flags, aligned_lines, note, print_json, printable, status_of
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ..api import match_pairs
 from ..clip_backend.match_files.report import PairMetrics, PairsReport
-from ..clip_backend.matching.texts import MatchOptions
+from ..clip_backend.matching.result import MatchOptions
 from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
 from .match import pairs, threshold_line
 from .output import DONE, FAILED, PARTIAL, Bar, add_output_flags, aligned_lines, fail, first_lines, note, print_json

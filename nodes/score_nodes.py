@@ -58,7 +58,7 @@ class CLIPMatchScore(ScoringNode):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from ..clip_backend.matching.texts import MatchOptions
+        from ..clip_backend.matching.result import MatchOptions
         from ..options import options_of, widgets
 
         text = (
@@ -76,7 +76,7 @@ class CLIPMatchScore(ScoringNode):
         }
 
     def execute(self, image: Values, text: Values, **inputs: Values) -> dict[str, Any]:
-        from ..clip_backend.matching.texts import MatchOptions
+        from ..clip_backend.matching.result import MatchOptions
         from ..options import read_options
         from .models.connected import connected_model
         from .scores.matches import linked_texts, match_answer

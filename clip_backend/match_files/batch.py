@@ -15,8 +15,7 @@ from ..calibration.calibration import Calibration
 from ..encoding.cache import row_key
 from ..finding.folders import StrPath
 from ..matching.match import dropped_note, match_pictures
-from ..matching.result import Matches, MatchResult
-from ..matching.texts import MatchOptions
+from ..matching.result import Matches, MatchOptions, MatchResult
 from ..scoring.banks import noise_pictures
 from .pairs_file import PairRow, read_pairs
 from .part_file import DoneRow, PartFile

@@ -1,9 +1,9 @@
-"""A text in the phrases that it is made of, and what is left of it without each of them."""
+"""The phrases of a text, and which of them a picture lacks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -38,7 +38,7 @@ _WORD = re.compile(r"\w")
 
 @dataclass(frozen=True)
 class Phrase:
-    """A part of a text that can be asked for alone."""
+    """A part of a text that can be scored alone."""
 
     text: str
     #: The text without it; empty if there is nothing else.
@@ -62,7 +62,7 @@ def phrases_of(text: str) -> tuple[Phrase, ...]:
     before conjunctions that an article follows, and before verbs such as wearing. A text that cannot be split is one
     phrase.
     """
-    pieces = _first(list(_pieces(text)), MOST_PHRASES)
+    pieces = _limited(list(_pieces(text)), MOST_PHRASES)
     if len(pieces) < 2:
         return (Phrase(text.strip(), ""),)
     return tuple(
@@ -95,7 +95,7 @@ def _split_clause(clause: str, before: str, number: int) -> Iterator[_Piece]:
     yield _Piece(before, clause[start:], number)
 
 
-def _first(pieces: list[_Piece], most: int) -> list[_Piece]:
+def _limited(pieces: list[_Piece], most: int) -> list[_Piece]:
     """At most so many; those that are too many become the last one."""
     if len(pieces) <= most:
         return pieces
@@ -136,60 +136,65 @@ class _Fits:
     neutral: Floats
 
 
+def parts_of(phrased: Sequence[Sequence[Phrase]]) -> tuple[str, ...]:
+    """Every text that the scores of these phrases need, each once."""
+    parts = (part for phrases in phrased for one in phrases for part in (one.text, one.rest) if part)
+    return tuple(dict.fromkeys(parts))
+
+
 def phrase_scores(
     pairing: Pairing,
     scores: Scores,
     background: Background,
     phrased: Sequence[Sequence[Phrase]],
-    read: Callable[[Sequence[str]], Features],
+    parts: Sequence[str],
+    features: Features,
 ) -> dict[tuple[int, int], tuple[PhraseScore, ...]]:
-    """The scores of the phrases of each pair, by the places of its picture and of its text.
+    """The scores of the phrases of each pair, by the row of its picture and the column of its text.
 
-    phrased: the phrases of each text of the pairing. read: the features of texts.
-    The support of a phrase is the text's cosine less that of the text without it; where nothing is left without it,
-    less that of the middle one of the neutral captions. A phrase is missing if its support is below 0 and, alone, it
-    lies less than two thirds of the way from unrelated captions to whatever part of the text fits the picture best; or
-    if neither the text nor the phrase is any evidence, as ``lacks_evidence`` has it.
+    phrased: the phrases of each text of the pairing. parts, features: the texts of ``parts_of`` and their features.
+    The support of a phrase is the cosine of the whole text less that of the text without it; where nothing is left
+    without it, less the median cosine of the neutral captions. A phrase is missing if its support is below 0 and its
+    own cosine is less than two thirds of the way from unrelated captions to the part of the text that fits best; or if
+    neither the text nor the phrase is evidence, see ``lacks_evidence``.
     """
-    wanted = dict.fromkeys(part for phrases in phrased for one in phrases for part in (one.text, one.rest) if part)
-    features = read(tuple(wanted))
-    place = {text: number for number, text in enumerate(wanted)}
+    index = {text: number for number, text in enumerate(parts)}
     floors = background.floor(features)
-    is_nothing = lacks_evidence(scores.cosine, scores.noise_floor, scores.percentile)
-    found: dict[tuple[int, int], tuple[PhraseScore, ...]] = {}
+    lacking = lacks_evidence(scores.cosine, scores.noise_floor, scores.percentile)
+    result: dict[tuple[int, int], tuple[PhraseScore, ...]] = {}
     for number, phrases in enumerate(phrased):
         rows, column = pairing.pairs_of(number)
-        own = [place[one.text] for one in phrases]
+        own = [index[one.text] for one in phrases]
         pictures, neutral = pairing.images.select(rows), background.neutral[rows]
         fits = _Fits(
             whole=scores.cosine[rows, column, None],
-            whole_lacks=is_nothing[rows, column, None],
+            whole_lacks=lacking[rows, column, None],
             alone=pictures.similarity(features.select(own)),
-            rest=_rest(pictures, features, [place[one.rest] for one in phrases if one.rest], neutral),
+            rest=_rest(pictures, features, [index[one.rest] for one in phrases if one.rest], neutral),
             floor=floors[own],
             neutral=neutral,
         )
-        found |= {(row, number): told for row, told in zip(rows.tolist(), _told(phrases, fits), strict=True)}
-    return found
+        result |= {(row, number): one for row, one in zip(rows.tolist(), _scored(phrases, fits), strict=True)}
+    return result
 
 
-def _rest(pictures: Features, features: Features, places: Sequence[int], neutral: Floats) -> Floats:
-    """Cosines of what is left of the text without each phrase [n, k]."""
-    if places:
-        return pictures.similarity(features.select(places))
+def _rest(pictures: Features, features: Features, indices: Sequence[int], neutral: Floats) -> Floats:
+    """Cosines of the text without each phrase [n, k]; the median of the neutral captions [n, 1] if nothing is left."""
+    if indices:
+        return pictures.similarity(features.select(indices))
     middle: Floats = np.median(neutral, axis=1, keepdims=True)
     return middle
 
 
-def _told(phrases: Sequence[Phrase], fits: _Fits) -> list[tuple[PhraseScore, ...]]:
-    """Of each picture."""
+def _scored(phrases: Sequence[Phrase], fits: _Fits) -> list[tuple[PhraseScore, ...]]:
+    """The scores of the phrases for each of the n pictures."""
     percentile = percentiles(fits.alone, fits.neutral)
     support = fits.whole - fits.rest
     columns = (fits.alone, percentile, support, _are_missing(fits, percentile, support))
     return [
         tuple(
-            PhraseScore(text=phrase.text, cosine=cosine, percentile=beaten, support=kept, is_missing=missing)
-            for phrase, cosine, beaten, kept, missing in zip(phrases, *row, strict=True)
+            PhraseScore(text=phrase.text, cosine=cosine, percentile=beaten, support=share, is_missing=missing)
+            for phrase, cosine, beaten, share, missing in zip(phrases, *row, strict=True)
         )
         for row in zip(*(values.tolist() for values in columns), strict=True)
     ]

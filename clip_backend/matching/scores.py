@@ -1,9 +1,10 @@
-"""Which picture is held against which text."""
+"""The numbers of each pair of picture and text, and the verdict they give."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -12,9 +13,8 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..encoding.features import Features
 from ..scoring.banks import noise_floor, percentiles
-from ..scoring.scales import Floats, Wide, is_sigmoid, logits, sigmoid
-from .result import Verdict
-from .texts import AUTO, CUSTOM, MODES, PRESETS, MatchOptions, ThresholdScale
+from ..scoring.scales import Floats, Wide, clip_score, is_sigmoid, logits, sigmoid
+from .result import AUTO, CUSTOM, MODES, PRESETS, MatchOptions, ThresholdScale, Verdict
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 _MATRIX = "choose the mode matrix for every picture with every text"
 
 
-def mode_of(wanted: str, pictures: int, texts: int) -> str:
-    """How so many pictures and texts are put together: pairs, matrix or broadcast.
+def mode_of(mode: str, pictures: int, texts: int) -> str:
+    """The mode for these numbers of pictures and texts, with auto resolved: pairs, matrix or broadcast.
 
-    Raises InputError for numbers that do not fit the wanted mode, and for another word.
+    Raises InputError for numbers that do not fit the mode, and for an unknown mode.
     """
-    if wanted not in MODES:
-        raise InputError(f"mode is {wanted!r}; it must be one of {', '.join(MODES)}")
+    if mode not in MODES:
+        raise InputError(f"mode is {mode!r}; it must be one of {', '.join(MODES)}")
     if not pictures:
         raise InputError("no pictures were given; give at least one")
-    stands_alone = 1 in (pictures, texts)
-    if wanted == AUTO:
-        wanted = "broadcast" if stands_alone and pictures != texts else "pairs"
-    if wanted == "pairs" and pictures != texts:
+    is_one = 1 in (pictures, texts)
+    if mode == AUTO:
+        mode = "broadcast" if is_one and pictures != texts else "pairs"
+    if mode == "pairs" and pictures != texts:
         raise InputError(f"there are {pictures} pictures and {texts} texts; give a text for each picture, or {_MATRIX}")
-    if wanted == "broadcast" and not stands_alone:
+    if mode == "broadcast" and not is_one:
         raise InputError(
             f"there are {pictures} pictures and {texts} texts, and broadcast takes one of either; give one picture or "
             f"one text, or {_MATRIX}"
         )
-    return wanted
+    return mode
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pairing:
-    """The pictures that could be read, and the texts that they are held against.
+    """The pictures that could be read, and the texts they are compared with.
 
     Scores of a pairing are [N, M]: a row for each picture, and in it a column for each of its texts, of which there is
     one where pictures and texts go by pairs.
@@ -85,14 +85,14 @@ class Pairing:
                 yield from ((row, text) for text in range(len(self.texts)))
 
 
-#: Fewer pictures than these say nothing of how well one of them fits.
+#: With fewer pictures there is no picture percentile.
 LEAST_PICTURES = 8
-#: Texts that are held against all pictures of a run at once.
+#: Texts that are compared with all pictures at once, to bound memory.
 _BLOCK = 256
 
 
 class Calibrated(Protocol):
-    """What turns a model's cosines into probabilities that were fitted to labelled pairs."""
+    """Turns a model's cosines into probabilities that were fitted to labelled pairs."""
 
     def probability(self, cosines: NDArray[np.floating]) -> Wide:
         """0..1, in the shape of the cosines."""
@@ -103,15 +103,15 @@ class Calibrated(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Background:
-    """What scores are held against: texts that have nothing to do with a picture, and pictures of nothing."""
+    """What scores are compared with: captions unrelated to a picture, and pictures of noise."""
 
     #: Cosines of the N pictures with the neutral captions [N, C].
     neutral: Floats
-    #: Pictures of nothing.
+    #: Features of the pictures of noise.
     noise: Features
 
     def floor(self, texts: Features) -> Floats:
-        """The cosine that each text reaches on pictures of nothing, float32 [texts]."""
+        """The cosine that each text reaches on pictures of noise, float32 [texts]."""
         return noise_floor(self.noise.similarity(texts))
 
 
@@ -126,6 +126,13 @@ class Scores:
     noise_floor: Floats
     #: None for a run of few pictures.
     picture_percentile: Floats | None = None
+
+    def rows(self) -> Iterator[tuple[float, float, float, float, float, float | None]]:
+        """Cosine, CLIPScore, probability, percentile, noise floor and picture percentile of each pair, row by row."""
+        ranks = self.picture_percentile
+        columns = (self.cosine, clip_score(self.cosine), self.probability, self.percentile, self.noise_floor)
+        lists = [numbers.ravel().tolist() for numbers in columns]
+        return zip(*lists, repeat(None) if ranks is None else ranks.ravel().tolist(), strict=False)
 
     def on(self, scale: ThresholdScale) -> NDArray[np.floating]:
         """The numbers of a scale that a threshold can be of."""
@@ -177,7 +184,7 @@ def _probabilities(
     own = logits(cosines, encoder)
     if is_sigmoid(encoder):
         return sigmoid(own), "sigmoid"
-    # e^own / (e^own + the captions' e^others), which is the sigmoid of what is between them
+    # e^own / (e^own + sum of the captions' e^logit) = sigmoid(own - logsumexp(captions))
     others = _log_sum_exp(logits(neutral, encoder))
     return sigmoid(own - others), f"softmax against {neutral.shape[1]} captions"
 
@@ -199,7 +206,7 @@ _ORDER: tuple[Verdict, ...] = ("mismatch", "weak", "undecided", "match")
 
 @dataclass(frozen=True)
 class Limit:
-    """What a verdict compares."""
+    """The threshold of the verdict, and the scale it is on."""
 
     threshold: float
     scale: ThresholdScale
@@ -208,7 +215,7 @@ class Limit:
 def limit_of(options: MatchOptions, *, is_calibrated: bool) -> Limit:
     """The threshold of the options, or of their preset.
 
-    With a calibration, if neither was changed, it is a calibrated probability of 0.5.
+    With a calibration and neither of them changed, it is a calibrated probability of 0.5.
     Raises InputError for an unknown preset and for a threshold that is no number.
     """
     if options.preset != CUSTOM:

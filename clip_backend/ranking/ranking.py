@@ -13,7 +13,7 @@ from ...errors import InputError
 from ...imaging import Progress
 from ..encoding.features import Features, Vectors
 from ..encoding.image_features import ImageFeatures
-from ..matching.texts import given_texts, plain_texts
+from ..matching.texts import check_texts, plain_texts
 from ..preparing.pictures import Pictures
 from .result import ABOVE_THRESHOLD, TOP_K, RankedPicture, Ranking, RankOptions
 
@@ -193,7 +193,7 @@ def rank_by_text(
     A picture that cannot be read is last, with its reason. progress: as that of ``Encoder.encode_images``.
     Raises InputError for an empty text, without pictures, and if none of them can be read.
     """
-    (plain,) = plain_texts(given_texts(text), prompt_syntax=options.prompt_syntax)
+    (plain,) = plain_texts(check_texts(text), prompt_syntax=options.prompt_syntax)
     aim = encoder.encode_texts(plain, long_text="mean")
     images = encoder.encode_images(pictures, strict=False, progress=progress)
     return _by_cosine(encoder, images, aim, options, f"cosine to {_short(plain)!r}", aim.notes)

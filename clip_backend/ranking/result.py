@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from ...options import option
-from ..matching.texts import PROMPT_SYNTAX_HELP
+from ..matching.result import PROMPT_SYNTAX_HELP
 
 TOP_K = "top k"
 ABOVE_THRESHOLD = "above threshold"

@@ -8,8 +8,8 @@ from itertools import product
 from typing import Any
 
 from ...clip_backend.matching.match import match_pictures
-from ...clip_backend.matching.result import STATUS, Matches, MatchResult
-from ...clip_backend.matching.texts import MatchOptions, given_texts
+from ...clip_backend.matching.result import STATUS, Matches, MatchOptions, MatchResult
+from ...clip_backend.matching.texts import check_texts
 from ..host.host import Host
 from ..models.connected import ConnectedModel
 from .payload import plain, plain_json, shown_text, single_pictures, unread
@@ -67,7 +67,7 @@ def match_answer(
 
 def linked_texts(values: Sequence[object]) -> list[str]:
     """The texts, each one as a whole, of however many lines; raises InputError for none and for an empty one."""
-    return list(given_texts(["" if value is None else str(value) for value in values]))
+    return list(check_texts(["" if value is None else str(value) for value in values]))
 
 
 def match_line(result: MatchResult) -> str:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from clip_grid.clip_backend.calibration.calibration import fit_calibration
 from clip_grid.clip_backend.match_files import batch as run_module
-from clip_grid.clip_backend.matching.texts import MatchOptions
+from clip_grid.clip_backend.matching.result import MatchOptions
 from clip_grid.errors import OutputError, SpaceError
 
 from .toy_match import FALSE, TRUE, ToyModel, cosines, pairs_of, run

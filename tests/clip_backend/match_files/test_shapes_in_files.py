@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from clip_grid.clip_backend.calibration.calibration import fit_calibration, read_calibration
 from clip_grid.clip_backend.match_files.batch import match_batch
-from clip_grid.clip_backend.matching.texts import MatchOptions
+from clip_grid.clip_backend.matching.result import MatchOptions
 from clip_grid.csv_cells import csv_text
 
 for package in ("torch", "tokenizers", "safetensors"):

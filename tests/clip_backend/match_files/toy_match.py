@@ -10,8 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 from clip_grid.clip_backend.encoding.image_features import FailedPicture
 from clip_grid.clip_backend.match_files.batch import match_batch
-from clip_grid.clip_backend.matching.result import Matches, MatchResult, PhraseScore
-from clip_grid.clip_backend.matching.texts import MatchOptions
+from clip_grid.clip_backend.matching.result import Matches, MatchOptions, MatchResult, PhraseScore
 from clip_grid.errors import InputError
 
 TRUE, FALSE = 0.31, 0.12

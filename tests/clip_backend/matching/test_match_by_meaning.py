@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.matching.match import match_pictures
-from clip_grid.clip_backend.matching.texts import MatchOptions
+from clip_grid.clip_backend.matching.result import MatchOptions
 from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, Scene, changed_scene, draw, one_of, random_scene
 from clip_grid.tools.shapes_demo.exam import caption_of
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from clip_grid.clip_backend.matching.match import match_pictures
-from clip_grid.clip_backend.matching.texts import MatchOptions
+from clip_grid.clip_backend.matching.result import MatchOptions
 from clip_grid.errors import InputError
 
 from .vector_encoder import VectorEncoder, text_at

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 from clip_grid.clip_backend.matching.match import match_pictures
-from clip_grid.clip_backend.matching.texts import MatchOptions
+from clip_grid.clip_backend.matching.result import MatchOptions
 from clip_grid.errors import InputError, SpaceError
 
 from .vector_encoder import VectorEncoder, all_at, quarter_at, text_at

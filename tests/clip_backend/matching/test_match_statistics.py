@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 from clip_grid.clip_backend.matching.match import match_pictures
-from clip_grid.clip_backend.matching.texts import PRESETS, MatchOptions
+from clip_grid.clip_backend.matching.result import PRESETS, MatchOptions
 
 from .vector_encoder import VectorEncoder
 

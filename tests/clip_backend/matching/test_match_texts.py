@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 from clip_grid.clip_backend.matching.match import match_pictures
-from clip_grid.clip_backend.matching.texts import MatchOptions, plain_text
+from clip_grid.clip_backend.matching.result import MatchOptions
+from clip_grid.clip_backend.matching.texts import plain_text
 from clip_grid.errors import InputError
 from hypothesis import given, strategies
 

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 from clip_grid.clip_backend.matching.match import match_pictures
+from clip_grid.clip_backend.matching.result import PRESETS, MatchOptions
 from clip_grid.clip_backend.matching.scores import Limit, Scores, limit_of, verdicts
-from clip_grid.clip_backend.matching.texts import PRESETS, MatchOptions
 from clip_grid.errors import InputError
 
 from .vector_encoder import VectorEncoder, all_at, quarter_at, text_at
