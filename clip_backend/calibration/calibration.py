@@ -1,4 +1,4 @@
-"""From scores to probabilities by a sigmoid that is fitted to labelled pairs."""
+"""Calibration: what a cosine of one model is worth as a probability, fitted to labelled pairs and kept as a file."""
 
 from __future__ import annotations
 
@@ -24,66 +24,11 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 100
 MOST_HALVINGS = 60
-#: Where the gradient counts as 0, for each pair.
+#: The gradient per pair that counts as 0.
 _FLAT = 1e-10
-
-
-def fit_platt(scores: Scores, labels: Labels) -> tuple[float, float]:
-    """Slope and intercept of p = sigmoid(slope * score + intercept).
-
-    The labels are softened as Platt did, so that there is an answer also where a threshold parts them without error.
-    Source: Platt 1999; by Newton's method with halved steps, after Lin, Lin & Weng 2007 ("A note on Platt's
-    probabilistic outputs for support vector machines").
-    Raises InputError for scores that are not finite or all equal, and for labels of one kind alone.
-    """
-    is_match, values = checked(labels, scores)
-    mean, spread = values.mean(), values.std()
-    # the spread of equal numbers may be a rounding error, and that of the smallest numbers 0
-    if values.min() == values.max() or not spread:
-        raise InputError(f"all scores are {values[0]:g}, which tells no pair from another; give pairs that differ")
-    # numbers around 0 and of size 1, whatever the scale, so that steps and gradients have a size too
-    ours = (values - mean) / spread
-    slope, intercept = _newton(np.stack([ours, np.ones_like(ours)]), _softened(is_match))
-    return float(slope / spread), float(intercept - slope * mean / spread)
-
-
-def _softened(is_match: NDArray[np.bool_]) -> Wide:
-    """Targets a little off 1 and 0: what the labels say after one more pair of each kind."""
-    positives = int(is_match.sum())
-    negatives = len(is_match) - positives
-    return np.where(is_match, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-
-
-def _newton(inputs: Wide, targets: Wide) -> Wide:
-    """The two weights [2] of least cross-entropy; inputs: [2, N]."""
-    weights = np.zeros(2)
-    loss = _loss(weights @ inputs, targets)
-    for _ in range(MOST_STEPS):
-        shares = sigmoid(weights @ inputs)
-        gradient = inputs @ (shares - targets)
-        if np.abs(gradient).max() <= _FLAT * len(targets):
-            break
-        curvature = (inputs * (shares * (1 - shares))) @ inputs.T + 1e-12 * np.eye(2)
-        step = np.linalg.solve(curvature, gradient)
-        for halving in range(MOST_HALVINGS):
-            nearer = weights - step / 2**halving
-            if (less := _loss(nearer @ inputs, targets)) <= loss:
-                break
-        else:
-            # no step is better: as near as the numbers allow
-            break
-        weights, loss = nearer, less
-    return weights
-
-
-def _loss(logits: Wide, targets: Wide) -> float:
-    """Cross-entropy, summed, for logits of any size."""
-    return float((np.logaddexp(0, logits) - targets * logits).sum())
-
-
-#: Of the file.
+#: The version of the file format.
 VERSION = 1
-#: Fewer labelled pairs say next to nothing.
+#: Fewer labelled pairs are refused.
 LEAST_PAIRS = 10
 #: Below this area under the ROC curve, cosines hardly tell matches from mismatches.
 LEAST_AREA = 0.6
@@ -93,7 +38,7 @@ LEAST_AREA = 0.6
 class Calibration:
     """p = sigmoid(slope * cosine + intercept), for the model that it was fitted to and for no other."""
 
-    #: What messages call the model, and what tells it from others.
+    #: The model's name in messages, and what identifies it.
     model: str
     fingerprint: str
     space: str
@@ -113,7 +58,7 @@ class Calibration:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of its worth."""
+        """A warning for the user if the cosines hardly separate the labels."""
         if self.roc_auc >= LEAST_AREA:
             return ()
         return (
@@ -178,29 +123,82 @@ def read_calibration(path: str | os.PathLike[str]) -> Calibration:
     """The calibration in a file that ``save`` wrote; raises InputError, naming the file, if it holds none."""
     file = Path(os.path.expanduser(path))
     try:
-        told = json.loads(file.read_text("utf-8-sig"))
+        values = json.loads(file.read_text("utf-8-sig"))
     except OSError as error:
         raise InputError(f"calibration {file} cannot be read: {error.strerror or error}; check the path") from error
     except ValueError as error:
         raise InputError(f"calibration {file} is not JSON: {error}; fit it anew") from error
-    if problem := _problem(told):
+    if problem := _problem(values):
         raise InputError(f"{file} cannot be used as a calibration: {problem}; fit it anew")
-    own = {field.name: told[field.name] for field in fields(Calibration)}
-    return Calibration(**own | {"roc_auc_interval": tuple(told["roc_auc_interval"])})
+    own = {field.name: values[field.name] for field in fields(Calibration)}
+    return Calibration(**own | {"roc_auc_interval": tuple(values["roc_auc_interval"])})
 
 
-def _problem(told: Any) -> str:
-    """Why this is no calibration; empty if it is one."""
-    if not isinstance(told, dict) or told.get("clip_grid") != "calibration":
+def _problem(values: Any) -> str:
+    """Why these values are no calibration; empty if they are."""
+    if not isinstance(values, dict) or values.get("clip_grid") != "calibration":
         return "it is JSON of something else"
-    if told.get("version") != VERSION:
-        return f"it is of version {told.get('version')!r}, and this program reads version {VERSION}"
-    if missing := [field.name for field in fields(Calibration) if field.name not in told]:
+    if values.get("version") != VERSION:
+        return f"it is of version {values.get('version')!r}, and this program reads version {VERSION}"
+    if missing := [field.name for field in fields(Calibration) if field.name not in values]:
         return f"it lacks {', '.join(missing)}"
-    for name, is_right in _RIGHT.items():
-        if not is_right(told[name]):
-            return f"its {name} is {told[name]!r}"
+    for name, is_valid in _VALID.items():
+        if not is_valid(values[name]):
+            return f"its {name} is {values[name]!r}"
     return ""
+
+
+def fit_platt(scores: Scores, labels: Labels) -> tuple[float, float]:
+    """Slope and intercept of p = sigmoid(slope * score + intercept).
+
+    The labels are softened as by Platt, so that perfectly separable labels have a finite solution.
+    Source: Platt 1999; by Newton's method with halved steps, after Lin, Lin & Weng 2007 ("A note on Platt's
+    probabilistic outputs for support vector machines").
+    Raises InputError for scores that are not finite or all equal, and for labels of one kind alone.
+    """
+    is_match, values = checked(labels, scores)
+    mean, spread = values.mean(), values.std()
+    # the spread of equal numbers may be a rounding error, and that of the smallest numbers 0
+    if values.min() == values.max() or not spread:
+        raise InputError(f"all scores are {values[0]:g}, which tells no pair from another; give pairs that differ")
+    # standardised, so that step sizes and the gradient's limit do not depend on the scale
+    standardised = (values - mean) / spread
+    slope, intercept = _newton(np.stack([standardised, np.ones_like(standardised)]), _soft_targets(is_match))
+    return float(slope / spread), float(intercept - slope * mean / spread)
+
+
+def _soft_targets(is_match: NDArray[np.bool_]) -> Wide:
+    """Targets near 1 and 0 (Platt 1999): (positives + 1) / (positives + 2) and 1 / (negatives + 2)."""
+    positives = int(is_match.sum())
+    negatives = len(is_match) - positives
+    return np.where(is_match, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+
+
+def _newton(inputs: Wide, targets: Wide) -> Wide:
+    """The two weights [2] of least cross-entropy; inputs: [2, N]."""
+    weights = np.zeros(2)
+    loss = _loss(weights @ inputs, targets)
+    for _ in range(MOST_STEPS):
+        shares = sigmoid(weights @ inputs)
+        gradient = inputs @ (shares - targets)
+        if np.abs(gradient).max() <= _FLAT * len(targets):
+            break
+        curvature = (inputs * (shares * (1 - shares))) @ inputs.T + 1e-12 * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        for halving in range(MOST_HALVINGS):
+            candidate = weights - step / 2**halving
+            if (less := _loss(candidate @ inputs, targets)) <= loss:
+                break
+        else:
+            # no step lowers the loss: converged to the precision of the numbers
+            break
+        weights, loss = candidate, less
+    return weights
+
+
+def _loss(logits: Wide, targets: Wide) -> float:
+    """Cross-entropy, summed, for logits of any size."""
+    return float((np.logaddexp(0, logits) - targets * logits).sum())
 
 
 def _is_number(value: object) -> bool:
@@ -215,7 +213,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-_RIGHT: Mapping[str, Callable[[Any], bool]] = {
+_VALID: Mapping[str, Callable[[Any], bool]] = {
     "model": _is_text,
     "fingerprint": _is_text,
     "space": _is_text,

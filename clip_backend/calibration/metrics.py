@@ -1,4 +1,4 @@
-"""How well scores tell matches from mismatches; rows are counted from 1 in messages."""
+"""Metrics of scores against labels of matches and mismatches; messages count rows from 1."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ def roc_auc_interval(area: float, positives: int, negatives: int) -> tuple[float
         raise InputError(f"there is no interval for an area of {area:g} from {positives} matches, {negatives} others")
     half = 0.5 / (positives * negatives)
     a = min(max(area, half), 1 - half)
-    ours, theirs = a / (2 - a) - a * a, 2 * a * a / (1 + a) - a * a
-    variance = (a * (1 - a) + (positives - 1) * ours + (negatives - 1) * theirs) / (positives * negatives)
-    reach = _Z95 * math.sqrt(max(variance, 0.0))
-    return max(0.0, area - reach), min(1.0, area + reach)
+    # q1 - a^2 and q2 - a^2 of the paper
+    q1, q2 = a / (2 - a) - a * a, 2 * a * a / (1 + a) - a * a
+    variance = (a * (1 - a) + (positives - 1) * q1 + (negatives - 1) * q2) / (positives * negatives)
+    margin = _Z95 * math.sqrt(max(variance, 0.0))
+    return max(0.0, area - margin), min(1.0, area + margin)
 
 
 def average_precision(labels: Labels, scores: Scores) -> float:
@@ -76,9 +77,9 @@ def best_threshold(labels: Labels, scores: Scores) -> float:
 
 def accuracy(labels: Labels, are_matches: Labels) -> float:
     """The share of verdicts that agree with their labels, 0..1."""
-    truth, said = _as_labels(labels), _as_labels(are_matches)
-    _check_lengths(len(truth), len(said), "verdicts")
-    return float((truth == said).mean())
+    truth, verdicts = _as_labels(labels), _as_labels(are_matches)
+    _check_lengths(len(truth), len(verdicts), "verdicts")
+    return float((truth == verdicts).mean())
 
 
 def recall_at_k(scores: ArrayLike, right: Sequence[int] | NDArray[np.integer], k: int) -> float:
@@ -140,7 +141,7 @@ def _ranks(values: Wide) -> Wide:
 
 
 class _Cuts:
-    """What lies at or above each distinct score, from the highest down."""
+    """Counts of matches and mismatches at or above each distinct score, from the highest down."""
 
     def __init__(self, labels: Labels, scores: Scores) -> None:
         is_match, values = checked(labels, scores)

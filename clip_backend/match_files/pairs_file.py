@@ -1,4 +1,4 @@
-"""Pairs of pictures and texts out of a CSV file: image_path, text and perhaps label, in any dialect."""
+"""Reads pairs of pictures and texts from a CSV file with the columns image_path, text and optionally label."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...errors import InputError
 IMAGE_COLUMNS = ("image path", "image", "path", "file", "file path", "filename", "image file", "picture", "img")
 TEXT_COLUMNS = ("text", "caption", "description", "prompt", "sentence")
 LABEL_COLUMNS = ("label", "match", "is match", "target")
-#: How people write that a picture and a text match, or do not.
+#: Words that people write for a match and for a mismatch.
 _MATCH = frozenset({"1", "1.0", "true", "t", "yes", "y", "match", "matched", "positive"})
 _MISMATCH = frozenset({"0", "0.0", "false", "f", "no", "n", "mismatch", "no match", "negative"})
 
@@ -22,7 +22,7 @@ _MISMATCH = frozenset({"0", "0.0", "false", "f", "no", "n", "mismatch", "no matc
 class PairRow:
     """One row of the file."""
 
-    #: Its place among the rows that are not blank, from 1; the header does not count.
+    #: Counted from 1 among the rows that are not blank, without the header.
     number: int
     #: As written, one for each column.
     cells: tuple[str, ...]
@@ -43,8 +43,8 @@ class PairsTable:
 
 
 @dataclass(frozen=True)
-class _Places:
-    """Where in a row what stands."""
+class _Columns:
+    """The indices of the columns, and how many there are."""
 
     width: int
     image: int
@@ -53,19 +53,19 @@ class _Places:
 
 
 def read_pairs(path: Path) -> PairsTable:
-    """The pairs in a CSV file in UTF-8, separated by commas, semicolons, tabs or bars; a broken row says so itself.
+    """The pairs in a CSV file in UTF-8, separated by commas, semicolons, tabs or bars; broken rows have a ``problem``.
 
     Raises InputError, naming the file, if it cannot be read, has no rows, or has no columns of pictures and texts.
     """
     text = _text(path)
     if not text.strip():
         raise InputError(f"{path} is empty; it needs a header such as image_path,text,label and a row for each pair")
-    told, start = told_delimiter(text)
-    records = split_lines(text, told or _delimiter(text), start=start)
+    declared, start = told_delimiter(text)
+    records = split_lines(text, declared or _delimiter(text), start=start)
     lines = (line for line in records if not line.blank)
     header = next(lines, None)
     columns = header.cells if header else ()
-    places = _places(columns, path)
+    places = _columns(columns, path)
     rows = tuple(_row(number, line.cells, places) for number, line in enumerate(lines, 1))
     if not rows:
         raise InputError(f"{path} has a header but no rows; give each pair of picture and text a row")
@@ -103,7 +103,7 @@ def _delimiter(text: str) -> str:
     return max(DELIMITERS, key=sense)
 
 
-def _places(columns: Sequence[str], path: Path) -> _Places:
+def _columns(columns: Sequence[str], path: Path) -> _Columns:
     image, text = (_find(names, columns) for names in (IMAGE_COLUMNS, TEXT_COLUMNS))
     if image is None or text is None:
         what, names = ("pictures", IMAGE_COLUMNS) if image is None else ("texts", TEXT_COLUMNS)
@@ -111,27 +111,27 @@ def _places(columns: Sequence[str], path: Path) -> _Places:
             f"{path} has no column of {what}, only {', '.join(filter(None, columns))}; its first line must be a header "
             f"in which one column is called {', '.join(names[:-1])} or {names[-1]}"
         )
-    return _Places(len(columns), image, text, _find(LABEL_COLUMNS, columns))
+    return _Columns(len(columns), image, text, _find(LABEL_COLUMNS, columns))
 
 
 def _find(names: Sequence[str], columns: Sequence[str]) -> int | None:
-    """The place of the column that is called by the best of the names."""
+    """The index of the column with the best of these names; None if there is none."""
     plain = [plain_name(column) for column in columns]
     return next((plain.index(plain_name(name)) for name in names if plain_name(name) in plain), None)
 
 
-def _row(number: int, given: tuple[str, ...], places: _Places) -> PairRow:
+def _row(number: int, given: tuple[str, ...], places: _Columns) -> PairRow:
     cells = tuple(map(plain_cell, (*given, *[""] * places.width)[: places.width]))
     image, text = cells[places.image], cells[places.text]
-    said = "" if places.label is None else cells[places.label]
-    label = read_label(said)
+    written = "" if places.label is None else cells[places.label]
+    label = read_label(written)
     problem = next(_problems(given, image, text, places), "")
-    if not problem and said and label is None:
-        problem = f"the label {said!r} is neither 1 nor 0; write 1 for a match, 0 for none, or nothing"
+    if not problem and written and label is None:
+        problem = f"the label {written!r} is neither 1 nor 0; write 1 for a match, 0 for none, or nothing"
     return PairRow(number, cells, image, text, label, problem)
 
 
-def _problems(given: Sequence[str], image: str, text: str, places: _Places) -> Iterator[str]:
+def _problems(given: Sequence[str], image: str, text: str, places: _Columns) -> Iterator[str]:
     if any(given[places.width :]):
         yield (
             f"it has {len(given)} cells, the header {places.width}; a text that contains the separator must stand in "

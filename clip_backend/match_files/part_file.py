@@ -1,4 +1,4 @@
-"""What a run has done so far, kept beside its results so that a run that was stopped can be taken up again."""
+"""The finished rows of a run, saved beside its output so that an interrupted run can be resumed."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from ...atomic import output_error
 from ...errors import OutputError
 from ..matching.result import MatchResult, PhraseScore
 
-#: The first line; another number for results that mean something else.
+#: The first line; the version changes when the meaning of the results does.
 _HEADER = b'{"clip_grid": "match-batch part", "version": 1}\n'
 
 
 @dataclass(frozen=True)
 class DoneRow:
-    """A result, and the weights that it came from."""
+    """A result, and the fingerprint of the model it comes from."""
 
     fingerprint: str
     result: MatchResult
 
 
 class PartFile:
-    """Results as JSON lines under the name of the file of results with ``.part`` behind it."""
+    """Results as JSON lines in ``OUT.part``."""
 
     def __init__(self, out: Path) -> None:
         self.path = out.with_name(out.name + ".part")
-        #: Bytes of whole lines; what is behind them was torn off while it was written.
+        #: Bytes of complete lines; a line after them was cut off while it was written.
         self._whole = 0
 
     def read(self) -> dict[str, DoneRow]:
@@ -61,7 +61,7 @@ class PartFile:
         return rows
 
     def append(self, rows: Mapping[str, DoneRow]) -> None:
-        """Adds results and sees to it that they are in the file; raises OutputError if they cannot be written."""
+        """Adds results to the file; raises OutputError if they cannot be written."""
         added = b"".join(_line(key, row) for key, row in rows.items())
         if not self._whole:
             added = _HEADER + added
@@ -76,25 +76,25 @@ class PartFile:
         self._whole += len(added)
 
     def remove(self) -> None:
-        """There is none any more."""
+        """Deletes the file, if there is one."""
         self._whole = 0
         self.path.unlink(missing_ok=True)
 
 
 def _line(key: str, row: DoneRow) -> bytes:
-    told = {"key": key, "fingerprint": row.fingerprint, "result": asdict(row.result)}
-    return json.dumps(told, ensure_ascii=False).encode() + b"\n"
+    record = {"key": key, "fingerprint": row.fingerprint, "result": asdict(row.result)}
+    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
 
 
 def _rows(line: bytes) -> dict[str, DoneRow]:
-    """A key and its result; nothing for the header, or for a line that is broken, whose row is computed again."""
+    """A key and its result; nothing for the header, or for a broken line, whose row is scored again."""
     try:
-        told = json.loads(line)
-        return {str(told["key"]): DoneRow(str(told["fingerprint"]), _result(told["result"]))}
+        record = json.loads(line)
+        return {str(record["key"]): DoneRow(str(record["fingerprint"]), _result(record["result"]))}
     except (ValueError, KeyError, TypeError):
         return {}
 
 
-def _result(told: Mapping[str, Any]) -> MatchResult:
-    phrases = tuple(PhraseScore(**phrase) for phrase in told["phrases"])
-    return MatchResult(**{**told, "phrases": phrases})
+def _result(values: Mapping[str, Any]) -> MatchResult:
+    phrases = tuple(PhraseScore(**phrase) for phrase in values["phrases"])
+    return MatchResult(**{**values, "phrases": phrases})

@@ -1,4 +1,4 @@
-"""What came of the pairs of a file: a result or a reason for each, and how well the model did where labels tell."""
+"""The results of a file of pairs: a result or a reason for each row, metrics from labels, and the file they go to."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ class PairMetrics:
 
 @dataclass(frozen=True, kw_only=True)
 class PairsReport:
-    """All rows in their order; ``resumed`` of them were done by an earlier run that was stopped."""
+    """All rows in their order; ``resumed`` of them were done by an earlier, interrupted run."""
 
     pairs: str
-    #: The file with the results; None if they are here alone.
+    #: The file with the results; None if none was written.
     out: str | None
     model: str
     results: tuple[PairResult, ...]
@@ -93,8 +93,8 @@ class PairsReport:
     def labelled(self) -> tuple[list[bool], list[float]]:
         """The labels of the rows that have one, and their cosines: what a calibration is fitted to."""
         pairs = [(one.row.label, one.result.cosine) for one in self.results if one.result]
-        told = [(label, cosine) for label, cosine in pairs if label is not None]
-        return [label for label, _ in told], [cosine for _, cosine in told]
+        known = [(label, cosine) for label, cosine in pairs if label is not None]
+        return [label for label, _ in known], [cosine for _, cosine in known]
 
     def summary(self) -> dict[str, Any]:
         """Plain JSON values of all but the single rows; the keys are stable."""
@@ -109,13 +109,13 @@ class PairsReport:
 
 
 def measure(results: Sequence[PairResult]) -> PairMetrics | None:
-    """How well the model did on the labelled rows; None unless there are labels of both kinds."""
-    told = [(one.row.label, one.result) for one in results if one.result and one.row.label is not None]
-    labels = [bool(label) for label, _ in told]
+    """The metrics of the labelled rows; None unless there are labels of both kinds."""
+    pairs = [(one.row.label, one.result) for one in results if one.result and one.row.label is not None]
+    labels = [bool(label) for label, _ in pairs]
     positives = sum(labels)
     if not 0 < positives < len(labels):
         return None
-    cosines = [result.cosine for _, result in told]
+    cosines = [result.cosine for _, result in pairs]
     area = roc_auc(labels, cosines)
     return PairMetrics(
         pairs=len(labels),
@@ -123,7 +123,7 @@ def measure(results: Sequence[PairResult]) -> PairMetrics | None:
         roc_auc=area,
         roc_auc_interval=roc_auc_interval(area, positives, len(labels) - positives),
         average_precision=average_precision(labels, cosines),
-        accuracy=accuracy(labels, [result.is_match for _, result in told]),
+        accuracy=accuracy(labels, [result.is_match for _, result in pairs]),
         best_threshold=best_threshold(labels, cosines),
     )
 
@@ -134,14 +134,16 @@ RESULT_COLUMNS = (
     "threshold", "threshold_scale", "missing_phrases", "model", "error", "clip_similarity_score", "clip_match_status",
     "clip_is_match",
 )  # fmt: skip
-#: How our JSON begins.
+#: How a JSON file of results begins.
 _MARK = '{"clip_grid": "match-batch"'
 _HEAD_BYTES = 1 << 16
 
 
 def check_target(out: Path, pairs: Path, *, overwrite: bool) -> None:
-    """Raises InputError for an ending that is no format or for the file of pairs itself, and OutputError for a file in
-    the way that is not one of our results, unless it may be overwritten.
+    """Whether ``out`` may be written.
+
+    Raises InputError for an unknown ending or the file of pairs itself, and OutputError for an existing file without
+    results of this program, unless it may be overwritten.
     """
     if out.suffix.lower() not in SUFFIXES:
         raise InputError(f"{out} ends in {out.suffix or 'nothing'!r}; results are written as {', '.join(SUFFIXES)}")
@@ -170,17 +172,17 @@ def write_results(out: Path, table: PairsTable, report: PairsReport) -> None:
 
 
 def _csv(columns: Sequence[str], results: Iterable[PairResult]) -> Iterator[str]:
-    # the pairs may themselves be a file of results: their old scores give way
+    # the pairs may themselves be a file of results; their old scores are replaced
     kept = [place for place, column in enumerate(columns) if column not in RESULT_COLUMNS]
     rows = ([*(one.row.cells[place] for place in kept), *_cells(one)] for one in results)
     return csv_lines([*(columns[place] for place in kept), *RESULT_COLUMNS], rows)
 
 
 def _cells(one: PairResult) -> list[Cell]:
-    told = one.to_dict()
+    values = one.to_dict()
     missing = one.result.missing_phrases if one.result else ()
-    told["missing_phrases"] = "; ".join(phrase.text for phrase in missing)
-    return [told[column] for column in RESULT_COLUMNS]
+    values["missing_phrases"] = "; ".join(phrase.text for phrase in missing)
+    return [values[column] for column in RESULT_COLUMNS]
 
 
 def _json(report: PairsReport) -> Iterator[str]:
@@ -198,7 +200,7 @@ def _json_lines(results: Iterable[PairResult]) -> Iterator[str]:
 
 
 def _is_own(path: Path) -> bool:
-    """Whether the file is empty or holds results of ours."""
+    """Whether the file is empty or holds results of this program."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES).decode("utf-8-sig", "replace")

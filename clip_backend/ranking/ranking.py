@@ -1,4 +1,4 @@
-"""Which pictures are near-duplicates of each other, by the cosines of their unit vectors."""
+"""Pictures in order by given scores, by a text or by reference pictures; which are kept, and why the others are not."""
 
 from __future__ import annotations
 
@@ -25,117 +25,9 @@ if TYPE_CHECKING:
 ROWS = 1024
 #: By how much rounding may lower the cosine of two equal vectors.
 ROUNDING = 1e-6
-Places = NDArray[np.intp]
-
-
-def near_duplicates(vectors: Vectors, least: float, *, rows: int = ROWS) -> Places:
-    """For each picture the first one of its group, int [N]; its own place if it is that one, or stands alone.
-
-    vectors: unit rows, float32 [N, D]. Two pictures are of one group if their cosine is at least ``least``, and so are
-    those that a chain of such pairs links. rows: how many are compared at once; it changes the memory alone.
-    """
-    firsts = np.arange(len(vectors), dtype=np.intp)
-    for start in range(0, len(vectors), rows):
-        cosines = vectors[start : start + rows] @ vectors[start:].T  # [rows, N - start]
-        _join(firsts, start, cosines >= least - ROUNDING)
-    return firsts
-
-
-def _join(firsts: Places, start: int, near: NDArray[np.bool_]) -> None:
-    """Puts into one group whatever is near each other; near: [rows, N - start], both beginning at ``start``."""
-    np.fill_diagonal(near, True)
-    for row in np.flatnonzero(near.sum(axis=1) > 1):
-        groups = np.unique(firsts[start:][near[row]])
-        if len(groups) > 1:
-            firsts[np.isin(firsts, groups)] = groups[0]
-
-
+Indices = NDArray[np.intp]
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Candidates:
-    """N pictures that are to be ranked."""
-
-    names: tuple[str, ...]
-    #: float64 [N]; not finite for a picture that has none.
-    scores: Scores
-    #: Unit rows, float32 [N, D]; those of pictures without a score are not looked at. None if they are not known.
-    vectors: Vectors | None = None
-    #: Why a picture has no score, by its place; where it is not told, the score itself is.
-    failures: Mapping[int, str] = field(default_factory=dict)
-
-
-def ranked(candidates: Candidates, options: RankOptions) -> tuple[RankedPicture, ...]:
-    """Every picture, the best first; raises InputError if none has a score, or near-duplicates cannot be told."""
-    order = best_first(candidates.scores, options.descending)
-    reasons = _without_score(candidates)
-    if len(reasons) == len(order):
-        raise InputError(f"none of the {len(order)} pictures has a score ({candidates.names[0]}: {reasons[0]})")
-    groups = _groups(candidates, order[: len(order) - len(reasons)], options.duplicates)
-    reasons |= _duplicates(candidates, groups)
-    reasons |= _not_wanted([place for place in order.tolist() if place not in reasons], candidates.scores, options)
-    return tuple(_placed(candidates, place, reasons.get(place, ""), int(groups[place])) for place in order.tolist())
-
-
-def best_first(scores: Scores, descending: bool) -> Places:
-    """The places of the scores in order, int [N]: ties as they were given, and what is not finite last."""
-    keys = np.where(np.isfinite(scores), -scores if descending else scores, np.inf)
-    return np.argsort(keys, kind="stable")
-
-
-def _without_score(candidates: Candidates) -> dict[int, str]:
-    missing = np.flatnonzero(~np.isfinite(candidates.scores)).tolist()
-    return {place: candidates.failures.get(place) or f"its score is {candidates.scores[place]}" for place in missing}
-
-
-def _groups(candidates: Candidates, order: Places, least: float) -> Places:
-    """The place of the best near-duplicate of each picture, int [N]; order: the places of those that have a score."""
-    groups = np.arange(len(candidates.names), dtype=np.intp)
-    if least == 0:
-        return groups
-    if candidates.vectors is None:
-        raise InputError(
-            "near-duplicates cannot be told by scores alone; give the features of the pictures, or set duplicates to 0"
-        )
-    # in order, the first of a group is its best
-    groups[order] = order[near_duplicates(candidates.vectors[order], least)]
-    return groups
-
-
-def _duplicates(candidates: Candidates, groups: Places) -> dict[int, str]:
-    """Why each picture that is not the best of its group is rejected."""
-    if candidates.vectors is None:
-        return {}
-    others = np.flatnonzero(groups != np.arange(len(groups)))
-    cosines = (candidates.vectors[others] * candidates.vectors[groups[others]]).sum(axis=1)
-    return {
-        place: f"near-duplicate of {candidates.names[groups[place]]} (cosine {cosine:.3f})"
-        for place, cosine in zip(others.tolist(), cosines.tolist(), strict=True)
-    }
-
-
-def _not_wanted(order: Sequence[int], scores: Scores, options: RankOptions) -> dict[int, str]:
-    """Why pictures are rejected of which each alone might be kept; order: their places, the best first."""
-    if options.keep == TOP_K:
-        reason = "not the best" if options.k == 1 else f"not among the best {options.k}"
-        return dict.fromkeys(order[options.k :], reason)
-    if options.keep == ABOVE_THRESHOLD:
-        side = "below" if options.descending else "above"
-        sign = 1 if options.descending else -1
-        short = [place for place in order if sign * scores[place] < sign * options.threshold]
-        return {place: f"its score {scores[place]:g} is {side} the threshold {options.threshold:g}" for place in short}
-    return {}
-
-
-def _placed(candidates: Candidates, place: int, reason: str, group: int) -> RankedPicture:
-    score = float(candidates.scores[place])
-    return RankedPicture(
-        index=place, name=candidates.names[place], score=score, is_kept=not reason, reason=reason, group=group
-    )
-
-
-#: Letters of a text that a scale repeats.
+#: Letters of a text that the name of a scale repeats.
 MOST_LETTERS = 80
 
 
@@ -174,7 +66,7 @@ def rank_by_scores(
     options: RankOptions,
     progress: Progress | None = None,
 ) -> Ranking:
-    """Pictures in the order of given scores, with a look at them, so that near-duplicates are known.
+    """Pictures in the order of given scores, encoded as well so that near-duplicates are known.
 
     A picture that cannot be read is last, with its reason. Raises InputError as ``rank_scores`` does.
     """
@@ -190,13 +82,13 @@ def rank_by_text(
 ) -> Ranking:
     """Pictures in the order of their cosines to a text; a long one is read in parts, of which the mean counts.
 
-    A picture that cannot be read is last, with its reason. progress: as that of ``Encoder.encode_images``.
+    A picture that cannot be read is last, with its reason. progress: as for ``Encoder.encode_images``.
     Raises InputError for an empty text, without pictures, and if none of them can be read.
     """
     (plain,) = plain_texts(check_texts(text), prompt_syntax=options.prompt_syntax)
-    aim = encoder.encode_texts(plain, long_text="mean")
+    target = encoder.encode_texts(plain, long_text="mean")
     images = encoder.encode_images(pictures, strict=False, progress=progress)
-    return _by_cosine(encoder, images, aim, options, f"cosine to {_short(plain)!r}", aim.notes)
+    return _by_cosine(encoder, images, target, options, f"cosine to {_short(plain)!r}", target.notes)
 
 
 def rank_by_references(
@@ -209,7 +101,7 @@ def rank_by_references(
 ) -> Ranking:
     """Pictures in the order of their cosines to the mean of the references' unit vectors.
 
-    A picture that cannot be read is last, with its reason. progress: as that of ``Encoder.encode_images``, for the
+    A picture that cannot be read is last, with its reason. progress: as for ``Encoder.encode_images``, for the
     references and then for the pictures.
     Raises PictureError for a reference that cannot be read; InputError without references or pictures, for references
     that cancel out, and if no picture can be read.
@@ -219,22 +111,18 @@ def rank_by_references(
     examples = encoder.encode_images(references, progress=progress)
     scale = "the reference picture" if len(examples) == 1 else f"the mean of {len(examples)} reference pictures"
     mean = examples.to_features().vectors.mean(axis=0, keepdims=True)  # [1, D]
-    aim = Features.from_raw(mean, [scale], encoder.space)
+    target = Features.from_raw(mean, [scale], encoder.space)
     images = encoder.encode_images(pictures, strict=False, progress=progress)
-    return _by_cosine(encoder, images, aim, options, f"cosine to {scale}", examples.notes)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
+    return _by_cosine(encoder, images, target, options, f"cosine to {scale}", examples.notes)
 
 
 def _by_cosine(
-    encoder: Encoder, images: ImageFeatures, aim: Features, options: RankOptions, scale: str, notes: tuple[str, ...]
+    encoder: Encoder, images: ImageFeatures, target: Features, options: RankOptions, scale: str, notes: tuple[str, ...]
 ) -> Ranking:
-    """By the cosine to ``aim``, one row."""
+    """The ranking by cosine to ``target``, features of one row."""
     scores = np.full(len(images.kept) + len(images.failed), np.nan)
     if images.kept:
-        scores[list(images.kept)] = images.to_features().similarity(aim)[:, 0]
+        scores[list(images.kept)] = images.to_features().similarity(target)[:, 0]
     return _ranking(encoder, images, scores, options, scale, notes)
 
 
@@ -255,7 +143,7 @@ def _candidates(images: ImageFeatures, scores: Scores) -> Candidates:
         vectors = np.zeros((len(scores), read.shape[1]), np.float32)
         vectors[list(images.kept)] = read
     return Candidates(
-        names=tuple(names[place] for place in range(len(scores))),
+        names=tuple(names[index] for index in range(len(scores))),
         scores=scores,
         vectors=vectors,
         failures={one.index: one.reason for one in images.failed},
@@ -277,3 +165,113 @@ def _numbers(scores: Sequence[float | None] | NDArray[np.number]) -> Scores:
 def _check_count(scores: int, pictures: int, what: str = "") -> None:
     if scores != pictures:
         raise InputError(f"there are {scores} scores but {what}{pictures} pictures; give one score for each picture")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Candidates:
+    """N pictures to rank."""
+
+    names: tuple[str, ...]
+    #: float64 [N]; NaN or infinite for a picture without a score.
+    scores: Scores
+    #: Unit rows, float32 [N, D]; rows of pictures without a score are ignored. None if unknown.
+    vectors: Vectors | None = None
+    #: Why a picture has no score, by its index; without an entry the score itself is the reason.
+    failures: Mapping[int, str] = field(default_factory=dict)
+
+
+def ranked(candidates: Candidates, options: RankOptions) -> tuple[RankedPicture, ...]:
+    """Every picture, the best first; raises InputError if none has a score, or near-duplicates cannot be told."""
+    order = best_first(candidates.scores, options.descending)
+    reasons = _without_score(candidates)
+    if len(reasons) == len(order):
+        raise InputError(f"none of the {len(order)} pictures has a score ({candidates.names[0]}: {reasons[0]})")
+    groups = _groups(candidates, order[: len(order) - len(reasons)], options.duplicates)
+    reasons |= _duplicates(candidates, groups)
+    reasons |= _not_kept([index for index in order.tolist() if index not in reasons], candidates.scores, options)
+    return tuple(
+        _ranked_picture(candidates, index, reasons.get(index, ""), int(groups[index])) for index in order.tolist()
+    )
+
+
+def best_first(scores: Scores, descending: bool) -> Indices:
+    """The indices of the scores in order, int [N]: ties as they were given, and what is not finite last."""
+    keys = np.where(np.isfinite(scores), -scores if descending else scores, np.inf)
+    return np.argsort(keys, kind="stable")
+
+
+def near_duplicates(vectors: Vectors, least: float, *, rows: int = ROWS) -> Indices:
+    """For each picture the first one of its group, int [N]; its own index if it is that one, or stands alone.
+
+    vectors: unit rows, float32 [N, D]. Two pictures are of one group if their cosine is at least ``least``, and so are
+    those that a chain of such pairs links. rows: how many are compared at once; it changes the memory alone.
+    """
+    firsts = np.arange(len(vectors), dtype=np.intp)
+    for start in range(0, len(vectors), rows):
+        cosines = vectors[start : start + rows] @ vectors[start:].T  # [rows, N - start]
+        _merge_groups(firsts, start, cosines >= least - ROUNDING)
+    return firsts
+
+
+def _merge_groups(firsts: Indices, start: int, near: NDArray[np.bool_]) -> None:
+    """Joins the groups of near pictures; near: bool [rows, N - start], rows and columns beginning at ``start``."""
+    np.fill_diagonal(near, True)
+    for row in np.flatnonzero(near.sum(axis=1) > 1):
+        groups = np.unique(firsts[start:][near[row]])
+        if len(groups) > 1:
+            firsts[np.isin(firsts, groups)] = groups[0]
+
+
+def _without_score(candidates: Candidates) -> dict[int, str]:
+    missing = np.flatnonzero(~np.isfinite(candidates.scores)).tolist()
+    return {index: candidates.failures.get(index) or f"its score is {candidates.scores[index]}" for index in missing}
+
+
+def _groups(candidates: Candidates, order: Indices, least: float) -> Indices:
+    """The index of the best near-duplicate of each picture, int [N]; order: the indices of those that have a score."""
+    groups = np.arange(len(candidates.names), dtype=np.intp)
+    if least == 0:
+        return groups
+    if candidates.vectors is None:
+        raise InputError(
+            "near-duplicates cannot be told by scores alone; give the features of the pictures, or set duplicates to 0"
+        )
+    # in order, the first of a group is its best
+    groups[order] = order[near_duplicates(candidates.vectors[order], least)]
+    return groups
+
+
+def _duplicates(candidates: Candidates, groups: Indices) -> dict[int, str]:
+    """Why each picture that is not the best of its group is rejected."""
+    if candidates.vectors is None:
+        return {}
+    others = np.flatnonzero(groups != np.arange(len(groups)))
+    cosines = (candidates.vectors[others] * candidates.vectors[groups[others]]).sum(axis=1)
+    return {
+        index: f"near-duplicate of {candidates.names[groups[index]]} (cosine {cosine:.3f})"
+        for index, cosine in zip(others.tolist(), cosines.tolist(), strict=True)
+    }
+
+
+def _not_kept(order: Sequence[int], scores: Scores, options: RankOptions) -> dict[int, str]:
+    """Why the options reject pictures; order: the indices of the remaining pictures, the best first."""
+    if options.keep == TOP_K:
+        reason = "not the best" if options.k == 1 else f"not among the best {options.k}"
+        return dict.fromkeys(order[options.k :], reason)
+    if options.keep == ABOVE_THRESHOLD:
+        side = "below" if options.descending else "above"
+        sign = 1 if options.descending else -1
+        short = [index for index in order if sign * scores[index] < sign * options.threshold]
+        return {index: f"its score {scores[index]:g} is {side} the threshold {options.threshold:g}" for index in short}
+    return {}
+
+
+def _ranked_picture(candidates: Candidates, index: int, reason: str, group: int) -> RankedPicture:
+    score = float(candidates.scores[index])
+    return RankedPicture(
+        index=index, name=candidates.names[index], score=score, is_kept=not reason, reason=reason, group=group
+    )

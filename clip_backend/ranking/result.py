@@ -1,4 +1,4 @@
-"""The settings of ranking, declared once for Python, nodes and command line."""
+"""Options and results of ranking."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class RankOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class RankedPicture:
-    """One picture in its place."""
+    """One picture of a ranking."""
 
-    #: Its place among the pictures that were given.
+    #: Its index among the given pictures.
     index: int
     name: str
     #: On the ranking's scale; NaN for a picture that has none.
@@ -52,14 +52,14 @@ class RankedPicture:
     is_kept: bool
     #: Why it is not kept; empty if it is.
     reason: str = ""
-    #: The place, among the pictures given, of the best of its near-duplicates; its own if it is that, or has none.
+    #: The index of the best of its near-duplicates; its own if it is the best or has none.
     group: int
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         score = self.score if isfinite(self.score) else None
-        told = {"index": self.index, "path": self.name, "score": score, "is_kept": self.is_kept}
-        return told | {"reason": self.reason, "group": self.group}
+        values = {"index": self.index, "path": self.name, "score": score, "is_kept": self.is_kept}
+        return values | {"reason": self.reason, "group": self.group}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,5 +91,5 @@ class Ranking:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; the keys are stable."""
         counts = {"kept": len(self.kept), "rejected": len(self.rejected)}
-        told = {"status": self.status, "model": self.model, "scale": self.scale} | counts
-        return told | {"images": [one.to_dict() for one in self.pictures], "notes": list(self.notes)}
+        head = {"status": self.status, "model": self.model, "scale": self.scale} | counts
+        return head | {"images": [one.to_dict() for one in self.pictures], "notes": list(self.notes)}
