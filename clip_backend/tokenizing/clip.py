@@ -1,4 +1,4 @@
-"""CLIP's tokenizer: byte-level BPE with a mark for the end of a word."""
+"""CLIP's tokenizer: byte-level BPE with an end-of-word suffix."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import CheckpointError
-from .fast_tokenizer import FastTokenizer, Frame, as_given, lower, reading, tokenizers_package
+from .tokenizer import FastTokenizer, SpecialTokens, lower_case, reading, tokenizers_package, unchanged
 from .vocabularies import TokenFiles
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer as Words
+    from tokenizers import Tokenizer as PackageTokenizer
     from tokenizers.models import BPE
 
 
-#: OpenAI's names of the marks.
+#: OpenAI's names of the special tokens.
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
-#: Those and open_clip's.
+#: OpenAI's and open_clip's names.
 _BEGINNINGS = (BEGIN, "<start_of_text>")
 _ENDS = (END, "<end_of_text>")
-#: How a text is taken apart.
+#: The pieces that a text is split into before BPE.
 PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-#: Of the merges in OpenAI's file only the first are used; with 512 letters and 2 marks they make 49,408 tokens.
+#: Only the first merges of OpenAI's file are used; with 512 letters and 2 special tokens they make 49,408 tokens.
 _MERGES = 49152 - 256 - 2
 
 
@@ -32,23 +32,23 @@ def clip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = Fals
 
     Raises CheckpointError for files that are no vocabulary of CLIP.
     """
-    words = _words(files)
-    begin, end = (_mark(words, names, files.path) for names in (_BEGINNINGS, _ENDS))
+    package = _package_tokenizer(files)
+    begin, end = (_special_token(package, names, files.path) for names in (_BEGINNINGS, _ENDS))
     if as_open_clip:
-        _split_as_open_clip(words)
-    frame = Frame(begin=(begin,), end=(end,), pad=end, context=context, trims=True)
-    return FastTokenizer(words, frame, lower if as_open_clip else as_given)
+        _split_as_open_clip(package)
+    special = SpecialTokens(begin=(begin,), end=(end,), pad=end, context=context, trims=True)
+    return FastTokenizer(package, special, lower_case if as_open_clip else unchanged)
 
 
-def _words(files: TokenFiles) -> Words:
-    package = tokenizers_package()
+def _package_tokenizer(files: TokenFiles) -> PackageTokenizer:
+    tokenizers = tokenizers_package()
     with reading(files.path):
         if files.kind == "tokenizer.json":
-            words: Words = package.Tokenizer.from_file(str(files.path))
-            return words
-        words = package.Tokenizer(_bpe(files))
-    _split_as_transformers(words)
-    return words
+            package: PackageTokenizer = tokenizers.Tokenizer.from_file(str(files.path))
+            return package
+        package = tokenizers.Tokenizer(_bpe(files))
+    _split_as_transformers(package)
+    return package
 
 
 def _bpe(files: TokenFiles) -> BPE:
@@ -61,7 +61,7 @@ def _bpe(files: TokenFiles) -> BPE:
 
 
 def _openai_vocabulary(path: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """(ids by token, merges) of the file that OpenAI published: letters, letters that end words, merges, marks.
+    """(ids by token, merges) of OpenAI's file: letters, letters that end words, merges, special tokens.
 
     Source: openai/CLIP, ``simple_tokenizer.py``.
     """
@@ -73,7 +73,7 @@ def _openai_vocabulary(path: Path) -> tuple[dict[str, int], list[tuple[str, str]
 
 
 def vocabulary_of(merges: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """The id of each token: letters, letters that end words, merges, and the marks of beginning and end."""
+    """The id of each token: letters, letters that end words, merges, and the special tokens of beginning and end."""
     letters = list(byte_letters().values())
     tokens = [*letters, *(letter + "</w>" for letter in letters), *map("".join, merges), BEGIN, END]
     return {token: index for index, token in enumerate(tokens)}
@@ -89,32 +89,32 @@ def byte_letters() -> dict[int, str]:
     return {byte: chr(byte) for byte in printable} | {byte: chr(256 + n) for n, byte in enumerate(others)}
 
 
-def _mark(words: Words, names: tuple[str, ...], path: Path) -> int:
+def _special_token(package: PackageTokenizer, names: tuple[str, ...], path: Path) -> int:
     for name in names:
-        index: int | None = words.token_to_id(name)
+        index: int | None = package.token_to_id(name)
         if index is not None:
             return index
     raise CheckpointError(str(path), f"no vocabulary of CLIP: it lacks {names[0]}; put the model's own files there")
 
 
-def _split_as_transformers(words: Words) -> None:
+def _split_as_transformers(package: PackageTokenizer) -> None:
     """Source: transformers, ``CLIPTokenizer``."""
     from tokenizers import Regex, normalizers, pre_tokenizers
 
-    words.normalizer = normalizers.Sequence(
+    package.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
     )
     pieces = pre_tokenizers.Split(Regex(PIECES), behavior="removed", invert=True)
-    words.pre_tokenizer = pre_tokenizers.Sequence([pieces, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    package.pre_tokenizer = pre_tokenizers.Sequence([pieces, pre_tokenizers.ByteLevel(add_prefix_space=False)])
 
 
-def _split_as_open_clip(words: Words) -> None:
+def _split_as_open_clip(package: PackageTokenizer) -> None:
     """Without a normaliser, and each piece as it is; source: open_clip, ``SimpleTokenizer``."""
     from tokenizers import Regex, normalizers, pre_tokenizers
 
-    words.normalizer = normalizers.Sequence([])
-    # it ignores case, and so loses the one mark (U+0345) that is a letter in another case
+    package.normalizer = normalizers.Sequence([])
+    # its pattern ignores case, so U+0345, whose upper case is a letter, counts as one
     regex = Regex(PIECES.replace(r"\p{N}]+", r"\p{N}\x{345}]+"))
     pieces = pre_tokenizers.Split(regex, behavior="removed", invert=True)
     letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    words.pre_tokenizer = pre_tokenizers.Sequence([pieces, letters])
+    package.pre_tokenizer = pre_tokenizers.Sequence([pieces, letters])

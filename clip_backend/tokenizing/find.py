@@ -1,4 +1,4 @@
-"""The tokenizer that a model wants, from whatever vocabulary this machine has for it."""
+"""Finds the tokenizer of a model among the vocabularies on this machine."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from ...errors import CheckpointError
 from ..checkpoints.info import CheckpointInfo, TextShape
 from ..finding.folders import StrPath
 from .clip import clip_tokenizer
-from .fast_tokenizer import FastTokenizer
 from .siglip import siglip2_tokenizer, siglip_tokenizer
-from .tokenizer import Tokenizer
+from .tokenizer import FastTokenizer, Tokenizer
 from .vocabularies import TokenFiles, files_beside, files_elsewhere, files_given
 
-#: Whose cleaning: transformers' (the default: nothing but the ``tokenizers`` package is needed, and most numbers that
-#: people compare with were made so), or open_clip's, which resolves HTML entities and, with ftfy, repairs text. They
-#: differ on entities, curly quotes and broken encodings alone.
+#: Whose text cleaning: transformers' (the default, which needs only the ``tokenizers`` package, and which most
+#: published numbers were made with), or open_clip's, which resolves HTML entities and, with ftfy, repairs text. They
+#: differ only on entities, curly quotes and broken encodings.
 Style = Literal["transformers", "open_clip"]
 _MAKERS: dict[str, Callable[..., FastTokenizer]] = {
     "clip": clip_tokenizer,
@@ -26,7 +25,7 @@ _MAKERS: dict[str, Callable[..., FastTokenizer]] = {
     "siglip2": siglip2_tokenizer,
     "naflex": siglip2_tokenizer,
 }
-#: Tokens that a vocabulary may have above the model's: T5's ends with a hundred names that no text is read as.
+#: Tokens that a vocabulary may have beyond the model's: T5's ends with a hundred sentinels that no text produces.
 _SPARE = {"siglip": 100}
 _CURES = {
     "clip": "put its tokenizer.json (or vocab.json and merges.txt) beside it, or give the folder of ComfyUI, which has "
@@ -47,17 +46,17 @@ def find_tokenizer(
     search: Sequence[StrPath] = (),
     style: Style = "transformers",
 ) -> Tokenizer:
-    """The model's tokenizer: from beside it, else from the folders to search, else from where others keep such files.
+    """The model's tokenizer: beside its file, else in the folders to search, else where other programs keep theirs.
 
-    given: a vocabulary or its folder, to be taken instead. search: folders with a vocabulary, or of a ComfyUI.
-    A vocabulary counts if it has as many tokens as the model; what is the model's own, or given, may have fewer.
+    given: a vocabulary or its folder to use instead. search: folders with a vocabulary, or of a ComfyUI.
+    A vocabulary fits if it has as many tokens as the model; the model's own, or a given one, may have fewer.
     Raises CheckpointError if the model has no text side or none is found, MissingPackage without ``tokenizers``.
     """
     if info.text is None or info.family not in _MAKERS:
         raise CheckpointError(str(info.path), "it reads no text; choose a model with a text encoder")
     refused: list[str] = []
-    places = _places(info, search) if given is None else files_given(given)
-    for tokenizer in _fitting(info, info.text, places, style, refused):
+    candidates = _candidates(info, search) if given is None else files_given(given)
+    for tokenizer in _fitting(info, info.text, candidates, style, refused):
         return tokenizer
     if given is not None:
         refused = refused or [f"there is none in {given}"]
@@ -66,23 +65,23 @@ def find_tokenizer(
     raise CheckpointError(str(info.path), f"there is no vocabulary for its {info.text.vocabulary} tokens{why}; {cure}")
 
 
-def _places(info: CheckpointInfo, search: Sequence[StrPath]) -> Iterator[TokenFiles]:
+def _candidates(info: CheckpointInfo, search: Sequence[StrPath]) -> Iterator[TokenFiles]:
     siglip = info.family not in ("clip", "longclip")
     return chain(files_beside(info), files_elsewhere(siglip=siglip, search=search))
 
 
 def _fitting(
-    info: CheckpointInfo, text: TextShape, places: Iterator[TokenFiles], style: Style, refused: list[str]
+    info: CheckpointInfo, text: TextShape, candidates: Iterator[TokenFiles], style: Style, refused: list[str]
 ) -> Iterator[Tokenizer]:
-    """The tokenizers that fit the model; why others do not is told in ``refused``."""
-    for files in places:
+    """The tokenizers that fit the model; ``refused`` gets why others do not."""
+    for files in candidates:
         try:
             tokenizer = _MAKERS[info.family](files, text.context, as_open_clip=style == "open_clip")
         except CheckpointError as error:
             refused.append(str(error))
             continue
-        more = tokenizer.size - text.vocabulary
-        if more <= _SPARE.get(info.family, 0) and (files.is_own or more >= 0):
+        excess = tokenizer.size - text.vocabulary
+        if excess <= _SPARE.get(info.family, 0) and (files.is_own or excess >= 0):
             yield tokenizer
         else:
             refused.append(f"{files.path}: it has {tokenizer.size}")

@@ -1,4 +1,7 @@
-"""A ``spiece.model`` of the unigram kind as a tokenizer of the ``tokenizers`` package; sentencepiece is not needed."""
+"""The tokenizers of SigLIP and SigLIP 2, from tokenizer.json or from a sentencepiece model.
+
+A ``spiece.model`` is read here, so that the package sentencepiece is not needed.
+"""
 
 from __future__ import annotations
 
@@ -12,63 +15,63 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import CheckpointError
-from .fast_tokenizer import FastTokenizer, Frame, as_given, canonical, reading, tokenizers_package
+from .tokenizer import FastTokenizer, SpecialTokens, canonical, reading, tokenizers_package, unchanged
 from .vocabularies import TokenFiles
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer as Words
+    from tokenizers import Tokenizer as PackageTokenizer
     from tokenizers.normalizers import Normalizer
 
 
-#: Types of pieces that stand for text; the others are marks that no text may produce.
+#: Types of pieces that text consists of; the others are special tokens that no text may produce.
 _NORMAL, _UNKNOWN, _USER_DEFINED, _BYTE = 1, 2, 4, 6
 _UNIGRAM = 1
-#: Below every real piece, so that no text is ever read as a mark.
+#: Below the score of every real piece, so that no text becomes a special token.
 _NEVER = -1e6
 _VARINT_BITS = 63
 _FIXED = {1: 8, 5: 4}
 
 
 @dataclass(frozen=True)
-class Pieces:
-    """What the file says."""
+class SentencePieceModel:
+    """The contents of a ``spiece.model``."""
 
     #: (piece, score, type) by id.
     pieces: tuple[tuple[str, float, int], ...]
     model_type: int
-    #: The table of the normaliser, as sentencepiece compiled it.
+    #: The compiled character map of the normaliser.
     charsmap: bytes
 
 
-def read_unigram(path: Path) -> Words:
-    """The tokenizer of the file, without marks. Raises CheckpointError for a file that is none, or of another kind."""
+def read_unigram(path: Path) -> PackageTokenizer:
+    """The tokenizer of the file, without special tokens; raises CheckpointError for a damaged file or another kind."""
     try:
-        found = _pieces(path.read_bytes())
+        model = _parsed(path.read_bytes())
     except (OSError, ValueError, IndexError, struct.error) as error:
         raise CheckpointError(str(path), f"no model of sentencepiece ({error}); fetch the file again") from error
-    if found.model_type != _UNIGRAM:
+    if model.model_type != _UNIGRAM:
         raise CheckpointError(str(path), "a model of sentencepiece that is not unigram; put tokenizer.json beside it")
     with reading(path):
-        return _tokenizer(found)
+        return _unigram(model)
 
 
-def _tokenizer(found: Pieces) -> Words:
+def _unigram(model: SentencePieceModel) -> PackageTokenizer:
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
     readable = (_NORMAL, _USER_DEFINED, _BYTE)
-    scored = [(piece, score if kind in readable else _NEVER) for piece, score, kind in found.pieces]
-    kinds = [kind for _, _, kind in found.pieces]
+    scored = [(piece, score if kind in readable else _NEVER) for piece, score, kind in model.pieces]
+    kinds = [kind for _, _, kind in model.pieces]
     unknown = kinds.index(_UNKNOWN) if _UNKNOWN in kinds else None
-    words = Tokenizer(models.Unigram(scored, unknown, _BYTE in kinds))
-    steps: list[normalizers.Normalizer] = [normalizers.Precompiled(found.charsmap)] if found.charsmap else []
-    words.normalizer = normalizers.Sequence(
+    package = Tokenizer(models.Unigram(scored, unknown, _BYTE in kinds))
+    steps: list[normalizers.Normalizer] = [normalizers.Precompiled(model.charsmap)] if model.charsmap else []
+    package.normalizer = normalizers.Sequence(
         [*steps, normalizers.Replace(Regex(" {2,}"), " "), normalizers.Strip(left=True, right=True)]
     )
-    words.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
-    return words
+    package.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    return package
 
 
-def _pieces(content: bytes) -> Pieces:
+def _parsed(content: bytes) -> SentencePieceModel:
     """Source: sentencepiece, ``sentencepiece_model.proto``: 1 pieces, 2 trainer_spec, 3 normalizer_spec."""
     pieces = []
     model_type, charsmap = _UNIGRAM, b""
@@ -81,7 +84,7 @@ def _pieces(content: bytes) -> Pieces:
             charsmap = next((_bytes(table) for n, table in _fields(_bytes(value)) if n == 2), b"")
     if not pieces:
         raise ValueError("it has no pieces")
-    return Pieces(tuple(pieces), model_type, charsmap)
+    return SentencePieceModel(tuple(pieces), model_type, charsmap)
 
 
 def _piece(content: bytes) -> tuple[str, float, int]:
@@ -118,7 +121,7 @@ def _fields(content: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """(value, position behind it) of a number in groups of seven bits, the lowest first."""
+    """(value, position after it) of a number in groups of seven bits, the lowest first."""
     value = shift = 0
     while True:
         byte = content[at]
@@ -130,46 +133,46 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
             raise ValueError("a number without an end")
 
 
-#: What fills a text up and what ends it, where no configuration tells.
-_SIGLIP_MARKS = ("</s>", "</s>")
-_SIGLIP2_MARKS = ("<pad>", "<eos>")
+#: Padding and end-of-text tokens, unless a configuration names others.
+_SIGLIP_TOKENS = ("</s>", "</s>")
+_SIGLIP2_TOKENS = ("<pad>", "<eos>")
 _CONFIGS = ("tokenizer_config.json", "special_tokens_map.json")
-#: White space as Python sees it, and the mark that sentencepiece has for it.
+#: White space as Python defines it, and sentencepiece's sign for it.
 _SPACE = r"[\s\x1c-\x1f▁]+"
-#: Python's lower case has another sigma at the end of a word than inside.
+#: Python's lower case of a sigma at the end of a word differs from that inside a word.
 _LAST_SIGMA = r"(?<=\p{L})Σ(?!\p{L})"
 
 
 def siglip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False) -> FastTokenizer:
-    """The first SigLIP's: lower case, punctuation removed, spaces collapsed, filled up to the context.
+    """SigLIP's tokenizer: lower case, punctuation removed, spaces collapsed, padded to the context.
 
     Source: big_vision, ``canonicalize_text``, as in transformers' ``SiglipTokenizer``.
     """
-    words = _words(files)
-    _put_before(words, _canonical_steps())
-    return _framed(words, files.path, _SIGLIP_MARKS, context, as_open_clip)
+    package = _package_tokenizer(files)
+    _normalise_first(package, _canonical_steps())
+    return _fast(package, files.path, _SIGLIP_TOKENS, context, as_open_clip)
 
 
 def siglip2_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False) -> FastTokenizer:
-    """SigLIP2's: Gemma's in lower case, as it was trained, filled up to the context on the right."""
-    words = _words(files)
-    _put_before(words, [tokenizers_package().normalizers.Lowercase()])
-    return _framed(words, files.path, _SIGLIP2_MARKS, context, as_open_clip)
+    """SigLIP 2's tokenizer: Gemma's in lower case, as in its training, padded on the right to the context."""
+    package = _package_tokenizer(files)
+    _normalise_first(package, [tokenizers_package().normalizers.Lowercase()])
+    return _fast(package, files.path, _SIGLIP2_TOKENS, context, as_open_clip)
 
 
-def _words(files: TokenFiles) -> Words:
-    package = tokenizers_package()
+def _package_tokenizer(files: TokenFiles) -> PackageTokenizer:
+    tokenizers = tokenizers_package()
     if files.kind == "spiece.model":
         return read_unigram(files.path)
     if files.kind != "tokenizer.json":
         raise CheckpointError(str(files.path), "a vocabulary of CLIP, not of SigLIP; put its tokenizer.json there")
     with reading(files.path):
-        words: Words = package.Tokenizer.from_file(str(files.path))
-    return words
+        package: PackageTokenizer = tokenizers.Tokenizer.from_file(str(files.path))
+    return package
 
 
 def _canonical_steps() -> list[Normalizer]:
-    """As steps of the tokenizer, which keeps track of where each letter comes from."""
+    """``canonicalize_text`` as steps of the tokenizer, so that the spans of tokens stay known."""
     from tokenizers import Regex, normalizers
 
     punctuation = "".join(map(re.escape, string.punctuation))
@@ -183,33 +186,35 @@ def _canonical_steps() -> list[Normalizer]:
     ]
 
 
-def _put_before(words: Words, steps: list[Normalizer]) -> None:
+def _normalise_first(package: PackageTokenizer, steps: list[Normalizer]) -> None:
     from tokenizers import normalizers
 
-    own = [words.normalizer] if words.normalizer else []
-    words.normalizer = normalizers.Sequence([*steps, *own])
+    own = [package.normalizer] if package.normalizer else []
+    package.normalizer = normalizers.Sequence([*steps, *own])
 
 
-def _framed(words: Words, path: Path, default: tuple[str, str], context: int, as_open_clip: bool) -> FastTokenizer:
-    pad, end = _marks(words, path, default)
-    frame = Frame(end=(end,), pad=pad, context=context, trims=False)
-    return FastTokenizer(words, frame, canonical if as_open_clip else as_given)
+def _fast(
+    package: PackageTokenizer, path: Path, default: tuple[str, str], context: int, as_open_clip: bool
+) -> FastTokenizer:
+    pad, end = _pad_and_end(package, path, default)
+    special = SpecialTokens(end=(end,), pad=pad, context=context, trims=False)
+    return FastTokenizer(package, special, canonical if as_open_clip else unchanged)
 
 
-def _marks(words: Words, path: Path, default: tuple[str, str]) -> tuple[int, int]:
+def _pad_and_end(package: PackageTokenizer, path: Path, default: tuple[str, str]) -> tuple[int, int]:
     """(pad, end) as the configuration beside the vocabulary names them."""
-    named = _named_marks(path.parent)
+    named = _configured_tokens(path.parent)
     ids = []
     for key, name in zip(("pad_token", "eos_token"), default, strict=True):
-        index = words.token_to_id(named.get(key, name))
+        index = package.token_to_id(named.get(key, name))
         if index is None:
             raise CheckpointError(str(path), f"no vocabulary of SigLIP: it lacks {named.get(key, name)}")
         ids.append(index)
     return ids[0], ids[1]
 
 
-def _named_marks(folder: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _configured_tokens(folder: Path) -> dict[str, str]:
+    tokens: dict[str, str] = {}
     for name in _CONFIGS:
         try:
             content = json.loads((folder / name).read_bytes())
@@ -221,5 +226,5 @@ def _named_marks(folder: Path) -> dict[str, str]:
             value = content.get(key) if isinstance(content, dict) else None
             token = value.get("content") if isinstance(value, dict) else value
             if isinstance(token, str):
-                found.setdefault(key, token)
-    return found
+                tokens.setdefault(key, token)
+    return tokens

@@ -1,73 +1,207 @@
-"""What a text is to a model: token ids, framed by the model's marks, and what did not fit."""
+"""Texts to token ids: the tokenizer that all families share, batches of ids, and long texts in parts."""
 
 from __future__ import annotations
 
+import hashlib
+import html
+import importlib
+import importlib.util
 import re
-from collections.abc import Sequence
+import string
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import Protocol
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError
+from ...errors import CheckpointError, InputError, MissingPackage
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+    from tokenizers import Tokenizer as PackageTokenizer
+
+#: Lone surrogates, as in file names that are not UTF-8.
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_SHOWN = 40
+_FILE_ERRORS = (OSError, ValueError, EOFError, zlib.error)
+#: Where a text may be cut, the best first: after sentences and lines, clauses, words.
+_BREAKS = (
+    re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？]|\n+"),
+    re.compile(r"[,;:]\s+|[，、；：]|\s[-–—|]+\s+"),
+    re.compile(r"\s+"),
+)
+#: A cut after a sentence or clause must fill this share of the context, or parts would be many and short.
+_LEAST_FILL = 0.5
 
 
 @dataclass(frozen=True)
 class TokenizedText:
     """One text as token ids."""
 
-    #: As it was given.
+    #: The text as given.
     text: str
-    #: With the marks of beginning and end, not padded.
+    #: With the special tokens of beginning and end, not padded.
     ids: tuple[int, ...]
     #: The end of the text that did not fit; empty if all of it did.
     dropped: str = ""
 
 
 class Tokenizer(Protocol):
-    """How one model wants its texts."""
+    """What turns texts into the token ids of one model."""
 
     @property
     def context(self) -> int:
-        """Tokens that a text may have, with its marks."""
+        """The context length: tokens that a text may have, special tokens included."""
 
     @property
     def marks(self) -> int:
-        """How many of a text's ids frame it; the others say how long it is."""
+        """How many special tokens each text has."""
 
     @property
     def trims(self) -> bool:
-        """Whether a batch may be as short as its longest text with identical results, as a causal model allows."""
+        """Whether a batch may be cut to its longest text with identical results, as with a causal text encoder."""
 
     @property
     def pad_id(self) -> int:
-        """What fills a batch behind a text's end."""
+        """The padding token, after the end of a text."""
 
     @property
     def fingerprint(self) -> str:
-        """Equal for tokenizers that give equal ids; a part of the keys of caches."""
+        """Equal for tokenizers that give equal ids; part of the cache keys."""
 
     def encode(self, texts: Sequence[str], *, allow_empty: bool = False) -> list[TokenizedText]:
-        """The ids of each text, cut to the context; marks are kept, and what was cut off is told.
+        """The ids of each text, cut to the context; special tokens are kept, and what was cut off is in ``dropped``.
 
-        Names of special tokens in a text are plain text. Raises InputError for what is no text, and for a text
-        without a single token unless that is allowed; both name its number.
+        Names of special tokens inside a text are plain text. Raises InputError, naming its number, for what is no
+        string, and for a text without a single token unless ``allow_empty``.
         """
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where each token of the whole text begins and ends in ``read(text)``, without marks."""
+        """Where each token of the whole text begins and ends in ``cleaned(text)``, without special tokens."""
 
-    def read(self, text: str) -> str:
-        """The text that the spans count in: the given one, or as it was cleaned up before."""
+    def cleaned(self, text: str) -> str:
+        """The text that the spans refer to: cleaned up as this tokenizer does before it splits a text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecialTokens:
+    """The special tokens around the tokens of a text, and the context length."""
+
+    begin: tuple[int, ...] = ()
+    end: tuple[int, ...]
+    pad: int
+    #: Tokens of a text at most, special tokens included.
+    context: int
+    #: Whether a batch may be cut to its longest text.
+    trims: bool
+
+
+class FastTokenizer:
+    """A tokenizer of the ``tokenizers`` package, with special tokens and truncation as the model wants them."""
+
+    def __init__(self, package: PackageTokenizer, special: SpecialTokens, clean: Callable[[str], str]) -> None:
+        # whatever the file says of special tokens: none of them may come out of a text
+        package.add_special_tokens(
+            [package.id_to_token(token) for token in (*special.begin, *special.end, special.pad)]
+        )
+        package.encode_special_tokens = True
+        package.no_truncation()
+        package.no_padding()
+        self._package = package
+        self._special = special
+        self._clean = clean
+
+    @property
+    def context(self) -> int:
+        """The context length: tokens that a text may have, special tokens included."""
+        return self._special.context
+
+    @property
+    def marks(self) -> int:
+        """How many special tokens each text has."""
+        return len(self._special.begin) + len(self._special.end)
+
+    @property
+    def trims(self) -> bool:
+        """Whether a batch may be as short as its longest text."""
+        return self._special.trims
+
+    @property
+    def size(self) -> int:
+        """Tokens of the vocabulary."""
+        # ids may have gaps, and special tokens may lie above the vocabulary
+        highest = max(*self._special.begin, *self._special.end, self._special.pad)
+        return max(int(self._package.get_vocab_size()), highest + 1)
+
+    @property
+    def pad_id(self) -> int:
+        """The padding token, after the end of a text."""
+        return self._special.pad
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the vocabulary, the rules, the cleaning and the special tokens."""
+        parts = (self._package.to_str(), self._clean.__name__, repr(self._special))
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def encode(self, texts: Sequence[str], *, allow_empty: bool = False) -> list[TokenizedText]:
+        """The ids of each text; see Tokenizer."""
+        checked = _checked(texts)
+        readable = [self.cleaned(text) for text in checked]
+        encodings = self._package.encode_batch(readable, add_special_tokens=False)
+        tokenized = [self._tokenized(*parts) for parts in zip(checked, readable, encodings, strict=True)]
+        if not allow_empty:
+            self._check_filled(tokenized)
+        return tokenized
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where each token begins and ends in ``cleaned(text)``."""
+        offsets: list[tuple[int, int]] = self._package.encode(self.cleaned(text), add_special_tokens=False).offsets
+        return offsets
+
+    def cleaned(self, text: str) -> str:
+        """The text as it is split."""
+        return self._clean(_SURROGATES.sub("\ufffd", text))
+
+    def _tokenized(self, text: str, readable: str, encoding: Encoding) -> TokenizedText:
+        ids: list[int] = encoding.ids
+        most = self.context - self.marks
+        dropped = ""
+        if len(ids) > most:
+            start = encoding.offsets[most][0]
+            dropped = readable[start:].strip()
+        return TokenizedText(text, (*self._special.begin, *ids[:most], *self._special.end), dropped)
+
+    def _check_filled(self, texts: list[TokenizedText]) -> None:
+        for index, tokenized in enumerate(texts):
+            if len(tokenized.ids) == self.marks:
+                shown = tokenized.text[:_SHOWN]
+                why = f"{shown!r} has nothing that the model reads" if shown.strip() else "is empty"
+                raise InputError(f"text {index} {why}; give it words or leave it out")
+
+
+def _checked(texts: Sequence[str]) -> Sequence[str]:
+    if isinstance(texts, str):
+        raise InputError("texts is one string; give a list of strings")
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InputError(f"text {index} is {type(text).__name__}, not a string; give strings alone")
+    return texts
 
 
 def batch_of(texts: Sequence[TokenizedText], tokenizer: Tokenizer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(ids [B, L], ends [B]), ready for a text tower; ``ends`` is the position whose state stands for the text.
+    """(ids [B, L], ends [B]) for a text encoder; ``ends`` is the position whose state is pooled.
 
-    Where texts may be trimmed, L is that of the longest and the end is the mark of the text's end; else L is the whole
-    context and the end is the last position, filled or not.
+    Where texts may be trimmed, L is that of the longest and the end is the end-of-text token; else L is the whole
+    context and the end is the last position, padding or not.
     """
     if not texts:
         raise InputError("there is no text to put into a batch; give at least one")
@@ -79,20 +213,10 @@ def batch_of(texts: Sequence[TokenizedText], tokenizer: Tokenizer) -> tuple[NDAr
     return ids, np.array(ends, np.int64)
 
 
-#: Behind what a text may be cut, the best first: sentences and lines, clauses, words.
-_BREAKS = (
-    re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？]|\n+"),
-    re.compile(r"[,;:]\s+|[，、；：]|\s[-–—|]+\s+"),
-    re.compile(r"\s+"),
-)
-#: A cut behind a sentence or clause must fill this share of the context, or parts would be many and short.
-_LEAST_FILL = 0.5
-
-
 def chunks(text: str, tokenizer: Tokenizer) -> list[TokenizedText]:
-    """The parts of a text, in order, each with its marks and nothing dropped; their ``text`` is the part itself.
+    """The parts of a text, in order, each with its special tokens and nothing dropped; ``text`` is the part itself.
 
-    Parts without a token are left out; to weigh a part, take ``len(part.ids) - tokenizer.marks``.
+    Parts without a token are left out. The weight of a part is ``len(part.ids) - tokenizer.marks``.
     Raises InputError for a text without a single token.
     """
     whole = tokenizer.encode([text])
@@ -103,8 +227,8 @@ def chunks(text: str, tokenizer: Tokenizer) -> list[TokenizedText]:
 
 
 def split_long(text: str, tokenizer: Tokenizer) -> list[str]:
-    """The text in parts of at most the context, cut behind sentences, else clauses, else words, else characters."""
-    text = tokenizer.read(text)
+    """The text in parts of at most the context, cut after sentences, else clauses, else words, else characters."""
+    text = tokenizer.cleaned(text)
     parts = _cut(text, tokenizer.spans(text), tokenizer.context - tokenizer.marks)
     if len(parts) == 1:
         return parts
@@ -115,11 +239,11 @@ def split_long(text: str, tokenizer: Tokenizer) -> list[str]:
     return fitting
 
 
-def _cut(text: str, spans: list[tuple[int, int]], room: int) -> list[str]:
+def _cut(text: str, spans: list[tuple[int, int]], most: int) -> list[str]:
     cuts = [0]
     first = 0
-    while len(spans) - first > room:
-        limit = max(spans[first + room][0], cuts[-1] + 1)
+    while len(spans) - first > most:
+        limit = max(spans[first + most][0], cuts[-1] + 1)
         cuts.append(_best_cut(text, cuts[-1], limit))
         first = next((i for i in range(first, len(spans)) if spans[i][0] >= cuts[-1]), len(spans))
     parts = (text[start:end].strip() for start, end in pairwise([*cuts, len(text)]))
@@ -127,9 +251,59 @@ def _cut(text: str, spans: list[tuple[int, int]], room: int) -> list[str]:
 
 
 def _best_cut(text: str, start: int, limit: int) -> int:
-    """Behind the last break of the best kind between start and limit; the limit itself where there is none."""
+    """The end of the last break of the best kind between start and limit; the limit where there is none."""
     for breaks, least in zip(_BREAKS, (_LEAST_FILL, _LEAST_FILL, 0.0), strict=True):
         ends = [match.end() for match in breaks.finditer(text, start, limit)]
         if ends and ends[-1] - start > least * (limit - start):
             return ends[-1]
     return limit
+
+
+def unchanged(text: str) -> str:
+    """The text unchanged, as transformers takes it."""
+    return text
+
+
+def lower_case(text: str) -> str:
+    """open_clip's cleaning for CLIP: repaired, HTML entities resolved, white space collapsed, lower case."""
+    return " ".join(_repaired(text).split()).lower()
+
+
+def canonical(text: str) -> str:
+    """open_clip's cleaning for SigLIP: also without punctuation, an underscore being a space."""
+    return " ".join(_repaired(text).replace("_", " ").translate(_PUNCTUATION).lower().split())
+
+
+def _repaired(text: str) -> str:
+    return html.unescape(html.unescape(_repair()(text))).strip()
+
+
+def _repair() -> Callable[[str], str]:
+    """ftfy's repair of broken encodings and curly quotes; without that package texts stay as they are."""
+    if importlib.util.find_spec("ftfy") is None:
+        return unchanged
+    repair: Callable[[str], str] = importlib.import_module("ftfy").fix_text
+    return repair
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns any error of the package with a file into a CheckpointError."""
+    try:
+        yield
+    except Exception as error:
+        # the package raises Exception itself for whatever it cannot read
+        if type(error) is not Exception and not isinstance(error, _FILE_ERRORS):
+            raise
+        raise CheckpointError(str(path), f"cannot be read as a vocabulary ({error}); fetch the file again") from error
+
+
+def tokenizers_package() -> ModuleType:
+    """The ``tokenizers`` package; raises MissingPackage without it."""
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise MissingPackage(
+            "texts need the package tokenizers, which is not installed; install it with: pip install tokenizers"
+        ) from error
+    return tokenizers

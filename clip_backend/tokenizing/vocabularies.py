@@ -16,9 +16,9 @@ from ..finding.installations import detect_comfyui_installation, hub_cache
 OPENAI_MERGES = "bpe_simple_vocab_16e6.txt.gz"
 #: Packages that carry OpenAI's vocabulary.
 _PACKAGES = ("open_clip", "clip")
-#: Where ComfyUI keeps CLIP's vocabulary, as seen from its folder.
+#: Where ComfyUI keeps CLIP's vocabulary, relative to its folder.
 _COMFYUI = Path("comfy", "sd1_tokenizer")
-#: Models of the hub that have the same vocabulary, by what their folders are called in the cache.
+#: Folders in the cache of the hub whose models have the same vocabulary.
 _CLIP_MODELS = ("models--openai--clip-*", "models--laion--CLIP-*")
 _SIGLIP_MODELS = ("models--google--siglip*", "models--timm--*SigLIP*")
 Kind = Literal["tokenizer.json", "vocab.json", "openai", "spiece.model"]
@@ -31,7 +31,7 @@ class TokenFiles:
 
     kind: Kind
     path: Path
-    #: Whether it lies where only this model's can be; such a one may have fewer tokens than the model has room for.
+    #: Whether it can only be this model's own; it may then have fewer tokens than the model's embedding has rows.
     is_own: bool = False
 
     @property
@@ -41,7 +41,7 @@ class TokenFiles:
 
 
 def files_in(folder: Path) -> Iterator[TokenFiles]:
-    """The vocabularies in a folder, the most telling first."""
+    """The vocabularies in a folder, the most complete kind first."""
     if (folder / "tokenizer.json").is_file():
         yield TokenFiles("tokenizer.json", folder / "tokenizer.json")
     if (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file():
@@ -53,7 +53,7 @@ def files_in(folder: Path) -> Iterator[TokenFiles]:
 
 
 def files_given(path: StrPath) -> Iterator[TokenFiles]:
-    """What is at a path that the user names: a vocabulary, or a folder of any of the kinds that are searched."""
+    """The vocabularies at a path that the user names: a file, or a folder of any of the kinds that are searched."""
     place = resolved(path)
     kind = _KINDS.get(place.suffix)
     if place.is_file() and kind is not None:
@@ -63,7 +63,7 @@ def files_given(path: StrPath) -> Iterator[TokenFiles]:
 
 
 def files_beside(info: CheckpointInfo) -> Iterator[TokenFiles]:
-    """What lies beside a model or, of a folder, inside; diffusers has a folder of its own for it."""
+    """The vocabularies beside a model file or inside a model folder, also in the layout of diffusers."""
     is_own = info.path.is_dir()
     folder = info.path if is_own else info.path.parent
     sidecar = info.path.with_name(f"{info.path.stem}.tokenizer.json")
@@ -77,7 +77,7 @@ def files_beside(info: CheckpointInfo) -> Iterator[TokenFiles]:
 
 
 def files_elsewhere(*, siglip: bool, search: Sequence[StrPath] = ()) -> Iterator[TokenFiles]:
-    """What the folders to search have, then ComfyUI, the cache of Hugging Face, and installed packages."""
+    """The vocabularies of the folders to search, then of ComfyUI, the cache of Hugging Face and installed packages."""
     for folder in map(resolved, search):
         for place in (folder, folder / _COMFYUI.name, folder / _COMFYUI):
             yield from files_in(place)
@@ -97,7 +97,7 @@ def _in_package(name: str) -> Iterator[TokenFiles]:
     try:
         spec = importlib.util.find_spec(name)
     except ValueError:
-        # a module that a program has put into place by hand
+        # a module without a spec, put into sys.modules by hand
         return
     if spec is not None and spec.origin is not None:
         yield from files_in(Path(os.path.dirname(spec.origin)))

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_grid.clip_backend.tokenizing.clip import clip_tokenizer
-from clip_grid.clip_backend.tokenizing.fast_tokenizer import FastTokenizer, canonical, lower
 from clip_grid.clip_backend.tokenizing.find import find_tokenizer
 from clip_grid.clip_backend.tokenizing.siglip import siglip2_tokenizer, siglip_tokenizer
-from clip_grid.clip_backend.tokenizing.tokenizer import batch_of
+from clip_grid.clip_backend.tokenizing.tokenizer import FastTokenizer, batch_of, canonical, lower_case
 from clip_grid.clip_backend.tokenizing.vocabularies import TokenFiles, files_elsewhere
 from clip_grid.errors import CheckpointError, InputError, MissingPackage
 
@@ -115,7 +114,7 @@ def test_open_clip_resolves_entities_and_transformers_does_not(clip_folder, clip
 
 
 def test_cleaning_as_open_clip_does():
-    assert lower("  A &amp;lt; B\n\tC ") == "a < b c"
+    assert lower_case("  A &amp;lt; B\n\tC ") == "a < b c"
     assert canonical("Snake_Case, (x)!  &amp; Y") == "snake case x y"
 
 

@@ -86,7 +86,7 @@ class ToyTokenizer:
     def spans(self, text):
         return [(n, n + 1) for n in range(len(text))]
 
-    def read(self, text):
+    def cleaned(self, text):
         return text
 
 
