@@ -1,4 +1,4 @@
-"""Towers filled from a model's file: built without memory, then layer by layer, so that nothing is there twice."""
+"""Builds towers from a model's file: empty, then filled layer by layer, so that no weight is held twice."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from ...errors import CheckpointError
 from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.weights import Weights
 from .config import text_config, vision_config
-from .cpu import Linear, has_fast_bf16, works
+from .cpu import Linear, can_pack, has_fast_bf16
 from .towers import TextTower, Tower, VisionTower
 from .transformer import Mlp
+
+#: Tables with more rows than this are vocabularies.
+_VOCABULARY_ROWS = 8192
 
 
 def build_vision(
     info: CheckpointInfo, weights: Weights, *, device: torch.device | str, dtype: torch.dtype, pack: bool = True
 ) -> VisionTower:
-    """The picture tower of a model, ready to compute.
+    """The vision tower of a model, ready to compute.
 
-    dtype: float32, float16 or bfloat16, in which the weights are held. On the processor float16 only saves memory, and
-    so does bfloat16 where the processor does not compute in it.
-    pack: on the processor, put the weights in the order in which it computes fastest; not worth it for a tower that is
-    to be moved elsewhere before it computes.
+    dtype: of the weights: float32, float16 or bfloat16. On the processor float16 only saves memory, and so does
+    bfloat16 where the processor does not compute in it.
+    pack: on the processor, pack the weights for oneDNN; not worth it for a tower that will be moved before it computes.
     Raises CheckpointError with the tensor's name if one is missing, has another shape or holds a NaN.
     """
     with torch.device("meta"):
@@ -34,7 +36,7 @@ def build_vision(
 def build_text(
     info: CheckpointInfo, weights: Weights, *, device: torch.device | str, dtype: torch.dtype, pack: bool = True
 ) -> TextTower:
-    """The text tower of a model, ready to compute; everything as ``build_vision`` has it."""
+    """The text tower of a model, ready to compute; see ``build_vision``."""
     with torch.device("meta"):
         tower = TextTower(text_config(info))
     _fill(tower, weights, torch.device(device), dtype, pack)
@@ -43,42 +45,45 @@ def build_text(
 
 def _fill(tower: Tower, weights: Weights, device: torch.device, dtype: torch.dtype, pack: bool) -> None:
     packs = pack and device.type == "cpu" and _is_packable(dtype)
-    gains = packing_gains(tower)
+    gains = _packing_gains(tower)
     for name, module in tower.named_modules():
         prefix = f"{name}." if name else ""
         if not isinstance(module, Linear):
             _fill_others(module, prefix, weights)
-            _settle(module, weights.path, device, dtype)
+            _copy_out(module, weights.path, device, dtype)
             continue
         _fill_linear(module, prefix, weights)
         if packs:
             module.pack(dtype, *gains.get(module, (1.0, 1.0)))
         else:
-            _settle(module, weights.path, device, dtype)
+            _copy_out(module, weights.path, device, dtype)
     weights.release()
     tower.requires_grad_(False).eval()
 
 
-def packing_gains(tower: Tower) -> dict[Linear, tuple[float, float]]:
-    """By what the weight and the bias of a layer are multiplied when it is packed, where that is not 1."""
+def _packing_gains(tower: Tower) -> dict[Linear, tuple[float, float]]:
+    """The factors of weight and bias of the layers for which they are not 1; see ``Linear.pack``."""
     return {
-        linear: gain for module in tower.modules() if isinstance(module, Mlp) for linear, gain in module.gains().items()
+        linear: gain
+        for module in tower.modules()
+        if isinstance(module, Mlp)
+        for linear, gain in module.packing_gains().items()
     }
 
 
 def _is_packable(dtype: torch.dtype) -> bool:
     if dtype == torch.bfloat16 and not has_fast_bf16():
         return False
-    return dtype in (torch.float32, torch.bfloat16) and works(dtype)
+    return dtype in (torch.float32, torch.bfloat16) and can_pack(dtype)
 
 
 def _fill_linear(linear: Linear, prefix: str, weights: Weights) -> None:
-    """Its parameters as the file has them, its shares one below the other."""
+    """Its parameters as the file has them; fused ones are concatenated."""
     for key, parameter in linear.named_parameters(recurse=False):
         names = linear.names_in_state(prefix, key)
         shape = (parameter.shape[0] // len(names), *parameter.shape[1:])
-        shares = [_read(weights, name, shape) for name in names]
-        _set(linear, key, shares[0] if len(shares) == 1 else torch.cat(shares))
+        parts = [_read(weights, name, shape) for name in names]
+        _set(linear, key, parts[0] if len(parts) == 1 else torch.cat(parts))
 
 
 def _fill_others(module: nn.Module, prefix: str, weights: Weights) -> None:
@@ -88,7 +93,7 @@ def _fill_others(module: nn.Module, prefix: str, weights: Weights) -> None:
 
 def _read(weights: Weights, name: str, shape: tuple[int, ...]) -> torch.Tensor:
     tensor = weights.read(name, shape)
-    # a sum is as good as a look at every number, and needs no memory: NaN and infinity do not leave it
+    # the sum is not finite if any number is not, and needs no memory
     if not torch.isfinite(tensor.sum(dtype=torch.float32)):
         raise CheckpointError(weights.path, f"{name} holds NaN or infinity; the file is damaged, fetch it again")
     return tensor
@@ -98,8 +103,8 @@ def _set(module: nn.Module, key: str, tensor: torch.Tensor) -> None:
     setattr(module, key, nn.Parameter(tensor, requires_grad=False))
 
 
-def _settle(module: nn.Module, path: str, device: torch.device, dtype: torch.dtype) -> None:
-    """Copies the parameters out of the mapped file onto the device, in the type in which they are held."""
+def _copy_out(module: nn.Module, path: str, device: torch.device, dtype: torch.dtype) -> None:
+    """Copies the parameters out of the mapped file to the device, in their final dtype."""
     for key, parameter in module.named_parameters(recurse=False):
         held = _held_dtype(module, parameter.dtype, dtype)
         tensor = parameter.data.to(device, held, copy=True).contiguous()
@@ -109,11 +114,7 @@ def _settle(module: nn.Module, path: str, device: torch.device, dtype: torch.dty
 
 
 def _held_dtype(module: nn.Module, in_file: torch.dtype, dtype: torch.dtype) -> torch.dtype:
-    """A vocabulary's rows are looked up one by one and converted then, so it can stay as small as the file has it."""
+    """The dtype to hold a parameter in: rows of a vocabulary are converted when looked up, so it can stay small."""
     is_small = in_file in (torch.float16, torch.bfloat16)
-    is_words = isinstance(module, nn.Embedding) and module.num_embeddings > _WORDS
-    return in_file if is_words and is_small and dtype == torch.float32 else dtype
-
-
-#: Tables with more rows than this are vocabularies.
-_WORDS = 8192
+    is_vocabulary = isinstance(module, nn.Embedding) and module.num_embeddings > _VOCABULARY_ROWS
+    return in_file if is_vocabulary and is_small and dtype == torch.float32 else dtype

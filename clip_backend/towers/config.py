@@ -1,4 +1,4 @@
-"""The sizes and habits of one tower, picture or text, as the transformer in ``towers.py`` wants them."""
+"""The configuration of one tower, vision or text."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal
 from ...errors import CheckpointError
 from ..checkpoints.info import Activation, CheckpointInfo, VisionShape
 
-#: Pools the class token or the end of the text and projects it, or pools by attention or at the last position.
+#: clip pools the class token or the end of the text and projects it; siglip pools by attention or the last position.
 Kind = Literal["clip", "siglip"]
-#: The families of models that our own towers compute.
+#: The families that these towers compute.
 KINDS: dict[str, Kind] = {"clip": "clip", "longclip": "clip", "siglip": "siglip", "siglip2": "siglip"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TowerConfig:
-    """One tower; ``patch`` and ``image_size`` are those of pictures, ``vocabulary`` that of text, else 0."""
+    """The sizes of one tower; ``patch`` and ``image_size`` are 0 for text, ``vocabulary`` is 0 for pictures."""
 
     kind: Kind
     width: int
@@ -27,7 +27,7 @@ class TowerConfig:
     tokens: int
     activation: Activation
     eps: float
-    #: The length of an embedding; None if the tower ends without one.
+    #: The length of an embedding; None if the tower has none.
     embedding: int | None
     patch: int = 0
     image_size: int = 0
@@ -40,14 +40,14 @@ class TowerConfig:
 
 
 def vision_config(info: CheckpointInfo) -> TowerConfig:
-    """The picture tower of a model; CheckpointError if there is none, or none of a kind that ``towers.py`` computes."""
+    """The vision tower of a model; raises CheckpointError if there is none, or one of another kind."""
     kind, shape = _kind(info), info.vision
     if shape is None:
         raise CheckpointError(str(info.path), "it holds no picture tower; give a file that does")
     _check_heads(info, shape.width, shape.heads)
     _check_grid(info, shape, kind)
     if kind == "siglip":
-        # its pooling keeps the width; nothing projects
+        # its pooling keeps the width, and there is no projection
         embedding = shape.width if info.has_vision_projection else None
     else:
         embedding = info.projection if info.has_vision_projection else None
@@ -67,7 +67,7 @@ def vision_config(info: CheckpointInfo) -> TowerConfig:
 
 
 def text_config(info: CheckpointInfo) -> TowerConfig:
-    """The text tower of a model; CheckpointError if there is none, or one without the projection into the space."""
+    """The text tower of a model; raises CheckpointError if there is none, or one without projection."""
     kind, shape = _kind(info), info.text
     if shape is None:
         raise CheckpointError(str(info.path), "it holds no text tower; give a file that does")
@@ -106,7 +106,7 @@ def _check_heads(info: CheckpointInfo, width: int, heads: int) -> None:
 
 
 def _check_grid(info: CheckpointInfo, shape: VisionShape, kind: Kind) -> None:
-    """The position table fits the size of the pictures."""
+    """Raises CheckpointError if the position table does not fit the image size."""
     side = shape.image_size // shape.patch if shape.patch > 0 else 0
     if side * side + (kind == "clip") != shape.tokens:
         reason = (

@@ -1,4 +1,4 @@
-"""What this processor is fast at: bfloat16, and float32 products by oneDNN instead of MKL."""
+"""Fast linear layers on a processor: bfloat16 where it is fast, float32 products by oneDNN, packed weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from ..checkpoints.info import Activation
 
-#: The relative error up to which a product still counts as one in float32; bfloat16 is at 4e-3.
+#: The largest relative error of a float32 product; that of bfloat16 is 4e-3.
 _SINGLE = 3e-6
 
 
@@ -25,7 +25,7 @@ def has_fast_bf16() -> bool:
     if read is not None:
         capabilities = read()
         return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-    # torch before 2.11 tells by other names, and before 2.5 not at all
+    # torch before 2.11 has other names for it, and before 2.5 none
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(check() for check in checks if check is not None)
 
@@ -39,36 +39,36 @@ def is_medium_exact() -> bool:
     """
     ramp = torch.arange(256, dtype=torch.float32)
     left, right = torch.cos(ramp.outer(ramp)), torch.sin(ramp.outer(ramp) + 1)  # [256, 256]
-    with _Medium():
+    with _MediumPrecision():
         product = torch.nn.functional.linear(left, right)
     exact = left.double() @ right.double().T
     return float((product - exact).abs().max() / exact.abs().max()) <= _SINGLE
 
 
-class _Medium:
-    """A scope at "medium" precision; the setting is the process's, so scopes of several threads share it."""
+class _MediumPrecision:
+    """A scope at "medium" precision; the setting is global, so scopes of several threads share it."""
 
     _lock = threading.Lock()
     _depth = 0
     _before: str | None = None
 
     def __enter__(self) -> None:
-        with _Medium._lock:
-            if _Medium._depth == 0:
-                _Medium._before = _precision()
-                if _Medium._before is not None:
+        with _MediumPrecision._lock:
+            if _MediumPrecision._depth == 0:
+                _MediumPrecision._before = _precision()
+                if _MediumPrecision._before is not None:
                     torch.set_float32_matmul_precision("medium")
-            _Medium._depth += 1
+            _MediumPrecision._depth += 1
 
     def __exit__(self, *error: object) -> None:
-        with _Medium._lock:
-            _Medium._depth -= 1
-            if _Medium._depth == 0 and _Medium._before is not None:
-                torch.set_float32_matmul_precision(_Medium._before)
+        with _MediumPrecision._lock:
+            _MediumPrecision._depth -= 1
+            if _MediumPrecision._depth == 0 and _MediumPrecision._before is not None:
+                torch.set_float32_matmul_precision(_MediumPrecision._before)
 
 
 def _precision() -> str | None:
-    """The setting; None if the program set its precision by torch's newer names, which do not go with this one."""
+    """The setting; None if the program used torch's newer settings, which exclude this one."""
     try:
         return torch.get_float32_matmul_precision()
     except RuntimeError:
@@ -77,18 +77,18 @@ def _precision() -> str | None:
 
 @contextmanager
 def fast_products(device: torch.device) -> Iterator[None]:
-    """A scope in which float32 products on the processor go the fastest way that is still exact.
+    """A scope in which float32 products on the processor use the fastest exact implementation.
 
-    Nothing is changed for other devices, whose own setting of precision is the user's.
+    Other devices keep the user's precision setting.
     """
     if device.type != "cpu" or not is_medium_exact():
         yield
         return
-    with _Medium():
+    with _MediumPrecision():
         yield
 
 
-#: What oneDNN can do to a product while it is still in the cache: its name and its variant.
+#: Activations that oneDNN fuses into a product: its name and variant for each.
 _FUSED = {"": ("none", ""), "gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh"), "silu": ("swish", "")}
 #: Weights are packed for products of about this many rows; other numbers of rows work as well.
 _ROWS = 512
@@ -96,26 +96,26 @@ _TOLERANCE = {torch.float32: 3e-6, torch.bfloat16: 2e-2}
 
 
 def pack(weight: torch.Tensor) -> torch.Tensor:
-    """The weight [out, in] in the order in which oneDNN reads it: an opaque tensor of the same size."""
+    """The weight [out, in] in oneDNN's blocked layout: an opaque tensor of the same size."""
     return cast(torch.Tensor, torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _ROWS))
 
 
 def unpack(packed: torch.Tensor) -> torch.Tensor:
-    """The very weight that was packed."""
+    """The weight that was packed, unchanged."""
     return packed.to_dense()
 
 
-def linear(x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor | None, then: str = "") -> torch.Tensor:
-    """``then(x @ weight.T + bias)``; then: "" for nothing, "gelu", "gelu_tanh" or "silu"."""
-    name, variant = _FUSED[then]
+def linear(x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor | None, activation: str = "") -> torch.Tensor:
+    """``activation(x @ weight.T + bias)``; activation: "" for none, "gelu", "gelu_tanh" or "silu"."""
+    name, variant = _FUSED[activation]
     return cast(torch.Tensor, torch.ops.mkldnn._linear_pointwise(x, packed, bias, name, [], variant))
 
 
 @functools.cache
-def works(dtype: torch.dtype) -> bool:
-    """Whether the functions above are there and compute rightly in this type of number; tried once.
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether the functions above exist and are exact in this dtype; tried once.
 
-    They are not part of torch's public face: any torch may come without them, or with another signature.
+    They are not part of torch's public API: another version may lack them or change their signature.
     """
     has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     if dtype not in _TOLERANCE or not has_onednn or not torch.backends.mkldnn.enabled:
@@ -125,18 +125,18 @@ def works(dtype: torch.dtype) -> bool:
     weight = torch.sin(rows[:80].outer(rows[:64]) + 1).to(dtype)  # [80, 64]
     try:
         packed = pack(weight)
-        products = [linear(x, packed, None, then) for then in _FUSED]
+        products = [linear(x, packed, None, activation) for activation in _FUSED]
         back = unpack(packed)
     except (AttributeError, NotImplementedError, RuntimeError, TypeError):
         return False
     exact = x.double() @ weight.double().T
-    right = (
+    expected = (
         exact,
         torch.nn.functional.gelu(exact),
         torch.nn.functional.gelu(exact, approximate="tanh"),
         torch.nn.functional.silu(exact),
     )
-    error = max(float((product - answer).abs().max()) for product, answer in zip(products, right, strict=True))
+    error = max(float((product - answer).abs().max()) for product, answer in zip(products, expected, strict=True))
     return bool(torch.equal(back, weight)) and error <= _TOLERANCE[dtype] * float(exact.abs().max())
 
 
@@ -154,13 +154,13 @@ def activate(x: torch.Tensor, activation: Activation) -> torch.Tensor:
 
 
 class Linear(nn.Module):
-    """``x [..., in] -> then(x @ weight.T + bias) [..., out]``.
+    """``x [..., in] -> activation(x @ weight.T + bias) [..., out]``.
 
-    names: under which names, as seen from the module above, its rows stand in a state dict, in equal shares:
-    ``("q_proj.", "k_proj.", "v_proj.")`` for a fused projection; by default its own.
+    names: the names, relative to the parent module, under which equal parts of its rows are in a state dict, such as
+    ``("q_proj.", "k_proj.", "v_proj.")`` for a fused projection; by default its own name.
 
-    Packed, the weight is an opaque tensor that only the processor reads. ``weight`` is then a meta tensor of the true
-    shape and type, so that sizes can be told as always, and a move to another device or type unpacks it first.
+    A packed weight is an opaque tensor for the processor. ``weight`` is then a meta tensor of the true shape and dtype,
+    and a move to another device or dtype unpacks it first.
     """
 
     def __init__(self, width: int, out: int, *, bias: bool = True, names: Sequence[str] = ()) -> None:
@@ -174,23 +174,23 @@ class Linear(nn.Module):
 
     @property
     def is_packed(self) -> bool:
-        """Whether the weight is in the order of oneDNN."""
+        """Whether the weight is packed."""
         return self._packed is not None
 
-    def forward(self, x: torch.Tensor, then: Activation | Literal[""] = "") -> torch.Tensor:
-        """The product, activated if ``then`` says so; of packed layers see ``pack`` about quick_gelu."""
+    def forward(self, x: torch.Tensor, activation: Activation | Literal[""] = "") -> torch.Tensor:
+        """The product, then the activation if any; see ``pack`` about quick_gelu in packed layers."""
         if self._packed is not None:
-            fused = "silu" if then == "quick_gelu" else then
+            fused = "silu" if activation == "quick_gelu" else activation
             return linear(x, self._packed, self._packed_bias, fused)
         bias = None if self.bias is None else self.bias.to(x.dtype)
         product = functional.linear(x, self.weight.to(x.dtype), bias)
-        return activate(product, then) if then else product
+        return activate(product, activation) if activation else product
 
     def pack(self, dtype: torch.dtype, gain: float = 1.0, bias_gain: float = 1.0) -> None:
-        """Packs the weight in this type and drops the original.
+        """Packs the weight in this dtype and drops the original.
 
-        With quick_gelu fused in, the layer wants a gain of 1.702 on weight and bias, answers 1.702 times too much,
-        and so the next layer's weight wants a gain of 1 / 1.702.
+        gain, bias_gain: factors of weight and bias. quick_gelu(x) = silu(1.702 x) / 1.702, and oneDNN fuses silu: the
+        layer with quick_gelu takes gains of 1.702, and the next layer's weight a gain of 1 / 1.702.
         """
         weight = self.weight.data
         self._packed = pack((weight if gain == 1 else weight.float() * gain).to(dtype))
@@ -202,7 +202,7 @@ class Linear(nn.Module):
             self.bias = nn.Parameter(bias.to(dtype, copy=True), requires_grad=False)
 
     def unpack(self) -> None:
-        """The weight is a plain parameter again; one that had a gain comes back within a rounding."""
+        """Makes the weight a plain parameter again; one that had a gain is restored up to rounding."""
         if self._packed is None:
             return
         self.weight = nn.Parameter(self._plain(self._packed), requires_grad=False)
@@ -213,7 +213,7 @@ class Linear(nn.Module):
         return weight if self._gain == 1 else (weight.float() / self._gain).to(weight.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What copies and pickles are made of: the plain weight, since an opaque tensor can be in neither."""
+        """Copies and pickles get the plain weight, since they cannot hold an opaque tensor."""
         state = dict(self.__dict__)
         if self._packed is not None:
             plain = nn.Parameter(self._plain(self._packed), requires_grad=False)
@@ -221,7 +221,7 @@ class Linear(nn.Module):
         return state
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Linear:
-        """What ``to``, ``half``, ``cuda`` and the like do to the tensors; a move within the processor does nothing."""
+        """What ``to``, ``half`` and ``cuda`` call; a move that changes nothing keeps the packed weight."""
         if self._packed is not None:
             moved = fn(torch.empty(0, dtype=self.weight.dtype))
             if moved.device.type == "cpu" and moved.dtype == self.weight.dtype:
@@ -231,12 +231,12 @@ class Linear(nn.Module):
         return self
 
     def names_in_state(self, prefix: str, key: str) -> list[str]:
-        """Under which names the shares of ``weight`` or ``bias`` stand in a state dict; prefix: its own, with a dot."""
+        """The names of the parts of ``weight`` or ``bias`` in a state dict; prefix: its own, with a dot."""
         above = prefix[: prefix.rstrip(".").rfind(".") + 1]
         return [above + name + key for name in self.names] or [prefix + key]
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         for key, tensor in self.named_parameters(recurse=False):
             names = self.names_in_state(prefix, key)
-            shares = (tensor if keep_vars else tensor.detach()).chunk(len(names))
-            destination.update(zip(names, shares, strict=True))
+            parts = (tensor if keep_vars else tensor.detach()).chunk(len(names))
+            destination.update(zip(names, parts, strict=True))

@@ -1,6 +1,6 @@
-"""The two towers of CLIP, LongCLIP, SigLIP and SigLIP2: pictures or token ids in, embeddings out.
+"""The vision and text towers of CLIP, LongCLIP, SigLIP and SigLIP 2: pictures or token ids in, embeddings out.
 
-Parameters have the names of Hugging Face. Nothing here reads files: see ``building.py``.
+Parameters have the names of transformers. Nothing here reads files: see ``build.py``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .transformer import AttentionHead, Encoder, LayerNorm
 
 @dataclass(frozen=True)
 class VisionOutput:
-    """What a picture tower says of B pictures, in float32."""
+    """The output of a vision tower for B pictures, in float32."""
 
-    #: [B, P] projected, not of unit length; None of a tower without projection or pooling.
+    #: [B, P] projected, not of unit length; None for a tower without projection or pooling.
     embeds: torch.Tensor | None
     #: [B, T, W] after the last layer and before the post-layernorm; only if the states were asked for.
     last_hidden: torch.Tensor | None = None
@@ -33,50 +33,50 @@ class VisionOutput:
 
 
 class Tower(nn.Module, ABC):
-    """What both towers share: where and in which type of number they compute."""
+    """What both towers share: device, dtype, packing and loading."""
 
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()
         self.config = config
 
-    def anchor(self) -> torch.Tensor:
-        """A parameter that is never packed, and so tells device and type of the others."""
+    def plain_parameter(self) -> torch.Tensor:
+        """A parameter that is never packed, with the device and dtype of all."""
         raise NotImplementedError
 
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return self.anchor().device
+        return self.plain_parameter().device
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type in which the weights are held."""
-        return self.anchor().dtype
+        """The dtype in which the weights are held."""
+        return self.plain_parameter().dtype
 
     @property
     def compute_dtype(self) -> torch.dtype:
-        """The type in which it computes: on a processor float32, or bfloat16 where that is fast."""
+        """The dtype in which it computes: on a processor float32, or bfloat16 where that is fast."""
         if self.device.type != "cpu" or (self.dtype == torch.bfloat16 and has_fast_bf16()):
             return self.dtype
         return torch.float32
 
     @property
     def is_packed(self) -> bool:
-        """Whether any weight is in the order of oneDNN."""
+        """Whether any weight is packed for oneDNN."""
         return any(isinstance(module, Linear) and module.is_packed for module in self.modules())
 
     def unpack(self) -> None:
-        """All weights are plain parameters, which can be trained, saved and moved."""
+        """Makes all weights plain parameters, which can be trained, saved and moved."""
         for module in self.modules():
             if isinstance(module, Linear):
                 module.unpack()
 
     def weight_bytes(self) -> int:
-        """The memory of the weights."""
+        """Bytes of the weights."""
         return sum(parameter.nbytes for parameter in self.parameters())
 
     def memory_bytes(self, batch: int) -> int:
-        """About how much memory a batch needs beside the weights."""
+        """About how many bytes a batch needs beside the weights."""
         config = self.config
         # the state twice, its norm, query, key, value and their mixture, and the wide layer with its activation
         numbers = config.tokens * (7 * config.width + 2 * config.mlp)
@@ -85,15 +85,15 @@ class Tower(nn.Module, ABC):
         return batch * (numbers * size + pixels)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """As torch's own, from the names of Hugging Face; fused weights are put together, packed ones unpacked."""
+        """As torch's own, from the names of transformers; separate q, k and v are fused, packed weights unpacked."""
         self.unpack()
         state = dict(state_dict)
         for name, module in self.named_modules():
             if isinstance(module, Linear) and module.names:
                 for key, _ in module.named_parameters(recurse=False):
                     names = module.names_in_state(f"{name}.", key)
-                    if all(share in state for share in names):
-                        state[f"{name}.{key}"] = torch.cat([state.pop(share) for share in names])
+                    if all(part in state for part in names):
+                        state[f"{name}.{key}"] = torch.cat([state.pop(part) for part in names])
         return super().load_state_dict(state, strict, assign)
 
 
@@ -106,12 +106,12 @@ class VisionTower(Tower):
         has_projection = config.kind == "clip" and config.embedding is not None
         self.visual_projection = Linear(config.width, config.embedding or 0, bias=False) if has_projection else None
 
-    def anchor(self) -> torch.Tensor:
+    def plain_parameter(self) -> torch.Tensor:
         """The position table."""
         return self.vision_model.embeddings.position_embedding.weight
 
     def forward(self, pixels: torch.Tensor, *, states: bool = False) -> VisionOutput:
-        """pixels: float32 [B, 3, S, S], normalised, of the size of the model; InputError for any other."""
+        """pixels: float32 [B, 3, S, S], normalised, of the model's size; raises InputError for another size."""
         self._check(pixels)
         with fast_products(self.device):
             return self._encode(pixels, states)
@@ -121,7 +121,7 @@ class VisionTower(Tower):
         x = model.embeddings(pixels.to(self.device, self.compute_dtype))  # [B, T, W]
         if model.pre_layrnorm is not None:
             x = model.pre_layrnorm(x)
-        # the class token is all that an embedding needs of the last layer
+        # an embedding needs only the class token of the last layer
         only_class = self.config.kind == "clip" and not states
         rows = torch.zeros(len(x), dtype=torch.int64, device=x.device) if only_class else None
         last, penultimate = model.encoder(x, rows)
@@ -142,9 +142,9 @@ class VisionTower(Tower):
         return None
 
     def project(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Last states [B, T, W] -> [B, T, P], every token as if it were the class token.
+        """Last states [B, T, W] -> [B, T, P]: every token through the norm and projection of the class token.
 
-        The row of the class token is the embedding. Raises InputError for models without a projection.
+        Raises InputError for models without a projection.
         """
         if self.visual_projection is None:
             raise InputError("this model has no projection for single tokens; use its token states as they are")
@@ -163,7 +163,7 @@ class VisionTower(Tower):
 
 
 class VisionModel(nn.Module):
-    """The picture tower without its projection."""
+    """The vision tower without its projection."""
 
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()
@@ -176,21 +176,21 @@ class VisionModel(nn.Module):
 
 
 class Conv(nn.Conv2d):
-    """A convolution whose numbers come from a file: torch's way to make random ones imports its compiler, 0.9 s."""
+    """A convolution without random weights, for drawing them imports torch's compiler (0.9 s); a file gives them."""
 
     def reset_parameters(self) -> None:
-        """Leaves them as they are."""
+        """Does nothing."""
 
 
 class Table(nn.Embedding):
-    """A table whose numbers come from a file; see ``Conv``."""
+    """An embedding table without random weights; see ``Conv``."""
 
     def reset_parameters(self) -> None:
-        """Leaves them as they are."""
+        """Does nothing."""
 
 
 class PatchEmbeddings(nn.Module):
-    """Pixels -> one token a patch, after the class token if there is one, each with its position."""
+    """Pixels -> the class token, if there is one, and one token per patch, each with its position."""
 
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()
@@ -220,16 +220,15 @@ class TextTower(Tower):
         is_clip = config.kind == "clip"
         self.text_projection = Linear(config.width, config.embedding or 0, bias=False) if is_clip else None
 
-    def anchor(self) -> torch.Tensor:
+    def plain_parameter(self) -> torch.Tensor:
         """The position table."""
         return self.text_model.embeddings.position_embedding.weight
 
     def forward(self, ids: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
         """int64 [B, L] -> float32 [B, P], not of unit length.
 
-        ends: int64 [B], the place of the token that ends each text and stands for it; SigLIP takes the last place
-        instead. What comes after that token does not matter to CLIP. Raises InputError for more tokens than it has
-        places.
+        ends: int64 [B], the position of the end-of-text token, whose state CLIP pools; what comes after it has no
+        effect. SigLIP pools the last position instead. Raises InputError for more tokens than positions.
         """
         if ids.ndim != 2 or ids.shape[1] > self.config.tokens or ends.shape != ids.shape[:1]:
             raise InputError(
@@ -250,7 +249,7 @@ class TextTower(Tower):
 
 
 class TextModel(nn.Module):
-    """The text tower without the projection of CLIP; that of SigLIP is its head."""
+    """The text tower without CLIP's projection; SigLIP's projection is the head."""
 
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The transformer that all towers share: layers of attention and of two linear layers, each behind its norm."""
+"""The pre-norm transformer that all towers share: layers of self-attention and MLP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .cpu import QUICK, Linear
 
 
 class LayerNorm(nn.LayerNorm):
-    """A layer norm that computes in the type of its input, whatever type its weights are held in."""
+    """A layer norm that computes in the dtype of its input, whatever dtype its weights have."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
@@ -19,7 +19,7 @@ class LayerNorm(nn.LayerNorm):
 
 
 class Attention(nn.Module):
-    """Attention of every token to every token, or of each to those up to itself."""
+    """Self-attention, full or causal."""
 
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Attention(nn.Module):
         self.out_proj = Linear(config.width, config.width)
 
     def forward(self, x: torch.Tensor, is_causal: bool, rows: torch.Tensor | None = None) -> torch.Tensor:
-        """x: [B, T, W]. Returns [B, T, W], or of one row each, ``rows`` int64 [B], [B, 1, W]."""
+        """x: [B, T, W]. Returns [B, T, W]; with ``rows``, int64 [B], only that query of each: [B, 1, W]."""
         query, key, value = split_heads(self.qkv(x), self.heads)  # [B, H, T, W / H] each
         mask = None
         if rows is not None:
@@ -67,14 +67,14 @@ class Mlp(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[..., W] -> [..., W]."""
         if self.fc1.is_packed != self.fc2.is_packed:
-            # a host that moves leaf by leaf has unpacked one of the two
+            # a host that moves modules one by one has unpacked only one of the two
             self.fc1.unpack()
             self.fc2.unpack()
         product: torch.Tensor = self.fc2(self.fc1(x, self.activation))
         return product
 
-    def gains(self) -> dict[Linear, tuple[float, float]]:
-        """By what the weights and biases are multiplied when they are packed."""
+    def packing_gains(self) -> dict[Linear, tuple[float, float]]:
+        """The factors of weight and bias of each layer when it is packed; see ``Linear.pack``."""
         quick = QUICK if self.activation == "quick_gelu" else 1.0
         return {self.fc1: (quick, quick), self.fc2: (1 / quick, 1.0)}
 
@@ -100,7 +100,7 @@ class Layer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """All layers."""
+    """A stack of layers."""
 
     def __init__(self, config: TowerConfig, *, is_causal: bool = False) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class Encoder(nn.Module):
     def forward(self, x: torch.Tensor, rows: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """The last and the penultimate state.
 
-        x: [B, T, W]. Of the last state only the tokens ``rows``, int64 [B], are computed if they are given: [B, 1, W].
+        x: [B, T, W]. With ``rows``, int64 [B], only those tokens of the last state are computed: [B, 1, W].
         """
         *others, last = self.layers
         for layer in others:
@@ -119,7 +119,7 @@ class Encoder(nn.Module):
 
 
 class AttentionHead(nn.Module):
-    """The pooling of SigLIP: one learnt query attends to all tokens."""
+    """SigLIP's attention pooling: one learnt query attends to all tokens."""
 
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class AttentionHead(nn.Module):
 
 
 class ProbeAttention(nn.Module):
-    """Attention of a query to tokens."""
+    """Attention of the query to all tokens."""
 
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()

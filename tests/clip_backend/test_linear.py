@@ -7,11 +7,11 @@ import threading
 import pytest
 
 torch = pytest.importorskip("torch")
-from clip_grid.clip_backend.towers import cpu as onednn
+from clip_grid.clip_backend.towers import cpu
 from clip_grid.clip_backend.towers.cpu import QUICK, Linear, activate, fast_products, has_fast_bf16, is_medium_exact
 from torch.nn import functional
 
-needs_onednn = pytest.mark.skipif(not onednn.works(torch.float32), reason="this torch has no packed linear layers")
+needs_onednn = pytest.mark.skipif(not cpu.can_pack(torch.float32), reason="this torch has no packed linear layers")
 ACTIVATIONS = ["", "gelu", "gelu_tanh", "quick_gelu", "silu"]
 
 
@@ -133,8 +133,8 @@ def test_float16_weights_multiply_float32_numbers_in_float32():
 
 def test_the_fast_path_is_taken_only_if_it_computes_rightly():
     for dtype in (torch.float32, torch.bfloat16, torch.float64, torch.int8):
-        assert onednn.works(dtype) in (True, False)
-    assert not onednn.works(torch.float64)
+        assert cpu.can_pack(dtype) in (True, False)
+    assert not cpu.can_pack(torch.float64)
 
 
 def test_the_processor_tells_whether_it_has_bfloat16():
