@@ -41,7 +41,7 @@ def page_of(
 
     def opened(*types: str, locale: str = "en") -> OpenPage:
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         trouble.watch(page)
         stub = OpenPage(page, site, trouble, locale)
         stub.open()

@@ -9,6 +9,16 @@ export const ENGLISH = /** @type {const} */ ({
   "count.pictures": { one: "{count} picture", other: "{count} pictures" },
   "count.sheets": { one: "{count} sheet", other: "{count} sheets" },
   "count.pages": { one: "{count} page", other: "{count} pages" },
+  "count.match": { one: "{count} match", other: "{count} matches" },
+  "count.weak": { one: "{count} weak", other: "{count} weak" },
+  "count.mismatch": { one: "{count} mismatch", other: "{count} mismatches" },
+  "count.undecided": { one: "{count} undecided", other: "{count} undecided" },
+  "count.labelled": { one: "{count} labelled", other: "{count} labelled" },
+  "count.unlabelled": { one: "{count} without label", other: "{count} without label" },
+  "count.kept": { one: "{count} kept", other: "{count} kept" },
+  "count.rejected": { one: "{count} not kept", other: "{count} not kept" },
+  "count.unscored": { one: "{count} without score", other: "{count} without score" },
+  "count.unread": { one: "{count} not read", other: "{count} not read" },
 
   // sheets in their nodes
   "node.queue": "Queue to make the sheet",
@@ -71,8 +81,8 @@ export const ENGLISH = /** @type {const} */ ({
 
   // two cells side by side
   "compare.slider": "How much of the left picture is shown",
-  "compare.left": "left",
-  "compare.right": "right",
+  "compare.left": "left:",
+  "compare.right": "right:",
   "compare.swap": "Swap",
   "compare.no_pair": "There are no two cells to compare.",
   "compare.selected_none": "No cell is selected",
@@ -143,7 +153,7 @@ export const ENGLISH = /** @type {const} */ ({
   "key.pages": "PageUp, PageDown",
   "key.arrows": "arrow keys",
   "key.enter": "Enter",
-  "key.zoom": "wheel, two fingers, + −",
+  "key.zoom": "wheel, two fingers, + −",
   "key.move": "drag, Shift + arrow keys",
   "key.home_end": "Home, End",
 
@@ -210,8 +220,7 @@ export const ENGLISH = /** @type {const} */ ({
   "match.phrase_missing": "{phrase}: missing; cosine {cosine}, support {support}",
   "match.noise": "noise floor: with this text, noise reaches a cosine of {value}",
   "match.dropped": "not read: {text}",
-  "label.labelled": "labelled",
-  "label.without": "without label",
+  "label.scale": "probability: {scale}",
   "label.none": "no label",
   "label.also": "also: {labels}",
   "label.next": "next: {labels}",

@@ -25,10 +25,9 @@ export function matchRows(entries, digits) {
   const scale = entries.find((entry) => entry.threshold_scale)?.threshold_scale ?? "cosine";
   const axis = axisOf(scale, entries.flatMap((entry) => [entry[scale], entry.threshold]));
   const drawing = { scale, axis, digits, nameOf: namesOf(entries) };
-  const words = { ...verdictWords(), unread: text("score.not_read") };
   const threshold = entries.find((entry) => isNumber(entry.threshold))?.threshold;
   const limit = isNumber(threshold) && text("scores.threshold_of", { scale: scaleName(scale), value: formatScore(threshold, digitsOf(scale, digits)) });
-  return { rows: entries.map((entry) => matchRow(entry, drawing)), words, scale: [limit, axisText(scale, axis)].filter(Boolean).join(" · ") };
+  return { rows: entries.map((entry) => matchRow(entry, drawing)), scale: [limit, axisText(scale, axis)].filter(Boolean).join(" · ") };
 }
 
 /** @returns {Record<Verdict, string>} */

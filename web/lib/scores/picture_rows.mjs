@@ -24,8 +24,7 @@ export function labelRows(entries, digits) {
   const scales = new Set(entries.map((entry) => entry.scale).filter((scale) => scale !== undefined && scale !== ""));
   const [scale] = scales.size === 1 ? scales : [];
   const rows = entries.map((entry) => (isNumber(entry.score) ? labelRow(entry, entry.score, digits, scales.size > 1) : unreadRow(entry)));
-  const words = { label: text("label.labelled"), none: text("label.without"), unread: text("score.not_read") };
-  return { rows, words, scale: scale ? `${scaleName("probability")}: ${scale}` : axisText("probability", PROBABILITY) };
+  return { rows, scale: scale ? text("label.scale", { scale }) : axisText("probability", PROBABILITY) };
 }
 
 /**
@@ -125,8 +124,7 @@ export function rankRows(entries, digits) {
   const scale = entries[0]?.scale ?? "";
   const axis = axisOf(scale, entries.flatMap((entry) => [entry.score, entry.threshold]));
   const by = scale === "given" ? text("rank.by_given") : scale && text("rank.by", { scale });
-  const words = { kept: text("rank.kept"), rejected: text("rank.not_kept"), unread: text("rank.without") };
-  return { rows: entries.map((entry, place) => rankRow(entry, place, scale, axis, digits)), words, scale: [by, axisText("", axis)].filter(Boolean).join(" · ") };
+  return { rows: entries.map((entry, place) => rankRow(entry, place, scale, axis, digits)), scale: [by, axisText("", axis)].filter(Boolean).join(" · ") };
 }
 
 /**
@@ -141,8 +139,8 @@ function rankRow(entry, place, scale, axis, digits) {
   const name = `${place + 1}. ${entry.path ?? ""}`;
   const unit = scale.startsWith("cosine") ? scaleName("cosine") : text("rank.score");
   const hasScore = isNumber(entry.score);
-  const state = entry.is_kept ? "kept" : hasScore ? "rejected" : "unread";
-  const word = { kept: text("rank.kept"), rejected: text("rank.not_kept"), unread: text("rank.without") }[state];
+  const state = entry.is_kept ? "kept" : hasScore ? "rejected" : "unscored";
+  const word = { kept: text("rank.kept"), rejected: text("rank.not_kept"), unscored: text("rank.without") }[state];
   const score = isNumber(entry.score) ? `${unit} ${formatScore(entry.score, digits)}` : text("score.none");
   const verdict = entry.is_kept ? text("rank.kept") : text("rank.not_kept_because", { reason: entry.reason ?? "" });
   return {

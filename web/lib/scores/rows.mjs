@@ -9,7 +9,7 @@ import { labelRows, rankRows } from "./picture_rows.mjs";
 
 /**
  * What a row says of its picture; colour, sign and word tell it.
- * @typedef {"match" | "weak" | "mismatch" | "undecided" | "unread" | "label" | "none" | "kept" | "rejected"} State
+ * @typedef {"match" | "weak" | "mismatch" | "undecided" | "label" | "none" | "kept" | "rejected" | "unscored" | "unread"} State
  */
 /** @typedef {{kind: "threshold" | "noise" | "next" | "zero", at: number, title: string}} Mark a place on the bar, 0..1 */
 /** @typedef {{text: string, isMissing: boolean, title: string}} Phrase of a text */
@@ -27,8 +27,8 @@ import { labelRows, rankRows } from "./picture_rows.mjs";
  * @property {string} note a reason, or the next best labels
  * @property {string} details everything, in lines
  */
-/** @typedef {{rows: Row[], scale: string, words: Partial<Record<State, string>>}} Rows `words`: the states in the order of their counts */
-/** @typedef {{rows: Row[], scale: string, counts: {state: State, word: string, count: number}[], notes: string[]}} Result */
+/** @typedef {{rows: Row[], scale: string}} Rows `scale`: what the bars are, with the ends of their axis */
+/** @typedef {Rows & {counts: {state: State, text: string}[], notes: string[]}} Result */
 
 /**
  * @typedef {object} MatchEntry a picture and a text; some is missing where the picture could not be read
@@ -85,8 +85,22 @@ export const SCORES = {
 
 /** Signs that tell the states apart without colour. */
 export const SIGNS = {
-  match: "✓", weak: "≈", mismatch: "✗", undecided: "?", unread: "!", label: "●", none: "○", kept: "✓", rejected: "–",
+  match: "✓", weak: "≈", mismatch: "✗", undecided: "?", label: "●", none: "○", kept: "✓", rejected: "–", unscored: "!", unread: "!",
 };
+
+/** How many rows are in a state, in the order in which the counts are shown. */
+const COUNTS = /** @type {const} */ ({
+  match: "count.match",
+  weak: "count.weak",
+  mismatch: "count.mismatch",
+  undecided: "count.undecided",
+  label: "count.labelled",
+  none: "count.unlabelled",
+  kept: "count.kept",
+  rejected: "count.rejected",
+  unscored: "count.unscored",
+  unread: "count.unread",
+});
 
 /**
  * The list of scores that an output has.
@@ -107,19 +121,14 @@ export function resultOf(output, digits, full = {}) {
   const key = scoresKey(output);
   const { clip_match: matches, clip_labels: labels, clip_rank: ranks, clip_notes: notes = [] } = output;
   if (!key) return null;
-  const { rows, scale, words } = matches?.length ? matchRows(matches, digits) : labels?.length ? labelRows(labels, digits) : rankRows(ranks ?? [], digits);
+  const { rows, scale } = matches?.length ? matchRows(matches, digits) : labels?.length ? labelRows(labels, digits) : rankRows(ranks ?? [], digits);
   const cut = (full[key] ?? 0) > rows.length ? [text("scores.cut", { count: rows.length, full: full[key] ?? 0 })] : [];
-  return { rows, scale, counts: countsOf(rows, words), notes: [...cut, ...notes.map(String)] };
+  return { rows, scale, counts: countsOf(rows), notes: [...cut, ...notes.map(String)] };
 }
 
-/**
- * How many rows are in which state.
- * @param {Row[]} rows
- * @param {Partial<Record<State, string>>} words
- */
-function countsOf(rows, words) {
-  const counts = Object.entries(words).map(([state, word]) => ({
-    state: /** @type {State} */ (state), word, count: rows.filter((row) => row.state === state).length,
-  }));
-  return counts.filter(({ count }) => count > 0);
+/** @param {Row[]} rows */
+function countsOf(rows) {
+  const states = /** @type {State[]} */ (Object.keys(COUNTS));
+  const counts = states.map((state) => ({ state, count: rows.filter((row) => row.state === state).length }));
+  return counts.filter(({ count }) => count > 0).map(({ state, count }) => ({ state, text: text(COUNTS[state], { count }) }));
 }

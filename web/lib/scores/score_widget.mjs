@@ -95,9 +95,9 @@ export class ScoreWidget {
  * @param {Result["counts"][number]} count
  * @returns {HTMLElement}
  */
-function countElement({ state, word, count }) {
+function countElement({ state, text: label }) {
   const sign = make("span", { cls: "clip-grid-score-sign", text: SIGNS[state] });
-  return make("span", { cls: "clip-grid-scores-count", data: { state } }, sign, ` ${count} ${word}`);
+  return make("span", { cls: "clip-grid-scores-count", data: { state } }, sign, ` ${label}`);
 }
 
 /**

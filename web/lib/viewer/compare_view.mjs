@@ -139,5 +139,5 @@ export class CompareView {
  * @param {string} side
  */
 function nameElement({ label, file }, side) {
-  return make("p", {}, make("span", { cls: "clip-grid-quiet", text: `${side}: ` }), label || file);
+  return make("p", {}, make("span", { cls: "clip-grid-quiet", text: `${side} ` }), label || file);
 }
