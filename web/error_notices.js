@@ -29,7 +29,13 @@ app.registerExtension({
 });
 
 /** @param {Failure} failure */
-function show({ node_type: type = "", node_id: id = "", prompt_id: run, exception_message: message, exception_type: kind }) {
+function show({
+  node_type: type = "",
+  node_id: id = "",
+  prompt_id: run,
+  exception_message: message,
+  exception_type: kind,
+}) {
   const key = `${run}/${id}`;
   if (!type.startsWith("ClipGrid_") || key === lastShown || !setting("ClipGrid.ErrorNotices", true)) return;
   lastShown = key;

@@ -11,7 +11,12 @@ import { sheetsOfNode } from "./lib/viewer/sheet_widget.mjs";
 /** @typedef {import("./lib/front_end.mjs").GraphNode} GraphNode */
 
 const COMMANDS = [
-  { id: "ClipGrid.EditLabels", label: "Edit the labels of a sheet", icon: "pi pi-pencil", run: () => editLabels(selectedOrOnly(isSheetNode)) },
+  {
+    id: "ClipGrid.EditLabels",
+    label: "Edit the labels of a sheet",
+    icon: "pi pi-pencil",
+    run: () => editLabels(selectedOrOnly(isSheetNode)),
+  },
   { id: "ClipGrid.UndoLabelEdit", label: "Undo the last label edit", icon: "pi pi-undo", run: () => undoLabelEdit() },
 ];
 
@@ -19,7 +24,13 @@ app.registerExtension({
   name: "clip_grid.label_editing",
   init: loadTexts,
   setup: loadStyles,
-  commands: COMMANDS.map(({ id, label, icon, run }) => ({ id, label: `CLIP Grid: ${label}`, icon, menubarLabel: label, function: run })),
+  commands: COMMANDS.map(({ id, label, icon, run }) => ({
+    id,
+    label: `CLIP Grid: ${label}`,
+    icon,
+    menubarLabel: label,
+    function: run,
+  })),
   keybindings: [{ commandId: "ClipGrid.EditLabels", combo: { key: "l", shift: true } }],
   menuCommands: [{ path: ["Extensions", "CLIP Grid"], commands: COMMANDS.map(({ id }) => id) }],
 

@@ -12,8 +12,18 @@ import { loadTexts, menuLabel } from "./lib/texts.mjs";
 const HOME = "https://registry.comfy.org/nodes/clip-grid";
 
 const COMMANDS = [
-  { id: "ClipGrid.CopyScores", label: "Copy scores for a spreadsheet", icon: "pi pi-table", run: (/** @type {GraphNode | null} */ node) => copyScores(node, "tsv") },
-  { id: "ClipGrid.CopyScoresCsv", label: "Copy scores as CSV", icon: "pi pi-file", run: (/** @type {GraphNode | null} */ node) => copyScores(node, "csv") },
+  {
+    id: "ClipGrid.CopyScores",
+    label: "Copy scores for a spreadsheet",
+    icon: "pi pi-table",
+    run: (/** @type {GraphNode | null} */ node) => copyScores(node, "tsv"),
+  },
+  {
+    id: "ClipGrid.CopyScoresCsv",
+    label: "Copy scores as CSV",
+    icon: "pi pi-file",
+    run: (/** @type {GraphNode | null} */ node) => copyScores(node, "csv"),
+  },
   { id: "ClipGrid.CopyReport", label: "Copy report as JSON", icon: "pi pi-copy", run: copyReport },
 ];
 
@@ -22,27 +32,44 @@ app.registerExtension({
   init: loadTexts,
   settings: [
     {
-      id: "ClipGrid.Decimals", category: ["CLIP Grid", "Scores", "Decimals"], name: "Digits after the point of scores",
-      type: "slider", attrs: { min: 0, max: 6, step: 1 }, defaultValue: DEFAULT_DECIMALS,
+      id: "ClipGrid.Decimals",
+      category: ["CLIP Grid", "Scores", "Decimals"],
+      name: "Digits after the point of scores",
+      type: "slider",
+      attrs: { min: 0, max: 6, step: 1 },
+      defaultValue: DEFAULT_DECIMALS,
       // ComfyUI calls this just before it stores the number
       onChange: () => queueMicrotask(() => window.dispatchEvent(new Event(DECIMALS_CHANGED))),
     },
     {
-      id: "ClipGrid.KeepResults", category: ["CLIP Grid", "Results", "KeepResults"], name: "Keep the results of nodes with the workflow",
-      tooltip: "They are there again when the workflow is opened, and they are saved with it: at most 64 KB for each node",
-      type: "boolean", defaultValue: true,
+      id: "ClipGrid.KeepResults",
+      category: ["CLIP Grid", "Results", "KeepResults"],
+      name: "Keep the results of nodes with the workflow",
+      tooltip:
+        "They are there again when the workflow is opened, and they are saved with it: at most 64 KB for each node",
+      type: "boolean",
+      defaultValue: true,
     },
     {
-      id: "ClipGrid.ErrorNotices", category: ["CLIP Grid", "Results", "ErrorNotices"], name: "Show a notice when a node of CLIP Grid fails",
-      type: "boolean", defaultValue: true,
+      id: "ClipGrid.ErrorNotices",
+      category: ["CLIP Grid", "Results", "ErrorNotices"],
+      name: "Show a notice when a node of CLIP Grid fails",
+      type: "boolean",
+      defaultValue: true,
     },
     {
-      id: "ClipGrid.ShowSheetInNode", category: ["CLIP Grid", "Sheets", "ShowSheetInNode"], name: "Show the sheet in its node",
-      type: "boolean", defaultValue: true,
+      id: "ClipGrid.ShowSheetInNode",
+      category: ["CLIP Grid", "Sheets", "ShowSheetInNode"],
+      name: "Show the sheet in its node",
+      type: "boolean",
+      defaultValue: true,
     },
     {
-      id: "ClipGrid.ViewerBackground", category: ["CLIP Grid", "Sheets", "ViewerBackground"], name: "Background of the sheet viewer",
-      type: "combo", defaultValue: "theme",
+      id: "ClipGrid.ViewerBackground",
+      category: ["CLIP Grid", "Sheets", "ViewerBackground"],
+      name: "Background of the sheet viewer",
+      type: "combo",
+      defaultValue: "theme",
       options: [
         { text: "As ComfyUI", value: "theme" },
         { text: "Black", value: "black" },
@@ -52,9 +79,13 @@ app.registerExtension({
       ],
     },
   ],
-  commands: COMMANDS.map(({ id, label, icon, run }) => (
-    { id, label: `CLIP Grid: ${label}`, icon, menubarLabel: label, function: () => run(selectedOrOnly(hasResult)) }
-  )),
+  commands: COMMANDS.map(({ id, label, icon, run }) => ({
+    id,
+    label: `CLIP Grid: ${label}`,
+    icon,
+    menubarLabel: label,
+    function: () => run(selectedOrOnly(hasResult)),
+  })),
   // letters with Shift: neither ComfyUI nor browsers use them, and in text fields they stay letters;
   // the command of the viewer is in sheet_viewer.js
   keybindings: [
@@ -65,7 +96,9 @@ app.registerExtension({
   menuCommands: [{ path: ["Extensions", "CLIP Grid"], commands: COMMANDS.map(({ id }) => id) }],
   aboutPageBadges: [{ label: "CLIP Grid", url: HOME, icon: "pi pi-th-large" }],
   getNodeMenuItems(node) {
-    return hasResult(node) ? COMMANDS.map(({ label, run }) => ({ content: menuLabel(label), callback: () => void run(node) })) : [];
+    return hasResult(node)
+      ? COMMANDS.map(({ label, run }) => ({ content: menuLabel(label), callback: () => void run(node) }))
+      : [];
   },
   getSelectionToolboxCommands(item) {
     return SCORE_NODES.has(item?.comfyClass) ? ["ClipGrid.CopyScores"] : [];

@@ -15,7 +15,9 @@ const widgets = new WeakMap();
 
 const hooks = resultHooks({
   // names of files alone: the rest is in the sidecars
-  keptKeys: Object.fromEntries([...SHEET_NODES].map((nodeClass) => [nodeClass, /** @type {OutputKey[]} */ (["images", "clip_grid_files"])])),
+  keptKeys: Object.fromEntries(
+    [...SHEET_NODES].map((nodeClass) => [nodeClass, /** @type {OutputKey[]} */ (["images", "clip_grid_files"])]),
+  ),
   show(node, output) {
     if (rememberSheets(node, output)) widgets.get(node)?.show(output);
   },
@@ -35,7 +37,15 @@ app.registerExtension({
   name: "clip_grid.sheet_viewer",
   init: loadTexts,
   setup: loadStyles,
-  commands: [{ id: "ClipGrid.OpenViewer", label: "CLIP Grid: Open the sheet viewer", menubarLabel: "Open the sheet viewer", icon: "pi pi-images", function: openSelected }],
+  commands: [
+    {
+      id: "ClipGrid.OpenViewer",
+      label: "CLIP Grid: Open the sheet viewer",
+      menubarLabel: "Open the sheet viewer",
+      icon: "pi pi-images",
+      function: openSelected,
+    },
+  ],
   menuCommands: [{ path: ["Extensions", "CLIP Grid"], commands: ["ClipGrid.OpenViewer"] }],
   nodeCreated(node) {
     if (SHEET_NODES.has(node.comfyClass)) widgets.set(node, new SheetWidget(node));

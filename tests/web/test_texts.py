@@ -17,7 +17,7 @@ ENGLISH_FILE = WEB / "lib" / "english.mjs"
 
 def english():
     """The English texts by their keys: strings, or dictionaries of plural forms."""
-    lines = re.findall(r'^  ("[\w.]+": .+),$', ENGLISH_FILE.read_text("utf-8"), re.MULTILINE)
+    lines = re.findall(r'^  ("[\w.]+":\s+.+),$', ENGLISH_FILE.read_text("utf-8"), re.MULTILINE)
     return json.loads("{" + re.sub(r"\b(one|other): ", r'"\1": ', ", ".join(lines)) + "}")
 
 

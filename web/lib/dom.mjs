@@ -1,7 +1,7 @@
 // @ts-check
 /** Elements of a page, the style sheet, and the clipboard. Data becomes text, never markup. */
 
-/** @typedef {string | number | boolean | null | undefined} Attribute true sets an empty attribute; false, null and undefined none */
+/** @typedef {string | number | boolean | null | undefined} Attribute true sets an empty one; false and nothing none */
 /** @typedef {HTMLElementEventMap} Events */
 
 /**
@@ -29,11 +29,15 @@ export function make(tag, options = {}, ...children) {
   if (options.text !== undefined) element.textContent = options.text;
   if (options.title) element.title = options.title;
   for (const [name, value] of Object.entries(options.attrs ?? {})) {
-    if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value === true ? "" : String(value));
+    if (value !== false && value !== null && value !== undefined) {
+      element.setAttribute(name, value === true ? "" : String(value));
+    }
   }
   for (const [name, value] of Object.entries(options.data ?? {})) element.dataset[name] = String(value);
   for (const [name, value] of Object.entries(options.style ?? {})) element.style.setProperty(name, value);
-  for (const [type, listener] of Object.entries(options.on ?? {})) element.addEventListener(type, /** @type {EventListener} */ (listener));
+  for (const [type, listener] of Object.entries(options.on ?? {})) {
+    element.addEventListener(type, /** @type {EventListener} */ (listener));
+  }
   element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }

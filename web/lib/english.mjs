@@ -125,7 +125,8 @@ export const ENGLISH = /** @type {const} */ ({
   "sheet.hint": "Point at a cell to see its details; press ? for the keys.",
   "sheet.more_notes": "and {count} more in the report",
   "sheet.skipped": "left out: {file}: {reason}",
-  "sheet.no_sidecar": "Labels and values are not known: the sheet has no JSON file beside it. Queue the workflow again, with sidecar switched on in the template.",
+  "sheet.no_sidecar":
+    "Labels and values are not known: the sheet has no JSON file beside it. Queue the workflow again, with sidecar switched on in the template.",
   "sheet.no_report": "Labels and values are not known. {reason}",
 
   // keys of the viewer
@@ -164,7 +165,8 @@ export const ENGLISH = /** @type {const} */ ({
   "editor.changed": "The label is changed: queue the workflow again to draw it",
   "list.title": "Edit labels",
   "list.heading": "Labels of {node}",
-  "list.help": "One field for each picture, in the order in which they were given. An empty field means no label. Ctrl+Enter saves and queues.",
+  "list.help":
+    "One field for each picture, in the order in which they were given. An empty field means no label. Ctrl+Enter saves and queues.",
   "list.picture": "picture {number}",
   "list.label_of": "Label of {name}",
   "list.save": "Save",
@@ -182,10 +184,11 @@ export const ENGLISH = /** @type {const} */ ({
   "edit.older": "This sheet was made by an older version",
   "edit.queue_cure": "Queue the workflow again, then edit its labels.",
   "edit.several_folders": "The labels input is the same for every folder",
-  "edit.one_folder_cure": "Or export this folder alone.",
+  "edit.several_folders_cure":
+    "Write a CSV file with the columns file and label, and name it in csv. Or export this folder alone.",
   "edit.skipped": "Files of this folder were left out",
-  "edit.skipped_reason": "Lines of the labels input count them too.",
-  "edit.csv_cure": "Write a CSV file with the columns file and label, and name it in csv.",
+  "edit.skipped_cure":
+    "Lines of the labels input count them too. Write a CSV file with the columns file and label, and name it in csv.",
   "edit.hidden": "This sheet shows no labels",
   "edit.hidden_cure": "Set label_position to over, below or above first.",
   "edit.nothing_to_undo": "There is no label edit to undo",
@@ -267,11 +270,14 @@ export const ENGLISH = /** @type {const} */ ({
   "failure.no_reason": "no reason was given",
 
   // files
-  "file.gone": "The file {name} is no longer on the server; it was moved or deleted: put it back or queue the workflow again.",
-  "file.preview_gone": "The file {name} is no longer on the server; previews last until the server restarts: queue the workflow again.",
+  "file.gone":
+    "The file {name} is no longer on the server; it was moved or deleted: put it back or queue the workflow again.",
+  "file.preview_gone":
+    "The file {name} is no longer on the server; previews last until the server restarts: queue the workflow again.",
   "file.refused": "The server refuses {name} ({status}); look into its log.",
   "file.no_server": "The server does not answer; start ComfyUI again, then try again.",
   "file.no_json": "The file {name} is no JSON; queue the workflow again to write it anew.",
   "file.not_shown": "This browser cannot show {name}; download it and open it in another program.",
-  "file.no_preview": "Browsers do not show this format, and its preview is gone; download the file or queue the workflow again.",
+  "file.no_preview":
+    "Browsers do not show this format, and its preview is gone; download the file or queue the workflow again.",
 });

@@ -92,7 +92,7 @@ export function isLinked(node, name) {
  * @template {keyof Owner} Name
  * @param {Owner} owner
  * @param {Name} name a method that the owner has or may get
- * @param {(...given: Extract<Owner[Name], (...given: never[]) => unknown> extends (...given: infer Given) => unknown ? Given : never) => void} after
+ * @param {(...given: Parameters<Extract<Owner[Name], (...given: never[]) => unknown>>) => void} after
  */
 export function callAfter(owner, name, after) {
   const methods = /** @type {Record<keyof Owner, ((...given: unknown[]) => unknown) | null | undefined>} */ (owner);

@@ -48,7 +48,7 @@ export function latestOutput(node) {
  * Hooks of an extension that shows results, to be spread into registerExtension.
  * @param {object} options
  * @param {Record<string, OutputKey[]>} options.keptKeys for each node class, the lists that are kept with the workflow
- * @param {(node: GraphNode, output: Output, cut: FullLengths) => void} options.show may be called again with the same output
+ * @param {(node: GraphNode, output: Output, cut: FullLengths) => void} options.show also called again for an output
  * @param {(output: Output) => Output} [options.shorten] leaves out of the copy what can be spared
  */
 export function resultHooks({ keptKeys, show, shorten = (output) => output }) {
@@ -119,7 +119,9 @@ function keep(node, output, keys) {
  * @returns {KeptResult}
  */
 export function cutToFit(output, keys, maxLength = MAX_LENGTH) {
-  const kept = /** @type {Record<string, unknown[]>} */ (copyOf(Object.fromEntries(keys.filter((key) => Array.isArray(output[key])).map((key) => [key, output[key]]))));
+  const kept = /** @type {Record<string, unknown[]>} */ (
+    copyOf(Object.fromEntries(keys.filter((key) => Array.isArray(output[key])).map((key) => [key, output[key]])))
+  );
   const full = Object.entries(kept).map(([key, list]) => /** @type {const} */ ([key, list.length]));
   while (JSON.stringify(kept).length > maxLength) halveLongest(kept);
   const cut = full.filter(([key, length]) => kept[key].length < length);
@@ -134,7 +136,15 @@ function halveLongest(lists) {
 }
 
 /** What an output of scores has twice, or what follows from the rest. */
-const REDUNDANT = ["clip_similarity_score", "clip_match_status", "clip_is_match", "clip_score", "clip_score_100", "source", "picture_percentile"];
+const REDUNDANT = [
+  "clip_similarity_score",
+  "clip_match_status",
+  "clip_is_match",
+  "clip_score",
+  "clip_score_100",
+  "source",
+  "picture_percentile",
+];
 /** What is the same in all entries, and only in tooltips. */
 const SAME_IN_ALL = ["probability_scale", "model"];
 /** Lists and objects inside the entries. */
@@ -145,8 +155,8 @@ const DIGITS = 6;
 const TEXT_LENGTH = 80;
 
 /**
- * A smaller copy of an output of scores. Of a long one first the phrases that were found are left out, then all details, then the ends
- * of texts; a note says so.
+ * A smaller copy of an output of scores. Of a long one first the phrases that were found are left out, then all
+ * details, then the ends of texts; a note says so.
  * @param {Output} output
  * @param {number} [shortEnough] characters of JSON
  * @returns {Output}
@@ -170,10 +180,12 @@ export function shortenScores(output, shortEnough = SHORT_ENOUGH) {
  */
 function copyOf(value, leftOut) {
   if (!leftOut) return JSON.parse(JSON.stringify(value));
-  return JSON.parse(JSON.stringify(value, (key, one) => {
-    if (leftOut.includes(key) || one === "") return undefined;
-    return typeof one === "number" && !Number.isInteger(one) ? Number(one.toPrecision(DIGITS)) : one;
-  }));
+  return JSON.parse(
+    JSON.stringify(value, (key, one) => {
+      if (leftOut.includes(key) || one === "") return undefined;
+      return typeof one === "number" && !Number.isInteger(one) ? Number(one.toPrecision(DIGITS)) : one;
+    }),
+  );
 }
 
 /**
@@ -185,7 +197,9 @@ function withoutFound(output) {
   const { clip_match: matches, clip_labels: labels } = output;
   return {
     ...output,
-    ...(matches && { clip_match: matches.map((one) => ({ ...one, phrases: one.phrases?.filter((phrase) => phrase.is_missing) })) }),
+    ...(matches && {
+      clip_match: matches.map((one) => ({ ...one, phrases: one.phrases?.filter((phrase) => phrase.is_missing) })),
+    }),
     ...(labels && { clip_labels: labels.map((one) => ({ ...one, top: one.top?.slice(0, 2) })) }),
   };
 }
@@ -195,7 +209,9 @@ function withoutFound(output) {
  * @returns {MatchEntry}
  */
 function withShortText(entry) {
-  return entry.text && entry.text.length > TEXT_LENGTH ? { ...entry, text: `${entry.text.slice(0, TEXT_LENGTH)}…` } : entry;
+  return entry.text && entry.text.length > TEXT_LENGTH
+    ? { ...entry, text: `${entry.text.slice(0, TEXT_LENGTH)}…` }
+    : entry;
 }
 
 /**

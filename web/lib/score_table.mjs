@@ -3,6 +3,7 @@
 
 /** @typedef {import("./results.mjs").Output} Output */
 /** @typedef {import("./viewer/sheets.mjs").Report} Report */
+/** @typedef {import("./viewer/sheets.mjs").ReportCell} ReportCell */
 /** @typedef {string | number | boolean | null | undefined} Cell */
 /** @typedef {{columns: string[], rows: Cell[][]}} Table */
 
@@ -12,8 +13,19 @@ const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /** Columns of each kind of entry. */
 const MATCH = /** @type {const} */ ([
-  "image", "text", "verdict", "cosine", "clip_score", "probability", "probability_scale", "percentile", "noise_floor",
-  "threshold", "threshold_scale", "reason", "model",
+  "image",
+  "text",
+  "verdict",
+  "cosine",
+  "clip_score",
+  "probability",
+  "probability_scale",
+  "percentile",
+  "noise_floor",
+  "threshold",
+  "threshold_scale",
+  "reason",
+  "model",
 ]);
 const LABEL = /** @type {const} */ (["path", "label", "score", "scale", "reason"]);
 const RANK = /** @type {const} */ (["index", "path", "score", "scale", "is_kept", "reason", "group"]);
@@ -25,14 +37,20 @@ const CELL = /** @type {const} */ (["page", "row", "column", "path", "label", "s
  * @returns {Table | null} null if it has none
  */
 export function scoreTable({ clip_match: matches, clip_labels: labels, clip_rank: ranks }) {
-  if (matches?.length) return table(matches, MATCH, { missing: ({ phrases = [] }) => join(phrases.filter((one) => one.is_missing).map((one) => one.text)) });
-  if (labels?.length) return table(labels, LABEL, { likeliest: ({ top = [] }) => join(top.map(({ label, probability }) => `${label} ${probability}`)) });
+  if (matches?.length) return table(matches, MATCH, { missing: missingPhrases });
+  if (labels?.length) return table(labels, LABEL, { likeliest: likeliestLabels });
   return ranks?.length ? table(ranks, RANK, {}) : null;
 }
 
-/** @param {string[]} texts */
-function join(texts) {
-  return texts.join("; ");
+/** @param {NonNullable<Output["clip_match"]>[number]} entry */
+function missingPhrases({ phrases = [] }) {
+  const missing = phrases.filter((phrase) => phrase.is_missing);
+  return missing.map((phrase) => phrase.text).join("; ");
+}
+
+/** @param {NonNullable<Output["clip_labels"]>[number]} entry */
+function likeliestLabels({ top = [] }) {
+  return top.map(({ label, probability }) => `${label} ${probability}`).join("; ");
 }
 
 /**
@@ -43,11 +61,16 @@ function join(texts) {
 export function cellTable(reports) {
   const cells = reports.flatMap((report) => report.cells ?? []);
   if (!cells.length) return null;
-  /** @type {Record<string, (cell: (typeof cells)[number]) => Cell>} */
+  /** @type {Record<string, (cell: ReportCell) => Cell>} */
   const more = {};
-  for (const name of new Set(cells.flatMap((cell) => Object.keys(cell.scores ?? {})))) more[name] = (cell) => cell.scores?.[name];
-  for (const name of new Set(cells.flatMap((cell) => Object.keys(cell.values ?? {})))) more[name] ??= (cell) => cell.values?.[name];
+  for (const name of keysOf(cells.map(({ scores }) => scores))) more[name] = (cell) => cell.scores?.[name];
+  for (const name of keysOf(cells.map(({ values }) => values))) more[name] ??= (cell) => cell.values?.[name];
   return table(cells, CELL, more);
+}
+
+/** @param {(object | undefined)[]} objects */
+function keysOf(objects) {
+  return new Set(objects.flatMap((one) => Object.keys(one ?? {})));
 }
 
 /**
@@ -71,7 +94,9 @@ function table(entries, names, more) {
  * @returns {string}
  */
 export function csvText({ columns, rows }) {
-  return [columns, ...rows].map((cells) => cells.map((cell) => quoted(textOf(cell), /[,"\r\n]/)).join(",") + "\r\n").join("");
+  return [columns, ...rows]
+    .map((cells) => cells.map((cell) => quoted(textOf(cell), /[,"\r\n]/)).join(",") + "\r\n")
+    .join("");
 }
 
 /**
@@ -80,7 +105,9 @@ export function csvText({ columns, rows }) {
  * @returns {string}
  */
 export function tsvText({ columns, rows }) {
-  return [columns, ...rows].map((cells) => cells.map((cell) => quoted(textOf(cell), /[\t"\r\n]/)).join("\t") + "\n").join("");
+  return [columns, ...rows]
+    .map((cells) => cells.map((cell) => quoted(textOf(cell), /[\t"\r\n]/)).join("\t") + "\n")
+    .join("");
 }
 
 /**

@@ -11,13 +11,17 @@ import { setting } from "./front_end.mjs";
 /**
  * The names in braces of a text, or of all its plural forms.
  * @template Text
- * @typedef {Text extends `${string}{${infer Name}}${infer Rest}` ? Name | NamesIn<Rest> : Text extends string ? never : NamesIn<Text[keyof Text]>} NamesIn
+ * @typedef {Text extends `${string}{${infer Name}}${infer Rest}`
+ *   ? Name | NamesIn<Rest>
+ *   : Text extends string ? never : NamesIn<Text[keyof Text]>} NamesIn
  */
 
 /**
  * The values that a text needs: none, or one for each of its names.
  * @template {TextKey} Key
- * @typedef {[NamesIn<(typeof ENGLISH)[Key]>] extends [never] ? [] : [values: Record<NamesIn<(typeof ENGLISH)[Key]>, string | number>]} Values
+ * @typedef {[NamesIn<(typeof ENGLISH)[Key]>] extends [never]
+ *   ? []
+ *   : [values: Record<NamesIn<(typeof ENGLISH)[Key]>, string | number>]} Values
  */
 
 /** @type {Record<string, Translation>} by language, as the server merges the `locales/` folders of all packs */
@@ -74,7 +78,7 @@ function pattern(key, count) {
  */
 function plural(entry, count, language) {
   if (typeof entry === "string") return entry;
-  return new Intl.PluralRules(language).select(count) === "one" ? entry.one ?? entry.other : entry.other;
+  return new Intl.PluralRules(language).select(count) === "one" ? (entry.one ?? entry.other) : entry.other;
 }
 
 /** The user's language, then the one it is a variety of: zh-TW, zh. */

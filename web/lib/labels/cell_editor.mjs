@@ -46,9 +46,12 @@ function askForLabel(parent, anchor, label) {
       editor.remove();
       resolve(answer);
     };
-    const buttons = make("div", { cls: "clip-grid-actions" },
+    const buttons = make(
+      "div",
+      { cls: "clip-grid-actions" },
       make("button", { text: text("editor.change"), title: "Enter", on: { click: () => finish(field.value) } }),
-      make("button", { text: text("editor.cancel"), title: "Esc", on: { click: () => finish(null) } }));
+      make("button", { text: text("editor.cancel"), title: "Esc", on: { click: () => finish(null) } }),
+    );
     const editor = make("div", { cls: "clip-grid-editor", style: placeAt(anchor) }, field, buttons);
     editor.addEventListener("keydown", (event) => {
       event.stopPropagation();

@@ -25,12 +25,14 @@ export function whyNotEditable(node, report) {
   if (isLinked(node, "labels")) return { summary: text("edit.linked"), detail: text("edit.linked_cure") };
   const cells = report?.cells;
   if (!Array.isArray(cells) || !cells.length) return { summary: text("edit.unknown"), detail: text("edit.queue_cure") };
-  if (!cells.every((cell) => isPlace(cell.index))) return { summary: text("edit.older"), detail: text("edit.queue_cure") };
+  if (!cells.every((cell) => isPlace(cell.index))) {
+    return { summary: text("edit.older"), detail: text("edit.queue_cure") };
+  }
   if (node.comfyClass === BATCH_NODE) {
     const folders = String(widgetOf(node, "directories")?.value ?? "");
     const hasSeveral = folders.trim().split("\n").length > 1 || /[*?[]/.test(folders) || isLinked(node, "directories");
-    if (hasSeveral) return { summary: text("edit.several_folders"), detail: `${text("edit.csv_cure")} ${text("edit.one_folder_cure")}` };
-    if (report?.skipped?.length) return { summary: text("edit.skipped"), detail: `${text("edit.skipped_reason")} ${text("edit.csv_cure")}` };
+    if (hasSeveral) return { summary: text("edit.several_folders"), detail: text("edit.several_folders_cure") };
+    if (report?.skipped?.length) return { summary: text("edit.skipped"), detail: text("edit.skipped_cure") };
   }
   const isHidden = widgetOf(node, "label_position")?.value === "none" && !isLinked(node, "label_position");
   return isHidden ? { summary: text("edit.hidden"), detail: text("edit.hidden_cure") } : null;

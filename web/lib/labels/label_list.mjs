@@ -54,16 +54,24 @@ class LabelList {
     const { report, cells } = this.sheet;
     const lines = labelLines(this.node, report);
     const placed = cells.map((cell) => ({ cell, index: report?.cells?.[cell.index]?.index ?? cell.index }));
-    const items = placed.sort((a, b) => a.index - b.index).map(({ cell, index }) => this.#row(cell, index, asLabel(lines[index] ?? "")));
-    return make("form", { attrs: { method: "dialog" }, on: { submit: (event) => event.preventDefault() } },
+    const items = placed
+      .sort((a, b) => a.index - b.index)
+      .map(({ cell, index }) => this.#row(cell, index, asLabel(lines[index] ?? "")));
+    return make(
+      "form",
+      { attrs: { method: "dialog" }, on: { submit: (event) => event.preventDefault() } },
       make("h2", { text: text("list.heading", { node: this.node.title }) }),
       make("p", { cls: "clip-grid-labels-help", text: text("list.help") }),
       make("ol", { cls: "clip-grid-labels-list" }, ...items),
       this.#status,
-      make("div", { cls: "clip-grid-labels-actions" },
+      make(
+        "div",
+        { cls: "clip-grid-labels-actions" },
         button(text("editor.cancel"), () => this.#dialog.close()),
         button(text("list.save"), () => this.#save()),
-        button(text("list.save_and_queue"), () => this.#saveAndQueue(), true)));
+        button(text("list.save_and_queue"), () => this.#saveAndQueue(), true),
+      ),
+    );
   }
 
   /**
@@ -74,10 +82,18 @@ class LabelList {
   #row(cell, index, label) {
     const name = cell.file || text("list.picture", { number: index + 1 });
     const lines = Math.min(MAX_LINES, label.split("\n").length);
-    const field = make("textarea", { attrs: { rows: lines, spellcheck: "false", "aria-label": text("list.label_of", { name }) } });
+    const field = make("textarea", {
+      attrs: { rows: lines, spellcheck: "false", "aria-label": text("list.label_of", { name }) },
+    });
     field.value = label;
     this.#rows.push({ index, before: label, field });
-    return make("li", {}, this.#thumb(cell), make("span", { cls: "clip-grid-labels-name", text: name, title: cell.path || name }), field);
+    return make(
+      "li",
+      {},
+      this.#thumb(cell),
+      make("span", { cls: "clip-grid-labels-name", text: name, title: cell.path || name }),
+      field,
+    );
   }
 
   /** @param {Cell} cell */
@@ -87,12 +103,18 @@ class LabelList {
     const scale = THUMB_SIZE / Math.max(width, height);
     const crop = page?.width ? { "background-image": backgroundOf(page), ...cropStyle(cell.imageBox, page) } : {};
     const size = { width: `${Math.round(width * scale)}px`, height: `${Math.round(height * scale)}px` };
-    return make("span", { cls: "clip-grid-labels-thumb", attrs: { "aria-hidden": "true" } }, make("span", { style: { ...crop, ...size } }));
+    return make(
+      "span",
+      { cls: "clip-grid-labels-thumb", attrs: { "aria-hidden": "true" } },
+      make("span", { style: { ...crop, ...size } }),
+    );
   }
 
   /** The labels that were changed, by the place of their picture. */
   get #changed() {
-    return new Map(this.#rows.filter(({ field, before }) => field.value !== before).map(({ index, field }) => [index, field.value]));
+    return new Map(
+      this.#rows.filter(({ field, before }) => field.value !== before).map(({ index, field }) => [index, field.value]),
+    );
   }
 
   #save() {

@@ -6,7 +6,16 @@
 /** @typedef {import("./plans.mjs").Cell} Cell */
 /** @typedef {import("./plans.mjs").Box} Box */
 /** @typedef {Record<string, string | number>} Attributes */
-/** @typedef {{text: string, box: Box, size: number, fill: string, side: string, outline?: string, width?: number}} Text */
+/**
+ * @typedef {object} Text
+ * @property {string} text
+ * @property {Box} box
+ * @property {number} size
+ * @property {string} fill
+ * @property {string} side of the box: left, center or right
+ * @property {string} [outline] its colour
+ * @property {number} [width] of the outline
+ */
 
 const SVG = "http://www.w3.org/2000/svg";
 /** The size at which drawings are usually seen, in pixels of the screen. */
@@ -31,10 +40,18 @@ const ANCHORS = { left: "start", center: "middle", right: "end" };
 export function drawPage(plan, page) {
   const scale = Math.min(SCREEN_SIZE.width / page.width, SCREEN_SIZE.height / page.height);
   const svg = draw("svg", { viewBox: `0 0 ${page.width} ${page.height}`, preserveAspectRatio: "xMidYMid meet" });
-  svg.append(draw("rect", { width: page.width, height: page.height, fill: plan.colors.page === "transparent" ? "none" : plan.colors.page }));
+  svg.append(
+    draw("rect", {
+      width: page.width,
+      height: page.height,
+      fill: plan.colors.page === "transparent" ? "none" : plan.colors.page,
+    }),
+  );
   const isText = scale * plan.font_size >= MIN_TEXT_SIZE && page.cells.length <= MAX_TEXTS;
   const hasLabels = page.cells.length <= MAX_BARS;
-  page.cells.forEach((cell, i) => svg.append(...drawCell(plan, cell, i, scale), ...(hasLabels ? drawLabel(plan, cell, isText) : [])));
+  page.cells.forEach((cell, i) =>
+    svg.append(...drawCell(plan, cell, i, scale), ...(hasLabels ? drawLabel(plan, cell, isText) : [])),
+  );
   for (const { kind, text, box, size } of page.texts) {
     const side = kind === "row" ? "right" : kind === "legend" ? "left" : "center";
     const drawn = { text, box, size, fill: plan.colors.text, side };
@@ -55,7 +72,9 @@ function drawCell(plan, { box, image_box: image, label_box: label }, place, scal
   const top = plan.label_position === "above" ? box[1] + strip : box[1];
   if (plan.colors.pad) parts.push(drawRect([box[0], top, box[2], box[3] - strip], { fill: plan.colors.pad }));
   /** @type {Attributes} */
-  const border = plan.border_width ? { stroke: plan.colors.border, "stroke-width": Math.max(plan.border_width, 1 / scale) } : {};
+  const border = plan.border_width
+    ? { stroke: plan.colors.border, "stroke-width": Math.max(plan.border_width, 1 / scale) }
+    : {};
   parts.push(drawRect(image, { fill: `hsl(${HUES[place % HUES.length]} 32% ${44 + 6 * (place % 3)}%)`, ...border }));
   return parts;
 }
@@ -67,11 +86,22 @@ function drawCell(plan, { box, image_box: image, label_box: label }, place, scal
  */
 function drawLabel(plan, cell, isText) {
   if (!cell.label || !cell.label_box[3]) return [];
-  const text = { text: cell.label, box: cell.label_box, size: plan.font_size, fill: plan.colors.label, side: plan.label_align };
+  const text = {
+    text: cell.label,
+    box: cell.label_box,
+    size: plan.font_size,
+    fill: plan.colors.label,
+    side: plan.label_align,
+  };
   const isOver = plan.label_position === "over";
   const position = isOver ? "bottom" : "middle";
   if (!isText) return [drawBar(text, position)];
-  return [drawText({ ...text, outline: isOver && plan.outline_width ? plan.colors.outline : "", width: plan.outline_width }, position)];
+  return [
+    drawText(
+      { ...text, outline: isOver && plan.outline_width ? plan.colors.outline : "", width: plan.outline_width },
+      position,
+    ),
+  ];
 }
 
 /**
@@ -86,9 +116,18 @@ function drawText({ text, box: [x, y, w, h], size, fill, side, outline, width = 
   const first = position === "bottom" ? h - size * 0.3 - rest : h / 2 + size * 0.35 - rest / 2;
   const across = side === "left" ? 0 : side === "right" ? w : w / 2;
   /** @type {Attributes} */
-  const stroke = outline ? { stroke: outline, "stroke-width": 2 * width, "paint-order": "stroke", "stroke-linejoin": "round" } : {};
+  const stroke = outline
+    ? { stroke: outline, "stroke-width": 2 * width, "paint-order": "stroke", "stroke-linejoin": "round" }
+    : {};
   lines.forEach((line, i) => {
-    const element = draw("text", { x: across, y: first + i * size * LINE, "font-size": size, fill, "text-anchor": ANCHORS[side] ?? "middle", ...stroke });
+    const element = draw("text", {
+      x: across,
+      y: first + i * size * LINE,
+      "font-size": size,
+      fill,
+      "text-anchor": ANCHORS[side] ?? "middle",
+      ...stroke,
+    });
     element.textContent = line;
     frame.append(element);
   });

@@ -1,5 +1,5 @@
 // @ts-check
-/** The preview of the layout in a node: a button that folds it, the drawing, and for how many pictures of which size. */
+/** The preview of the layout in a node: a button that folds it, the drawing, and number and size of the pictures. */
 import { keepEvents, make } from "../dom.mjs";
 import { text } from "../texts.mjs";
 import { drawPage } from "./drawing.mjs";
@@ -20,8 +20,17 @@ export class LayoutPanel {
   /** @type {string[]} inputs whose values are not known before the run */
   #unknown = [];
   #page = 0;
-  #fold = make("button", { cls: "clip-grid-plan-fold", attrs: { type: "button" }, on: { click: () => this.#toggle() } });
-  #turn = make("button", { cls: "clip-grid-plan-turn", attrs: { type: "button" }, title: text("page.next"), on: { click: () => this.#turnPage() } });
+  #fold = make("button", {
+    cls: "clip-grid-plan-fold",
+    attrs: { type: "button" },
+    on: { click: () => this.#toggle() },
+  });
+  #turn = make("button", {
+    cls: "clip-grid-plan-turn",
+    attrs: { type: "button" },
+    title: text("page.next"),
+    on: { click: () => this.#turnPage() },
+  });
   #sheet = make("div", { cls: "clip-grid-plan-sheet", attrs: { role: "img" } });
   #note = make("div", { cls: "clip-grid-plan-note", attrs: { role: "status" } });
 
@@ -38,7 +47,16 @@ export class LayoutPanel {
       width: this.#field("width", text("layout.example_width")),
       height: this.#field("height", text("layout.example_height")),
     };
-    const form = make("div", { cls: "clip-grid-plan-form" }, this.fields.count, ` ${text("layout.pictures")} `, this.fields.width, " × ", this.fields.height, " px");
+    const form = make(
+      "div",
+      { cls: "clip-grid-plan-form" },
+      this.fields.count,
+      ` ${text("layout.pictures")} `,
+      this.fields.width,
+      " × ",
+      this.fields.height,
+      " px",
+    );
     keepEvents(form, "keydown", "keyup", "copy", "paste");
     const head = make("div", { cls: "clip-grid-plan-head" }, this.#fold, this.#turn);
     const body = make("div", { cls: "clip-grid-plan-body" }, this.#sheet, this.#note, form);
@@ -61,7 +79,9 @@ export class LayoutPanel {
 
   /** Show the state again after it was changed elsewhere. */
   reset() {
-    for (const name of /** @type {const} */ (["count", "width", "height"])) this.fields[name].value = String(this.state[name]);
+    for (const name of /** @type {const} */ (["count", "width", "height"])) {
+      this.fields[name].value = String(this.state[name]);
+    }
     this.#render();
   }
 
@@ -126,7 +146,15 @@ export class LayoutPanel {
    * @param {string} title
    */
   #field(name, title) {
-    const attrs = { type: "number", name, min: 1, max: LIMITS[name], step: 1, value: this.state[name], "aria-label": title };
+    const attrs = {
+      type: "number",
+      name,
+      min: 1,
+      max: LIMITS[name],
+      step: 1,
+      value: this.state[name],
+      "aria-label": title,
+    };
     const field = make("input", { attrs, title, on: { input: () => this.#read(name, field) } });
     return field;
   }

@@ -27,8 +27,19 @@ import { text } from "../texts.mjs";
 
 /** Widgets of our nodes that are no options of a template. */
 const OTHER_WIDGETS = new Set([
-  "name", "save", "labels", "metadata", "csv", "directories", "template", "filename_prefix", "use_clip", "clip_model",
-  "vocabulary", "score_text", "scores",
+  "name",
+  "save",
+  "labels",
+  "metadata",
+  "csv",
+  "directories",
+  "template",
+  "filename_prefix",
+  "use_clip",
+  "clip_model",
+  "vocabulary",
+  "score_text",
+  "scores",
 ]);
 /** Characters of labels that the server reads; longer ones are left out. */
 const MAX_LABELS = 20_000;
@@ -83,7 +94,11 @@ async function runRequests() {
  */
 async function fetchPlan(body) {
   try {
-    const response = await api.fetchApi("/clip_grid/plan", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    const response = await api.fetchApi("/clip_grid/plan", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body,
+    });
     const isJson = response.headers.get("content-type")?.startsWith("application/json");
     /** @type {Answer} */
     const answer = isJson ? await response.json() : { error: text("layout.no_route", { status: response.status }) };
@@ -145,7 +160,9 @@ function optionsOf(node) {
   const { required, optional } = node.constructor.nodeData?.input ?? {};
   const declared = { ...required, ...optional };
   const linked = linkedNames(node);
-  const options = (node.widgets ?? []).filter((widget) => widget.name in declared && isOption(widget) && !linked.includes(widget.name));
+  const options = (node.widgets ?? []).filter(
+    (widget) => widget.name in declared && isOption(widget) && !linked.includes(widget.name),
+  );
   return Object.fromEntries(options.map((widget) => [widget.name, widget.value]));
 }
 

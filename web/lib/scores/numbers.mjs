@@ -104,7 +104,9 @@ export function axisOf(scale, values) {
   const numbers = values.filter(isNumber);
   const least = numbers.reduce((a, b) => Math.min(a, b), 0);
   const most = numbers.reduce((a, b) => Math.max(a, b), 0);
-  if (scale.startsWith("cosine")) return { low: Math.floor(10 * least) / 10, high: COSINE_ENDS.find((end) => most <= end) ?? most };
+  if (scale.startsWith("cosine")) {
+    return { low: Math.floor(10 * least) / 10, high: COSINE_ENDS.find((end) => most <= end) ?? most };
+  }
   if (scale === "percentile") return { low: 0, high: 100 };
   if (scale === "probability") return { low: 0, high: 1 };
   return { low: least, high: most > least ? most : least + 1 };

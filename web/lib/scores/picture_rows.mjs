@@ -1,7 +1,17 @@
 // @ts-check
 /** Rows of the nodes that have one result for each picture: CLIP Label and Rank Images. */
 import { text } from "../texts.mjs";
-import { axisOf, axisText, barOf, formatProbability, formatScore, isNumber, marksOn, placeOn, scaleName } from "./numbers.mjs";
+import {
+  axisOf,
+  axisText,
+  barOf,
+  formatProbability,
+  formatScore,
+  isNumber,
+  marksOn,
+  placeOn,
+  scaleName,
+} from "./numbers.mjs";
 
 /** @typedef {import("./rows.mjs").LabelEntry} LabelEntry */
 /** @typedef {import("./rows.mjs").RankEntry} RankEntry */
@@ -23,7 +33,9 @@ const MAX_OTHERS = 2;
 export function labelRows(entries, digits) {
   const scales = new Set(entries.map((entry) => entry.scale).filter((scale) => scale !== undefined && scale !== ""));
   const [scale] = scales.size === 1 ? scales : [];
-  const rows = entries.map((entry) => (isNumber(entry.score) ? labelRow(entry, entry.score, digits, scales.size > 1) : unreadRow(entry)));
+  const rows = entries.map((entry) =>
+    isNumber(entry.score) ? labelRow(entry, entry.score, digits, scales.size > 1) : unreadRow(entry),
+  );
   return { rows, scale: scale ? text("label.scale", { scale }) : axisText("probability", PROBABILITY) };
 }
 
@@ -39,12 +51,23 @@ function labelRow(entry, probability, digits, showScale) {
   const hasLabel = !NO_LABELS.includes(label) && labels.length > 0;
   const others = othersOf(entry);
   const more = labels.filter((one) => !label.split(" · ").includes(one));
-  const note = [entry.reason, more.length > 0 && text("label.also", { labels: more.join(", ") }), othersText(others, probability, hasLabel, digits), showScale && entry.scale];
+  const note = [
+    entry.reason,
+    more.length > 0 && text("label.also", { labels: more.join(", ") }),
+    othersText(others, probability, hasLabel, digits),
+    showScale && entry.scale,
+  ];
   return {
-    state: hasLabel ? "label" : "none", word: hasLabel ? "" : text("label.none"), name: label, picture: path,
-    score: probabilityText(probability, digits), bar: [0, placeOn(probability, PROBABILITY)],
-    marks: hasLabel ? others.slice(0, 1).map((other) => otherMark(other, digits)) : [], phrases: [],
-    note: note.filter(Boolean).join(" · "), details: labelDetails(entry, probability, digits),
+    state: hasLabel ? "label" : "none",
+    word: hasLabel ? "" : text("label.none"),
+    name: label,
+    picture: path,
+    score: probabilityText(probability, digits),
+    bar: [0, placeOn(probability, PROBABILITY)],
+    marks: hasLabel ? others.slice(0, 1).map((other) => otherMark(other, digits)) : [],
+    phrases: [],
+    note: note.filter(Boolean).join(" · "),
+    details: labelDetails(entry, probability, digits),
   };
 }
 
@@ -55,7 +78,18 @@ function labelRow(entry, probability, digits, showScale) {
 function unreadRow({ path: name = "", reason }) {
   const note = reason || text("score.none_here");
   const details = `${text("score.not_read_name", { name })}\n${note}`;
-  return { state: "unread", word: text("score.not_read"), name, picture: "", score: text("score.none"), bar: null, marks: [], phrases: [], note, details };
+  return {
+    state: "unread",
+    word: text("score.not_read"),
+    name,
+    picture: "",
+    score: text("score.none"),
+    bar: null,
+    marks: [],
+    phrases: [],
+    note,
+    details,
+  };
 }
 
 /**
@@ -85,9 +119,14 @@ function othersOf({ label, labels = [], facets = {}, top = [] }) {
  */
 function othersText(others, probability, hasLabel, digits) {
   if (!others.length) return "";
-  const labels = others.slice(0, MAX_OTHERS).map((other) => `${other.label} ${formatProbability(other.probability, digits)}`).join(", ");
+  const labels = others
+    .slice(0, MAX_OTHERS)
+    .map((other) => `${other.label} ${formatProbability(other.probability, digits)}`)
+    .join(", ");
   if (!hasLabel) return text("label.likeliest", { labels });
-  return others.some((other) => other.probability > probability) ? text("label.others", { labels }) : text("label.next", { labels });
+  return others.some((other) => other.probability > probability)
+    ? text("label.others", { labels })
+    : text("label.next", { labels });
 }
 
 /**
@@ -109,7 +148,8 @@ function otherMark({ label, probability }, digits) {
 function labelDetails({ path, label, scale, reason, top = [] }, probability, digits) {
   const others = top.map((other) => {
     const facet = other.facet && other.facet !== "label" ? `${other.facet}: ` : "";
-    return `  ${facet}${other.label}: ${probabilityText(other.probability, digits)}, ${scaleName("cosine")} ${formatScore(other.cosine, digits)}`;
+    const cosine = `${scaleName("cosine")} ${formatScore(other.cosine, digits)}`;
+    return `  ${facet}${other.label}: ${probabilityText(other.probability, digits)}, ${cosine}`;
   });
   const head = `${label}: ${probabilityText(probability, digits)}${scale ? ` (${scale})` : ""}`;
   return [path, head, reason, ...(others.length ? [text("label.top"), ...others] : [])].filter(Boolean).join("\n");
@@ -122,9 +162,15 @@ function labelDetails({ path, label, scale, reason, top = [] }, probability, dig
  */
 export function rankRows(entries, digits) {
   const scale = entries[0]?.scale ?? "";
-  const axis = axisOf(scale, entries.flatMap((entry) => [entry.score, entry.threshold]));
+  const axis = axisOf(
+    scale,
+    entries.flatMap((entry) => [entry.score, entry.threshold]),
+  );
   const by = scale === "given" ? text("rank.by_given") : scale && text("rank.by", { scale });
-  return { rows: entries.map((entry, place) => rankRow(entry, place, scale, axis, digits)), scale: [by, axisText("", axis)].filter(Boolean).join(" · ") };
+  return {
+    rows: entries.map((entry, place) => rankRow(entry, place, scale, axis, digits)),
+    scale: [by, axisText("", axis)].filter(Boolean).join(" · "),
+  };
 }
 
 /**
@@ -144,8 +190,15 @@ function rankRow(entry, place, scale, axis, digits) {
   const score = isNumber(entry.score) ? `${unit} ${formatScore(entry.score, digits)}` : text("score.none");
   const verdict = entry.is_kept ? text("rank.kept") : text("rank.not_kept_because", { reason: entry.reason ?? "" });
   return {
-    state, word, name, picture: "", score, bar: isNumber(entry.score) ? barOf(entry.score, axis) : null,
-    marks: marksOn(axis, entry.threshold, unit, digits), phrases: [], note: entry.reason ?? "",
+    state,
+    word,
+    name,
+    picture: "",
+    score,
+    bar: isNumber(entry.score) ? barOf(entry.score, axis) : null,
+    marks: marksOn(axis, entry.threshold, unit, digits),
+    phrases: [],
+    note: entry.reason ?? "",
     details: [name, score, scale && text("rank.scale", { scale }), verdict].filter(Boolean).join("\n"),
   };
 }

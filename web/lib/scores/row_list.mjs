@@ -22,11 +22,15 @@ export class RowList {
   /** @type {Range} */
   #drawn = { first: 0, end: 0 };
   #inner = make("div", { cls: "clip-grid-scores-rows" });
-  element = make("div", {
-    cls: "clip-grid-scores-list",
-    attrs: { role: "list", tabindex: "0", "aria-label": text("scores.list") },
-    on: { scroll: () => this.#drawVisible() },
-  }, this.#inner);
+  element = make(
+    "div",
+    {
+      cls: "clip-grid-scores-list",
+      attrs: { role: "list", tabindex: "0", "aria-label": text("scores.list") },
+      on: { scroll: () => this.#drawVisible() },
+    },
+    this.#inner,
+  );
 
   constructor() {
     new ResizeObserver(() => this.#drawVisible()).observe(this.element);
@@ -63,7 +67,9 @@ export class RowList {
     // scrolling by a few rows draws nothing
     if (this.#drawn.first <= first && end <= this.#drawn.end) return;
     this.#drawn = { first: Math.max(0, first - SPARE), end: Math.min(this.#rows.length, end + SPARE) };
-    const drawn = this.#rows.slice(this.#drawn.first, this.#drawn.end).map((row) => rowElement(row, this.#hasThreeLines));
+    const drawn = this.#rows
+      .slice(this.#drawn.first, this.#drawn.end)
+      .map((row) => rowElement(row, this.#hasThreeLines));
     drawn.forEach((element, place) => {
       element.style.height = `${height}px`;
       element.style.top = `${(this.#drawn.first + place) * height}px`;
@@ -75,7 +81,10 @@ export class RowList {
   get #visible() {
     const { scrollTop: top, clientHeight } = this.element;
     const first = Math.max(0, Math.min(this.#rows.length - 1, Math.floor(top / this.#rowHeight)));
-    return { first, end: Math.max(first, Math.min(this.#rows.length, Math.ceil((top + clientHeight) / this.#rowHeight))) };
+    return {
+      first,
+      end: Math.max(first, Math.min(this.#rows.length, Math.ceil((top + clientHeight) / this.#rowHeight))),
+    };
   }
 }
 
@@ -87,7 +96,8 @@ export class RowList {
 function rowElement(row, hasThreeLines) {
   const { state, word, name, picture, score, phrases, note } = row;
   const top = make(
-    "div", { cls: "clip-grid-score-top" },
+    "div",
+    { cls: "clip-grid-score-top" },
     make("span", { cls: "clip-grid-score-sign", text: SIGNS[state], attrs: { "aria-hidden": "true" } }),
     word && make("span", { cls: "clip-grid-score-word", text: word }),
     // bdi: names of any writing direction leave the rest of the line as it is
@@ -95,11 +105,21 @@ function rowElement(row, hasThreeLines) {
     picture && make("bdi", { cls: "clip-grid-score-of", text: picture, attrs: { dir: "auto" } }),
     make("span", { cls: "clip-grid-score-number", text: score }),
   );
-  const last = hasThreeLines && make(
-    "div", { cls: "clip-grid-score-last" },
-    ...phrases.map(phraseElement), note && make("bdi", { cls: "clip-grid-score-note", text: note }),
+  const last =
+    hasThreeLines &&
+    make(
+      "div",
+      { cls: "clip-grid-score-last" },
+      ...phrases.map(phraseElement),
+      note && make("bdi", { cls: "clip-grid-score-note", text: note }),
+    );
+  return make(
+    "div",
+    { cls: "clip-grid-score", title: row.details, data: { state }, attrs: { role: "listitem" } },
+    top,
+    barElement(row),
+    last,
   );
-  return make("div", { cls: "clip-grid-score", title: row.details, data: { state }, attrs: { role: "listitem" } }, top, barElement(row), last);
 }
 
 /**
@@ -107,8 +127,12 @@ function rowElement(row, hasThreeLines) {
  * @returns {HTMLElement}
  */
 function barElement({ bar, marks }) {
-  const fill = bar && make("span", { cls: "clip-grid-score-fill", style: { left: percent(bar[0]), width: percent(bar[1] - bar[0]) } });
-  const drawn = marks.map(({ kind, at, title }) => make("span", { cls: "clip-grid-score-mark", title, data: { kind }, style: { left: percent(at) } }));
+  const fill =
+    bar &&
+    make("span", { cls: "clip-grid-score-fill", style: { left: percent(bar[0]), width: percent(bar[1] - bar[0]) } });
+  const drawn = marks.map(({ kind, at, title }) =>
+    make("span", { cls: "clip-grid-score-mark", title, data: { kind }, style: { left: percent(at) } }),
+  );
   return make("div", { cls: "clip-grid-score-bar", data: { empty: String(!bar) } }, fill, ...drawn);
 }
 
@@ -117,8 +141,16 @@ function barElement({ bar, marks }) {
  * @returns {HTMLElement}
  */
 function phraseElement({ text: phrase, isMissing, title }) {
-  const sign = make("span", { text: isMissing ? `✗ ${text("match.missing")} ` : "✓ ", attrs: { "aria-hidden": "true" } });
-  return make("span", { cls: "clip-grid-score-phrase", title, data: { missing: String(isMissing) } }, sign, make(isMissing ? "s" : "span", { text: phrase }));
+  const sign = make("span", {
+    text: isMissing ? `✗ ${text("match.missing")} ` : "✓ ",
+    attrs: { "aria-hidden": "true" },
+  });
+  return make(
+    "span",
+    { cls: "clip-grid-score-phrase", title, data: { missing: String(isMissing) } },
+    sign,
+    make(isMissing ? "s" : "span", { text: phrase }),
+  );
 }
 
 /**

@@ -9,9 +9,9 @@ import { labelRows, rankRows } from "./picture_rows.mjs";
 
 /**
  * What a row says of its picture; colour, sign and word tell it.
- * @typedef {"match" | "weak" | "mismatch" | "undecided" | "label" | "none" | "kept" | "rejected" | "unscored" | "unread"} State
+ * @typedef {keyof typeof SIGNS} State
  */
-/** @typedef {{kind: "threshold" | "noise" | "next" | "zero", at: number, title: string}} Mark a place on the bar, 0..1 */
+/** @typedef {{kind: "threshold" | "noise" | "next" | "zero", at: number, title: string}} Mark on the bar, at 0..1 */
 /** @typedef {{text: string, isMissing: boolean, title: string}} Phrase of a text */
 
 /**
@@ -85,7 +85,16 @@ export const SCORES = {
 
 /** Signs that tell the states apart without colour. */
 export const SIGNS = {
-  match: "✓", weak: "≈", mismatch: "✗", undecided: "?", label: "●", none: "○", kept: "✓", rejected: "–", unscored: "!", unread: "!",
+  match: "✓",
+  weak: "≈",
+  mismatch: "✗",
+  undecided: "?",
+  label: "●",
+  none: "○",
+  kept: "✓",
+  rejected: "–",
+  unscored: "!",
+  unread: "!",
 };
 
 /** How many rows are in a state, in the order in which the counts are shown. */
@@ -121,7 +130,11 @@ export function resultOf(output, digits, full = {}) {
   const key = scoresKey(output);
   const { clip_match: matches, clip_labels: labels, clip_rank: ranks, clip_notes: notes = [] } = output;
   if (!key) return null;
-  const { rows, scale } = matches?.length ? matchRows(matches, digits) : labels?.length ? labelRows(labels, digits) : rankRows(ranks ?? [], digits);
+  const { rows, scale } = matches?.length
+    ? matchRows(matches, digits)
+    : labels?.length
+      ? labelRows(labels, digits)
+      : rankRows(ranks ?? [], digits);
   const cut = (full[key] ?? 0) > rows.length ? [text("scores.cut", { count: rows.length, full: full[key] ?? 0 })] : [];
   return { rows, scale, counts: countsOf(rows), notes: [...cut, ...notes.map(String)] };
 }
@@ -130,5 +143,7 @@ export function resultOf(output, digits, full = {}) {
 function countsOf(rows) {
   const states = /** @type {State[]} */ (Object.keys(COUNTS));
   const counts = states.map((state) => ({ state, count: rows.filter((row) => row.state === state).length }));
-  return counts.filter(({ count }) => count > 0).map(({ state, count }) => ({ state, text: text(COUNTS[state], { count }) }));
+  return counts
+    .filter(({ count }) => count > 0)
+    .map(({ state, count }) => ({ state, text: text(COUNTS[state], { count }) }));
 }

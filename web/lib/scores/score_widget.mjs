@@ -26,7 +26,11 @@ export class ScoreWidget {
   #scale = make("div", { cls: "clip-grid-scores-scale" });
   #notes = make("div", { cls: "clip-grid-scores-notes" });
   #hint = make("div", { cls: "clip-grid-scores-hint", text: text("scores.hint") });
-  #element = make("div", { cls: "clip-grid clip-grid-scores", data: { captureWheel: "true", empty: "true" } }, this.#hint);
+  #element = make(
+    "div",
+    { cls: "clip-grid clip-grid-scores", data: { captureWheel: "true", empty: "true" } },
+    this.#hint,
+  );
   #height = EMPTY_HEIGHT;
   /** @type {(() => Result | null) | null} */
   #read = null;
@@ -35,7 +39,9 @@ export class ScoreWidget {
   constructor(node) {
     this.#node = node;
     const widget = node.addDOMWidget("clip_grid_scores", "CLIP_GRID_SCORES", this.#element, {
-      serialize: false, hideOnZoom: false, margin: MARGIN,
+      serialize: false,
+      hideOnZoom: false,
+      margin: MARGIN,
       getMinHeight: () => this.#height + 2 * MARGIN,
     });
     widget.serialize = false;
@@ -54,7 +60,12 @@ export class ScoreWidget {
     this.#counts.replaceChildren(...counts.map(countElement));
     this.#scale.textContent = this.#scale.title = scale;
     this.#notes.textContent = this.#notes.title = notes.join("\n");
-    this.#element.replaceChildren(this.#counts, this.#scale, this.#list.element, ...(notes.length ? [this.#notes] : []));
+    this.#element.replaceChildren(
+      this.#counts,
+      this.#scale,
+      this.#list.element,
+      ...(notes.length ? [this.#notes] : []),
+    );
     this.#list.show(rows);
     this.#fit();
   }
@@ -108,7 +119,8 @@ function countElement({ state, text: label }) {
 function zoomCanvas(event, element) {
   if (isInVueNode(element)) return;
   const list = element.querySelector(".clip-grid-scores-list");
-  const canScroll = list && event.target instanceof Node && list.contains(event.target) && list.scrollHeight > list.clientHeight + 1;
+  const canScroll =
+    list && event.target instanceof Node && list.contains(event.target) && list.scrollHeight > list.clientHeight + 1;
   if (canScroll && !event.ctrlKey && !event.metaKey) return;
   event.preventDefault();
   event.stopPropagation();

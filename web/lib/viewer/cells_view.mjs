@@ -13,7 +13,7 @@ import { CellsToolbar } from "./toolbars.mjs";
 /** @typedef {import("./sheets.mjs").Page} Page */
 /** @typedef {import("./sheets.mjs").Sheet} Sheet */
 
-/** Cells from which on those off the screen are laid out when they scroll into view: opens sooner, scrolls less smoothly. */
+/** Of more cells, those off the screen are laid out when they scroll into view: opens sooner, scrolls less smoothly. */
 const MANY = 1200;
 
 export class CellsView {
@@ -29,14 +29,23 @@ export class CellsView {
   /** @param {Viewer} viewer */
   constructor(viewer) {
     this.viewer = viewer;
-    this.toolbar = new CellsToolbar({ onQuery: () => this.#arrange(), onSize: (side) => this.element.style.setProperty("--clip-grid-tile", `${side}px`) });
-    this.list = make("div", { cls: "clip-grid-wall", attrs: { role: "listbox", "aria-label": text("cells.list"), "aria-multiselectable": "true" } });
+    this.toolbar = new CellsToolbar({
+      onQuery: () => this.#arrange(),
+      onSize: (side) => this.element.style.setProperty("--clip-grid-tile", `${side}px`),
+    });
+    this.list = make("div", {
+      cls: "clip-grid-wall",
+      attrs: { role: "listbox", "aria-label": text("cells.list"), "aria-multiselectable": "true" },
+    });
     this.message = make("p", { cls: "clip-grid-missing" });
     this.element = make("div", { cls: "clip-grid-cells" }, this.toolbar.element, this.list, this.message);
     this.list.addEventListener("click", (event) => this.#click(event));
     this.list.addEventListener("dblclick", (event) => this.#withCell(event, (cell) => viewer.edit(cell)));
     // pointermove, not pointerover: scrolling moves cells under a pointer that rests
-    this.list.addEventListener("pointermove", (event) => viewer.state.pinned || this.#withCell(event, (cell) => this.#show(cell)));
+    this.list.addEventListener(
+      "pointermove",
+      (event) => viewer.state.pinned || this.#withCell(event, (cell) => this.#show(cell)),
+    );
     this.list.addEventListener("focusin", (event) => this.#withCell(event, (cell) => this.#show(cell)));
   }
 
@@ -53,7 +62,9 @@ export class CellsView {
   #open(sheet) {
     this.#sheet = sheet;
     this.toolbar.setOrders(ordersOf(sheet.cells));
-    for (const page of sheet.pages.filter(({ number }) => sheet.cells.some((cell) => cell.page === number))) void this.#loadPage(sheet, page);
+    for (const page of sheet.pages.filter(({ number }) => sheet.cells.some((cell) => cell.page === number))) {
+      void this.#loadPage(sheet, page);
+    }
     this.#tiles = new Map(sheet.cells.map((cell) => [cell, new Tile(cell, sheet.pages[cell.page])]));
     this.#cells = new Map([...this.#tiles].map(([cell, tile]) => [tile.element, cell]));
     this.list.classList.toggle("clip-grid-many", sheet.cells.length > MANY);
@@ -66,7 +77,8 @@ export class CellsView {
    * @param {Page} page
    */
   async #loadPage(sheet, page) {
-    const show = (/** @type {string} */ url) => this.#sheet === sheet && this.element.style.setProperty(`--clip-grid-page-${page.number}`, `url("${url}")`);
+    const show = (/** @type {string} */ url) =>
+      this.#sheet === sheet && this.element.style.setProperty(`--clip-grid-page-${page.number}`, `url("${url}")`);
     const files = imageFilesToCut(page);
     if (files[0]) show(fileUrl(files[0]));
     try {
@@ -87,7 +99,11 @@ export class CellsView {
     for (const tile of tiles) tile.showKey(order);
     this.list.replaceChildren(...tiles.map((tile) => tile.element));
     this.toolbar.showCount(state.order.length, all.length);
-    this.message.textContent = state.order.length ? "" : all.length ? text("cells.none_left") : state.sheet.notes[0] ?? text("cells.none");
+    this.message.textContent = state.order.length
+      ? ""
+      : all.length
+        ? text("cells.none_left")
+        : (state.sheet.notes[0] ?? text("cells.none"));
     this.#mark();
     if (hadFocus) this.focus();
   }
@@ -121,7 +137,9 @@ export class CellsView {
 
   /** @param {MouseEvent} event */
   #click(event) {
-    this.#withCell(event, (cell) => (event.ctrlKey || event.metaKey || event.shiftKey ? this.viewer.select(cell) : this.viewer.pin(cell)));
+    this.#withCell(event, (cell) =>
+      event.ctrlKey || event.metaKey || event.shiftKey ? this.viewer.select(cell) : this.viewer.pin(cell),
+    );
   }
 
   /**
@@ -196,8 +214,17 @@ class Tile {
    */
   constructor(cell, page) {
     this.cell = cell;
-    const frame = make("div", { cls: "clip-grid-frame" }, cropElement(cell, page, `var(--clip-grid-page-${page.number})`));
-    this.element = make("div", { cls: "clip-grid-tile", attrs: { role: "option", tabindex: -1 } }, frame, make("div", { cls: "clip-grid-tile-line" }, this.#key, this.#label));
+    const frame = make(
+      "div",
+      { cls: "clip-grid-frame" },
+      cropElement(cell, page, `var(--clip-grid-page-${page.number})`),
+    );
+    this.element = make(
+      "div",
+      { cls: "clip-grid-tile", attrs: { role: "option", tabindex: -1 } },
+      frame,
+      make("div", { cls: "clip-grid-tile-line" }, this.#key, this.#label),
+    );
     this.showLabel();
   }
 

@@ -23,7 +23,10 @@ export class CompareView {
     this.stage = make("div", { cls: "clip-grid-compare-stage" });
     this.names = make("div", { cls: "clip-grid-compare-names" });
     this.element = make("div", { cls: "clip-grid-compare", attrs: { tabindex: -1 } }, this.stage, this.names);
-    this.stage.addEventListener("pointerdown", (event) => event.target !== this.slider && this.stage.setPointerCapture(event.pointerId));
+    this.stage.addEventListener(
+      "pointerdown",
+      (event) => event.target !== this.slider && this.stage.setPointerCapture(event.pointerId),
+    );
     this.stage.addEventListener("pointermove", (event) => this.#follow(event));
     this.stage.addEventListener("pointerdown", (event) => this.#follow(event));
   }
@@ -33,7 +36,8 @@ export class CompareView {
   /** Show what the state says. */
   update() {
     const { state } = this.viewer;
-    const isCurrent = this.#pair?.every((cell) => state.sheet.cells.includes(cell)) && this.#selected === state.selected;
+    const isCurrent =
+      this.#pair?.every((cell) => state.sheet.cells.includes(cell)) && this.#selected === state.selected;
     if (!isCurrent) this.#show(state.pair());
   }
 
@@ -54,9 +58,21 @@ export class CompareView {
     // the second picture lies in a frame of the shape of the first
     const style = { "--clip-grid-ratio": String(left.imageBox[2] / left.imageBox[3]) };
     const line = make("div", { cls: "clip-grid-compare-line", style }, make("div"), this.slider);
-    this.stage.replaceChildren(this.#frame(left, "", style), this.#frame(right, " clip-grid-compare-over", style), line);
-    const swap = make("button", { text: `⇄ ${text("compare.swap")}`, title: `${text("compare.swap")} (f)`, on: { click: () => this.#swap() } });
-    this.names.replaceChildren(nameElement(left, text("compare.left")), swap, nameElement(right, text("compare.right")));
+    this.stage.replaceChildren(
+      this.#frame(left, "", style),
+      this.#frame(right, " clip-grid-compare-over", style),
+      line,
+    );
+    const swap = make("button", {
+      text: `⇄ ${text("compare.swap")}`,
+      title: `${text("compare.swap")} (f)`,
+      on: { click: () => this.#swap() },
+    });
+    this.names.replaceChildren(
+      nameElement(left, text("compare.left")),
+      swap,
+      nameElement(right, text("compare.right")),
+    );
     this.#draw();
     this.focus();
   }
@@ -67,7 +83,11 @@ export class CompareView {
    * @param {Record<string, string>} style
    */
   #frame(cell, cls, style) {
-    return make("div", { cls: `clip-grid-compare-frame${cls}`, style }, cropElement(cell, this.viewer.state.sheet.pages[cell.page]));
+    return make(
+      "div",
+      { cls: `clip-grid-compare-frame${cls}`, style },
+      cropElement(cell, this.viewer.state.sheet.pages[cell.page]),
+    );
   }
 
   #draw() {

@@ -5,7 +5,12 @@
 /** @typedef {import("./sheets.mjs").Box} Box */
 /** @typedef {{x: number, y: number}} Point */
 /** @typedef {{width: number, height: number}} Size */
-/** @typedef {{scale: number, x: number, y: number}} View pixels of the screen for one of the page, and where the page's corner is in the window */
+/**
+ * @typedef {object} View which part of a page the window shows
+ * @property {number} scale pixels of the screen for one of the page
+ * @property {number} x where the page's corner is in the window
+ * @property {number} y
+ */
 
 /** The largest scale. */
 const MAX_SCALE = 16;
@@ -54,7 +59,7 @@ export function centre([x, y, width, height]) {
 }
 
 /**
- * The style of an element that shows a box of a page's image, whatever the element's size and the image's resolution are.
+ * The style of an element that shows a box of a page's image, in any size of the element and of the image.
  * @param {Box} box
  * @param {Size} page
  * @returns {{"background-size": string, "background-position": string}}
@@ -124,7 +129,11 @@ export function zoomed(view, point, factor, page, window) {
   const least = fitted(page, window).scale / 4;
   const scale = Math.min(MAX_SCALE, Math.max(least, view.scale * factor));
   const growth = scale / view.scale;
-  return inWindow({ scale, x: point.x - (point.x - view.x) * growth, y: point.y - (point.y - view.y) * growth }, page, window);
+  return inWindow(
+    { scale, x: point.x - (point.x - view.x) * growth, y: point.y - (point.y - view.y) * growth },
+    page,
+    window,
+  );
 }
 
 /**

@@ -51,7 +51,9 @@ function isForElement({ target, key }) {
   if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
   if (target instanceof HTMLButtonElement) return key === "Enter" || key === " ";
   if (!(target instanceof HTMLInputElement)) return false;
-  return target.type !== "range" || (target.closest(".clip-grid-wall-bar") !== null && /^(Arrow|Home|End|Page)/.test(key));
+  return (
+    target.type !== "range" || (target.closest(".clip-grid-wall-bar") !== null && /^(Arrow|Home|End|Page)/.test(key))
+  );
 }
 
 /**
@@ -60,7 +62,9 @@ function isForElement({ target, key }) {
  */
 export function helpElement(close) {
   const button = make("button", { text: text("viewer.close"), title: "Esc", on: { click: close } });
-  const sections = make("div", {},
+  const sections = make(
+    "div",
+    {},
     section(text("help.everywhere"), [
       ["s · w · c", text("help.views")],
       [text("key.pages"), text("help.pages")],
@@ -87,8 +91,14 @@ export function helpElement(close) {
       [`← → · ${text("key.home_end")}`, text("help.slider")],
       ["↑ ↓", text("help.other")],
       ["f", text("help.swap")],
-    ]));
-  return make("div", { cls: "clip-grid-help", attrs: { role: "dialog", "aria-label": text("help.title") } }, sections, button);
+    ]),
+  );
+  return make(
+    "div",
+    { cls: "clip-grid-help", attrs: { role: "dialog", "aria-label": text("help.title") } },
+    sections,
+    button,
+  );
 }
 
 /**
@@ -96,6 +106,12 @@ export function helpElement(close) {
  * @param {[keys: string, effect: string][]} rows
  */
 function section(title, rows) {
-  const table = make("table", {}, ...rows.map(([keys, effect]) => make("tr", {}, make("th", { text: keys, attrs: { scope: "row" } }), make("td", { text: effect }))));
+  const table = make(
+    "table",
+    {},
+    ...rows.map(([keys, effect]) =>
+      make("tr", {}, make("th", { text: keys, attrs: { scope: "row" } }), make("td", { text: effect })),
+    ),
+  );
   return make("section", {}, make("h3", { text: title }), table);
 }

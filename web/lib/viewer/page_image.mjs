@@ -43,7 +43,10 @@ export function imageFilesToCut(page) {
  * @returns {string}
  */
 export function backgroundOf(page) {
-  return imageFilesToCut(page).reverse().map((entry) => `url("${fileUrl(entry)}")`).join(", ");
+  return imageFilesToCut(page)
+    .reverse()
+    .map((entry) => `url("${fileUrl(entry)}")`)
+    .join(", ");
 }
 
 /**
@@ -54,7 +57,11 @@ export function backgroundOf(page) {
  */
 export function cropElement(cell, page, background = backgroundOf(page)) {
   const [, , width, height] = cell.imageBox;
-  const style = { "background-image": background, "--clip-grid-ratio": String(width / height), ...cropStyle(cell.imageBox, page) };
+  const style = {
+    "background-image": background,
+    "--clip-grid-ratio": String(width / height),
+    ...cropStyle(cell.imageBox, page),
+  };
   return make("div", { cls: "clip-grid-crop", style });
 }
 
@@ -120,14 +127,18 @@ export function saveFile(entry) {
 }
 
 /**
- * Save the picture of one cell, cut out of the saved page. Throws an Error whose message tells the user why it cannot be had.
+ * Save the picture of one cell, cut out of the saved page.
+ * Throws an Error whose message tells the user why it cannot be saved.
  * @param {Cell} cell
  * @param {Page} page
  */
 export async function saveCell(cell, page) {
   const files = page.file && isWebImage(page.file) ? [page.file, ...imageFiles(page)] : imageFiles(page);
   const image = await loadImage(files);
-  const [x, y, width, height] = scaleBox(cell.imageBox, page, { width: image.naturalWidth, height: image.naturalHeight });
+  const [x, y, width, height] = scaleBox(cell.imageBox, page, {
+    width: image.naturalWidth,
+    height: image.naturalHeight,
+  });
   const canvas = make("canvas", { attrs: { width, height } });
   canvas.getContext("2d")?.drawImage(image, x, y, width, height, 0, 0, width, height);
   /** @type {Blob | null} */
@@ -144,7 +155,12 @@ export async function saveCell(cell, page) {
  */
 function fileStem({ file, label, index }) {
   const stem = file.replace(/\.[^.]*$/, "") || label || `cell_${index}`;
-  return stem.replace(/[\u0000-\u001f<>:"/\\|?*]+/g, "_").trim().slice(0, 80) || `cell_${index}`;
+  return (
+    stem
+      .replace(/[\u0000-\u001f<>:"/\\|?*]+/g, "_")
+      .trim()
+      .slice(0, 80) || `cell_${index}`
+  );
 }
 
 /**

@@ -30,7 +30,9 @@ const SOURCES = /** @type {const} */ ({
  */
 export function panelContent(viewer) {
   const { cell, sheet } = viewer.state;
-  return (cell ? cellContent(viewer, cell, sheet) : sheetContent(sheet)).filter((element) => element !== null && element !== false);
+  return (cell ? cellContent(viewer, cell, sheet) : sheetContent(sheet)).filter(
+    (element) => element !== null && element !== false,
+  );
 }
 
 /**
@@ -60,16 +62,30 @@ function cellContent(viewer, cell, sheet) {
     make("div", { cls: "clip-grid-panel-picture" }, cropElement(cell, sheet.pages[cell.page])),
     make("h3", { cls: "clip-grid-panel-label", text: cell.label || text("cell.no_label") }),
     cell.edited && make("p", { cls: "clip-grid-note", text: text("cell.edited") }),
-    cell.edited && edits && make("div", { cls: "clip-grid-actions" }, button(text("cell.queue"), text("cell.queue_hint"), () => queue(viewer))),
+    cell.edited &&
+      edits &&
+      make(
+        "div",
+        { cls: "clip-grid-actions" },
+        button(text("cell.queue"), text("cell.queue_hint"), () => queue(viewer)),
+      ),
     factTable([
       [text("fact.source"), sourceName(cell.source)],
       [text("fact.runner_up"), cell.runnerUp],
       [text("fact.file"), cell.file, cell.path],
       [text("fact.place"), sheet.pages.length > 1 ? text("cell.place_on_page", place) : text("cell.place", place)],
     ]),
-    ...section(text("fact.scores"), Object.entries(cell.scores).map(([name, score]) => [name, scoreText(score)])),
-    ...section(text("fact.values"), Object.entries(cell.values).map(([name, value]) => [name, String(value)])),
-    make("div", { cls: "clip-grid-actions" },
+    ...section(
+      text("fact.scores"),
+      Object.entries(cell.scores).map(([name, score]) => [name, scoreText(score)]),
+    ),
+    ...section(
+      text("fact.values"),
+      Object.entries(cell.values).map(([name, value]) => [name, String(value)]),
+    ),
+    make(
+      "div",
+      { cls: "clip-grid-actions" },
       button(state.pinned ? text("cell.unpin") : text("cell.pin"), "Enter", () => viewer.pin(cell)),
       edits && button(text("cell.edit"), "e", () => viewer.edit(cell)),
       button(isSelected ? text("cell.unselect") : text("cell.select"), "x", () => viewer.select(cell)),
@@ -103,8 +119,12 @@ function sheetContent(sheet) {
  */
 function sheetFacts({ pages, cells, report, name }) {
   if (!report) return [[text("fact.file"), name]];
-  const sources = Object.entries(report.label_sources ?? {}).map(([source, count]) => `${sourceName(source)}: ${count}`);
-  const constants = Object.entries(report.axes?.constant ?? {}).map(([axis, value]) => /** @type {Fact} */ ([axis, String(value)]));
+  const sources = Object.entries(report.label_sources ?? {}).map(
+    ([source, count]) => `${sourceName(source)}: ${count}`,
+  );
+  const constants = Object.entries(report.axes?.constant ?? {}).map(
+    ([axis, value]) => /** @type {Fact} */ ([axis, String(value)]),
+  );
   return [
     [text("fact.pictures"), text("cells.some", { shown: cells.length, all: report.images_found ?? cells.length })],
     [text("fact.grid"), String(report.grid_dimensions ?? "").replace("x", " × ")],
@@ -128,9 +148,11 @@ function section(title, facts) {
  * @param {[name: string, value: string, title?: string][]} facts those without a value are left out
  */
 function factTable(facts) {
-  const rows = facts.filter(([, value]) => value).map(([name, value, title]) => (
-    make("tr", {}, make("th", { text: name, attrs: { scope: "row" } }), make("td", { text: value, title }))
-  ));
+  const rows = facts
+    .filter(([, value]) => value)
+    .map(([name, value, title]) =>
+      make("tr", {}, make("th", { text: name, attrs: { scope: "row" } }), make("td", { text: value, title })),
+    );
   return make("table", {}, ...rows);
 }
 

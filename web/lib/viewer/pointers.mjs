@@ -1,5 +1,5 @@
 // @ts-check
-/** Mouse, pen and fingers on the page: panning, zooming with the wheel and with two fingers, clicks, and where the pointer is. */
+/** Mouse, pen and fingers on a page: panning, zooming with the wheel or two fingers, clicks, and hovering. */
 import { wheelFactor } from "./geometry.mjs";
 
 /** @typedef {import("./geometry.mjs").Point} Point */
@@ -47,10 +47,14 @@ export function followPointers(element, listeners) {
   });
   element.addEventListener("pointercancel", (event) => down.delete(event.pointerId));
   element.addEventListener("pointerleave", () => down.size || listeners.hover(null));
-  element.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    listeners.zoom(pointOf(element, event), wheelFactor(event));
-  }, { passive: false });
+  element.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      listeners.zoom(pointOf(element, event), wheelFactor(event));
+    },
+    { passive: false },
+  );
 }
 
 /**

@@ -40,8 +40,16 @@ function hasWord(cell, word) {
  * @returns {[Order, ...Order[]]}
  */
 export function ordersOf(cells) {
-  const scores = namesIn(cells, "scores").map((name) => ({ id: `scores.${name}`, name: text("order.score", { name }), numeric: true }));
-  const values = namesIn(cells, "values").map((name) => ({ id: `values.${name}`, name, numeric: isNumeric(cells, name) }));
+  const scores = namesIn(cells, "scores").map((name) => ({
+    id: `scores.${name}`,
+    name: text("order.score", { name }),
+    numeric: true,
+  }));
+  const values = namesIn(cells, "values").map((name) => ({
+    id: `values.${name}`,
+    name,
+    numeric: isNumeric(cells, name),
+  }));
   return [
     { id: SHEET_ORDER, name: text("order.sheet"), numeric: false },
     { id: "label", name: text("order.label"), numeric: false },

@@ -15,7 +15,12 @@ import { followPointers } from "./pointers.mjs";
 /** Pixels of the screen by which an arrow key moves the page. */
 const STEP = 80;
 /** @type {Record<string, Point>} */
-const ARROWS = { ArrowLeft: { x: -1, y: 0 }, ArrowRight: { x: 1, y: 0 }, ArrowUp: { x: 0, y: -1 }, ArrowDown: { x: 0, y: 1 } };
+const ARROWS = {
+  ArrowLeft: { x: -1, y: 0 },
+  ArrowRight: { x: 1, y: 0 },
+  ArrowUp: { x: 0, y: -1 },
+  ArrowDown: { x: 0, y: 1 },
+};
 /** Pixels of the screen for one of the page from which on the image is not smoothed. */
 const SHARP_SCALE = 3;
 
@@ -36,7 +41,14 @@ export class SheetView {
   constructor(viewer) {
     this.viewer = viewer;
     const attrs = { tabindex: 0, role: "group", "aria-label": text("viewer.sheet_hint") };
-    this.element = make("div", { cls: "clip-grid-stage", attrs }, this.#image.element, this.#tags, this.#outline, this.#image.message);
+    this.element = make(
+      "div",
+      { cls: "clip-grid-stage", attrs },
+      this.#image.element,
+      this.#tags,
+      this.#outline,
+      this.#image.message,
+    );
     followPointers(this.element, {
       pan: (by) => this.#setView(moved(this.#view, by, this.#pageSize, this.#window)),
       zoom: (point, factor) => this.zoom(factor, point),
@@ -100,7 +112,9 @@ export class SheetView {
     const { width, height } = this.#window;
     this.zoom(1 / devicePixelRatio / this.#view.scale, { x: width / 2, y: height / 2 });
     const { scale } = this.#view;
-    if (this.#pageSize.width * scale <= width && this.#pageSize.height * scale <= height) this.#setView(centred(this.#pageSize, this.#window, scale));
+    if (this.#pageSize.width * scale <= width && this.#pageSize.height * scale <= height) {
+      this.#setView(centred(this.#pageSize, this.#window, scale));
+    }
   }
 
   /**
@@ -145,9 +159,11 @@ export class SheetView {
     this.#outline.hidden = cell?.page !== page.number;
     if (cell) placeOver(this.#outline, cell, this.#view);
     this.#outline.classList.toggle("clip-grid-pinned", pinned);
-    const tags = cells.filter((one) => one.edited).map((one) => (
-      placeOver(make("div", {}, make("span", { text: one.label || text("cell.no_label") })), one, this.#view)
-    ));
+    const tags = cells
+      .filter((one) => one.edited)
+      .map((one) =>
+        placeOver(make("div", {}, make("span", { text: one.label || text("cell.no_label") })), one, this.#view),
+      );
     if (tags.length || this.#tags.childElementCount) this.#tags.replaceChildren(...tags);
   }
 
@@ -182,8 +198,9 @@ export class SheetView {
    */
   key(event) {
     const step = ARROWS[event.key];
-    if (step && event.shiftKey) this.#setView(moved(this.#view, { x: -step.x * STEP, y: -step.y * STEP }, this.#pageSize, this.#window));
-    else if (step) this.#goToNeighbour(step);
+    if (step && event.shiftKey) {
+      this.#setView(moved(this.#view, { x: -step.x * STEP, y: -step.y * STEP }, this.#pageSize, this.#window));
+    } else if (step) this.#goToNeighbour(step);
     else if (event.key === "+" || event.key === "=") this.zoom(1.25);
     else if (event.key === "-") this.zoom(0.8);
     else if (event.key === "0") this.fit();

@@ -85,12 +85,27 @@ export class SheetWidget {
   constructor(node) {
     this.node = node;
     this.summary = make("span", { cls: "clip-grid-node-facts", text: text("node.queue") });
-    this.button = make("button", { text: text("node.open"), title: text("node.open_hint"), attrs: { disabled: true }, on: { click: () => void openSheetsOf(node) } });
+    this.button = make("button", {
+      text: text("node.open"),
+      title: text("node.open_hint"),
+      attrs: { disabled: true },
+      on: { click: () => void openSheetsOf(node) },
+    });
     this.images = make("div", { cls: "clip-grid-node-pictures" });
-    this.element = make("div", { cls: "clip-grid clip-grid-node" }, make("div", { cls: "clip-grid-node-row" }, this.summary, this.button), this.images);
+    this.element = make(
+      "div",
+      { cls: "clip-grid clip-grid-node" },
+      make("div", { cls: "clip-grid-node-row" }, this.summary, this.button),
+      this.images,
+    );
     const height = () => 2 * MARGIN + ROW_HEIGHT + (this.images.childElementCount ? IMAGES_HEIGHT : 0);
     const widget = node.addDOMWidget("clip_grid_sheet", "clip_grid_sheet", this.element, {
-      serialize: false, hideOnZoom: false, margin: MARGIN, getMinHeight: height, getMaxHeight: height, getHeight: height,
+      serialize: false,
+      hideOnZoom: false,
+      margin: MARGIN,
+      getMinHeight: height,
+      getMaxHeight: height,
+      getHeight: height,
     });
     widget.serialize = false;
   }
@@ -107,7 +122,9 @@ export class SheetWidget {
       pictures && text("count.pictures", { count: pictures }),
       reports.length > 1 && text("count.sheets", { count: reports.length }),
       text("count.pages", { count: images.length }),
-    ].filter(Boolean).join(", ");
+    ]
+      .filter(Boolean)
+      .join(", ");
     this.button.disabled = false;
     this.#grow();
   }
@@ -119,8 +136,15 @@ export class SheetWidget {
    */
   #imageButton(file, number, place) {
     const title = text("node.page", { number: number + 1 });
-    const image = make("img", { attrs: { src: fileUrl(file), alt: "", draggable: "false" }, on: { error: () => image.replaceWith(make("span", { text: text("node.gone") })) } });
-    return make("button", { title, attrs: { "aria-label": title }, on: { click: () => void openSheetsOf(this.node, place) } }, image);
+    const image = make("img", {
+      attrs: { src: fileUrl(file), alt: "", draggable: "false" },
+      on: { error: () => image.replaceWith(make("span", { text: text("node.gone") })) },
+    });
+    return make(
+      "button",
+      { title, attrs: { "aria-label": title }, on: { click: () => void openSheetsOf(this.node, place) } },
+      image,
+    );
   }
 
   /** Make the node higher where its widgets need it. */

@@ -8,7 +8,8 @@ import { text } from "../texts.mjs";
 /** @typedef {[left: number, top: number, width: number, height: number]} Box in pixels of the page */
 
 /**
- * What a run wrote about a sheet, as in its sidecar. A sidecar may be changed by hand: any property may be missing or wrong.
+ * What a run wrote about a sheet, as in its sidecar.
+ * A sidecar may be changed by hand: any property may be missing or wrong.
  * @typedef {object} Report
  * @property {{path: string, width: number, height: number}[]} [pages]
  * @property {ReportCell[]} [cells]
@@ -71,10 +72,10 @@ import { text } from "../texts.mjs";
  * @property {Record<string, number | null>} scores
  * @property {boolean} edited
  */
-/** @typedef {{files: FileEntry[], report: Report | null, problem: string}} SheetFiles of one sheet; `problem`: why there is no report */
+/** @typedef {{files: FileEntry[], report: Report | null, problem: string}} SheetFiles `problem`: why no report */
 
 /**
- * The sheets of an output, whether it is whole or the copy that is kept with the workflow, which has the names of files alone.
+ * The sheets of an output. The copy that is kept with the workflow has only the names of files: sidecars are read.
  * @param {Output} output
  * @returns {Promise<Sheet[]>}
  */
@@ -105,7 +106,10 @@ async function withReport(files) {
  */
 export function sheetsOfRun(output) {
   const groups = groupFiles(output.clip_grid_files ?? []);
-  return sheetsOf(reportsOf(output).map((report, i) => ({ files: filesOf(report, i, groups), report, problem: "" })), output.images ?? []);
+  return sheetsOf(
+    reportsOf(output).map((report, i) => ({ files: filesOf(report, i, groups), report, problem: "" })),
+    output.images ?? [],
+  );
 }
 
 /**
@@ -241,7 +245,10 @@ function cellOf(cell, index) {
 function notesOf(report) {
   const warnings = Array.isArray(report?.warnings) ? report.warnings : [];
   const skipped = Array.isArray(report?.skipped) ? report.skipped : [];
-  return [...warnings.map(String), ...skipped.map((one) => text("sheet.skipped", { file: fileName(one?.path), reason: one?.reason }))];
+  return [
+    ...warnings.map(String),
+    ...skipped.map((one) => text("sheet.skipped", { file: fileName(one?.path), reason: one?.reason })),
+  ];
 }
 
 /**
@@ -250,7 +257,11 @@ function notesOf(report) {
  * @returns {string}
  */
 function fileName(path) {
-  return String(path ?? "").split(/[\\/]/).pop() ?? "";
+  return (
+    String(path ?? "")
+      .split(/[\\/]/)
+      .pop() ?? ""
+  );
 }
 
 /**

@@ -26,7 +26,10 @@ export class State {
     this.sheets = sheets;
     /** @type {Place[]} all pages of all sheets */
     this.places = sheets.flatMap((one, i) => one.pages.map((_, number) => ({ sheet: i, page: number })));
-    this.place = Math.max(0, this.places.findIndex((at) => at.sheet === sheet && at.page === page));
+    this.place = Math.max(
+      0,
+      this.places.findIndex((at) => at.sheet === sheet && at.page === page),
+    );
     this.order = this.sheet.cells;
   }
 

@@ -25,26 +25,54 @@ export class Toolbar {
       compare: button(text("mode.compare"), "c", () => viewer.setMode("compare")),
     };
     this.page = make("span", { cls: "clip-grid-quiet" });
-    this.pages = make("span", { cls: "clip-grid-group" },
-      button("‹", "PageUp", () => viewer.turnPage(-1), text("page.previous")), this.page, button("›", "PageDown", () => viewer.turnPage(1), text("page.next")));
+    this.pages = make(
+      "span",
+      { cls: "clip-grid-group" },
+      button("‹", "PageUp", () => viewer.turnPage(-1), text("page.previous")),
+      this.page,
+      button("›", "PageDown", () => viewer.turnPage(1), text("page.next")),
+    );
     this.scale = make("output", { cls: "clip-grid-quiet" });
-    this.zoom = make("span", { cls: "clip-grid-group" },
-      button("−", "-", () => viewer.views.sheet.zoom(0.8), text("zoom.out")), this.scale,
+    this.zoom = make(
+      "span",
+      { cls: "clip-grid-group" },
+      button("−", "-", () => viewer.views.sheet.zoom(0.8), text("zoom.out")),
+      this.scale,
       button("+", "+", () => viewer.views.sheet.zoom(1.25), text("zoom.in")),
       button(text("zoom.fit"), "0", () => viewer.views.sheet.fit(), text("zoom.whole_page")),
-      button("100 %", "1", () => viewer.views.sheet.fullSize(), text("zoom.every_pixel")));
-    const saves = make("span", { cls: "clip-grid-group" },
-      button(text("save.page"), "Shift+D", () => viewer.savePage()), button(text("save.data"), "j", () => viewer.saveData(), text("save.data_hint")));
-    this.element = make("header", { cls: "clip-grid-bar" }, this.title,
-      make("span", { cls: "clip-grid-group", attrs: { role: "group", "aria-label": text("viewer.view") } }, ...Object.values(this.modes)), this.pages, this.zoom,
-      make("span", { cls: "clip-grid-space" }), saves, button("?", "?", () => viewer.toggleHelp(), text("help.title")), button("✕", "Esc", () => viewer.close(), text("viewer.close")));
+      button("100 %", "1", () => viewer.views.sheet.fullSize(), text("zoom.every_pixel")),
+    );
+    const saves = make(
+      "span",
+      { cls: "clip-grid-group" },
+      button(text("save.page"), "Shift+D", () => viewer.savePage()),
+      button(text("save.data"), "j", () => viewer.saveData(), text("save.data_hint")),
+    );
+    this.element = make(
+      "header",
+      { cls: "clip-grid-bar" },
+      this.title,
+      make(
+        "span",
+        { cls: "clip-grid-group", attrs: { role: "group", "aria-label": text("viewer.view") } },
+        ...Object.values(this.modes),
+      ),
+      this.pages,
+      this.zoom,
+      make("span", { cls: "clip-grid-space" }),
+      saves,
+      button("?", "?", () => viewer.toggleHelp(), text("help.title")),
+      button("✕", "Esc", () => viewer.close(), text("viewer.close")),
+    );
   }
 
   /** Show what the state says. */
   update() {
     const { state } = this.viewer;
     this.title.textContent = this.title.title = state.sheet.name;
-    for (const [mode, element] of Object.entries(this.modes)) element.setAttribute("aria-pressed", String(mode === state.mode));
+    for (const [mode, element] of Object.entries(this.modes)) {
+      element.setAttribute("aria-pressed", String(mode === state.mode));
+    }
     this.pages.hidden = state.places.length < 2;
     this.page.textContent = `${state.place + 1} / ${state.places.length}`;
     this.zoom.hidden = state.mode !== "sheet";
@@ -77,7 +105,11 @@ export class PageList {
       const { name } = sheets[places[i].sheet];
       return sheets.length > 1 && places[i].page === 0 ? [make("p", { text: name, title: name }), element] : [element];
     });
-    this.element = make("nav", { cls: "clip-grid-rail", attrs: { "aria-label": text("page.list"), hidden: places.length < 2 } }, ...children);
+    this.element = make(
+      "nav",
+      { cls: "clip-grid-rail", attrs: { "aria-label": text("page.list"), hidden: places.length < 2 } },
+      ...children,
+    );
   }
 
   /** Show what the state says. */
@@ -95,10 +127,16 @@ export class PageList {
   #button(sheet, number, place) {
     const page = sheet.pages[number];
     const [file] = imageFiles(page);
-    const image = file && make("img", { attrs: { src: fileUrl(file), alt: "", loading: "lazy" }, on: { error: () => image.remove() } });
+    const image =
+      file &&
+      make("img", { attrs: { src: fileUrl(file), alt: "", loading: "lazy" }, on: { error: () => image.remove() } });
     const attrs = { "aria-label": text("page.of_sheet", { number: number + 1, name: sheet.name }) };
-    return make("button", { title: page.file?.filename ?? sheet.name, attrs, on: { click: () => this.viewer.goToPage(place) } },
-      image, make("span", { text: String(number + 1) }));
+    return make(
+      "button",
+      { title: page.file?.filename ?? sheet.name, attrs, on: { click: () => this.viewer.goToPage(place) } },
+      image,
+      make("span", { text: String(number + 1) }),
+    );
   }
 }
 
@@ -121,7 +159,11 @@ export class CellsToolbar {
       on: { input: onQuery },
     });
     this.select = make("select", { attrs: { "aria-label": text("cells.sort_by") }, on: { change: onQuery } });
-    this.direction = make("button", { text: "↑", title: `${text("cells.direction")} (r)`, on: { click: () => this.reverse() } });
+    this.direction = make("button", {
+      text: "↑",
+      title: `${text("cells.direction")} (r)`,
+      on: { click: () => this.reverse() },
+    });
     this.size = make("input", {
       attrs: { type: "range", ...CELL_SIZE, "aria-label": text("cells.size_hint") },
       on: { input: () => onSize(Number(this.size.value)) },

@@ -60,10 +60,20 @@ export class Viewer {
     this.panel = make("aside", { cls: "clip-grid-panel", attrs: { "aria-label": text("viewer.panel") } });
     // ComfyUI's own notices would be behind the viewer
     this.status = make("div", { cls: "clip-grid-status", attrs: { role: "status", "aria-live": "polite" } });
-    const main = make("div", { cls: "clip-grid-main" }, this.pageList.element, ...Object.values(this.views).map((view) => view.element));
+    const main = make(
+      "div",
+      { cls: "clip-grid-main" },
+      this.pageList.element,
+      ...Object.values(this.views).map((view) => view.element),
+    );
     const cls = `clip-grid clip-grid-viewer clip-grid-on-${setting("ClipGrid.ViewerBackground", "theme")}`;
-    this.dialog = make("dialog", { cls, attrs: { "aria-label": text("viewer.title") } },
-      this.toolbar.element, make("div", { cls: "clip-grid-body" }, main, this.panel), this.status);
+    this.dialog = make(
+      "dialog",
+      { cls, attrs: { "aria-label": text("viewer.title") } },
+      this.toolbar.element,
+      make("div", { cls: "clip-grid-body" }, main, this.panel),
+      this.status,
+    );
     this.dialog.addEventListener("keydown", this.#onKey);
     this.dialog.addEventListener("cancel", (event) => event.target === this.dialog && this.#goBack(event));
     this.dialog.addEventListener("close", () => this.#onClose());
@@ -109,7 +119,11 @@ export class Viewer {
   select(cell) {
     this.state.toggleSelected(cell);
     this.update();
-    this.showStatus([text("compare.selected_none"), text("compare.selected_one"), text("compare.selected_two")][this.state.selected.length]);
+    this.showStatus(
+      [text("compare.selected_none"), text("compare.selected_one"), text("compare.selected_two")][
+        this.state.selected.length
+      ],
+    );
   }
 
   /** @param {Mode} mode */
