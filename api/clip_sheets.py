@@ -14,7 +14,7 @@ from ..clip_backend.matching.result import MatchOptions
 from ..clip_backend.words.find import find_vocabulary
 from ..clip_backend.words.vocabulary import Vocabulary
 from ..grid.labels.clip import Labeller, Scorer
-from ..grid.labels.sources import FoundLabel
+from ..grid.labels.sources import ClipLabel
 from ..grid.pictures.survey import Picture
 from ..imaging import Progress
 from ..options import option, options_of, read_options
@@ -84,7 +84,7 @@ def _labeller(
 ) -> Labeller:
     """Finds labels that tell the pictures of a sheet apart, no two the same; ``notes`` gets what is to be known."""
 
-    def label(pictures: Sequence[Picture]) -> list[FoundLabel | None]:
+    def label(pictures: Sequence[Picture]) -> list[ClipLabel | None]:
         run = contrast_labels(opened(), shown(pictures), vocabulary(), progress=progress)
         _add(notes, (*opened.notes, *run.notes))
         found = {one.index: _found(one) for one in run.pictures if one.labels}
@@ -116,6 +116,6 @@ def shown(pictures: Sequence[Picture]) -> Iterator[Any]:
         yield picture.path if picture.path and not picture.frame else picture.load(None)
 
 
-def _found(one: PictureLabels) -> FoundLabel:
+def _found(one: PictureLabels) -> ClipLabel:
     runner_up = next((other.label for other in one.others), "")
-    return FoundLabel(one.label, {LABEL_SCORE: one.score}, runner_up)
+    return ClipLabel(one.label, {LABEL_SCORE: one.score}, runner_up)

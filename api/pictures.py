@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import InputError
+from ..grid.pictures.clip_grid_sheets import is_clip_grid_sheet
 from ..grid.pictures.find import find_files
-from ..grid.pictures.own_sheets import is_own_sheet
 
 StrPath = str | os.PathLike[str]
 Array = NDArray[np.generic]
@@ -97,7 +97,7 @@ def _sheets(count: int) -> str:
 
 def _is_sheet(path: Path) -> bool:
     try:
-        return is_own_sheet(path)
+        return is_clip_grid_sheet(path)
     except OSError:
         # reading it as a picture says what is wrong
         return False

@@ -7,16 +7,16 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ..clip_backend.preparing.resize import torch_resizer
 from ..errors import ClipGridError, InputError
 from ..grid.labels.clip import Labeller, Scorer
 from ..grid.pictures.find import find_files
 from ..grid.pictures.survey import Survey, pictures_from_arrays, resized_survey, survey_files
-from ..grid.planner import PlannedSheet, Wishes, plan_sheet
+from ..grid.planner import PlanInputs, PlannedSheet, plan_sheet
 from ..grid.report import BatchReport, FailedDirectory, GridReport
-from ..grid.sheet import report_of, write_planned
+from ..grid.sheet import plan_and_write, report_of
 from ..grid.table.table import Table, parse_table, read_table
 from ..grid.template import GridTemplate, find_template, read_template
 from ..grid.write.export import ONE_FILE, Output
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .options import AssembleKeywords, SheetKeywords
-
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +91,10 @@ def export_grid(
     progress: called with (pictures done, pictures in all); what it raises stops the work and leaves no file.
     Raises InputError, LimitError, OutputError.
     """
-    planned, target = plan_export(images, out, template=template, inputs=inputs, progress=progress, **options)
-    return _write(planned, target, inputs or SheetInputs(), overwrite=overwrite, progress=progress)
+    clip, rest = split_options(options)
+    inputs = with_clip(inputs or SheetInputs(), clip, progress)
+    chosen = choose_template(template, rest)
+    return _export(images, out, chosen, inputs, "format" in rest, overwrite=overwrite, progress=progress)
 
 
 def plan_export(
@@ -109,31 +109,38 @@ def plan_export(
     """The plan of what ``export_grid`` would do, and the file it would write; nothing is painted or written."""
     clip, rest = split_options(options)
     inputs = with_clip(inputs or SheetInputs(), clip, progress)
-    return _plan(
-        images, out, choose_template(template, rest), inputs, is_format_given="format" in rest, progress=progress
-    )
+    chosen = choose_template(template, rest)
+    survey, chosen, target = _read_pictures(images, out, chosen, inputs, "format" in rest, progress)
+    return plan_sheet(survey, chosen, to_plan_inputs(inputs, survey, chosen)), target
 
 
-def _plan(
+def _export(
     images: Images,
     out: StrPath,
     template: GridTemplate,
     inputs: SheetInputs,
+    is_format_given: bool,
     *,
+    overwrite: bool,
+    progress: Progress | None,
+) -> GridReport:
+    survey, chosen, target = _read_pictures(images, out, template, inputs, is_format_given, progress)
+    output = Output(page_namer(target), inputs.texts, overwrite)
+    return plan_and_write(survey, chosen, to_plan_inputs(inputs, survey, chosen), lambda _: output, progress)
+
+
+def _read_pictures(
+    images: Images,
+    out: StrPath,
+    template: GridTemplate,
+    inputs: SheetInputs,
     is_format_given: bool,
     progress: Progress | None,
-) -> tuple[PlannedSheet, Path]:
+) -> tuple[Survey, GridTemplate, Path]:
+    """The pictures, the template with the format of the sheet's file, and that file."""
     survey = survey_of(images, inputs, progress, frame=template.frame)
     target, chosen = target_and_format(out, template, is_format_given, images)
-    if survey.skipped and (inputs.labels or inputs.scores):
-        inputs = without_skipped(inputs, survey, images)
-    return plan_sheet(survey, chosen, wishes_of(inputs, survey, chosen)), target
-
-
-def _write(
-    planned: PlannedSheet, target: Path, inputs: SheetInputs, *, overwrite: bool, progress: Progress | None
-) -> GridReport:
-    return write_planned(planned, Output(page_namer(target), inputs.texts, overwrite), progress)
+    return survey, chosen, target
 
 
 def dry_report(planned: PlannedSheet, target: Path) -> GridReport:
@@ -171,8 +178,7 @@ def export_batch(
         try:
             if not os.path.isdir(home_path(directory)):
                 raise InputError(f"there is no folder {directory!r}; check the spelling")
-            planned, target = _plan(directory, target, chosen, inputs, is_format_given=True, progress=progress)
-            report = _write(planned, target, inputs, overwrite=overwrite, progress=progress)
+            report = _export(directory, target, chosen, inputs, True, overwrite=overwrite, progress=progress)
         except ClipGridError as error:
             failed.append(FailedDirectory(directory, str(error)))
             outcome: GridReport | ClipGridError = error
@@ -237,34 +243,18 @@ def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = N
     return resized_survey(survey, *inputs.resize) if inputs.resize else survey
 
 
-def wishes_of(inputs: SheetInputs, survey: Survey, template: GridTemplate) -> Wishes:
-    """The inputs as the core takes them; rows of a CSV file must name their pictures where these are files."""
-    table = inputs.table(needs_names=any(picture.path for picture in survey.pictures))
+def to_plan_inputs(inputs: SheetInputs, survey: Survey, template: GridTemplate) -> PlanInputs:
+    """The inputs as the planner takes them; rows of a CSV file must name their pictures where these are files.
+
+    Labels and scores of files that were skipped are left out, so that the other pictures keep theirs.
+    """
     resizer = torch_resizer() if template.resample == "torch" else None
-    return Wishes(
-        labels=inputs.labels,
-        table=table,
-        scores=inputs.scores,
+    return PlanInputs(
+        labels=inputs.labels if len(inputs.labels) == 1 else survey.of_pictures(inputs.labels),
+        table=inputs.table(needs_names=any(picture.path for picture in survey.pictures)),
+        scores=survey.of_pictures(inputs.scores),
         labeller=inputs.labeller,
         scorer=inputs.scorer,
-        found_notes=inputs.found_notes,
+        clip_notes=inputs.found_notes,
         resizer=resizer,
     )
-
-
-def without_skipped(inputs: SheetInputs, survey: Survey, images: Images) -> SheetInputs:
-    """The inputs without the labels and scores of files that cannot be shown, so that the others keep theirs.
-
-    Our own earlier sheets have no label: nobody counts them as pictures.
-    """
-    shown = {picture.path for picture in survey.pictures}
-    own = {skip.name for skip in survey.skipped if skip.deliberate}
-    paths, _ = paths_or_pictures(images)
-    counted = [path for path, _ in find_files(paths) if str(path) not in own]
-    places = [place for place, path in enumerate(counted) if path in shown]
-
-    def kept(given: Sequence[_Item]) -> Sequence[_Item]:
-        return [given[place] for place in places if place < len(given)] + list(given[len(counted) :])
-
-    labels = inputs.labels if len(inputs.labels) == 1 else kept(inputs.labels)
-    return replace(inputs, labels=labels, scores=kept(inputs.scores))

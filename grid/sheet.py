@@ -1,9 +1,9 @@
-"""From pictures and wishes to a finished sheet: the one way that nodes, command line and Python all take."""
+"""From pictures to a finished sheet and its report: the call that nodes, command line and Python share."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,20 +12,46 @@ from ..errors import OutputError
 from ..imaging import Progress
 from .paint.render import Scene
 from .paint.style import make_look
-from .pictures.survey import Skipped
-from .planner import PlannedSheet
+from .pictures.survey import Skipped, Survey
+from .planner import PlanInputs, PlannedSheet, plan_sheet
 from .report import SCORES_SUFFIX, CellReport, GridReport, PageReport, are_scores, is_report, write_scores
+from .template import GridTemplate
 from .text.fonts import Faces
 from .write.export import Output, SheetJob, write_sheet
 
 
+def plan_and_write(
+    survey: Survey,
+    template: GridTemplate,
+    inputs: PlanInputs,
+    choose_output: Callable[[PlannedSheet], Output],
+    progress: Progress | None = None,
+) -> GridReport:
+    """One sheet: planned, painted and written; what could not be drawn is in the report.
+
+    choose_output: where the sheet goes, asked once the number and the sizes of its pages are known.
+    Raises InputError, LimitError, OutputError; no file of the sheet is left then.
+    """
+    planned = plan_sheet(survey, template, inputs)
+    return write_planned(planned, choose_output(planned), progress)
+
+
 def write_planned(planned: PlannedSheet, output: Output, progress: Progress | None = None) -> GridReport:
-    """Paint and write all pages and, if the template says so, the files beside them; failures are in the report."""
+    """Paint and write all pages and, if the template says so, the files beside them; failures are in the report.
+
+    Raises LimitError for a page that the memory does not hold, OutputError for a file that cannot be written.
+    """
     scene = _scene(planned, progress)
-    sidecar, scores_file = _sidecar(planned, output), _scores_file(planned, output)
-    texts = planned.texts
+    first_page = output.path_of(0, len(planned.plan.pages))
+    sidecar = first_page.with_suffix(".json") if planned.template.sidecar else None
+    scores_file = first_page.with_suffix(SCORES_SUFFIX) if planned.template.scores_csv else None
+    # it may be the very table that the labels come from, so that not even permission to overwrite the sheet counts
+    if sidecar and os.path.exists(sidecar) and not is_report(sidecar):
+        raise _in_the_way(sidecar, "is not the sidecar of a sheet", "sidecar")
+    if scores_file and os.path.exists(scores_file) and not are_scores(scores_file):
+        raise _in_the_way(scores_file, "does not hold scores of a sheet", "scores_csv")
     sources = [label.source for label in planned.labels]
-    job = SheetJob(planned.plan, scene, texts, planned.values, planned.scores, sources)
+    job = SheetJob(planned.plan, scene, planned.texts, planned.values, planned.scores, sources)
     paths, warnings = write_sheet(job, output)
     report = report_of(planned, [str(path) for path in paths], scene, warnings)
     if scores_file:
@@ -37,35 +63,14 @@ def write_planned(planned: PlannedSheet, output: Output, progress: Progress | No
     return report
 
 
-def _sidecar(planned: PlannedSheet, output: Output) -> Path | None:
-    """The sidecar's file, None when none is wanted; raises OutputError when it would cost the user another file."""
-    if not planned.template.sidecar:
-        return None
-    path = output.path_of(0, len(planned.plan.pages)).with_suffix(".json")
-    # it may be the very table that the labels come from, so that not even permission to overwrite the sheet counts
-    if os.path.exists(path) and not is_report(path):
-        raise OutputError(
-            f"{path} exists and is not the sidecar of a sheet; give the sheet another name, or switch sidecar off"
-        )
-    return path
-
-
-def _scores_file(planned: PlannedSheet, output: Output) -> Path | None:
-    """The file of the scores, None when none is wanted; raises OutputError when it would cost the user another file."""
-    if not planned.template.scores_csv:
-        return None
-    path = output.path_of(0, len(planned.plan.pages)).with_suffix(SCORES_SUFFIX)
-    if os.path.exists(path) and not are_scores(path):
-        raise OutputError(
-            f"{path} exists and does not hold scores of a sheet; give the sheet another name, or switch scores_csv off"
-        )
-    return path
+def _in_the_way(path: Path, problem: str, option: str) -> OutputError:
+    return OutputError(f"{path} exists and {problem}; give the sheet another name, or switch {option} off")
 
 
 def _scene(planned: PlannedSheet, progress: Progress | None) -> Scene:
     look = make_look(planned.template, planned.plan.metrics, planned.faces)
     labels = [label.text for label in planned.labels]
-    scene = Scene(look, planned.pictures, labels, planned.resizer, planned.marks)
+    scene = Scene(look, planned.pictures, labels, planned.resizer, planned.badges)
     if progress:
         done = 0
 
@@ -83,38 +88,38 @@ def report_of(
 ) -> GridReport:
     """The report of a sheet; without a scene it is that of a plan, as if all pictures could be drawn."""
     failures = dict(scene.failures) if scene else {}
-    failed = [Skipped(planned.pictures[index].place, reason) for index, reason in sorted(failures.items())]
-    cells = tuple(cell for number in range(len(planned.plan.pages)) for cell in _cells(planned, number, failures))
-    first = planned.plan.pages[0]
-    pages = [*paths, *[""] * (len(planned.plan.pages) - len(paths))]
+    failed = [Skipped(planned.pictures[index].path_text, reason) for index, reason in sorted(failures.items())]
+    pages = planned.plan.pages
+    all_paths = [*paths, *[""] * (len(pages) - len(paths))]
     return GridReport(
         images_found=len(planned.pictures) + len(planned.skipped),
         images_processed=len(planned.pictures) - len(failed),
         skipped=(*planned.skipped, *failed),
-        rows=first.sheet.rows,
-        columns=first.sheet.columns,
+        rows=pages[0].table.rows,
+        columns=pages[0].table.columns,
         export_format=planned.template.format,
-        pages=tuple(PageReport(path, p.width, p.height) for path, p in zip(pages, planned.plan.pages, strict=True)),
+        pages=tuple(PageReport(path, page.width, page.height) for path, page in zip(all_paths, pages, strict=True)),
         axes=planned.axes,
-        cells=cells,
+        cells=tuple(cell for page in range(len(pages)) for cell in _cells(planned, page, failures)),
         heat_map=planned.heat_map,
         warnings=(*planned.warnings, *warnings, *(_text_warnings(scene, planned.faces) if scene else ())),
     )
 
 
-def _cells(planned: PlannedSheet, number: int, failures: Mapping[int, str]) -> list[CellReport]:
+def _cells(planned: PlannedSheet, page: int, failures: Mapping[int, str]) -> list[CellReport]:
+    """The pictures that were drawn on a page."""
     cells = []
-    for cell in planned.plan.pages[number].cells:
+    for cell in planned.plan.pages[page].cells:
         index = cell.index
         if index is None or index in failures:
             continue
         label = planned.labels[index]
         cells.append(
             CellReport(
-                page=number,
+                page=page,
                 row=cell.row,
                 column=cell.column,
-                path=planned.pictures[index].place,
+                path=planned.pictures[index].path_text,
                 label=label.text,
                 source=label.source,
                 box=cell.box,
@@ -122,7 +127,7 @@ def _cells(planned: PlannedSheet, number: int, failures: Mapping[int, str]) -> l
                 values=planned.values[index],
                 scores=planned.scores[index],
                 runner_up=label.runner_up,
-                index=planned.given[index],
+                index=planned.input_indices[index],
             )
         )
     return cells

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from clip_grid.api import SheetInputs, assemble_grid_enhanced, dry_report, export_batch, export_grid, plan_export
 from clip_grid.errors import ClipGridError, InputError, OutputError
-from clip_grid.grid.labels.sources import FoundLabel
+from clip_grid.grid.labels.sources import ClipLabel
 from clip_grid.grid.template import GridTemplate
 from PIL import Image
 
@@ -83,7 +83,7 @@ def test_what_is_found_in_the_pictures_goes_onto_the_sheet_and_broken_files_are_
     (source / "b.png").write_bytes(b"broken")
 
     def labeller(pictures):
-        return [FoundLabel(f"seen {picture.name}", {"clip probability": 0.75}, "a dog") for picture in pictures]
+        return [ClipLabel(f"seen {picture.name}", {"clip probability": 0.75}, "a dog") for picture in pictures]
 
     def scorer(pictures):
         return [{"cosine": len(picture.name) / 100} for picture in pictures]

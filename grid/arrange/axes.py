@@ -1,23 +1,39 @@
-"""Which values of the pictures vary, which make the rows, columns and pages, and where each picture then goes."""
+"""The axes of a table: which columns of the pictures make its rows, its columns and its pages.
+
+The rules of the automatic choice:
+
+1. Columns that say which picture it is (date, file) are never chosen. Of columns that divide the pictures alike one is
+   considered: a parameter before a seed, a size, a hash and a prompt, then the first.
+2. X and Y are the two columns whose combinations are at least three quarters filled, about equally often; of several
+   pairs the one that leaves fewest pictures to a cell, then the fullest. Prompts count only if there is no other pair.
+3. If a third column explains why there are several pictures to a cell, it joins: a prompt makes the pages, else the one
+   of the three with fewest values.
+4. Of X and Y, X is the column with more values, so that the sheet is wide; but more than twelve values go down, on Y.
+   Of equal ones X is the numeric one, then the first.
+5. Without a pair, a single column is X if it has at most twelve values, each in the same small number of pictures, and
+   there is no second such candidate. A seed of its own for each picture is no axis.
+"""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from math import ceil, isqrt, prod
+from itertools import combinations
+from math import prod
+
+import numpy as np
 
 from ...errors import InputError
 from ..table.records import find_column
-from .axis_choice import choose_axes
-from .axis_columns import Column, code_columns, identity, sorted_values
-from .heat import Plate
+from .axis_columns import Column, Kind, code_columns, is_numeric, sorted_values
 
-#: Heads the row, column or page of the pictures that have no value there.
-NO_VALUE = "–"
-_MOST_CELLS = 1_000_000
-Pictures = Sequence[Mapping[str, str]]
+#: For each picture its values by column.
+PictureValues = Sequence[Mapping[str, str]]
+#: The part of the cells, of the pictures and of the counts that must fit the rules.
+_ENOUGH = 0.75
+_MOST_ACROSS = 12
+_MOST_REPEATS = 12
 
 
 @dataclass(frozen=True)
@@ -40,176 +56,177 @@ class Axes:
     y: Axis | None
     page: Axis | None
 
-
-@dataclass(frozen=True)
-class Slot:
-    """A place in the table, from the upper left, and the index of its picture; None marks a hole."""
-
-    index: int | None
-    row: int
-    column: int
+    @property
+    def used(self) -> list[Axis]:
+        return [axis for axis in (self.page, self.y, self.x) if axis]
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """One table: its size, its places in reading order, and a header for every row and column ("" = none)."""
+def find_axes(values: PictureValues, *, x: str = "auto", y: str = "auto", page: str = "auto") -> Axes:
+    """The axes of the pictures, whatever their order.
 
-    #: What all pictures of the sheet have in common, if there is a page axis.
-    page_value: str | None
-    rows: int
-    columns: int
-    slots: tuple[Slot, ...]
-    row_headers: tuple[str, ...]
-    column_headers: tuple[str, ...]
-    #: Of a heat map: what stands with the header of each row and column; empty when there is none.
-    row_means: tuple[Plate | None, ...] = ()
-    column_means: tuple[Plate | None, ...] = ()
-
-
-def find_axes(values: Pictures, *, x: str = "auto", y: str = "auto", page: str = "auto") -> Axes:
-    """The axes of the pictures, whatever their order; one mapping of column to text for each picture.
-
-    x, y, page: "auto", a column in any spelling, or "none" or "" for no such axis. grid/axis_choice.py has the rules
-    for auto. Raises InputError for a column that no picture has, or that is to be two axes.
+    x, y, page: "auto", a column in any spelling, or "none" or "" for no such axis.
+    Raises InputError for a column that no picture has, or that is to be two axes.
     """
     columns = code_columns(values)
-    wanted = {"x": x.strip(), "y": y.strip(), "page": page.strip()}
-    auto = frozenset(role for role, name in wanted.items() if name.lower() == "auto")
-    named = {role: name for role, name in wanted.items() if role not in auto and name.lower() not in ("", "none")}
-    given = {role: _column(name, columns, role) for role, name in named.items()}
-    _check_different(given)
-    chosen = choose_axes(columns, given, auto)
-    names = {column.name for column in chosen.values()}
-    others = [column for column in columns if column.name not in names]
+    names = {"x": x.strip(), "y": y.strip(), "page": page.strip()}
+    auto = frozenset(role for role, name in names.items() if name.lower() == "auto")
+    named = {
+        role: _column(name, columns, role)
+        for role, name in names.items()
+        if role not in auto and name.lower() not in ("", "none")
+    }
+    _check_different(named)
+    chosen = choose_axes(columns, named, auto)
+    axis_names = {column.name for column in chosen.values()}
+    others = [column for column in columns if column.name not in axis_names]
+    axes = {role: Axis(column.name, sorted_values(column.values)) for role, column in chosen.items()}
     return Axes(
         constant={column.name: column.values[0] for column in others if column.constant},
         varying=tuple(column.name for column in others if not column.constant),
-        x=_axis(chosen.get("x")),
-        y=_axis(chosen.get("y")),
-        page=_axis(chosen.get("page")),
+        x=axes.get("x"),
+        y=axes.get("y"),
+        page=axes.get("page"),
     )
 
 
 def _column(name: str, columns: Sequence[Column], role: str) -> Column:
-    found = find_column(name, [column.name for column in columns], role=f"{role} axis")
-    return next(column for column in columns if column.name == found)
+    spelled = find_column(name, [column.name for column in columns], role=f"{role} axis")
+    return next(column for column in columns if column.name == spelled)
 
 
-def _check_different(given: Mapping[str, Column]) -> None:
-    for name, count in Counter(column.name for column in given.values()).items():
+def _check_different(named: Mapping[str, Column]) -> None:
+    for name, count in Counter(column.name for column in named.values()).items():
         if count > 1:
-            roles = " and ".join(role for role, column in given.items() if column.name == name)
+            roles = " and ".join(role for role, column in named.items() if column.name == name)
             raise InputError(f"column {name!r} is asked for as {roles} axis; give each axis a column of its own")
 
 
-def _axis(column: Column | None) -> Axis | None:
-    return Axis(column.name, sorted_values(column.values)) if column else None
+@dataclass(frozen=True)
+class Product:
+    """How well pictures fill the combinations of some columns."""
+
+    columns: tuple[Column, ...]
+    #: Part of the combinations that occur, 0 to 1.
+    fill: float
+    #: The most common number of pictures to a combination.
+    repeats: int
+
+    @property
+    def cost(self) -> tuple[int, float, int, list[int]]:
+        """The smaller the better; differs for any two products."""
+        kinds = sum(column.kind for column in self.columns)
+        return self.repeats, -self.fill, kinds, [column.place for column in self.columns]
 
 
-def arrange(axes: Axes, values: Pictures, *, columns: int = 0) -> tuple[Sheet, ...]:
-    """Tables in which every picture has exactly one place; one for each page value that occurs.
-
-    Several pictures with the same values fill extra rows (extra columns if there is only a Y axis), in their order.
-    Pictures without a value get a last row, column or sheet headed "–". A hole is marked where a combination has fewer
-    pictures than is usual. Without X and Y: reading order in `columns` columns, 0 = about square.
-    Raises InputError when the axes have so many values that the table would be nearly empty.
-    """
-    _check_size(axes)
-    places = [places_of(axis, values) for axis in (axes.page, axes.y, axes.x)]
-    pages: dict[int, dict[tuple[int, int], list[int]]] = defaultdict(lambda: defaultdict(list))
-    for index, (page, row, column) in enumerate(zip(*places, strict=True)):
-        pages[page][row, column].append(index)
-    usual = _usual_count(pages.values())
-    return tuple(
-        _sheet(axes, headers_of(axes.page)[page] if axes.page else None, pages[page], usual, columns)
-        for page in sorted(pages)
-    )
-
-
-#: Pictures by (row value, column value), both as indices into the headers of their axis.
-Cells = Mapping[tuple[int, int], Sequence[int]]
+def choose_axes(columns: Sequence[Column], named: Mapping[str, Column], auto: frozenset[str]) -> dict[str, Column]:
+    """The column of each axis ("x", "y", "page"): those ``named``, and those found for the axes in ``auto``."""
+    candidates = _candidates(columns, named.values())
+    choice = dict(named)
+    open_roles = [role for role in ("x", "y") if role in auto]
+    fixed = tuple(named[role] for role in ("x", "y", "page") if role in named)
+    has_rows_and_columns = all(role in named or role in auto for role in ("x", "y"))
+    if not open_roles:
+        pair = _product(fixed) if has_rows_and_columns and "page" in auto else None
+        third = _third(pair, candidates) if pair else None
+        return choice | ({"page": third.columns[-1]} if third else {})
+    product = _best_product(fixed, candidates, len(open_roles)) if has_rows_and_columns else None
+    third = _third(product, candidates) if product and "page" in auto else None
+    if product and (third or product).repeats <= _MOST_REPEATS:
+        chosen = [column for column in (third or product).columns if column not in fixed]
+        return choice | _roles(chosen, open_roles)
+    single = _single(candidates) if not ("x" in named or "y" in named) else None
+    return choice | ({open_roles[0]: single} if single else {})
 
 
-def _check_size(axes: Axes) -> None:
-    used = [axis for axis in (axes.page, axes.y, axes.x) if axis]
-    if prod(len(axis.values) for axis in used) > _MOST_CELLS:
-        sizes = ", ".join(f"{axis.name} ({len(axis.values)} values)" for axis in used)
-        raise InputError(f"the axes {sizes} make more than {_MOST_CELLS} cells; choose columns with fewer values")
+def _candidates(columns: Sequence[Column], named: Iterable[Column]) -> list[Column]:
+    """Columns fit to be an axis, one of those that divide the pictures alike, best first (rule 1)."""
+    taken = {column.name for column in named}
+    fit = [
+        column
+        for column in columns
+        if column.name not in taken
+        and column.kind is not Kind.RECORD
+        and len(column.values) > 1
+        and column.covered >= _ENOUGH * len(column.codes)
+    ]
+    by_partition: dict[bytes, Column] = {}
+    for column in sorted(fit, key=lambda column: column.rank):
+        by_partition.setdefault(column.partition, column)
+    return list(by_partition.values())
 
 
-def places_of(axis: Axis | None, values: Pictures) -> list[int]:
-    """For each picture the index of its header in ``headers_of(axis)``."""
-    if axis is None:
-        return [0] * len(values)
-    place_of = {identity(value): place for place, value in enumerate(axis.values)}
-    return [place_of.get(identity(picture.get(axis.name, "")), len(axis.values)) for picture in values]
+def _best_product(fixed: tuple[Column, ...], candidates: Sequence[Column], count: int) -> Product | None:
+    """The best product of the fixed columns with ``count`` candidates (rule 2)."""
+    without_prompts = [column for column in candidates if column.kind is not Kind.WORDY]
+    for pool in (without_prompts, candidates):
+        products = (_product((*fixed, *chosen)) for chosen in combinations(pool, count))
+        best = min((product for product in products if product), key=lambda product: product.cost, default=None)
+        if best:
+            return best
+    return None
 
 
-def headers_of(axis: Axis | None) -> tuple[str, ...]:
-    """A header for each value, and one for the pictures without a value; a single empty one where there is no axis."""
-    return (*axis.values, NO_VALUE) if axis else ("",)
+def _product(columns: tuple[Column, ...]) -> Product | None:
+    """How the pictures fill the combinations, or None when it is not a table."""
+    pictures = len(columns[0].codes)
+    cells = prod(len(column.values) for column in columns)
+    if cells * _ENOUGH > pictures:
+        return None
+    combination = np.zeros(pictures, np.int64)
+    known = np.ones(pictures, bool)
+    for column in columns:
+        combination = combination * len(column.values) + column.codes
+        known &= column.codes >= 0
+    if np.count_nonzero(known) < _ENOUGH * pictures:
+        return None
+    counts = np.bincount(combination[known], minlength=cells)
+    counts = counts[counts > 0]
+    usual = int(np.bincount(counts).argmax())
+    fill = len(counts) / cells
+    return Product(columns, fill, usual) if _is_even(counts, usual) and fill >= _ENOUGH else None
 
 
-def _usual_count(pages: Iterable[Cells]) -> int:
-    """The most common number of pictures in a cell that has any; the smaller of two."""
-    counts = Counter(len(pictures) for cells in pages for pictures in cells.values())
-    return min(counts, key=lambda count: (-counts[count], count), default=1)
+def _is_even(counts: np.ndarray[tuple[int], np.dtype[np.int64]], usual: int) -> bool:
+    """Whether the counts are alike but for a few missing, or for a few cells that were made again."""
+    few_missing = bool(counts.mean() >= _ENOUGH * counts.max())
+    few_again = bool(np.mean(counts == usual) >= _ENOUGH) and int(counts.max()) <= 2 * usual + 1
+    return few_missing or few_again
 
 
-def _sheet(axes: Axes, page_value: str | None, cells: Cells, usual: int, columns: int) -> Sheet:
-    if axes.x is None and axes.y is None:
-        return _flow(page_value, cells[0, 0], columns)
-    if axes.x is None:
-        flipped = {(column, row): pictures for (row, column), pictures in cells.items()}
-        return _flip(_table(page_value, None, axes.y, flipped, usual))
-    return _table(page_value, axes.y, axes.x, cells, usual)
+def _third(pair: Product, candidates: Sequence[Column]) -> Product | None:
+    """The product with one more column that leaves fewer pictures to a cell; only for tables of 2 x 2 and more."""
+    if any(len(column.values) < 2 for column in pair.columns):
+        return None
+    others = (column for column in candidates if column not in pair.columns)
+    products = (_product((*pair.columns, column)) for column in others)
+    fewer = (product for product in products if product and product.repeats < pair.repeats)
+    return min(fewer, key=lambda product: product.cost, default=None)
 
 
-def _flow(page_value: str | None, pictures: Sequence[int], columns: int) -> Sheet:
-    """Pictures in reading order, with nothing after the last."""
-    columns = columns or ceil(len(pictures) / isqrt(len(pictures)))
-    slots = tuple(Slot(index, *divmod(place, columns)) for place, index in enumerate(pictures))
-    rows = ceil(len(pictures) / columns)
-    return Sheet(page_value, rows, columns, slots, ("",) * rows, ("",) * columns)
+def _roles(chosen: list[Column], open_roles: Sequence[str]) -> dict[str, Column]:
+    """Which of the chosen columns is which axis; one more than there are roles makes the pages (rules 3 and 4)."""
+    choice: dict[str, Column] = {}
+    if len(chosen) > len(open_roles):
+        choice["page"] = max(chosen, key=lambda c: (c.kind is Kind.WORDY, -len(c.values), c.rank))
+        chosen = [column for column in chosen if column is not choice["page"]]
+    if len(chosen) == 1:
+        return choice | {open_roles[0]: chosen[0]}
+    x, y = sorted(chosen, key=_x_before_y)
+    return choice | {"x": x, "y": y}
 
 
-def _table(page_value: str | None, down: Axis | None, across: Axis | None, cells: Cells, usual: int) -> Sheet:
-    """One row for each value, and as many more as its fullest cell needs."""
-    row_values = used_places(down, {row for row, _ in cells})
-    column_values = used_places(across, {column for _, column in cells})
-    heights = dict.fromkeys(row_values, 1)
-    for (value, _), pictures in cells.items():
-        heights[value] = max(heights[value], len(pictures))
-    tops = dict(zip(row_values, accumulate(heights.values(), initial=0), strict=False))
-    slots: list[Slot] = []
-    for row in row_values:
-        for place, column in enumerate(column_values):
-            pictures = cells.get((row, column), ())
-            expected = min(usual, heights[row]) if _has_value(down, row) and _has_value(across, column) else 0
-            filled = [*pictures, *[None] * (expected - len(pictures))]
-            slots += (Slot(index, tops[row] + step, place) for step, index in enumerate(filled))
-    row_headers = tuple(headers_of(down)[row] for row in row_values for _ in range(heights[row]))
-    column_headers = tuple(headers_of(across)[column] for column in column_values)
-    return Sheet(page_value, len(row_headers), len(column_headers), _reading_order(slots), row_headers, column_headers)
+def _x_before_y(column: Column) -> tuple[bool, int, bool, int]:
+    """Sorts the column that belongs on X before the one that belongs on Y (rule 4)."""
+    count = len(column.values)
+    return count > _MOST_ACROSS, -count, not is_numeric(column.values), column.place
 
 
-def used_places(axis: Axis | None, used: set[int]) -> list[int]:
-    """All values of the axis, and the place of pictures without one if there are any."""
-    values = range(len(axis.values) if axis else 1)
-    return [*values, *sorted(used.difference(values))]
-
-
-def _has_value(axis: Axis | None, place: int) -> bool:
-    return axis is None or place < len(axis.values)
-
-
-def _flip(sheet: Sheet) -> Sheet:
-    """Rows become columns."""
-    slots = [Slot(slot.index, slot.column, slot.row) for slot in sheet.slots]
-    return Sheet(
-        sheet.page_value, sheet.columns, sheet.rows, _reading_order(slots), sheet.column_headers, sheet.row_headers
-    )
-
-
-def _reading_order(slots: Iterable[Slot]) -> tuple[Slot, ...]:
-    return tuple(sorted(slots, key=lambda slot: (slot.row, slot.column)))
+def _single(candidates: Sequence[Column]) -> Column | None:
+    """The one column that may be an axis alone (rule 5)."""
+    fit = [column for column in candidates if not (column.unique and column.kind in (Kind.SEED, Kind.HASH))]
+    shared = [column for column in fit if not column.unique] or fit
+    pool = [column for column in shared if column.kind <= Kind.SEED] or shared
+    if len(pool) != 1 or len(pool[0].values) > _MOST_ACROSS or pool[0].covered < len(pool[0].codes):
+        return None
+    counts = np.bincount(pool[0].codes)
+    return pool[0] if counts.min() == counts.max() <= _MOST_REPEATS else None

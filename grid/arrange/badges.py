@@ -1,4 +1,4 @@
-"""What is marked on single pictures: the badge with a score or value, its colour, and the frame of the winners."""
+"""The score or column that is shown as a badge on each picture, and which pictures have the best one."""
 
 from __future__ import annotations
 
@@ -7,50 +7,51 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 from ...csv_cells import plain_name
-from ..labels.names import ColumnNames
-from ..text.line import RGB
+from ..colors import RGB
+from ..table.records import ColumnValues
 
 
 @dataclass(frozen=True)
-class Marks:
-    """Marks by picture: texts of badges, winners, and the colours of badges that have one."""
+class Badges:
+    """The badges of a sheet, by the index of the picture; pictures without a value have none."""
 
-    badges: Mapping[int, str] = field(default_factory=dict)
-    winners: frozenset[int] = frozenset()
-    tints: Mapping[int, RGB] = field(default_factory=dict)
-    #: The score or column that the badges show, as it is written there.
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class BadgeValues:
-    """The score or column ``name`` of each picture that has it: as text, and as a number where it is a finite one."""
-
+    #: The score or column that they show, as it is spelled there.
     name: str = ""
     texts: Mapping[int, str] = field(default_factory=dict)
+    #: Values that are finite numbers, in full precision.
     numbers: Mapping[int, float] = field(default_factory=dict)
-
-    def best(self, which: str) -> frozenset[int]:
-        """The pictures with the ``highest`` or the ``lowest`` number, in full precision; nobody for ``none``."""
-        if which == "none" or not self.numbers:
-            return frozenset()
-        best = (max if which == "highest" else min)(self.numbers.values())
-        return frozenset(index for index, number in self.numbers.items() if number == best)
+    #: Pictures with the highest or the lowest number.
+    winners: frozenset[int] = frozenset()
+    #: Colours of the badges in a heat map.
+    tints: Mapping[int, RGB] = field(default_factory=dict)
 
 
-def read_badges(name: str, scores: Sequence[Mapping[str, float]], values: Sequence[Mapping[str, str]]) -> BadgeValues:
-    """The values of a score, or else a column, of this name in any spelling; a score beats a column."""
+def read_badges(
+    name: str, scores: Sequence[Mapping[str, float]], values: Sequence[Mapping[str, str]], winner: str = "none"
+) -> Badges:
+    """Badges of the score, or else the column, of this name in any spelling; a score goes before a column.
+
+    winner: ``highest`` or ``lowest`` marks the pictures with that number.
+    """
     texts: dict[int, str] = {}
     numbers: dict[int, float] = {}
-    for index, (given, columns) in enumerate(zip(scores, values, strict=True)):
-        score = score_named(name, given)
-        text = ColumnNames(columns).get(name) if score is None else format_score(score)
+    for index, (picture_scores, columns) in enumerate(zip(scores, values, strict=True)):
+        score = score_named(name, picture_scores)
+        text = ColumnValues(columns).get(name) if score is None else format_score(score)
         number = _number(text or "") if score is None else score
         if text:
             texts[index] = text
             if number is not None and isfinite(number):
                 numbers[index] = number
-    return BadgeValues(_written(name, [*scores, *values]), texts, numbers)
+    spellings = (key for record in (*scores, *values) for key in record if plain_name(key) == plain_name(name))
+    return Badges(next(spellings, name), texts, numbers, _winners(numbers, winner))
+
+
+def _winners(numbers: Mapping[int, float], winner: str) -> frozenset[int]:
+    if winner == "none" or not numbers:
+        return frozenset()
+    best = (max if winner == "highest" else min)(numbers.values())
+    return frozenset(index for index, number in numbers.items() if number == best)
 
 
 def score_named(name: str, scores: Mapping[str, float]) -> float | None:
@@ -58,13 +59,14 @@ def score_named(name: str, scores: Mapping[str, float]) -> float | None:
     return {plain_name(key): value for key, value in scores.items()}.get(plain_name(name))
 
 
-def _written(name: str, records: Sequence[Mapping[str, object]]) -> str:
-    """The name as the first record that has it spells it."""
-    return next((key for record in records for key in record if plain_name(key) == plain_name(name)), name)
+def shared_score_name(scores: Sequence[Mapping[str, float]]) -> str:
+    """The name of the only score that any picture has; empty when there are several, or none."""
+    names = {name for picture_scores in scores for name in picture_scores}
+    return names.pop() if len(names) == 1 else ""
 
 
 def format_score(score: float) -> str:
-    """Three decimals for fractions, whole numbers as they are; a dash for what is no number."""
+    """Three decimals for fractions, whole numbers as they are; a dash for infinity and NaN."""
     if not isfinite(score):
         return "–"
     return f"{score:.0f}" if score == int(score) and abs(score) >= 2 else f"{score:.3f}"

@@ -1,21 +1,49 @@
-"""Mean scores for each value of the axes of a table, and the colours that they and the badges stand on."""
+"""Heat maps: mean scores for each value of the axes, and the colours of means and badges."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import fsum
+from functools import lru_cache
+from math import cos, fsum, radians, sin
 from typing import Any
 
 from ...errors import InputError
-from ..text.line import RGB
-from .axes import Axes, Axis, Pictures, Sheet, headers_of, places_of, used_places
-from .badges import BadgeValues, format_score
-from .heat import HeatScale, Plate
+from ..colors import RGB
+from .axes import Axes, Axis, PictureValues
+from .badges import Badges, format_score
+from .tables import MeanBadge, PageTable, headers_of, places_of, used_places
 
+#: Lightness, chroma and hue of the lowest and the highest value in OKLCH: dark violet over blue and green to light
+#: yellow, in even steps of lightness; chroma is small enough for sRGB throughout.
+LOWEST = (0.30, 0.12, 305.0)
+HIGHEST = (0.93, 0.15, 105.0)
+MIDDLE_CHROMA = 0.10
+#: As many colours as a scale has; more cannot be told apart.
+STEPS = 100
 #: The mean of the pictures of one place, None where none of them has a score.
 Mean = float | None
+
+
+@dataclass(frozen=True)
+class HeatScale:
+    """Colours between the lowest and the highest value that is shown."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def over(cls, values: Sequence[float]) -> HeatScale:
+        """The scale that holds all of these, which are at least one."""
+        return cls(min(values), max(values))
+
+    def color(self, value: float) -> RGB:
+        """The colour of a value; the middle one when all values are the same."""
+        # halved first, since the whole range may be more than a float holds
+        spread = self.high / 2 - self.low / 2
+        share = (value / 2 - self.low / 2) / spread if spread > 0 else 0.5
+        return heat_color(round(share * (STEPS - 1)))
 
 
 @dataclass(frozen=True)
@@ -39,46 +67,49 @@ class HeatMap:
 
     def to_dict(self) -> dict[str, Any]:
         """As the report has it; an axis that the sheet has not is left out."""
-        axes = {key: axis for key, axis in (("x", self.x), ("y", self.y)) if axis}
-        named = {key: {"name": axis.name, "means": dict(axis.means)} for key, axis in axes.items()}
+        axes = {"x": self.x, "y": self.y}
+        named = {key: {"name": axis.name, "means": dict(axis.means)} for key, axis in axes.items() if axis}
         cells = [list(row) for row in self.cells]
         return {"score": self.score, "low": self.scale.low, "high": self.scale.high, **named, "cells": cells}
 
-    def tints(self, numbers: Mapping[int, float]) -> dict[int, RGB]:
-        """The colour of each picture's score."""
-        return {index: self.scale.color(number) for index, number in numbers.items()}
+    def on_badges(self, badges: Badges) -> Badges:
+        """The badges, each in the colour of its number."""
+        return replace(badges, tints={index: self.scale.color(number) for index, number in badges.numbers.items()})
 
-    def on_sheet(self, sheet: Sheet) -> Sheet:
-        """The table with a plate for each row and column; its headers are still the values of the axes."""
+    def on_table(self, table: PageTable) -> PageTable:
+        """The table with the mean of each row and column; its headers are still the values of the axes."""
         return replace(
-            sheet,
-            row_means=self._plates(self.y, sheet.row_headers),
-            column_means=self._plates(self.x, sheet.column_headers),
+            table,
+            row_means=self._badges(self.y, table.row_headers),
+            column_means=self._badges(self.x, table.column_headers),
         )
 
-    def _plates(self, axis: AxisMeans | None, headers: Sequence[str]) -> tuple[Plate | None, ...]:
-        return tuple(self._plate(axis.means.get(header)) for header in headers) if axis else ()
-
-    def _plate(self, mean: Mean) -> Plate | None:
-        return None if mean is None else Plate(f"mean {format_score(mean)}", self.scale.color(mean))
-
-
-def find_heat_map(badges: BadgeValues, axes: Axes | None, values: Pictures) -> tuple[HeatMap | None, list[str]]:
-    """The heat map of the badges' numbers, None where they have none, and warnings."""
-    if not badges.numbers:
-        none = f"there is no heat map: no {badges.name} of a picture is a number"
-        return None, [none] if badges.texts else []
-    flat = not (axes and (axes.x or axes.y))
-    note = "the heat map has no table with axes to show means on; only the badges are tinted"
-    return make_heat_map(badges, axes, values), [note] if flat else []
+    def _badges(self, axis: AxisMeans | None, headers: Sequence[str]) -> tuple[MeanBadge | None, ...]:
+        means = [axis.means.get(header) for header in headers] if axis else []
+        return tuple(
+            None if mean is None else MeanBadge(f"mean {format_score(mean)}", self.scale.color(mean)) for mean in means
+        )
 
 
-def no_heat_map(scores: Sequence[Mapping[str, float]]) -> tuple[str, str]:
-    """Why it is not known which score to show, and the warning where scores were looked for and not found.
+def find_heat_map(badges: Badges, axes: Axes | None, values: PictureValues) -> tuple[HeatMap | None, list[str]]:
+    """The heat map of the badges' numbers, None where they have none, and warnings.
 
-    Raises InputError if there are several.
+    values: of every picture, as the axes were found in.
     """
-    names = list(dict.fromkeys(name for given in scores for name in given))
+    if not badges.numbers:
+        warning = f"there is no heat map: no {badges.name} of a picture is a number"
+        return None, [warning] if badges.texts else []
+    heat_map = make_heat_map(badges, axes, values)
+    warning = "the heat map has no table with axes to show means on; only the badges are tinted"
+    return heat_map, [] if heat_map.x or heat_map.y else [warning]
+
+
+def missing_score(scores: Sequence[Mapping[str, float]]) -> tuple[str, str]:
+    """Why a heat map has no score to show, as an error for the user, and as a warning where CLIP found no score.
+
+    Raises InputError if there are several scores to choose from.
+    """
+    names = list(dict.fromkeys(name for picture_scores in scores for name in picture_scores))
     if names:
         raise InputError(f"heatmap is on, and there are the scores {', '.join(names)}; name one of them in badge")
     return (
@@ -87,13 +118,13 @@ def no_heat_map(scores: Sequence[Mapping[str, float]]) -> tuple[str, str]:
     )
 
 
-def make_heat_map(badges: BadgeValues, axes: Axes | None, values: Pictures) -> HeatMap:
-    """The means of the badges' numbers, of which there is at least one; ``values`` of every picture as in the axes."""
+def make_heat_map(badges: Badges, axes: Axes | None, values: PictureValues) -> HeatMap:
+    """The means of the badges' numbers, of which there is at least one."""
     x, y = (axes.x, axes.y) if axes else (None, None)
     numbers = badges.numbers
     columns, rows = places_of(x, values), places_of(y, values)
-    across, down = used_places(x, set(columns)), used_places(y, set(rows))
     by_cell = _means({index: (rows[index], columns[index]) for index in numbers}, numbers)
+    across, down = used_places(x, columns), used_places(y, rows)
     return HeatMap(
         score=badges.name,
         scale=HeatScale.over(list(numbers.values())),
@@ -108,7 +139,7 @@ def _axis_means(axis: Axis | None, places: Sequence[int], numbers: Mapping[int, 
         return None
     means = _means({index: places[index] for index in numbers}, numbers)
     headers = headers_of(axis)
-    return AxisMeans(axis.name, {headers[place]: means.get(place) for place in used_places(axis, set(places))})
+    return AxisMeans(axis.name, {headers[place]: means.get(place) for place in used_places(axis, places)})
 
 
 def _means(group_of: Mapping[int, object], numbers: Mapping[int, float]) -> dict[Any, float]:
@@ -117,3 +148,34 @@ def _means(group_of: Mapping[int, object], numbers: Mapping[int, float]) -> dict
         groups[group].append(numbers[index])
     # each divided before it is added, since a sum may be more than a float holds
     return {group: fsum(number / len(members) for number in members) for group, members in groups.items()}
+
+
+@lru_cache(maxsize=STEPS)
+def heat_color(step: int) -> RGB:
+    """The colour of a step, 0 to STEPS - 1; relative luminance grows with every step.
+
+    A line in OKLCH; source: B. Ottosson, "A perceptual color space for image processing", 2020.
+    """
+    share = step / (STEPS - 1)
+    lightness, _, hue = (low + share * (high - low) for low, high in zip(LOWEST, HIGHEST, strict=True))
+    end = (LOWEST if share < 0.5 else HIGHEST)[1]
+    chroma = MIDDLE_CHROMA + (end - MIDDLE_CHROMA) * (2 * share - 1) ** 2
+    return _to_rgb(lightness, chroma * cos(radians(hue)), chroma * sin(radians(hue)))
+
+
+def _to_rgb(lightness: float, a: float, b: float) -> RGB:
+    """An OKLab colour as 8-bit sRGB."""
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    return (
+        _to_byte(4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short),
+        _to_byte(-1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short),
+        _to_byte(-0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short),
+    )
+
+
+def _to_byte(linear: float) -> int:
+    """Linear light as an sRGB byte (IEC 61966-2-1); what sRGB does not reach is cut off."""
+    light = min(1.0, max(0.0, linear))
+    return round(255 * (12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055))

@@ -1,4 +1,4 @@
-"""Which text stands on which picture: sources of labels, asked in order for each picture, the source always named."""
+"""The sources of labels, asked in order for each picture; the source of each label is named."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..table.records import find_column
+from ..table.records import ColumnValues, find_column, varying_columns
 from ..template import GridTemplate, split_columns
-from .names import LABEL_COLUMNS, LONG_COLUMNS, ColumnNames, varying_columns
 
+#: Columns of a table that are taken for the label itself when no columns were asked for.
+LABEL_COLUMNS = ("label", "caption", "text", "title")
+#: Long texts that say little in a small cell; shown only when nothing shorter varies.
+LONG_COLUMNS = ("prompt", "negative")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 #: What may stand between the parts of a label_format; not inside braces.
 _SEPARATOR = re.compile(r"(\s*[·•|,;]\s*|\s+[/–—-]\s+)(?![^{}]*\})")
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What the sources may know of one picture.
+class PictureRecord:
+    """What is known of one picture, for its label and its place."""
 
-    ``index`` is its place among the pictures as they were given. ``row`` is its row of the table, None when the table
-    has none. ``generation`` is the generation data of the file. ``facts`` are what is known of every picture: name,
-    stem, folder, index, width, height, date.
-    """
-
+    #: Place among the pictures as they were given, from 0.
     index: int
     name: str
+    #: Its row of the table; None when the table has none.
     row: Mapping[str, str] | None
+    #: Generation data of the file.
     generation: Mapping[str, str]
-    facts: Mapping[str, str]
+    #: What every picture has: name, stem, folder, index, width, height, date.
+    properties: Mapping[str, str]
 
     @property
     def values(self) -> dict[str, str]:
@@ -38,8 +40,8 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class FoundLabel:
-    """A label that was found in a picture, its scores by name, and the label that nearly won ("" = none did)."""
+class ClipLabel:
+    """A label that CLIP gave to a picture, its scores by name, and the second best label ("" = none)."""
 
     text: str
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -48,11 +50,11 @@ class FoundLabel:
 
 @dataclass(frozen=True)
 class Label:
-    """A text and the name of its source. An empty text may be meant so; no source at all is ``none``."""
+    """A text and the name of its source. An empty text may be meant so; without any source the source is ``none``."""
 
     text: str
     source: str
-    #: Of a label that was found in the picture: what nearly won.
+    #: The second best label, where the label is from CLIP.
     runner_up: str = ""
 
 
@@ -63,19 +65,19 @@ class LabelSource(Protocol):
     def name(self) -> str:
         """One of SOURCE_NAMES."""
 
-    def label(self, subject: Subject) -> str | None:
+    def label(self, record: PictureRecord) -> str | None:
         """The label, or None when this source does not know one; the next source is asked then."""
 
 
 @dataclass(frozen=True)
 class TextSource:
-    """Labels given by the caller, one per picture or one for all; None means not given, "" means no label."""
+    """Labels given by the caller, one per picture; None leaves the picture to the next source, "" is no label."""
 
     texts: Sequence[str | None]
     name: str = "text"
 
-    def label(self, subject: Subject) -> str | None:
-        return self.texts[subject.index] if subject.index < len(self.texts) else None
+    def label(self, record: PictureRecord) -> str | None:
+        return self.texts[record.index] if record.index < len(self.texts) else None
 
 
 @dataclass(frozen=True)
@@ -91,37 +93,37 @@ class ColumnsSource:
     format: str = ""
     name: str = "columns"
 
-    def label(self, subject: Subject) -> str | None:
-        known = ColumnNames({**subject.facts, **subject.values})
+    def label(self, record: PictureRecord) -> str | None:
+        values = ColumnValues({**record.properties, **record.values})
         if self.format:
-            return self._formatted(known)
-        lines = [f"{column}: {value}" for column in self.columns if (value := known.get(column))]
+            return self._formatted(values)
+        lines = [f"{column}: {value}" for column in self.columns if (value := values.get(column))]
         return "\n".join(lines) or None
 
-    def _formatted(self, known: ColumnNames) -> str | None:
+    def _formatted(self, values: ColumnValues) -> str | None:
         fields = _FIELD.findall(self.format)
-        if fields and not any(known.get(field) for field in fields):
+        if fields and not any(values.get(field) for field in fields):
             return None
         # in the format only: values such as C:\new keep their backslash
-        lines = (_filled(line, known) for line in self.format.replace("\\n", "\n").split("\n"))
+        lines = (_filled(line, values) for line in self.format.replace("\\n", "\n").split("\n"))
         return "\n".join(line for line in lines if line is not None)
 
-    def wanted(self) -> list[str]:
+    def named_columns(self) -> list[str]:
         """Every column that is named."""
         return _FIELD.findall(self.format) if self.format else list(self.columns)
 
 
-def _filled(line: str, known: ColumnNames) -> str | None:
-    """One line of a format with its values; None when all that it holds is left out."""
+def _filled(line: str, values: ColumnValues) -> str | None:
+    """One line of a format with its values; None when all of its parts are left out."""
     pieces = _SEPARATOR.split(line)
-    kept: list[str] = []
+    filled: list[str] = []
     for separator, part in zip(["", *pieces[1::2]], pieces[::2], strict=True):
         columns = _FIELD.findall(part)
-        if columns and not any(known.get(column) for column in columns):
+        if columns and not any(values.get(column) for column in columns):
             continue
-        text = _FIELD.sub(lambda match: known.get(match[1]) or "", part)
-        kept += [separator, text] if kept else [text]
-    return "".join(kept) if kept else None
+        text = _FIELD.sub(lambda match: values.get(match[1]) or "", part)
+        filled += [separator, text] if filled else [text]
+    return "".join(filled) if filled else None
 
 
 @dataclass(frozen=True)
@@ -131,14 +133,30 @@ class TableSource:
     varying: Sequence[str]
     name: str = "csv"
 
-    def label(self, subject: Subject) -> str | None:
-        if subject.row is None:
+    def label(self, record: PictureRecord) -> str | None:
+        if record.row is None:
             return None
-        row = ColumnNames(subject.row)
+        row = ColumnValues(record.row)
         for column in LABEL_COLUMNS:
             if (text := row.get(column)) is not None:
                 return text
-        return value_lines(subject.row, self.varying)
+        return value_lines(record.row, self.varying)
+
+
+@dataclass(frozen=True)
+class ClipSource:
+    """Labels from CLIP, by the index of the picture."""
+
+    labels: Mapping[int, ClipLabel]
+    name: str = "clip"
+
+    def label(self, record: PictureRecord) -> str | None:
+        label = self.labels.get(record.index)
+        return label.text if label else None
+
+    def runner_up(self, record: PictureRecord) -> str:
+        """The second best label of a picture that has one."""
+        return self.labels[record.index].runner_up
 
 
 @dataclass(frozen=True)
@@ -148,20 +166,8 @@ class MetadataSource:
     varying: Sequence[str]
     name: str = "metadata"
 
-    def label(self, subject: Subject) -> str | None:
-        return value_lines(subject.generation, self.varying)
-
-
-@dataclass(frozen=True)
-class ClipSource:
-    """Labels that a labeller found in the pictures."""
-
-    found: Mapping[int, FoundLabel]
-    name: str = "clip"
-
-    def label(self, subject: Subject) -> str | None:
-        found = self.found.get(subject.index)
-        return found.text if found else None
+    def label(self, record: PictureRecord) -> str | None:
+        return value_lines(record.generation, self.varying)
 
 
 @dataclass(frozen=True)
@@ -170,22 +176,8 @@ class FileNameSource:
 
     name: str = "filename"
 
-    def label(self, subject: Subject) -> str | None:
-        return subject.name.rpartition("/")[2] or None
-
-
-def label_pictures(subjects: Sequence[Subject], sources: Sequence[LabelSource]) -> list[Label]:
-    """The first label that a source knows, for each picture; empty with the source ``none`` when nobody knows one."""
-    return [first_label(subject, sources) for subject in subjects]
-
-
-def first_label(subject: Subject, sources: Sequence[LabelSource]) -> Label:
-    """The first label that a source knows; empty with the source ``none`` when nobody knows one."""
-    for source in sources:
-        text = source.label(subject)
-        if text is not None:
-            return Label(text, source.name)
-    return Label("", "none")
+    def label(self, record: PictureRecord) -> str | None:
+        return record.name.rpartition("/")[2] or None
 
 
 def value_lines(values: Mapping[str, str], columns: Sequence[str]) -> str | None:
@@ -195,59 +187,59 @@ def value_lines(values: Mapping[str, str], columns: Sequence[str]) -> str | None
     return "\n".join(f"{column}: {values[column]}" for column in short or present) or None
 
 
-def spread_texts(texts: Sequence[str], count: int) -> tuple[list[str | None], list[str]]:
-    """Given labels for ``count`` pictures, and warnings.
-
-    One text goes to all pictures; as many as there are pictures go one to each; with fewer the rest is left to the next
-    source, with more the surplus is named in a warning.
-    """
-    if len(texts) == 1:
-        return [texts[0]] * count, []
-    spread: list[str | None] = [*texts[:count], *[None] * (count - len(texts))]
-    if len(texts) == count or not texts:
-        return spread, []
-    rest = "the other pictures take the next source" if len(texts) < count else "the surplus labels are not used"
-    return spread, [f"{len(texts)} labels were given for {count} pictures; {rest}"]
-
-
-def check_columns(wanted: Sequence[str], subjects: Sequence[Subject], option: str) -> None:
-    """Raises InputError naming the first column that no picture has, and the columns that there are."""
-    available: dict[str, None] = {}
-    for subject in subjects:
-        available.update(dict.fromkeys([*subject.values, *subject.facts]))
-    for column in wanted:
-        find_column(column, list(available), role=f"{option}:")
-
-
-def given_texts(labels: Sequence[str], count: int) -> tuple[list[str | None], list[str]]:
-    """The labels that the caller gave, one per picture, and warnings; a literal ``\\n`` in them breaks the line."""
-    if not labels:
-        return [], []
-    texts, warnings = spread_texts(labels, count)
-    return [None if text is None else text.replace("\\n", "\n") for text in texts], warnings
+def first_label(record: PictureRecord, sources: Sequence[LabelSource]) -> Label:
+    """The first label that a source knows; empty with the source ``none`` when no source knows one."""
+    for source in sources:
+        text = source.label(record)
+        if text is not None:
+            return Label(text, source.name, source.runner_up(record) if isinstance(source, ClipSource) else "")
+    return Label("", "none")
 
 
 def sources_before_clip(
-    template: GridTemplate, subjects: Sequence[Subject], texts: Sequence[str | None], shown: Collection[str]
+    template: GridTemplate, records: Sequence[PictureRecord], texts: Sequence[str | None], shown: Collection[str]
 ) -> list[LabelSource]:
     """Given texts, columns that were asked for, and the table. ``shown``: columns that the headers show already.
 
     Raises InputError for a column that no picture has.
     """
     columns = ColumnsSource(split_columns(template.label_columns), template.label_format)
-    if columns.wanted():
-        check_columns(columns.wanted(), subjects, "label_format" if template.label_format else "label_columns")
-    asked: list[LabelSource] = [columns] if columns.wanted() or columns.format else []
-    return [TextSource(texts), *asked, TableSource(_varying([subject.row for subject in subjects], shown))]
+    check_columns(columns.named_columns(), records, "label_format" if template.label_format else "label_columns")
+    asked: list[LabelSource] = [columns] if columns.columns or columns.format else []
+    return [TextSource(texts), *asked, TableSource(_varying([record.row for record in records], shown))]
 
 
-def sources_after_clip(subjects: Sequence[Subject], shown: Collection[str]) -> list[LabelSource]:
+def sources_after_clip(records: Sequence[PictureRecord], shown: Collection[str]) -> list[LabelSource]:
     """Generation data that varies, and the file's name."""
-    generation = [subject.generation or None for subject in subjects]
-    return [MetadataSource(_varying(generation, shown)), FileNameSource()]
+    return [MetadataSource(_varying([record.generation or None for record in records], shown)), FileNameSource()]
 
 
 def _varying(rows: Sequence[Mapping[str, str] | None], shown: Collection[str]) -> tuple[str, ...]:
     """Columns that vary, without those that are shown already; all of them if nothing else is left."""
     columns = varying_columns(rows)
     return tuple(column for column in columns if column not in shown) or columns
+
+
+def check_columns(columns: Sequence[str], records: Sequence[PictureRecord], option: str) -> None:
+    """Raises InputError naming the first column that no picture has, and the columns that there are."""
+    available: dict[str, None] = {}
+    for record in records if columns else ():
+        available.update(dict.fromkeys([*record.values, *record.properties]))
+    for column in columns:
+        find_column(column, list(available), role=f"{option}:")
+
+
+def spread_texts(texts: Sequence[str], count: int) -> tuple[list[str | None], list[str]]:
+    """The caller's labels, one for each of ``count`` pictures, and warnings; a literal ``\\n`` breaks the line.
+
+    One text goes to all pictures; as many as there are pictures go one to each; with fewer the rest is left to the next
+    source, with more the surplus is named in a warning.
+    """
+    lines: list[str | None] = [text.replace("\\n", "\n") for text in texts]
+    if len(texts) == 1:
+        return lines * count, []
+    spread = [*lines[:count], *[None] * (count - len(texts))]
+    if len(texts) == count or not texts:
+        return spread, []
+    rest = "the other pictures take the next source" if len(texts) < count else "the surplus labels are not used"
+    return spread, [f"{len(texts)} labels were given for {count} pictures; {rest}"]

@@ -2,115 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from ..arrange.axes import Sheet
-from ..arrange.pages import flow_sheet, halves
+from ...errors import LimitError
+from ...imaging import MAX_PIXELS
+from ..arrange.tables import PageTable, flow_table, split_in_two
 from .page import make_metrics, plan_page, with_strip
-from .plan import GridPlan, Metrics, PagePlan, PlanInput, TextPlan
+from .plan import GridPlan, LayoutInput, Metrics, PagePlan, TextPlan
 
+#: Longest side in pixels that each writer accepts (measured with Pillow 13; JPEG is not 65,535).
+LONGEST_SIDE = {"jpeg": 65_500, "webp": 16_383, "avif": 65_536, "png": 2**31 - 1, "tiff": 2**31 - 1, "pdf": 65_500}
+#: Formats that are written band by band, so that the page is never whole in memory.
+STREAMED = frozenset({"png", "tiff", "pdf", "html"})
 #: Below this side in pixels a cell shows nothing any more.
 SMALLEST_CELL = 16
 
 
-def plan_grid(given: PlanInput) -> GridPlan:
+@dataclass(frozen=True)
+class Limits:
+    """The longest side and the most pixels of a page that a format and the memory hold; None = no limit."""
+
+    format: str = "png"
+    side: int | None = None
+    pixels: int | None = None
+
+    @classmethod
+    def of(cls, format: str) -> Limits:
+        """The limits of a format. One that must be whole in memory may have as many pixels as readers accept."""
+        return cls(format, LONGEST_SIDE.get(format), None if format in STREAMED else MAX_PIXELS)
+
+    def hold(self, page: PagePlan) -> bool:
+        return self.scale(page) >= 1
+
+    def scale(self, page: PagePlan) -> float:
+        """The factor at which the page would just fit; 1 or more when it fits."""
+        by_side = self.side / max(page.width, page.height) if self.side else 1.0
+        by_pixels = (self.pixels / (page.width * page.height)) ** 0.5 if self.pixels else 1.0
+        return min(by_side, by_pixels)
+
+    def reason(self, page: PagePlan) -> str:
+        """Why the page does not fit."""
+        if self.side and max(page.width, page.height) > self.side:
+            limit = f"sides of at most {self.side} pixels"
+        else:
+            limit = f"at most {(self.pixels or 0) // 1_000_000} megapixels"
+        return f"the page is {page.width} x {page.height} pixels and {self.format} holds {limit}"
+
+
+def plan_grid(inputs: LayoutInput, limits: Limits | None = None) -> GridPlan:
     """The plan of all pages.
 
     Pages that pass the limits are split, scaled down or refused, as the template's ``on_overflow`` says.
     Raises LimitError when they are refused or when one single cell is too large for the format.
     """
-    plan = _plan_within_limits(given)
+    limits, metrics = limits or Limits(), make_metrics(inputs)
+    pages = [plan_page(inputs, metrics, table) for table in inputs.tables]
+    too_large = next((page for page in pages if not limits.hold(page)), None)
+    plan = _smaller_plan(inputs, metrics, limits, too_large) if too_large else GridPlan(tuple(pages), metrics)
     return replace(plan, pages=tuple(_numbered(page, i, len(plan.pages)) for i, page in enumerate(plan.pages)))
 
 
-def _plan_within_limits(given: PlanInput) -> GridPlan:
-    metrics = make_metrics(given)
-    pages = [plan_page(given, metrics, sheet) for sheet in given.sheets]
-    too_large = [page for page in pages if not given.limits.hold(page.width, page.height)]
-    if not too_large:
-        return GridPlan(tuple(pages), metrics)
-    reason = given.limits.reason(too_large[0].width, too_large[0].height)
-    if given.template.on_overflow == "stop":
-        raise given.limits.refusal(reason)
-    if given.template.on_overflow == "scale":
-        return _scaled(given, metrics, reason)
-    return _split(given, metrics, reason)
+def _smaller_plan(inputs: LayoutInput, metrics: Metrics, limits: Limits, too_large: PagePlan) -> GridPlan:
+    reason = limits.reason(too_large)
+    if inputs.template.on_overflow == "stop":
+        raise _refusal(reason)
+    if inputs.template.on_overflow == "scale":
+        return _scaled(inputs, metrics, limits, reason)
+    pages = [page for table in inputs.tables for page in _split(inputs, metrics, limits, table, reason)]
+    return GridPlan(tuple(pages), metrics, (f"{reason}; split into {len(pages)} pages",))
 
 
-def _split(given: PlanInput, metrics: Metrics, reason: str) -> GridPlan:
-    pages: list[PagePlan] = []
-    for sheet in given.sheets:
-        pages += _split_sheet(given, metrics, sheet, reason)
-    note = f"{reason}; split into {len(pages)} pages"
-    return GridPlan(tuple(pages), metrics, (note,))
+def _refusal(reason: str) -> LimitError:
+    return LimitError(
+        f"{reason}; choose smaller cells, fewer pictures, on_overflow = split or scale, or the format png or tiff"
+    )
 
 
-def _split_sheet(given: PlanInput, metrics: Metrics, sheet: Sheet, reason: str) -> list[PagePlan]:
-    page = plan_page(given, metrics, sheet)
-    if given.limits.hold(page.width, page.height):
+def _split(inputs: LayoutInput, metrics: Metrics, limits: Limits, table: PageTable, reason: str) -> list[PagePlan]:
+    """Pages that together show the table; raises LimitError when a single cell is too large."""
+    page = plan_page(inputs, metrics, table)
+    if limits.hold(page):
         return [page]
-    if sheet.rows == 1 and sheet.columns == 1:
-        raise given.limits.refusal(f"{reason}, and a single cell is too large")
-    if not any(sheet.row_headers) and not any(sheet.column_headers):
-        return _reflow(given, metrics, sheet)
-    parts = halves(sheet, wide=page.width >= page.height if sheet.rows > 1 and sheet.columns > 1 else sheet.columns > 1)
-    return [done for part in parts for done in _split_sheet(given, metrics, part, reason)]
+    if table.rows == 1 and table.columns == 1:
+        raise _refusal(f"{reason}, and a single cell is too large")
+    if not any(table.row_headers) and not any(table.column_headers):
+        return _reflowed(inputs, metrics, limits, table)
+    wide = page.width >= page.height if table.rows > 1 and table.columns > 1 else table.columns > 1
+    parts = split_in_two(table, wide=wide)
+    return [page for part in parts for page in _split(inputs, metrics, limits, part, reason)]
 
 
-def _reflow(given: PlanInput, metrics: Metrics, sheet: Sheet) -> list[PagePlan]:
+def _reflowed(inputs: LayoutInput, metrics: Metrics, limits: Limits, table: PageTable) -> list[PagePlan]:
     """Pictures without headers keep their reading order: the pages get fewer rows, and fewer columns if they must."""
-
-    def flow(indices: Sequence[int | None], rows: int, columns: int) -> Sheet:
-        return replace(flow_sheet(indices, rows, columns), page_value=sheet.page_value)
-
-    rows, columns = sheet.rows, sheet.columns
+    rows, columns = table.rows, table.columns
     while (rows, columns) != (1, 1):
-        page = plan_page(given, metrics, flow([None] * (rows * columns), rows, columns))
-        scale = given.limits.scale(page.width, page.height)
+        page = plan_page(inputs, metrics, flow_table([None] * (rows * columns), columns, table.page_value))
+        scale = limits.scale(page)
         if scale >= 1:
             break
-        too_wide = columns > 1 and (rows == 1 or (given.limits.side is not None and page.width > given.limits.side))
-        if too_wide:
+        is_too_wide = columns > 1 and (rows == 1 or (limits.side is not None and page.width > limits.side))
+        if is_too_wide:
             columns = min(columns - 1, max(1, int(columns * scale)))
         else:
             rows = min(rows - 1, max(1, int(rows * scale)))
-    order = [slot.index for slot in sheet.slots]
+    order = [cell.index for cell in table.cells]
     parts = [order[start : start + rows * columns] for start in range(0, len(order), rows * columns)]
-    return [_fitting(given, metrics, flow(part, rows, columns)) for part in parts]
+    pages = [plan_page(inputs, metrics, flow_table(part, columns, table.page_value)) for part in parts]
+    for page in pages:
+        if not limits.hold(page):
+            raise _refusal(f"{limits.reason(page)}, and a single cell is too large")
+    return pages
 
 
-def _fitting(given: PlanInput, metrics: Metrics, sheet: Sheet) -> PagePlan:
-    page = plan_page(given, metrics, sheet)
-    if not given.limits.hold(page.width, page.height):
-        reason = given.limits.reason(page.width, page.height)
-        raise given.limits.refusal(f"{reason}, and a single cell is too large")
-    return page
-
-
-def _scaled(given: PlanInput, metrics: Metrics, reason: str) -> GridPlan:
+def _scaled(inputs: LayoutInput, metrics: Metrics, limits: Limits, reason: str) -> GridPlan:
+    """The pages with all sizes made smaller until the largest page fits."""
     scale = 1.0
     while True:
-        smaller = _scale_metrics(given, metrics, scale)
-        pages = [plan_page(given, smaller, sheet) for sheet in given.sheets]
-        worst = min(given.limits.scale(page.width, page.height) for page in pages)
-        if worst >= 1:
+        smaller = _scaled_metrics(inputs, metrics, scale)
+        pages = [plan_page(inputs, smaller, table) for table in inputs.tables]
+        page_scale = min(limits.scale(page) for page in pages)
+        if page_scale >= 1:
             break
         if min(smaller.cell) <= SMALLEST_CELL:
-            raise given.limits.refusal(f"{reason}, and cells of {SMALLEST_CELL} pixels are still too large")
-        scale *= min(worst, 0.99)
+            raise _refusal(f"{reason}, and cells of {SMALLEST_CELL} pixels are still too large")
+        scale *= min(page_scale, 0.99)
     width, height = smaller.cell
     return GridPlan(tuple(pages), smaller, (f"{reason}; scaled down to cells of {width} x {height} pixels",))
 
 
-def _scale_metrics(given: PlanInput, metrics: Metrics, scale: float) -> Metrics:
+def _scaled_metrics(inputs: LayoutInput, metrics: Metrics, scale: float) -> Metrics:
     if scale >= 1:
         return metrics
     width, height = metrics.cell
     cell = max(SMALLEST_CELL, int(width * scale)), max(SMALLEST_CELL, int(height * scale))
     font = max(1, round(metrics.font * scale))
     smaller = Metrics(cell, int(metrics.margin * scale), int(metrics.gap * scale), font, min(font, metrics.min_font))
-    return with_strip(given, smaller)
+    return with_strip(inputs, smaller)
 
 
 def _numbered(page: PagePlan, number: int, pages: int) -> PagePlan:

@@ -2,106 +2,111 @@
 
 from __future__ import annotations
 
-from ..arrange.axes import Sheet, Slot
-from .headers import Headings
+from dataclasses import replace
+
+from ..arrange.tables import PageTable, TableCell
+from .headers import PageTexts
 from .placing import automatic_font_size, cell_size, inside_border, place_picture
-from .plan import Band, Box, CellPlan, Metrics, PagePlan, PlanInput, TextKind, TextPlan
+from .plan import Band, Box, CellPlan, LayoutInput, Metrics, PagePlan, TextKind, TextPlan
 
 #: Of a cell's height, the most that a label may cover or a label strip may add.
 LABEL_SHARE = 0.5
 
 
-def make_metrics(given: PlanInput) -> Metrics:
+def make_metrics(inputs: LayoutInput) -> Metrics:
     """The sizes that all pages share, before anything is scaled down."""
-    template = given.template
-    cell = cell_size(given.sizes, template)
+    template = inputs.template
+    cell = cell_size(inputs.sizes, template)
     font = template.font_size or automatic_font_size(cell)
     gap = template.margin if template.gap < 0 else template.gap
-    metrics = Metrics(cell, template.margin, gap, font, min(font, template.min_font_size))
-    return with_strip(given, metrics)
+    return with_strip(inputs, Metrics(cell, template.margin, gap, font, min(font, template.min_font_size)))
 
 
-def with_strip(given: PlanInput, metrics: Metrics) -> Metrics:
-    """The metrics with room for the tallest label, where labels stand in a strip below or above the picture."""
-    if given.template.label_position not in ("below", "above"):
+def with_strip(inputs: LayoutInput, metrics: Metrics) -> Metrics:
+    """The metrics with the strip for the tallest label, where labels stand below or above the picture."""
+    if inputs.template.label_position not in ("below", "above"):
         return metrics
     width, height = metrics.cell
-    tallest = max((given.measure(text, width, metrics.font)[1] for text in set(given.texts.labels) if text), default=0)
-    line = given.measure("Ag", 10 * metrics.font, metrics.font)[1]
-    if any(given.texts.labels):  # a word too wide for the cell measures nothing until it is shrunk
+    labels = {label for label in inputs.texts.labels if label}
+    tallest = max((inputs.measure(label, width, metrics.font)[1] for label in labels), default=0)
+    line = inputs.line_height(metrics.font)
+    if labels:  # a word too wide for the cell measures nothing until it is shrunk
         tallest = max(tallest, line)
-    strip = min(tallest, max(line, int(height * LABEL_SHARE)))
-    return Metrics(metrics.cell, metrics.margin, metrics.gap, metrics.font, metrics.min_font, strip)
+    return replace(metrics, strip=min(tallest, max(line, int(height * LABEL_SHARE))))
 
 
-def plan_page(given: PlanInput, metrics: Metrics, sheet: Sheet) -> PagePlan:
+def plan_page(inputs: LayoutInput, metrics: Metrics, table: PageTable) -> PagePlan:
     """The page of one table, whatever its size."""
-    return _PageBuilder(given, metrics, sheet).build()
+    page = _Page(inputs, metrics, table)
+    head = page.head()
+    bands = [head, *page.rows(head.bottom)]
+    bands.append(page.foot(bands[-1].bottom))
+    return PagePlan(page.width, bands[-1].bottom, table, tuple(band for band in bands if band.height))
 
 
-class _PageBuilder:
-    """Builds one page from the top down."""
+class _Page:
+    """The bands of one page, which share its columns and its height of rows."""
 
-    def __init__(self, given: PlanInput, metrics: Metrics, sheet: Sheet) -> None:
-        self.given, self.metrics, self.sheet = given, metrics, sheet
-        self.headings = Headings(given, metrics, sheet)
-        self.row_header = self.headings.row_width()
-        self.row_height = max(metrics.cell[1] + metrics.strip, self.headings.row_height(self.row_header))
-        left = metrics.margin + (self.row_header + metrics.gap if self.row_header else 0)
-        self.left = left
-        columns = sheet.columns
-        self.width = left + columns * metrics.cell[0] + (columns - 1) * metrics.gap + metrics.margin
-        self.y = 0
-        self.bands: list[Band] = []
+    def __init__(self, inputs: LayoutInput, metrics: Metrics, table: PageTable) -> None:
+        self.inputs, self.metrics, self.table = inputs, metrics, table
+        self.texts = PageTexts(inputs, metrics, table)
+        self.header_width = self.texts.row_width()
+        self.row_height = max(metrics.cell[1] + metrics.strip, self.texts.row_height(self.header_width))
+        self.left = metrics.margin + (self.header_width + metrics.gap if self.header_width else 0)
+        self.width = self._x(table.columns - 1) + metrics.cell[0] + metrics.margin
 
-    def build(self) -> PagePlan:
-        self._head()
-        self._rows()
-        self._foot()
-        return PagePlan(self.width, self.y, self.sheet, tuple(self.bands))
-
-    def _head(self) -> None:
-        """Margin, title, header and legend, then the column headers, as one band."""
+    def head(self) -> Band:
+        """Margin, title, header and legend, then the column headers."""
         y = self.metrics.margin
-        texts: list[TextPlan] = []
-        given = self.given.texts
-        blocks: list[tuple[TextKind, str]] = [("title", given.title), ("header", given.header)]
-        blocks += [("header", self.sheet.page_value or ""), ("legend", given.legend)]
-        for kind, text in blocks:
+        blocks: list[TextPlan] = []
+        texts = self.inputs.texts
+        lines: list[tuple[TextKind, str]] = [("title", texts.title), ("header", texts.header)]
+        lines += [("header", self.table.page_value or ""), ("legend", texts.legend)]
+        for kind, text in lines:
             if text:
-                plan = self.headings.block(kind, text, self._across(y))
-                texts.append(plan)
-                y = plan.box.bottom + self.metrics.gap
-        columns = range(self.sheet.columns)
-        headers = self.headings.columns([Box(self._x(column), y, self.metrics.cell[0], 0) for column in columns])
+                blocks.append(self.texts.block(kind, text, self._from_margin_to_margin(y)))
+                y = blocks[-1].box.bottom + self.metrics.gap
+        boxes = [Box(self._x(column), y, self.metrics.cell[0], 0) for column in range(self.table.columns)]
+        headers = self.texts.columns(boxes)
         if headers:
             y = max(header.box.bottom for header in headers) + self.metrics.gap
-        self._add(Band(0, y, texts=(*texts, *headers)))
+        return Band(0, y, texts=(*blocks, *headers))
 
-    def _rows(self) -> None:
-        by_row: dict[int, list[Slot]] = {row: [] for row in range(self.sheet.rows)}
-        for slot in self.sheet.slots:
-            by_row[slot.row].append(slot)
-        for row, slots in by_row.items():
-            gap = self.metrics.gap if row < self.sheet.rows - 1 else 0
-            cells = tuple(self._cell(slot) for slot in slots)
-            texts = self.headings.row(row, Box(self.metrics.margin, self.y, self.row_header, self.row_height))
-            self._add(Band(self.y, self.row_height + gap, cells, tuple(texts)))
+    def rows(self, top: int) -> list[Band]:
+        """A band for each row of the table, the gap below it included."""
+        by_row: list[list[TableCell]] = [[] for _ in range(self.table.rows)]
+        for cell in self.table.cells:
+            by_row[cell.row].append(cell)
+        bands = []
+        for row, cells in enumerate(by_row):
+            gap = self.metrics.gap if row < self.table.rows - 1 else 0
+            texts = self.texts.row(row, Box(self.metrics.margin, top, self.header_width, self.row_height))
+            planned = tuple(self._cell(cell, top) for cell in cells)
+            bands.append(Band(top, self.row_height + gap, planned, tuple(texts)))
+            top = bands[-1].bottom
+        return bands
 
-    def _cell(self, slot: Slot) -> CellPlan:
+    def foot(self, top: int) -> Band:
+        """The footer, if there is one, and the margin."""
+        text = self.inputs.texts.footer
+        if not text:
+            return Band(top, self.metrics.margin)
+        block = self.texts.block("footer", text, self._from_margin_to_margin(top + self.metrics.gap))
+        return Band(top, block.box.bottom + self.metrics.margin - top, texts=(block,))
+
+    def _cell(self, cell: TableCell, top: int) -> CellPlan:
         (width, height), strip = self.metrics.cell, self.metrics.strip
-        box = Box(self._x(slot.column), self.y, width, height + strip)
-        position = self.given.template.label_position
-        area = Box(box.x, box.y + (strip if position == "above" else 0), width, height)
+        template = self.inputs.template
+        box = Box(self._x(cell.column), top, width, height + strip)
+        area = Box(box.x, box.y + (strip if template.label_position == "above" else 0), width, height)
         image = area
-        if slot.index is not None:
-            template = self.given.template
+        if cell.index is not None:
             inner = inside_border(area, template.border_width)
-            image = place_picture(self.given.sizes[slot.index], inner, template.fit, template.enlarge)
-        return CellPlan(slot.index, slot.row, slot.column, box, area, image, self._label(box, area))
+            image = place_picture(self.inputs.sizes[cell.index], inner, template.fit, template.enlarge)
+        return CellPlan(cell.index, cell.row, cell.column, box, area, image, self._label_box(box, area))
 
-    def _label(self, box: Box, area: Box) -> Box:
-        position, strip = self.given.template.label_position, self.metrics.strip
+    def _label_box(self, box: Box, area: Box) -> Box:
+        position, strip = self.inputs.template.label_position, self.metrics.strip
         if position == "below":
             return Box(box.x, area.bottom, box.width, strip)
         if position == "above":
@@ -110,28 +115,14 @@ class _PageBuilder:
             return Box(box.x, box.bottom, 0, 0)
         # over the picture: at the foot, with the 8 pixels of space of the original tool where the cell is large enough
         foot = min(8, area.height // 32)
-        line = min(area.height, self.given.measure("Ag", 10 * self.metrics.font, self.metrics.font)[1])
+        line = min(area.height, self.inputs.line_height(self.metrics.font))
         height = min(area.height - foot, max(line, int(area.height * LABEL_SHARE)))
         side = min(4, area.width // 32)
         return Box(area.x + side, area.bottom - foot - height, area.width - 2 * side, height)
 
-    def _foot(self) -> None:
-        text = self.given.texts.footer
-        if not text:
-            self._add(Band(self.y, self.metrics.margin))
-            return
-        top = self.y + self.metrics.gap
-        plan = self.headings.block("footer", text, self._across(top))
-        self._add(Band(self.y, plan.box.bottom + self.metrics.margin - self.y, texts=(plan,)))
-
-    def _across(self, y: int) -> Box:
-        """From margin to margin, of no height yet."""
+    def _from_margin_to_margin(self, y: int) -> Box:
+        """A box of no height yet."""
         return Box(self.metrics.margin, y, self.width - 2 * self.metrics.margin, 0)
-
-    def _add(self, band: Band) -> None:
-        if band.height:
-            self.bands.append(band)
-        self.y = band.y + band.height
 
     def _x(self, column: int) -> int:
         return self.left + column * (self.metrics.cell[0] + self.metrics.gap)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from math import sqrt
 from statistics import median
 
+from ...imaging import Size
 from ..template import GridTemplate
 from .plan import Box
 
-Size = tuple[int, int]
 LARGEST_AUTOMATIC_CELL = 512
 SMALLEST_AUTOMATIC_CELL = 128
-#: A strip of a panorama still needs room for its label.
+#: The short side of a panorama's cell still holds a label.
 SHORTEST_AUTOMATIC_SIDE = 48
 
 
@@ -35,8 +35,8 @@ def cell_size(sizes: Sequence[Size], template: GridTemplate) -> Size:
         return (width, max(1, round(width / ratio))) if width else (max(1, round(height * ratio)), height)
     box = max(w for w, _ in sizes), max(h for _, h in sizes)
     longest = max(box)
-    wanted = longest if template.fit == "original" else min(longest, LARGEST_AUTOMATIC_CELL)
-    scale = max(wanted, SMALLEST_AUTOMATIC_CELL) / longest
+    side = longest if template.fit == "original" else min(longest, LARGEST_AUTOMATIC_CELL)
+    scale = max(side, SMALLEST_AUTOMATIC_CELL) / longest
     width, height = round(box[0] * scale), round(box[1] * scale)
     return max(width, SHORTEST_AUTOMATIC_SIDE), max(height, SHORTEST_AUTOMATIC_SIDE)
 

@@ -1,15 +1,15 @@
-"""A rectangle of whole pixels."""
+"""The plan of a sheet in whole pixels: pages, bands, cells and texts, and what it is made from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ..arrange.axes import Sheet
+from ...imaging import Size
+from ..arrange.tables import PageTable
 from ..colors import RGB
 from ..template import GridTemplate
-from .limits import Limits
 
 
 class Box(NamedTuple):
@@ -41,7 +41,6 @@ class Box(NamedTuple):
         return Box(self.x + by_x, self.y + by_y, self.width - 2 * by_x, self.height - 2 * by_y)
 
 
-Size = tuple[int, int]
 #: (text, width, font size) -> width and height of the text, wrapped into that width at that size.
 Measure = Callable[[str, int, int], Size]
 TextKind = Literal["title", "header", "legend", "footer", "row", "column", "mean"]
@@ -85,6 +84,10 @@ class Band:
     cells: tuple[CellPlan, ...] = ()
     texts: tuple[TextPlan, ...] = ()
 
+    @property
+    def bottom(self) -> int:
+        return self.y + self.height
+
 
 @dataclass(frozen=True)
 class PagePlan:
@@ -92,7 +95,7 @@ class PagePlan:
 
     width: int
     height: int
-    sheet: Sheet
+    table: PageTable
     bands: tuple[Band, ...]
 
     @property
@@ -115,7 +118,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class GridPlan:
-    """All pages of a sheet. ``notes`` says what was split or scaled, and why."""
+    """All pages of a sheet. ``notes`` tell what was split or scaled, and why."""
 
     pages: tuple[PagePlan, ...]
     metrics: Metrics
@@ -123,8 +126,8 @@ class GridPlan:
 
 
 @dataclass(frozen=True)
-class PlanTexts:
-    """The texts that take room. ``labels`` are per picture; the rest stands on every page."""
+class SheetTexts:
+    """The texts of a sheet. ``labels`` are per picture; the rest stands on every page."""
 
     labels: Sequence[str] = ()
     title: str = ""
@@ -134,12 +137,17 @@ class PlanTexts:
 
 
 @dataclass(frozen=True)
-class PlanInput:
-    """What a plan is made from: sizes per picture, the tables that the slots make, texts, and a ruler for text."""
+class LayoutInput:
+    """What a plan is made from."""
 
     template: GridTemplate
+    #: Width and height of each picture.
     sizes: Sequence[Size]
-    sheets: Sequence[Sheet]
-    texts: PlanTexts
+    #: One for each page, unless a page turns out too large.
+    tables: Sequence[PageTable]
+    texts: SheetTexts
     measure: Measure
-    limits: Limits = field(default_factory=Limits)
+
+    def line_height(self, size: int) -> int:
+        """The height of one line of text of this font size."""
+        return self.measure("Ag", 10 * size, size)[1]

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from ...errors import PictureError
 from ...imaging import Pixels, Size
-from ..arrange.badges import Marks
+from ..arrange.badges import Badges
 from ..bands import map_in_order
 from ..layout.placing import crop_of, inside_border, plate_pad
 from ..layout.plan import Band, Box, CellPlan, PagePlan, TextPlan
@@ -33,7 +33,7 @@ class Scene:
     pictures: Sequence[Picture]
     labels: Sequence[str]
     resize: Resizer
-    marks: Marks = field(default_factory=Marks)
+    badges: Badges = field(default_factory=Badges)
     #: Called after each picture; an exception that it raises stops the painting.
     done: Callable[[], None] = lambda: None
     #: Index and reason of each picture that could not be decoded.
@@ -120,7 +120,7 @@ def _paint_cell(cell: CellPlan, scene: Scene) -> _Tile:
     except PictureError as error:
         failure = error.reason
         canvas = _hole(cell, scene.look, f"× {scene.pictures[cell.index].name}\n{failure}")
-    _paint_marks(canvas, cell, scene)
+    _paint_badge(canvas, cell, scene)
     missing, shortened = _paint_label(canvas, cell, scene)
     return _Tile(cell, np.asarray(canvas), failure, missing, shortened)
 
@@ -209,16 +209,16 @@ def _write(
     return block.missing, block.shortened
 
 
-def _paint_marks(canvas: Image.Image, cell: CellPlan, scene: Scene) -> None:
+def _paint_badge(canvas: Image.Image, cell: CellPlan, scene: Scene) -> None:
     look, index = scene.look, index_of(cell)
     area = _inside(cell.area, cell.box)
-    badge = scene.marks.badges.get(index)
-    if index in scene.marks.winners:
+    badge = scene.badges.texts.get(index)
+    if index in scene.badges.winners:
         width = max(2, look.metrics.font // 4)
         left, top, right, bottom = _corners(area)
         ImageDraw.Draw(canvas).rectangle((left, top, right - 1, bottom - 1), outline=WINNER, width=width)
     if badge:
-        winner, tint = index in scene.marks.winners, scene.marks.tints.get(index)
+        winner, tint = index in scene.badges.winners, scene.badges.tints.get(index)
         paint_badge(canvas, badge, area, look, winner=winner, tint=tint)
 
 

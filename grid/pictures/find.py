@@ -1,4 +1,4 @@
-"""The order in which people list names: numbers inside a text count as numbers, and case hardly matters."""
+"""Picture files of folders, globs and lists, in natural order."""
 
 from __future__ import annotations
 
@@ -12,23 +12,49 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from ...errors import InputError
-from ...imaging import (
-    PICTURE_SUFFIXES,
-)
+from ...imaging import PICTURE_SUFFIXES
 
+#: A file, and its path below the folder that was asked for, with forward slashes.
+NamedFile = tuple[Path, str]
 #: One piece of a text: (0, digits, number) for a run of digits, (1, 0, text) for what lies between two runs.
 Piece = tuple[int, int, str]
-NaturalKey = tuple[tuple[Piece, ...], str]
 
 
-def natural_key(text: str) -> NaturalKey:
+def find_files(sources: Iterable[str | os.PathLike[str]]) -> list[NamedFile]:
+    """Picture files and their names, natural order within each source, each file once.
+
+    A source is a folder (its own files, not those of folders below), a file, a glob (``**`` for folders below), or a
+    ``.txt`` file that lists one source per line, relative to the list; blank lines and lines that begin with # are not
+    read. Blanks and quotes around a source are taken off unless a file has that very name.
+    Raises InputError for a source that does not exist or matches nothing, and for lists that name each other.
+    """
+    files: dict[str, NamedFile] = {}
+    for source in sources:
+        for path, name in _files_of(os.fspath(source), Path(), ()):
+            files.setdefault(os.path.abspath(path), (path, readable(name)))
+    return list(files.values())
+
+
+def folder_files(folder: Path) -> list[Path]:
+    """The picture files of a folder by their endings, in natural order; hidden files are left out.
+
+    Raises InputError when the folder cannot be read.
+    """
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise InputError(f"the folder {folder} cannot be read ({error.strerror or error})") from error
+    visible = [name for name in names if _is_picture(name) and not name.startswith(".")]
+    return [folder / name for name in sorted(visible, key=natural_key) if os.path.isfile(folder / name)]
+
+
+def natural_key(text: str) -> tuple[tuple[Piece, ...], str]:
     """A sort key that puts img_2 before img_10 and Zoe after adam; any two keys can be compared.
 
     Texts that differ in case, in leading zeros or in Unicode composition only are neighbours, in a fixed order.
     """
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    pieces = tuple(_piece(part) for part in re.split(r"(\d+)", folded) if part)
-    return pieces, text
+    return tuple(_piece(part) for part in re.split(r"(\d+)", folded) if part), text
 
 
 def _piece(part: str) -> Piece:
@@ -39,19 +65,60 @@ def _piece(part: str) -> Piece:
     return 0, len(digits), digits
 
 
-def matching_files(pattern: str, base: Path) -> list[tuple[Path, str]]:
-    """Files that match, each with its path below the last folder that is fixed in the pattern, forward slashes.
+def readable(text: str) -> str:
+    """The text with a question mark for each byte that was not UTF-8; every file format can hold it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
-    base: the folder that a relative pattern starts in; its own name is never a pattern.
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
+
+
+def _files_of(source: str, base: Path, lists: tuple[str, ...]) -> list[NamedFile]:
+    """The files of one source, relative to ``base``; ``lists`` are the lists that lead to it."""
+    plain = source if os.path.exists(base / source) else source.strip().strip("\"'")
+    path = base / os.path.expanduser(plain)
+    if plain and os.path.isdir(path):
+        return [(file, file.name) for file in folder_files(path)]
+    if os.path.isfile(path):
+        return _listed_files(path, lists) if path.suffix.lower() == ".txt" else [(path, path.name)]
+    if glob.has_magic(plain):
+        return _globbed(os.path.expanduser(plain), base)
+    raise InputError(
+        f"there is no folder or file {source!r}; check the spelling, or give a glob such as 'folder/*.png'"
+    )
+
+
+def _listed_files(path: Path, lists: tuple[str, ...]) -> list[NamedFile]:
+    """The files of every source in a list."""
+    real = os.path.realpath(path)
+    if real in lists:
+        raise InputError(f"the list {path} names itself, by way of {len(lists)} lists; take it out")
+    try:
+        lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"the list {path} cannot be read ({error}); it must be UTF-8 text, one path per line"
+        ) from error
+    sources = [line for line in lines if line and not line.startswith("#")]
+    return [file for source in sources for file in _files_of(source, path.parent, (*lists, real))]
+
+
+def _globbed(pattern: str, base: Path) -> list[NamedFile]:
+    """The pictures that match a pattern; a relative one starts in ``base``, whose own name is never a pattern.
 
     Links to folders are followed, but ``**`` goes into each real folder only once. Names that begin with a dot match
-    only where the pattern's part begins with one. Folders that cannot be read have no files. Order is that of the disk.
+    only where the pattern's part begins with one. Folders that cannot be read have no files.
     """
     parts, anchor = Path(pattern).parts, Path(pattern).anchor
     # the anchor of a long path on Windows has a question mark
     first = next((i for i, part in enumerate(parts) if glob.has_magic(part) and part != anchor), len(parts))
     fixed = base.joinpath(*parts[:first])
-    return [(path, path.relative_to(fixed).as_posix()) for path in _matches(fixed, parts[first:])]
+    files = [(path, path.relative_to(fixed).as_posix()) for path in _matches(fixed, parts[first:])]
+    pictures = [file for file in files if _is_picture(file[1])]
+    if not pictures:
+        raise InputError(f"no picture matches {pattern!r}; check the folder and the pattern")
+    return sorted(pictures, key=lambda file: natural_key(file[1]))
 
 
 def _matches(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
@@ -68,16 +135,16 @@ def _matches(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
         yield from (folder / name for name in _names(folder, part, os.path.isfile))
 
 
-def _names(folder: Path, part: str, wanted: Callable[[Path], bool]) -> list[str]:
-    """Names in the folder that match one part of the pattern and are of the wanted kind."""
+def _names(folder: Path, part: str, is_kind: Callable[[Path], bool]) -> list[str]:
+    """Names in the folder that match one part of the pattern and are folders, or files."""
     if not glob.has_magic(part):
-        return [part] if wanted(folder / part) else []
+        return [part] if is_kind(folder / part) else []
     try:
         names = os.listdir(folder)
     except (OSError, ValueError):
         return []
-    fits = (name for name in names if fnmatch(name, part) and (part.startswith(".") or not name.startswith(".")))
-    return [name for name in fits if wanted(folder / name)]
+    matching = (name for name in names if fnmatch(name, part) and (part.startswith(".") or not name.startswith(".")))
+    return [name for name in matching if is_kind(folder / name)]
 
 
 def _folders_below(folder: Path) -> Iterator[Path]:
@@ -93,80 +160,3 @@ def _folders_below(folder: Path) -> Iterator[Path]:
         yield current
         for name in _names(current, "*", os.path.isdir):
             (waiting.appendleft if os.path.islink(current / name) else waiting.append)(current / name)
-
-
-def find_files(sources: Iterable[str | os.PathLike[str]]) -> list[tuple[Path, str]]:
-    """Picture files and their names, natural order within each source, each file once.
-
-    A source is a folder (its own files, not those of folders below), a file, a glob (``**`` for folders below), or a
-    ``.txt`` file that lists one source per line, relative to the list; blank lines and lines that begin with # are not
-    read. Blanks and quotes around a source are taken off unless a file has that very name.
-    Raises InputError for a source that does not exist or matches nothing, and for lists that name each other.
-    """
-    found: dict[str, tuple[Path, str]] = {}
-    for source in sources:
-        for path, name in _files_of(os.fspath(source), Path(), ()):
-            found.setdefault(os.path.abspath(path), (path, readable(name)))
-    return list(found.values())
-
-
-def _files_of(source: str, base: Path, lists: tuple[str, ...]) -> list[tuple[Path, str]]:
-    """The files of one source, relative to ``base``; ``lists`` are the lists that lead to it."""
-    plain = source if os.path.exists(base / source) else source.strip().strip("\"'")
-    path = base / os.path.expanduser(plain)
-    if plain and os.path.isdir(path):
-        return [(file, file.name) for file in folder_files(path)]
-    if os.path.isfile(path):
-        return _listed_files(path, lists) if path.suffix.lower() == ".txt" else [(path, path.name)]
-    if glob.has_magic(plain):
-        return _globbed(os.path.expanduser(plain), base)
-    raise InputError(
-        f"there is no folder or file {source!r}; check the spelling, or give a glob such as 'folder/*.png'"
-    )
-
-
-def folder_files(folder: Path) -> list[Path]:
-    """The picture files of a folder by their endings, in natural order; hidden files are left out.
-
-    Raises InputError when the folder cannot be read.
-    """
-    try:
-        names = os.listdir(folder)
-    except OSError as error:
-        raise InputError(f"the folder {folder} cannot be read ({error.strerror or error})") from error
-    visible = [name for name in names if _is_picture(name) and not name.startswith(".")]
-    return [folder / name for name in sorted(visible, key=natural_key) if os.path.isfile(folder / name)]
-
-
-def _is_picture(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
-
-
-def _globbed(pattern: str, base: Path) -> list[tuple[Path, str]]:
-    files = [(path, name) for path, name in matching_files(pattern, base) if _is_picture(name)]
-    if not files:
-        raise InputError(f"no picture matches {pattern!r}; check the folder and the pattern")
-    return sorted(files, key=lambda entry: natural_key(entry[1]))
-
-
-def _listed_files(path: Path, lists: tuple[str, ...]) -> list[tuple[Path, str]]:
-    """The files of every source in a list."""
-    real = os.path.realpath(path)
-    if real in lists:
-        raise InputError(f"the list {path} names itself, by way of {len(lists)} lists; take it out")
-    return [entry for line in _lines(path) for entry in _files_of(line, path.parent, (*lists, real))]
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"the list {path} cannot be read ({error}); it must be UTF-8 text, one path per line"
-        ) from error
-    return [line for line in map(str.strip, lines) if line and not line.startswith("#")]
-
-
-def readable(text: str) -> str:
-    """The text with a question mark for each byte that was not UTF-8; every file format can hold it."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""The pictures of a sheet: found in folders, globs and lists, or handed over as arrays; surveyed, not yet decoded."""
+"""The pictures of a sheet, in files or in memory: their sizes and generation data, read before any is decoded."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,20 +26,22 @@ from ...imaging import (
     upright_rgb,
     upright_size,
 )
-from .find import readable
+from .clip_grid_sheets import has_sheet_record, is_clip_grid_sheet
+from .find import NamedFile, readable
 from .metadata import embedded_texts, read_generation
-from .own_sheets import are_of_own_sheet, is_own_sheet
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture that can be loaded when its turn comes."""
+    """One picture, decoded only when ``load`` is called."""
 
     #: Path below the folder that was asked for, with forward slashes; or the name that the caller gave.
     name: str
     #: Upright width and height in pixels.
     size: Size
-    #: (size wanted, or None for all pixels) -> RGB or RGBA picture of 8 bits; raises PictureError.
+    #: (size that it will be shrunk to, or None for all pixels) -> RGB or RGBA picture of 8 bits; raises PictureError.
     load: Callable[[Size | None], Image.Image]
     path: Path | None = None
     #: Generation data of the file.
@@ -49,7 +52,7 @@ class Picture:
     frame: int = 0
 
     @property
-    def place(self) -> str:
+    def path_text(self) -> str:
         """The path as text that every file format can hold, or the name where there is no file."""
         return readable(str(self.path)) if self.path else self.name
 
@@ -66,32 +69,47 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found: ``len(pictures) + len(skipped)`` is the number of files found."""
+    """What is there for a sheet, in the order in which it was listed."""
 
-    pictures: tuple[Picture, ...]
-    skipped: tuple[Skipped, ...] = ()
+    entries: tuple[Picture | Skipped, ...]
+
+    @cached_property
+    def pictures(self) -> tuple[Picture, ...]:
+        return tuple(entry for entry in self.entries if isinstance(entry, Picture))
+
+    @cached_property
+    def skipped(self) -> tuple[Skipped, ...]:
+        return tuple(entry for entry in self.entries if isinstance(entry, Skipped))
+
+    def of_pictures(self, values: Sequence[Value]) -> list[Value]:
+        """The values of the pictures, out of values for all that was listed; surplus values follow at the end.
+
+        What was left out on purpose has no value: nobody counts our earlier sheets as pictures.
+        """
+        counted = [entry for entry in self.entries if isinstance(entry, Picture) or not entry.deliberate]
+        of_pictures = [value for value, entry in zip(values, counted, strict=False) if isinstance(entry, Picture)]
+        return [*of_pictures, *values[len(counted) :]]
 
 
-def survey_files(files: Sequence[tuple[Path, str]], progress: Progress | None = None, *, frame: int = 0) -> Survey:
+def survey_files(files: Sequence[NamedFile], progress: Progress | None = None, *, frame: int = 0) -> Survey:
     """Open each file's header for its size and generation data; what cannot be used is skipped with a reason.
 
-    frame: the one that is shown of animated files, from 0; past the end of a file means its last.
+    progress: called with (0, files in all) after each file. frame: the one that is shown of animated files, from 0;
+    past the end of a file means its last.
     """
-    pictures: list[Picture] = []
-    skipped: list[Skipped] = []
+    entries = []
     with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1)) as pool:
-        for result in pool.map(partial(_survey_file, frame=frame), files):
+        for entry in pool.map(partial(_survey_file, frame=frame), files):
             if progress:
                 progress(0, len(files))
-            if isinstance(result, Picture):
-                pictures.append(result)
-            else:
-                skipped.append(result)
-    return Survey(tuple(pictures), tuple(skipped))
+            entries.append(entry)
+    return Survey(tuple(entries))
 
 
-def _survey_file(file: tuple[Path, str], frame: int) -> Picture | Skipped:
+def _survey_file(file: NamedFile, frame: int) -> Picture | Skipped:
     path, name = file
+    skipped = partial(Skipped, readable(str(path)))
+    earlier_sheet = skipped("a sheet that this program made", deliberate=True)
     try:
         with open_picture(path, frame=frame) as image:
             texts = embedded_texts(image)
@@ -99,17 +117,13 @@ def _survey_file(file: tuple[Path, str], frame: int) -> Picture | Skipped:
         changed = path.stat().st_mtime
     except PictureError as error:
         # sheets may be larger than any picture that is read
-        return _own_sheet(path) if is_own_sheet(path) else Skipped(readable(str(path)), readable(error.reason))
+        return earlier_sheet if is_clip_grid_sheet(path) else skipped(readable(error.reason))
     except OSError as error:
-        return Skipped(readable(str(path)), f"cannot be read ({error.strerror or error})")
-    if are_of_own_sheet(texts):
-        return _own_sheet(path)
+        return skipped(f"cannot be read ({error.strerror or error})")
+    if has_sheet_record(texts):
+        return earlier_sheet
     values = {column: readable(value) for column, value in read_generation(texts).values.items()}
     return Picture(name, size, partial(load_picture, path, frame=frame), path, values, changed, frame)
-
-
-def _own_sheet(path: Path) -> Skipped:
-    return Skipped(readable(str(path)), "a sheet that this program made", deliberate=True)
 
 
 def pictures_from_arrays(arrays: Sequence[NDArray[np.generic] | Image.Image], names: Sequence[str] = ()) -> Survey:
@@ -117,17 +131,17 @@ def pictures_from_arrays(arrays: Sequence[NDArray[np.generic] | Image.Image], na
 
     Raises InputError for arrays of another shape or type.
     """
-    return Survey(tuple(_from_array(i, array, names) for i, array in enumerate(arrays)))
+    spare_names = (f"image {number}" for number in range(len(names) + 1, len(arrays) + 1))
+    return Survey(tuple(map(_from_array, arrays, [*names, *spare_names])))
 
 
-def _from_array(index: int, array: NDArray[np.generic] | Image.Image, names: Sequence[str]) -> Picture:
-    name = names[index] if index < len(names) else f"image {index + 1}"
+def _from_array(array: NDArray[np.generic] | Image.Image, name: str) -> Picture:
     if isinstance(array, Image.Image):
-        return Picture(name, upright_size(array), lambda wanted: upright_rgb(array, name))
+        return Picture(name, upright_size(array), lambda shown: upright_rgb(array, name))
     # refuses wrong shapes and types now, not in the middle of the page
     array_to_pixels(array[:1, :1] if array.ndim > 1 else array)
     height, width = array.shape[:2]
-    return Picture(name, (width, height), lambda wanted: picture_of(array))
+    return Picture(name, (width, height), lambda shown: picture_of(array))
 
 
 def resized_survey(survey: Survey, size: Size, mode: str) -> Survey:
@@ -135,24 +149,25 @@ def resized_survey(survey: Survey, size: Size, mode: str) -> Survey:
 
     mode: ``fit`` keeps the ratio inside the size, ``fill`` crops the centre to it, ``stretch`` ignores the ratio.
     """
-    return Survey(tuple(_resized(picture, size, mode) for picture in survey.pictures), survey.skipped)
+    entries = (_resized(entry, size, mode) if isinstance(entry, Picture) else entry for entry in survey.entries)
+    return Survey(tuple(entries))
 
 
 def _resized(picture: Picture, size: Size, mode: str) -> Picture:
-    def load(wanted: Size | None) -> Image.Image:
+    if mode == "fit":
+        scale = min(size[0] / picture.size[0], size[1] / picture.size[1])
+        size = max(1, round(picture.size[0] * scale)), max(1, round(picture.size[1] * scale))
+
+    def load(shown: Size | None) -> Image.Image:
         image = picture.load(None)
         if mode == "fill":
             return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
-        return image.resize(resized, Image.Resampling.LANCZOS)
+        return image.resize(size, Image.Resampling.LANCZOS)
 
-    resized = size
-    if mode == "fit":
-        scale = min(size[0] / picture.size[0], size[1] / picture.size[1])
-        resized = max(1, round(picture.size[0] * scale)), max(1, round(picture.size[1] * scale))
-    return replace(picture, size=resized, load=load)
+    return replace(picture, size=size, load=load)
 
 
-def facts_of(picture: Picture, index: int) -> dict[str, str]:
+def picture_properties(picture: Picture, index: int) -> dict[str, str]:
     """What is known of every picture, for labels: name, stem, folder, index (from 1), width, height, date."""
     file = picture.name.rpartition("/")[2]
     folder = readable(Path(os.path.abspath(picture.path)).parent.name) if picture.path else ""

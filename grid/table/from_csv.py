@@ -1,4 +1,4 @@
-"""CSV text in any of its dialects -> records of named cells."""
+"""CSV text of any delimiter -> records of named cells."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from itertools import islice
 
 from ...csv_cells import DELIMITERS, Line, split_lines, told_delimiter
-from .records import Records, find_key_column, name_columns, some
+from .records import Records, find_key_column, first_few, name_columns
 
-_SAMPLE = 50  # records that the delimiter is judged by
+#: Lines by which the delimiter is judged.
+_SAMPLE = 50
 
 
 def read_csv(text: str) -> Records:
@@ -16,40 +17,35 @@ def read_csv(text: str) -> Records:
 
     Blank lines between records are kept as empty records, since rows may go by position; those at the end are not.
     """
-    told, start = told_delimiter(text)
-    lines = [*split_lines(text, told or find_delimiter(text), start=start)]
+    declared, start = told_delimiter(text)
+    lines = [*split_lines(text, declared or find_delimiter(text), start=start)]
     while lines and lines[-1].blank:
         lines.pop()
     head = next((index for index, line in enumerate(lines) if not line.blank), len(lines))
     if head == len(lines):
         return Records((), ())
     body = lines[head + 1 :]
-    header = _used_header(lines[head].cells, body)
-    columns, notes = name_columns(header)
-    rows = tuple(_named(columns, line.cells) for line in body)
-    return Records(columns, rows, notes=notes + _notes(len(columns), body))
-
-
-def _named(columns: tuple[str, ...], cells: tuple[str, ...]) -> dict[str, str]:
-    return {column: cell for column, cell in zip(columns, cells, strict=False) if cell}
+    columns, notes = name_columns(_used_header(lines[head].cells, body))
+    rows = ({column: cell for column, cell in zip(columns, line.cells, strict=False) if cell} for line in body)
+    return Records(columns, tuple(rows), notes=notes + _length_notes(len(columns), body))
 
 
 def find_delimiter(text: str) -> str:
-    """The delimiter that makes most sense of the first records.
+    """The delimiter that makes most sense of the first lines.
 
     Best is one that isolates a column name such as "filename"; then one under which the records are as wide as the
     header; then the one that gives most columns. A decimal comma or a comma in a prompt makes widths differ.
     """
-    return max(DELIMITERS, key=lambda delimiter: _sense(text, delimiter))
+    return max(DELIMITERS, key=lambda delimiter: _plausibility(text, delimiter))
 
 
-def _sense(text: str, delimiter: str) -> tuple[bool, bool, float, int]:
-    lines = [line for line in islice(split_lines(text, delimiter), _SAMPLE) if not line.blank]
+def _plausibility(text: str, delimiter: str) -> tuple[bool, bool, float, int]:
+    lines = [line.cells for line in islice(split_lines(text, delimiter), _SAMPLE) if not line.blank]
     if not lines:
         return False, False, 0.0, 0
-    header, *body = (line.cells for line in lines)
-    alike = sum(len(cells) == len(header) for cells in body) / len(body) if body else 1.0
-    return find_key_column(header) is not None, len(header) > 1, alike, len(header)
+    header, *body = lines
+    equally_wide = sum(len(cells) == len(header) for cells in body) / len(body) if body else 1.0
+    return find_key_column(header) is not None, len(header) > 1, equally_wide, len(header)
 
 
 def _used_header(header: tuple[str, ...], body: Iterable[Line]) -> tuple[str, ...]:
@@ -59,15 +55,16 @@ def _used_header(header: tuple[str, ...], body: Iterable[Line]) -> tuple[str, ..
     return header[: max(named, min(filled, len(header)))]
 
 
-def _notes(width: int, body: Iterable[Line]) -> tuple[str, ...]:
+def _length_notes(width: int, body: Iterable[Line]) -> tuple[str, ...]:
+    """Notes on records that are shorter or longer than the header."""
     short = [line.number for line in body if not line.blank and len(line.cells) < width]
     long = [line.number for line in body if any(line.cells[width:])]
     notes = []
     if short:
-        notes.append(f"fewer cells than the header in {some('line', short)}; the missing ones are empty")
+        notes.append(f"fewer cells than the header in {first_few(short, 'line')}; the missing ones are empty")
     if long:
         notes.append(
-            f"more cells than the header in {some('line', long)}; the surplus is left out "
+            f"more cells than the header in {first_few(long, 'line')}; the surplus is left out "
             "(a cell that contains the delimiter must stand in double quotes)"
         )
     return tuple(notes)

@@ -18,26 +18,27 @@ from pathlib import PurePosixPath
 
 from ...errors import InputError
 from ...imaging import PICTURE_SUFFIXES
-from .records import Records, find_key_column, some
+from .records import Records, find_key_column, first_few
 
 # numbers arrive as text, so that no digit of a seed is lost
 Json = str | bool | None | list["Json"] | dict[str, "Json"]
 _SHAPES = "give a list of objects, an object of columns, or an object of file names"
-_BLANK = re.compile(r"\s*")
+_BLANKS = re.compile(r"\s*")
 
 
 def read_json(text: str, *, name: str) -> Records:
-    """The records of JSON text; `name` is for messages. Raises InputError when it is not JSON or of another shape."""
-    repeated: list[str] = []
-    records = _records(_decode(text, name, repeated), name)
+    """The records of JSON text; ``name`` is for messages. Raises InputError when it is not JSON or of another shape."""
+    value, repeated = _decode(text, name)
+    records = _records(value, name)
     if not repeated:
         return records
-    note = f"written twice in one object, the last one counts: {some('name', repeated)}"
+    note = f"written twice in one object, the last one counts: {first_few(repeated, 'name')}"
     return replace(records, notes=(*records.notes, note))
 
 
-def _decode(text: str, name: str, repeated: list[str]) -> Json:
-    """The JSON value, or the list of values where several follow each other; names used twice go to `repeated`."""
+def _decode(text: str, name: str) -> tuple[Json, list[str]]:
+    """The JSON value, or the list of values where several follow each other, and names used twice in an object."""
+    repeated: list[str] = []
 
     def build(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         built = dict(pairs)
@@ -58,12 +59,12 @@ def _decode(text: str, name: str, repeated: list[str]) -> Json:
         raise InputError(f"{name} is not valid JSON: {error.msg.lower()} at {where}") from None
     except RecursionError:
         raise InputError(f"{name} is nested too deeply; {_SHAPES}") from None
-    return values if len(values) > 1 else values[0]
+    return (values if len(values) > 1 else values[0]), repeated
 
 
 def _after_blanks(text: str, at: int) -> int:
-    found = _BLANK.match(text, at)
-    return found.end() if found else at
+    blanks = _BLANKS.match(text, at)
+    return blanks.end() if blanks else at
 
 
 def _records(value: Json, name: str) -> Records:
@@ -74,17 +75,15 @@ def _records(value: Json, name: str) -> Records:
     files = {file: row or {} for file, row in value.items() if row is None or isinstance(row, dict)}
     if any(files.values()) and len(files) == len(value):
         return replace(_from_rows(files.values()), keys=tuple(files))
-    if _is_one_row(value):
-        return _from_rows([value])
-    return _from_columns(value)
+    return _from_rows([value]) if _is_one_row(value) else _from_columns(value)
 
 
 def _is_one_row(value: Mapping[str, Json]) -> bool:
     """Whether the object describes one picture: it names it, and has no list of values."""
     key = find_key_column(tuple(value))
     file = value[key] if key is not None else None
-    named = isinstance(file, str) and PurePosixPath(file).suffix.lower() in PICTURE_SUFFIXES
-    return named and not any(isinstance(cell, list) for cell in value.values())
+    is_named = isinstance(file, str) and PurePosixPath(file).suffix.lower() in PICTURE_SUFFIXES
+    return is_named and not any(isinstance(cell, list) for cell in value.values())
 
 
 def _from_objects(items: list[Json], name: str) -> Records:
@@ -97,31 +96,27 @@ def _from_objects(items: list[Json], name: str) -> Records:
 
 
 def _from_rows(objects: Iterable[Mapping[str, Json]]) -> Records:
-    rows = tuple(_without_blanks(row) for row in objects)
-    columns = dict.fromkeys(column for row in rows for column in row)
-    return Records(tuple(columns), rows)
+    rows = tuple(_filled_cells(row) for row in objects)
+    return Records(tuple(dict.fromkeys(column for row in rows for column in row)), rows)
 
 
 def _from_columns(value: Mapping[str, Json]) -> Records:
     lists = {column: cells for column, cells in value.items() if isinstance(cells, list)}
-    shared = _without_blanks({column: cell for column, cell in value.items() if column not in lists})
-    rows = tuple(
-        shared | _without_blanks(dict(zip(lists, cells, strict=True))) for cells in zip_longest(*lists.values())
-    )
-    lengths = {len(cells) for cells in lists.values()}
-    notes = []
-    if len(lengths) > 1:
-        counts = ", ".join(f"{column} {len(cells)}" for column, cells in lists.items())
-        notes.append(f"columns of different length ({counts}); the missing cells are empty")
+    shared = _filled_cells({column: cell for column, cell in value.items() if column not in lists})
     columns = tuple(column for column in value if column in lists or column in shared)
-    return Records(columns, _in_order(columns, rows), shared, notes=tuple(notes))
+    rows = []
+    for cells in zip_longest(*lists.values()):
+        row = shared | _filled_cells(dict(zip(lists, cells, strict=True)))
+        rows.append({column: row[column] for column in columns if column in row})
+    notes: tuple[str, ...] = ()
+    if len({len(cells) for cells in lists.values()}) > 1:
+        counts = ", ".join(f"{column} {len(cells)}" for column, cells in lists.items())
+        notes = (f"columns of different length ({counts}); the missing cells are empty",)
+    return Records(columns, tuple(rows), shared, notes=notes)
 
 
-def _in_order(columns: tuple[str, ...], rows: Iterable[dict[str, str]]) -> tuple[dict[str, str], ...]:
-    return tuple({column: row[column] for column in columns if column in row} for row in rows)
-
-
-def _without_blanks(row: Mapping[str, Json]) -> dict[str, str]:
+def _filled_cells(row: Mapping[str, Json]) -> dict[str, str]:
+    """The cells that are not empty, as text, without the blanks around names and values."""
     cells = {column: _cell(value).strip() for column, value in row.items()}
     return {column.strip(): cell for column, cell in cells.items() if cell}
 
@@ -133,7 +128,7 @@ def _cell(value: Json) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return ", ".join(_cell(item) for item in value)
+        return ", ".join(map(_cell, value))
     if isinstance(value, dict):
         return ", ".join(f"{name}: {_cell(item)}" for name, item in value.items())
     return value

@@ -5,15 +5,90 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ...imaging import PICTURE_SUFFIXES
+from ..pictures.survey import Picture
+from .records import first_few
+from .table import Table
 
 _DRIVE = re.compile(r"^[a-zA-Z]:")
 #: The parts of a path, outermost first.
 Parts = tuple[str, ...]
-Spelling = Callable[[Parts], Parts]
+
+
+@dataclass(frozen=True)
+class TableMatch:
+    """What a table says about each of some pictures, and what in it was of no use."""
+
+    #: One per picture; None where the table says nothing.
+    rows: tuple[dict[str, str] | None, ...]
+    #: One per picture: the index of its row in the table.
+    order: tuple[int | None, ...]
+    #: Keys of the rows that match no picture; "row 5" where rows go by position.
+    unmatched: tuple[str, ...]
+    #: Keys that occur more than once; their last row counts.
+    repeated: tuple[str, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        return all(row is None for row in self.rows)
+
+
+def match_pictures(table: Table | None, pictures: Sequence[Picture]) -> tuple[TableMatch | None, list[str]]:
+    """The row of each picture, and warnings about rows that fit none; None without a table."""
+    if table is None:
+        return None, []
+    match, warnings = match_table(table, [str(one.path or one.name) for one in pictures]), list[str]()
+    if match.is_empty and not any(one.path for one in pictures):
+        # pictures from memory have no file names that a row could name
+        match = match_by_position(table, len(pictures))
+        if table.keyed:
+            warnings.append("no row names one of the pictures; the rows were given to them in order")
+    warnings += table.notes
+    if match.unmatched:
+        warnings.append(f"{len(match.unmatched)} rows match no picture: {first_few(match.unmatched)}")
+    if match.repeated:
+        warnings.append(f"rows repeat a picture, the last one counts: {first_few(match.repeated)}")
+    if match.is_empty:
+        warnings.append("no row of the table matches a picture; compare its key column with the file names")
+    return match, warnings
+
+
+def match_table(table: Table, paths: Sequence[str]) -> TableMatch:
+    """The row of each picture. A picture's path may be absolute or relative, with either slash.
+
+    A key matches by path, base name or stem, then the same in any case; a longer path wins over a bare name, and a
+    bare name serves every folder. Tables without keys go by position.
+    """
+    if not table.keyed:
+        return match_by_position(table, len(paths))
+    keys = [path_parts(key) for key in table.keys]
+    last_row = {key: row for row, key in enumerate(keys)}
+    matches = match_keys(list(last_row), [path_parts(path) for path in paths])
+    rows = list(last_row.values())
+    order = tuple(None if key is None else rows[key] for key in matches)
+    used, counts = set(order), Counter(keys)
+    return TableMatch(
+        rows=_rows_of(table, order),
+        order=order,
+        unmatched=tuple(table.keys[row] for row in rows if row not in used),
+        repeated=tuple(table.keys[row] for row in rows if counts[keys[row]] > 1),
+    )
+
+
+def match_by_position(table: Table, count: int) -> TableMatch:
+    """The n-th row for the n-th of ``count`` pictures, whatever the keys are."""
+    order = tuple(index if index < len(table.rows) else None for index in range(count))
+    surplus = tuple(f"row {number}" for number in range(count + 1, len(table.rows) + 1))
+    return TableMatch(_rows_of(table, order), order, surplus, ())
+
+
+def _rows_of(table: Table, order: Sequence[int | None]) -> tuple[dict[str, str] | None, ...]:
+    without_row = dict(table.shared) or None
+    return tuple(without_row if row is None else table.rows[row] for row in order)
 
 
 def path_parts(path: str) -> Parts:
@@ -30,14 +105,15 @@ def match_keys(keys: Sequence[Parts], pictures: Sequence[Parts]) -> list[int | N
     name so serves the pictures of every folder), then a key whose folders differ, if nothing else could be meant.
     """
     search = _Search(pictures)
-    for key_spelling, picture_spelling in _SPELLINGS:
-        spelled = [key_spelling(key) for key in keys]
-        paths = [picture_spelling(picture) for picture in pictures]
-        search.by_ending(spelled, paths)
-        search.by_common_ending(spelled, paths)
-    # a.jpg for a.png: fit only where it is the one possibility
-    search.by_common_ending([_folded(_stem(key)) for key in keys], [_folded(_stem(p)) for p in pictures])
-    return search.found
+    for change_case in (_as_written, _folded):
+        keys_now = [change_case(key) for key in keys]
+        for change_name in (_as_written, _without_suffix):
+            pictures_now = [change_case(change_name(picture)) for picture in pictures]
+            search.by_ending(keys_now, pictures_now)
+            search.by_common_ending(keys_now, pictures_now)
+    # a.jpg for a.png: only where nothing else could be meant
+    search.by_common_ending([_folded(_stem(key)) for key in keys], [_folded(_stem(path)) for path in pictures])
+    return search.matches
 
 
 def _as_written(path: Parts) -> Parts:
@@ -55,35 +131,21 @@ def _without_suffix(path: Parts) -> Parts:
 
 def _stem(path: Parts) -> Parts:
     """The path without its extension, if that is one of a picture: "v1.5" is a whole name."""
-    if not path or PurePosixPath(path[-1]).suffix.lower() not in PICTURE_SUFFIXES:
-        return path
-    return _without_suffix(path)
-
-
-def _folded_without_suffix(path: Parts) -> Parts:
-    return _folded(_without_suffix(path))
-
-
-#: How keys and how pictures are spelled for each pass.
-_SPELLINGS: tuple[tuple[Spelling, Spelling], ...] = (
-    (_as_written, _as_written),
-    (_as_written, _without_suffix),
-    (_folded, _folded),
-    (_folded, _folded_without_suffix),
-)
+    is_picture = bool(path) and PurePosixPath(path[-1]).suffix.lower() in PICTURE_SUFFIXES
+    return _without_suffix(path) if is_picture else path
 
 
 class _Search:
-    """The matches found so far; every pass looks only at pictures that have none."""
+    """The matches so far; every pass looks only at pictures that have none."""
 
     def __init__(self, pictures: Sequence[Parts]) -> None:
-        self.found: list[int | None] = [None] * len(pictures)
+        self.matches: list[int | None] = [None] * len(pictures)
         self._used: set[int] = set()
 
     def by_ending(self, keys: Sequence[Parts], pictures: Sequence[Parts]) -> None:
         """Match the longest key that is the end of the picture's path; of equal keys the last."""
         index_of = {key: index for index, key in enumerate(keys)}
-        for picture in self._open():
+        for picture in self._unmatched():
             path = pictures[picture]
             endings = (path[start:] for start in range(len(path)))
             match = next((index_of[ending] for ending in endings if ending in index_of), None)
@@ -91,22 +153,22 @@ class _Search:
                 self._accept(picture, match)
 
     def by_common_ending(self, keys: Sequence[Parts], pictures: Sequence[Parts]) -> None:
-        """Match unused keys with pictures whose paths end alike, most parts first, where neither has a rival."""
-        deepest = max((len(pictures[picture]) for picture in self._open()), default=0)
+        """Match unused keys with pictures whose paths end alike, most parts first, where each has only the other."""
+        deepest = max((len(pictures[picture]) for picture in self._unmatched()), default=0)
         for depth in range(deepest, 0, -1):
             keys_by_ending: dict[Parts, list[int]] = defaultdict(list)
             for index, key in enumerate(keys):
                 if len(key) >= depth and index not in self._used:
                     keys_by_ending[key[-depth:]].append(index)
-            rivals = Counter(pictures[picture][-depth:] for picture in self._open())
-            for picture in self._open():
+            pictures_by_ending = Counter(pictures[picture][-depth:] for picture in self._unmatched())
+            for picture in self._unmatched():
                 ending = pictures[picture][-depth:]
-                if rivals[ending] == 1 and len(keys_by_ending.get(ending, ())) == 1:
+                if pictures_by_ending[ending] == 1 and len(keys_by_ending.get(ending, ())) == 1:
                     self._accept(picture, keys_by_ending[ending][0])
 
-    def _open(self) -> list[int]:
-        return [picture for picture, key in enumerate(self.found) if key is None]
+    def _unmatched(self) -> list[int]:
+        return [picture for picture, key in enumerate(self.matches) if key is None]
 
     def _accept(self, picture: int, key: int) -> None:
-        self.found[picture] = key
+        self.matches[picture] = key
         self._used.add(key)

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 from .sfnt import Face
 
 Mask = npt.NDArray[np.uint8]
-Box = tuple[int, int, int, int]
+Edges = tuple[int, int, int, int]
 _REGULAR = 400
 _ZOOM = 4
 #: Letters larger than this look right on whole pixels.
@@ -30,7 +30,7 @@ _MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 class Extent:
     """Where the ink of a text lies, and how far the pen moves on."""
 
-    box: Box  # left, top, right, bottom
+    box: Edges  # left, top, right, bottom
     advance: int
 
 
@@ -48,7 +48,7 @@ class Kept:
     """What was measured and drawn of one face at one size. Threads share it: what two of them add is the same."""
 
     # per text, in pixels of the opened font
-    boxes: dict[str, Box] = field(default_factory=dict)
+    boxes: dict[str, Edges] = field(default_factory=dict)
     steps: dict[str, float] = field(default_factory=dict)
     extents: dict[tuple[str, bool], Extent] = field(default_factory=dict)
     glyphs: dict[tuple[str, int, int], _Glyph] = field(default_factory=dict)
@@ -159,7 +159,7 @@ class SizedFace:
     def _plain_features(self) -> list[str] | None:
         return ["-liga", "-clig"] if self._is_shaped else None
 
-    def _box(self, char: str) -> Box:
+    def _box(self, char: str) -> Edges:
         self._kept.boxes[char] = box = _whole(self.font.getbbox(char, anchor="ls"))
         return box
 
@@ -201,7 +201,7 @@ class SizedFace:
             return visible, None
         return "".join(reversed(regex.findall(r"\X", visible))).translate(_MIRRORED), None
 
-    def _scaled(self, box: tuple[float, float, float, float]) -> Box:
+    def _scaled(self, box: tuple[float, float, float, float]) -> Edges:
         left, top, right, bottom = (edge * self._scale for edge in box)
         return _whole((left, top, right, bottom))
 
@@ -239,7 +239,7 @@ def _make_regular(font: ImageFont.FreeTypeFont) -> None:
     font.set_variation_by_axes([float(value) for value in values])
 
 
-def _whole(box: tuple[float, float, float, float]) -> Box:
+def _whole(box: tuple[float, float, float, float]) -> Edges:
     return math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])
 
 

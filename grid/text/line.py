@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Literal
 
 from ...errors import InputError
+from ..colors import RGB
 from .bidi import visual_order
 from .fonts import Faces, Piece
 from .sfnt import Face
@@ -71,9 +72,6 @@ def _place(parts: Sequence[tuple[Face, int, str]], size: int, faces: Faces) -> L
         return Line(tuple(runs))
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return Line(tuple(runs), min(lefts), min(tops), max(rights), max(bottoms))
-
-
-RGB = tuple[int, int, int]
 
 
 @dataclass(frozen=True)

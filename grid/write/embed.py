@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import MAX_TEXT_MEMORY
 
 from ...options import options_of
 from ..layout.plan import PagePlan
-from ..pictures.own_sheets import RECORD_KEY, SOFTWARE
+from ..pictures.clip_grid_sheets import RECORD_KEY, SOFTWARE
 from ..template import GridTemplate
 from .png import LONGEST_TEXT_BYTES
 
@@ -30,7 +30,7 @@ def sheet_record(template: GridTemplate, page: PagePlan, number: int, pages: int
     """
     defaults = {name: o.default for name, o in options_of(GridTemplate).items()}
     chosen = {name: getattr(template, name) for name in defaults if getattr(template, name) != defaults[name]}
-    grid = f"{page.sheet.rows}x{page.sheet.columns}"
+    grid = f"{page.table.rows}x{page.table.columns}"
     record: dict[str, Any] = {"format": 1, "page": number, "pages": pages, "grid": grid, "options": chosen}
     cells = [
         {"row": c.row, "column": c.column, "box": c.box, "image_box": c.image, "label": labels[c.index]}

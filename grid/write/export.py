@@ -15,13 +15,13 @@ from PIL import Image, features
 from ...atomic import atomic_file, output_error
 from ...errors import InputError, LimitError, OutputError, PictureError
 from ...imaging import Pixels
-from ..arrange.axes import Sheet
+from ..arrange.tables import PageTable
 from ..colors import css_color
 from ..layout.placing import crop_of
-from ..layout.plan import Box, CellPlan, GridPlan, PagePlan, PlanTexts
+from ..layout.plan import Box, CellPlan, GridPlan, PagePlan, SheetTexts
 from ..paint.plates import fit_badge
 from ..paint.render import Scene, index_of, paint_page
-from ..pictures.own_sheets import RECORD_KEY, SOFTWARE, is_own_sheet
+from ..pictures.clip_grid_sheets import RECORD_KEY, SOFTWARE, is_clip_grid_sheet
 from .embed import JPEG_EXIF_LIMIT, exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record
 from .html import HtmlCell, HtmlPage, HtmlSheet, write_html
 from .pdf import PdfPage, PdfText, write_pdf
@@ -61,7 +61,7 @@ class SheetJob:
 
     plan: GridPlan
     scene: Scene
-    texts: PlanTexts
+    texts: SheetTexts
     values: Sequence[Mapping[str, str]]
     scores: Sequence[Mapping[str, float]]
     sources: Sequence[str]
@@ -125,7 +125,7 @@ def _refuse_foreign(path: Path) -> None:
         return
     if path.is_dir():
         raise OutputError(f"{path} is a folder; give the name of a file in it")
-    if not is_own_sheet(path):
+    if not is_clip_grid_sheet(path):
         raise OutputError(
             f"{path} exists and is not a sheet of this program; choose another name, or allow overwriting"
         )
@@ -213,20 +213,20 @@ def _pdf_page(job: SheetJob, number: int, output: Output) -> PdfPage:
         size = job.scene.look.metrics.font
         labels = [(job.scene.labels[cell.index], cell.label) for cell in page.cells if cell.index is not None]
         blocks += [PdfText(label, box, size) for label, box in labels if label and box.width and box.height]
-        return blocks + [_pdf_badge(job.scene, cell) for cell in page.cells if cell.index in job.scene.marks.badges]
+        return blocks + [_pdf_badge(job.scene, cell) for cell in page.cells if cell.index in job.scene.badges.texts]
 
     return PdfPage(page.width, page.height, _painted(job, number, output.tap), texts)
 
 
 def _pdf_badge(scene: Scene, cell: CellPlan) -> PdfText:
-    text = scene.marks.badges[index_of(cell)]
+    text = scene.badges.texts[index_of(cell)]
     block, plate = fit_badge(text, cell.area, scene.look)
     return PdfText(text, plate, block.size)
 
 
 def _html_sheet(job: SheetJob, title: str, embedded: Mapping[str, str]) -> HtmlSheet:
     look = job.scene.look
-    pages = tuple(_html_page(page.sheet) for page in job.plan.pages)
+    pages = tuple(_html_page(page.table) for page in job.plan.pages)
     means = {mean.tint for page in pages for mean in (*page.row_means, *page.column_means) if mean}
     return HtmlSheet(
         title=title,
@@ -239,13 +239,13 @@ def _html_sheet(job: SheetJob, title: str, embedded: Mapping[str, str]) -> HtmlS
         cell_width=look.metrics.cell[0],
         cell_height=look.metrics.cell[1],
         label_position=look.template.label_position,
-        badge=job.scene.marks.name,
+        badge=job.scene.badges.name,
         embedded=embedded,
-        tints=means.union(job.scene.marks.tints.values()),
+        tints=means.union(job.scene.badges.tints.values()),
     )
 
 
-def _html_page(sheet: Sheet) -> HtmlPage:
+def _html_page(sheet: PageTable) -> HtmlPage:
     return HtmlPage(
         rows=sheet.rows,
         columns=sheet.columns,
@@ -285,9 +285,9 @@ def _html_cells(job: SheetJob) -> Iterator[tuple[HtmlCell, bytes, str]]:
                     scores=job.scores[index],
                     width=cell.image.width,
                     height=cell.image.height,
-                    badge=scene.marks.badges.get(index, ""),
-                    tint=scene.marks.tints.get(index),
-                    winner=index in scene.marks.winners,
+                    badge=scene.badges.texts.get(index, ""),
+                    tint=scene.badges.tints.get(index),
+                    winner=index in scene.badges.winners,
                     problem=problem,
                 ),
                 data,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ...errors import InputError
-from ..arrange.heat import Plate
+from ..arrange.tables import MeanBadge
 from ..colors import RGB, css_color, readable_on
 
 #: A cell, its picture's file (empty = no picture) and that file's media type.
@@ -55,8 +55,8 @@ class HtmlPage:
     row_headers: tuple[str, ...]
     column_headers: tuple[str, ...]
     title: str
-    row_means: tuple[Plate | None, ...] = ()
-    column_means: tuple[Plate | None, ...] = ()
+    row_means: tuple[MeanBadge | None, ...] = ()
+    column_means: tuple[MeanBadge | None, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ...grid.labels.sources import ColumnsSource
 from ...grid.layout.plan import CellPlan, PagePlan, TextPlan
 from ...grid.paint.style import make_look
 from ...grid.pictures.survey import Picture, Survey
-from ...grid.planner import PlannedSheet, Wishes, plan_sheet
+from ...grid.planner import PlanInputs, PlannedSheet, plan_sheet
 from ...grid.template import AUTO, GridTemplate, split_columns, split_headers
 from ...options import check
 from ..host.host import Host
@@ -123,7 +123,7 @@ def preview(request: PlanRequest, host: Host) -> dict[str, Any]:
     automatic = {name: "none" for name in _AXES if getattr(wanted, name) in (AUTO, "")}
     template = wanted.with_options({**_WITHOUT_PICTURES, **automatic})
     survey = _examples(request, template)
-    planned = plan_sheet(survey, template, Wishes(labels=_labels(request, survey)))
+    planned = plan_sheet(survey, template, PlanInputs(labels=_labels(request, survey)))
     look = make_look(template, planned.plan.metrics, planned.faces)
     return {
         "pages": [_page(page, planned) for page in planned.plan.pages[:MAX_PAGES]],
@@ -148,7 +148,7 @@ def preview(request: PlanRequest, host: Host) -> dict[str, Any]:
 
 def _examples(request: PlanRequest, template: GridTemplate) -> Survey:
     """Pictures of the wanted size, with example values for the axes and label columns that are named."""
-    columns = ColumnsSource(split_columns(template.label_columns), template.label_format).wanted()
+    columns = ColumnsSource(split_columns(template.label_columns), template.label_format).named_columns()
     x, y, page = (getattr(template, name) for name in _AXES)
     wide = template.columns or max(1, round(request.count**0.5))
 
@@ -179,8 +179,8 @@ def _page(page: PagePlan, planned: PlannedSheet) -> dict[str, Any]:
     return {
         "width": page.width,
         "height": page.height,
-        "rows": page.sheet.rows,
-        "columns": page.sheet.columns,
+        "rows": page.table.rows,
+        "columns": page.table.columns,
         "cells": [_cell(cell, planned) for cell in page.cells if cell.index is not None],
         "texts": [_text(text) for band in page.bands for text in band.texts],
     }

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ...api.sheets import without_skipped
 from ...errors import ClipGridError, InputError
 from ...grid.pictures.find import folder_files
 from ...grid.pictures.survey import Skipped, Survey, survey_files
@@ -34,8 +33,6 @@ def make_batch(directories: Sequence[str], request: SheetRequest, host: Host) ->
         own = replace(request, prefix=f"{request.prefix}_{folder.name}", budget=request.budget // len(folders))
         try:
             survey = survey_directory(folder, host.folders, progress, request.template.frame)
-            if survey.skipped:
-                own = replace(own, inputs=without_skipped(own.inputs, survey, str(folder)))
             made.append(make_sheet(survey, own, host, progress))
         except ClipGridError as error:
             failed.append(FailedDirectory(str(folder), str(error)))
@@ -63,10 +60,11 @@ def survey_directory(directory: Path, folders: AllowedFolders, progress: Progres
     """The pictures of a folder; links that lead out of the allowed folders are skipped."""
     files = folder_files(directory)
     outside = {file for file in files if file.is_symlink() and not folders.holds(file)}
-    survey = survey_files([(file, file.name) for file in files if file not in outside], progress, frame=frame)
+    surveyed = iter(
+        survey_files([(file, file.name) for file in files if file not in outside], progress, frame=frame).entries
+    )
     reason = "a link that leads out of the folders that this server allows"
-    refused = [Skipped(str(file), reason) for file in files if file in outside]
-    return Survey(survey.pictures, (*survey.skipped, *refused))
+    return Survey(tuple(Skipped(str(file), reason) if file in outside else next(surveyed) for file in files))
 
 
 def _part(show: Progress, number: int, count: int) -> Progress:

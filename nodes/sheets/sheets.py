@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ...api.sheets import wishes_of
+from ...api.sheets import to_plan_inputs
 from ...atomic import atomic_file
 from ...errors import InputError
 from ...grid.pictures.survey import Survey
-from ...grid.planner import PlannedSheet, plan_sheet
+from ...grid.planner import PlannedSheet
 from ...grid.report import SCORES_SUFFIX, BatchReport, GridReport
-from ...grid.sheet import write_planned
+from ...grid.sheet import plan_and_write
 from ...grid.write.export import ONE_FILE, SUFFIX, Output
 from ...imaging import Pixels, Progress
 from ..host.host import Host
@@ -101,16 +101,10 @@ class MadeSheet:
 def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Progress) -> MadeSheet:
     """Plan, paint and save one sheet; never replaces a file. Raises InputError, LimitError, OutputError."""
     _check_scores(request, survey)
-    planned = plan_sheet(survey, request.template, wishes_of(request.inputs, survey, request.template))
-    target = _Target.of(host, request.prefix, planned)
-    sizes = [(page.width, page.height) for page in planned.plan.pages]
-    collected = CollectedPages(reduction(sizes, request.budget))
-
-    def tap(number: int, band: Pixels) -> None:
-        host.check_interrupt()
-        collected.add(number, band)
-
-    report = write_planned(planned, Output(target.path, request.inputs.texts, tap=tap), progress)
+    destination = _Destination(request, host)
+    inputs = to_plan_inputs(request.inputs, survey, request.template)
+    report = plan_and_write(survey, request.template, inputs, destination.choose, progress)
+    target, collected = destination.target, destination.collected
     pages = collected.pages()
     if collected.factor > 1:
         note = f"the grid output is reduced to 1/{collected.factor} of the sheet's width; the saved file is whole"
@@ -120,9 +114,29 @@ def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Prog
 
 
 def _check_scores(request: SheetRequest, survey: Survey) -> None:
-    scores, pictures = len(request.inputs.scores), len(survey.pictures)
+    scores, pictures = len(survey.of_pictures(request.inputs.scores)), len(survey.pictures)
     if scores and scores != pictures:
         raise InputError(f"there are {scores} scores but {pictures} pictures; link one score for each picture")
+
+
+class _Destination:
+    """Where a node's sheet goes once it is planned: into new files, and its pages into memory for the outputs."""
+
+    target: _Target
+    collected: CollectedPages
+
+    def __init__(self, request: SheetRequest, host: Host) -> None:
+        self._request, self._host = request, host
+
+    def choose(self, planned: PlannedSheet) -> Output:
+        sizes = [(page.width, page.height) for page in planned.plan.pages]
+        self.target = _Target.of(self._host, self._request.prefix, planned)
+        self.collected = CollectedPages(reduction(sizes, self._request.budget))
+        return Output(self.target.path, self._request.inputs.texts, tap=self._tap)
+
+    def _tap(self, number: int, band: Pixels) -> None:
+        self._host.check_interrupt()
+        self.collected.add(number, band)
 
 
 @dataclass(frozen=True)

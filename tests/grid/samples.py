@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from clip_grid.grid.arrange.badges import Marks
+from clip_grid.grid.arrange.badges import Badges
 from clip_grid.grid.paint.render import Scene, paint_page
 from clip_grid.grid.paint.style import make_look
 from clip_grid.grid.pictures.find import find_files
 from clip_grid.grid.pictures.survey import Survey, pictures_from_arrays, survey_files
-from clip_grid.grid.planner import PlannedSheet, Wishes, plan_sheet
+from clip_grid.grid.planner import PlanInputs, PlannedSheet, plan_sheet
 from clip_grid.grid.report import GridReport
 from clip_grid.grid.sheet import write_planned
 from clip_grid.grid.template import GridTemplate
@@ -43,7 +43,7 @@ def noise(width: int, height: int, seed: int = 0, channels: int = 3) -> np.ndarr
 
 def plan(pictures: Sequence[np.ndarray] | Survey, wishes: dict[str, Any] | None = None, **options: Any) -> PlannedSheet:
     survey = pictures if isinstance(pictures, Survey) else pictures_from_arrays(pictures)
-    return plan_sheet(survey, GridTemplate(**options), Wishes(**{"faces": FACES, **(wishes or {})}))
+    return plan_sheet(survey, GridTemplate(**options), PlanInputs(**{"faces": FACES, **(wishes or {})}))
 
 
 def survey(folder: Path) -> Survey:
@@ -58,15 +58,15 @@ def export(
     return write_planned(plan(pictures, wishes, **options), output)
 
 
-def scene_of(planned: PlannedSheet, marks: Marks | None = None) -> Scene:
+def scene_of(planned: PlannedSheet, badges: Badges | None = None) -> Scene:
     look = make_look(planned.template, planned.plan.metrics, planned.faces)
     labels = [label.text for label in planned.labels]
-    return Scene(look, planned.pictures, labels, planned.resizer, marks or planned.marks)
+    return Scene(look, planned.pictures, labels, planned.resizer, badges or planned.badges)
 
 
-def painted(planned: PlannedSheet, page: int = 0, marks: Marks | None = None) -> np.ndarray:
+def painted(planned: PlannedSheet, page: int = 0, badges: Badges | None = None) -> np.ndarray:
     """The page as uint8 [height, width, 3 or 4]."""
-    return np.concatenate(list(paint_page(planned.plan.pages[page], scene_of(planned, marks))))
+    return np.concatenate(list(paint_page(planned.plan.pages[page], scene_of(planned, badges))))
 
 
 def pixels_of(path: str | Path) -> np.ndarray:

@@ -8,7 +8,8 @@ from itertools import product
 
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.arrange.axes import Axes, Axis, Sheet, arrange, find_axes
+from clip_grid.grid.arrange.axes import Axes, Axis, find_axes
+from clip_grid.grid.arrange.tables import PageTable, arrange_by_axes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,10 +34,10 @@ def names(axes: Axes) -> tuple[str | None, str | None, str | None]:
     return tuple(axis.name if axis else None for axis in (axes.x, axes.y, axes.page))
 
 
-def picture_rows(sheet: Sheet) -> list[list[int | str | None]]:
+def picture_rows(sheet: PageTable) -> list[list[int | str | None]]:
     """The sheet as rows of picture indices: None for a marked hole, "" for a place without a slot."""
     table: list[list[int | str | None]] = [[""] * sheet.columns for _ in range(sheet.rows)]
-    for slot in sheet.slots:
+    for slot in sheet.cells:
         table[slot.row][slot.column] = slot.index
     return table
 
@@ -47,7 +48,7 @@ def test_a_shuffled_product_with_one_file_deleted_is_a_table_with_one_hole():
     pictures = shuffled([picture for index, picture in enumerate(pictures) if index != deleted])
 
     axes = find_axes(pictures)
-    (sheet,) = arrange(axes, pictures)
+    (sheet,) = arrange_by_axes(axes, pictures)
 
     assert axes.x == Axis("cfg", ("1.5", "4", "7", "10", "30"))
     assert axes.y == Axis("sampler", ("dpm_2", "dpm_10", "euler", "heun"))
@@ -55,9 +56,9 @@ def test_a_shuffled_product_with_one_file_deleted_is_a_table_with_one_hole():
     assert (sheet.rows, sheet.columns, sheet.page_value) == (4, 5, None)
     assert sheet.row_headers == axes.y.values
     assert sheet.column_headers == axes.x.values
-    holes = [(slot.row, slot.column) for slot in sheet.slots if slot.index is None]
+    holes = [(slot.row, slot.column) for slot in sheet.cells if slot.index is None]
     assert holes == [(3, 2)]
-    for slot in sheet.slots:
+    for slot in sheet.cells:
         if slot.index is not None:
             expected = {"sampler": sheet.row_headers[slot.row], "cfg": sheet.column_headers[slot.column]}
             assert pictures[slot.index] == expected
@@ -66,7 +67,7 @@ def test_a_shuffled_product_with_one_file_deleted_is_a_table_with_one_hole():
 def test_repeated_combinations_become_extra_rows_and_none_is_lost():
     pictures = every(sampler=("a", "b"), cfg=("1", "2", "3")) + [{"sampler": "a", "cfg": "2"}] * 2
 
-    (sheet,) = arrange(find_axes(pictures), pictures)
+    (sheet,) = arrange_by_axes(find_axes(pictures), pictures)
 
     assert sheet.row_headers == ("a", "a", "a", "b")
     assert picture_rows(sheet) == [[0, 1, 2], ["", 6, ""], ["", 7, ""], [3, 4, 5]]
@@ -78,7 +79,7 @@ def test_missing_repetitions_are_marked_where_others_have_them():
         picture["seed"] = str(number)
     del pictures[1]
 
-    (sheet,) = arrange(find_axes(pictures), pictures)
+    (sheet,) = arrange_by_axes(find_axes(pictures), pictures)
 
     assert picture_rows(sheet) == [[0, 1, 3], [None, 2, 4], [5, 7, 9], [6, 8, 10]]
 
@@ -120,7 +121,7 @@ def test_a_third_column_makes_pages():
     pictures = every(model=("m", "n"), sampler=("a", "b", "c"), cfg=("1", "2", "3", "4"))
 
     axes = find_axes(pictures)
-    sheets = arrange(axes, pictures)
+    sheets = arrange_by_axes(axes, pictures)
 
     assert names(axes) == ("cfg", "sampler", "model")
     assert [sheet.page_value for sheet in sheets] == ["m", "n"]
@@ -146,7 +147,7 @@ def test_a_fourth_column_is_left_to_the_captions():
     axes = find_axes(pictures)
 
     assert len(axes.varying) == 1
-    assert sum(len(sheet.slots) for sheet in arrange(axes, pictures)) == 48
+    assert sum(len(sheet.cells) for sheet in arrange_by_axes(axes, pictures)) == 48
 
 
 def test_prompts_are_axes_when_they_are_what_varies():
@@ -195,7 +196,7 @@ def test_dates_and_file_names_are_no_axes():
 def test_one_varying_column_is_a_row():
     pictures = [{"cfg": cfg, "seed": "1"} for cfg in ("10", "9", "1")]
 
-    (sheet,) = arrange(find_axes(pictures), pictures, columns=2)
+    (sheet,) = arrange_by_axes(find_axes(pictures), pictures, columns=2)
 
     assert sheet.column_headers == ("1", "9", "10")
     assert sheet.row_headers == ("",)
@@ -205,7 +206,7 @@ def test_one_varying_column_is_a_row():
 def test_repetitions_of_one_varying_column_fill_rows():
     pictures = [{"cfg": cfg, "seed": str(seed)} for seed, cfg in enumerate(("7", "4", "7", "4"))]
 
-    (sheet,) = arrange(find_axes(pictures), pictures)
+    (sheet,) = arrange_by_axes(find_axes(pictures), pictures)
 
     assert (sheet.column_headers, sheet.row_headers) == (("4", "7"), ("", ""))
     assert picture_rows(sheet) == [[1, 0], [3, 2]]
@@ -234,7 +235,7 @@ def test_one_number_in_two_spellings_is_one_value():
     axes = find_axes(pictures)
 
     assert axes.x == Axis("cfg", ("7", "7.5"))
-    assert picture_rows(arrange(axes, pictures)[0]) == [[0, 2], [1, 3]]
+    assert picture_rows(arrange_by_axes(axes, pictures)[0]) == [[0, 2], [1, 3]]
 
 
 def test_names_that_only_look_like_numbers_stay_apart():
@@ -265,7 +266,7 @@ def test_a_single_column_goes_down_when_x_is_switched_off():
     pictures = [{"cfg": cfg} for cfg in ("1", "2", "2", "1", "3", "3")]
 
     axes = find_axes(pictures, x="none")
-    (sheet,) = arrange(axes, pictures)
+    (sheet,) = arrange_by_axes(axes, pictures)
 
     assert names(axes) == (None, "cfg", None)
     assert (sheet.row_headers, sheet.column_headers) == (("1", "2", "3"), ("", ""))
@@ -294,7 +295,7 @@ def test_a_column_cannot_be_two_axes():
 def test_pictures_without_a_value_get_a_row_or_column_of_their_own():
     pictures = [*every(sampler=("a", "b"), cfg=("1", "2")), {"sampler": "a"}, {"cfg": "2"}, {}]
 
-    (sheet,) = arrange(find_axes(pictures, x="cfg", y="sampler"), pictures)
+    (sheet,) = arrange_by_axes(find_axes(pictures, x="cfg", y="sampler"), pictures)
 
     assert sheet.column_headers == ("1", "2", "–")
     assert sheet.row_headers == ("a", "b", "–")
@@ -304,7 +305,7 @@ def test_pictures_without_a_value_get_a_row_or_column_of_their_own():
 def test_pictures_without_a_page_get_a_last_sheet():
     pictures = [{"model": "m"}, {}, {"model": "b"}]
 
-    sheets = arrange(find_axes(pictures, page="model"), pictures)
+    sheets = arrange_by_axes(find_axes(pictures, page="model"), pictures)
 
     assert [(sheet.page_value, picture_rows(sheet)) for sheet in sheets] == [("b", [[2]]), ("m", [[0]]), ("–", [[1]])]
 
@@ -316,22 +317,22 @@ def test_pictures_without_a_page_get_a_last_sheet():
 def test_without_axes_pictures_stand_in_reading_order(count: int, columns: int, shape: tuple[int, int]):
     pictures: Pictures = [{} for _ in range(count)]
 
-    (sheet,) = arrange(find_axes(pictures), pictures, columns=columns)
+    (sheet,) = arrange_by_axes(find_axes(pictures), pictures, columns=columns)
 
     assert (sheet.rows, sheet.columns) == shape
-    assert [slot.index for slot in sheet.slots] == list(range(count))
-    assert (sheet.slots[-1].row, sheet.slots[-1].column) == divmod(count - 1, shape[1])
+    assert [slot.index for slot in sheet.cells] == list(range(count))
+    assert (sheet.cells[-1].row, sheet.cells[-1].column) == divmod(count - 1, shape[1])
 
 
 def test_no_pictures_make_no_sheet():
-    assert arrange(find_axes([]), []) == ()
+    assert arrange_by_axes(find_axes([]), []) == ()
 
 
 def test_a_nearly_empty_table_is_refused_before_it_is_built():
     pictures = [{"a": str(number), "b": str(number)} for number in range(1_100)]
 
     with pytest.raises(InputError, match=r"a \(1100 values\).*1000000 cells"):
-        arrange(find_axes(pictures, x="a", y="b"), pictures)
+        arrange_by_axes(find_axes(pictures, x="a", y="b"), pictures)
 
 
 CELLS = st.dictionaries(
@@ -348,14 +349,14 @@ def test_every_picture_has_exactly_one_place(pictures: Pictures, x: str, y: str,
     except InputError:
         return
 
-    sheets = arrange(axes, pictures, columns=columns)
+    sheets = arrange_by_axes(axes, pictures, columns=columns)
 
-    placed = [slot.index for sheet in sheets for slot in sheet.slots if slot.index is not None]
+    placed = [slot.index for sheet in sheets for slot in sheet.cells if slot.index is not None]
     assert sorted(placed) == list(range(len(pictures)))
     for sheet in sheets:
         assert len(sheet.row_headers) == sheet.rows
         assert len(sheet.column_headers) == sheet.columns
-        places = [(slot.row, slot.column) for slot in sheet.slots]
+        places = [(slot.row, slot.column) for slot in sheet.cells]
         assert places == sorted(set(places))
         assert all(0 <= row < sheet.rows and 0 <= column < sheet.columns for row, column in places)
 
@@ -398,7 +399,7 @@ def test_each_value_is_read_once_to_find_the_axes_and_once_per_axis_to_arrange()
     axes = find_axes(pictures)
     assert Counted.reads == 10_000 * 19
 
-    sheets = arrange(axes, pictures)
+    sheets = arrange_by_axes(axes, pictures)
     assert Counted.reads == 10_000 * (19 + 3)
     assert names(axes) == ("cfg", "sampler", "model")
     assert len(sheets) == 10

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from clip_grid.errors import ClipGridError, InputError
-from clip_grid.grid.labels.clip import merge_scores, only_name
-from clip_grid.grid.labels.sources import FoundLabel
+from clip_grid.grid.arrange.badges import shared_score_name
+from clip_grid.grid.labels.clip import merge_scores
+from clip_grid.grid.labels.sources import ClipLabel
 from clip_grid.grid.table.table import parse_table
 
 from .samples import export, flats, plan, save, survey
@@ -24,8 +25,8 @@ class Labeller:
         self.asked.append([picture.name for picture in pictures])
         return [self.label(picture.name) for picture in pictures]
 
-    def label(self, name: str) -> FoundLabel | None:
-        return None if name in self.unsure else FoundLabel(f"seen {name}", {"clip probability": 0.75}, "a 日本 dog")
+    def label(self, name: str) -> ClipLabel | None:
+        return None if name in self.unsure else ClipLabel(f"seen {name}", {"clip probability": 0.75}, "a 日本 dog")
 
 
 def scorer(*values):
@@ -111,14 +112,14 @@ def test_given_scores_beat_found_ones():
 
 def test_the_score_of_found_labels_can_be_the_badge_and_the_order():
     def labeller(pictures):
-        return [FoundLabel("x", {"clip probability": score}) for score in (0.5, 0.9, 0.7)]
+        return [ClipLabel("x", {"clip probability": score}) for score in (0.5, 0.9, 0.7)]
 
     planned = plan(
         flats(3), {"labeller": labeller}, badge="CLIP probability", winner="highest", sort_by="clip_probability"
     )
 
-    assert [*planned.marks.badges.values()] == ["0.500", "0.700", "0.900"]
-    assert planned.marks.winners == {2}
+    assert [*planned.badges.texts.values()] == ["0.500", "0.700", "0.900"]
+    assert planned.badges.winners == {2}
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -143,7 +144,7 @@ def test_a_badge_that_a_failed_labeller_would_have_given_costs_a_warning():
 def test_the_only_score_of_a_scorer_is_the_badge():
     planned = plan(flats(2), {"scorer": scorer(0.21, 0.34), "scores": [{"quality": 1}]}, winner="highest")
 
-    assert (planned.marks.name, planned.marks.badges, planned.marks.winners) == (
+    assert (planned.badges.name, planned.badges.texts, planned.badges.winners) == (
         "cosine", {0: "0.210", 1: "0.340"}, {1},
     )  # fmt: skip
 
@@ -151,13 +152,13 @@ def test_the_only_score_of_a_scorer_is_the_badge():
 def test_a_badge_that_was_asked_for_stays():
     planned = plan(flats(1), {"scorer": scorer(0.21), "scores": [{"quality": 7}]}, badge="quality")
 
-    assert planned.marks.badges == {0: "7"}
+    assert planned.badges.texts == {0: "7"}
 
 
 def test_several_scores_of_a_scorer_are_no_badge():
     planned = plan(flats(1), {"scorer": lambda pictures: [{"a": 1, "b": 2}]})
 
-    assert planned.marks.badges == {}
+    assert planned.badges.texts == {}
     assert planned.scores == ({"a": 1, "b": 2},)
 
 
@@ -205,4 +206,4 @@ def test_a_score_that_is_no_number_is_named():
 
 @pytest.mark.parametrize(("scores", "name"), [([], ""), ([{}], ""), ([{"a": 1}, {}], "a"), ([{"a": 1}, {"b": 1}], "")])
 def test_the_only_name_of_scores(scores, name):
-    assert only_name(scores) == name
+    assert shared_score_name(scores) == name

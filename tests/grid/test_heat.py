@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from clip_grid.grid.arrange.heat import STEPS, HeatScale, heat_color
+from clip_grid.grid.arrange.heat_map import STEPS, HeatScale, heat_color
 from clip_grid.grid.colors import readable_on, relative_luminance
 from hypothesis import given
 from hypothesis import strategies as st

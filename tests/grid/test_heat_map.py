@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from clip_grid.errors import ClipGridError, InputError
-from clip_grid.grid.arrange.heat import heat_color
+from clip_grid.grid.arrange.heat_map import heat_color
 from clip_grid.grid.layout.plan import TextPlan
 from clip_grid.grid.planner import PlannedSheet
 from clip_grid.grid.table.table import parse_table
@@ -68,7 +68,7 @@ def test_pictures_without_a_finite_score_are_left_out_of_the_means():
     found = planned.heat_map.to_dict()
     assert [found["x"]["means"][cfg] for cfg in CFG] == pytest.approx([np.nanmean(known[i::4]) for i in range(4)])
     assert [found["cells"][i][i] for i in range(4)] == [None, None, None, known[15]]
-    assert sorted(set(range(16)) - set(planned.marks.tints)) == [0, 5, 10]
+    assert sorted(set(range(16)) - set(planned.badges.tints)) == [0, 5, 10]
 
 
 def test_a_value_without_any_score_has_no_mean_and_no_plate():
@@ -156,14 +156,14 @@ def has_color(page, box, color) -> bool:
 def test_a_sheet_without_a_heat_map_stays_as_it_was():
     plain = four_by_four(heatmap="off", badge="cosine")
 
-    assert plain.heat_map is None and means_of(plain) == [] and plain.marks.tints == {}
+    assert plain.heat_map is None and means_of(plain) == [] and plain.badges.tints == {}
 
 
 def test_without_axes_only_the_badges_are_tinted_and_a_warning_says_so():
     planned = plan(flats(3), {"scores": scored([0.1, 0.2, 0.3])}, heatmap="on")
 
-    assert planned.marks.badges == {0: "0.100", 1: "0.200", 2: "0.300"}
-    assert planned.marks.tints == {0: heat_color(0), 1: heat_color(50), 2: heat_color(99)}
+    assert planned.badges.texts == {0: "0.100", 1: "0.200", 2: "0.300"}
+    assert planned.badges.tints == {0: heat_color(0), 1: heat_color(50), 2: heat_color(99)}
     assert means_of(planned) == []
     assert planned.warnings == ("the heat map has no table with axes to show means on; only the badges are tinted",)
 
@@ -180,7 +180,7 @@ def test_a_column_of_numbers_can_be_the_heat():
 def test_a_split_table_keeps_the_mean_of_each_column():
     planned = four_by_four([i % 4 for i in range(16)], columns=2, rows=2, x_axis="cfg", y_axis="sampler")
 
-    columns = [[plate.text for plate in page.sheet.column_means] for page in planned.plan.pages]
+    columns = [[plate.text for plate in page.table.column_means] for page in planned.plan.pages]
     assert columns == [["mean 0.000", "mean 1.000"], ["mean 2", "mean 3"]] * 2
 
 
@@ -196,7 +196,7 @@ def test_a_heat_map_must_know_its_score(scores, message):
 def test_a_heat_map_without_a_number_costs_a_warning():
     planned = plan(flats(2), {"scores": scored([NAN, NAN])}, heatmap="on")
 
-    assert planned.heat_map is None and planned.marks.badges == {0: "–", 1: "–"}
+    assert planned.heat_map is None and planned.badges.texts == {0: "–", 1: "–"}
     assert planned.warnings == ("there is no heat map: no cosine of a picture is a number",)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from clip_grid.errors import ClipGridError, InputError, OutputError
 from clip_grid.grid.arrange.badges import format_score
-from clip_grid.grid.labels.sources import FoundLabel
+from clip_grid.grid.labels.sources import ClipLabel
 from clip_grid.grid.pictures.survey import Survey, pictures_from_arrays
 from clip_grid.grid.table.table import parse_table
 from hypothesis import given, settings
@@ -88,7 +88,7 @@ def test_four_files_take_their_labels_from_four_sources(tmp_path):
     table = parse_table("filename,label\na.png,from the table\n", name="labels.csv")
 
     def labeller(pictures):
-        return [FoundLabel("seen by CLIP") if picture.name == "c.png" else None for picture in pictures]
+        return [ClipLabel("seen by CLIP") if picture.name == "c.png" else None for picture in pictures]
 
     planned = plan(survey(tmp_path), {"table": table, "labeller": labeller})
 
@@ -252,7 +252,7 @@ def test_a_third_varying_column_makes_pages(tmp_path):
     planned = plan(survey(tmp_path))
 
     assert [texts_of(planned, "header", page) for page in (0, 1)] == [["model: one"], ["model: two"]]
-    assert [(page.sheet.rows, page.sheet.columns) for page in planned.plan.pages] == [(3, 3), (3, 3)]
+    assert [(page.table.rows, page.table.columns) for page in planned.plan.pages] == [(3, 3), (3, 3)]
 
 
 def test_captions_and_headers_stand_together(tmp_path):
@@ -367,14 +367,14 @@ def test_the_best_score_wins_even_if_the_badges_look_the_same():
 
     planned = plan(flats(4), {"scores": scores}, badge="CLIP_Score", winner="highest")
 
-    assert planned.marks.badges == {0: "0.310", 1: "0.310", 2: "0.200", 3: "–"}
-    assert planned.marks.winners == {1}
+    assert planned.badges.texts == {0: "0.310", 1: "0.310", 2: "0.200", 3: "–"}
+    assert planned.badges.winners == {1}
 
 
 def test_equal_scores_win_together_and_the_lowest_can_win():
     planned = plan(flats(3), {"scores": [{"s": 2}, {"s": 1}, {"s": 1}]}, badge="s", winner="lowest")
 
-    assert planned.marks.winners == {1, 2}
+    assert planned.badges.winners == {1, 2}
 
 
 def test_a_badge_that_names_nothing_is_refused():

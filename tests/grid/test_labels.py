@@ -4,54 +4,64 @@ from collections.abc import Mapping
 
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.labels.names import varying_columns
 from clip_grid.grid.labels.sources import (
+    ClipLabel,
     ClipSource,
     ColumnsSource,
     FileNameSource,
-    FoundLabel,
     Label,
     LabelSource,
     MetadataSource,
-    Subject,
+    PictureRecord,
     TableSource,
     TextSource,
     check_columns,
-    label_pictures,
+    first_label,
     spread_texts,
     value_lines,
 )
+from clip_grid.grid.table.records import varying_columns
 from clip_grid.grid.template import SOURCE_NAMES, parse_sources, split_columns, split_headers
 from hypothesis import given
 from hypothesis import strategies as st
 
 
-def subject(
+def record(
     index: int = 0,
     name: str = "a.png",
     row: Mapping[str, str] | None = None,
     generation: Mapping[str, str] | None = None,
-) -> Subject:
-    facts = {"name": name, "stem": name.rpartition(".")[0], "folder": "run", "index": str(index + 1), "width": "40"}
-    return Subject(index, name, row, generation or {}, facts)
+) -> PictureRecord:
+    properties = {
+        "name": name,
+        "stem": name.rpartition(".")[0],
+        "folder": "run",
+        "index": str(index + 1),
+        "width": "40",
+    }
+    return PictureRecord(index, name, row, generation or {}, properties)
+
+
+def labels_of(records: list[PictureRecord], sources: list[LabelSource]) -> list[Label]:
+    return [first_label(record, sources) for record in records]
 
 
 def formatted(format: str, **values: str) -> str | None:
-    return ColumnsSource(format=format).label(subject(generation=values))
+    return ColumnsSource(format=format).label(record(generation=values))
 
 
 # the order of the sources
 
 
-def six_subjects() -> list[Subject]:
+def six_records() -> list[PictureRecord]:
     """Each picture is known to one source less than the one before."""
     return [
-        subject(0, "0.png", {"seed": "1", "cfg": "7"}, {"steps": "20"}),
-        subject(1, "1.png", {"seed": "1", "cfg": "8"}, {"steps": "21"}),
-        subject(2, "2.png", {"cfg": "9"}, {"steps": "22"}),
-        subject(3, "3.png", None, {"steps": "23"}),
-        subject(4, "4.png", None, {"steps": "24"}),
-        subject(5, "in/5.png", None, {}),
+        record(0, "0.png", {"seed": "1", "cfg": "7"}, {"steps": "20"}),
+        record(1, "1.png", {"seed": "1", "cfg": "8"}, {"steps": "21"}),
+        record(2, "2.png", {"cfg": "9"}, {"steps": "22"}),
+        record(3, "3.png", None, {"steps": "23"}),
+        record(4, "4.png", None, {"steps": "24"}),
+        record(5, "in/5.png", None, {}),
     ]
 
 
@@ -60,14 +70,14 @@ def all_sources() -> list[LabelSource]:
         TextSource(["given"]),
         ColumnsSource(["seed"]),
         TableSource(["cfg"]),
-        ClipSource({place: FoundLabel(text) for place, text in enumerate(("a cat", "a cat", "a cat", "a dog"))}),
+        ClipSource({place: ClipLabel(text) for place, text in enumerate(("a cat", "a cat", "a cat", "a dog"))}),
         MetadataSource(["steps"]),
         FileNameSource(),
     ]
 
 
 def test_each_picture_gets_the_first_source_that_knows_it():
-    assert label_pictures(six_subjects(), all_sources()) == [
+    assert labels_of(six_records(), all_sources()) == [
         Label("given", "text"),
         Label("seed: 1", "columns"),
         Label("cfg: 9", "csv"),
@@ -81,7 +91,7 @@ def test_each_picture_gets_the_first_source_that_knows_it():
 def test_each_source_can_be_switched_off(off):
     wanted = parse_sources(", ".join(name for name in SOURCE_NAMES if name != off))
 
-    labels = label_pictures(six_subjects(), [source for source in all_sources() if source.name in wanted])
+    labels = labels_of(six_records(), [source for source in all_sources() if source.name in wanted])
 
     at = SOURCE_NAMES.index(off)
     following = [*SOURCE_NAMES, "none"]
@@ -92,7 +102,7 @@ def test_each_source_can_be_switched_off(off):
 
 def test_with_all_sources_off_nothing_is_invented():
     assert parse_sources("") == frozenset()
-    assert label_pictures([subject()], []) == [Label("", "none")]
+    assert labels_of([record()], []) == [Label("", "none")]
 
 
 def test_the_names_of_the_sources_are_those_that_can_be_switched_off():
@@ -109,7 +119,7 @@ def test_sources_are_parsed_in_any_case_and_unknown_ones_refused():
 
 
 def test_an_empty_given_text_means_no_label_and_none_means_the_next_source():
-    labels = label_pictures([subject(0), subject(1), subject(2)], [TextSource(["", None]), FileNameSource()])
+    labels = labels_of([record(0), record(1), record(2)], [TextSource(["", None]), FileNameSource()])
 
     assert labels == [Label("", "text"), Label("a.png", "filename"), Label("a.png", "filename")]
 
@@ -141,29 +151,29 @@ def test_no_texts_are_no_labels_and_no_warning():
 def test_columns_are_shown_one_a_line_as_they_were_asked_for():
     source = ColumnsSource(["CFG Scale", "seed", "steps"])
 
-    assert source.label(subject(generation={"seed": "5", "cfg_scale": "7"})) == "CFG Scale: 7\nseed: 5"
+    assert source.label(record(generation={"seed": "5", "cfg_scale": "7"})) == "CFG Scale: 7\nseed: 5"
 
 
 def test_the_table_overrules_the_generation_data():
-    assert ColumnsSource(["seed"]).label(subject(row={"Seed": "1"}, generation={"seed": "2"})) == "seed: 1"
-    assert ColumnsSource(["cfg"]).label(subject(row={"seed": "1"}, generation={"cfg": "7"})) == "cfg: 7"
+    assert ColumnsSource(["seed"]).label(record(row={"Seed": "1"}, generation={"seed": "2"})) == "seed: 1"
+    assert ColumnsSource(["cfg"]).label(record(row={"seed": "1"}, generation={"cfg": "7"})) == "cfg: 7"
 
 
 def test_what_is_known_of_every_picture_can_be_shown():
-    assert ColumnsSource(["index", "width"]).label(subject(4)) == "index: 5\nwidth: 40"
+    assert ColumnsSource(["index", "width"]).label(record(4)) == "index: 5\nwidth: 40"
 
 
 def test_columns_without_a_value_leave_the_picture_to_the_next_source():
-    assert ColumnsSource(["seed"]).label(subject()) is None
-    assert ColumnsSource(["seed"]).label(subject(row={"seed": ""})) is None
+    assert ColumnsSource(["seed"]).label(record()) is None
+    assert ColumnsSource(["seed"]).label(record(row={"seed": ""})) is None
 
 
 def test_a_column_that_no_picture_has_is_refused_with_those_that_there_are():
-    subjects = [subject(generation={"seed": "1"}), subject(row={"cfg scale": "7"})]
+    records = [record(generation={"seed": "1"}), record(row={"cfg scale": "7"})]
 
-    check_columns(["Seed", "cfg_scale", "stem"], subjects, "label_columns")
+    check_columns(["Seed", "cfg_scale", "stem"], records, "label_columns")
     with pytest.raises(InputError, match=r"label_format: 'sed' .*seed, name, .*cfg scale.*did you mean 'seed'"):
-        check_columns(ColumnsSource(format="{sed}").wanted(), subjects, "label_format")
+        check_columns(ColumnsSource(format="{sed}").named_columns(), records, "label_format")
 
 
 # the format
@@ -228,16 +238,16 @@ def test_backslashes_and_separators_and_braces_inside_values_stay():
 
 def test_a_separator_inside_braces_belongs_to_the_name():
     assert formatted("{a, b} · {c}", **{"a, b": "1", "c": "2"}) == "1 · 2"
-    assert ColumnsSource(format="{a, b}{c | d}").wanted() == ["a, b", "c | d"]
+    assert ColumnsSource(format="{a, b}{c | d}").named_columns() == ["a, b", "c | d"]
 
 
 @given(st.text(alphabet="ab{} ·|,;-/\\n\nx", max_size=30))
 def test_with_every_value_known_a_format_is_plain_replacement(format):
     expected = format.replace("\\n", "\n").replace("{a}", "1").replace("{b}", "2").replace("{}", "3")
     known = {"a": "1", "b": "2", "": "3"}
-    strange = [name for name in ColumnsSource(format=format).wanted() if name not in known]
+    strange = [name for name in ColumnsSource(format=format).named_columns() if name not in known]
     if not strange and format:
-        assert ColumnsSource(format=format).label(subject(generation=known)) == expected
+        assert ColumnsSource(format=format).label(record(generation=known)) == expected
 
 
 # the other sources
@@ -245,15 +255,15 @@ def test_with_every_value_known_a_format_is_plain_replacement(format):
 
 @pytest.mark.parametrize("column", ["label", "Caption", "TEXT", "title"])
 def test_a_row_with_a_label_is_that_label(column):
-    assert TableSource(["seed"]).label(subject(row={"seed": "1", column: "my cat"})) == "my cat"
+    assert TableSource(["seed"]).label(record(row={"seed": "1", column: "my cat"})) == "my cat"
 
 
 def test_a_row_without_a_label_shows_what_varies():
     row = {"seed": "1", "model": "m", "cfg": "7"}
 
-    assert TableSource(["cfg", "seed"]).label(subject(row=row)) == "cfg: 7\nseed: 1"
-    assert TableSource([]).label(subject(row=row)) is None
-    assert TableSource(["seed"]).label(subject(row=None)) is None
+    assert TableSource(["cfg", "seed"]).label(record(row=row)) == "cfg: 7\nseed: 1"
+    assert TableSource([]).label(record(row=row)) is None
+    assert TableSource(["seed"]).label(record(row=None)) is None
 
 
 def test_long_texts_are_shown_only_when_nothing_shorter_varies():
@@ -272,8 +282,8 @@ def test_a_column_varies_when_its_values_differ_or_some_rows_lack_it():
 
 
 def test_a_file_name_is_shown_without_its_folder():
-    assert FileNameSource().label(subject(name="run/deep/né.png")) == "né.png"
-    assert FileNameSource().label(subject(name="")) is None
+    assert FileNameSource().label(record(name="run/deep/né.png")) == "né.png"
+    assert FileNameSource().label(record(name="")) is None
 
 
 # texts that hold lists

@@ -6,15 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
 
 import pytest
 from clip_grid.errors import LimitError
-from clip_grid.grid.arrange.axes import Sheet
-from clip_grid.grid.arrange.pages import flow_sheets
-from clip_grid.grid.layout.layout import plan_grid
-from clip_grid.grid.layout.limits import Limits
-from clip_grid.grid.layout.plan import Box, GridPlan, PagePlan, PlanInput, PlanTexts
+from clip_grid.grid.arrange.tables import PageTable, flow_tables
+from clip_grid.grid.layout.layout import Limits, plan_grid
+from clip_grid.grid.layout.plan import Box, GridPlan, LayoutInput, PagePlan, SheetTexts
 from clip_grid.grid.template import GridTemplate
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -34,15 +31,15 @@ def measure(text: str, width: int, size: int) -> tuple[int, int]:
 
 
 def request(
-    count: int, template: GridTemplate, texts: PlanTexts | None = None, sheets: Sequence[Sheet] = (), **limits: Any
-) -> PlanInput:
+    count: int, template: GridTemplate, texts: SheetTexts | None = None, tables: Sequence[PageTable] = ()
+) -> LayoutInput:
     sizes = [(40 + 7 * i % 50, 30 + 11 * i % 70) for i in range(count)]
-    tables = sheets or flow_sheets(count, template.rows, template.columns)
-    return PlanInput(template, sizes, tables, texts or PlanTexts(), measure, Limits(**limits))
+    tables = tables or flow_tables(count, template.rows, template.columns)
+    return LayoutInput(template, sizes, tables, texts or SheetTexts(), measure)
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> PlanInput:
+def requests(draw: st.DrawFn) -> LayoutInput:
     count = draw(st.integers(1, 30))
     template = GridTemplate(
         rows=draw(st.integers(0, 5)),
@@ -57,15 +54,15 @@ def requests(draw: st.DrawFn) -> PlanInput:
         border_width=draw(st.sampled_from([0, 1, 200])),
         label_position=draw(st.sampled_from(["over", "below", "above", "none"])),
     )
-    texts = PlanTexts(draw(st.lists(TEXTS, min_size=count, max_size=count)), *(draw(TEXTS) for _ in range(4)))
-    sheets = flow_sheets(count, template.rows, template.columns)
+    texts = SheetTexts(draw(st.lists(TEXTS, min_size=count, max_size=count)), *(draw(TEXTS) for _ in range(4)))
+    tables = flow_tables(count, template.rows, template.columns)
     if draw(st.booleans()):
-        sheets = tuple(with_headers(sheet, draw(TEXTS), draw(TEXTS), draw(TEXTS)) for sheet in sheets)
-    return request(count, template, texts, sheets)
+        tables = tuple(with_headers(table, draw(TEXTS), draw(TEXTS), draw(TEXTS)) for table in tables)
+    return request(count, template, texts, tables)
 
 
-def with_headers(sheet: Sheet, row: str, column: str, page: str | None) -> Sheet:
-    return replace(sheet, page_value=page, row_headers=(row,) * sheet.rows, column_headers=(column,) * sheet.columns)
+def with_headers(table: PageTable, row: str, column: str, page: str | None) -> PageTable:
+    return replace(table, page_value=page, row_headers=(row,) * table.rows, column_headers=(column,) * table.columns)
 
 
 def boxes(page: PagePlan) -> list[Box]:
@@ -82,8 +79,8 @@ def indices(plan: GridPlan) -> list[int | None]:
 
 @settings(max_examples=80, deadline=None)
 @given(requests())
-def test_bands_cut_a_page_from_top_to_bottom_without_a_gap(given_input):
-    for page in plan_grid(given_input).pages:
+def test_bands_cut_a_page_from_top_to_bottom_without_a_gap(inputs):
+    for page in plan_grid(inputs).pages:
         y = 0
         for band in page.bands:
             assert band.y == y
@@ -94,8 +91,8 @@ def test_bands_cut_a_page_from_top_to_bottom_without_a_gap(given_input):
 
 @settings(max_examples=80, deadline=None)
 @given(requests())
-def test_every_box_lies_in_its_band_and_no_two_overlap(given_input):
-    for page in plan_grid(given_input).pages:
+def test_every_box_lies_in_its_band_and_no_two_overlap(inputs):
+    for page in plan_grid(inputs).pages:
         for band in page.bands:
             slice_ = Box(0, band.y, page.width, band.height)
             assert all(slice_.contains(cell.box) for cell in band.cells)
@@ -106,21 +103,21 @@ def test_every_box_lies_in_its_band_and_no_two_overlap(given_input):
 
 @settings(max_examples=80, deadline=None)
 @given(requests())
-def test_picture_and_label_lie_in_their_cell_and_a_strip_beside_the_picture(given_input):
-    for page in plan_grid(given_input).pages:
+def test_picture_and_label_lie_in_their_cell_and_a_strip_beside_the_picture(inputs):
+    for page in plan_grid(inputs).pages:
         for cell in page.cells:
             assert cell.box.contains(cell.area)
             assert cell.area.contains(cell.image)
             assert min(cell.image.width, cell.image.height) >= 1
             assert cell.box.contains(cell.label)
-            if given_input.template.label_position in ("below", "above"):
+            if inputs.template.label_position in ("below", "above"):
                 assert not overlap(cell.area, cell.label)
 
 
 @settings(max_examples=80, deadline=None)
 @given(requests())
-def test_every_picture_has_exactly_one_cell(given_input):
-    assert sorted(indices(plan_grid(given_input))) == list(range(len(given_input.sizes)))
+def test_every_picture_has_exactly_one_cell(inputs):
+    assert sorted(indices(plan_grid(inputs))) == list(range(len(inputs.sizes)))
 
 
 @given(st.integers(1, 40), st.integers(0, 6), st.integers(0, 6), st.integers(0, 30))
@@ -130,8 +127,8 @@ def test_without_texts_a_page_is_cells_and_margins_and_nothing_else(count, rows,
     )
 
     for page in plan_grid(request(count, template)).pages:
-        assert page.width == page.sheet.columns * 70 + (page.sheet.columns + 1) * margin
-        assert page.height == page.sheet.rows * 50 + (page.sheet.rows + 1) * margin
+        assert page.width == page.table.columns * 70 + (page.table.columns + 1) * margin
+        assert page.height == page.table.rows * 50 + (page.table.rows + 1) * margin
 
 
 def test_a_gap_of_its_own_stands_between_the_cells_only():
@@ -144,8 +141,8 @@ def test_a_gap_of_its_own_stands_between_the_cells_only():
 def test_a_strip_is_as_high_as_the_tallest_label_and_no_higher_than_half_the_cell():
     template = GridTemplate(cell_width=100, cell_height=100, font_size=10, label_position="below")
 
-    small = plan_grid(request(2, template, PlanTexts(["one", "one\ntwo"]))).metrics
-    tall = plan_grid(request(2, template, PlanTexts(["one", "\n".join("abcdefgh")]))).metrics
+    small = plan_grid(request(2, template, SheetTexts(["one", "one\ntwo"]))).metrics
+    tall = plan_grid(request(2, template, SheetTexts(["one", "\n".join("abcdefgh")]))).metrics
 
     assert (small.strip, tall.strip) == (20, 50)
 
@@ -153,14 +150,14 @@ def test_a_strip_is_as_high_as_the_tallest_label_and_no_higher_than_half_the_cel
 def test_a_strip_is_there_even_when_a_letter_is_wider_than_the_cell():
     template = GridTemplate(cell_width=10, cell_height=10, font_size=40, label_position="below")
 
-    assert plan_grid(request(1, template, PlanTexts(["m"]))).metrics.strip > 0
+    assert plan_grid(request(1, template, SheetTexts(["m"]))).metrics.strip > 0
 
 
 def test_page_numbers_are_filled_in_where_users_write_but_not_in_values():
-    sheets = [with_headers(sheet, "{page}", "{page}", None) for sheet in flow_sheets(2, 1, 1)]
-    texts = PlanTexts(["", ""], "t {page}/{pages}", "h {page}", "{page}", "f {page} {x}")
+    tables = [with_headers(table, "{page}", "{page}", None) for table in flow_tables(2, 1, 1)]
+    texts = SheetTexts(["", ""], "t {page}/{pages}", "h {page}", "{page}", "f {page} {x}")
 
-    _, page = plan_grid(request(2, GridTemplate(), texts, sheets)).pages
+    _, page = plan_grid(request(2, GridTemplate(), texts, tables)).pages
     written = {text.kind: text.text for band in page.bands for text in band.texts}
 
     assert written == {
@@ -170,24 +167,24 @@ def test_page_numbers_are_filled_in_where_users_write_but_not_in_values():
 
 @settings(max_examples=80, deadline=None)
 @given(requests(), st.integers(400, 3000), st.one_of(st.none(), st.integers(160_000, 2_000_000)))
-def test_split_pages_are_inside_the_limits_and_hold_every_picture_once(given_input, side, most):
-    limited = replace(given_input, limits=Limits("jpeg", side, most))
+def test_split_pages_are_inside_the_limits_and_hold_every_picture_once(inputs, side, most):
+    limits = Limits("jpeg", side, most)
     try:
-        plan = plan_grid(limited)
+        plan = plan_grid(inputs, limits)
     except LimitError:
         assume(False)
         raise
 
-    assert all(limited.limits.hold(page.width, page.height) for page in plan.pages)
-    assert Counter(i for i in indices(plan) if i is not None) == Counter(range(len(given_input.sizes)))
+    assert all(limits.hold(page) for page in plan.pages)
+    assert Counter(i for i in indices(plan) if i is not None) == Counter(range(len(inputs.sizes)))
 
 
 def test_a_page_that_is_too_wide_is_split_and_the_reader_is_told():
     template = GridTemplate(columns=30, cell_width=100, cell_height=50, margin=0, label_position="none")
 
-    plan = plan_grid(request(60, template, format="jpeg", side=1000))
+    plan = plan_grid(request(60, template), Limits("jpeg", side=1000))
 
-    assert [(page.sheet.rows, page.sheet.columns, page.width) for page in plan.pages] == [(2, 10, 1000)] * 3
+    assert [(page.table.rows, page.table.columns, page.width) for page in plan.pages] == [(2, 10, 1000)] * 3
     assert indices(plan) == list(range(60))
     assert plan.notes == (
         "the page is 3000 x 100 pixels and jpeg holds sides of at most 1000 pixels; split into 3 pages",
@@ -197,7 +194,7 @@ def test_a_page_that_is_too_wide_is_split_and_the_reader_is_told():
 def test_a_page_that_is_too_wide_is_scaled_down_as_a_whole():
     template = GridTemplate(columns=30, cell_width=100, cell_height=50, margin=0, gap=0, on_overflow="scale")
 
-    plan = plan_grid(request(60, template, format="jpeg", side=1000))
+    plan = plan_grid(request(60, template), Limits("jpeg", side=1000))
 
     (page,) = plan.pages
     assert 900 < page.width <= 1000
@@ -209,7 +206,7 @@ def test_stop_refuses_with_the_cure():
     template = GridTemplate(columns=30, cell_width=100, cell_height=50, on_overflow="stop")
 
     with pytest.raises(LimitError, match="jpeg holds sides of at most 1000 pixels; choose smaller cells"):
-        plan_grid(request(60, template, format="jpeg", side=1000))
+        plan_grid(request(60, template), Limits("jpeg", side=1000))
 
 
 @pytest.mark.parametrize("on_overflow", ["split", "scale", "stop"])
@@ -217,41 +214,40 @@ def test_a_single_cell_beyond_the_limit_is_refused_in_any_case(on_overflow):
     template = GridTemplate(cell_width=15, cell_height=15, on_overflow=on_overflow)
 
     with pytest.raises(LimitError):
-        plan_grid(request(3, template, format="jpeg", side=10))
+        plan_grid(request(3, template), Limits("jpeg", side=10))
 
 
 def test_seventy_thousand_pixels_of_jpeg_become_two_pages():
     template = GridTemplate(rows=1, cell_width=256, cell_height=20, margin=0, label_position="none")
-    given_input = replace(request(274, template), limits=Limits.of("jpeg"))
 
-    plan = plan_grid(given_input)
+    plan = plan_grid(request(274, template), Limits.of("jpeg"))
 
     assert [page.width for page in plan.pages] == [255 * 256, 255 * 256]
     assert all(page.width <= 65_500 for page in plan.pages)
 
 
 def test_a_split_table_keeps_its_headers_over_every_picture():
-    sheet = replace(
-        flow_sheets(24, 4, 6)[0],
+    table = replace(
+        flow_tables(24, 4, 6)[0],
         row_headers=tuple(f"r{i}" for i in range(4)),
         column_headers=tuple(f"c{i}" for i in range(6)),
     )
     template = GridTemplate(cell_width=100, cell_height=100)
 
-    plan = plan_grid(request(24, template, sheets=[sheet], format="webp", side=450))
+    plan = plan_grid(request(24, template, tables=[table]), Limits("webp", side=450))
 
     assert len(plan.pages) > 1
     for page in plan.pages:
         for cell in page.cells:
-            headers = page.sheet.row_headers[cell.row], page.sheet.column_headers[cell.column]
+            headers = page.table.row_headers[cell.row], page.table.column_headers[cell.column]
             assert headers == (f"r{cell.index // 6}", f"c{cell.index % 6}")
 
 
 def test_a_split_page_says_on_every_part_which_page_value_it_shows():
-    sheets = [replace(sheet, page_value="model: a") for sheet in flow_sheets(20, 4, 5)]
+    tables = [replace(table, page_value="model: a") for table in flow_tables(20, 4, 5)]
     template = GridTemplate(cell_width=100, cell_height=100)
 
-    plan = plan_grid(request(20, template, sheets=sheets, format="webp", side=300))
+    plan = plan_grid(request(20, template, tables=tables), Limits("webp", side=300))
 
     assert len(plan.pages) > 1
     assert all("model: a" in [t.text for band in page.bands for t in band.texts] for page in plan.pages)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from clip_grid.api import export_grid
+from clip_grid.grid.pictures.clip_grid_sheets import is_clip_grid_sheet
 from clip_grid.grid.pictures.find import find_files
-from clip_grid.grid.pictures.own_sheets import is_own_sheet
 from clip_grid.grid.pictures.survey import survey_files
 from clip_grid.grid.write.png import write_png
 from clip_grid.grid.write.tiff import write_tiff
@@ -23,14 +23,14 @@ def test_a_sheet_of_any_format_is_known_again(tmp_path, ending):
     Image.new("RGB", (64, 64), "red").save(tmp_path / "a.png")
     export_grid(tmp_path / "a.png", tmp_path / f"sheet.{ending}")
 
-    assert is_own_sheet(tmp_path / f"sheet.{ending}")
+    assert is_clip_grid_sheet(tmp_path / f"sheet.{ending}")
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "pdf"])
 def test_a_picture_is_no_sheet(tmp_path, ending):
     Image.new("RGB", (64, 64), "red").save(tmp_path / f"a.{ending}")
 
-    assert not is_own_sheet(tmp_path / f"a.{ending}")
+    assert not is_clip_grid_sheet(tmp_path / f"a.{ending}")
 
 
 def test_a_sheet_with_more_pixels_than_are_read_is_set_aside(tmp_path):

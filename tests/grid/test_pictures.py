@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 from clip_grid.errors import InputError, PictureError
 from clip_grid.grid.arrange.sorting import sort_pictures
+from clip_grid.grid.pictures.clip_grid_sheets import RECORD_KEY, SOFTWARE
 from clip_grid.grid.pictures.find import find_files, folder_files, readable
-from clip_grid.grid.pictures.own_sheets import RECORD_KEY, SOFTWARE
-from clip_grid.grid.pictures.survey import Picture, facts_of, pictures_from_arrays, resized_survey, survey_files
+from clip_grid.grid.pictures.survey import (
+    Picture,
+    picture_properties,
+    pictures_from_arrays,
+    resized_survey,
+    survey_files,
+)
 from PIL import ExifTags, Image, PngImagePlugin
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
@@ -130,9 +136,9 @@ def test_a_name_that_is_not_utf8_becomes_text_that_can_be_written(tmp_path):
 
     picture = survey.pictures[0]
     assert picture.name == "caf?.png" and picture.load(None).size == (4, 3)
-    assert picture.place == f"{tmp_path}/caf?.png"
+    assert picture.path_text == f"{tmp_path}/caf?.png"
     assert [skip.name for skip in survey.skipped] == [f"{tmp_path}/?.png"]
-    json.dumps([picture.name, facts_of(picture, 0)], ensure_ascii=False).encode("utf-8")
+    json.dumps([picture.name, picture_properties(picture, 0)], ensure_ascii=False).encode("utf-8")
 
 
 def test_readable_text_is_not_changed():
@@ -432,7 +438,7 @@ def named(*names: str, times: tuple[float, ...] = ()) -> list[Picture]:
 
 
 def order_of(pictures: list[Picture], by: str, *, reverse: bool = False, keys: tuple[object, ...] = ()) -> list[str]:
-    order = sort_pictures(pictures, by, reverse=reverse, keys=lambda i: keys[i])  # type: ignore[arg-type,return-value]
+    order = sort_pictures(pictures, by, reverse=reverse, keys=keys)
     return [pictures[i].name for i in order]
 
 
@@ -486,7 +492,7 @@ def test_the_facts_of_a_file(tmp_path):
     os.utime(tmp_path / "run" / "a.b.png", (0, 86_400 * 365))
     [picture] = survey_files(find_files([f"{tmp_path}/*/*.png"])).pictures
 
-    facts = facts_of(picture, 4)
+    facts = picture_properties(picture, 4)
 
     assert facts.pop("date")[:4] in ("1970", "1971")
     assert facts == {"name": "a.b.png", "stem": "a.b", "folder": "run", "index": "5", "width": "40", "height": "30"}
@@ -496,15 +502,15 @@ def test_a_file_given_without_a_folder_knows_its_folder(tmp_path, monkeypatch):
     draw(tmp_path / "run" / "a.png")
     monkeypatch.chdir(tmp_path / "run")
 
-    assert facts_of(survey_files(find_files(["a.png"])).pictures[0], 0)["folder"] == "run"
+    assert picture_properties(survey_files(find_files(["a.png"])).pictures[0], 0)["folder"] == "run"
 
 
 @pytest.mark.parametrize("time", [0, 1e12, 1e30, -1e30])
 def test_a_time_that_no_calendar_has_is_left_empty(time):
-    assert facts_of(named("a", times=(time,))[0], 0)["date"] == ""
+    assert picture_properties(named("a", times=(time,))[0], 0)["date"] == ""
 
 
 def test_a_picture_from_memory_has_no_folder_and_no_date():
-    facts = facts_of(named("image 1")[0], 0)
+    facts = picture_properties(named("image 1")[0], 0)
 
     assert (facts["folder"], facts["date"], facts["stem"]) == ("", "", "image 1")

@@ -1,4 +1,4 @@
-"""Painting: every fit by its pixels, marks and labels inside their cells, few pictures in memory at a time."""
+"""Painting: every fit by its pixels, badges and labels inside their cells, few pictures in memory at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import pytest
 from clip_grid.errors import PictureError
-from clip_grid.grid.arrange.badges import Marks
+from clip_grid.grid.arrange.badges import Badges
 from clip_grid.grid.layout.plan import Box
 from clip_grid.grid.paint.render import paint_page
 from clip_grid.grid.paint.resize import resize_fast, resize_lanczos
@@ -90,9 +90,9 @@ def test_cover_takes_pictures_of_any_shape(size):
 
 
 def test_stretch_shows_all_of_the_picture_in_all_of_the_cell():
-    halves = np.concatenate([flat(GREEN, 60, 20), flat(BLUE, 60, 20)], axis=1)
+    two_halves = np.concatenate([flat(GREEN, 60, 20), flat(BLUE, 60, 20)], axis=1)
 
-    page, _ = bare([halves], fit="stretch")
+    page, _ = bare([two_halves], fit="stretch")
 
     assert is_all(page[:, :17], GREEN)
     assert is_all(page[:, 23:], BLUE)
@@ -195,7 +195,7 @@ def test_badges_and_winner_frames_stay_in_their_cell(side, badge):
     options = {"cell_width": side, "cell_height": side, "margin": 9, "columns": 2, "label_position": "none"}
     planned = plan(flats(2, side, side), font_size=20, **options)
 
-    page = painted(planned, marks=Marks({0: badge}, frozenset({0})))
+    page = painted(planned, badges=Badges(texts={0: badge}, winners=frozenset({0})))
 
     first, second = planned.plan.pages[0].cells
     assert is_all(outside(page, first.box, second.box), WHITE)
@@ -206,7 +206,7 @@ def test_badges_and_winner_frames_stay_in_their_cell(side, badge):
 def test_a_winner_is_framed_all_around():
     planned = plan(flats(1, 60, 60), cell_width=60, cell_height=60, margin=5, label_position="none")
 
-    page = painted(planned, marks=Marks({}, frozenset({0})))
+    page = painted(planned, badges=Badges(winners=frozenset({0})))
 
     edge = Box(5, 5, 60, 60)
     for line in (page[edge.y, 5:65], page[edge.bottom - 1, 5:65], page[5:65, edge.x], page[5:65, edge.right - 1]):

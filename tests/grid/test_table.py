@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.table.table import Table, match_by_position, match_table, parse_table, read_table
+from clip_grid.grid.table.matching import match_by_position, match_table
+from clip_grid.grid.table.table import Table, parse_table, read_table
 
 BASE = 'filename,seed,prompt\r\na.png,9007199254740993,"a cat, ""sitting""\nby the sea"\r\nsub/b.png,042,café\r\n'
 ROWS = ({"seed": "9007199254740993", "prompt": 'a cat, "sitting"\nby the sea'}, {"seed": "042", "prompt": "café"})

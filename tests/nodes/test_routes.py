@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 from types import SimpleNamespace
 
 import pytest
-from clip_grid.api.sheets import wishes_of
+from clip_grid.api.sheets import to_plan_inputs
 from clip_grid.grid.pictures.survey import pictures_from_arrays
 from clip_grid.grid.planner import plan_sheet
 from clip_grid.grid.template import GridTemplate
@@ -41,7 +41,7 @@ def test_the_boxes_are_those_of_the_sheet_that_the_node_makes():
     labels = ["a", "b", "c", "d", "e"]
     from clip_grid.api.sheets import SheetInputs
 
-    made = plan_sheet(survey, template, wishes_of(SheetInputs(labels=labels), survey, template)).plan.pages[0]
+    made = plan_sheet(survey, template, to_plan_inputs(SheetInputs(labels=labels), survey, template)).plan.pages[0]
 
     status, answer = ask(options=options, count=5, width=200, height=120, labels="\n".join(labels))
 

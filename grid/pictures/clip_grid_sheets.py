@@ -1,4 +1,4 @@
-"""How sheets of this program are known again, among pictures and where a new sheet is to be written."""
+"""How sheets that this program made are recognised, among pictures and where a new sheet is to be written."""
 
 from __future__ import annotations
 
@@ -15,35 +15,31 @@ RECORD_KEY = "clip_grid"
 SOFTWARE = "CLIP Grid"
 _DOCUMENTS = (".pdf", ".html", ".htm")
 #: The record as it stands in PNG texts and in TIFF tags; PNG has it at the head of a file, TIFF at its end.
-_MARKS = (b"clip_grid\0", b"clip_grid:{")
+_RAW_RECORDS = (b"clip_grid\0", b"clip_grid:{")
 _HEAD_BYTES, _TAIL_BYTES = 1 << 20, 1 << 20
 
 
-def are_of_own_sheet(texts: Mapping[str, str]) -> bool:
-    """Whether texts that were embedded in a picture say that it is a sheet of this program."""
-    return RECORD_KEY in texts or texts.get("Software", "").startswith(SOFTWARE)
-
-
-def is_own_sheet(path: Path) -> bool:
+def is_clip_grid_sheet(path: Path) -> bool:
     """Whether the file is a sheet of this program; also when it has more pixels than this program reads.
 
     Raises OSError when the file cannot be read.
     """
     if path.suffix.lower() in _DOCUMENTS:
-        return SOFTWARE.encode() in _ends(path)
+        return SOFTWARE.encode() in _head_and_tail(path)
     try:
         with open_picture(path) as image:
-            return are_of_own_sheet(embedded_texts(image))
+            return has_sheet_record(embedded_texts(image))
     except PictureError:
-        return path.is_file() and _is_marked(_ends(path))
+        data = _head_and_tail(path) if path.is_file() else b""
+        return any(record in data for record in _RAW_RECORDS)
 
 
-def _is_marked(data: bytes) -> bool:
-    return any(mark in data for mark in _MARKS)
+def has_sheet_record(texts: Mapping[str, str]) -> bool:
+    """Whether the texts embedded in a picture mark it as a sheet of this program."""
+    return RECORD_KEY in texts or texts.get("Software", "").startswith(SOFTWARE)
 
 
-def _ends(path: Path) -> bytes:
-    """The beginning and the end of a file."""
+def _head_and_tail(path: Path) -> bytes:
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
         size = file.seek(0, os.SEEK_END)
