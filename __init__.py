@@ -6,7 +6,8 @@ from __future__ import annotations
 if __package__:
     from .nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode
     from .nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
-    from .nodes.routes import serve_routes
+    from .nodes.host import get_host
+    from .nodes.routes import add_routes
     from .nodes.score_nodes import CLIPLabel, CLIPMatchScore, RankImages
 
     # workflows store the keys: they never change. ComfyUI-Manager reads this literal without running it
@@ -32,5 +33,5 @@ if __package__:
         "ClipGrid_RankImages": "Rank Images",
     }
     WEB_DIRECTORY = "./web"
-    serve_routes()
+    add_routes(get_host())
     __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]

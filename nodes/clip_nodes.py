@@ -1,21 +1,20 @@
-"""The nodes that load models and encode: they read their sockets, call the core once, and wrap the answer.
+"""The nodes that load and encode: CLIP Model Loader and CLIP Vision Encode.
 
-Everything that a node works with is imported when it works, so that ComfyUI starts as fast as without this pack.
+What a node works with is imported when it works, so that the pack costs ComfyUI no time at its start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from .host import get_host
-from .sockets.types import FEATURES_TYPE, MODEL_TYPE
+from .sockets.inputs import FEATURES_TYPE, MODEL_TYPE, Values, option_inputs
 
 CATEGORY = "CLIP Grid/clip"
 
 
 class CLIPModelLoader:
-    """A model file of the user -> a model for the nodes of this pack."""
+    """A model file -> a model for the nodes of this pack."""
 
     RETURN_TYPES = (MODEL_TYPE,)
     RETURN_NAMES = ("model",)
@@ -27,7 +26,6 @@ class CLIPModelLoader:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from ..options import options_of, widgets
         from .models.choice import NONE, model_names, text_encoder_names
         from .models.loaded import LoadOptions
 
@@ -38,19 +36,19 @@ class CLIPModelLoader:
             "required": {"model": (model_names(host), {"tooltip": model})},
             "optional": {
                 "text_encoder": (text_encoder_names(host), {"default": NONE, "tooltip": other}),
-                **widgets(list(options_of(LoadOptions).values())),
+                **option_inputs(LoadOptions),
             },
         }
 
     @classmethod
     def IS_CHANGED(cls, model: str | None = None, text_encoder: str | None = None, **others: object) -> str:
-        from .models.loaded import files_key
+        from .checks import model_state
 
-        return files_key((model or "", text_encoder or ""), get_host())
+        return model_state((model or "", text_encoder or ""), get_host())
 
     @classmethod
     def VALIDATE_INPUTS(cls, model: str = "", text_encoder: str = "") -> bool | str:
-        from .models.loaded import model_problem
+        from .checks import model_problem
 
         return model_problem((model, text_encoder), get_host()) or True
 
@@ -63,9 +61,9 @@ class CLIPModelLoader:
 
 
 class CLIPVisionEncode:
-    """Pictures of the graph -> what a model sees in them."""
+    """Images -> their embeddings and hidden states."""
 
-    # all pictures arrive at once, of whatever sizes
+    # all images arrive at once, of whatever sizes
     INPUT_IS_LIST = True
     RETURN_TYPES = ("CLIP_VISION_OUTPUT", FEATURES_TYPE, "STRING")
     RETURN_NAMES = ("output", "features", "report")
@@ -81,28 +79,20 @@ class CLIPVisionEncode:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from ..options import options_of, widgets
-        from .models.encoding import EncodeOptions
+        from .models.encode import EncodeOptions
 
         image = ("IMAGE", {"tooltip": "Pictures: a batch, or a list of batches of any sizes"})
         vision = ("CLIP_VISION", {"tooltip": "From Load CLIP Vision; it is used as it is, nothing is loaded twice"})
         model = (MODEL_TYPE, {"tooltip": "From CLIP Model Loader, which knows more models"})
         return {
             "required": {"image": image},
-            "optional": {
-                "clip_vision": vision,
-                "model": model,
-                **widgets(list(options_of(EncodeOptions).values())),
-            },
+            "optional": {"clip_vision": vision, "model": model, **option_inputs(EncodeOptions)},
         }
 
-    def execute(
-        self, image: Sequence[object], clip_vision: Sequence[object] = (), model: Sequence[object] = (), **options: Any
-    ) -> dict[str, Any]:
-        from .models.encoding import EncodeOptions, chosen_source, encode
+    def execute(self, image: Values, clip_vision: Values = (), model: Values = (), **options: Values) -> dict[str, Any]:
+        from .models.encode import EncodeOptions, choose_source, encode_images, summary
 
         host = get_host()
-        source = chosen_source(clip_vision, model, host)
-        encoded = encode(image, source, EncodeOptions.of({name: values[0] for name, values in options.items()}), host)
-        result = (host.vision_output(encoded.output), encoded.features, encoded.report_json())
-        return {"ui": {"text": [encoded.summary()]}, "result": result}
+        source = choose_source(clip_vision, model, host)
+        output, features, report = encode_images(image, source, EncodeOptions.of(options), host)
+        return {"ui": {"text": [summary(features)]}, "result": (host.vision_output(output), features, report)}

@@ -1,32 +1,28 @@
-"""The nodes that make sheets: they read their sockets, call the core once, and wrap the answer.
+"""The nodes that make sheets: Labeled Grid Exporter, Batch Labeled Grid Exporter and Grid Template.
 
-Everything that a node works with is imported when it works, so that ComfyUI starts as fast as without this pack.
+What a node works with is imported when it works, so that the pack costs ComfyUI no time at its start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ClipGridError
 from .host import get_host
-from .host.folders import directory_lines
-from .sockets.types import TEMPLATE_TYPE
+from .host.host import Host
+from .sockets.inputs import TEMPLATE_TYPE, Values, directory_lines, option_inputs
 
 if TYPE_CHECKING:
     from ..grid.template import GridTemplate
 
-
 CATEGORY = "CLIP Grid/grid"
-# the id is asked for so that of two equal nodes each saves and shows its own sheet
+# without the id, ComfyUI's cache would let only one of two equal nodes save and show its sheet
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
 ALIASES = ("contact sheet", "xy plot", "montage", "caption", "image grid", "labels", "clip labels", "heat map")
-#: The values of an input; ``(None,)`` when it is linked and ComfyUI does not know them yet.
-Values = Sequence[object]
 
 
 class SheetNode:
-    """What all nodes that make sheets have in common for ComfyUI."""
+    """What ComfyUI reads of all nodes that make sheets."""
 
     INPUT_IS_LIST = True
     OUTPUT_NODE = True
@@ -43,7 +39,7 @@ class SheetNode:
 
 
 class LabeledGridExporterNode(SheetNode):
-    """Pictures of the graph -> one labelled sheet, saved and shown."""
+    """Images of the graph -> one labelled sheet, saved and shown."""
 
     DESCRIPTION = "Puts all pictures on one labelled sheet, or into a table with headers; saves it and shows it."
     SEARCH_ALIASES = ALIASES
@@ -57,28 +53,28 @@ class LabeledGridExporterNode(SheetNode):
 
     @classmethod
     def IS_CHANGED(cls, **inputs: Values) -> str:
-        from .sheets.change_keys import sheet_key
+        from .checks import sheet_state
 
-        return sheet_key(inputs, get_host())
+        return sheet_state(inputs, get_host())
 
     @classmethod
     def VALIDATE_INPUTS(cls, csv: Values = (), use_clip: Values = (), vocabulary: Values = ()) -> bool | str:
-        return _csv_problem(csv) or _vocabulary_problem(use_clip, vocabulary) or True
+        return _file_problem(csv, use_clip, vocabulary) or True
 
     def execute(self, images: object, **inputs: Values) -> dict[str, Any]:
         from ..grid.pictures.survey import pictures_from_arrays
-        from .sheets.requests import read_request
-        from .sheets.sheets import answer, make_sheet
+        from .sheets.request import read_request
+        from .sheets.sheet import make_sheet, node_result
         from .sockets.tensors import picture_arrays
 
         host = get_host()
         request = read_request(inputs, host, host.progress())
-        made = make_sheet(pictures_from_arrays(picture_arrays(images)), request, host, host.progress())
-        return answer([made], made.report, request.csv)
+        sheet = make_sheet(pictures_from_arrays(picture_arrays(images)), request, host, host.progress())
+        return node_result([sheet], sheet.report, request.inputs.csv)
 
 
 class BatchLabeledGridExporterNode(SheetNode):
-    """Folders of pictures -> one labelled sheet for each."""
+    """Folders of images -> one labelled sheet for each."""
 
     DESCRIPTION = (
         "Makes one labelled sheet of each folder of pictures; a folder that fails is reported, the rest goes on."
@@ -98,30 +94,39 @@ class BatchLabeledGridExporterNode(SheetNode):
 
     @classmethod
     def IS_CHANGED(cls, **inputs: Values) -> str:
-        from .sheets.change_keys import batch_key
+        from .checks import batch_state
 
-        return batch_key(inputs, get_host())
+        return batch_state(inputs, get_host())
 
     @classmethod
     def VALIDATE_INPUTS(
         cls, directories: Values, csv: Values = (), use_clip: Values = (), vocabulary: Values = ()
     ) -> bool | str:
-        files = _csv_problem(csv) or _vocabulary_problem(use_clip, vocabulary)
-        return _directories_problem(directories) or files or True
+        from .checks import directories_problem
+
+        return directories_problem(directories, get_host()) or _file_problem(csv, use_clip, vocabulary) or True
 
     def execute(self, directories: Values, **inputs: Values) -> dict[str, Any]:
         from .sheets.batch import make_batch
-        from .sheets.requests import read_request
-        from .sheets.sheets import answer
+        from .sheets.request import read_request
+        from .sheets.sheet import node_result
 
         host = get_host()
         request = read_request(inputs, host, host.progress())
-        made, report = make_batch(directory_lines(directories), request, host)
-        return answer(made, report, request.csv)
+        sheets, report = make_batch(directory_lines(directories), request, host)
+        return node_result(sheets, report, request.inputs.csv)
+
+
+def _file_problem(csv: Values, use_clip: Values, vocabulary: Values) -> str:
+    """Why the CSV file, or the vocabulary if CLIP is used, cannot be used; empty if both can."""
+    from .checks import csv_problem, vocabulary_problem
+
+    host = get_host()
+    return csv_problem(csv, host) or (vocabulary_problem(vocabulary, host) if any(use_clip) else "")
 
 
 class GridTemplateNode:
-    """Every setting of a sheet in one place, to be linked, or saved under a name."""
+    """All options of a sheet -> a template, linked or saved under a name."""
 
     OUTPUT_NODE = True
     RETURN_TYPES = (TEMPLATE_TYPE,)
@@ -134,15 +139,15 @@ class GridTemplateNode:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from .sheets.inputs import template_inputs
+        from ..grid.template import GridTemplate
 
         name = ("STRING", {"default": "my template", "tooltip": "Name under which the template is saved and chosen"})
         save = (
             "BOOLEAN",
             {"default": False, "tooltip": "Save it in ComfyUI's user folder, over an older one of that name"},
         )
-        # these two come first, so that options which are added later are appended
-        return {"optional": {"name": name, "save": save, **template_inputs()}}
+        # these two come first, so that new options are appended
+        return {"optional": {"name": name, "save": save, **option_inputs(GridTemplate)}}
 
     def execute(self, name: str = "my template", save: bool = False, **options: object) -> dict[str, Any]:
         import json
@@ -150,46 +155,16 @@ class GridTemplateNode:
         from ..grid.template import GridTemplate
 
         template = GridTemplate(name=name).with_options(options)
-        text = f"saved as {save_template(template)}" if save else f"template {name}, not saved"
+        text = f"saved as {save_template(template, get_host())}" if save else f"template {name}, not saved"
         return {"ui": {"text": [text]}, "result": (json.loads(template.to_json()),)}
 
 
-def save_template(template: GridTemplate) -> str:
-    """Write the template into the user's folder; answers its path. Raises InputError for a name that is not plain."""
+def save_template(template: GridTemplate, host: Host) -> Path:
+    """The file in the user's templates folder that now holds the template; raises InputError for an unusable name."""
     from ..atomic import atomic_file
     from ..grid.template import template_path
 
-    path = template_path(template.name, get_host().templates_folder)
+    path = template_path(template.name, host.templates_folder)
     with atomic_file(path) as file:
         file.write(template.to_json().encode("utf-8"))
-    return str(path)
-
-
-def _csv_problem(csv: Values) -> str:
-    """Why the table's file cannot be used, known before anything runs; empty when all is well or it is linked."""
-    return _first_problem(get_host().folders.find, [str(value) for value in csv if value and str(value).strip()])
-
-
-def _vocabulary_problem(use_clip: Values, vocabulary: Values) -> str:
-    """The same for the words that CLIP is to use, if it is used."""
-    if not any(use_clip):
-        return ""
-    from .sockets.vocabularies import vocabulary_problem
-
-    return vocabulary_problem(vocabulary, get_host())
-
-
-def _directories_problem(directories: Values) -> str:
-    lines = directory_lines(directories)
-    if not lines and None not in directories:
-        return "directories is empty; give a folder per line, such as my_renders or my_renders/*"
-    return _first_problem(get_host().folders.find_directories, lines)
-
-
-def _first_problem(find: Callable[[str], object], texts: Iterable[str]) -> str:
-    try:
-        for text in texts:
-            find(text)
-    except ClipGridError as error:
-        return str(error)
-    return ""
+    return path

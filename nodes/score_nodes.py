@@ -1,19 +1,15 @@
-"""The nodes that label, match and rank pictures: they read their sockets, call the core once, and wrap the answer.
+"""The nodes that score images: CLIP Match Score, CLIP Label and Rank Images.
 
-Everything that a node works with is imported when it works, so that ComfyUI starts as fast as without this pack.
+What a node works with is imported when it works, so that the pack costs ComfyUI no time at its start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from .host import get_host
-from .sockets.types import MODEL_TYPE, Declaration
+from .sockets.inputs import MODEL_TYPE, NUMBERS, Declaration, Values, first_text, option_inputs
 
-CATEGORY = "CLIP Grid/clip"
-#: The values of an input; ``(None,)`` when it is linked and ComfyUI does not know them yet.
-Values = Sequence[object]
 _IMAGE: Declaration = (
     "IMAGE",
     {"tooltip": "Pictures: a batch, or a list of batches of any sizes; each picture counts for itself"},
@@ -23,7 +19,7 @@ _CLIP: Declaration = (
     "CLIP",
     {"tooltip": "Texts' half of a CLIP that ComfyUI has loaded; clip_vision must be of the same CLIP"},
 )
-_VISION: Declaration = (
+_CLIP_VISION: Declaration = (
     "CLIP_VISION",
     {"tooltip": "Pictures' half of a CLIP that ComfyUI has loaded; clip must be of the same CLIP"},
 )
@@ -32,16 +28,16 @@ _REPORT = "Every number with its scale, and notes, as JSON"
 
 
 class ScoringNode:
-    """What all nodes that score pictures have in common for ComfyUI."""
+    """What ComfyUI reads of all nodes that score images."""
 
     INPUT_IS_LIST = True
     OUTPUT_NODE = True
     FUNCTION = "execute"
-    CATEGORY = CATEGORY
+    CATEGORY = "CLIP Grid/clip"
 
 
 class CLIPMatchScore(ScoringNode):
-    """Pictures and texts -> how well they match, by names of scales, and a verdict."""
+    """Images and texts -> how well they match, and a verdict."""
 
     RETURN_TYPES = ("FLOAT", "BOOLEAN", "STRING", "IMAGE", "STRING")
     RETURN_NAMES = ("score", "is_match", "status", "image", "report")
@@ -59,36 +55,22 @@ class CLIPMatchScore(ScoringNode):
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         from ..clip_backend.matching.result import MatchOptions
-        from ..options import options_of, widgets
 
-        text = (
-            "STRING",
-            {
-                "default": "",
-                "multiline": True,
-                "tooltip": "What the pictures should show: one text, of however many lines; several come as a list",
-            },
-        )
-        options = widgets(list(options_of(MatchOptions).values()))
+        text = "What the pictures should show: one text, of however many lines; several come as a list"
+        options = option_inputs(MatchOptions)
         return {
-            "required": {"image": _IMAGE, "text": text},
-            "optional": {"model": _MODEL, "clip": _CLIP, "clip_vision": _VISION, **options},
+            "required": {"image": _IMAGE, "text": ("STRING", {"default": "", "multiline": True, "tooltip": text})},
+            "optional": {"model": _MODEL, "clip": _CLIP, "clip_vision": _CLIP_VISION, **options},
         }
 
     def execute(self, image: Values, text: Values, **inputs: Values) -> dict[str, Any]:
-        from ..clip_backend.matching.result import MatchOptions
-        from ..options import read_options
-        from .models.connected import connected_model
-        from .scores.matches import linked_texts, match_answer
-        from .sockets.inputs import settings
+        from .scores.results import match_images
 
-        host = get_host()
-        options, texts = read_options(MatchOptions, settings(inputs)), linked_texts(text)
-        return match_answer(image, texts, connected_model(inputs, host), options, host)
+        return match_images(image, text, inputs, get_host())
 
 
 class CLIPLabel(ScoringNode):
-    """Pictures -> which of the given labels they show, or what words of a vocabulary fit."""
+    """Images -> the given label, or the words of a vocabulary, that fits each."""
 
     RETURN_TYPES = ("STRING", "FLOAT", "IMAGE", "STRING")
     RETURN_NAMES = ("label", "score", "image", "report")
@@ -104,39 +86,45 @@ class CLIPLabel(ScoringNode):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from .scores.labels import label_inputs
+        from ..clip_backend.labelling.options import LabelOptions
+        from .sockets.vocabularies import VOCABULARY_HELP
 
-        return {"required": {"image": _IMAGE}, "optional": label_inputs(_MODEL, _CLIP, _VISION)}
+        labels = (
+            "Labels to choose from, one per line or between commas, or a linked list; empty = those of the vocabulary"
+        )
+        return {
+            "required": {"image": _IMAGE},
+            "optional": {
+                "model": _MODEL,
+                "labels": ("STRING", {"default": "", "multiline": True, "tooltip": labels}),
+                "vocabulary": ("STRING", {"default": "", "tooltip": VOCABULARY_HELP}),
+                # saved workflows hold the values of widgets by position: these stay first, new options are appended
+                **option_inputs(LabelOptions, first=("templates", "top_k", "threshold")),
+                "clip": _CLIP,
+                "clip_vision": _CLIP_VISION,
+            },
+        }
 
     @classmethod
     def IS_CHANGED(cls, **inputs: Values) -> str:
-        from .sheets.change_keys import vocabulary_key
-        from .sockets.inputs import first_text
+        from .checks import vocabulary_state
 
-        return vocabulary_key(first_text(inputs, "vocabulary"), get_host())
+        return vocabulary_state(first_text(inputs, "vocabulary"), get_host())
 
     @classmethod
     def VALIDATE_INPUTS(cls, vocabulary: Values = ()) -> bool | str:
-        from .sockets.vocabularies import vocabulary_problem
+        from .checks import vocabulary_problem
 
         return vocabulary_problem(vocabulary, get_host()) or True
 
-    def execute(self, image: Values, labels: Values = (), vocabulary: Values = (), **inputs: Values) -> dict[str, Any]:
-        from ..clip_backend.labelling.options import LabelOptions
-        from ..options import read_options
-        from .models.connected import connected_model
-        from .scores.labels import label_answer
-        from .sockets.inputs import first_text, settings
-        from .sockets.vocabularies import chosen_words
+    def execute(self, image: Values, labels: Values = (), **inputs: Values) -> dict[str, Any]:
+        from .scores.results import label_images
 
-        host = get_host()
-        options = read_options(LabelOptions, settings(inputs))
-        words = chosen_words(labels, first_text({"vocabulary": vocabulary}, "vocabulary"), host)
-        return label_answer(image, words, connected_model(inputs, host), options, host)
+        return label_images(image, labels, inputs, get_host())
 
 
 class RankImages(ScoringNode):
-    """Pictures -> the best of them, best first, and the others."""
+    """Images -> the best of them, best first, and the others."""
 
     RETURN_TYPES = ("IMAGE", "FLOAT", "INT", "STRING", "IMAGE", "INT")
     RETURN_NAMES = ("image", "score", "index", "report", "rejected", "rejected_index")
@@ -154,11 +142,28 @@ class RankImages(ScoringNode):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from .scores.ranks import rank_inputs
+        from ..clip_backend.ranking.result import RankOptions
+        from .scores.ranks import EmptyOptions
 
-        return {"required": {"image": _IMAGE}, "optional": rank_inputs(_MODEL, _CLIP, _VISION)}
+        text = "Rank by how well pictures match this text; or connect scores or references instead"
+        scores = "Rank by these numbers, one for each picture, such as the score output of CLIP Match Score"
+        references = "Rank by likeness to these pictures; several stand for what they have in common"
+        # saved workflows hold the values of widgets by position: these stay first, new options are appended
+        first = ("keep", "k", "threshold", "descending", "duplicates", "when_empty")
+        return {
+            "required": {"image": _IMAGE},
+            "optional": {
+                "text": ("STRING", {"default": "", "multiline": True, "tooltip": text}),
+                "scores": (NUMBERS, {"forceInput": True, "tooltip": scores}),
+                "references": ("IMAGE", {"tooltip": references}),
+                "model": _MODEL,
+                "clip": _CLIP,
+                "clip_vision": _CLIP_VISION,
+                **option_inputs(RankOptions, EmptyOptions, first=first),
+            },
+        }
 
     def execute(self, image: Values, **inputs: Values) -> dict[str, Any]:
-        from .scores.ranks import RankWishes, rank_answer
+        from .scores.ranks import rank_images
 
-        return rank_answer(image, RankWishes.of(inputs), inputs, get_host())
+        return rank_images(image, inputs, get_host())

@@ -1,4 +1,4 @@
-"""ComfyUI as the nodes see it: one host at a time, ComfyUI's own unless a test sets another."""
+"""The current host: ComfyUI, unless a test sets another one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _host: Host = ComfyHost()
 
 
 def get_host() -> Host:
-    """The host that the nodes talk to."""
+    """The host that the nodes use."""
     return _host
 
 
 def set_host(host: Host) -> Host:
-    """Let the nodes talk to another host, as the tests do; answers the one before."""
+    """Replace the host, as tests do; returns the previous one."""
     global _host
-    before, _host = _host, host
-    return before
+    previous, _host = _host, host
+    return previous

@@ -1,19 +1,21 @@
-"""The only door to ComfyUI: its folders, save names, metadata switch, progress bar, interrupt, tensors and memory."""
+"""The host when ComfyUI runs the nodes; no other file imports ComfyUI."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .folders import AllowedFolders
-from .host import SavePlace
+from .host import SavePath
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from aiohttp.web import RouteTableDef
     from numpy.typing import NDArray
 
     from ...clip_backend.encoding.cache import EmbeddingCache
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
     from ...clip_backend.finding.folders import ModelPathConfig
     from ...imaging import Progress
 
+#: The kinds of model folders in which a CLIP may be.
+_MODEL_KINDS = ("clip_vision", "text_encoder", "checkpoint", "diffusers", "llm")
+
 
 class ComfyHost:
-    """ComfyUI 0.3.64 and later; everything of it is imported when it is needed."""
+    """ComfyUI 0.3.64 and later; its modules are imported when they are needed."""
 
     @property
     def folders(self) -> AllowedFolders:
@@ -49,12 +54,13 @@ class ComfyHost:
 
         from ...clip_backend.encoding.cache import VARIABLE, default_cache_folder
 
-        own = Path(folder_paths.get_user_directory(), "clip_grid", "embeddings")
-        return default_cache_folder() if os.environ.get(VARIABLE, "").strip() else own
+        if os.environ.get(VARIABLE, "").strip():
+            return default_cache_folder()
+        return Path(folder_paths.get_user_directory(), "clip_grid", "embeddings")
 
     @property
     def embeddings(self) -> EmbeddingCache:
-        return _session_embeddings()
+        return _embeddings()
 
     @property
     def embeds_metadata(self) -> bool:
@@ -62,14 +68,14 @@ class ComfyHost:
 
         return not args.disable_metadata
 
-    def save_place(self, prefix: str, width: int, height: int) -> SavePlace:
+    def save_path(self, prefix: str, width: int, height: int) -> SavePath:
         import folder_paths
 
         # ComfyUI refuses such a prefix too, but with a bare Exception
         self.folders.check_prefix(prefix)
         output = folder_paths.get_output_directory()
         folder, stem, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, output, width, height)
-        return SavePlace(Path(folder), stem, counter, subfolder.replace(os.sep, "/"))
+        return SavePath(Path(folder), stem, counter, subfolder.replace(os.sep, "/"))
 
     def check_interrupt(self) -> None:
         import comfy.model_management  # type: ignore[import-not-found]
@@ -104,12 +110,12 @@ class ComfyHost:
         from ...clip_backend.finding.folders import ModelPathConfig, ModelType
         from ...clip_backend.finding.installations import hub_cache
 
-        known = {name.casefold(): paths for name, (paths, *_) in folder_paths.folder_names_and_paths.items()}
+        registered = {name.casefold(): paths for name, (paths, *_) in folder_paths.folder_names_and_paths.items()}
         config = ModelPathConfig()
         for kind in _MODEL_KINDS:
             for name in ModelType(kind).folders:
-                # what no pack registered may be there all the same, such as models/LLM
-                for path in (*known.get(name.casefold(), ()), os.path.join(folder_paths.models_dir, name)):
+                # a folder such as models/LLM may exist although no pack registered it
+                for path in (*registered.get(name.casefold(), ()), os.path.join(folder_paths.models_dir, name)):
                     config.add_model_path(kind, path)
         config.add_model_path(ModelType.HUB, hub_cache())
         return config
@@ -131,15 +137,15 @@ class ComfyHost:
         device: torch.device = management.text_encoder_device()
         return device
 
-    def place(self, model: torch.nn.Module) -> Placement:
+    def place_model(self, model: torch.nn.Module) -> Placement:
         import comfy.model_management
         from comfy.model_patcher import ModelPatcher  # type: ignore[import-not-found]
 
-        aside = comfy.model_management.text_encoder_offload_device()
-        patcher = ModelPatcher(_shell(model), load_device=self.model_device, offload_device=aside)
+        offload = comfy.model_management.text_encoder_offload_device()
+        patcher = ModelPatcher(_wrapped(model), load_device=self.model_device, offload_device=offload)
         return ComfyPlacement(patcher, is_whole=True)
 
-    def place_core(self, patcher: Any) -> Placement:
+    def place_patcher(self, patcher: Any) -> Placement:
         return ComfyPlacement(patcher, is_whole=False)
 
     def vision_output(self, fields: Mapping[str, object]) -> object:
@@ -159,76 +165,78 @@ class ComfyHost:
         # with a message the browser would show an error
         return ExecutionBlocker(None)
 
+    def routes(self) -> RouteTableDef | None:
+        # ComfyUI imports its server before any pack; elsewhere a module of this name is not ComfyUI's
+        server = getattr(sys.modules.get("server"), "PromptServer", None)
+        table: RouteTableDef | None = getattr(getattr(server, "instance", None), "routes", None)
+        return table
+
 
 class ComfyPlacement:
-    """A model that ComfyUI moves to where it computes, and away when others need the room.
+    """A model that ComfyUI's memory management loads onto its device and unloads when others need the memory.
 
-    is_whole: never in parts, which only models made of ComfyUI's own layers can be.
+    is_whole: load the model completely or not at all; only models made of ComfyUI's own layers can be loaded in parts.
     """
 
     def __init__(self, patcher: Any, *, is_whole: bool) -> None:
-        # ComfyUI itself holds it by a weak reference only
+        # ComfyUI itself holds only a weak reference to it
         self._patcher = patcher
         self._is_whole = is_whole
         self._former: Any = None
 
     @property
     def device(self) -> torch.device:
-        """Where the model computes."""
+        """The device on which the model computes."""
         device: torch.device = self._patcher.load_device
         return device
 
     def ready(self, working_bytes: int) -> None:
-        """Moves other models away as far as need be; raises ComfyUI's own exception when the user asked to stop."""
+        """Loads the model, with so many bytes free beside it; raises ComfyUI's exception if the user asked to stop."""
         import comfy.model_management as management
 
         management.throw_exception_if_processing_interrupted()
         management.load_models_gpu([self._patcher], memory_required=working_bytes, force_full_load=self._is_whole)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """As ComfyUI tells it, and the errors of main memory."""
+        """Whether the error means that the device or the main memory is full."""
         import comfy.model_management as management
 
         if isinstance(error, MemoryError) or "not enough memory" in str(error):
             return True
         if management.OOM_EXCEPTION is Exception:
-            # what ComfyUI puts there where torch has no such error
+            # ComfyUI's stand-in for a torch that has no such error
             return False
         # ComfyUI 0.3.64 has no is_oom
         is_oom = getattr(management, "is_oom", lambda error: isinstance(error, management.OOM_EXCEPTION))
         return bool(is_oom(error))
 
     def empty_cache(self) -> None:
-        """Of the device's allocator."""
+        """Empties the cache of the device's allocator."""
         import comfy.model_management
 
         comfy.model_management.soft_empty_cache()
 
     def move_to_cpu(self) -> None:
-        """Moves the model to main memory, for good."""
+        """Moves the model to the CPU for good."""
         import torch
 
         self._patcher.detach()
-        # ComfyUI's list knows the former one until the model is next loaded
+        # ComfyUI lists the former patcher until the model is next loaded
         self._former, cpu = self._patcher, torch.device("cpu")
         self._patcher = type(self._former)(self._former.model, load_device=cpu, offload_device=cpu)
         self.empty_cache()
 
 
-def _shell(model: torch.nn.Module) -> torch.nn.Module:
-    """A module around the model: ComfyUI writes attributes such as ``device`` on what it moves, and logs its class."""
+def _wrapped(model: torch.nn.Module) -> torch.nn.Module:
+    """A module around the model, of the same class name: ComfyUI sets attributes such as ``device`` on it."""
     import torch
 
-    shell: torch.nn.Module = type(type(model).__name__, (torch.nn.Sequential,), {})(model)
-    return shell
+    wrapper: torch.nn.Module = type(type(model).__name__, (torch.nn.Sequential,), {})(model)
+    return wrapper
 
 
 @cache
-def _session_embeddings() -> EmbeddingCache:
+def _embeddings() -> EmbeddingCache:
     from ...clip_backend.encoding.cache import EmbeddingCache
 
     return EmbeddingCache()
-
-
-#: The kinds of model files that are looked into for a CLIP.
-_MODEL_KINDS = ("clip_vision", "text_encoder", "checkpoint", "diffusers", "llm")

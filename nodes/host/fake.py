@@ -1,4 +1,4 @@
-"""A host without ComfyUI, for tests of nodes: real folders, ComfyUI's rules of naming, an interrupt on demand."""
+"""A host without ComfyUI for tests of nodes: real folders, ComfyUI's numbering of files, interrupts on demand."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .folders import AllowedFolders
-from .host import SavePlace
+from .host import SavePath
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from aiohttp.web import RouteTableDef
     from numpy.typing import NDArray
 
     from ...clip_backend.encoding.cache import EmbeddingCache
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class Interrupted(BaseException):
-    """What newer ComfyUI versions raise for an interrupt: not an Exception, so that no handler swallows it."""
+    """The interrupt of newer ComfyUI versions: not an Exception, so that no handler swallows it."""
 
 
 class FakeHost:
-    """Folders below ``root``; remembers every step of progress, and stops after ``interrupt_after`` of them."""
+    """Folders below ``root``; records all progress and interrupts after ``interrupt_after`` steps of it."""
 
     def __init__(
         self,
@@ -43,15 +44,17 @@ class FakeHost:
         self.interrupt_after = interrupt_after
         self.models_folder = root / "models"
         self.vocabulary_folders = vocabulary_folders
-        #: What every model was asked to have free, in bytes, before each of its batches.
+        #: The memory in bytes that models asked for, one entry per batch.
         self.working_bytes: list[int] = []
-        #: (done, in all) of every step.
+        #: (done, total) of every step of progress.
         self.steps: list[tuple[int, int]] = []
+        #: What ``routes`` returns.
+        self.route_table: RouteTableDef | None = None
         for folder in (self.folders.input, self.folders.output, self.folders.temp):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def save_place(self, prefix: str, width: int, height: int) -> SavePlace:
-        """As ComfyUI names files; of the tokens only %width% and %height% are known."""
+    def save_path(self, prefix: str, width: int, height: int) -> SavePath:
+        """As ComfyUI numbers files; the only tokens are %width% and %height%."""
         self.folders.check_prefix(prefix)
         named = Path(prefix.replace("%width%", str(width)).replace("%height%", str(height)))
         folder = self.folders.output / named.parent
@@ -59,15 +62,15 @@ class FakeHost:
         start = f"{named.name}_"
         used = [_counter(file.name[len(start) :]) for file in folder.iterdir() if file.name.startswith(start)]
         subfolder = named.parent.as_posix()
-        return SavePlace(folder, named.name, max(used, default=0) + 1, "" if subfolder == "." else subfolder)
+        return SavePath(folder, named.name, max(used, default=0) + 1, "" if subfolder == "." else subfolder)
 
     def check_interrupt(self) -> None:
-        """Raises Interrupted once pictures enough are done."""
+        """Raises Interrupted once the last step of progress reached ``interrupt_after``."""
         if self.interrupt_after is not None and self.steps and self.steps[-1][0] >= self.interrupt_after:
             raise Interrupted
 
     def progress(self) -> Progress:
-        """A recorder of (done, in all)."""
+        """A function that records (done, total)."""
 
         def show(done: int, total: int) -> None:
             self.steps.append((done, total))
@@ -76,12 +79,12 @@ class FakeHost:
         return show
 
     def image(self, page: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The array itself stands for the tensor."""
+        """The array itself in place of a tensor."""
         return page
 
     @property
     def model_folders(self) -> ModelPathConfig:
-        """ComfyUI's folders of models below ``models_folder``."""
+        """ComfyUI's model folders below ``models_folder``."""
         from ...clip_backend.finding.folders import ModelPathConfig
 
         return ModelPathConfig(
@@ -92,41 +95,45 @@ class FakeHost:
 
     @property
     def model_device(self) -> torch.device:
-        """The processor."""
+        """The CPU."""
         import torch
 
         return torch.device("cpu")
 
-    def place(self, model: torch.nn.Module) -> FakePlacement:
-        """A model that stays where it is."""
+    def place_model(self, model: torch.nn.Module) -> FakePlacement:
+        """The model stays where it is."""
         return FakePlacement(self, self.model_device)
 
-    def place_core(self, patcher: Any) -> FakePlacement:
+    def place_patcher(self, patcher: Any) -> FakePlacement:
         """The same."""
         return FakePlacement(self, patcher.load_device)
 
     @cached_property
     def embeddings(self) -> EmbeddingCache:
-        """For as long as the host lives."""
+        """A cache of its own for each host."""
         from ...clip_backend.encoding.cache import EmbeddingCache
 
         return EmbeddingCache()
 
     def blocker(self) -> Blocker:
-        """One that can be told from values."""
+        """A value that tests recognise by its type."""
         return Blocker()
 
     def vision_output(self, fields: Mapping[str, object]) -> FakeOutput:
-        """An object as ComfyUI's, with attributes that may be read as items too."""
+        """An object like ComfyUI's."""
         return FakeOutput(fields)
+
+    def routes(self) -> RouteTableDef | None:
+        """No server, unless a test sets ``route_table``."""
+        return self.route_table
 
 
 class Blocker:
-    """What stands in an output for nothing to go on with."""
+    """Stands for ComfyUI's ExecutionBlocker."""
 
 
 class FakeOutput:
-    """A CLIP_VISION_OUTPUT."""
+    """A CLIP_VISION_OUTPUT: attributes that can also be read as items."""
 
     def __init__(self, fields: Mapping[str, object]) -> None:
         self.__dict__.update(fields)
@@ -136,14 +143,14 @@ class FakeOutput:
 
 
 class FakePlacement:
-    """Remembers in the host what it was asked for; the user's wish to stop reaches it there."""
+    """Records in the host how much memory was asked for, and checks for its interrupt."""
 
     def __init__(self, host: FakeHost, device: torch.device) -> None:
         self._host = host
         self.device = device
 
     def ready(self, working_bytes: int) -> None:
-        """Notes the bytes; raises Interrupted as the host says."""
+        """Records the bytes; raises Interrupted as the host does."""
         self._host.check_interrupt()
         self._host.working_bytes.append(working_bytes)
 
@@ -152,10 +159,10 @@ class FakePlacement:
         return isinstance(error, MemoryError)
 
     def empty_cache(self) -> None:
-        """Nothing is held."""
+        """There is no cache."""
 
     def move_to_cpu(self) -> None:
-        """It is there already."""
+        """The model is on the CPU already."""
 
 
 def _counter(rest: str) -> int:

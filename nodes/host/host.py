@@ -1,4 +1,4 @@
-"""The only door to ComfyUI: its folders, save names, metadata switch, progress bar, interrupt, tensors and memory."""
+"""What the nodes need from ComfyUI: folders, names of new files, progress, tensors, models and the server's routes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .folders import AllowedFolders
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from aiohttp.web import RouteTableDef
     from numpy.typing import NDArray
 
     from ...clip_backend.encoding.cache import EmbeddingCache
@@ -21,71 +22,74 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SavePlace:
-    """Where ComfyUI would save next: ``folder / f"{stem}_{counter:05}_.png"``."""
+class SavePath:
+    """The next free file name in ComfyUI's numbering: ``folder / f"{stem}_{counter:05}_.png"``."""
 
     folder: Path
     stem: str
     counter: int
-    #: The folder as seen from the output folder, with forward slashes.
+    #: The folder relative to the output folder, with forward slashes.
     subfolder: str
 
 
 class Host(Protocol):
-    """What the nodes need of the program that runs them."""
+    """The program that runs the nodes: ComfyUI, or a fake in tests."""
 
     @property
     def folders(self) -> AllowedFolders:
-        """The folders that workflows may read from; sheets go into ``folders.output``."""
+        """The folders that workflows may read from; sheets are written below ``folders.output``."""
 
     @property
     def templates_folder(self) -> Path:
-        """Where the user's templates are kept; it need not exist."""
+        """The folder of the user's saved templates; it need not exist."""
 
     @property
     def embeddings_folder(self) -> Path | None:
-        """Where embeddings by our own models are kept from one start to the next, if anywhere; it need not exist."""
+        """The folder in which embeddings of our own models are stored on disk, or None; it need not exist."""
 
     @property
     def embeddings(self) -> EmbeddingCache:
-        """Embeddings by models of the host's own loaders, for as long as the program runs."""
+        """Embeddings of models from ComfyUI's loaders, cached in memory until the program ends."""
 
     @property
     def embeds_metadata(self) -> bool:
         """Whether prompt and workflow may be written into files."""
 
-    def save_place(self, prefix: str, width: int, height: int) -> SavePlace:
-        """The next free place, the prefix's tokens filled in; raises ForbiddenPath outside the output folder."""
+    def save_path(self, prefix: str, width: int, height: int) -> SavePath:
+        """The next free file name for a prefix, its tokens replaced; raises ForbiddenPath outside the output folder."""
 
     def check_interrupt(self) -> None:
-        """Raises the host's own exception when the user asked to stop."""
+        """Raises the host's own exception if the user asked to stop."""
 
     def progress(self) -> Progress:
-        """A new progress bar, as a function of (done, in all) that also checks for an interrupt."""
+        """A new progress bar, as a function of (done, total) that also checks for an interrupt."""
 
     def image(self, page: NDArray[np.float32]) -> object:
         """An IMAGE from float32 [1, H, W, C] in 0..1."""
 
     @property
     def model_folders(self) -> ModelPathConfig:
-        """Where the user keeps models that may hold a CLIP."""
+        """The folders in which CLIP models are searched."""
 
     @property
     def vocabulary_folders(self) -> tuple[Path, ...]:
-        """Folders with the vocabulary of CLIP, for model files that come without one."""
+        """Folders with CLIP's tokenizer files, for model files that come without them."""
 
     @property
     def model_device(self) -> torch.device:
-        """Where models of the size of a CLIP compute."""
+        """The device for models of the size of a CLIP."""
 
-    def place(self, model: torch.nn.Module) -> Placement:
-        """Room for a model of ours on ``model_device`` when it computes; the user may stop it before every batch."""
+    def place_model(self, model: torch.nn.Module) -> Placement:
+        """Memory management for a model of ours on ``model_device``; checks for an interrupt before every batch."""
 
-    def place_core(self, patcher: Any) -> Placement:
-        """The same for a model of ComfyUI's own loaders, which ComfyUI may hold in parts."""
+    def place_patcher(self, patcher: Any) -> Placement:
+        """The same for a model of ComfyUI's loaders, by its ModelPatcher; ComfyUI may load it in parts."""
 
     def vision_output(self, fields: Mapping[str, object]) -> object:
-        """A CLIP_VISION_OUTPUT of these fields, tensors where nodes expect them."""
+        """A CLIP_VISION_OUTPUT with these fields, its tensors on the device where nodes expect them."""
 
     def blocker(self) -> object:
-        """An output that keeps the nodes after it from being run."""
+        """An output value with which ComfyUI does not run the nodes behind it."""
+
+    def routes(self) -> RouteTableDef | None:
+        """The route table of the running server; None if there is no server."""

@@ -1,4 +1,4 @@
-"""Whether a model must be looked into again: the state of its file, and of those beside it that may tell about it."""
+"""The models that nodes offer by name, from what is found in the host's model folders."""
 
 from __future__ import annotations
 
@@ -19,180 +19,165 @@ from ...clip_backend.finding.names import is_whole
 from ...errors import ClipGridError, InputError
 from ..host.host import Host
 
-#: Real path, size and time of change.
-State = tuple[str, int, int]
-#: With one of these in a folder it matters which other files are there: it tells about a model that is alone.
+logger = logging.getLogger("clip_grid")
+
+#: The names that stand for no second file, for the first complete model, and for the model bundled with the package.
+NONE, AUTO, DEMO = "none", "auto", "shapes-demo"
+#: Seconds for which a listing of the folders is used again: ComfyUI asks several times per run.
+RELIST_S = 2.0
+#: If one of these is in a folder, the names of all files in it decide what the config describes.
 _CONFIGS = ("config.json", "open_clip_config.json")
 
+#: Real path, size and modification time of a file.
+FileState = tuple[str, int, int]
+#: Everything that the information on a model depends on.
+_Key = tuple[Candidate, ModelType, tuple[FileState, ...]]
 
-def state_reader() -> Callable[[Path], tuple[State, ...]]:
-    """A function from a model's path to its state, which lists each folder once; it never raises.
 
-    Of a file it is the file's own and that of the JSON in its folder, of a folder that of every file in it.
+@dataclass(frozen=True)
+class ListedModel:
+    """A model under the name that a node offers."""
+
+    name: str
+    info: CheckpointInfo
+
+
+def model_names(host: Host) -> list[str]:
+    """The names of the models with a vision encoder, the demo's last; never raises."""
+    return [model.name for model in _models(host) if model.info.vision] or [DEMO]
+
+
+def complete_model_names(host: Host) -> list[str]:
+    """The names of the models with both a vision and a text encoder, the demo's last; never raises."""
+    return [model.name for model in _models(host) if is_whole(model.info)]
+
+
+def text_encoder_names(host: Host) -> list[str]:
+    """``none``, and the names of the files with a text encoder and its projection; never raises."""
+    models = [model for model in _models(host) if model.info.text and model.info.has_text_projection]
+    return [NONE, *(model.name for model in models if model.name != DEMO)]
+
+
+def auto_model(host: Host) -> tuple[str, tuple[str, ...]]:
+    """The name of the first complete model, and a note that names it; raises InputError if there is only the demo."""
+    names = [name for name in complete_model_names(host) if name != DEMO]
+    if not names:
+        raise InputError(
+            "there is no CLIP in your model folders that has both halves, pictures and texts, in one file; choose one "
+            "by its name, or link one from CLIP Model Loader"
+        )
+    others = f", the first of {len(names)} in your model folders" if len(names) > 1 else ""
+    return names[0], (f"the model is {names[0]}{others}",)
+
+
+def find_model(name: str, host: Host) -> CheckpointInfo:
+    """The model of this name; raises InputError with the closest names."""
+    infos = {model.name: model.info for model in _models(host)}
+    if name in infos:
+        return infos[name]
+    near = " or ".join(map(repr, get_close_matches(name, infos, 2, 0.5)))
+    hint = f"did you mean {near}" if near else "put it into models/clip_vision and reload the page (R)"
+    raise InputError(f"there is no model {name!r} that can be loaded in your model folders; {hint}")
+
+
+def _models(host: Host) -> tuple[ListedModel, ...]:
+    try:
+        config = host.model_folders
+        models = _model_list(tuple(config.all_paths())).models(config)
+    except (ClipGridError, OSError) as error:
+        # an error in INPUT_TYPES would remove the node from ComfyUI
+        logger.warning("models cannot be listed: %s", error)
+        models = ()
+    return (*models, *_demo())
+
+
+@cache
+def _model_list(folders: tuple[Path, ...]) -> ModelList:
+    return ModelList()
+
+
+@cache
+def _demo() -> tuple[ListedModel, ...]:
+    from ...clip_backend.checkpoints.read import read_checkpoint
+    from ...clip_backend.shapes_demo import shapes_demo_path
+
+    path = shapes_demo_path()
+    return (ListedModel(DEMO, read_checkpoint(path)),) if (path / "config.json").is_file() else ()
+
+
+class ModelList:
+    """The models in some folders; cheap to ask again.
+
+    read: reads a file's header; called again only for a file that changed, or for which a file beside it changed.
     """
-    beside = cache(_telling)
 
-    def states_of(path: Path) -> tuple[State, ...]:
-        if path.is_dir():
-            return tuple(map(_state, _entries(path)))
-        return _state(path), *beside(path.parent)
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        read: Callable[[Candidate, ModelType], FoundModel] = opened,
+    ) -> None:
+        self._clock = clock
+        self._read = read
+        self._listed_at: float | None = None
+        self._found: dict[_Key, FoundModel] = {}
+        self._models: tuple[ListedModel, ...] = ()
 
-    return states_of
+    def models(self, config: ModelPathConfig) -> tuple[ListedModel, ...]:
+        """The models that can be loaded, each under a unique name; files that cannot be read are left out."""
+        now = self._clock()
+        if self._listed_at is None or now - self._listed_at > RELIST_S:
+            self._listed_at = now
+            json_states = cache(_json_states)
+            keys = [(one, kind, _states(one.path, json_states)) for one, kind in listed(config)]
+            found = {key: self._found.get(key) or self._read(*key[:2]) for key in keys}
+            if list(found) != list(self._found):
+                self._found, self._models = found, tuple(_unique_names(found.values()))
+        return self._models
 
 
-def _telling(folder: Path) -> tuple[State, ...]:
+def _states(path: Path, json_states: Callable[[Path], tuple[FileState, ...]]) -> tuple[FileState, ...]:
+    """The states of the files that describe a model: its own and those of JSON files beside it, or a whole folder's."""
+    if path.is_dir():
+        return tuple(map(_state, _entries(path)))
+    return _state(path), *json_states(path.parent)
+
+
+def _json_states(folder: Path) -> tuple[FileState, ...]:
     entries = _entries(folder)
-    told = [entry for entry in entries if entry.suffix == ".json"]
-    has_config = any(entry.name in _CONFIGS for entry in told)
-    names = [(str(entry), 0, 0) for entry in entries] if has_config else []
-    return *map(_state, told), *names
+    states = [_state(entry) for entry in entries if entry.suffix == ".json"]
+    has_config = any(entry.name in _CONFIGS for entry in entries)
+    return *states, *((str(entry), 0, 0) for entry in entries if has_config)
 
 
 def _entries(folder: Path) -> list[Path]:
     try:
         return sorted(Path(entry.path) for entry in os.scandir(folder))
     except OSError:
-        # gone, or nobody may list it, since it was found
+        # removed or closed to us since it was listed
         return []
 
 
-def _state(path: Path) -> State:
+def _state(path: Path) -> FileState:
     try:
         status = os.stat(path)
     except OSError:
-        # gone since it was listed, or a link to nowhere: its absence is a state too
+        # removed since it was listed, or a broken link: that is a state too
         return str(path), -1, -1
     return os.path.realpath(path), status.st_size, status.st_mtime_ns
 
 
-logger = logging.getLogger("clip_grid")
-#: No second file.
-NONE = "none"
-#: The first model that is whole.
-AUTO = "auto"
-#: The tiny model that comes with this package.
-DEMO = "shapes-demo"
-#: For so long folders are not looked through again: ComfyUI asks several times for each run.
-REST_S = 2.0
-#: Everything that what is known of a file depends on.
-Key = tuple[Candidate, ModelType, tuple[State, ...]]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One entry of a list of models."""
-
-    name: str
-    info: CheckpointInfo
-
-
-class ModelList:
-    """What was found in the folders of a host; safe to ask as often as one likes.
-
-    look: looks into one file, which is asked again only for a file that changed, or one beside it that may tell of it.
-    """
-
-    def __init__(
-        self,
-        clock: Callable[[], float] = time.monotonic,
-        look: Callable[[Candidate, ModelType], FoundModel] = opened,
-    ) -> None:
-        self._clock = clock
-        self._look = look
-        self._looked_at: float | None = None
-        self._known: dict[Key, FoundModel] = {}
-        self._choices: tuple[Choice, ...] = ()
-
-    def choices(self, config: ModelPathConfig) -> tuple[Choice, ...]:
-        """The models that can be loaded, each under a name of its own; what cannot be read costs only itself."""
-        now = self._clock()
-        if self._looked_at is None or now - self._looked_at > REST_S:
-            self._looked_at = now
-            known = {key: self._known.get(key) or self._look(*key[:2]) for key in _keys(config)}
-            if list(known) != list(self._known):
-                self._known, self._choices = known, tuple(_choices(known.values()))
-        return self._choices
-
-
-@cache
-def _list_of(folders: tuple[Path, ...]) -> ModelList:
-    return ModelList()
-
-
-def model_names(host: Host) -> list[str]:
-    """The names of the models that see pictures, the demo's last; never raises."""
-    return [choice.name for choice in _all(host) if choice.info.vision] or [DEMO]
-
-
-def whole_model_names(host: Host) -> list[str]:
-    """The names of the models that both see pictures and read texts, the demo's last; never raises."""
-    return [choice.name for choice in _all(host) if is_whole(choice.info)]
-
-
-def auto_model(host: Host) -> tuple[str, tuple[str, ...]]:
-    """The name of the first whole model, and a note of the choice; raises InputError where only the demo is there."""
-    whole = [name for name in whole_model_names(host) if name != DEMO]
-    if not whole:
-        raise InputError(
-            "there is no CLIP in your model folders that has both halves, pictures and texts, in one file; choose one "
-            "by its name, or link one from CLIP Model Loader"
-        )
-    others = f", the first of {len(whole)} in your model folders" if len(whole) > 1 else ""
-    return whole[0], (f"the model is {whole[0]}{others}",)
-
-
-def text_encoder_names(host: Host) -> list[str]:
-    """``none``, and the names of the files with texts' half of a CLIP; never raises."""
-    reading = [choice for choice in _all(host) if choice.info.text and choice.info.has_text_projection]
-    return [NONE, *(choice.name for choice in reading if choice.name != DEMO)]
-
-
-def chosen_model(name: str, host: Host) -> CheckpointInfo:
-    """The model of this name; raises InputError with the names nearest to it."""
-    known = {choice.name: choice.info for choice in _all(host)}
-    if name in known:
-        return known[name]
-    near = " or ".join(map(repr, get_close_matches(name, known, 2, 0.5)))
-    hint = f"did you mean {near}" if near else "put it into models/clip_vision and reload the page (R)"
-    raise InputError(f"there is no model {name!r} that can be loaded in your model folders; {hint}")
-
-
-def _all(host: Host) -> tuple[Choice, ...]:
-    try:
-        config = host.model_folders
-        found = _list_of(tuple(config.all_paths())).choices(config)
-    except (ClipGridError, OSError) as error:
-        # an error here would take the whole node away
-        logger.warning("models cannot be listed: %s", error)
-        found = ()
-    return (*found, *_demo())
-
-
-@cache
-def _demo() -> tuple[Choice, ...]:
-    from ...clip_backend.checkpoints.read import read_checkpoint
-    from ...clip_backend.shapes_demo import shapes_demo_path
-
-    path = shapes_demo_path()
-    return (Choice(DEMO, read_checkpoint(path)),) if (path / "config.json").is_file() else ()
-
-
-def _keys(config: ModelPathConfig) -> Iterator[Key]:
-    states_of = state_reader()
-    return ((candidate, kind, states_of(candidate.path)) for candidate, kind in listed(config))
-
-
-def _choices(found: Iterable[FoundModel]) -> Iterator[Choice]:
+def _unique_names(found: Iterable[FoundModel]) -> Iterator[ListedModel]:
+    """The usable models; equal names get their folder in front, and a number if that is not enough."""
     usable = [(model, model.info) for model in found if model.info is not None and not model.problem]
-    times = Counter(model.name for model, _ in usable)
-    taken: Counter[str] = Counter()
+    counts = Counter(model.name for model, _ in usable)
+    used: Counter[str] = Counter()
     for model, info in usable:
-        name = model.name if times[model.name] == 1 else f"{_folder_name(model.path, model.name)}/{model.name}"
-        taken[name] += 1
-        yield Choice(name if taken[name] == 1 else f"{name} ({taken[name]})", info)
+        name = model.name if counts[model.name] == 1 else f"{_folder_name(model.path, model.name)}/{model.name}"
+        used[name] += 1
+        yield ListedModel(name if used[name] == 1 else f"{name} ({used[name]})", info)
 
 
 def _folder_name(path: Path, name: str) -> str:
-    """The name of the folder that was searched."""
+    """The name of the model folder that was searched."""
     depth = len(Path(name).parts)
     return path.parents[depth - 1].name if path.as_posix().endswith(name) else path.parent.name

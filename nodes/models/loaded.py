@@ -1,22 +1,27 @@
-"""A model as it travels between nodes, and how the loader node makes it."""
+"""Models that nodes use: loaded by CLIP Model Loader, or connected to a node that scores images."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ...clip_backend.checkpoints.info import CheckpointInfo
-from ...clip_backend.encoding.cache import EncoderCache, file_identity
+from ...clip_backend.encoding.cache import EncoderCache
 from ...clip_backend.encoding.devices import DTYPES
 from ...clip_backend.loading import load_encoder
-from ...errors import ClipGridError, InputError, SpaceError
+from ...errors import InputError, SpaceError
 from ...options import option
 from ..host.host import Host
-from .choice import NONE, chosen_model
+from ..sockets.inputs import Inputs
+from .choice import NONE, find_model
 
 if TYPE_CHECKING:
     from ...clip_backend.encoding.encoder import Encoder
+
+#: The inputs to which models are connected.
+_MODEL_INPUTS = ("model", "clip", "clip_vision")
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,8 @@ class LoadOptions:
 
 
 @dataclass(frozen=True)
-class NodeModel:
-    """A model that a node loaded."""
+class LoadedModel:
+    """What the socket CLIP_GRID_MODEL carries."""
 
     #: As the user chose it.
     name: str
@@ -47,7 +52,7 @@ class NodeModel:
     encoder: Encoder
 
     def summary(self) -> str:
-        """What the user is told about it: what it is, and what its file does not tell."""
+        """Lines for the node: what the model is, and what was assumed about it."""
         from ...clip_backend.finding.catalog import size_name
 
         identity = self.encoder.identity
@@ -55,73 +60,95 @@ class NodeModel:
         lines = [f"{self.info.family} {size_name(self.info)}, {embedding}, {identity.dtype}"]
         if identity.assumed:
             lines.append(f"assumed: {', '.join(identity.assumed)}")
-        lines += [f"reads no texts: {identity.no_texts}"] if identity.no_texts else []
+        if identity.no_texts:
+            lines.append(f"reads no texts: {identity.no_texts}")
         return "\n".join([*lines, *identity.notes])
 
 
-def linked_model(value: object, socket: str) -> NodeModel:
-    """The model that is linked to a socket; raises InputError for anything else."""
-    if not isinstance(value, NodeModel):
-        raise InputError(f"{socket} holds a {type(value).__name__}; connect the output of CLIP Model Loader")
-    return value
-
-
-def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -> NodeModel:
-    """The model of this name, with the texts' half of another file unless that is ``none``.
+def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -> LoadedModel:
+    """The model of this name, with the text encoder of another file unless that is ``none``.
 
     Raises InputError for unknown names, CheckpointError for a file that cannot be used, SpaceError for two files of
     different embedding spaces.
     """
-    info = chosen_model(name, host)
-    other = None if text_encoder in ("", NONE) else chosen_model(text_encoder, host)
+    info = find_model(name, host)
+    other = None if text_encoder in ("", NONE) else find_model(text_encoder, host)
     try:
         encoder = load_encoder(
             info,
             text_encoder=other,
             device=host.model_device,
             dtype=options.dtype,
-            placement=host.place,
+            placement=host.place_model,
             vocabularies=host.vocabulary_folders,
             trust_space=options.trust_space,
             cache_folder=host.embeddings_folder,
-            encoders=_held_models(),
+            encoders=_encoders(),
             reference="comfy",
-            **_as_comfyui(info),
+            **_comfyui_sizes(info),
         )
     except SpaceError as error:
         raise SpaceError(f"{error}; on this node that is the input trust_space") from error
-    return NodeModel(name if other is None else f"{name} + {text_encoder}", info, encoder)
+    return LoadedModel(name if other is None else f"{name} + {text_encoder}", info, encoder)
 
 
-def _as_comfyui(info: CheckpointInfo) -> dict[str, Any]:
-    """What ComfyUI does differently: DINO sees pictures of the size of its position table, cut without a margin."""
+def _comfyui_sizes(info: CheckpointInfo) -> dict[str, Any]:
+    """The image sizes of ComfyUI where they differ: for DINO that of the position table, cropped without a margin."""
     if info.vision is None or info.family not in ("dinov2", "dinov3"):
         return {}
     return {"image_size": info.vision.image_size, "short_side": info.vision.image_size}
 
 
-def files_key(names: tuple[str, ...], host: Host) -> str:
-    """Changes with the files of the models; never raises."""
-    try:
-        infos = [chosen_model(name, host) for name in names if name not in ("", NONE)]
-        return repr([file_identity(file) for info in infos for file in info.files])
-    except ClipGridError as error:
-        # a state like any other: the node itself says why it cannot be used
-        return str(error)
-
-
-def model_problem(names: tuple[str, ...], host: Host) -> str:
-    """Why a name cannot be used, known before anything runs; empty when all is well."""
-    try:
-        for name in names:
-            if name not in ("", NONE):
-                chosen_model(name, host)
-    except InputError as error:
-        return str(error)
-    return ""
-
-
 @cache
-def _held_models() -> EncoderCache[Encoder]:
-    """The models that were used last: ComfyUI remembers only those that somebody holds."""
+def _encoders() -> EncoderCache[Encoder]:
+    """The models used last: ComfyUI itself holds only weak references to them."""
     return EncoderCache()
+
+
+def check_loaded(value: object, socket: str) -> LoadedModel:
+    """The value of a model socket; raises InputError for anything but a LoadedModel."""
+    if not isinstance(value, LoadedModel):
+        raise InputError(f"{socket} holds a {type(value).__name__}; connect the output of CLIP Model Loader")
+    return value
+
+
+def connected_model(inputs: Inputs, host: Host, *, reads_texts: bool = True) -> tuple[str, Encoder]:
+    """The name and the encoder of the connected model, or of a connected CLIP and CLIP_VISION together.
+
+    reads_texts: False if a CLIP_VISION alone is enough.
+    Raises InputError for no model, more than one, or a CLIP or CLIP_VISION alone, SpaceError for two that do not
+    belong together.
+    """
+    from ..core.clip import core_encoder
+    from ..core.vision import core_vision_encoder
+
+    models = {name: value for name in _MODEL_INPUTS if (value := _connected(name, inputs)) is not None}
+    if not models:
+        raise InputError(
+            "no model is connected; connect model (from CLIP Model Loader), or clip and clip_vision (from Load CLIP "
+            "and Load CLIP Vision)"
+        )
+    if "model" in models:
+        return _connected_to_model(models)
+    if len(models) == 2:
+        encoder: Encoder = core_encoder(models["clip_vision"], models["clip"], host)
+    elif "clip_vision" in models and not reads_texts:
+        encoder = core_vision_encoder(models["clip_vision"], host)
+    else:
+        name, other = ("clip", "clip_vision") if "clip" in models else ("clip_vision", "clip")
+        raise InputError(f"{name} is half of a model; connect {other} of the same CLIP too, or model alone")
+    return encoder.identity.name, encoder
+
+
+def _connected(name: str, inputs: Inputs) -> object:
+    values = [value for value in inputs.get(name) or () if value is not None]
+    if len(values) > 1:
+        raise InputError(f"{len(values)} models are connected to {name}; leave one of them")
+    return values[0] if values else None
+
+
+def _connected_to_model(models: Mapping[str, object]) -> tuple[str, Encoder]:
+    if len(models) > 1:
+        raise InputError(f"models are connected to {' and '.join(models)}; leave model, or the two halves")
+    loaded = check_loaded(models["model"], "model")
+    return loaded.name, loaded.encoder

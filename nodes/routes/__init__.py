@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+from ..host.host import Host
 
 
-def serve_routes() -> None:
-    """Let ComfyUI's server answer the requests of our pages; without ComfyUI there is none, and nothing happens."""
-    # loaded by then in ComfyUI, and not to be loaded anywhere else
-    running = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-    if running is None:
+def add_routes(host: Host) -> None:
+    """Add the routes to the host's server, if it has one."""
+    table = host.routes()
+    if table is None:
         return
-    from .routes import PLAN, answer_plan
+    from .handler import PLAN, answer_plan
 
     # a second copy of the pack in custom_nodes would keep the server from starting
-    if all(getattr(route, "path", "") != PLAN for route in running.routes):
-        running.routes.post(PLAN)(answer_plan)
+    if all(getattr(route, "path", "") != PLAN for route in table):
+        table.post(PLAN)(answer_plan)

@@ -1,4 +1,4 @@
-"""What a browser may ask about the layout of a sheet: read from JSON, and kept small enough to be answered at once."""
+"""The layout of a sheet as JSON, for the preview in the browser: example images stand for the real ones."""
 
 from __future__ import annotations
 
@@ -12,31 +12,37 @@ from PIL import Image
 from ...errors import InputError, PictureError
 from ...grid.colors import RGBA, css_color
 from ...grid.labels.sources import ColumnsSource
-from ...grid.layout.plan import CellPlan, PagePlan, TextPlan
+from ...grid.layout.plan import CellPlan, PagePlan
 from ...grid.paint.style import make_look
 from ...grid.pictures.survey import Picture, Survey
 from ...grid.planner import PlanInputs, PlannedSheet, plan_sheet
 from ...grid.template import AUTO, GridTemplate, split_columns, split_headers
 from ...options import check
 from ..host.host import Host
-from ..sheets.inputs import NO_TEMPLATE, chosen_template
+from ..sheets.inputs import NO_TEMPLATE
+from ..sheets.request import choose_template
 from ..sockets.inputs import label_texts
 
-MAX_BODY = 64 * 1024
-MAX_COUNT = 2000
-MAX_SIDE = 16_384
-#: Characters of each text that stands on every page, all of which are measured again for every page.
-MAX_TEXT = 2000
+#: Limits that keep a request fast: bytes of its body, images, pixels of a side, and characters of each text that is on
+#: every page.
+MAX_BODY, MAX_COUNT, MAX_SIDE, MAX_TEXT = 64 * 1024, 2000, 16_384, 2000
 _PAGE_TEXTS = ("title", "header", "footer", "label_format", "label_columns")
+#: Pages, and characters of each text, in an answer.
+MAX_PAGES, MAX_SHOWN = 8, 200
+#: Options that need what example images do not have; none of them moves a box.
+_WITHOUT_PICTURES = {
+    "sort_by": "given", "badge": "", "winner": "none", "heatmap": "off", "resample": "fast", "frame": 0,
+}  # fmt: skip
+_AXES = ("x_axis", "y_axis", "page_axis")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanRequest:
-    """A template, options over it, and how many pictures of which size are to be laid out."""
+    """A template, options over it, and the number and size of the images; raises InputError for wrong types."""
 
-    #: A template's name, the options of a linked template, or None.
+    #: The name of a template, the options of a linked template, or None.
     template: str | Mapping[str, object] | None = None
-    #: As the widgets hold them; one at its default counts as not given.
+    #: The values of widgets; an option at its default does not count.
     options: Mapping[str, object] = field(default_factory=dict)
     count: int = 12
     width: int = 512
@@ -46,7 +52,7 @@ class PlanRequest:
 
     @classmethod
     def from_json(cls, body: bytes) -> PlanRequest:
-        """Raises InputError for a body that is too long or no JSON object of the fields above."""
+        """Raises InputError for a body that is too long, or is not a JSON object of the fields above."""
         if len(body) > MAX_BODY:
             raise InputError(f"the request has {len(body)} bytes; at most {MAX_BODY} are read")
         try:
@@ -65,63 +71,28 @@ class PlanRequest:
             raise InputError("template must be a name, an object of options, or null")
         if not isinstance(self.options, Mapping) or not isinstance(self.labels, str):
             raise InputError("options must be an object, and labels a text")
-        self._check_values()
+        linked = self.template if isinstance(self.template, Mapping) else {}
+        for name, value in (*self.options.items(), *linked.items()):
+            if not isinstance(value, (str, int, float)):
+                raise InputError(f"{name} is a {type(value).__name__}; it must be a text, a number, or true or false")
         for name, most in (("count", MAX_COUNT), ("width", MAX_SIDE), ("height", MAX_SIDE)):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= most:
-                raise InputError(f"{name} is {_short(value)}; it must be a whole number from 1 to {most}")
-
-    def _check_values(self) -> None:
-        """Raises InputError for an option that is no value of a widget: text, a number or a switch."""
-        base = self.template if isinstance(self.template, Mapping) else {}
-        for name, value in (*self.options.items(), *base.items()):
-            if not isinstance(value, (str, int, float)):
-                raise InputError(f"{name} is a {type(value).__name__}; it must be a text, a number, or true or false")
-
-    @property
-    def label_lines(self) -> list[str]:
-        """One label for each picture or one for all, as the labels input is read."""
-        return label_texts({"labels": [self.labels]})
-
-    def chosen(self, host: Host) -> GridTemplate:
-        """The template with the options over it; raises InputError for what cannot be used, or not be drawn at once."""
-        given = {name: [value] for name, value in check(GridTemplate, self.options).items()}
-        chosen = chosen_template({**given, "template": [self.template or NO_TEMPLATE]}, host)
-        for name in _PAGE_TEXTS:
-            if len(getattr(chosen, name)) > MAX_TEXT:
-                raise InputError(f"{name} is longer than {MAX_TEXT} characters, too long for a preview")
-        for name in ("row_headers", "column_headers"):
-            if len(split_headers(getattr(chosen, name))) > MAX_COUNT:
-                raise InputError(f"{name} has more than {MAX_COUNT} headers, too many for a preview")
-        return chosen
+                shown = repr(value)
+                shown = shown if len(shown) <= 40 else f"{shown[:40]}…"
+                raise InputError(f"{name} is {shown}; it must be a whole number from 1 to {most}")
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:40]}…"
-
-
-#: Options that ask for something of the pictures which examples have not; none of them moves a box.
-_WITHOUT_PICTURES = {
-    "sort_by": "given", "badge": "", "winner": "none", "heatmap": "off", "resample": "fast", "frame": 0,
-}  # fmt: skip
-#: Pages and characters of a text that are sent; the rest is counted, or not seen in a small picture.
-MAX_PAGES, MAX_SHOWN = 8, 200
-_AXES = ("x_axis", "y_axis", "page_axis")
-
-
 def preview(request: PlanRequest, host: Host) -> dict[str, Any]:
-    """Pages, boxes, texts and colours of the sheet that the request asks for, as JSON values.
+    """Pages, boxes, texts and colours of the sheet as JSON values.
 
-    Raises InputError and LimitError as the node itself would.
+    Raises InputError and LimitError as the node would, and InputError for texts that are too long for a preview.
     """
-    wanted = request.chosen(host)
-    automatic = {name: "none" for name in _AXES if getattr(wanted, name) in (AUTO, "")}
-    template = wanted.with_options({**_WITHOUT_PICTURES, **automatic})
+    template = _template(request, host)
     survey = _examples(request, template)
     planned = plan_sheet(survey, template, PlanInputs(labels=_labels(request, survey)))
     look = make_look(template, planned.plan.metrics, planned.faces)
@@ -146,8 +117,22 @@ def preview(request: PlanRequest, host: Host) -> dict[str, Any]:
     }
 
 
+def _template(request: PlanRequest, host: Host) -> GridTemplate:
+    """The template that the node would use, without what needs real images."""
+    options = {name: [value] for name, value in check(GridTemplate, request.options).items()}
+    template = choose_template({**options, "template": [request.template or NO_TEMPLATE]}, host)
+    for name in _PAGE_TEXTS:
+        if len(getattr(template, name)) > MAX_TEXT:
+            raise InputError(f"{name} is longer than {MAX_TEXT} characters, too long for a preview")
+    for name in ("row_headers", "column_headers"):
+        if len(split_headers(getattr(template, name))) > MAX_COUNT:
+            raise InputError(f"{name} has more than {MAX_COUNT} headers, too many for a preview")
+    automatic = {name: "none" for name in _AXES if getattr(template, name) in (AUTO, "")}
+    return template.with_options({**_WITHOUT_PICTURES, **automatic})
+
+
 def _examples(request: PlanRequest, template: GridTemplate) -> Survey:
-    """Pictures of the wanted size, with example values for the axes and label columns that are named."""
+    """Images of the requested size, with example values for the axes and label columns that the template names."""
     columns = ColumnsSource(split_columns(template.label_columns), template.label_format).named_columns()
     x, y, page = (getattr(template, name) for name in _AXES)
     wide = template.columns or max(1, round(request.count**0.5))
@@ -164,35 +149,36 @@ def _examples(request: PlanRequest, template: GridTemplate) -> Survey:
     return Survey(tuple(picture(place) for place in range(request.count)))
 
 
+def _no_pixels(size: object) -> Image.Image:
+    raise PictureError("example", "an example has no pixels")
+
+
 def _labels(request: PlanRequest, survey: Survey) -> list[str]:
-    """The given labels, as many as there are examples: their number is none that the user gave."""
-    lines = request.label_lines
+    """The labels, filled up or cut to the number of examples, which is not the user's number of images."""
+    lines = label_texts({"labels": [request.labels]})
     names = [picture.name for picture in survey.pictures]
     return lines if len(lines) < 2 else [*lines, *names[len(lines) :]][: request.count]
 
 
-def _no_pixels(wanted: object) -> Image.Image:
-    raise PictureError("example", "an example has no pixels")
-
-
 def _page(page: PagePlan, planned: PlannedSheet) -> dict[str, Any]:
+    texts = [
+        {"kind": text.kind, "box": list(text.box), "text": text.text[:MAX_SHOWN], "size": text.size}
+        for band in page.bands
+        for text in band.texts
+    ]
     return {
         "width": page.width,
         "height": page.height,
         "rows": page.table.rows,
         "columns": page.table.columns,
         "cells": [_cell(cell, planned) for cell in page.cells if cell.index is not None],
-        "texts": [_text(text) for band in page.bands for text in band.texts],
+        "texts": texts,
     }
 
 
 def _cell(cell: CellPlan, planned: PlannedSheet) -> dict[str, Any]:
     boxes = {"box": list(cell.box), "image_box": list(cell.image), "label_box": list(cell.label)}
     return {**boxes, "label": planned.labels[cell.index or 0].text[:MAX_SHOWN]}
-
-
-def _text(text: TextPlan) -> dict[str, Any]:
-    return {"kind": text.kind, "box": list(text.box), "text": text.text[:MAX_SHOWN], "size": text.size}
 
 
 def _css(color: RGBA) -> str:

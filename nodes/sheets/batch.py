@@ -1,4 +1,4 @@
-"""One sheet for each of several folders; a folder that fails costs only itself."""
+"""One sheet for each of several folders; a folder that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from ...grid.report import BatchReport, FailedDirectory
 from ...imaging import Progress
 from ..host.folders import AllowedFolders
 from ..host.host import Host
-from .requests import SheetRequest
-from .sheets import MadeSheet, make_sheet
+from .request import SheetRequest
+from .sheet import MadeSheet, make_sheet
 
-#: Steps of the progress bar for each folder.
+#: Steps of the progress bar per folder.
 STEPS = 1000
 
 
-def make_batch(directories: Sequence[str], request: SheetRequest, host: Host) -> tuple[list[MadeSheet], BatchReport]:
-    """The sheets, named ``prefix_folder``, and the report on all folders.
+def make_batch(lines: Sequence[str], request: SheetRequest, host: Host) -> tuple[list[MadeSheet], BatchReport]:
+    """The sheets, with the prefix ``prefix_folder``, and the report on all folders.
 
-    Raises InputError when no folder gave a sheet.
+    lines: folders, or globs such as ``parent/*``. Raises InputError without folders, and if no folder gave a sheet.
     """
-    folders, failed = expand_directories(directories, host.folders)
+    folders, failed = _expand(lines, host.folders)
     made: list[MadeSheet] = []
     show = host.progress()
     for number, folder in enumerate(folders):
         progress = _part(show, number, len(folders))
         own = replace(request, prefix=f"{request.prefix}_{folder.name}", budget=request.budget // len(folders))
         try:
-            survey = survey_directory(folder, host.folders, progress, request.template.frame)
+            survey = _survey(folder, host.folders, progress, request.template.frame)
             made.append(make_sheet(survey, own, host, progress))
         except ClipGridError as error:
             failed.append(FailedDirectory(str(folder), str(error)))
@@ -42,33 +42,32 @@ def make_batch(directories: Sequence[str], request: SheetRequest, host: Host) ->
     return made, BatchReport(tuple(sheet.report for sheet in made), tuple(failed))
 
 
-def expand_directories(lines: Sequence[str], folders: AllowedFolders) -> tuple[list[Path], list[FailedDirectory]]:
-    """The folders that are meant, each once, and the lines that mean none. Raises InputError when nothing is given."""
-    found: dict[Path, None] = {}
+def _expand(lines: Sequence[str], allowed: AllowedFolders) -> tuple[list[Path], list[FailedDirectory]]:
+    """The folders, each once, and the lines that name none."""
+    folders: dict[Path, None] = {}
     failed = []
     for line in lines:
         try:
-            found.update(dict.fromkeys(folders.find_directories(line)))
+            folders.update(dict.fromkeys(allowed.find_directories(line)))
         except ClipGridError as error:
             failed.append(FailedDirectory(line, str(error)))
-    if not found and not failed:
+    if not folders and not failed:
         raise InputError("directories is empty; give a folder per line, such as my_renders or my_renders/*")
-    return list(found), failed
+    return list(folders), failed
 
 
-def survey_directory(directory: Path, folders: AllowedFolders, progress: Progress, frame: int) -> Survey:
-    """The pictures of a folder; links that lead out of the allowed folders are skipped."""
-    files = folder_files(directory)
-    outside = {file for file in files if file.is_symlink() and not folders.holds(file)}
-    surveyed = iter(
-        survey_files([(file, file.name) for file in files if file not in outside], progress, frame=frame).entries
-    )
+def _survey(folder: Path, allowed: AllowedFolders, progress: Progress, frame: int) -> Survey:
+    """The images of a folder; links that lead out of the allowed folders are skipped."""
+    files = folder_files(folder)
+    outside = {file for file in files if file.is_symlink() and not allowed.contains(file)}
+    survey = survey_files([(file, file.name) for file in files if file not in outside], progress, frame=frame)
+    entries = dict(zip((file for file in files if file not in outside), survey.entries, strict=True))
     reason = "a link that leads out of the folders that this server allows"
-    return Survey(tuple(Skipped(str(file), reason) if file in outside else next(surveyed) for file in files))
+    return Survey(tuple(entries.get(file) or Skipped(str(file), reason) for file in files))
 
 
 def _part(show: Progress, number: int, count: int) -> Progress:
-    """Progress of one folder as a part of the whole bar."""
+    """The progress of one folder as a part of the whole bar."""
 
     def progress(done: int, total: int) -> None:
         show(number * STEPS + STEPS * done // max(1, total), count * STEPS)

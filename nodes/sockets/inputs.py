@@ -1,65 +1,104 @@
-"""The inputs that sheet nodes share: how they are declared to ComfyUI, and how their lists of values are read.
+"""Socket types, and how the values of inputs are read.
 
-These nodes take lists (INPUT_IS_LIST), so every value arrives as a list, of one value where a widget made it.
+Nodes with INPUT_IS_LIST get every input as a list, of a single value if a widget made it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
-
-from .types import Lists
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    pass
+    from _typeshed import DataclassInstance
 
-#: The sockets of models.
-MODEL_INPUTS = ("model", "clip", "clip_vision")
+#: An input as INPUT_TYPES declares it.
+Declaration = tuple[object, dict[str, object]]
+#: The values of one input; ``(None,)`` before a run if it is linked.
+Values = Sequence[object]
+#: The values of all inputs by name.
+Inputs = Mapping[str, Values]
+#: The options of a template as a plain dict, which every cache can hold.
+TEMPLATE_TYPE = "CLIP_GRID_TEMPLATE"
+#: A model loaded by CLIP Model Loader: ``LoadedModel``.
+MODEL_TYPE = "CLIP_GRID_MODEL"
+#: Embeddings and hidden states of images: ``ImageFeatures``.
+FEATURES_TYPE = "CLIP_GRID_FEATURES"
+#: Scores: FLOAT in this pack, INT in some others.
+NUMBERS = "FLOAT,INT"
+
+_Options = TypeVar("_Options", bound="DataclassInstance")
 
 
-def first_value(inputs: Lists, name: str) -> Any:
-    """The value of a widget; None where the input is not given, or linked and not known yet."""
+class AnyType(str):
+    """The type of an input that takes every output: ComfyUI refuses links between types that are ``!=``."""
+
+    __slots__ = ()
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = str.__hash__
+
+
+def option_inputs(*classes: type[DataclassInstance], first: Sequence[str] = ()) -> dict[str, Declaration]:
+    """The options declared on dataclasses as widgets, those named in ``first`` before the others."""
+    from ...options import options_of, widgets
+
+    options = {name: option for cls in classes for name, option in options_of(cls).items()}
+    return widgets([options[name] for name in dict.fromkeys((*first, *options))])
+
+
+def read_widgets(cls: type[_Options], inputs: Inputs) -> _Options:
+    """The options of a dataclass from the widgets of their names; raises InputError for a value that is not allowed."""
+    from ...options import options_of, read_options
+
+    return read_options(cls, {name: inputs[name][0] for name in options_of(cls) if inputs.get(name)})
+
+
+def first_value(inputs: Inputs, name: str) -> Any:
+    """The value of a widget; None if the input is missing, or linked and not computed yet."""
     values = inputs.get(name) or [None]
     return values[0]
 
 
-def first_text(inputs: Lists, name: str) -> str:
-    """The value of a text widget without blanks around it; empty where it is not given."""
+def first_text(inputs: Inputs, name: str) -> str:
+    """The value of a text widget without spaces around it; empty if it is missing."""
     value = first_value(inputs, name)
     return "" if value is None else str(value).strip()
 
 
-def label_texts(inputs: Lists) -> list[str]:
-    """The given labels: the lines of a single text, or else one label per value; none for an empty widget."""
-    values = list(flat(inputs.get("labels") or []))
+def flatten(values: object) -> Iterator[object]:
+    """The values of nested lists in order, without those that are None."""
+    if isinstance(values, (list, tuple)):
+        for value in values:
+            yield from flatten(value)
+    elif values is not None:
+        yield values
+
+
+def label_texts(inputs: Inputs) -> list[str]:
+    """The texts of the labels input: the lines of a single text, or else one label per value."""
+    values = list(flatten(inputs.get("labels") or []))
     if len(values) != 1 or not isinstance(values[0], str):
         return [_label(value) for value in values]
     text = values[0].replace("\r\n", "\n")
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def flat(values: object) -> Iterator[object]:
-    """The values in lists in lists, without those that are None."""
-    if isinstance(values, (list, tuple)):
-        for value in values:
-            yield from flat(value)
-    elif values is not None:
-        yield values
-
-
 def _label(value: object) -> str:
-    """Text as it is, numbers without float noise and with every digit of a seed, anything else as Python shows it."""
+    """A text as it is, a number without float noise and with every digit of a seed, anything else by ``str``."""
     from ...grid.pictures.metadata.columns import number_text
 
     return value if isinstance(value, str) else number_text(value) or str(value)
 
 
-def metadata_text(inputs: Lists) -> str:
-    """The metadata widget's text; several linked JSON texts become one list."""
-    texts = [str(value) for value in flat(inputs.get("metadata") or []) if str(value).strip()]
+def metadata_text(inputs: Inputs) -> str:
+    """The text of the metadata input; several linked JSON texts become one JSON list."""
+    texts = [str(value) for value in flatten(inputs.get("metadata") or []) if str(value).strip()]
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]" if texts else ""
 
 
-def settings(inputs: Lists) -> dict[str, object]:
-    """The values of the widgets among the inputs."""
-    return {name: values[0] for name, values in inputs.items() if name not in MODEL_INPUTS and values}
+def directory_lines(values: Values) -> list[str]:
+    """The lines of the directories input that are not empty."""
+    lines = (line.strip() for value in values if value is not None for line in str(value).splitlines())
+    return [line for line in lines if line]

@@ -10,7 +10,7 @@ from clip_grid.clip_backend.matching.result import MatchResult, PhraseScore
 from clip_grid.clip_backend.ranking.ranking import rank_scores
 from clip_grid.clip_backend.ranking.result import RankOptions
 from clip_grid.nodes.grid_nodes import LabeledGridExporterNode
-from clip_grid.nodes.scores.payload import plain
+from clip_grid.nodes.scores.results import json_value
 
 #: A label that would run code if it became markup.
 EVIL = """<img src=x onerror="window.harm=1"> "quotes" 'too' & 🐱 <script>window.harm=2</script>"""
@@ -26,7 +26,7 @@ def sheet(labels: Sequence[str], *, side: int = 24, **inputs: object) -> dict[st
 
 def matches(*texts: str, cosine: float = 0.31) -> dict[str, Any]:
     """The ``ui`` of CLIP Match Score: each text has a phrase that is found and one that is missing."""
-    pairs = [plain(match(place, text, cosine - place / 10).to_dict()) for place, text in enumerate(texts)]
+    pairs = [json_value(match(place, text, cosine - place / 10).to_dict()) for place, text in enumerate(texts)]
     return {"clip_match": pairs, "clip_notes": [], "text": [""]}
 
 
@@ -60,5 +60,5 @@ def ranks(*scores: float) -> dict[str, Any]:
     """The ``ui`` of Rank Images by these scores, of which the best two are kept."""
     names = [f"picture {place}" for place in range(1, len(scores) + 1)]
     ranking = rank_scores(list(scores), options=RankOptions(keep="top k", k=2), names=names)
-    entries = [plain(one.to_dict() | {"scale": ranking.scale}) for one in ranking.pictures]
+    entries = [json_value(one.to_dict() | {"scale": ranking.scale}) for one in ranking.pictures]
     return {"clip_rank": entries, "clip_notes": list(ranking.notes), "text": [""]}

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import clip_grid
 from clip_grid.nodes.host.fake import FakeHost
-from clip_grid.nodes.routes.routes import plan_answer
+from clip_grid.nodes.routes.handler import plan_answer
 
 STUB = Path(__file__).resolve().parent / "stub"
 PACK = Path(clip_grid.__file__).parent

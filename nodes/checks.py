@@ -1,0 +1,118 @@
+"""What ComfyUI asks before a run: whether inputs can be used (VALIDATE_INPUTS), and whether their files changed.
+
+The second is IS_CHANGED: ComfyUI runs a node again if the text differs from that of the last run. Nothing here raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from ..clip_backend.encoding.cache import file_identity
+from ..errors import ClipGridError
+from ..grid.template import saved_templates
+from .host.host import Host
+from .models.choice import AUTO, NONE, find_model
+from .sockets.inputs import Inputs, Values, directory_lines, first_text, first_value
+from .sockets.vocabularies import read_vocabulary_input, vocabulary_file
+
+
+def csv_problem(csv: Values, host: Host) -> str:
+    """Why the CSV file cannot be used; empty if it can, or if the input is linked."""
+    return _first_problem(host.folders.find, _texts(csv))
+
+
+def vocabulary_problem(vocabulary: Values, host: Host) -> str:
+    """Why the vocabulary cannot be used; empty if it can, or if the input is linked."""
+    return _first_problem(lambda text: read_vocabulary_input(text, host), _texts(vocabulary))
+
+
+def directories_problem(directories: Values, host: Host) -> str:
+    """Why one of the folders cannot be used; empty if all can, or if the input is linked."""
+    lines = directory_lines(directories)
+    if not lines and None not in directories:
+        return "directories is empty; give a folder per line, such as my_renders or my_renders/*"
+    return _first_problem(host.folders.find_directories, lines)
+
+
+def model_problem(names: Iterable[str], host: Host) -> str:
+    """Why one of the models cannot be used; empty if all can."""
+    return _first_problem(lambda name: find_model(name, host), (name for name in names if name not in ("", NONE)))
+
+
+def _texts(values: Values) -> list[str]:
+    return [text for value in values if value is not None and (text := str(value).strip())]
+
+
+def _first_problem(find: Callable[[str], object], texts: Iterable[str]) -> str:
+    try:
+        for text in texts:
+            find(text)
+    except ClipGridError as error:
+        return str(error)
+    return ""
+
+
+def sheet_state(inputs: Inputs, host: Host) -> str:
+    """Changes with the CSV file, the saved template, the font, the vocabulary and the files of a named model."""
+    csv, template, font, vocabulary = (first_text(inputs, name) for name in ("csv", "template", "font", "vocabulary"))
+    model = first_value(inputs, "clip_model")
+    named = model if isinstance(model, str) and model != AUTO else ""
+    states = [(_file, csv), (_template, template), (_file, font), (_vocabulary, vocabulary), (_model, named)]
+    return _digest([_read(state, text, host) for state, text in states])
+
+
+def batch_state(inputs: Inputs, host: Host) -> str:
+    """Changes as ``sheet_state``, and with every file of the folders."""
+    lines = directory_lines(inputs.get("directories") or [])
+    return _digest([sheet_state(inputs, host), *(_read(_folders, line, host) for line in lines)])
+
+
+def vocabulary_state(text: str, host: Host) -> str:
+    """Changes with the file that a vocabulary input names."""
+    return _digest([_read(_vocabulary, text, host)])
+
+
+def model_state(names: Iterable[str], host: Host) -> str:
+    """Changes with the files of the models."""
+    return _digest([_read(_model, name, host) for name in names])
+
+
+def _read(state: Callable[[str, Host], Iterable[object]], text: str, host: Host) -> str:
+    """The state as a text; an error is a state too, and the node raises it when it runs."""
+    try:
+        return "\n".join(map(str, state(text, host))) if text else ""
+    except (ClipGridError, OSError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _file(text: str, host: Host) -> Iterator[object]:
+    yield file_identity(host.folders.find(text))
+
+
+def _vocabulary(text: str, host: Host) -> Iterator[object]:
+    file = vocabulary_file(text, host)
+    if file:
+        yield file_identity(file)
+
+
+def _template(name: str, host: Host) -> Iterator[object]:
+    path = saved_templates(host.templates_folder).get(name)
+    yield file_identity(path) if path else "not saved"
+
+
+def _model(name: str, host: Host) -> Iterator[object]:
+    if name != NONE:
+        yield from map(file_identity, find_model(name, host).files)
+
+
+def _folders(line: str, host: Host) -> Iterator[object]:
+    for folder in host.folders.find_directories(line):
+        yield folder
+        yield from sorted(file_identity(Path(entry)) for entry in os.scandir(folder) if entry.is_file())
+
+
+def _digest(states: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(states).encode("utf-8", "surrogatepass")).hexdigest()

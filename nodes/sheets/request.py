@@ -1,0 +1,145 @@
+"""What a sheet is made from beside its images, read from the inputs of a node."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...api.clip_sheets import ClipOptions, Finders, finders
+from ...api.models import LazyModel
+from ...api.sheets import SheetInputs
+from ...errors import ForbiddenPath, InputError
+from ...grid.template import GridTemplate, find_template
+from ...imaging import Progress
+from ...options import options_of, read_options
+from ..host.host import Host
+from ..models.choice import AUTO, NONE, auto_model
+from ..models.loaded import LoadOptions, check_loaded, load_model
+from ..sockets.inputs import Inputs, first_text, first_value, flatten, label_texts, metadata_text
+from ..sockets.prefix_tokens import fill_prefix
+from ..sockets.vocabularies import read_vocabulary_input
+from .inputs import DEFAULT_PREFIX, NO_TEMPLATE
+
+if TYPE_CHECKING:
+    from ...clip_backend.encoding.encoder import Encoder
+
+#: Pixels of all pages together that the ``grid`` output may have: 0.8 GB as float32.
+PAGE_BUDGET = 64_000_000
+#: The name of the linked scores.
+SCORE = "score"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetRequest:
+    """The template, the data and the file name of a sheet."""
+
+    template: GridTemplate
+    inputs: SheetInputs
+    prefix: str
+    #: Pixels of all pages together that the ``grid`` output may have.
+    budget: int = PAGE_BUDGET
+
+
+def read_request(inputs: Inputs, host: Host, progress: Progress | None = None) -> SheetRequest:
+    """The request; progress: of the labels and scores that CLIP computes.
+
+    Raises InputError for a template, option, CSV file, font or vocabulary that cannot be used, ForbiddenPath for files
+    outside the allowed folders.
+    """
+    csv = first_text(inputs, "csv")
+    prompt, extra = first_value(inputs, "prompt"), first_value(inputs, "extra_pnginfo")
+    clip = _clip(inputs, host, progress)
+    data = SheetInputs(
+        labels=label_texts(inputs),
+        csv=host.folders.find(csv) if csv else None,
+        metadata=metadata_text(inputs),
+        texts=_workflow_texts(prompt, extra) if host.embeds_metadata else {},
+        scores=[{SCORE: _score(value, i)} for i, value in enumerate(flatten(inputs.get("scores") or ()), 1)],
+        labeller=clip.labeller,
+        scorer=clip.scorer,
+        found_notes=clip.notes,
+    )
+    template = choose_template(inputs, host)
+    if data.scores and not template.badge:
+        template = template.with_options({"badge": SCORE})
+    prefix = fill_prefix(first_text(inputs, "filename_prefix") or DEFAULT_PREFIX, prompt, extra, datetime.now())
+    return SheetRequest(template=template, inputs=data, prefix=prefix)
+
+
+def _score(value: object, number: int) -> float:
+    """The score; NaN for an image that could not be scored."""
+    if isinstance(value, (int, float)):
+        return float(value)
+    raise InputError(f"score {number} is {value!r}; link a list of numbers to scores")
+
+
+def _workflow_texts(prompt: object, extra: object) -> dict[str, str]:
+    """The texts that Save Image embeds in its files."""
+    texts = {} if prompt is None else {"prompt": json.dumps(prompt)}
+    named = extra if isinstance(extra, Mapping) else {}
+    return texts | {str(key): json.dumps(value) for key, value in named.items()}
+
+
+def choose_template(inputs: Inputs, host: Host) -> GridTemplate:
+    """The linked or named template with the options of the node; an option at its default does not count.
+
+    Raises InputError for a name or value that cannot be used, ForbiddenPath for a font outside the allowed folders.
+    """
+    value = first_value(inputs, "template")
+    if isinstance(value, Mapping):
+        base = GridTemplate.from_dict(value, name=str(value.get("name", "template")))
+    elif value is None or str(value) in ("", NO_TEMPLATE):
+        base = GridTemplate()
+    else:
+        base = find_template(str(value), host.templates_folder)
+    template = base.with_options(_changed_options(inputs))
+    return template.with_options({"font": _allowed_font(template.font, host)})
+
+
+def _changed_options(inputs: Inputs) -> dict[str, object]:
+    known = options_of(GridTemplate)
+    values = {name: first_value(inputs, name) for name in inputs if name in known}
+    parsed = {name: known[name].parse(value) for name, value in values.items() if value is not None}
+    return {name: value for name, value in parsed.items() if value != known[name].default}
+
+
+def _allowed_font(font: str, host: Host) -> str:
+    """The name of a font family as it is, a file as its real path; raises ForbiddenPath outside the allowed folders."""
+    if not font.strip():
+        return ""
+    is_path = any(sign in font for sign in ("/", "\\", "~", ":")) or font.rstrip().endswith("]")
+    try:
+        return str(host.folders.find(font))
+    except InputError:
+        if is_path:
+            raise
+    # a plain name is a font of this machine, but never a file in the working directory
+    if Path(font).exists():
+        raise ForbiddenPath(
+            f"the font {font!r} is a file outside the folders that this server allows; put it into the input folder"
+        )
+    return font
+
+
+def _clip(inputs: Inputs, host: Host, progress: Progress | None) -> Finders:
+    """Functions that label and score images by CLIP, if the inputs say so; the model is loaded when they are called."""
+    values = {name: first_value(inputs, name) for name in ("use_clip", "vocabulary", "score_text")}
+    options = read_options(ClipOptions, {name: value for name, value in values.items() if value is not None})
+    vocabulary = read_vocabulary_input(options.vocabulary, host) if options.use_clip else None
+    model = first_value(inputs, "clip_model")
+    return finders(options, progress, model=LazyModel(lambda: _load(model, host)), vocabulary=vocabulary)
+
+
+def _load(model: object, host: Host) -> tuple[Encoder, tuple[str, ...]]:
+    """The encoder of a linked or named model, and a note that names the one taken for "auto".
+
+    Raises InputError if there is no such model, and what loading it raises.
+    """
+    if model is not None and not isinstance(model, str):
+        return check_loaded(model, "clip_model").encoder, ()
+    name, notes = (model, ()) if model and model != AUTO else auto_model(host)
+    return load_model(name, NONE, LoadOptions(), host).encoder, notes

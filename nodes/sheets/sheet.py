@@ -1,0 +1,211 @@
+"""A sheet made, saved and shown: its files in ComfyUI's numbering, its pages as IMAGE, its previews in the browser."""
+
+from __future__ import annotations
+
+import io
+import math
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ...api.sheets import to_plan_inputs
+from ...atomic import atomic_file
+from ...errors import InputError
+from ...grid.pictures.survey import Survey
+from ...grid.planner import PlannedSheet
+from ...grid.report import SCORES_SUFFIX, BatchReport, GridReport
+from ...grid.sheet import plan_and_write
+from ...grid.write.export import ONE_FILE, SUFFIX, Output
+from ...imaging import Pixels, Progress
+from ..host.host import Host
+from ..sockets.tensors import page_floats
+from .request import SheetRequest
+
+#: Browsers get slow with larger pictures on a node, and some refuse them.
+PREVIEW_SIDE = 2048
+PREVIEW_QUALITY = 85
+#: Formats that every browser shows.
+_SHOWN_FORMATS = frozenset({"png", "jpeg", "webp"})
+#: A file as ComfyUI's /view finds it: filename, subfolder, type.
+Entry = dict[str, str]
+
+
+@dataclass(frozen=True)
+class MadeSheet:
+    """A saved sheet."""
+
+    report: GridReport
+    #: An IMAGE per page.
+    images: list[object]
+    #: A picture per page for the browser.
+    previews: list[Entry]
+    #: Every file that was written.
+    files: list[Entry]
+
+
+def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Progress) -> MadeSheet:
+    """Plan, paint and save a sheet; never replaces a file. Raises InputError, LimitError, OutputError."""
+    scores, pictures = len(survey.of_pictures(request.inputs.scores)), len(survey.pictures)
+    if scores and scores != pictures:
+        raise InputError(f"there are {scores} scores but {pictures} pictures; link one score for each picture")
+    destination = _Destination(request, host)
+    inputs = to_plan_inputs(request.inputs, survey, request.template)
+    report = plan_and_write(survey, request.template, inputs, destination.choose, progress)
+    target, collected = destination.target, destination.collected
+    if collected.factor > 1:
+        note = f"the grid output is reduced to 1/{collected.factor} of the sheet's width; the saved file is whole"
+        report = replace(report, warnings=(*report.warnings, note))
+    pages = collected.pages()
+    images = [host.image(page_floats(page)) for page in pages]
+    return MadeSheet(report, images, target.previews(report, pages, host), target.files(report))
+
+
+def node_result(sheets: Sequence[MadeSheet], report: GridReport | BatchReport, csv: object) -> dict[str, Any]:
+    """What a sheet node returns; ``ui`` holds only lists of JSON values, as ComfyUI breaks on others.
+
+    csv: the CSV file that was used, if any.
+    """
+    paths = [path for sheet in sheets for path in dict.fromkeys(page.path for page in sheet.report.pages)]
+    ui = {
+        "images": [entry for sheet in sheets for entry in sheet.previews],
+        "clip_grid_files": [entry for sheet in sheets for entry in sheet.files],
+        "clip_grid": [report.to_dict()],
+        "text": ["\n".join([*_summary(report), *([f"labels from {csv}"] if csv else [])])],
+    }
+    return {"ui": ui, "result": ([image for sheet in sheets for image in sheet.images], paths, report.to_json())}
+
+
+def _summary(report: GridReport | BatchReport) -> list[str]:
+    if isinstance(report, GridReport):
+        return [report.summary(), *report.warnings]
+    lines = [line for grid in report.grids for line in _summary(grid)]
+    return [*lines, *(f"failed: {failure.directory}: {failure.reason}" for failure in report.failed)]
+
+
+class _Destination:
+    """Where a node's sheet goes once it is planned: into new files, and its pages into memory for the outputs."""
+
+    target: _Target
+    collected: CollectedPages
+
+    def __init__(self, request: SheetRequest, host: Host) -> None:
+        self._request, self._host = request, host
+
+    def choose(self, planned: PlannedSheet) -> Output:
+        sizes = [(page.width, page.height) for page in planned.plan.pages]
+        self.target = _Target.of(self._host, self._request.prefix, planned)
+        self.collected = CollectedPages(reduction(sizes, self._request.budget))
+        return Output(self.target.path, self._request.inputs.texts, tap=self._tap)
+
+    def _tap(self, number: int, band: Pixels) -> None:
+        self._host.check_interrupt()
+        self.collected.add(number, band)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The files of a sheet: ``stem_00001_.png``, further pages with the next counters."""
+
+    folder: Path
+    stem: str
+    counter: int
+    subfolder: str
+    suffix: str
+
+    @classmethod
+    def of(cls, host: Host, prefix: str, planned: PlannedSheet) -> _Target:
+        pages, format = planned.plan.pages, planned.template.format
+        free = host.save_path(prefix, pages[0].width, pages[0].height)
+        target = cls(free.folder, free.stem, free.counter, free.subfolder, SUFFIX[format])
+        # ComfyUI counts files before it replaces %batch_num%, so that its counter may be taken
+        while target._is_taken(1 if format in ONE_FILE else len(pages)):
+            target = replace(target, counter=target.counter + 1)
+        return target
+
+    def path(self, page: int, pages: int) -> Path:
+        """The file of a page."""
+        stem = self.stem.replace("%batch_num%", str(page))
+        return self.folder / f"{stem}_{self.counter + page:05}_{self.suffix}"
+
+    def _is_taken(self, count: int) -> bool:
+        paths = [self.path(page, count) for page in range(count)]
+        return any(path.exists() for path in (*paths, *_beside(paths[0])))
+
+    def previews(self, report: GridReport, pages: list[Pixels], host: Host) -> list[Entry]:
+        """The saved file of each page, or a reduced copy if a browser would not show it well."""
+        entries = []
+        for saved, page in zip(report.pages, pages, strict=True):
+            if report.export_format in _SHOWN_FORMATS and max(saved.width, saved.height) <= PREVIEW_SIDE:
+                entries.append(self._entry(Path(saved.path)))
+            else:
+                name = save_preview(page, host.folders.temp)
+                entries.append({"filename": name, "subfolder": "", "type": "temp"})
+        return entries
+
+    def files(self, report: GridReport) -> list[Entry]:
+        """The pages, the sidecar and the scores."""
+        paths = [Path(path) for path in dict.fromkeys(page.path for page in report.pages)]
+        return [self._entry(path) for path in (*paths, *filter(Path.exists, _beside(paths[0])))]
+
+    def _entry(self, path: Path) -> Entry:
+        return {"filename": path.name, "subfolder": self.subfolder, "type": "output"}
+
+
+def _beside(page: Path) -> tuple[Path, Path]:
+    """The optional files of a sheet beside its first page: the sidecar and the scores."""
+    return page.with_suffix(".json"), page.with_suffix(SCORES_SUFFIX)
+
+
+def reduction(sizes: Sequence[tuple[int, int]], budget: int) -> int:
+    """The integer to divide the sides of pages of these sizes by, so that they have at most ``budget`` pixels."""
+    pixels = sum(width * height for width, height in sizes)
+    return max(1, math.ceil(math.sqrt(pixels / budget)))
+
+
+class CollectedPages:
+    """Collects painted pages band by band, each side divided by ``factor``."""
+
+    def __init__(self, factor: int = 1) -> None:
+        self.factor = factor
+        self._parts: dict[int, list[Pixels]] = {}
+        self._waiting: dict[int, list[Pixels]] = {}
+
+    def add(self, number: int, band: Pixels) -> None:
+        """The next band of page ``number``, uint8 [H, W, C]."""
+        waiting = self._waiting.setdefault(number, [])
+        waiting.append(band)
+        if sum(map(len, waiting)) >= self.factor:
+            self._reduce(number)
+
+    def pages(self) -> list[Pixels]:
+        """All pages, uint8 [H, W, C]."""
+        for number, waiting in self._waiting.items():
+            if waiting:
+                self._reduce(number, is_last=True)
+        return [np.concatenate(parts) for parts in self._parts.values()]
+
+    def _reduce(self, number: int, *, is_last: bool = False) -> None:
+        """Reduce the waiting rows; those that do not fill a step wait for the next band, unless it is the last."""
+        waiting = self._waiting[number]
+        rows = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
+        end = len(rows) if is_last else len(rows) - len(rows) % self.factor
+        reduced = rows[:end] if self.factor == 1 else np.asarray(Image.fromarray(rows[:end]).reduce(self.factor))
+        self._parts.setdefault(number, []).append(reduced)
+        self._waiting[number] = [rows[end:]] if end < len(rows) else []
+
+
+def save_preview(page: Pixels, folder: Path) -> str:
+    """Write a page, reduced to PREVIEW_SIDE, as a WebP file with a random name; returns the name."""
+    image = Image.fromarray(page)
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BOX, reducing_gap=None)
+    data = io.BytesIO()
+    image.save(data, "WEBP", quality=PREVIEW_QUALITY)
+    name = f"clip_grid_{secrets.token_hex(6)}.webp"
+    with atomic_file(folder / name) as file:
+        file.write(data.getvalue())
+    return name

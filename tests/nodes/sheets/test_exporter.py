@@ -1,0 +1,362 @@
+"""Tests: the sheet nodes end to end on a fake host, from tensors and folders to files, outputs and reports."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+from clip_grid.api import SheetInputs, export_grid
+from clip_grid.errors import ForbiddenPath, InputError, OutputError
+from clip_grid.nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
+from clip_grid.nodes.host.fake import FakeHost, Interrupted
+from clip_grid.nodes.sheets import sheet
+from clip_grid.nodes.sheets.request import SheetRequest
+from PIL import Image
+
+
+def make_batch(directories, **inputs):
+    lists = {name: value if isinstance(value, list) else [value] for name, value in inputs.items()}
+    return BatchLabeledGridExporterNode().execute(directories=[directories], **lists)
+
+
+def saved(host: FakeHost) -> list[str]:
+    return sorted(path.relative_to(host.folders.output).as_posix() for path in host.folders.output.rglob("*.*"))
+
+
+def report_of(answer):
+    return json.loads(answer["result"][2])
+
+
+def test_a_batch_becomes_one_saved_sheet_that_is_also_handed_on(export, batch, host):
+    answer = export(batch(0.0, 0.5, 1.0), labels="a\nb\nc", columns=3)
+
+    images, paths, report = answer["result"]
+    assert saved(host) == ["ClipGrid_00001_.json", "ClipGrid_00001_.png"]
+    assert paths == [str(host.folders.output / "ClipGrid_00001_.png")]
+    with Image.open(paths[0]) as sheet:
+        assert np.array_equal(np.asarray(sheet), np.round(images[0][0] * 255).astype(np.uint8))
+    assert json.loads(report)["label_sources"] == {"text": 3}
+
+
+def test_pictures_of_different_sizes_channels_and_types_share_a_sheet(export, tensor, batch):
+    grey = batch(0.5, channels=1)
+    clear = tensor(np.full((1, 20, 60, 4), 0.5, np.float16), "torch.float16")
+    wild = tensor(np.array([np.nan, -3.0, 7.0, np.inf], np.float32).reshape(1, 2, 2, 1).repeat(3, axis=3))
+
+    report = report_of(export([batch(0.1, 0.2), [grey, clear], wild]))
+
+    assert (report["images_found"], report["images_processed"], report["warnings"]) == (5, 5, [])
+
+
+def test_values_outside_0_to_1_are_clipped_and_nan_is_black(export, tensor):
+    wild = np.array([np.nan, -3.0, 7.0, np.inf], np.float32).reshape(1, 2, 2, 1).repeat(3, axis=3)
+
+    answer = export(tensor(wild), label_position="none", margin=0, fit="original", cell_width=2, cell_height=2)
+
+    assert answer["result"][0][0][0, :, :, 0].tolist() == [[0.0, 0.0], [1.0, 1.0]]
+
+
+def test_the_node_writes_the_same_bytes_as_python(export, batch, host, tmp_path):
+    images = batch(0.2, 0.8)
+    host.embeds_metadata = False
+
+    export(images, labels="a\nb", template="dark-theme", prompt={"1": {}})
+    export_grid(list(images.values), tmp_path / "api.png", template="dark-theme", inputs=SheetInputs(labels=["a", "b"]))
+
+    assert (host.folders.output / "ClipGrid_00001_.png").read_bytes() == (tmp_path / "api.png").read_bytes()
+
+
+def test_sheets_are_never_replaced(export, batch, host):
+    (host.folders.output / "ClipGrid_00004_.json").write_text("somebody's")
+
+    export(batch(0.5))
+    export(batch(0.5))
+
+    assert [name for name in saved(host) if name.endswith("png")] == ["ClipGrid_00005_.png", "ClipGrid_00006_.png"]
+
+
+def test_a_batch_number_in_the_prefix_never_replaces_an_earlier_sheet(export, batch, host):
+    for _ in range(2):
+        export(batch(0.5), filename_prefix="p%batch_num%", sidecar=False)
+
+    assert [name for name in saved(host) if name.endswith("png")] == ["p0_00001_.png", "p0_00002_.png"]
+
+
+def test_the_prefix_may_name_folders_and_the_size_of_the_page(export, batch, host):
+    answer = export(batch(0.5), filename_prefix="sub/%width%x%height%", margin=1, cell_width=46, cell_height=30)
+
+    assert answer["ui"]["images"] == [{"filename": "48x32_00001_.png", "subfolder": "sub", "type": "output"}]
+    assert (host.folders.output / "sub" / "48x32_00001_.png").is_file()
+
+
+def test_a_prefix_that_leaves_the_output_folder_is_forbidden_and_writes_nothing(export, batch, host):
+    with pytest.raises(ForbiddenPath):
+        export(batch(0.5), filename_prefix="../x")
+
+    assert saved(host) == []
+
+
+def test_pages_take_consecutive_numbers_and_one_sidecar(export, batch, host):
+    answer = export(batch(0.1, 0.2, 0.3), rows=1, columns=1, labels="a\nb\nc")
+
+    assert saved(host) == ["ClipGrid_00001_.json", *(f"ClipGrid_0000{i}_.png" for i in (1, 2, 3))]
+    assert len(answer["result"][0]) == len(answer["result"][1]) == len(answer["ui"]["images"]) == 3
+
+
+@pytest.mark.parametrize("format", ["jpeg", "webp", "tiff", "html"])
+def test_every_format_is_shown_and_handed_on(export, batch, host, format):
+    answer = export(batch(0.5, 0.6), format=format, cell_width=40, cell_height=40)
+
+    shown = answer["ui"]["images"][0]
+    assert shown["type"] == ("output" if format in ("jpeg", "webp") else "temp")
+    root = host.folders.output if shown["type"] == "output" else host.folders.temp
+    with Image.open(root / shown["filename"]) as picture:
+        assert picture.size == answer["result"][0][0].shape[2:0:-1]
+
+
+def test_a_pdf_is_one_file_with_an_image_and_a_preview_per_page(export, batch, host):
+    pytest.importorskip("fpdf", reason="fpdf2 is not installed")
+
+    answer = export(batch(0.5, 0.6), format="pdf", rows=1, columns=1)
+
+    images, paths, _ = answer["result"]
+    assert (len(images), len(paths), len(answer["ui"]["images"])) == (2, 1, 2)
+
+
+def test_a_large_sheet_is_shown_reduced_and_saved_whole(export, batch, host):
+    answer = export(batch(0.5, width=2100, height=8), cell_width=2100, cell_height=8, label_position="none")
+
+    shown = answer["ui"]["images"][0]
+    assert shown["type"] == "temp"
+    with Image.open(host.folders.temp / shown["filename"]) as preview, Image.open(answer["result"][1][0]) as sheet:
+        assert preview.width == 2048 and sheet.width == 2120
+
+
+def test_the_grid_output_is_reduced_when_it_would_not_fit_in_memory_and_the_report_says_so(host, tmp_path):
+    pictures = sheets_survey(6)
+    request = SheetRequest(template=template(columns=3), inputs=SheetInputs(), prefix="p", budget=2000)
+
+    made = sheet.make_sheet(pictures, request, host, host.progress())
+
+    page = made.report.pages[0]
+    assert made.images[0].size < 2000 * 3 < page.width * page.height * 3
+    assert "grid output is reduced" in made.report.warnings[-1]
+
+
+def sheets_survey(count):
+    from clip_grid.grid.pictures.survey import pictures_from_arrays
+
+    return pictures_from_arrays([np.zeros((40, 40, 3), np.float32)] * count)
+
+
+def template(**options):
+    from clip_grid.grid.template import GridTemplate
+
+    return GridTemplate(**options)
+
+
+def test_prompt_and_workflow_are_embedded_as_save_image_does(export, batch, host):
+    answer = export(batch(0.5), prompt=[{"1": {"x": "ä"}}], extra_pnginfo=[{"workflow": {"nodes": []}}])
+
+    with Image.open(answer["result"][1][0]) as sheet:
+        assert json.loads(sheet.text["prompt"]) == {"1": {"x": "ä"}}
+        assert json.loads(sheet.text["workflow"]) == {"nodes": []}
+
+
+@pytest.mark.parametrize("extra", [None, {}])
+def test_a_prompt_from_the_api_has_no_workflow(export, batch, extra):
+    answer = export(batch(0.5), prompt=[{"1": {}}], extra_pnginfo=[extra])
+
+    with Image.open(answer["result"][1][0]) as sheet:
+        assert "prompt" in sheet.text and "workflow" not in sheet.text
+
+
+def test_no_metadata_is_embedded_when_the_server_was_told_not_to(export, batch, host):
+    host.embeds_metadata = False
+
+    answer = export(batch(0.5), prompt=[{"1": {}}], extra_pnginfo=[{"workflow": {}}])
+
+    with Image.open(answer["result"][1][0]) as sheet:
+        assert not {"prompt", "workflow"} & set(sheet.text)
+
+
+def test_the_ui_holds_nothing_but_lists_of_json_values(export, batch):
+    ui = export(batch(0.5, 0.6), metadata='{"cfg": [4, 7], "seed": [1, 1]}')["ui"]
+
+    assert all(isinstance(values, list) for values in ui.values())
+    json.dumps(ui, allow_nan=False)
+    assert ui["clip_grid"][0]["cells"][1]["values"]["cfg"] == "7"
+    assert ui["clip_grid_files"][1] == {"filename": "ClipGrid_00001_.json", "subfolder": "", "type": "output"}
+
+
+def test_the_csv_file_is_found_in_the_input_folder_and_named(export, batch, host):
+    (host.folders.input / "labels.csv").write_text("seed\n11\n22\n")
+
+    answer = export(batch(0.1, 0.2), csv="labels.csv", label_columns="seed")
+
+    assert [cell["label"] for cell in report_of(answer)["cells"]] == ["seed: 11", "seed: 22"]
+    assert str(host.folders.input / "labels.csv") in answer["ui"]["text"][0]
+
+
+def test_a_csv_file_outside_is_forbidden_and_marks_the_node(export, batch, host, tmp_path):
+    (tmp_path / "secret.csv").write_text("seed\n1\n")
+
+    with pytest.raises(ForbiddenPath):
+        export(batch(0.5), csv="../secret.csv")
+    assert "outside" in LabeledGridExporterNode.VALIDATE_INPUTS(csv=["../secret.csv"])
+    assert LabeledGridExporterNode.VALIDATE_INPUTS(csv=(None,)) is True
+    assert LabeledGridExporterNode.VALIDATE_INPUTS() is True
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_an_interrupt_between_pictures_leaves_no_file(export, batch, host, pages):
+    host.interrupt_after = 3
+
+    with pytest.raises(Interrupted):
+        export(batch(*[0.5] * 4), columns=2, rows=2 // pages)
+
+    assert saved(host) == [] and list(host.folders.temp.iterdir()) == []
+    assert host.steps[-1] == (3, 4)
+
+
+def test_progress_counts_the_pictures(export, batch, host):
+    export(batch(0.1, 0.2, 0.3))
+
+    assert host.steps == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_an_output_folder_that_cannot_be_written_is_an_output_error(export, batch, host):
+    (host.folders.output / "sub").write_text("a file in the way")
+
+    with pytest.raises((OutputError, OSError)):
+        export(batch(0.5), filename_prefix="sub/x")
+
+
+def test_the_batch_makes_a_sheet_per_folder(host, folder):
+    folder("cats", "1.png", "2.png", "10.png")
+    folder("dogs", "a.png")
+
+    answer = make_batch("cats\n\ndogs", label_columns="stem")
+
+    assert [name for name in saved(host) if name.endswith("png")] == [
+        "ClipGrid_cats_00001_.png", "ClipGrid_dogs_00001_.png"
+    ]  # fmt: skip
+    grids = report_of(answer)["grids"]
+    assert [cell["label"] for cell in grids[0]["cells"]] == ["stem: 1", "stem: 2", "stem: 10"]
+    assert (len(answer["result"][0]), len(answer["result"][1]), len(answer["ui"]["images"])) == (2, 2, 2)
+
+
+def test_two_folders_of_one_name_get_two_files(host, folder):
+    folder("a/cats", "1.png")
+    folder("b/cats", "1.png")
+
+    make_batch("*/cats", filename_prefix="x/y")
+
+    assert [name for name in saved(host) if name.endswith("png")] == ["x/y_cats_00001_.png", "x/y_cats_00002_.png"]
+
+
+def test_labels_by_line_skip_no_line_for_a_broken_picture(host, folder):
+    (folder("cats", "1.png", "3.png") / "2.png").write_bytes(b"no picture")
+
+    grid = report_of(make_batch("cats", labels="one\ntwo\nthree"))["grids"][0]
+
+    assert [cell["label"] for cell in grid["cells"]] == ["one", "three"]
+
+
+def test_a_folder_that_is_named_twice_makes_one_sheet(host, folder):
+    folder("cats", "1.png")
+
+    make_batch("cats\n*", sidecar=False)
+
+    assert len([name for name in saved(host) if name.endswith("png")]) == 1
+
+
+def test_a_broken_folder_costs_only_itself(host, folder):
+    folder("empty")
+    (folder("broken") / "x.png").write_bytes(b"no picture")
+    folder("good", "1.png")
+
+    report = report_of(make_batch("empty\nbroken\nmissing\ngood"))
+
+    assert report["status"] == "partial" and len(report["grids"]) == 1
+    assert [os.path.basename(failure["directory"]) for failure in report["failed"]] == ["missing", "empty", "broken"]
+
+
+def test_a_batch_without_any_sheet_is_an_error_with_every_reason(host, folder):
+    folder("empty")
+
+    with pytest.raises(InputError, match=r"missing.*empty"):
+        make_batch("empty\nmissing")
+
+
+def test_an_interrupted_batch_keeps_the_sheets_that_are_done(host, folder):
+    folder("a", "1.png")
+    folder("b", "1.png", "2.png")
+    host.interrupt_after = 1500
+
+    with pytest.raises(Interrupted):
+        make_batch("a\nb")
+
+    assert [name for name in saved(host) if name.endswith("png")] == ["ClipGrid_a_00001_.png"]
+
+
+def test_a_link_out_of_the_allowed_folders_is_skipped_with_the_reason(host, folder, tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
+    (folder("cats", "1.png") / "2.png").symlink_to(tmp_path / "secret.png")
+
+    grid = report_of(make_batch("cats"))["grids"][0]
+
+    assert grid["images_processed"] == 1 and "link" in grid["skipped"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("directories", "problem"),
+    [
+        (["cats"], True),
+        (["cats\nmissing"], "missing"),
+        (["/etc"], "outside"),
+        ([""], "empty"),
+        ((None,), True),
+        (["*"], True),
+    ],
+)
+def test_constant_folders_are_checked_before_anything_runs(host, folder, directories, problem):
+    folder("cats", "1.png")
+
+    result = BatchLabeledGridExporterNode.VALIDATE_INPUTS(directories=directories)
+
+    assert result is True if problem is True else problem in result
+
+
+def test_the_key_of_the_exporter_changes_with_the_csv_file_and_the_saved_template(host):
+    def key():
+        return LabeledGridExporterNode.IS_CHANGED(images=(None,), csv=["a.csv"], template=["mine"])
+
+    keys = [key(), key()]
+    (host.folders.input / "a.csv").write_text("seed\n1\n")
+    keys.append(key())
+    GridTemplateNode().execute(name="mine", save=True)
+    keys.append(key())
+
+    assert keys[0] == keys[1] and len(set(keys)) == 3
+
+
+def test_the_key_of_the_batch_changes_with_every_file_of_its_folders(host, folder):
+    def key(text):
+        return BatchLabeledGridExporterNode.IS_CHANGED(directories=[text])
+
+    cats = folder("cats", "1.png")
+    keys = [key("cats"), key("cats")]
+    os.utime(cats / "1.png", ns=(1, 1))
+    keys.append(key("cats"))
+    (cats / "2.png").write_bytes(b"x")
+    keys.append(key("cats"))
+
+    assert keys[0] == keys[1] and len(set(keys)) == 3
+
+
+@pytest.mark.parametrize("directories", [["missing"], ["/etc"], ["a\0b"], [""], (None,)])
+def test_keys_are_texts_whatever_is_asked(host, directories):
+    assert isinstance(BatchLabeledGridExporterNode.IS_CHANGED(directories=directories, csv=(None,), font=["\0"]), str)
