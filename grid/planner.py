@@ -34,7 +34,7 @@ from .pictures.survey import Picture, Skipped, Survey, picture_properties
 from .table.matching import TableMatch, match_pictures
 from .table.table import Table
 from .template import AUTO, GridTemplate, parse_sources
-from .text.draw import fit_text
+from .text.fit import fit_text
 from .text.fonts import Faces, find_faces
 from .text.line import TextStyle
 

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 from ..colors import RGB, readable_on
 from ..layout.placing import plate_pad, plate_size
 from ..layout.plan import Box
-from ..text.draw import draw_text, fit_text
+from ..text.draw import draw_text
+from ..text.fit import fit_text
 from ..text.line import TextBlock, TextStyle
 from .style import Look
 

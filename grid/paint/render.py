@@ -16,7 +16,8 @@ from ..bands import map_in_order
 from ..layout.placing import crop_of, inside_border, plate_pad
 from ..layout.plan import Band, Box, CellPlan, PagePlan, TextPlan
 from ..pictures.survey import Picture
-from ..text.draw import draw_text, fit_text
+from ..text.draw import draw_text
+from ..text.fit import fit_text
 from ..text.line import TextStyle
 from .plates import WINNER, on_tint, paint_badge, paint_plate
 from .resize import Resizer

@@ -1,4 +1,4 @@
-"""The order in which mixed left-to-right and right-to-left text stands on a line.
+"""The visual order of text that mixes left-to-right and right-to-left.
 
 Source: Unicode Bidirectional Algorithm (UAX #9), without explicit embeddings and isolates, which labels do not need:
 rules P2, P3, W1 to W7, N0 (the common brackets), N1, N2, I1, I2, L1 and L2.
@@ -6,7 +6,7 @@ rules P2, P3, W1 to W7, N0 (the common brackets), N1, N2, I1, I2, L1 and L2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from unicodedata import bidirectional
 
@@ -29,32 +29,33 @@ def levels(text: str, base: int) -> list[int]:
     _resolve_numbers(kinds, strong_base)
     _resolve_brackets(text, kinds, strong_base)
     _resolve_neutrals(kinds, strong_base)
-    found = [_level(kind, base) for kind in kinds]
-    return _reset_trailing_space(text, found, base)
+    # L1, for the end of the paragraph; the caller trims the ends of lines
+    end = len(text.rstrip())
+    return [_level(kind, base) for kind in kinds[:end]] + [base] * (len(kinds) - end)
 
 
 def visual_order(run_levels: Sequence[int]) -> list[int]:
-    """The places of the runs of a line, from left to right (L2)."""
+    """The indices of the runs of a line, from left to right (L2)."""
     order = list(range(len(run_levels)))
     odd = [level for level in run_levels if level % 2]
     if not odd:
         return order
     for level in range(max(run_levels), min(odd) - 1, -1):
-        order = [i for is_in, group in _grouped(order, run_levels, level) for i in _turn(group, is_in)]
+        order = _reversed_runs(order, run_levels, level)
     return order
 
 
-def _grouped(order: list[int], run_levels: Sequence[int], level: int) -> Iterator[tuple[bool, list[int]]]:
-    for is_in, group in groupby(order, lambda i: run_levels[i] >= level):
-        yield is_in, list(group)
-
-
-def _turn(group: list[int], is_in: bool) -> list[int]:
-    return group[::-1] if is_in else group
+def _reversed_runs(order: Sequence[int], run_levels: Sequence[int], level: int) -> list[int]:
+    """The order with each sequence of runs of this level or a higher one reversed."""
+    result: list[int] = []
+    for is_reversed, group in groupby(order, lambda i: run_levels[i] >= level):
+        members = list(group)
+        result += members[::-1] if is_reversed else members
+    return result
 
 
 def _resolve_marks(kinds: list[str], base: str) -> None:
-    """W1: a mark goes with what it stands on; controls without a place in the text do too (BN)."""
+    """W1: a combining mark, or a control character, takes the class of the character before it."""
     before = base
     for i, kind in enumerate(kinds):
         if kind in ("NSM", "BN", "LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"):
@@ -63,7 +64,7 @@ def _resolve_marks(kinds: list[str], base: str) -> None:
 
 
 def _resolve_numbers(kinds: list[str], base: str) -> None:
-    """W2 to W7: what digits, their signs and their separators count as."""
+    """W2 to W7: the classes of digits, their signs and their separators."""
     strong = base
     for i, kind in enumerate(kinds):
         if kind in ("L", "R", "AL"):
@@ -97,7 +98,7 @@ def _resolve_number_signs(kinds: list[str]) -> None:
 
 
 def _resolve_brackets(text: str, kinds: list[str], base: str) -> None:
-    """N0: both brackets of a pair go the same way, that of the text inside them if it is the line's own."""
+    """N0: both brackets of a pair get one direction: the line's own if text of that direction is inside them."""
     for opening, closing in _bracket_pairs(text, kinds):
         inside = {_STRONG[kind] for kind in kinds[opening + 1 : closing] if kind in _STRONG}
         if not inside:
@@ -109,21 +110,21 @@ def _resolve_brackets(text: str, kinds: list[str], base: str) -> None:
 
 def _bracket_pairs(text: str, kinds: Sequence[str]) -> list[tuple[int, int]]:
     pairs = []
-    open_ones: list[tuple[str, int]] = []
+    stack: list[tuple[str, int]] = []
     for i, char in enumerate(text):
         if kinds[i] != "ON":
             continue
         if char in _BRACKETS.values():
-            open_ones.append((char, i))
-        elif any(mark == _BRACKETS.get(char) for mark, _ in open_ones):
-            while open_ones[-1][0] != _BRACKETS[char]:
-                open_ones.pop()
-            pairs.append((open_ones.pop()[1], i))
+            stack.append((char, i))
+        elif any(bracket == _BRACKETS.get(char) for bracket, _ in stack):
+            while stack[-1][0] != _BRACKETS[char]:
+                stack.pop()
+            pairs.append((stack.pop()[1], i))
     return sorted(pairs)
 
 
 def _resolve_neutrals(kinds: list[str], base: str) -> None:
-    """N1 and N2: what stands between two texts of one direction goes with them, else with the line."""
+    """N1 and N2: neutrals between two texts of one direction take that direction, others the line's."""
     at = 0
     for is_neutral, group in groupby(list(kinds), lambda kind: kind in _NEUTRAL):
         count = len(list(group))
@@ -135,13 +136,7 @@ def _resolve_neutrals(kinds: list[str], base: str) -> None:
 
 
 def _level(kind: str, base: int) -> int:
-    """I1 and I2."""
+    """The level of a character of this class (I1 and I2)."""
     if base % 2 == 0:
         return base + {"L": 0, "R": 1}.get(kind, 2)
     return base + (0 if kind == "R" else 1)
-
-
-def _reset_trailing_space(text: str, found: list[int], base: int) -> list[int]:
-    """L1, for the end of the paragraph; the caller trims the ends of lines."""
-    kept = len(text.rstrip())
-    return found[:kept] + [base] * (len(found) - kept)

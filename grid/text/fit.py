@@ -1,92 +1,55 @@
-"""Where a text may be cut into lines, and where it is, by what fits."""
+"""Fitting a text into a box: wrapped by measured pixels, then made smaller, then shortened."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from itertools import pairwise
+from functools import cached_property, lru_cache
+from itertools import accumulate, pairwise
 from typing import TypeVar
+from unicodedata import category, normalize
 
-import numpy as np
 import regex
 
 from . import bidi
 from .fonts import Faces, Piece, missing_in
 from .line import Line, TextBlock, TextStyle, lay_out
+from .wrap import Breaker
 
-_SPACES = " \u200b\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u205f\u3000"
-_FILE_NAME_BREAKS = "_-./\\:,;"
-_WIDE = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\u3000-\u303F\uFF00-\uFF60\p{Extended_Pictographic}]")
-_HANGUL = regex.compile(r"\p{Hangul}")
-_NOT_FIRST = set("、。，．・：；？！）」』】〉》〕…ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ,.!?:;)]}%’”")
-_NOT_LAST = set("（「『【〈《〔([{‘“")
-#: Ranks of a place to break: the lower is tried first.
-AT_SPACE, IN_NAME, ANYWHERE = 0, 1, 2
-
-
-def break_rank(before: str, after: str) -> int:
-    """How good a place to break lies between two grapheme clusters.
-
-    0 after a space and beside a Chinese or Japanese character, 1 inside a word after a sign that file names are made
-    of and between Korean syllables, 2 anywhere else.
-    """
-    if before in _SPACES:
-        return ANYWHERE if after in _SPACES else AT_SPACE
-    if after in _SPACES or after[0] in _NOT_FIRST or before[-1] in _NOT_LAST:
-        return IN_NAME if before in _FILE_NAME_BREAKS and after not in _SPACES else ANYWHERE
-    if _WIDE.match(before) or _WIDE.match(after):
-        return AT_SPACE
-    if before in _FILE_NAME_BREAKS or (_HANGUL.match(before) and _HANGUL.match(after)):
-        return IN_NAME
-    return ANYWHERE
-
-
-class Breaker:
-    """Finds the ends of lines in one paragraph of grapheme clusters."""
-
-    def __init__(self, clusters: Sequence[str]) -> None:
-        n = len(clusters)
-        ranks = [break_rank(clusters[i - 1], clusters[i]) for i in range(1, n)]
-        #: Per rank, the places to break of that rank or a better one, ascending, the paragraph's end included.
-        self._places = [
-            [i for i, r in enumerate(ranks, 1) if r <= rank] + [n] for rank in (AT_SPACE, IN_NAME, ANYWHERE)
-        ]
-
-    def line_end(self, start: int, fits: Callable[[int, int], bool]) -> int | None:
-        """Where the line that begins at `start` ends: the farthest best place that fits; None if not one cluster fits.
-
-        fits(start, end) says whether the clusters from start to end fit on a line.
-        """
-        for places in self._places:
-            end = _farthest(places, bisect_right(places, start), lambda end: fits(start, end))
-            if end is not None:
-                return end
-        return None
-
-
-def _farthest(places: Sequence[int], first: int, fits: Callable[[int], bool]) -> int | None:
-    """The last of places[first:] that fits; doubles its step, then halves it, so that long texts are not measured."""
-    if first >= len(places) or not fits(places[first]):
-        return None
-    good, step = first, 1
-    while good + step < len(places) and fits(places[good + step]):
-        good += step
-        step *= 2
-    bad = min(good + step, len(places))
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        good, bad = (middle, bad) if fits(places[middle]) else (good, middle)
-    return places[good]
-
-
-_T = TypeVar("_T")
-#: Pieces measured at first.
+_TAB = "    "
+_NEW_LINE = regex.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
+# soft hyphens, embeddings and isolates: what bidi.py and wrap.py do not support
+_UNUSED = regex.compile("[\u00ad\u202a-\u202e\u2066-\u2069]")
+#: As many pieces of a long word are measured before all of it is.
 _PROBE = 96
+_T = TypeVar("_T")
+
+
+def fit_text(text: str, width: int, height: int, style: TextStyle, faces: Faces) -> TextBlock:
+    """The text as it fits into width x height pixels.
+
+    It is wrapped, then made smaller, down to style.min_size, then shortened with "…". If not even "…" fits, the block
+    has no lines and is `shortened`.
+    """
+    return _fit(text, width, height, style, faces)
+
+
+@lru_cache(maxsize=1024)
+def _fit(text: str, width: int, height: int, style: TextStyle, faces: Faces) -> TextBlock:
+    return _Fitter(faces.pieces(_clean(text)), width, height, style, faces).block()
+
+
+def _clean(text: str) -> str:
+    """The text with line feeds between lines, spaces for tabs, composed accents and no control characters."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    text = _NEW_LINE.sub("\n", text).replace("\t", _TAB)
+    text = _UNUSED.sub("", normalize("NFC", text))
+    text = "".join("\ufffd" if category(char) == "Cs" else char for char in text)
+    return "".join(char for char in text if char == "\n" or category(char) != "Cc").strip()
 
 
 class _Paragraph:
-    """Text without a line end: its pieces, their levels, and where it may break."""
+    """Text without line feeds: its pieces, their bidi levels, and where it may break."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
         self.pieces = pieces
@@ -95,8 +58,8 @@ class _Paragraph:
         self.breaker = Breaker(clusters)
 
 
-class Fitter:
-    """Fits one text (its pieces, see fonts.py) into one box of width x height pixels."""
+class _Fitter:
+    """One text, as pieces, and the box of width x height pixels to fit it into."""
 
     def __init__(self, pieces: list[Piece], width: int, height: int, style: TextStyle, faces: Faces) -> None:
         self.pieces, self.style, self.faces = pieces, style, faces
@@ -104,8 +67,8 @@ class Fitter:
         self.missing = frozenset(missing_in(pieces))
 
     @cached_property
-    def mark(self) -> list[Piece]:
-        """What stands for the text that is left out."""
+    def ellipsis(self) -> list[Piece]:
+        """What replaces the text that is left out."""
         return self.faces.pieces("…" if not self.faces.missing("…") else "...")
 
     def block(self) -> TextBlock:
@@ -126,7 +89,7 @@ class Fitter:
         for paragraph in paragraphs:
             start = 0
             while start < len(paragraph.pieces) or not paragraph.pieces:
-                # one line more than the height holds is enough to know
+                # one line more than the height holds is enough
                 if (len(lines) - 1) * self._pitch(size) > self.height:
                     return None
                 end = self._line_end(paragraph, start, size)
@@ -139,20 +102,20 @@ class Fitter:
         return self._stack(lines, size, is_cut)
 
     def _without_middle(self, paragraphs: Sequence[_Paragraph]) -> TextBlock | None:
-        """As many characters as fit from both ends of the text, with the mark between them."""
+        """As many characters from both ends of the text as fit, with the ellipsis between them."""
         size = self.style.min_size
 
-        def with_kept(count: int) -> TextBlock | None:
+        def shortened_to(count: int) -> TextBlock | None:
             head, tail = self.pieces[: count - count // 2], self.pieces[len(self.pieces) - count // 2 :]
-            return self._whole(_paragraphs([*head, *self.mark, *tail]), size, is_cut=True)
+            return self._whole(_paragraphs([*head, *self.ellipsis, *tail]), size, is_cut=True)
 
         _, cuts = self._first_lines(paragraphs, size)
-        # so that a very long text is not tried whole: hardly ever does twice its visible beginning fit
+        # twice the visible beginning hardly ever fits; trying more of a very long text would be slow
         most = min(len(self.pieces) - 1, 2 * sum(map(len, cuts)) + len(cuts))
-        return _largest(0, most, with_kept)
+        return _largest(0, most, shortened_to)
 
     def _without_end(self, paragraphs: Sequence[_Paragraph]) -> TextBlock | None:
-        """As many lines as fit, the last of them ending with the mark."""
+        """As many lines as fit, the last of them ending with the ellipsis."""
         size = self.style.min_size
         lines, cuts = self._first_lines(paragraphs, size)
         for count in range(len(cuts), 0, -1):
@@ -178,17 +141,17 @@ class Fitter:
         return lines, cuts
 
     def _cut_line(self, pieces: Sequence[Piece], size: int) -> Line | None:
-        """The longest beginning of a line that leaves room for the mark; None if the mark alone is too wide."""
+        """The longest beginning of a line that fits before the ellipsis; None if the ellipsis alone is too wide."""
 
-        def with_kept(count: int) -> Line | None:
-            kept = list(pieces[:count])
-            while kept and kept[-1][0].isspace():
-                kept.pop()
-            paragraph = _Paragraph([*kept, *self.mark])
+        def shortened_to(count: int) -> Line | None:
+            beginning = list(pieces[:count])
+            while beginning and beginning[-1][0].isspace():
+                beginning.pop()
+            paragraph = _Paragraph([*beginning, *self.ellipsis])
             line = self._line(paragraph, 0, len(paragraph.pieces), size)
             return line if self._is_narrow(line) else None
 
-        return _largest(0, len(pieces), with_kept)
+        return _largest(0, len(pieces), shortened_to)
 
     def _line_end(self, paragraph: _Paragraph, start: int, size: int) -> int | None:
         if not paragraph.pieces:
@@ -196,7 +159,7 @@ class Fitter:
         return paragraph.breaker.line_end(start, lambda a, b: self._fits(paragraph, a, b, size))
 
     def _fits(self, paragraph: _Paragraph, start: int, end: int, size: int) -> bool:
-        """Whether some pieces fit on a line; a very long word is known not to by its beginning."""
+        """Whether the pieces from start to end fit on a line; of a very long word its beginning is tried first."""
         probe = _PROBE
         while start + probe < end:
             if not self._is_narrow(self._line(paragraph, start, start + probe, size)):
@@ -214,7 +177,7 @@ class Fitter:
         return max(1, round(size * self.style.line_spacing))
 
     def _stack(self, lines: Sequence[Line], size: int, is_cut: bool) -> TextBlock | None:
-        """The lines below each other, farther apart where their ink would touch; None if that is too high."""
+        """The lines below each other, farther apart where their ink would touch; None if that does not fit."""
         base = self.faces.at(self.faces.base, size)
         outline = self.style.outline_width
         baselines = [outline + max(base.ascent, -lines[0].top)]
@@ -228,18 +191,18 @@ class Fitter:
 
 
 def _largest(low: int, high: int, make: Callable[[int], _T | None]) -> _T | None:
-    """What `make` gives for the largest number from low to high for which it gives something, found by halving."""
+    """make(n) for the largest n from low to high for which it is not None, by bisection; None if there is none."""
     best = make(high)
     if best is not None or high <= low:
         return best
     best = make(low)
     while best is not None and high - low > 1:
         middle = (low + high) // 2
-        found = make(middle)
-        if found is None:
+        result = make(middle)
+        if result is None:
             high = middle
         else:
-            low, best = middle, found
+            low, best = middle, result
     return best
 
 
@@ -252,6 +215,5 @@ def _cluster_levels(clusters: Sequence[str]) -> list[int]:
     text = "".join(clusters)
     if text.isascii():
         return [0] * len(clusters)
-    found = bidi.levels(text, bidi.base_level(text))
-    starts = np.cumsum([0, *map(len, clusters)])[:-1]
-    return [found[start] for start in starts]
+    levels = bidi.levels(text, bidi.base_level(text))
+    return [levels[start] for start in accumulate(map(len, clusters[:-1]), initial=0)]

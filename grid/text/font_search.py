@@ -1,7 +1,7 @@
-"""Finding faces on this machine: where fonts are kept, which are tried first for a script, and a font by its name.
+"""Finding fonts on this machine: its font folders, the faces to try first for a script, and a font by its name.
 
-Pillow looks a font up by file name only and knows no families; the libraries that ask the system for its list cost
-another dependency, so the well-known folders are walked.
+Pillow finds a font by its file name only, not by its family; libraries that ask the system would be one more
+dependency.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 import regex
 
 from ...errors import InputError
-from .sfnt import Face, read_faces
+from .font_files import Face, read_faces
 
 _SUFFIXES = {".ttf", ".otf", ".ttc", ".otc"}
 # faces that have every character, as an empty or a placeholder glyph
 _PLACEHOLDERS = ("lastresort", ".lastresort", "last resort", "adobe blank", "adobe notdef")
-#: Beginnings of family names, the best first, per way of writing; "" for all that is not named.
+#: Beginnings of family names by script, the preferred ones first; "" stands for all other scripts.
 PREFERRED = {
     "emoji": ("noto color emoji", "apple color emoji", "segoe ui emoji", "twemoji", "twitter color", "noto emoji"),
     "japanese": (
@@ -46,8 +46,8 @@ _HANGUL = regex.compile(r"\p{Hangul}")
 _HAN = regex.compile(r"[\p{Han}\u3000-\u303F\uFF00-\uFF60]")
 
 
-def way_of_writing(text: str) -> str:
-    """The key of PREFERRED for a text: Han characters look different per country, so their company decides."""
+def script_of(text: str) -> str:
+    """The key of PREFERRED for a text; Han characters look different in each country, so the others decide."""
     if _KANA.search(text):
         return "japanese"
     if _HANGUL.search(text):
@@ -70,17 +70,17 @@ def font_folders() -> tuple[Path, ...]:
 
 @lru_cache(maxsize=8)
 def machine_faces(places: tuple[Path, ...]) -> tuple[Face, ...]:
-    """The faces in the given files and folders (walked to the bottom), read once per process.
+    """The faces of the font files in these files and folders, with subfolders, read once per process.
 
-    A file that is no font, or that cannot be read, is no candidate: it is left out.
+    Files that cannot be read as fonts are left out.
     """
-    found: list[Face] = []
+    faces: list[Face] = []
     for path in dict.fromkeys(file for place in places for file in _font_files(place)):
         try:
-            found += read_faces(path)
+            faces += read_faces(path)
         except InputError:
             continue
-    return tuple(face for face in found if not face.family.casefold().startswith(_PLACEHOLDERS))
+    return tuple(face for face in faces if not face.family.casefold().startswith(_PLACEHOLDERS))
 
 
 def _font_files(place: Path) -> Iterator[Path]:
@@ -93,30 +93,30 @@ def _font_files(place: Path) -> Iterator[Path]:
 
 
 @lru_cache(maxsize=32)
-def ordered_faces(places: tuple[Path, ...], writing: str) -> tuple[Face, ...]:
-    """The machine's faces, the one to try first for a way of writing first."""
-    preferred = (*PREFERRED[writing], *PREFERRED[""])
+def ordered_faces(places: tuple[Path, ...], script: str) -> tuple[Face, ...]:
+    """The faces of the machine in the order in which they are tried for a script, a key of PREFERRED."""
+    preferred = (*PREFERRED[script], *PREFERRED[""])
 
     def order(face: Face) -> tuple[object, ...]:
         family = face.family.casefold()
         rank = next((i for i, start in enumerate(preferred) if family.startswith(start)), len(preferred))
-        return (face.is_colour != (writing == "emoji"), rank, *_style_order(face), family)
+        return (face.is_color != (script == "emoji"), rank, *_style_order(face), family)
 
     return tuple(sorted(machine_faces(places), key=order))
 
 
 def find_font(font: str, places: tuple[Path, ...]) -> Face:
-    """The face for a path, a file name, or a family or full name; raises InputError, with near names, for others."""
+    """The face with this path, file name, family or full name; raises InputError with similar names for others."""
     path = Path(font).expanduser()
     if path.is_file():
         return read_faces(path)[0]
     faces = machine_faces(places)
-    wanted = font.strip().casefold()
-    matches = [face for face in faces if wanted in _names_of(face)]
+    name = font.strip().casefold()
+    matches = [face for face in faces if name in _names_of(face)]
     if matches:
         return min(matches, key=_style_order)
     raise InputError(
-        f"the font {font!r} was not found{_near(wanted, faces)}; give a font file's path or a family's name"
+        f"the font {font!r} was not found{_similar(name, faces)}; give a font file's path or a family's name"
     )
 
 
@@ -128,8 +128,8 @@ def _names_of(face: Face) -> frozenset[str]:
     return face.names | {face.path.name.casefold(), face.path.stem.casefold()}
 
 
-def _near(wanted: str, faces: Sequence[Face]) -> str:
+def _similar(name: str, faces: Sequence[Face]) -> str:
     families = {face.family.casefold(): face.family for face in faces}
     families |= {face.path.stem.casefold(): face.path.name for face in faces}
-    near = [families[name] for name in get_close_matches(wanted, families, 3)]
-    return f" (near: {', '.join(near)})" if near else ""
+    similar = [families[key] for key in get_close_matches(name, families, 3)]
+    return f" (near: {', '.join(similar)})" if similar else ""

@@ -1,7 +1,7 @@
-"""The faces that labels are drawn with: which face draws which part of a text.
+"""Which face draws which character: the requested font, then fallback fonts.
 
-The order is: the font asked for, Roboto (the package font-roboto), the fonts of this machine (looked for only when a
-character is still missing, because that takes a moment), and Pillow's own face as the last resort.
+The fallbacks are Roboto (of the package font-roboto), the fonts of this machine, which are read only when a character
+is still missing, since that takes a moment, and the font built into Pillow.
 """
 
 from __future__ import annotations
@@ -9,45 +9,44 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 from unicodedata import normalize
 
 import regex
 
 from ...errors import InputError
-from .font_search import find_font, font_folders, ordered_faces, way_of_writing
-from .glyphs import Kept, SizedFace
-from .sfnt import Face, builtin_face, read_faces
+from .font_files import Face, builtin_face, read_faces
+from .font_search import find_font, font_folders, ordered_faces, script_of
+from .glyphs import GlyphCache, SizedFace
 
-#: A grapheme cluster, what a reader takes for one character, and the face that draws it.
+#: A grapheme cluster (what a reader sees as one character) and the face that draws it.
 Piece = tuple[str, Face]
 _CLUSTER = regex.compile(r"\X")
 _INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{White_Space}\p{Cc}]")
 _EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Emoji}\uFE0F|\p{Regional_Indicator}")
-_AS_TEXT = "\ufe0e"
+_TEXT_PRESENTATION = "\ufe0e"
 _OPEN_FONTS = 64
-_KEPT_SIZES = 256
+_CACHED_SIZES = 256
 _NO_ROBOTO = "the package font-roboto is not installed, so other fonts draw the labels; run: pip install font-roboto"
 
 
 class Faces:
-    """Faces in their order of preference.
+    """Faces in their order of preference, for several threads.
 
-    May be used from several threads: each thread opens fonts of its own (Pillow's must not be shared), at most 64 at
-    a time, the longest unused closed first; what they measured and drew is shared.
+    Each thread opens fonts of its own, since Pillow's must not be shared: at most 64 at a time, then the least recently
+    used one is closed. What was measured and drawn is shared.
     """
 
-    def __init__(self, first: Sequence[Face], machine_places: tuple[Path, ...], notes: Sequence[str] = ()) -> None:
+    def __init__(self, first: Sequence[Face], machine_fonts: tuple[Path, ...], notes: Sequence[str] = ()) -> None:
         self._first = tuple(first)
-        self._places = machine_places
-        self._last = builtin_face()
-        self._found: dict[tuple[str, str], Face | None] = {}
+        self._machine_fonts = machine_fonts
+        self._builtin = builtin_face()
+        self._fallbacks: dict[tuple[str, str], Face | None] = {}
         self._opened = threading.local()
-        self._kept: dict[tuple[Face, int], Kept] = {}
-        #: What the user should know about the fonts; nothing when all is well.
+        self._caches: dict[tuple[Face, int], GlyphCache] = {}
+        #: Warnings for the user.
         self.notes = tuple(notes)
         #: The face that is tried first; its ascent and descent set the height of a line.
         self.base = self._first[0] if self._first else self._choose("x", "", [])
@@ -57,22 +56,17 @@ class Faces:
         """The grapheme clusters of a text in their order, each with its face."""
         if self._plain.issuperset(text):
             return [(char, self.base) for char in text]
-        writing = way_of_writing(text)
+        script = script_of(text)
         pieces: list[Piece] = []
         used: list[Face] = []
         for cluster in _CLUSTER.findall(text):
-            face = self._choose(cluster, writing, used)
+            face = self._choose(cluster, script, used)
             pieces.append((cluster, face))
             used = [face, *(other for other in used if other != face)]
         return pieces
 
-    def runs(self, text: str) -> list[tuple[Face, str]]:
-        """The text cut where its face changes; the parts joined are the text."""
-        groups = groupby(self.pieces(text), lambda piece: piece[1])
-        return [(face, "".join(cluster for cluster, _ in group)) for face, group in groups]
-
     def missing(self, text: str) -> set[str]:
-        """The characters of a text that would be drawn as an empty box, because no face has a glyph for them."""
+        """The characters of a text that no face has a glyph for; they are drawn as an empty box."""
         return missing_in(self.pieces(text))
 
     def at(self, face: Face, size: int) -> SizedFace:
@@ -82,79 +76,68 @@ class Faces:
             opened = self._opened.fonts = OrderedDict()
         key = (face, size)
         if key not in opened:
-            if len(self._kept) > _KEPT_SIZES:
-                self._kept.clear()
-            opened[key] = SizedFace(face, size, self._kept.setdefault(key, Kept()))
+            if len(self._caches) > _CACHED_SIZES:
+                self._caches.clear()
+            opened[key] = SizedFace(face, size, self._caches.setdefault(key, GlyphCache()))
             if len(opened) > _OPEN_FONTS:
                 opened.popitem(last=False)
         opened.move_to_end(key)
         return opened[key]
 
-    def _choose(self, cluster: str, writing: str, used: Sequence[Face]) -> Face:
+    def _choose(self, cluster: str, script: str, used: Sequence[Face]) -> Face:
+        """The face for a cluster; used: those of the text so far, the latest first."""
         visible = _INVISIBLE.sub("", cluster)
         if not visible:
-            goes_along = used and not used[0].is_colour and (not cluster.isspace() or used[0].has(cluster[0]))
-            return used[0] if goes_along else self.base
-        is_emoji = _AS_TEXT not in cluster and bool(_EMOJI.search(cluster))
-        fitting = (face for face in self._candidates(is_emoji, used) if not _lacking(face, visible))
-        near = next(fitting, None)
-        return near or self._search(visible, "emoji" if is_emoji else writing) or self._default
-
-    def _candidates(self, is_emoji: bool, used: Sequence[Face]) -> Iterator[Face]:
-        """The faces tried before the machine's; an emoji is looked for in faces with colours alone at first."""
+            continues = used and not used[0].is_color and (not cluster.isspace() or used[0].has(cluster[0]))
+            return used[0] if continues else self.base
+        is_emoji = _TEXT_PRESENTATION not in cluster and bool(_EMOJI.search(cluster))
         for face in (*self._first, *used):
-            if face.is_colour == is_emoji or (face in self._first[:1] and not is_emoji):
-                yield face
+            # an emoji is looked for in colour fonts first; the requested font draws all else that it can
+            is_candidate = face.is_color == is_emoji or (face in self._first[:1] and not is_emoji)
+            if is_candidate and not _lacking(face, visible):
+                return face
+        key = (visible, "emoji" if is_emoji else script)
+        if key not in self._fallbacks:
+            self._fallbacks[key] = self._fallback(*key)
+        # what no face has is drawn as an empty box
+        return self._fallbacks[key] or (self._first[0] if self._first else self._builtin)
 
-    def _search(self, visible: str, writing: str) -> Face | None:
-        key = (visible, writing)
-        if key not in self._found:
-            self._found[key] = self._search_anew(visible, writing)
-        return self._found[key]
-
-    def _search_anew(self, visible: str, writing: str) -> Face | None:
-        """The first face with all of a cluster; if there is none, the first with the character that it begins with."""
-        colour_first = (face for face in self._machine(writing) if face.is_colour) if writing == "emoji" else ()
-        everything = (*colour_first, *self._first, *self._machine(writing), self._last)
-        whole = next((face for face in everything if not _lacking(face, visible)), None)
-        return whole or next((face for face in everything if face.has(visible[0])), None)
-
-    def _machine(self, writing: str) -> tuple[Face, ...]:
-        return ordered_faces(self._places, writing)
-
-    @property
-    def _default(self) -> Face:
-        """The face that draws what no face has, as an empty box."""
-        return self._first[0] if self._first else self._last
+    def _fallback(self, visible: str, script: str) -> Face | None:
+        """The first face with all characters of a cluster, else the first with the character that it begins with."""
+        machine = ordered_faces(self._machine_fonts, script)
+        color_first = [face for face in machine if face.is_color] if script == "emoji" else []
+        faces = (*color_first, *self._first, *machine, self._builtin)
+        whole = next((face for face in faces if not _lacking(face, visible)), None)
+        return whole or next((face for face in faces if face.has(visible[0])), None)
 
 
 def missing_in(pieces: Sequence[Piece]) -> set[str]:
-    """The characters of the pieces that their faces have no glyph for."""
+    """The characters that the faces of their pieces have no glyph for."""
     return {char for cluster, face in dict.fromkeys(pieces) for char in _lacking(face, cluster)}
 
 
 def find_faces(font: str = "", *, machine_fonts: Sequence[Path] | None = None) -> Faces:
-    """The faces to draw labels with, led by `font`: a path, a file name, or a family's name; "" for the default.
+    """The faces to draw text with; font: the path, file name or family name of the first one, "" for Roboto.
 
-    machine_fonts: files and folders to look in instead of this system's font folders; () for none.
+    machine_fonts: files and folders to search instead of this system's font folders; () for none.
     Raises InputError if the font cannot be found or opened.
     """
     places = font_folders() if machine_fonts is None else tuple(machine_fonts)
     file = Path(font).expanduser()
-    return _kept_faces(font, places, file.stat().st_mtime_ns if font.strip() and file.is_file() else 0)
+    return _cached_faces(font, places, file.stat().st_mtime_ns if font.strip() and file.is_file() else 0)
 
 
 @lru_cache(maxsize=16)
-def _kept_faces(font: str, places: tuple[Path, ...], changed: int) -> Faces:
-    """The faces, kept with all letters that they drew, until the font's file changes."""
-    asked = [_openable(find_font(font, places))] if font.strip() else []
+def _cached_faces(font: str, places: tuple[Path, ...], changed: int) -> Faces:
+    """The faces and all letters that they drew, until the font's file changes."""
+    requested = [_openable(find_font(font, places))] if font.strip() else []
     roboto = _roboto()
-    return Faces([*asked, *roboto], places, [] if roboto else [_NO_ROBOTO])
+    return Faces([*requested, *roboto], places, [] if roboto else [_NO_ROBOTO])
 
 
 def _roboto() -> tuple[Face, ...]:
-    """The face that is always there; () when its package is not."""
-    # importing the package would import a font registry with it
+    """The face of the package font-roboto; () when that is not installed."""
+    # not imported, since that would import a font registry too
     spec = importlib.util.find_spec("font_roboto")
     if spec is None or not spec.submodule_search_locations:
         return ()
@@ -172,7 +155,7 @@ def _openable(face: Face) -> Face:
 
 @lru_cache(maxsize=1 << 16)
 def _lacking(face: Face, cluster: str) -> list[str]:
-    """The characters of a cluster that a face has no glyph for; a letter with its accents may be one character."""
+    """The characters of a cluster that a face has no glyph for, whether accents are composed or not."""
     lacking = [char for char in _INVISIBLE.sub("", cluster) if not face.has(char)]
     if not lacking:
         return []

@@ -1,6 +1,6 @@
-"""One face at one size: the extent and the pixels of a piece of text in one direction.
+"""Measuring and drawing text of one direction in one face at one size.
 
-Positions are whole pixels, x to the right and y down, from the pen on the baseline.
+Positions are whole pixels, x to the right and y down, from the pen, which starts at the left end of the baseline.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ import numpy.typing as npt
 import regex
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, features
 
-from .sfnt import Face
+from .font_files import Face
 
 Mask = npt.NDArray[np.uint8]
+#: Left, top, right, bottom.
 Edges = tuple[int, int, int, int]
 _REGULAR = 400
-_ZOOM = 4
-#: Letters larger than this look right on whole pixels.
-_BIG = 64
-_KEPT_EXTENTS = 4096
+#: Letters up to this size are drawn this many times as large and reduced.
+_ZOOMED_SIZE, _ZOOM = 64, 4
+_CACHED_EXTENTS = 4096
 _INVISIBLE = regex.compile(r"\p{Default_Ignorable_Code_Point}")
 _MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
 @dataclass(frozen=True)
 class Extent:
-    """Where the ink of a text lies, and how far the pen moves on."""
+    """The box of a text's ink, and how far the pen moves on."""
 
-    box: Edges  # left, top, right, bottom
+    box: Edges
     advance: int
 
 
 @dataclass(frozen=True)
 class _Glyph:
-    """The ink of one character: coverage 0 to 255 [h, w] and the place of its top left corner."""
+    """The ink of a text: coverage 0 to 255 [h, w], and its top left corner."""
 
     mask: Mask
     x: int
@@ -44,10 +44,10 @@ class _Glyph:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What was measured and drawn of one face at one size. Threads share it: what two of them add is the same."""
+class GlyphCache:
+    """What was measured and drawn of one face at one size; may be shared by threads, which add equal values."""
 
-    # per text, in pixels of the opened font
+    # boxes and steps are in pixels of the opened font
     boxes: dict[str, Edges] = field(default_factory=dict)
     steps: dict[str, float] = field(default_factory=dict)
     extents: dict[tuple[str, bool], Extent] = field(default_factory=dict)
@@ -57,17 +57,17 @@ class Kept:
 class SizedFace:
     """A face opened at a size in pixels; not to be used by two threads.
 
-    Small letters are drawn four times as large and reduced: Pillow puts letters on whole pixels, which at the sizes of
-    labels makes uneven gaps, even inside a word. Bitmap fonts are reduced from the size that they have.
+    Small letters are drawn four times as large and reduced, since Pillow puts letters on whole pixels, which makes the
+    gaps between small letters uneven. Colour bitmaps are reduced from the next larger size that the font has.
     """
 
-    def __init__(self, face: Face, size: int, kept: Kept | None = None) -> None:
-        """Raises OSError if the face cannot be opened."""
+    def __init__(self, face: Face, size: int, cache: GlyphCache | None = None) -> None:
+        """Opens the face; raises OSError if that fails."""
         self.face = face
-        self._kept = kept or Kept()
-        self._zoom = 1 if face.is_colour or size > _BIG else _ZOOM
+        self._cache = cache or GlyphCache()
+        self._zoom = 1 if face.is_color or size > _ZOOMED_SIZE else _ZOOM
         self.font, opened_size = _open(face, size * self._zoom)
-        self._scale = size / (opened_size if face.is_colour else size * self._zoom)
+        self._scale = size / (opened_size if face.is_color else size * self._zoom)
         # raqm cannot work without fribidi, which Pillow for Windows lacks unless the user adds it; and Pillow opens its
         # built-in face without raqm
         has_raqm = self.font.layout_engine == ImageFont.Layout.RAQM
@@ -75,34 +75,33 @@ class SizedFace:
 
     @property
     def ascent(self) -> int:
-        """From the baseline to the top that the font's maker meant, in pixels."""
+        """The font's height above the baseline, in pixels."""
         return math.ceil(self.font.getmetrics()[0] * self._scale)
 
     @property
     def descent(self) -> int:
-        """From the baseline to the bottom that the font's maker meant, in pixels."""
+        """The font's depth below the baseline, in pixels."""
         return math.ceil(self.font.getmetrics()[1] * self._scale)
 
     def extent(self, text: str, is_rtl: bool) -> Extent:
-        """The ink's box without an outline, and the advance."""
+        """The box of the ink, without an outline, and the advance."""
         if self._is_plain(text, is_rtl):
             return self._plain_extent(text)
         key = (text, is_rtl)
-        known = self._kept.extents.get(key)
-        if known is not None:
-            return known
-        if len(self._kept.extents) >= _KEPT_EXTENTS:
-            self._kept.extents.clear()
+        if key in self._cache.extents:
+            return self._cache.extents[key]
+        if len(self._cache.extents) >= _CACHED_EXTENTS:
+            self._cache.extents.clear()
         shown, direction = self._prepared(text, is_rtl)
         box = self._scaled(self.font.getbbox(shown, anchor="ls", direction=direction))
         advance = self.font.getlength(shown, direction=direction) * self._scale
-        self._kept.extents[key] = extent = Extent(box, round(advance))
+        self._cache.extents[key] = extent = Extent(box, round(advance))
         return extent
 
     def add_ink(self, canvas: Mask, at: tuple[int, int], text: str, is_rtl: bool, outline: int) -> None:
-        """Draws the text, grown by `outline` pixels all around, into a canvas of coverage 0 to 255 [h, w]."""
-        if self.face.is_colour:
-            _lighten(canvas, at, self._colour_ink(text, is_rtl, outline))
+        """Add the text, grown by `outline` pixels all around, to a canvas of coverage, uint8 [h, w]; at: the pen."""
+        if self.face.is_color:
+            _lighten(canvas, at, self._color_ink(text, is_rtl, outline))
         elif self._is_plain(text, is_rtl):
             for char, pen in self._pens(text):
                 whole, phase = divmod(pen, self._zoom)
@@ -111,7 +110,7 @@ class SizedFace:
             _lighten(canvas, at, self._draw(text, is_rtl, outline, 0))
 
     def picture(self, text: str, is_rtl: bool, fill: tuple[int, int, int]) -> tuple[Image.Image, int, int]:
-        """The text in a colour face's own colours (RGBA), and the place of its top left corner."""
+        """The text as an RGBA picture in the font's own colours, and its top left corner; fill: of other glyphs."""
         shown, direction = self._prepared(text, is_rtl)
         box = _whole(self.font.getbbox(shown, anchor="ls", direction=direction))
         picture = Image.new("RGBA", (max(1, box[2] - box[0]), max(1, box[3] - box[1])), (*fill, 0))
@@ -124,12 +123,12 @@ class SizedFace:
         return (picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS)), left, top
 
     def _is_plain(self, text: str, is_rtl: bool) -> bool:
-        """Whether no letter depends on its neighbours but for kerning, so that letters can be drawn once and kept."""
-        return text.isascii() and not is_rtl and not self.face.is_colour
+        """Whether its letters depend on their neighbours by kerning alone, so that each is drawn once and cached."""
+        return text.isascii() and not is_rtl and not self.face.is_color
 
     def _plain_extent(self, text: str) -> Extent:
         pens = self._pens(text)
-        boxes = [(pen, self._kept.boxes.get(char) or self._box(char)) for char, pen in pens]
+        boxes = [(pen, self._cache.boxes.get(char) or self._box(char)) for char, pen in pens]
         inked = [(pen + box[0], box[1], pen + box[2], box[3]) for pen, box in boxes if box[2] > box[0]]
         last, pen = pens[-1]
         advance = round((pen + self._step(last)) * self._scale)
@@ -145,32 +144,32 @@ class SizedFace:
         for i, char in enumerate(text):
             pens.append((char, round(pen)))
             pair = text[i : i + 2]
-            step = self._kept.steps.get(pair)
+            step = self._cache.steps.get(pair)
             pen += self._step(pair) if step is None else step
         return pens
 
     def _step(self, pair: str) -> float:
-        """How far the pen moves from a character to the one after it, kerned; a lone one is the last."""
-        if pair not in self._kept.steps:
+        """The advance of the first of two characters, kerned, or of a single one."""
+        if pair not in self._cache.steps:
             whole = self.font.getlength(pair, features=self._plain_features())
-            self._kept.steps[pair] = whole - (self._step(pair[1]) if len(pair) == 2 else 0)
-        return self._kept.steps[pair]
+            self._cache.steps[pair] = whole - (self._step(pair[1]) if len(pair) == 2 else 0)
+        return self._cache.steps[pair]
 
     def _plain_features(self) -> list[str] | None:
         return ["-liga", "-clig"] if self._is_shaped else None
 
     def _box(self, char: str) -> Edges:
-        self._kept.boxes[char] = box = _whole(self.font.getbbox(char, anchor="ls"))
+        self._cache.boxes[char] = box = _whole(self.font.getbbox(char, anchor="ls"))
         return box
 
     def _glyph(self, char: str, outline: int, phase: int) -> _Glyph:
         key = (char, outline, phase)
-        if key not in self._kept.glyphs:
-            self._kept.glyphs[key] = self._draw(char, False, outline, phase)
-        return self._kept.glyphs[key]
+        if key not in self._cache.glyphs:
+            self._cache.glyphs[key] = self._draw(char, False, outline, phase)
+        return self._cache.glyphs[key]
 
     def _draw(self, text: str, is_rtl: bool, outline: int, phase: int) -> _Glyph:
-        """The ink of a text whose pen stands `phase` parts of a pixel to the right."""
+        """The ink of a text; phase: how far right the pen is, in pixels of the opened font."""
         shown, direction = self._prepared(text, is_rtl)
         zoom, stroke = self._zoom, outline * self._zoom
         left, top, right, bottom = _whole(self.font.getbbox(shown, anchor="ls", direction=direction))
@@ -181,11 +180,11 @@ class SizedFace:
         draw = ImageDraw.Draw(canvas)
         draw.text(pen, shown, 255, self.font, "ls", direction=direction, stroke_width=stroke)
         if stroke:
-            # older Pillows leave crescents uncovered in a wide outline of a dot (10.1); a narrow one has none there
+            # Pillow 10.1 leaves gaps in the wide outline of a dot; a second, narrow outline fills them
             draw.text(pen, shown, 255, self.font, "ls", direction=direction, stroke_width=max(1, stroke // 3))
         return _Glyph(np.asarray(canvas.reduce(zoom) if zoom > 1 else canvas), x, y)
 
-    def _colour_ink(self, text: str, is_rtl: bool, outline: int) -> _Glyph:
+    def _color_ink(self, text: str, is_rtl: bool, outline: int) -> _Glyph:
         picture, x, y = self.picture(text, is_rtl, (0, 0, 0))
         alpha = Image.new("L", (picture.width + 2 * outline, picture.height + 2 * outline))
         alpha.paste(picture.getchannel("A"), (outline, outline))
@@ -193,7 +192,7 @@ class SizedFace:
         return _Glyph(np.asarray(grown), x - outline, y - outline)
 
     def _prepared(self, text: str, is_rtl: bool) -> tuple[str, str | None]:
-        """The text and the direction to tell Pillow: without raqm it draws from left to right, letter by letter."""
+        """Text and direction for Pillow, which without raqm draws letter by letter from left to right."""
         if self._is_shaped:
             return text, "rtl" if is_rtl else "ltr"
         visible = _INVISIBLE.sub("", text)
@@ -207,7 +206,7 @@ class SizedFace:
 
 
 def _open(face: Face, size: int) -> tuple[ImageFont.FreeTypeFont, int]:
-    """The font and the size it was opened at: a font of colour bitmaps has only a few, the best is the next larger."""
+    """The font and the size at which it was opened: of colour bitmaps the next larger one that opens."""
     larger = [strike for strike in face.strikes if strike >= size]
     smaller = [strike for strike in reversed(face.strikes) if strike < size]
     for strike in (*larger, *smaller):
@@ -230,7 +229,7 @@ def _open_at(face: Face, size: int) -> ImageFont.FreeTypeFont:
 
 
 def _make_regular(font: ImageFont.FreeTypeFont) -> None:
-    """Sets the weight of a variable font, whose own first one may be the thinnest."""
+    """Set the weight of a variable font to regular; its default may be the thinnest."""
     try:
         axes = font.get_variation_axes()
     except (OSError, NotImplementedError):
@@ -244,7 +243,7 @@ def _whole(box: tuple[float, float, float, float]) -> Edges:
 
 
 def _lighten(canvas: Mask, at: tuple[int, int], glyph: _Glyph) -> None:
-    """Lays ink over a canvas, the pen at `at`; what lies outside the canvas is not drawn."""
+    """Lay ink over a canvas, the pen at `at`; what is outside the canvas is cut off."""
     left, top = at[0] + glyph.x, at[1] + glyph.y
     height, width = glyph.mask.shape
     x0, y0 = max(left, 0), max(top, 0)

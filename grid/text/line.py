@@ -1,4 +1,4 @@
-"""One line of text: its runs of one face and one direction, in the order in which they stand, and their ink."""
+"""Styles, lines and blocks of text, and the layout of one line from runs of one face and one direction."""
 
 from __future__ import annotations
 
@@ -10,13 +10,39 @@ from typing import Literal
 from ...errors import InputError
 from ..colors import RGB
 from .bidi import visual_order
+from .font_files import Face
 from .fonts import Faces, Piece
-from .sfnt import Face
+
+
+@dataclass(frozen=True)
+class TextStyle:
+    """How text looks. Sizes are in pixels; text is drawn as large as fits, between min_size and size.
+
+    Raises InputError for sizes in the wrong order and a negative width of the outline.
+    """
+
+    size: int
+    min_size: int
+    fill: RGB = (255, 255, 255)
+    outline: RGB = (0, 0, 0)
+    #: 0 for none.
+    outline_width: int = 0
+    align: Literal["left", "center", "right"] = "center"
+    #: What is left out of a text that does not fit: its end, or its middle (file names).
+    shorten: Literal["end", "middle"] = "end"
+    #: From baseline to baseline, as a multiple of the size.
+    line_spacing: float = 1.15
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_size <= self.size:
+            raise InputError(f"the text sizes are {self.min_size} to {self.size}; give 1 <= smallest <= largest")
+        if self.outline_width < 0:
+            raise InputError(f"the outline is {self.outline_width} pixels wide; it must be 0 or more")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A part of a line in one face and one direction, and its pen's place from the line's first pen."""
+    """A part of a line in one face and one direction; x: where it begins, from the beginning of the line."""
 
     face: Face
     text: str
@@ -26,7 +52,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Line:
-    """A line's runs and the box of their ink without outline, from the first pen on the baseline."""
+    """The runs of a line and the box of their ink, without outline, from the beginning of the baseline."""
 
     runs: tuple[Run, ...] = ()
     left: int = 0
@@ -39,25 +65,36 @@ class Line:
         return self.right - self.left
 
 
+@dataclass(frozen=True)
+class TextBlock:
+    """Text that was fitted into a box; all its pixels, the outline too, lie inside width x height."""
+
+    lines: tuple[Line, ...] = ()
+    #: Of each line, from the top of the block.
+    baselines: tuple[int, ...] = ()
+    size: int = 0
+    width: int = 0
+    height: int = 0
+    shortened: bool = False
+    #: Characters that no face has a glyph for.
+    missing: frozenset[str] = frozenset()
+
+
 def lay_out(pieces: Sequence[Piece], levels: Sequence[int], size: int, faces: Faces) -> Line:
-    """The line for some pieces, one level (of bidi.py) each; white space at its ends is left out."""
+    """The line of some pieces and the bidi level of each; white space at its ends is left out."""
     start, end = 0, len(pieces)
     while start < end and pieces[start][0].isspace():
         start += 1
     while start < end and pieces[end - 1][0].isspace():
         end -= 1
-    parts = _parts(pieces[start:end], levels[start:end])
+    groups = groupby(zip(pieces[start:end], levels[start:end], strict=True), lambda item: (item[0][1], item[1]))
+    parts = [(face, level, "".join(piece[0] for piece, _ in group)) for (face, level), group in groups]
     ordered = [parts[i] for i in visual_order([level for _, level, _ in parts])]
     return _place(ordered, size, faces)
 
 
-def _parts(pieces: Sequence[Piece], levels: Sequence[int]) -> list[tuple[Face, int, str]]:
-    """Face, level and text of each run, in the order of reading."""
-    groups = groupby(zip(pieces, levels, strict=True), lambda item: (item[0][1], item[1]))
-    return [(face, level, "".join(piece[0] for piece, _ in group)) for (face, level), group in groups]
-
-
 def _place(parts: Sequence[tuple[Face, int, str]], size: int, faces: Faces) -> Line:
+    """The line of runs (face, level, text) from left to right."""
     runs, boxes = [], []
     pen = 0
     for face, level, text in parts:
@@ -72,41 +109,3 @@ def _place(parts: Sequence[tuple[Face, int, str]], size: int, faces: Faces) -> L
         return Line(tuple(runs))
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return Line(tuple(runs), min(lefts), min(tops), max(rights), max(bottoms))
-
-
-@dataclass(frozen=True)
-class TextStyle:
-    """How text looks. Sizes in pixels; the text is drawn between min_size and size, as large as fits."""
-
-    size: int
-    min_size: int
-    fill: RGB = (255, 255, 255)
-    outline: RGB = (0, 0, 0)
-    #: 0 for none.
-    outline_width: int = 0
-    align: Literal["left", "center", "right"] = "center"
-    #: What is left out of a text that does not fit: its end, or its middle (file names).
-    shorten: Literal["end", "middle"] = "end"
-    #: From baseline to baseline, in sizes.
-    line_spacing: float = 1.15
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.min_size <= self.size:
-            raise InputError(f"the text sizes are {self.min_size} to {self.size}; give 1 <= smallest <= largest")
-        if self.outline_width < 0:
-            raise InputError(f"the outline is {self.outline_width} pixels wide; it must be 0 or more")
-
-
-@dataclass(frozen=True)
-class TextBlock:
-    """Text that was fitted; every pixel of it, the outline too, lies inside width x height."""
-
-    lines: tuple[Line, ...] = ()
-    #: Of each line, from the top of the block.
-    baselines: tuple[int, ...] = ()
-    size: int = 0
-    width: int = 0
-    height: int = 0
-    shortened: bool = False
-    #: Characters that no face has a glyph for.
-    missing: frozenset[str] = frozenset()

@@ -3,14 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.text.draw import draw_text, fit_text, measure_height
+from clip_grid.grid.text.draw import draw_text
+from clip_grid.grid.text.fit import fit_text
 from clip_grid.grid.text.fonts import find_faces
 from clip_grid.grid.text.line import TextStyle
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont, features
 
-from .fontmaker import make_font
+from .font_maker import make_font
 
 FACES = find_faces(machine_fonts=())
 MACHINE = find_faces()
@@ -83,7 +84,7 @@ def test_a_text_that_fits_keeps_its_size_and_line():
     assert (words(block), block.size, block.shortened) == (["seed: 42"], 16, False)
 
 
-def test_lines_break_at_spaces_and_at_given_line_ends():
+def test_lines_break_at_spaces_and_line_ends():
     assert words(fit_text("a quick brown fox\n\njumps", 110, 200, PLAIN, FACES)) == [
         "a quick brown",
         "fox",
@@ -116,7 +117,7 @@ def test_prose_loses_its_end_and_a_file_name_its_middle():
     assert words(name)[-1].endswith("_00042.png")
 
 
-def test_a_box_too_small_for_anything_gets_nothing_and_says_so():
+def test_nothing_fits_into_a_box_too_small_for_an_ellipsis():
     block = fit_text("seed", 4, 4, PLAIN, FACES)
     assert (block.lines, block.width, block.height, block.shortened) == ((), 0, 0, True)
 
@@ -135,7 +136,7 @@ def test_missing_characters_are_reported():
 
 
 def test_the_height_needed_is_the_height_that_fits_at_full_size():
-    height = measure_height(NAME, 150, PLAIN, FACES)
+    height = fit_text(NAME, 150, 1 << 30, PLAIN, FACES).height
     assert fit_text(NAME, 150, height, PLAIN, FACES).size == 16
     assert fit_text(NAME, 150, height - 1, PLAIN, FACES).size < 16
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from .samples import BLACK, RED, WHITE, flat, flats, noise, painted, plan, scene_of
+from ..samples import BLACK, RED, WHITE, flat, flats, noise, painted, plan, scene_of
 
 GREEN, BLUE, GOLD = (0, 200, 0), (0, 0, 255), (255, 196, 0)
 LONG = {

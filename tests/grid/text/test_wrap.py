@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from clip_grid.grid.text.fit import Breaker, break_rank
+from clip_grid.grid.text.wrap import Breaker, break_rank
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -1,6 +1,6 @@
-"""What a TrueType or OpenType file says about itself: its faces, their names and style, and their characters.
+"""Reading TrueType and OpenType files: their faces, names, styles, and the characters that they have glyphs for.
 
-Pillow opens a font to draw with it, but does not tell which characters it has; the tables that do are short to read.
+Pillow does not tell which characters a font has, so the tables are read here.
 Source: OpenType specification 1.9, tables name, OS/2, cmap (formats 4 and 12), CBLC and sbix.
 """
 
@@ -19,18 +19,20 @@ from PIL import ImageFont
 
 from ...errors import InputError
 
-_COLOUR_TABLES = {"CBDT", "sbix", "COLR"}
+_COLOR_TABLES = {"CBDT", "sbix", "COLR"}
 _NAME_IDS = {1: "family", 4: "full name", 6: "PostScript name", 16: "typographic family"}
 _ENGLISH = 0x409
-# the encodings of a cmap that count in Unicode, the fullest first
+# (platform, encoding) of the Unicode subtables of a cmap, the one with the most characters first
 _UNICODE = ((3, 10), (0, 6), (0, 4), (3, 1), (0, 3), (0, 2), (0, 1), (0, 0))
+#: Offset and length of each table of a face, by its tag.
 Tables = dict[str, tuple[int, int]]
+CodePoints = npt.NDArray[np.int64]
 
 
-# compared and hashed as the object that it is: every letter of every label asks for its face
+# compared and hashed by identity, for speed: a face is looked up for every letter of every label
 @dataclass(frozen=True, eq=False)
 class Face:
-    """One face of a font file; an empty path stands for the face that Pillow carries inside itself."""
+    """One face of a font file; an empty path stands for the font built into Pillow."""
 
     path: Path
     index: int = 0
@@ -38,9 +40,10 @@ class Face:
     #: Family, full and PostScript names in all languages, casefolded.
     names: frozenset[str] = frozenset()
     weight: int = 400
+    #: Upright and of normal width.
     is_plain: bool = True
-    is_colour: bool = False
-    #: Pixel sizes of its bitmaps, when it has colour bitmaps.
+    is_color: bool = False
+    #: Pixel sizes for which it has colour bitmaps.
     strikes: tuple[int, ...] = ()
 
     @property
@@ -64,17 +67,16 @@ def read_faces(path: Path) -> list[Face]:
 
 
 def builtin_face() -> Face:
-    """Pillow's own face: Latin without Greek, Cyrillic and most symbols."""
+    """The font built into Pillow: Latin, without Greek, Cyrillic and most symbols."""
     return Face(Path(), family="Pillow's built-in face")
 
 
 @lru_cache(maxsize=2048)
-def coverage(path: Path, index: int) -> npt.NDArray[np.int64]:
-    """The characters of a face: code points, ascending [N]; none when its tables are damaged."""
+def coverage(path: Path, index: int) -> CodePoints:
+    """The code points of a face's characters, ascending [N]; none when its tables are damaged."""
     try:
         with _open(path) as stream:
-            offset = _face_offsets(stream)[index]
-            tables = _directory(stream, offset)
+            tables = _directory(stream, _face_offsets(stream)[index])
             return _read_cmap(_table(stream, tables, "cmap"))
     except (OSError, struct.error, ValueError, IndexError):
         return np.empty(0, np.int64)
@@ -117,8 +119,8 @@ def _read_face(stream: BinaryIO, path: Path, index: int, offset: int) -> Face:
     family, names = _read_names(_table(stream, tables, "name"))
     weight, is_plain = _read_style(_table(stream, tables, "OS/2"))
     strikes = _cblc_strikes(_table(stream, tables, "CBLC")) or _sbix_strikes(_table(stream, tables, "sbix"))
-    is_colour = not _COLOUR_TABLES.isdisjoint(tables)
-    return Face(path, index, family or path.stem, names, weight, is_plain, is_colour, strikes)
+    is_color = not _COLOR_TABLES.isdisjoint(tables)
+    return Face(path, index, family or path.stem, names, weight, is_plain, is_color, strikes)
 
 
 def _read_names(data: bytes) -> tuple[str, frozenset[str]]:
@@ -164,7 +166,7 @@ def _sbix_strikes(data: bytes) -> tuple[int, ...]:
     return tuple(sorted(struct.unpack_from(">H", data, offset)[0] for offset in offsets))
 
 
-def _read_cmap(data: bytes) -> npt.NDArray[np.int64]:
+def _read_cmap(data: bytes) -> CodePoints:
     count = struct.unpack_from(">H", data, 2)[0]
     records = [struct.unpack_from(">HHI", data, 4 + 8 * i) for i in range(count)]
     subtables = {(platform, encoding): offset for platform, encoding, offset in records}
@@ -178,8 +180,8 @@ def _read_cmap(data: bytes) -> npt.NDArray[np.int64]:
     return np.empty(0, np.int64)
 
 
-def _format_4(data: bytes) -> npt.NDArray[np.int64]:
-    """Segments of the basic plane; a character whose glyph number is 0 is not there."""
+def _format_4(data: bytes) -> CodePoints:
+    """Characters of the basic multilingual plane; glyph number 0 means that there is no glyph."""
     words = np.frombuffer(data[: len(data) // 2 * 2], ">u2").astype(np.int64)
     n = int(words[3]) // 2
     ends, starts = words[7 : 7 + n], words[8 + n : 8 + 2 * n]
@@ -194,15 +196,15 @@ def _format_4(data: bytes) -> npt.NDArray[np.int64]:
     return np.compress(is_there, codes)
 
 
-def _format_12(data: bytes) -> npt.NDArray[np.int64]:
+def _format_12(data: bytes) -> CodePoints:
     count = struct.unpack_from(">I", data, 12)[0]
     groups = np.frombuffer(data, ">u4", 3 * count, 16).astype(np.int64).reshape(-1, 3)
     group, codes = _expand(groups[:, 0], np.minimum(groups[:, 1], 0x10FFFF))
     return np.compress(groups[group, 2] + codes - groups[group, 0] != 0, codes)
 
 
-def _expand(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
-    """For each number of each range: the range's place [N] and the number [N]."""
+def _expand(starts: CodePoints, ends: CodePoints) -> tuple[CodePoints, CodePoints]:
+    """All numbers of the ranges: the index of the range of each [N], and the numbers [N]; ends are included."""
     lengths = np.maximum(ends - starts + 1, 0)
     which = np.repeat(np.arange(len(starts)), lengths)
     within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)

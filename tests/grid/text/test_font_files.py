@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.text.sfnt import Face, builtin_face, coverage, read_faces
+from clip_grid.grid.text.font_files import Face, builtin_face, coverage, read_faces
 
-from .fontmaker import make_font
+from .font_maker import make_font
 
 ROBOTO = Path(importlib.util.find_spec("font_roboto").submodule_search_locations[0], "files", "Roboto-Regular.ttf")
 CJK = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
@@ -30,12 +30,12 @@ def test_a_collection_has_its_faces_and_characters_beyond_the_basic_plane():
 @pytest.mark.skipif(not EMOJI.is_file(), reason="Noto Color Emoji is not installed")
 def test_a_font_of_colour_bitmaps_names_its_sizes():
     face = read_faces(EMOJI)[0]
-    assert (face.is_colour, face.strikes) == (True, (109,))
+    assert (face.is_color, face.strikes) == (True, (109,))
 
 
 def test_family_weight_and_characters_are_read(tmp_path):
     face = read_faces(make_font(tmp_path / "a.ttf", "Square Sans", "ab\U0001f600", weight=700))[0]
-    assert (face.family, face.weight, face.is_plain, face.is_colour) == ("Square Sans", 700, True, False)
+    assert (face.family, face.weight, face.is_plain, face.is_color) == ("Square Sans", 700, True, False)
     assert "square sans" in face.names
     assert [face.has(char) for char in "abc\U0001f600"] == [True, True, False, True]
 

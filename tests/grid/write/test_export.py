@@ -21,7 +21,7 @@ from clip_grid.grid.sheet import write_planned
 from clip_grid.grid.write.export import SUFFIX, Output
 from PIL import Image, features
 
-from .samples import RED, WHITE, colour, export, flat, flats, noise, pixels_of, plan, save, survey
+from ..samples import RED, WHITE, colour, export, flat, flats, noise, pixels_of, plan, save, survey
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PICTURES = [name for name in ("png", "jpeg", "webp", "avif", "tiff") if name != "avif" or features.check("avif")]

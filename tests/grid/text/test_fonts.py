@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from clip_grid.grid.text.font_search import font_folders
 from clip_grid.grid.text.fonts import find_faces
 from PIL import Image, ImageDraw, ImageFont
 
-from .fontmaker import make_font
+from .font_maker import make_font
 
 SCRIPTS = {
     "latin": "Ärger Čeština Łódź Việt ñ",
@@ -29,8 +30,14 @@ SCRIPTS = {
 }
 
 
+def runs(faces, text):
+    """The text cut where its face changes."""
+    groups = groupby(faces.pieces(text), lambda piece: piece[1])
+    return [(face, "".join(cluster for cluster, _ in group)) for face, group in groups]
+
+
 def families(faces, text):
-    return [(face.family, part) for face, part in faces.runs(text)]
+    return [(face.family, part) for face, part in runs(faces, text)]
 
 
 def test_plain_text_is_one_run_of_roboto():
@@ -65,7 +72,7 @@ def test_a_well_known_family_is_taken_before_an_unknown_one(tmp_path):
     assert families(find_faces(machine_fonts=[tmp_path]), "あ") == [("Yu Gothic", "あ")]
 
 
-def test_the_company_of_han_characters_decides_on_their_face(tmp_path):
+def test_han_characters_are_drawn_in_the_face_of_the_script_around_them(tmp_path):
     make_font(tmp_path / "a.ttf", "Microsoft YaHei", "猫あ")
     make_font(tmp_path / "b.ttf", "Yu Gothic", "猫あ")
     faces = find_faces(machine_fonts=[tmp_path])
@@ -81,7 +88,7 @@ def test_a_letter_and_its_marks_stay_in_one_face(tmp_path):
 def test_the_runs_joined_are_the_text():
     faces = find_faces(machine_fonts=())
     for text in (*SCRIPTS.values(), "", " ", "\n\t", "\u200d\u200d", "a\u0301\u0301 \u202e"):
-        assert "".join(part for _, part in faces.runs(text)) == text
+        assert "".join(part for _, part in runs(faces, text)) == text
 
 
 def test_the_font_asked_for_comes_first(tmp_path):
@@ -111,7 +118,7 @@ def test_a_folder_without_ascii_in_its_name_is_searched(tmp_path):
     make_font(folder / "a.ttf", "Far", "あ")
     faces = find_faces(machine_fonts=[tmp_path])
     assert families(faces, "あ") == [("Far", "あ")]
-    assert faces.at(faces.runs("あ")[0][0], 20).extent("あ", False).advance == 14
+    assert faces.at(runs(faces, "あ")[0][0], 20).extent("あ", False).advance == 14
 
 
 def test_a_variable_font_is_opened(tmp_path):
@@ -119,9 +126,9 @@ def test_a_variable_font_is_opened(tmp_path):
     assert faces.at(faces.base, 20).extent("a", False).advance == 14
 
 
-def test_without_roboto_pillows_face_is_the_last_resort_and_says_so(monkeypatch, tmp_path):
+def test_without_roboto_the_font_built_into_pillow_is_used_and_a_note_tells_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "font_roboto", None)
-    # a place of its own, so that faces kept from another call are not answered
+    # a folder of its own, so that the faces are not those of an earlier call
     faces = find_faces(machine_fonts=[tmp_path])
     assert "pip install font-roboto" in faces.notes[0]
     assert families(faces, "abc") == [("Pillow's built-in face", "abc")]
@@ -134,7 +141,7 @@ def test_pillows_face_draws_what_no_other_face_has(monkeypatch, tmp_path):
         assert faces.at(faces.base, 20).extent(text, is_rtl=text == "אב").advance > 0
 
 
-def test_all_is_well_with_roboto():
+def test_there_is_no_note_when_roboto_is_installed():
     assert find_faces(machine_fonts=()).notes == ()
 
 
@@ -158,7 +165,7 @@ def test_no_empty_box_is_drawn_where_this_machine_has_a_font(script):
     faces = find_faces()
     if missing := faces.missing(SCRIPTS[script]):
         pytest.skip(f"no font on this machine has {missing}")
-    for face, part in faces.runs(SCRIPTS[script]):
+    for face, part in runs(faces, SCRIPTS[script]):
         boxed = _ink(face.path, face.index, "\U000ffffe", face.strikes)
         for char in part.replace("\u200d", "").replace("\ufe0f", "").split():
             assert not np.array_equal(_ink(face.path, face.index, char, face.strikes), boxed), (char, face.family)

@@ -10,7 +10,7 @@ from clip_grid.grid.pictures.metadata import embedded_texts
 from clip_grid.grid.write.embed import exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record
 from PIL import Image
 
-from .samples import flats, plan
+from ..samples import flats, plan
 
 
 def record(count: int = 3, labels: dict[int, str] | None = None, **options: object) -> dict[str, object]:
