@@ -1,4 +1,4 @@
-"""Horizontal bands of a page: checked, cut anew into equal blocks, and worked on by threads in their order."""
+"""The pixels of a page as bands of any height from the top: cut into equal blocks, and worked on by threads."""
 
 from __future__ import annotations
 
@@ -11,37 +11,39 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import InputError
+from ..imaging import Pixels
 
-Pixels = npt.NDArray[np.uint8]
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
-#: Bytes of a block: a few of them stay in the processor's cache, and starting one costs next to nothing.
+Result = TypeVar("Result")
+#: Bytes of a block: several fit in the processor's cache, and the cost of starting one is small.
 BLOCK_BYTES = 1 << 20
-MOST_WORKERS = 8
-#: Items in flight for each worker: enough that none waits while the caller is busy.
+MAX_WORKERS = 8
+#: Items that are read ahead for each worker, so that none waits while the caller is busy.
 AHEAD = 3
 
 
 class Scratch(threading.local):
-    """Arrays that each thread keeps from block to block: fresh memory costs more than the arithmetic done in it."""
+    """Arrays that each thread reuses from block to block, since allocating them takes longer than filling them."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, Pixels] = {}
+        self._arrays: dict[str, Pixels] = {}
 
     def take(self, name: str, shape: tuple[int, int]) -> Pixels:
-        """This thread's array of that name, uint8 of that shape; what it holds is left from earlier use."""
+        """This thread's array of this name, uint8 of this shape, not cleared."""
         size = shape[0] * shape[1]
-        if name not in self._kept or self._kept[name].size < size:
-            self._kept[name] = np.empty(size, np.uint8)
-        return self._kept[name][:size].reshape(shape)
+        if name not in self._arrays or self._arrays[name].size < size:
+            self._arrays[name] = np.empty(size, np.uint8)
+        return self._arrays[name][:size].reshape(shape)
 
 
 @dataclass(frozen=True)
 class PageShape:
-    """Size of a page in pixels, and its channels: 1 grey, 3 RGB, 4 RGBA."""
+    """Size of a page in pixels, and its channels: 1 grey, 3 RGB, 4 RGBA.
+
+    Raises InputError for a page without pixels or with another number of channels.
+    """
 
     width: int
     height: int
@@ -59,44 +61,44 @@ class PageShape:
 
     @property
     def block_rows(self) -> int:
-        """Rows of a block: a function of the width alone, so that files do not depend on how a page was rendered."""
+        """Rows of a block for PNG and TIFF; it depends on the width alone, so that equal pages give equal files."""
         return max(1, BLOCK_BYTES // self.row_bytes)
 
 
-def recut(bands: Iterable[Pixels], page: PageShape, *, above: int = 0) -> Iterator[Pixels]:
-    """Blocks uint8 [above + rows, row_bytes] from the top: `page.block_rows` rows each, the last one shorter.
+def recut(bands: Iterable[Pixels], page: PageShape, rows: int, *, above: int = 0) -> Iterator[Pixels]:
+    """Blocks uint8 [above + rows, row_bytes] from the top, the last one shorter.
 
-    The first `above` rows of a block repeat the end of the block before; they are zeros for the first block.
-    Blocks are copies: a band may be changed as soon as the next one is asked for.
+    The first `above` rows of a block repeat the end of the block before; in the first block they are zeros.
+    Blocks are copies, so a band may be overwritten once the next one is requested.
     Raises InputError for a band of another shape or type, and when the bands' heights do not sum to the page's.
     """
-    block = _empty_block(page, 0, above)
+    block = _empty_block(page, rows, 0, above)
     block[:above] = 0
     top = filled = 0
     for number, band in enumerate(bands):
-        rows = _rows_of(band, number, page, top + filled)
-        while len(rows):
-            taken = rows[: len(block) - above - filled]
+        rest = _rows_of(band, number, page, top + filled)
+        while len(rest):
+            taken = rest[: len(block) - above - filled]
             block[above + filled : above + filled + len(taken)] = taken
-            rows = rows[len(taken) :]
+            rest = rest[len(taken) :]
             filled += len(taken)
             if above + filled == len(block):
                 yield block
                 top, filled = top + filled, 0
-                block, last = _empty_block(page, top, above), block
+                block, last = _empty_block(page, rows, top, above), block
                 block[:above] = last[len(last) - above :]
     if top != page.height:
         raise InputError(f"the bands hold {top + filled} rows, but the page has {page.height}; give every row once")
 
 
-def map_in_order(work: Callable[[Item], Answer], items: Iterable[Item]) -> Generator[Answer, None, None]:
-    """Answers of `work` in the order of `items`, computed by threads, with a few items in flight.
+def map_in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
+    """Results of `work` in the order of `items`, computed by threads a few items ahead.
 
     `items` is read in the caller's thread. An error of `items` or of `work` is raised here once the threads have
-    stopped; close the generator (contextlib.closing) when you may leave it early.
+    stopped. Close the generator (contextlib.closing) if you may not read all of it.
     """
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
-    waiting: deque[Future[Answer]] = deque()
+    workers = min(os.cpu_count() or 1, MAX_WORKERS)
+    waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers, thread_name_prefix="clip-grid-band") as threads:
         try:
             for item in items:
@@ -110,8 +112,8 @@ def map_in_order(work: Callable[[Item], Answer], items: Iterable[Item]) -> Gener
                 future.cancel()
 
 
-def _empty_block(page: PageShape, top: int, above: int) -> Pixels:
-    return np.empty((above + min(page.block_rows, page.height - top), page.row_bytes), np.uint8)
+def _empty_block(page: PageShape, rows: int, top: int, above: int) -> Pixels:
+    return np.empty((above + min(rows, page.height - top), page.row_bytes), np.uint8)
 
 
 def _rows_of(band: Pixels, number: int, page: PageShape, top: int) -> Pixels:

@@ -1,7 +1,7 @@
-"""A page in bands -> a PNG file, by all cores and without ever holding the page.
+"""Writing the bands of a page as PNG, on all cores and without holding the page in memory.
 
-The same pixels give the same bytes whatever the bands and the number of cores; another deflate library (isal, or the
-one that Python was built with) gives other bytes.
+The same pixels give the same bytes, whatever the bands and the number of cores. Other deflate libraries (isal, or
+another zlib) give other bytes.
 """
 
 from __future__ import annotations
@@ -9,43 +9,24 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from PIL.PngImagePlugin import MAX_TEXT_MEMORY, PngInfo
 
 from ...errors import InputError, LimitError
-from ..bands import PageShape, Pixels, Scratch, map_in_order, recut
-from .deflate import (
-    END,
-    HEADER,
-    Engine,
-    deflate_fast,
-    deflate_small,
-    fastest_engine,
-    joined_adler32,
-    paeth_rows,
-    plain_rows,
-)
+from ...imaging import Pixels
+from ..bands import PageShape, Scratch, map_in_order, recut
+from .deflate import END, HEADER, Engine, deflate_rows, fastest_engine, joined_adler32, paeth_rows, plain_rows
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOR_TYPES = {1: 0, 3: 2, 4: 6}
 LONGEST_SIDE = 2**31 - 1
-#: libpng drops a longer text; of all texts together Pillow reads MAX_TEXT_MEMORY and else refuses to open the file.
+#: libpng drops longer texts; Pillow opens no file whose texts together are longer than MAX_TEXT_MEMORY.
 LONGEST_TEXT_BYTES = 8_000_000 - 100
 LONGEST_KEY = 79
 NO_TEXTS: Mapping[str, str] = MappingProxyType({})
-Effort = Literal["fast", "small"]
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Some rows of the page: their deflate piece as an IDAT chunk, and what the checksum of all rows needs."""
-
-    chunk: bytes
-    adler: int
-    size: int
 
 
 def write_png(
@@ -56,55 +37,42 @@ def write_png(
     *,
     channels: int = 3,
     texts: Mapping[str, str] = NO_TEXTS,
-    effort: Effort = "fast",
 ) -> None:
     """Write a PNG of `bands`, uint8 [rows, width, channels] from the top, whose rows sum to `height`.
 
-    Bands are read one by one, a few MB ahead of the file, in this thread. `texts` are written before the pixels.
-    effort "fast" takes a tenth of the time of Pillow at compress_level=4 for about its size (measured on two cores);
-    "small" takes about the size of Pillow's default.
-    Raises InputError for bands, sizes or texts that cannot be used, LimitError for what PNG readers find too large.
+    Bands are read one by one in this thread, a few MB ahead of the file. `texts` are written before the pixels.
+    On two cores it takes a tenth of the time of Pillow at compress_level=4, for files of about the same size.
+    Raises InputError for bands, sizes or texts that cannot be used, LimitError for what is too large for PNG readers.
     """
     page = PageShape(width, height, channels)
     if max(width, height) > LONGEST_SIDE:
         raise LimitError(f"the page is {width}x{height}; PNG holds {LONGEST_SIDE} pixels a side, make it smaller")
-    if effort not in ("fast", "small"):
-        raise InputError(f"effort is {effort!r}; it must be 'fast' or 'small'")
-    extra = list(_text_chunks(texts))
+    text_chunks = list(_text_chunks(texts))
     engine = fastest_engine()
     head = struct.pack(">IIBBBBB", width, height, 8, COLOR_TYPES[channels], 0, 0, 0)
     file.write(SIGNATURE + _chunk(b"IHDR", head, engine))
-    for kind, data in extra:
+    for kind, data in text_chunks:
         file.write(_chunk(kind, data, engine))
-    _write_pixels(file, page, bands, effort, engine)
+    _write_pixels(file, page, bands, engine)
     file.write(_chunk(b"IEND", b"", engine))
 
 
-def _write_pixels(file: BinaryIO, page: PageShape, bands: Iterable[Pixels], effort: Effort, engine: Engine) -> None:
+def _write_pixels(file: BinaryIO, page: PageShape, bands: Iterable[Pixels], engine: Engine) -> None:
     """One zlib stream over several IDAT chunks: header, deflate pieces, end and checksum."""
-    scratch = Scratch()
-
-    def pack(block: Pixels) -> _Piece:
-        return _pack(block, page.channels, effort, engine, scratch)
-
-    adler = 1
+    pack = partial(_pack, channels=page.channels, engine=engine, scratch=Scratch())
+    checksum = 1
     file.write(_chunk(b"IDAT", HEADER, engine))
-    with closing(map_in_order(pack, recut(bands, page, above=1))) as pieces:
-        for piece in pieces:
-            file.write(piece.chunk)
-            adler = joined_adler32(adler, piece.adler, piece.size)
-    file.write(_chunk(b"IDAT", END + struct.pack(">I", adler), engine))
+    with closing(map_in_order(pack, recut(bands, page, page.block_rows, above=1))) as packed:
+        for chunk, adler, size in packed:
+            file.write(chunk)
+            checksum = joined_adler32(checksum, adler, size)
+    file.write(_chunk(b"IDAT", END + struct.pack(">I", checksum), engine))
 
 
-def _pack(block: Pixels, channels: int, effort: Effort, engine: Engine, scratch: Scratch) -> _Piece:
-    """The piece of a block [1 + rows, row_bytes], which starts with the row above."""
-
-    def plain() -> Pixels:
-        return plain_rows(block, scratch)
-
-    residuals = paeth_rows(block, channels, scratch)
-    rows, packed = deflate_small(residuals, plain) if effort == "small" else deflate_fast(residuals, plain, engine)
-    return _Piece(_chunk(b"IDAT", packed, engine), engine.adler32(rows.data), rows.size)
+def _pack(block: Pixels, channels: int, engine: Engine, scratch: Scratch) -> tuple[bytes, int, int]:
+    """The IDAT chunk of a block [1 + rows, row_bytes], and the Adler-32 and size of its filtered rows."""
+    rows, deflated = deflate_rows(paeth_rows(block, channels, scratch), partial(plain_rows, block, scratch), engine)
+    return _chunk(b"IDAT", deflated, engine), engine.adler32(rows.data), rows.size
 
 
 def _chunk(kind: bytes, data: bytes, engine: Engine) -> bytes:
@@ -113,7 +81,7 @@ def _chunk(kind: bytes, data: bytes, engine: Engine) -> bytes:
 
 
 def _text_chunks(texts: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
-    """tEXt for Latin-1, iTXt for the rest; never compressed, for ComfyUI does not look for its workflow in zTXt."""
+    """tEXt for Latin-1, else iTXt, never compressed: ComfyUI does not look for its workflow in zTXt."""
     chunks = PngInfo()
     total = 0
     for key, text in texts.items():
@@ -126,7 +94,7 @@ def _text_chunks(texts: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _text_bytes(key: str, text: str) -> int:
-    """Length of a text in UTF-8; raises InputError or LimitError, naming the key, for what PNG cannot hold."""
+    """The length of a text in UTF-8; raises InputError or LimitError for a key or text that PNG cannot hold."""
     if not 0 < len(key) <= LONGEST_KEY or not key.isprintable() or max(key) > "\xff" or " ".join(key.split()) != key:
         raise InputError(
             f"{key!r} cannot name a text in a PNG; use 1 to {LONGEST_KEY} Latin-1 letters and single spaces"

@@ -1,29 +1,32 @@
-"""A page in bands -> a TIFF file of deflated strips, by all cores and without ever holding the page."""
+"""Writing the bands of a page as a TIFF of deflated strips, on all cores and without holding the page in memory."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from types import MappingProxyType
 from typing import BinaryIO
 
 from ...errors import InputError, LimitError
-from ..bands import PageShape, Pixels, Scratch, map_in_order, recut
-from .deflate import END, HEADER, Engine, deflate_fast, fastest_engine, left_differences
+from ...imaging import Pixels
+from ..bands import PageShape, Scratch, map_in_order, recut
+from .deflate import END, HEADER, Engine, deflate_rows, fastest_engine, left_differences
 
-#: Pages of more bytes than this get 64-bit offsets: the file stays below 4 GiB even if nothing can be compressed.
+#: Larger pages get 64-bit offsets, since their file could pass 4 GiB if nothing can be compressed.
 CLASSIC_BYTES = 2**32 - 2**26
 LONGEST_SIDE = 2**32 - 1
 NO_TAGS: Mapping[int, str] = MappingProxyType({})
 IMAGE_WIDTH, IMAGE_LENGTH, BITS_PER_SAMPLE, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, SAMPLES_PER_PIXEL, ROWS_PER_STRIP, STRIP_BYTE_COUNTS = 273, 277, 278, 279
 PLANAR_CONFIGURATION, PREDICTOR, EXTRA_SAMPLES = 284, 317, 338
-#: Tags that a reader takes for numbers: a text there would break the page.
+#: Tags that readers expect numbers in; with a text there they cannot read the page.
 NUMBERS = {*range(254, 267), *range(273, 285), 317, 320, *range(322, 333), 338, 339, 347, *range(529, 533)}
 ADOBE_DEFLATE, BLACK_IS_ZERO, RGB, CHUNKY, HORIZONTAL_DIFFERENCES, UNASSOCIATED_ALPHA = 8, 1, 2, 1, 2, 2
 ASCII, SHORT, LONG, LONG8 = 2, 3, 4, 16
 FORMATS = {SHORT: "H", LONG: "I", LONG8: "Q"}
+#: Tag, type and values of an entry of the directory.
 Entry = tuple[int, int, bytes]
 
 
@@ -39,9 +42,9 @@ def write_tiff(
 ) -> None:
     """Write a TIFF of `bands`, uint8 [rows, width, channels] from the top, whose rows sum to `height`.
 
-    Bands are read one by one, a few MB ahead of the file, in this thread. `file` must be seekable. `tags` are texts by
-    tag number, such as 270 ImageDescription or 305 Software, written as UTF-8. Pages that may pass 4 GiB become
-    BigTIFF; `is_big` asks for it in any case.
+    Bands are read one by one in this thread, a few MB ahead of the file, which must be seekable. `tags` are texts by
+    tag number, such as 270 ImageDescription or 305 Software, written as UTF-8. Files that may pass 4 GiB are BigTIFF;
+    with `is_big` all are.
     Raises InputError for bands, sizes or tags that cannot be used, LimitError for a page too large for TIFF.
     """
     page = PageShape(width, height, channels)
@@ -64,13 +67,9 @@ def write_tiff(
 
 def _write_strips(file: BinaryIO, page: PageShape, bands: Iterable[Pixels], start: int) -> tuple[list[int], list[int]]:
     """Offsets (from `start`) and sizes of the strips, in bytes."""
-    engine, scratch = fastest_engine(), Scratch()
-
-    def pack(block: Pixels) -> bytes:
-        return _strip(block, page.channels, engine, scratch)
-
+    pack = partial(_strip, channels=page.channels, engine=fastest_engine(), scratch=Scratch())
     offsets, sizes = [], []
-    with closing(map_in_order(pack, recut(bands, page))) as strips:
+    with closing(map_in_order(pack, recut(bands, page, page.block_rows))) as strips:
         for strip in strips:
             offsets.append(file.tell() - start)
             sizes.append(len(strip))
@@ -79,8 +78,8 @@ def _write_strips(file: BinaryIO, page: PageShape, bands: Iterable[Pixels], star
 
 
 def _strip(block: Pixels, channels: int, engine: Engine, scratch: Scratch) -> bytes:
-    """A whole zlib stream."""
-    rows, packed = deflate_fast(left_differences(block, channels, scratch), None, engine)
+    """The zlib stream of a block, uint8 [rows, row_bytes]."""
+    rows, packed = deflate_rows(left_differences(block, channels, scratch), None, engine)
     return b"".join((HEADER, packed, END, struct.pack(">I", engine.adler32(rows.data))))
 
 
@@ -107,7 +106,7 @@ def _numbers(tag: int, kind: int, values: Sequence[int]) -> Entry:
 
 
 def _text(tag: int, text: str) -> bytes:
-    """A tag's text, ended by NUL; raises InputError for what a tag cannot hold."""
+    """The text of a tag, with a NUL at its end; raises InputError for what a tag cannot hold."""
     if not 0 < tag < 2**16 or tag in NUMBERS:
         raise InputError(f"tag {tag} cannot be a text of a TIFF page; use 270, 271, 272, 305, 315 or 33432")
     try:
@@ -121,18 +120,18 @@ def _header(directory: int, big: bool) -> bytes:
 
 
 def _directory(entries: Sequence[Entry], at: int, big: bool) -> bytes:
-    """The image file directory, to be written at offset `at`: entries by tag, then the values too long for them.
+    """The image file directory, for offset `at`: entries by tag, then the values that are too long for an entry.
 
     Source: TIFF 6.0, section 2; BigTIFF as in libtiff's specification.
     """
-    count_format, entry_format, room = ("<Q", "<HHQ8s", 8) if big else ("<H", "<HHI4s", 4)
-    table = struct.calcsize(count_format) + len(entries) * struct.calcsize(entry_format) + room
+    count_format, entry_format, inline_bytes = ("<Q", "<HHQ8s", 8) if big else ("<H", "<HHI4s", 4)
+    table = struct.calcsize(count_format) + len(entries) * struct.calcsize(entry_format) + inline_bytes
     rows, values = b"", b""
     for tag, kind, data in sorted(entries):
         count = len(data) if kind == ASCII else len(data) // struct.calcsize(FORMATS[kind])
         inline = data
-        if len(data) > room:
-            inline = (at + table + len(values)).to_bytes(room, "little")
+        if len(data) > inline_bytes:
+            inline = (at + table + len(values)).to_bytes(inline_bytes, "little")
             values += data + b"\0" * (len(data) % 2)
         rows += struct.pack(entry_format, tag, kind, count, inline)
-    return struct.pack(count_format, len(entries)) + rows + bytes(room) + values
+    return struct.pack(count_format, len(entries)) + rows + bytes(inline_bytes) + values

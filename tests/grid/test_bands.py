@@ -28,13 +28,13 @@ def band_threads() -> list[str]:
 def test_blocks_do_not_depend_on_the_bands(cuts):
     bands = [wide_rows(a, b) for a, b in pairwise(cuts)]
 
-    blocks = list(recut(bands, WIDE))
+    blocks = list(recut(bands, WIDE, WIDE.block_rows))
 
     assert [block[:, 0].tolist() for block in blocks] == [[1, 2, 3], [4, 5, 6], [7]]
 
 
 def test_a_block_starts_with_the_row_above_it():
-    blocks = list(recut([wide_rows(0, 5), wide_rows(5, 7)], WIDE, above=1))
+    blocks = list(recut([wide_rows(0, 5), wide_rows(5, 7)], WIDE, WIDE.block_rows, above=1))
 
     assert [block[:, -1].tolist() for block in blocks] == [[0, 1, 2, 3], [3, 4, 5, 6], [6, 7]]
 
@@ -46,7 +46,7 @@ def test_a_band_may_be_drawn_over_once_the_next_one_is_asked_for():
             band[:] = number
             yield band
 
-    blocks = list(recut(reused(), WIDE))
+    blocks = list(recut(reused(), WIDE, WIDE.block_rows))
 
     assert np.concatenate(blocks)[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]
 
@@ -64,7 +64,11 @@ def test_a_band_may_be_drawn_over_once_the_next_one_is_asked_for():
 )
 def test_a_band_that_does_not_fit_is_named(band, message):
     with pytest.raises(InputError, match=message):
-        list(recut([np.zeros((1, 5, 3), np.uint8), band], PageShape(5, 4, 3)))
+        list(recut([np.zeros((1, 5, 3), np.uint8), band], PageShape(5, 4, 3), rows=3))
+
+
+def test_blocks_have_as_many_rows_as_asked_for():
+    assert [len(block) for block in recut([wide_rows(0, 7)], WIDE, rows=5)] == [5, 2]
 
 
 @pytest.mark.parametrize("size", [(0, 1, 3), (1, 0, 3), (1, 1, 2)])
@@ -74,7 +78,7 @@ def test_a_page_without_pixels_or_of_two_channels_is_refused(size):
 
 
 @pytest.mark.parametrize("cores", [1, 2, 5, None])
-def test_answers_come_in_the_order_of_the_items(cores, monkeypatch):
+def test_results_come_in_the_order_of_the_items(cores, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
 
     assert list(map_in_order(lambda item: item * item, range(50))) == [n * n for n in range(50)]
@@ -84,8 +88,8 @@ def test_only_a_few_items_are_read_ahead(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     read = []
 
-    with closing(map_in_order(str, (read.append(n) or n for n in range(100)))) as answers:
-        next(answers)
+    with closing(map_in_order(str, (read.append(n) or n for n in range(100)))) as results:
+        next(results)
 
     assert len(read) == 3 * 2 + 1
 
@@ -116,13 +120,13 @@ def test_an_error_of_the_items_reaches_the_caller_and_stops_the_threads():
 
 
 def test_threads_stop_when_the_caller_leaves_early():
-    with closing(map_in_order(str, range(1000))) as answers:
-        next(answers)
+    with closing(map_in_order(str, range(1000))) as results:
+        next(results)
 
     assert band_threads() == []
 
 
-def test_scratch_is_kept_by_name_and_by_thread():
+def test_scratch_arrays_are_reused_by_name_and_by_thread():
     scratch, other = Scratch(), []
     first = scratch.take("a", (2, 3))
     thread = threading.Thread(target=lambda: other.append(scratch.take("a", (2, 3))))

@@ -23,7 +23,7 @@ from PIL import Image, features
 
 from ..samples import RED, WHITE, colour, export, flat, flats, noise, pixels_of, plan, save, survey
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 PICTURES = [name for name in ("png", "jpeg", "webp", "avif", "tiff") if name != "avif" or features.check("avif")]
 LOSSLESS = ["png", "tiff"]
 TEXTS = {"prompt": '{"1": {"class_type": "KSampler"}}', "workflow": '{"nodes": [], "title": "Größe"}'}

@@ -88,7 +88,7 @@ def by_the_specification(data: bytes) -> np.ndarray:
     assert (bits, rest, chunks[0][0], chunks[-1]) == (8, [0, 0, 0], b"IHDR", (b"IEND", b""))
     stream = zlib.decompressobj()
     packed = stream.decompress(b"".join(body for kind, body in chunks if kind == b"IDAT"))
-    # zlib has compared the Adler-32 when it says that the stream is over
+    # at the end of the stream zlib has checked the Adler-32
     assert stream.eof and not stream.unused_data
     rows = np.frombuffer(packed, np.uint8).reshape(height, -1)
     above = [0] * (width * channels)
@@ -113,21 +113,19 @@ def band_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("clip-grid-band")]
 
 
-@pytest.mark.parametrize("effort", ["fast", "small"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_a_reader_that_follows_the_specification_sees_the_page(effort, channels, deflate_library):
+def test_a_reader_that_follows_the_specification_sees_the_page(channels, deflate_library):
     random = np.random.default_rng(channels)
     page = np.concatenate([random.integers(0, top, (9, 31, channels), np.uint8) for top in (256, 4, 2)])
 
-    assert np.array_equal(by_the_specification(written(page, 5, effort=effort)), page)
+    assert np.array_equal(by_the_specification(written(page, 5)), page)
 
 
-@pytest.mark.parametrize("effort", ["fast", "small"])
 @pytest.mark.parametrize("make", [photo, checks])
-def test_pages_of_several_blocks_come_back_equal(effort, make, deflate_library):
+def test_pages_of_several_blocks_come_back_equal(make, deflate_library):
     page = make(1000, 900)
 
-    data = written(page, 333, effort=effort)
+    data = written(page, 333)
 
     assert len([kind for kind, _ in chunks_of(data) if kind == b"IDAT"]) == 2 + 3
     assert np.array_equal(by_pillow(data), page)
@@ -180,14 +178,12 @@ def test_a_photograph_takes_about_the_size_that_pillow_gives_it(deflate_library)
     most = {"zlib": 1.05, "isal": 1.15}[deflate_library]
 
     assert len(written(page)) <= most * pillow_size(page, 4)
-    assert len(written(page, effort="small")) <= 1.02 * pillow_size(page, 6)
 
 
 def test_flat_graphics_take_no_more_than_pillow_gives_them(deflate_library):
     page = checks(1200, 1200)
 
     assert len(written(page)) <= pillow_size(page, 4)
-    assert len(written(page, effort="small")) <= 1.05 * pillow_size(page, 6)
 
 
 def test_an_empty_margin_costs_next_to_nothing(deflate_library):
@@ -234,11 +230,6 @@ def test_a_key_that_png_cannot_hold_is_refused(key):
 def test_a_text_that_png_cannot_hold_is_refused_by_name(text, reason):
     with pytest.raises(InputError, match=f"'title'.*{reason}"):
         written(photo(4, 4), texts={"title": text})
-
-
-def test_an_unknown_effort_is_refused():
-    with pytest.raises(InputError, match="effort is 'slow'"):
-        written(photo(4, 4), effort="slow")
 
 
 def test_a_page_wider_than_png_can_say_is_refused():
