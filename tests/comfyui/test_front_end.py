@@ -7,7 +7,7 @@ from pathlib import Path
 import clip_grid
 import pytest
 
-from .client import read_workflow
+from .client import post_json, read_workflow
 from .front_end import seen
 from .server import ROOT
 
@@ -144,6 +144,20 @@ def test_results_are_still_there_after(ran, away):
     open_viewer(ran)
     ran.page.keyboard.press("w")
     assert ran.page.locator(".clip-grid-tile-label").all_text_contents() == [LABEL]
+
+
+def test_the_browser_parts_are_in_the_language_of_the_settings(comfy, page_of):
+    post_json(f"{comfy.address}/settings", {"Comfy.Locale": "fr"})
+    try:
+        front_end = page_of(comfy)
+        front_end.load(WORKFLOW)
+        front_end.fit()
+        front_end.shot("workflow")
+
+        assert seen(front_end.page.get_by_text("Ouvrir la visionneuse"), 10_000)
+        assert seen(front_end.page.get_by_text("Exécutez le workflow : les scores apparaissent ici."), 10_000)
+    finally:
+        post_json(f"{comfy.address}/settings", {"Comfy.Locale": "en"})
 
 
 def test_the_layout_is_drawn_before_anything_has_run(front_end):
