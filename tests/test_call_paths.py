@@ -88,5 +88,5 @@ def test_work_can_be_followed_through_few_files(name, most, warm, pictures, weig
 
     files = files_of(work)
 
-    print(f"{name}: {len(files)} files: {', '.join(files)}")
+    sys.stdout.write(f"{name}: {len(files)} files: {', '.join(files)}\n")
     assert 0 < len(files) <= most

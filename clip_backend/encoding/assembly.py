@@ -1,11 +1,10 @@
-"""Towers, tokenizer and preprocessing put together to an encoder; each tower is built when it is first needed."""
+"""Puts an encoder together from checkpoints: towers, tokenizer, preprocessing, cache."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,15 +21,11 @@ from .devices import LoadOptions, LocalPlacement, Placement, torch_dtype
 from .disk_cache import FolderStore
 from .encoder import OTHER_TEXTS, ClipEncoder
 from .identity import Identity
-from .images import VisionPart
-from .texts import TextPart
-from .vision_states import ability_of
+from .image_features import capabilities_of
+from .images import TowerVisionEncoder
+from .texts import TextEncoder
 
-if TYPE_CHECKING:
-    pass
-
-
-#: To what CLIP's training limits its scale, and nearly all models reach.
+#: The limit of the scale in CLIP's training, which nearly all models reach.
 USUAL_SCALE = 100.0
 NO_TEXT_PROJECTION = f"its text tower has no text_projection; {OTHER_TEXTS}"
 
@@ -38,17 +33,17 @@ NO_TEXT_PROJECTION = f"its text tower has no text_projection; {OTHER_TEXTS}"
 def assemble(
     vision: CheckpointInfo, text: CheckpointInfo, options: LoadOptions, *, trust_space: bool = False
 ) -> ClipEncoder:
-    """An encoder from one file, given twice, or from the pictures' tower of one and the texts' tower of another."""
+    """An encoder from one file, given twice, or from the vision tower of one and the text tower of another."""
     is_pair = text is not vision
     vision_weights = open_weights(vision, allow_pickle=options.allow_pickle)
     text_weights = open_weights(text, allow_pickle=options.allow_pickle) if is_pair else vision_weights
     space = pair_space(vision, text, trust_space=trust_space) if is_pair else space_of(vision)
-    sees = vision.vision is not None
-    reads = text.text is not None and text.has_text_projection
+    has_vision = vision.vision is not None
+    has_text = text.text is not None and text.has_text_projection
     return ClipEncoder(
         identity_of(vision, text, (vision_weights, text_weights), options, space),
-        vision=(lambda: _vision_part(vision, vision_weights, options)) if sees else None,
-        text=(lambda: text_part(text, text_weights, options)) if reads else None,
+        vision=(lambda: _vision_encoder(vision, vision_weights, options)) if has_vision else None,
+        text=(lambda: text_encoder(text, text_weights, options)) if has_text else None,
         cache=cache_of(options),
         budget_bytes=options.budget_bytes,
     )
@@ -57,7 +52,7 @@ def assemble(
 def identity_of(
     vision: CheckpointInfo, text: CheckpointInfo, weights: tuple[Weights, Weights], options: LoadOptions, space: str
 ) -> Identity:
-    """What an encoder of these two infos, or of one given twice, is; a scale that no file tells is ``assumed``."""
+    """The identity of an encoder of these two checkpoints, or of one given twice; a missing scale is ``assumed``."""
     infos = (vision,) if vision is text else (vision, text)
     scale, bias = _number(weights, "logit_scale"), _number(weights, "logit_bias")
     needs_bias = vision.family in ("siglip", "siglip2")
@@ -81,16 +76,16 @@ def identity_of(
 
 
 def _number(weights: tuple[Weights, Weights], name: str) -> float | None:
-    """From the first file that has it; the texts' file too may be of a whole model."""
+    """The number from the first file that has it; the text file too may be a whole model."""
     return next((number for one in weights if (number := one.number(name)) is not None), None)
 
 
 def cache_key(infos: tuple[CheckpointInfo, ...], options: LoadOptions) -> str:
-    """Everything that the numbers depend on beside pictures, recipe and token ids."""
-    told = [(info.fingerprint, info.activation, info.eps, info.vision, info.text) for info in infos]
-    # in memory the cache is this encoder's own; on disk another fine-tune of the same small tensors may be there
+    """Everything that embeddings depend on beside pictures, recipe and token ids."""
+    infos_key = [(info.fingerprint, info.activation, info.eps, info.vision, info.text) for info in infos]
+    # on disk there may be embeddings of another fine-tune whose fingerprinted tensors are the same
     files = [file for info in infos for file in info.files]
-    return repr((told, options.dtype, sampled_digest(files) if options.cache_folder else ""))
+    return repr((infos_key, options.dtype, sampled_digest(files) if options.cache_folder else ""))
 
 
 def cache_of(options: LoadOptions) -> EmbeddingCache:
@@ -98,18 +93,19 @@ def cache_of(options: LoadOptions) -> EmbeddingCache:
     return EmbeddingCache(store=FolderStore(options.cache_folder) if options.cache_folder else None)
 
 
-def _vision_part(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> VisionPart:
+def _vision_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TowerVisionEncoder:
     device, pack = _building(options)
     tower = build_vision(info, weights, device=device, dtype=torch_dtype(options.dtype), pack=pack)
-    return VisionPart(tower=tower, ability=ability_of(tower.config), placement=place_by(options)(tower))
+    capabilities = capabilities_of(tower.config)
+    return TowerVisionEncoder(tower=tower, capabilities=capabilities, placement=place_by(options)(tower))
 
 
-def text_part(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TextPart:
-    """The text tower of a model, filled and placed, with its tokenizer; CheckpointError if either cannot be had."""
+def text_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TextEncoder:
+    """The text tower of a model, filled and placed, with its tokenizer; raises CheckpointError without either."""
     device, pack = _building(options)
     tokenizer = _tokenizer(info, options)
     tower = build_text(info, weights, device=device, dtype=torch_dtype(options.dtype), pack=pack)
-    return TextPart(tower=tower, tokenizer=tokenizer, placement=place_by(options)(tower))
+    return TextEncoder(tower=tower, tokenizer=tokenizer, placement=place_by(options)(tower))
 
 
 def _tokenizer(info: CheckpointInfo, options: LoadOptions) -> Tokenizer:
@@ -120,11 +116,11 @@ def _tokenizer(info: CheckpointInfo, options: LoadOptions) -> Tokenizer:
 
 
 def _building(options: LoadOptions) -> tuple[torch.device, bool]:
-    """Where a tower is built, and whether its weights are packed there: a host moves it itself, and later."""
+    """Where a tower is built, and whether its weights are packed; a host moves the tower itself, later."""
     on_cpu = options.device.type == "cpu"
     return torch.device("cpu") if options.placement else options.device, on_cpu
 
 
 def place_by(options: LoadOptions) -> Callable[[torch.nn.Module], Placement]:
-    """How a tower gets onto its device: as the host has it, or by plain torch."""
+    """What puts a tower on its device: the host's placement, or plain torch."""
     return options.placement or (lambda tower: LocalPlacement(tower, options.device))

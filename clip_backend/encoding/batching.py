@@ -1,4 +1,4 @@
-"""Batches that fill, stay inside a budget of memory, and shrink when memory runs out; nothing here knows models."""
+"""Batches that stay inside a memory budget and shrink when memory runs out, and work ahead in threads."""
 
 from __future__ import annotations
 
@@ -8,52 +8,58 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Condition
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from ...errors import InputError, LimitError
 from .devices import Placement
-
-if TYPE_CHECKING:
-    pass
-
 
 logger = logging.getLogger("clip_grid")
 T = TypeVar("T")
 R = TypeVar("R")
 #: Batches of pictures that are prepared while one is computed.
 LOOK_AHEAD = 3
-#: A batch that computes on the processor after the device had no room even for one picture.
+#: The batch size on the CPU after the device had no memory for even one picture.
 CPU_BATCH = 8
+#: Bytes that a batch may need beside the weights, and the largest batch; a larger one is no faster.
+CPU_BUDGET, CPU_MOST = 512 << 20, 32
+DEVICE_BUDGET, DEVICE_MOST = 2 << 30, 128
 
 
 class Memory(Protocol):
-    """The part of a placement that answers when memory runs out."""
+    """What a placement does when memory runs out."""
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether the error says that memory ran out."""
+        """Whether the error means that memory ran out."""
 
     def empty_cache(self) -> None:
-        """Give back what is held for reuse."""
+        """Free what is cached for reuse."""
 
     def move_to_cpu(self) -> None:
-        """Compute on the processor from now on."""
+        """Compute on the CPU from now on."""
 
 
 class BatchSize:
-    """How many fit into one batch: it only ever shrinks, and remembers what it learnt."""
+    """How many fit into one batch; it only ever shrinks."""
 
     def __init__(self, size: int, *, on_cpu: bool = False) -> None:
-        #: At most so many in a batch.
+        #: The largest batch.
         self.size = max(1, size)
-        #: Whether the processor computes, so that there is no further place to go to.
+        #: Whether the CPU computes, so that there is no other device to fall back to.
         self.on_cpu = on_cpu
-        #: What happened, for the user.
+        #: Notes for the user.
         self.notes: list[str] = []
 
-    def shrink(self, memory: Memory, failed: int) -> None:
-        """After a batch of ``failed`` did not fit: half of it, and the processor where a single one did not fit.
+    @classmethod
+    def of(cls, batch_size: int, placement: Placement) -> BatchSize:
+        """The size that a caller wants; raises InputError for less than one."""
+        if batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}; it must be at least 1")
+        return cls(batch_size, on_cpu=placement.device.type == "cpu")
 
-        Raises LimitError when one alone does not fit on the processor either.
+    def shrink(self, memory: Memory, failed: int) -> None:
+        """After a batch of ``failed`` did not fit: half of it, and the CPU if a single one did not fit.
+
+        Raises LimitError if a single one does not fit on the CPU either.
         """
         memory.empty_cache()
         if failed > 1:
@@ -73,6 +79,13 @@ def batch_for(bytes_each: int, budget: int, most: int) -> int:
     return max(1, min(most, budget // max(1, bytes_each)))
 
 
+def batch_size_for(bytes_each: int, placement: Placement, budget_bytes: int | None) -> BatchSize:
+    """The size to begin with, by the budget or, without one, by what suits the device."""
+    on_cpu = placement.device.type == "cpu"
+    budget, most = (CPU_BUDGET, CPU_MOST) if on_cpu else (DEVICE_BUDGET, DEVICE_MOST)
+    return BatchSize(batch_for(bytes_each, budget_bytes or budget, most), on_cpu=on_cpu)
+
+
 def run_shrinking(
     items: Sequence[T], forward: Callable[[Sequence[T]], R], size: BatchSize, memory: Memory
 ) -> Iterator[tuple[Sequence[T], R]]:
@@ -82,7 +95,7 @@ def run_shrinking(
         batch = items[start : start + size.size]
         result = _attempt(batch, forward, memory)
         if result is None:
-            # only now are the failed batch's tensors free: while an error is handled, its traceback holds them
+            # outside of the except block, whose traceback keeps the failed batch's tensors alive
             size.shrink(memory, len(batch))
             continue
         start += len(batch)
@@ -107,11 +120,11 @@ def prefetch(
     weigh: Callable[[T], int] = lambda item: 0,
     most_weight: int = 1,
 ) -> Generator[R, None, None]:
-    """What ``work`` makes of each item, in order, computed in threads up to ``ahead`` items before it is taken.
+    """The results of ``work`` for the items, in order, computed in threads up to ``ahead`` items in advance.
 
-    Items are taken from ``items`` in the caller's thread and only as they are needed. weigh: bytes that an item holds
-    while it waits; at most ``most_weight`` of them wait at a time, or one item.
-    Closing the iterator, or an error in ``work`` or ``items``, drops what waits and ends the threads.
+    Items are taken from ``items`` in the caller's thread, as they are needed. weigh: bytes that an item holds while it
+    waits; at most ``most_weight`` of them wait at a time, or one item.
+    Closing the generator, or an error in ``work`` or ``items``, cancels what waits and ends the threads.
     """
     waiting: deque[tuple[Future[R], int]] = deque()
     pool = ThreadPoolExecutor(max(1, threads), thread_name_prefix="clip_grid")
@@ -128,12 +141,12 @@ def prefetch(
 
 
 def _weight(waiting: Iterable[tuple[Future[R], int]]) -> int:
-    """Of the items whose work is not done; the results are small."""
+    """The weight of the items whose work is not done; results are small."""
     return sum(weight for future, weight in waiting if weight and not future.done())
 
 
 def filled(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:
-    """Lists of as many items as ``size`` says at the time; only the last may be shorter."""
+    """Lists of ``size()`` items, asked anew for each; only the last may be shorter."""
     batch: list[T] = []
     for item in items:
         batch.append(item)
@@ -145,7 +158,7 @@ def filled(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:
 
 
 class Gate:
-    """Who would be too heavy together with those inside waits; who is heavier than the budget goes in alone."""
+    """Bounds the total weight of what several threads do at a time; a weight above the bound goes alone."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -154,7 +167,7 @@ class Gate:
 
     @contextmanager
     def passing(self, weight: int) -> Iterator[None]:
-        """A scope that counts with this weight."""
+        """A scope of this weight; waits until it fits."""
         with self._changed:
             self._changed.wait_for(lambda: not self._inside or self._inside + weight <= self._most)
             self._inside += weight
@@ -164,22 +177,3 @@ class Gate:
             with self._changed:
                 self._inside -= weight
                 self._changed.notify_all()
-
-
-#: Bytes that a batch may need beside the weights, and the most in a batch; a larger one is no faster.
-CPU_BUDGET, CPU_MOST = 512 << 20, 32
-DEVICE_BUDGET, DEVICE_MOST = 2 << 30, 128
-
-
-def first_size(bytes_each: int, placement: Placement, budget_bytes: int | None) -> BatchSize:
-    """The batches to begin with, by the budget or, without one, by what suits the device."""
-    on_cpu = placement.device.type == "cpu"
-    budget, most = (CPU_BUDGET, CPU_MOST) if on_cpu else (DEVICE_BUDGET, DEVICE_MOST)
-    return BatchSize(batch_for(bytes_each, budget_bytes or budget, most), on_cpu=on_cpu)
-
-
-def given_size(batch_size: int, placement: Placement) -> BatchSize:
-    """The batches that a caller wants; raises InputError for less than one."""
-    if batch_size < 1:
-        raise InputError(f"batch_size is {batch_size}; it must be at least 1")
-    return BatchSize(batch_size, on_cpu=placement.device.type == "cpu")

@@ -12,7 +12,7 @@ from ...errors import InputError, LimitError
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
     from ..finding.folders import StrPath
     from ..tokenizing.tokenizer import Tokenizer
@@ -199,3 +199,8 @@ class LoadOptions:
     allow_pickle: bool = False
     #: Other ways to prepare pictures: fields of Recipe.
     recipe: dict[str, object] = field(default_factory=dict)
+
+
+def float32_on_cpu(state: Tensor) -> Tensor:
+    """The numbers, float32 in main memory."""
+    return state.to("cpu").float().contiguous()

@@ -1,4 +1,4 @@
-"""An encoder: pictures and texts to features of one space, with the model's own preparation of both."""
+"""An encoder: pictures and texts to features of one embedding space, preprocessing included."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ..preparing.recipe import Recipe
 from ..tokenizing.tokenizer import Tokenizer
 from .cache import EmbeddingCache
 from .features import TextFeatures
-from .identity import Identified, Identity
+from .identity import HasIdentity, Identity
 from .image_features import ImageFeatures
-from .images import ImageHalf, ImageOptions, Sight
-from .texts import TextHalf, TextPart
+from .images import ImageEncoder, VisionEncoder
+from .texts import SentenceEncoder, TextEncoder
 
-#: The cure of a model of ours that reads no texts.
+#: The cure for a model that encodes no texts.
 OTHER_TEXTS = "choose a full model, or give a text_encoder of the same space"
 
 
 class Encoder(Protocol):
-    """The face of every family of models."""
+    """What every family of models offers."""
 
     @property
     def identity(self) -> Identity:
-        """What it is, with what was assumed."""
+        """Name, space and numbers of the model, and which of them are assumed."""
 
     @property
     def space(self) -> str:
@@ -35,19 +35,19 @@ class Encoder(Protocol):
 
     @property
     def dim(self) -> int:
-        """The length of an embedding; 0 for a model that gives states alone."""
+        """The length of an embedding; 0 for a model with token states only."""
 
     @property
     def logit_scale(self) -> float:
-        """What a cosine is multiplied by before it becomes a probability; see ``identity.assumed``."""
+        """The factor of cosines in logits; see ``identity.assumed``."""
 
     @property
     def logit_bias(self) -> float:
-        """What is added after that; 0 but for SigLIP."""
+        """What is added to scaled cosines; 0 except for SigLIP."""
 
     @property
     def fingerprint(self) -> str:
-        """Of the weights."""
+        """A hash of the weights."""
 
     @property
     def recipe(self) -> Recipe | None:
@@ -65,11 +65,11 @@ class Encoder(Protocol):
     ) -> ImageFeatures:
         """The wanted states of pictures, in their order: files, PIL, arrays, tensors, batches, or a mixture of these.
 
-        strict: the first picture that cannot be used raises PictureError, and what is none by its type or shape raises
-        InputError; else each costs itself alone and stands in ``failed``. progress: called with (done, in all) between
-        batches; what it raises stops the run within a batch. recipe: prepares them in another way than the model's own.
-        Equal pictures are computed once, and those that the cache knows not at all.
-        Raises InputError if there are no pictures, or if the model can give none of the wanted states.
+        strict: the first picture that cannot be used raises PictureError, and a value that is no picture by its type or
+        shape raises InputError; otherwise each is listed in ``failed``. progress: called with (done, in all) between
+        batches; what it raises stops the run within a batch. recipe: another preprocessing than the model's own.
+        Equal pictures are computed once, and cached ones not at all.
+        Raises InputError without pictures, or if the model gives none of the wanted states.
         """
 
     def encode_texts(
@@ -82,60 +82,58 @@ class Encoder(Protocol):
     ) -> TextFeatures:
         """Unit vectors of texts, in their order; equal ones are computed once.
 
-        long_text: what is done with a text that does not fit. "truncate": its end is left out and stands in
-        ``dropped``. "mean", "max": it is encoded in parts, and their unit vectors are put together, by the mean that
-        weighs each by its tokens or by the largest number at each place, and made unit again.
-        Raises InputError if there are no texts, for an empty one, and for a model that reads none.
+        long_text: for a text longer than the context. "truncate" leaves out its end, see ``dropped``. "mean" and "max"
+        encode it in parts and pool their unit vectors, by the mean weighted by tokens or by the maximum of each
+        dimension, and normalise the result.
+        Raises InputError without texts, for an empty one, and for a model without a text encoder.
         """
 
 
-class ClipEncoder(Identified):
-    """CLIP, LongCLIP and SigLIP by our own towers; see ``Encoder`` for what its members promise."""
+class ClipEncoder(HasIdentity):
+    """The encoder of all families; see ``Encoder`` for its members. Each tower is built when it is first needed."""
 
     def __init__(
         self,
         identity: Identity,
         *,
-        vision: Callable[[], Sight] | None = None,
-        text: Callable[[], TextPart] | None = None,
+        vision: Callable[[], VisionEncoder] | None = None,
+        text: Callable[[], TextEncoder] | None = None,
         cache: EmbeddingCache | None = None,
         budget_bytes: int | None = None,
     ) -> None:
         self.identity = identity
-        #: The embeddings computed before; its counters tell how many were found.
+        #: Embeddings computed before; it counts hits and misses.
         self.cache = EmbeddingCache() if cache is None else cache
         self._vision = vision
         self._text = text
         self._budget_bytes = budget_bytes
-        self._image_half: ImageHalf | None = None
-        self._text_half: TextHalf | None = None
+        self._image_encoder: ImageEncoder | None = None
+        self._text_encoder: SentenceEncoder | None = None
         self._building = Lock()
 
-    # a tower is built when it is first needed: who only searches by words needs no pictures' tower
-
     @property
-    def _images(self) -> ImageHalf:
+    def _images(self) -> ImageEncoder:
         if self._vision is None:
             raise InputError(f"{self.identity.name} has no vision tower; choose a model with one to encode pictures")
         with self._building:
-            if self._image_half is None:
-                self._image_half = ImageHalf(self._vision(), self.identity, self.cache, self._budget_bytes)
-            return self._image_half
+            if self._image_encoder is None:
+                self._image_encoder = ImageEncoder(self._vision(), self.identity, self.cache, self._budget_bytes)
+            return self._image_encoder
 
     @property
-    def _texts(self) -> TextHalf:
+    def _texts(self) -> SentenceEncoder:
         if self._text is None:
             why = self.identity.no_texts or f"it has no text tower; {OTHER_TEXTS}"
             raise InputError(f"{self.identity.name} cannot encode texts: {why}")
         with self._building:
-            if self._text_half is None:
-                self._text_half = TextHalf(self._text(), self.identity, self.cache, self._budget_bytes)
-            return self._text_half
+            if self._text_encoder is None:
+                self._text_encoder = SentenceEncoder(self._text(), self.identity, self.cache, self._budget_bytes)
+            return self._text_encoder
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """How texts are read; raises InputError without a text tower."""
-        return self._texts.part.tokenizer
+        """The tokenizer; raises InputError without a text encoder."""
+        return self._texts.text.tokenizer
 
     def encode_images(
         self,
@@ -148,8 +146,9 @@ class ClipEncoder(Identified):
         recipe: Recipe | None = None,
     ) -> ImageFeatures:
         """The wanted states of pictures."""
-        options = ImageOptions(batch_size=batch_size, strict=strict, progress=progress, recipe=recipe)
-        return self._images.encode(pictures, wants, options)
+        return self._images.encode(
+            pictures, wants, batch_size=batch_size, strict=strict, progress=progress, recipe=recipe
+        )
 
     def encode_texts(
         self,

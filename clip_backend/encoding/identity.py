@@ -1,4 +1,4 @@
-"""What an encoder is, beside its towers."""
+"""What identifies an encoder: name, embedding space, scale and fingerprint."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from ..preparing.recipe import Recipe
 class Identity:
     """Name, space and numbers of one encoder."""
 
-    #: What messages call it.
+    #: Its name in messages.
     name: str
     #: Features of two encoders compare only if it is equal.
     space: str
-    #: The length of an embedding; 0 for a model that gives states alone.
+    #: The length of an embedding; 0 for a model with token states only.
     dim: int
-    #: Of the weights.
+    #: A hash of the weights.
     fingerprint: str
-    #: Everything that its numbers depend on; a part of the keys of caches.
+    #: Everything that its numbers depend on; part of the cache keys.
     cache_key: str
     #: "fp32", "fp16" or "bf16".
     dtype: str
     #: How pictures are prepared; None if it takes none.
     recipe: Recipe | None = None
-    #: What a cosine is multiplied by before it becomes a probability.
+    #: The factor of cosines in logits.
     logit_scale: float = 100.0
-    #: What is added after that.
+    #: What is added to scaled cosines.
     logit_bias: float = 0.0
-    #: Properties that nothing told, such as a scale that the file lacks.
+    #: Properties that no file states, such as a missing scale.
     assumed: tuple[str, ...] = ()
-    #: Why it reads no texts although it might be expected to, and the cure.
+    #: Why it encodes no texts, where that is not obvious, and the cure.
     no_texts: str = ""
-    #: What the user should know about the model.
+    #: Notes for the user about the model.
     notes: tuple[str, ...] = ()
 
 
-class Identified:
-    """An encoder's answers about itself, all out of its ``identity``."""
+class HasIdentity:
+    """The properties of an encoder that come from its ``identity``."""
 
     identity: Identity
 
@@ -64,7 +64,7 @@ class Identified:
 
     @property
     def fingerprint(self) -> str:
-        """Of the weights."""
+        """A hash of the weights."""
         return self.identity.fingerprint
 
     @property

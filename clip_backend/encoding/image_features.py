@@ -1,10 +1,10 @@
-"""What a vision tower says about pictures: every state under its own name and with its true shape."""
+"""The states of pictures by their names and true shapes, and which of them a model gives."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 from ...errors import InputError
 from .features import Features
@@ -13,21 +13,28 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ..preparing.recipe import Recipe
+    from ..towers.config import TowerConfig
 
 
-Want = Literal["embeds", "cls_hidden", "patch_tokens", "penultimate_hidden", "last_hidden", "projected_patches"]
+StateName = Literal["embeds", "cls_hidden", "patch_tokens", "penultimate_hidden", "last_hidden", "projected_patches"]
 #: Where a picture failed.
 Stage = Literal["read", "encode"]
-WANTS: tuple[Want, ...] = get_args(Want)
-#: What is asked for under a shorter name than its field has.
-FIELD_OF: Mapping[str, str] = {want: "image_embeds" if want == "embeds" else want for want in WANTS}
+STATE_NAMES: tuple[StateName, ...] = get_args(StateName)
+#: The field of ImageFeatures for each state.
+FIELD_OF: Mapping[str, str] = {want: "image_embeds" if want == "embeds" else want for want in STATE_NAMES}
+NO_EMBEDDING = (
+    "the model file has no visual projection, so that its pictures have states but no embedding; choose a file with "
+    "one, such as clip_vision_h or a full CLIP model"
+)
+NO_TOKEN_PROJECTION = "the model pools its tokens by attention and has no projection for single ones; use patch_tokens"
+NO_CLASS_TOKEN = "the model has no class token; use image_embeds"
 
 
 @dataclass(frozen=True)
 class FailedPicture:
-    """A picture that has no row, and why."""
+    """A picture without features, and why."""
 
-    #: Its place among the pictures that were given.
+    #: Its index among the given pictures.
     index: int
     name: str
     #: "read" for a picture that cannot be decoded or prepared, "encode" for one whose numbers are not finite.
@@ -35,13 +42,13 @@ class FailedPicture:
     reason: str
 
     def to_dict(self) -> dict[str, str]:
-        """Plain JSON values, as every report has them."""
+        """Plain JSON values."""
         return {"path": self.name, "reason": self.reason}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageFeatures:
-    """States of N pictures, float32 on the processor; a state that is not there is None, and ``absent`` says why.
+    """States of N pictures, float32 on the CPU; a missing state is None, and ``absent`` says why.
 
     T counts the class token and the registers, if the model has them, and the patches; W is the tower's width and P
     its projection.
@@ -62,12 +69,12 @@ class ImageFeatures:
 
     #: The name of each row.
     names: tuple[str, ...]
-    #: The place of each row among the pictures that were given.
+    #: The index of each row among the given pictures.
     kept: tuple[int, ...]
     failed: tuple[FailedPicture, ...] = ()
-    #: Why a state is not there, by field.
+    #: Why a state is missing, by field.
     absent: Mapping[str, str] = field(default_factory=dict)
-    #: What the user should know, such as that memory ran out and the processor was used.
+    #: Notes for the user, such as that memory ran out and the CPU was used.
     notes: tuple[str, ...] = ()
 
     #: Rows and columns of patches.
@@ -77,13 +84,13 @@ class ImageFeatures:
     projection_dim: int | None
     num_tokens: int
     has_class_token: bool = True
-    #: Tokens between the class token and the patches, which stand for no place in the picture.
+    #: Tokens between the class token and the patches, without a position in the picture.
     registers: int = 0
     recipe: Recipe
     #: The fingerprint of the weights.
     fingerprint: str
     space: str
-    #: The type of number in which the tower computed: "fp32", "fp16" or "bf16".
+    #: In which the tower computed: "fp32", "fp16" or "bf16".
     dtype: str
 
     def __len__(self) -> int:
@@ -113,13 +120,91 @@ class ImageFeatures:
         return Features.from_raw(self.require("image_embeds").numpy(), self.names if ids is None else ids, self.space)
 
 
-def check_wants(wants: Sequence[str]) -> tuple[Want, ...]:
-    """The wanted states, each once and in a fixed order; raises InputError for an unknown name or none at all."""
+def check_wants(wants: Sequence[str]) -> tuple[StateName, ...]:
+    """The wanted states, each once and in a fixed order; raises InputError for an unknown name, or without any."""
     if isinstance(wants, str):
         wants = (wants,)
     short = {field_name: want for want, field_name in FIELD_OF.items()}
     asked = {short.get(want, want) for want in wants}
-    unknown = sorted(asked - set(WANTS))
+    unknown = sorted(asked - set(STATE_NAMES))
     if unknown or not asked:
-        raise InputError(f"wants names {', '.join(map(repr, unknown)) or 'nothing'}; choose from {', '.join(WANTS)}")
-    return tuple(want for want in WANTS if want in asked)
+        raise InputError(
+            f"wants names {', '.join(map(repr, unknown)) or 'nothing'}; choose from {', '.join(STATE_NAMES)}"
+        )
+    return tuple(want for want in STATE_NAMES if want in asked)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VisionCapabilities:
+    """Which states a vision encoder gives, their shapes, and why it does not give the others."""
+
+    width: int
+    tokens: int
+    #: Rows and columns of patches.
+    grid: tuple[int, int]
+    #: The length of an embedding; None if there is none.
+    projection: int | None
+    has_class_token: bool = True
+    #: Tokens between the class token and the patches.
+    registers: int = 0
+    #: Why it gives no token states; empty if it does.
+    no_tokens: str = ""
+    #: Whether single tokens can be projected.
+    projects_tokens: bool = True
+
+    def absent(self, wants: Sequence[StateName]) -> dict[StateName, str]:
+        """Why it does not give some of the wanted states, by state."""
+        return {want: reason for want in wants if (reason := self._why_absent(want))}
+
+    def _why_absent(self, want: StateName) -> str:
+        if want != "embeds" and self.no_tokens:
+            return self.no_tokens
+        if want in ("embeds", "projected_patches") and self.projection is None:
+            return NO_EMBEDDING
+        if want == "projected_patches" and not self.projects_tokens:
+            return NO_TOKEN_PROJECTION
+        if want == "cls_hidden" and not self.has_class_token:
+            return NO_CLASS_TOKEN
+        return ""
+
+
+def capabilities_of(config: TowerConfig) -> VisionCapabilities:
+    """The capabilities of a tower of ours."""
+    is_clip = config.kind == "clip"
+    return VisionCapabilities(
+        width=config.width,
+        tokens=config.tokens,
+        grid=(config.grid, config.grid),
+        projection=config.embedding,
+        has_class_token=is_clip,
+        projects_tokens=is_clip,
+    )
+
+
+class VisionOutput(Protocol):
+    """The output of a vision tower for B pictures."""
+
+    @property
+    def embeds(self) -> Tensor | None:
+        """[B, P]."""
+
+    @property
+    def last_hidden(self) -> Tensor | None:
+        """[B, T, W]; only if states were asked for."""
+
+    @property
+    def penultimate(self) -> Tensor | None:
+        """[B, T, W]; only if states were asked for."""
+
+
+class VisionTower(Protocol):
+    """A vision tower for pictures of one size."""
+
+    def __call__(self, pixels: Tensor, *, states: bool = False) -> VisionOutput:
+        """The embeddings of normalised pictures, float32 [B, 3, S, S]; with ``states`` the token states too."""
+
+    def project(self, tokens: Tensor) -> Tensor:
+        """Final norm and projection of every token: [B, T, W] -> [B, T, P]."""
+
+    def memory_bytes(self, batch: int) -> int:
+        """About how many bytes a batch needs beside the weights."""

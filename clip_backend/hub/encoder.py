@@ -14,13 +14,12 @@ from ...errors import CheckpointError, InputError, MissingPackage
 from ..checkpoints.info import CheckpointInfo, VisionShape
 from ..checkpoints.joined import space_of
 from ..checkpoints.weights import open_weights
-from ..encoding.assembly import USUAL_SCALE, cache_key, cache_of, identity_of, place_by, text_part
-from ..encoding.devices import LoadOptions, Placement, torch_dtype
+from ..encoding.assembly import USUAL_SCALE, cache_key, cache_of, identity_of, place_by, text_encoder
+from ..encoding.devices import LoadOptions, Placement, float32_on_cpu, torch_dtype
 from ..encoding.encoder import ClipEncoder
 from ..encoding.identity import Identity
-from ..encoding.image_features import Want
-from ..encoding.images import VisionPart
-from ..encoding.vision_states import VisionAbility, on_cpu
+from ..encoding.image_features import StateName, VisionCapabilities
+from ..encoding.images import TowerVisionEncoder
 from ..preparing.recipe import Recipe
 from .configs import HubModel, dino_recipe, hub_model
 from .files import HubFiles, Share, open_hub_files, sources
@@ -145,46 +144,48 @@ def _dino(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> Cl
         no_texts=PICTURES_ALONE,
         notes=info.notes,
     )
-    return ClipEncoder(identity, vision=lambda: _dino_part(info, vision, recipe, options), cache=cache_of(options))
+    return ClipEncoder(identity, vision=lambda: _dino_vision(info, vision, recipe, options), cache=cache_of(options))
 
 
-def _dino_part(info: CheckpointInfo, vision: VisionShape, recipe: Recipe, options: LoadOptions) -> VisionPart:
+def _dino_vision(info: CheckpointInfo, vision: VisionShape, recipe: Recipe, options: LoadOptions) -> TowerVisionEncoder:
     files = open_hub_files(info, allow_pickle=options.allow_pickle)
     told = hub_model(info, files.shapes)
     side = recipe.size // vision.patch
     model = build_model(info, told, files, torch_dtype(options.dtype))
     tower = DinoTower(model, vision, side, told.registers)
-    ability = VisionAbility(
+    capabilities = VisionCapabilities(
         width=vision.width,
         tokens=tower.tokens,
         grid=(side, side),
         projection=vision.width,
         registers=told.registers,
     )
-    return VisionPart(tower=tower, ability=ability, placement=place_by(options)(tower))
+    return TowerVisionEncoder(tower=tower, capabilities=capabilities, placement=place_by(options)(tower))
 
 
 def _naflex(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> ClipEncoder:
     # its text tower is SigLIP 2's own
     text = replace(info, family="siglip2")
     weights = open_weights(info, allow_pickle=options.allow_pickle)
-    reads = info.text is not None and info.has_text_projection
+    has_text = info.text is not None and info.has_text_projection
     known = identity_of(text, text, (weights, weights), options, space_of(info))
-    identity = replace(known, no_texts="" if reads else NO_TEXT_TOWER)
+    identity = replace(known, no_texts="" if has_text else NO_TEXT_TOWER)
     return ClipEncoder(
         identity,
-        vision=lambda: _naflex_part(info, vision, identity, options),
-        text=(lambda: text_part(text, weights, options)) if reads else None,
+        vision=lambda: _naflex_vision(info, vision, identity, options),
+        text=(lambda: text_encoder(text, weights, options)) if has_text else None,
         cache=cache_of(options),
     )
 
 
-def _naflex_part(info: CheckpointInfo, vision: VisionShape, identity: Identity, options: LoadOptions) -> FlexiblePart:
+def _naflex_vision(
+    info: CheckpointInfo, vision: VisionShape, identity: Identity, options: LoadOptions
+) -> NaflexVisionEncoder:
     files = open_hub_files(info, allow_pickle=options.allow_pickle).below("vision_model.")
     model = build_model(info, hub_model(info, files.shapes), files, torch_dtype(options.dtype))
     size = identity.recipe.size if identity.recipe else vision.image_size
     side = size // vision.patch
-    ability = VisionAbility(
+    capabilities = VisionCapabilities(
         width=vision.width,
         tokens=side * side,
         grid=(side, side),
@@ -194,15 +195,17 @@ def _naflex_part(info: CheckpointInfo, vision: VisionShape, identity: Identity, 
         no_tokens=NO_TOKENS,
     )
     tower = NaflexTower(model, vision, side * side)
-    return FlexiblePart(tower=tower, ability=ability, placement=place_by(options)(tower), patch=vision.patch)
+    return NaflexVisionEncoder(
+        tower=tower, capabilities=capabilities, placement=place_by(options)(tower), patch=vision.patch
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class FlexiblePart:
-    """The sight of a tower that takes pictures of any shape; see ``image_half.Sight``."""
+class NaflexVisionEncoder:
+    """The vision encoder of NaFlex, whose pictures keep their shape; see ``images.VisionEncoder``."""
 
     tower: NaflexTower
-    ability: VisionAbility
+    capabilities: VisionCapabilities
     placement: Placement
     patch: int
 
@@ -215,14 +218,16 @@ class FlexiblePart:
         if recipe.fit != "squash":
             raise InputError(f"fit is {recipe.fit!r}, but this model takes pictures whole; give fit='squash'")
         most = most_patches(recipe, self.patch)
-        if most != self.ability.tokens:
+        if most != self.capabilities.tokens:
             cure = f"load it with image_size={recipe.size}"
-            raise InputError(f"the recipe has room for {most} patches and the model for {self.ability.tokens}; {cure}")
+            raise InputError(
+                f"the recipe has room for {most} patches and the model for {self.capabilities.tokens}; {cure}"
+            )
         return prepare_flexible(picture, recipe, self.patch)
 
-    def states(self, prepared: Sequence[Tensor], recipe: Recipe, wants: Sequence[Want]) -> dict[Want, Tensor]:
+    def states(self, prepared: Sequence[Tensor], recipe: Recipe, wants: Sequence[StateName]) -> dict[StateName, Tensor]:
         """The embeddings, float32 on the processor."""
         batch = flat_batch(prepared, recipe, self.patch, self.placement.device)
         with torch.inference_mode():
-            embeds = on_cpu(self.tower(batch))  # [B, P]
+            embeds = float32_on_cpu(self.tower(batch))  # [B, P]
         return {want: embeds for want in wants if want == "embeds"}

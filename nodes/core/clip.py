@@ -11,9 +11,9 @@ from ...clip_backend.checkpoints.info import CheckpointInfo, TextShape
 from ...clip_backend.checkpoints.read import read_checkpoint
 from ...clip_backend.encoding.encoder import ClipEncoder
 from ...clip_backend.encoding.features import TextFeatures
-from ...clip_backend.encoding.identity import Identified, Identity
+from ...clip_backend.encoding.identity import HasIdentity, Identity
 from ...clip_backend.encoding.image_features import ImageFeatures
-from ...clip_backend.encoding.texts import TextPart
+from ...clip_backend.encoding.texts import TextEncoder
 from ...clip_backend.preparing.pictures import Pictures
 from ...errors import CheckpointError, InputError, SpaceError
 from ..host.host import Host
@@ -66,7 +66,7 @@ def core_encoder(clip_vision: Any, clip: Any, host: Host) -> CoreEncoder:
     return CoreEncoder(vision, text, f"assumed that both are of {pair}")
 
 
-class CoreEncoder(Identified):
+class CoreEncoder(HasIdentity):
     """An encoder of images and one of texts as a single one; see ``Encoder`` for its methods."""
 
     def __init__(self, vision: ClipEncoder, text: ClipEncoder, note: str) -> None:
@@ -114,7 +114,7 @@ def core_text_encoder(clip: Any, host: Host, *, dim: int | None = None, space: s
         assumed=("logit_scale",),
         notes=(note,) if patches else (),
     )
-    part = TextPart(tower=tower, tokenizer=_tokenizer(tower, host), placement=placement)
+    part = TextEncoder(tower=tower, tokenizer=_tokenizer(tower, host), placement=placement)
     return ClipEncoder(identity, text=lambda: part, cache=host.embeddings)
 
 

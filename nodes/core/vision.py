@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...clip_backend.encoding.batching import BatchSize, batch_for, filled, prefetch, run_shrinking
+from ...clip_backend.encoding.devices import float32_on_cpu
 from ...clip_backend.encoding.encoder import ClipEncoder
 from ...clip_backend.encoding.identity import Identity
-from ...clip_backend.encoding.image_features import ImageFeatures, Want
+from ...clip_backend.encoding.image_features import ImageFeatures, StateName, VisionCapabilities
 from ...clip_backend.encoding.images import THREADS
-from ...clip_backend.encoding.vision_states import VisionAbility, on_cpu
 from ...clip_backend.preparing.pictures import NamedPicture, Pictures, named_pictures
 from ...clip_backend.preparing.preprocess import prepare
 from ...clip_backend.preparing.recipe import Recipe
@@ -180,7 +180,7 @@ class CoreVisionTower:
         # the weight of the patch embedding [W, 3, patch, patch]
         patches = next(weight for weight in clip_vision.model.parameters() if weight.ndim == 4)
         grid = model.recipe.size // int(patches.shape[-1])
-        self.ability = VisionAbility(
+        self.capabilities = VisionCapabilities(
             width=int(patches.shape[0]),
             tokens=grid * grid + int(model.has_class_token),
             grid=(grid, grid),
@@ -197,14 +197,14 @@ class CoreVisionTower:
         """uint8 [S, S, 3], which ComfyUI neither resizes nor crops."""
         return prepare(picture, recipe)
 
-    def states(self, prepared: Sequence[Tensor], recipe: Recipe, wants: Sequence[Want]) -> dict[Want, Tensor]:
+    def states(self, prepared: Sequence[Tensor], recipe: Recipe, wants: Sequence[StateName]) -> dict[StateName, Tensor]:
         """The embeddings, float32 on the CPU; raises InputError if they are not finite."""
         import torch
 
         with torch.inference_mode():
             pixels = torch.stack([one.float() / 255 for one in prepared])  # [B, S, S, 3]
             output = self._model.without_noise(vars(self._clip_vision.encode_image(pixels)))
-        embeds: Tensor = on_cpu(output["image_embeds"])
+        embeds: Tensor = float32_on_cpu(output["image_embeds"])
         if not embeds.isfinite().all():
             raise InputError(NOT_FINITE)
         return {"embeds": embeds}

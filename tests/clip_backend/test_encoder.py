@@ -12,7 +12,7 @@ from clip_grid.clip_backend.encoding.cache import EmbeddingCache
 from clip_grid.errors import InputError, PictureError
 from PIL import Image
 
-from .toy_encoder import ABILITY, RECIPE, ToyPlacement, ToyText, ToyTokenizer, ToyVision, toy_encoder
+from .toy_encoder import ABLE, RECIPE, ToyPlacement, ToyText, ToyTokenizer, ToyVision, toy_encoder
 
 
 def picture(level, size=(4, 4)):
@@ -303,7 +303,7 @@ def test_every_state_has_its_name_and_place():
 def test_a_model_that_can_give_none_of_what_is_asked_says_why():
     from dataclasses import replace
 
-    encoder = toy_encoder(ability=replace(ABILITY, projection=None))
+    encoder = toy_encoder(able=replace(ABLE, projection=None))
 
     with pytest.raises(InputError, match=r"no visual projection.*clip_vision_h"):
         encoder.encode_images(picture(1))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from clip_grid.clip_backend.encoding.image_features import WANTS, ImageFeatures, check_wants
-from clip_grid.clip_backend.encoding.vision_states import ability_of, states_of
+from clip_grid.clip_backend.encoding.image_features import STATE_NAMES, ImageFeatures, capabilities_of, check_wants
+from clip_grid.clip_backend.encoding.images import tower_states
 from clip_grid.clip_backend.towers.config import TowerConfig
 from clip_grid.clip_backend.towers.towers import VisionTower
 from clip_grid.errors import InputError
@@ -87,10 +87,10 @@ def test_states_have_the_shapes_of_the_real_models(name):
         embedding=projection, patch=14, image_size=224,
     )  # fmt: skip
     tower = filled(VisionTower(config))
-    ability = ability_of(config)
+    able = capabilities_of(config)
 
     with torch.inference_mode():
-        states = states_of(tower, torch.rand(1, 3, 224, 224), WANTS, has_class_token=ability.has_class_token)
+        states = tower_states(tower, torch.rand(1, 3, 224, 224), STATE_NAMES, has_class_token=able.has_class_token)
 
     assert {want: tuple(state.shape) for want, state in states.items()} == {
         "embeds": (1, projection),
@@ -101,7 +101,7 @@ def test_states_have_the_shapes_of_the_real_models(name):
         "projected_patches": (1, 257, projection),
     }
     torch.testing.assert_close(states["projected_patches"][:, 0], states["embeds"], atol=1e-5, rtol=1e-4)
-    assert (ability.grid, ability.tokens, ability.width) == ((16, 16), 257, width)
+    assert (able.grid, able.tokens, able.width) == ((16, 16), 257, width)
 
 
 def test_a_model_with_a_pooling_head_has_no_class_token_and_says_so():
@@ -109,10 +109,10 @@ def test_a_model_with_a_pooling_head_has_no_class_token_and_says_so():
         kind="siglip", width=8, layers=1, heads=2, mlp=16, tokens=4, activation="gelu_tanh", eps=1e-6, embedding=8,
         patch=2, image_size=4,
     )  # fmt: skip
-    ability = ability_of(config)
+    able = capabilities_of(config)
 
-    assert set(ability.absent(WANTS)) == {"cls_hidden", "projected_patches"}
-    states = states_of(
+    assert set(able.absent(STATE_NAMES)) == {"cls_hidden", "projected_patches"}
+    states = tower_states(
         filled(VisionTower(config)), torch.rand(2, 3, 4, 4), ("embeds", "patch_tokens"), has_class_token=False
     )
     assert states["patch_tokens"].shape == (2, 4, 8)

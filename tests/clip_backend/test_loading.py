@@ -16,7 +16,7 @@ transformers = pytest.importorskip("transformers")
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.clip_backend.encoding.cache import EncoderCache
 from clip_grid.clip_backend.encoding.devices import LocalPlacement, check_fits, choose_dtype
-from clip_grid.clip_backend.encoding.image_features import WANTS
+from clip_grid.clip_backend.encoding.image_features import STATE_NAMES
 from clip_grid.clip_backend.finding.catalog import FoundModel
 from clip_grid.clip_backend.finding.names import find_model
 from clip_grid.clip_backend.loading import load_encoder
@@ -92,7 +92,7 @@ def test_every_state_is_that_of_transformers(clip):
         theirs = clip.model.states(pixels)
         projected = clip.model.hf.visual_projection(clip.model.hf.vision_model.post_layernorm(theirs.hidden_states[-1]))
 
-    ours = load(clip.folder).encode_images(pictures, wants=WANTS)
+    ours = load(clip.folder).encode_images(pictures, wants=STATE_NAMES)
 
     close(ours.last_hidden, theirs.hidden_states[-1])
     close(ours.penultimate_hidden, theirs.hidden_states[-2])

@@ -17,7 +17,7 @@ transformers = pytest.importorskip("transformers")
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.clip_backend.encoding.cache import EncoderCache
 from clip_grid.clip_backend.encoding.devices import LocalPlacement
-from clip_grid.clip_backend.encoding.image_features import WANTS
+from clip_grid.clip_backend.encoding.image_features import STATE_NAMES
 from clip_grid.clip_backend.hub.towers import grid_for
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.preparing.recipe import Recipe
@@ -82,7 +82,7 @@ def test_every_state_of_a_dino_model_is_that_of_transformers(kind, version, tmp_
         rename_to_version_4(tmp_path)
     pictures = random_pictures(3, (32, 32))
 
-    ours = load(tmp_path, heads=4, fit="squash", image_size=64).encode_images(pictures, wants=WANTS, batch_size=2)
+    ours = load(tmp_path, heads=4, fit="squash", image_size=64).encode_images(pictures, wants=STATE_NAMES, batch_size=2)
 
     registers = getattr(model.config, "num_register_tokens", 0)
     with torch.no_grad():
@@ -268,7 +268,7 @@ def test_texts_of_a_naflex_model_have_the_embeddings_of_transformers(naflex):
     close(ours.vectors, torch.nn.functional.normalize(theirs, dim=-1))
 
 
-def test_the_states_of_single_tokens_are_absent_with_the_reason(naflex):
+def test_the_tower_states_single_tokens_are_absent_with_the_reason(naflex):
     features = load(naflex[0]).encode_images(naflex_pictures(), wants=("embeds", "patch_tokens"))
 
     assert features.image_embeds.shape == (4, 64)

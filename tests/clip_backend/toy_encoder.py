@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import torch
 from clip_grid.clip_backend.encoding.encoder import ClipEncoder
 from clip_grid.clip_backend.encoding.identity import Identity
-from clip_grid.clip_backend.encoding.images import VisionPart
-from clip_grid.clip_backend.encoding.texts import TextPart
-from clip_grid.clip_backend.encoding.vision_states import VisionAbility
+from clip_grid.clip_backend.encoding.image_features import VisionCapabilities
+from clip_grid.clip_backend.encoding.images import TowerVisionEncoder
+from clip_grid.clip_backend.encoding.texts import TextEncoder
 from clip_grid.clip_backend.preparing.recipe import Recipe
 from clip_grid.clip_backend.tokenizing.tokenizer import TokenizedText
 from clip_grid.errors import InputError
@@ -115,19 +115,19 @@ class ToyPlacement:
         self.moved, self.room = True, self.cpu_room
 
 
-ABILITY = VisionAbility(width=3, tokens=5, grid=(2, 2), projection=4)
+ABLE = VisionCapabilities(width=3, tokens=5, grid=(2, 2), projection=4)
 
 
-def toy_encoder(*, vision=None, text=None, tokenizer=None, ability=ABILITY, placement=None, cache=None, budget=None):
+def toy_encoder(*, vision=None, text=None, tokenizer=None, able=ABLE, placement=None, cache=None, budget=None):
     """An encoder with both towers, unless ``vision`` or ``text`` is False."""
     place = placement or ToyPlacement()
     identity = Identity(
         name="toy", space="toy", dim=4, fingerprint="f", cache_key="toy fp32", dtype="fp32", recipe=RECIPE
     )
-    sees = None if vision is False else lambda: VisionPart(
-        tower=vision or ToyVision(), ability=ability, placement=place
+    sees = None if vision is False else lambda: TowerVisionEncoder(
+        tower=vision or ToyVision(), capabilities=able, placement=place
     )  # fmt: skip
-    reads = None if text is False else lambda: TextPart(
+    reads = None if text is False else lambda: TextEncoder(
         tower=text or ToyText(), tokenizer=tokenizer or ToyTokenizer(), placement=place
     )  # fmt: skip
     return ClipEncoder(identity, vision=sees, text=reads, cache=cache, budget_bytes=budget)
