@@ -1,4 +1,4 @@
-"""What was done, for people and machines: what was found, placed, skipped and why, and where each cell is."""
+"""The report of a sheet: what was placed where, what was skipped and why; and the file of its scores."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from typing import Any
 
 from ..atomic import atomic_file
 from ..csv_cells import Cell, csv_text
-from .arrange.axes import Axes, Axis
+from .arrange.axes import Axes
 from .arrange.heat_map import HeatMap
 from .layout.plan import Box
 from .pictures.survey import Skipped
 from .table.records import name_columns
 
+SCORES_SUFFIX = ".scores.csv"
+#: The columns before those of the scores, by which such a file is recognised.
+SCORES_COLUMNS = ("path", "label", "source", "page", "row", "column")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -45,20 +48,27 @@ class CellReport:
     image_box: Box
     values: Mapping[str, str]
     scores: Mapping[str, float]
-    #: The label that nearly won, of a label that was found in the picture.
+    #: The second best label, where the label is from CLIP.
     runner_up: str = ""
     #: Place among the pictures of the sheet in the order in which they were given, from 0; None = not known.
     index: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        plain = {"box": list(self.box), "image_box": list(self.image_box)}
-        texts = {"path": self.path, "label": self.label, "source": self.source}
-        texts |= {"runner_up": self.runner_up} if self.runner_up else {}
-        place = {"page": self.page, "row": self.row, "column": self.column}
-        # JSON knows no NaN and no infinity
-        scores = {name: score if isfinite(score) else None for name, score in self.scores.items()}
-        given = {} if self.index is None else {"index": self.index}
-        return place | texts | plain | {"values": dict(self.values), "scores": scores} | given
+        return {
+            "page": self.page,
+            "row": self.row,
+            "column": self.column,
+            "path": self.path,
+            "label": self.label,
+            "source": self.source,
+            **({"runner_up": self.runner_up} if self.runner_up else {}),
+            "box": list(self.box),
+            "image_box": list(self.image_box),
+            "values": dict(self.values),
+            # JSON has no NaN and no infinity
+            "scores": {name: score if isfinite(score) else None for name, score in self.scores.items()},
+            **({} if self.index is None else {"index": self.index}),
+        }
 
 
 @dataclass(frozen=True)
@@ -115,11 +125,11 @@ class GridReport:
 
     def summary(self) -> str:
         """A few lines for people."""
-        facts = self.to_dict()
+        first = self.pages[0]
         pages = f" on {len(self.pages)} pages" if len(self.pages) > 1 else ""
         lines = [
-            f"{self.images_processed} of {self.images_found} pictures, grid {facts['grid_dimensions']}, "
-            f"canvas {facts['canvas_size']}{pages}, {self.export_format}",
+            f"{self.images_processed} of {self.images_found} pictures, grid {self.rows}x{self.columns}, "
+            f"canvas {first.width}x{first.height}{pages}, {self.export_format}",
             *dict.fromkeys(page.path for page in self.pages if page.path),
         ]
         return "\n".join(lines)
@@ -158,9 +168,9 @@ class BatchReport:
 
 
 def to_json(report: dict[str, Any]) -> str:
-    """JSON as people read it; halves of surrogate pairs, which file names and metadata may hold, stay escaped."""
+    """JSON as people read it; lone surrogates, which file names and metadata may hold, stay escaped."""
     text = json.dumps(report, ensure_ascii=False, indent=1)
-    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    return _SURROGATE.sub(lambda surrogate: f"\\u{ord(surrogate[0]):04x}", text)
 
 
 def is_report(path: Path) -> bool:
@@ -177,16 +187,8 @@ def axes_to_dict(axes: Axes | None) -> dict[str, Any]:
     if axes is None:
         return {"constant": {}}
     named = {"x": axes.x, "y": axes.y, "page": axes.page}
-    return {key: _axis(axis) for key, axis in named.items() if axis} | {"constant": dict(axes.constant)}
-
-
-def _axis(axis: Axis) -> dict[str, Any]:
-    return {"name": axis.name, "values": list(axis.values)}
-
-
-SCORES_SUFFIX = ".scores.csv"
-#: The columns before those of the scores, by which such a file is known.
-COLUMNS = ("path", "label", "source", "page", "row", "column")
+    plain = {key: {"name": axis.name, "values": list(axis.values)} for key, axis in named.items() if axis}
+    return {**plain, "constant": dict(axes.constant)}
 
 
 def write_scores(path: Path, cells: Sequence[CellReport]) -> None:
@@ -196,7 +198,7 @@ def write_scores(path: Path, cells: Sequence[CellReport]) -> None:
     """
     scores = list(dict.fromkeys(name for cell in cells for name in cell.scores))
     # a score may be called like one of our columns
-    header, _ = name_columns([*COLUMNS, *scores])
+    header, _ = name_columns([*SCORES_COLUMNS, *scores])
     with atomic_file(path) as file:
         file.write(csv_text(header, [_row(cell, scores) for cell in cells]).encode("utf-8", "replace"))
 
@@ -213,4 +215,4 @@ def are_scores(path: Path) -> bool:
             header = file.readline(10_000)
     except (OSError, ValueError):
         return False
-    return tuple(header.rstrip("\r\n").split(",")[: len(COLUMNS)]) == COLUMNS
+    return tuple(header.rstrip("\r\n").split(",")[: len(SCORES_COLUMNS)]) == SCORES_COLUMNS

@@ -1,10 +1,10 @@
-"""Which text stands on which picture: sources of labels, asked in order for each picture, the source always named."""
+"""The template of a sheet: every setting, and where templates are built in, saved and read."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,36 +16,10 @@ from .colors import parse_color
 
 #: Everything that may follow in ``label_sources``, in the order in which the sources are asked.
 SOURCE_NAMES = ("text", "columns", "csv", "clip", "metadata", "filename")
-
-
-def split_columns(text: str) -> list[str]:
-    """Column names from a text with commas or semicolons between them."""
-    return [name for part in re.split(r"[,;\n]", text) if (name := part.strip())]
-
-
-def split_headers(text: str) -> list[str]:
-    """Headers from a text: one per line, or with semicolons between them when it is a single line."""
-    text = text.strip("\n")
-    if not text:
-        return []
-    return [part.strip() for part in (text.split("\n") if "\n" in text else text.split(";"))]
-
-
-def parse_sources(text: str) -> frozenset[str]:
-    """The sources named in ``label_sources``; raises InputError for one that does not exist."""
-    names = [name.lower() for name in split_columns(text)]
-    for name in names:
-        if name not in SOURCE_NAMES:
-            near = get_close_matches(name, SOURCE_NAMES, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"label_sources names {name!r}; it may name {', '.join(SOURCE_NAMES)}{hint}")
-    return frozenset(names)
-
-
 FORMATS = ("png", "jpeg", "webp", "avif", "tiff", "pdf", "html")
 AUTO = "auto"
 _FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff"}
-#: Names that Windows keeps for devices, whatever comes after the first dot.
+#: Names that Windows reserves for devices, whatever comes after the first dot.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
@@ -167,17 +141,17 @@ class GridTemplate:
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        given = {f.name: getattr(self, f.name) for f in fields(self) if "option" in f.metadata}
-        checked = check(type(self), given)
-        for key, value in checked.items():
+        values = {f.name: getattr(self, f.name) for f in fields(self) if "option" in f.metadata}
+        for key, value in check(type(self), values).items():
             object.__setattr__(self, key, value)
-            if key.endswith("_color") or key == "background":
-                _check_color(key, str(value))
+            is_color = key.endswith("_color") or key == "background"
+            if is_color and str(value).strip().lower() != AUTO:
+                parse_color(str(value), key)
         parse_sources(self.label_sources)
 
-    def with_options(self, given: Mapping[str, object]) -> GridTemplate:
+    def with_options(self, options: Mapping[str, object]) -> GridTemplate:
         """A copy with some options replaced; raises InputError for an unknown name or a bad value."""
-        return replace(self, **check(GridTemplate, given))  # type: ignore[arg-type]
+        return replace(self, **check(GridTemplate, options))  # type: ignore[arg-type]
 
     def with_name(self, name: str) -> GridTemplate:
         """A copy under another name."""
@@ -206,22 +180,17 @@ class GridTemplate:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, name: str = "template") -> GridTemplate:
         """As ``from_json``, from the parsed object."""
-        plain = _without_aliases(data, name)
-        title = str(plain.pop("name", None) or name)
-        known = {key: plain.pop(key) for key in options_of(cls) if key in plain}
+        rest = _without_aliases(data, name)
+        own_name = str(rest.pop("name", None) or name)
+        options = {key: rest.pop(key) for key in options_of(cls) if key in rest}
         try:
-            return cls(name=title, unknown=plain, **check(cls, known))  # type: ignore[arg-type]
+            return cls(name=own_name, unknown=rest, **check(cls, options))  # type: ignore[arg-type]
         except InputError as error:
             raise InputError(f"the template {name}: {error}") from error
 
 
-def _check_color(option: str, color: str) -> None:
-    """Raises InputError naming the option for what is not a colour; ``auto`` is left to the painter."""
-    if color.strip().lower() != AUTO:
-        parse_color(color, option)
-
-
 def _without_aliases(data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The options under their present names: those of the files of six keys replaced."""
     plain = dict(data)
     if "cols" in plain:
         plain["columns"] = plain.pop("cols")
@@ -262,9 +231,12 @@ def find_template(name: str, folder: Path | None = None) -> GridTemplate:
     if name in built_in:
         return built_in[name]
     known = sorted({*saved, *built_in})
+    raise InputError(f"there is no template {name!r}{_hint(name, known)}; known are {', '.join(known)}")
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
     near = get_close_matches(name, known, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"there is no template {name!r}{hint}; known are {', '.join(known)}")
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def read_template(path: Path) -> GridTemplate:
@@ -291,3 +263,26 @@ def template_path(name: str, folder: Path) -> Path:
     if bad:
         raise InputError(f"{name!r} cannot name a template; use letters, digits, spaces, - and _")
     return folder / f"{name}.json"
+
+
+def split_columns(text: str) -> list[str]:
+    """Column names from a text with commas or semicolons between them."""
+    return [name for part in re.split(r"[,;\n]", text) if (name := part.strip())]
+
+
+def split_headers(text: str) -> list[str]:
+    """Headers from a text: one per line, or with semicolons between them when it is a single line."""
+    text = text.strip("\n")
+    if not text:
+        return []
+    return [part.strip() for part in (text.split("\n") if "\n" in text else text.split(";"))]
+
+
+def parse_sources(text: str) -> frozenset[str]:
+    """The sources named in ``label_sources``; raises InputError for one that does not exist."""
+    names = [name.lower() for name in split_columns(text)]
+    for name in names:
+        if name not in SOURCE_NAMES:
+            known = ", ".join(SOURCE_NAMES)
+            raise InputError(f"label_sources names {name!r}; it may name {known}{_hint(name, SOURCE_NAMES)}")
+    return frozenset(names)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .a1111 import read_a1111
-from .carrier import embedded_texts
 from .columns import COLUMNS
 from .comfyui import read_comfyui
+from .embedded import embedded_texts
 from .fooocus import read_fooocus
 from .invokeai import read_invokeai
 from .novelai import read_novelai
@@ -32,7 +32,7 @@ _READERS = (
 
 @dataclass(frozen=True)
 class Generation:
-    """How a picture was made, as far as its file tells."""
+    """How a picture was made, as far as its file shows."""
 
     #: "swarmui", "invokeai", "novelai", "fooocus", "a1111", "comfyui", or "" when nothing was found.
     writer: str = ""

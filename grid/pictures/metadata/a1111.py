@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .columns import DECODER, arrange, clean, loras_text, snake_case
+from .columns import DECODER, clean, loras_text, snake_case, to_columns
 
 #: Where the text may be: the PNG chunk, the EXIF comment, the comment of a JPEG or GIF.
 PLACES = ("parameters", "UserComment", "comment", "Comment")
@@ -48,20 +48,26 @@ class Infotext:
 
 def read_a1111(texts: Mapping[str, str]) -> dict[str, str]:
     """The columns of the first text that is written this way; empty when none is."""
-    parsed = (parse_infotext(texts[place]) for place in PLACES if place in texts)
-    return next((infotext_columns(infotext) for infotext in parsed if infotext), {})
+    infotext = find_infotext(texts)
+    return infotext_columns(infotext) if infotext else {}
 
 
-def parse_infotext(text: str) -> Infotext | None:
-    """The parts of *text*; None when it has no line of settings, the one thing that makes it this format."""
+def find_infotext(texts: Mapping[str, str]) -> Infotext | None:
+    """The first text that is written this way, in its parts."""
+    parsed = (_parse(texts[place]) for place in PLACES if place in texts)
+    return next(filter(None, parsed), None)
+
+
+def _parse(text: str) -> Infotext | None:
+    """The parts of the text; None when it has no line of settings, the one thing that makes it this format."""
     lines = clean(text).split("\n")
     at = _settings_line(lines)
     if at < 0:
         return None
     body = [line.strip() for line in lines[:at]]
-    turn = next((number for number, line in enumerate(body) if line.startswith(_NEGATIVE)), len(body))
-    negative = "\n".join(body[turn:])[len(_NEGATIVE) :]
-    return Infotext("\n".join(body[:turn]).strip(), negative.strip(), split_settings(lines[at]))
+    split = next((number for number, line in enumerate(body) if line.startswith(_NEGATIVE)), len(body))
+    negative = "\n".join(body[split:])[len(_NEGATIVE) :]
+    return Infotext("\n".join(body[:split]).strip(), negative.strip(), _settings(lines[at]))
 
 
 def _settings_line(lines: list[str]) -> int:
@@ -69,12 +75,12 @@ def _settings_line(lines: list[str]) -> int:
     for at in range(len(lines) - 1, -1, -1):
         if _STEPS.match(lines[at]):
             return at
-    settings = split_settings(lines[-1])
+    settings = _settings(lines[-1])
     # three labels, as the web UI asks for, and one of them known: prose has colons too
     return len(lines) - 1 if len(settings) >= 3 and not _STANDARD.keys().isdisjoint(settings) else -1
 
 
-def split_settings(line: str) -> dict[str, str]:
+def _settings(line: str) -> dict[str, str]:
     """`Label: value` pairs between commas. Quoted values may hold commas; values that are JSON objects are left out."""
     settings: dict[str, str] = {}
     at, quotes_close = 0, True
@@ -113,7 +119,7 @@ def infotext_columns(infotext: Infotext) -> dict[str, str]:
     for label, value in infotext.settings.items():
         if label not in _STANDARD and label != "Size" and len(value) <= _MAX_EXTRA:
             raw.setdefault(snake_case(label), value)
-    return arrange(raw)
+    return to_columns(raw)
 
 
 def _loras(infotext: Infotext) -> str:
@@ -122,6 +128,6 @@ def _loras(infotext: Infotext) -> str:
     if weights := infotext.settings.get("Lora weights"):
         pairs = (entry.rpartition(":") for entry in weights.split(","))
         return loras_text((name, strength) for name, _, strength in pairs)
-    # the second number of a hash entry is no strength, so only the names are told
+    # the second part of a hash entry is no strength, so that only the names are known
     hashes = infotext.settings.get("Lora hashes", "")
     return loras_text((entry.split(":")[0], "") for entry in hashes.split(","))

@@ -1,4 +1,7 @@
-"""JSON out of a picture file: tolerant of what writers really write, and never an exception."""
+"""Generation data as columns of text, out of the JSON that writers embed; shared by the readers of all writers.
+
+Everything is tolerant of what writers really write: bad data is no data, never an exception.
+"""
 
 from __future__ import annotations
 
@@ -7,62 +10,11 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
-
-def _no_number(_: str) -> None:
-    """ComfyUI writes NaN and Infinity, which are not values to show."""
-
-
-DECODER = json.JSONDecoder(strict=False, parse_constant=_no_number)
-
-
-def load_json(text: str) -> object:
-    """The value that *text* holds, integers exact, NaN and Infinity as None; None when it is not JSON."""
-    try:
-        found: object = DECODER.decode(text)
-    except (ValueError, RecursionError):
-        return None
-    return found
-
-
-def load_object(text: str) -> dict[str, object]:
-    """The JSON object that *text* holds; empty when it holds anything else."""
-    return as_object(load_json(text)) if text.lstrip().startswith("{") else {}
-
-
-def as_object(value: object) -> dict[str, object]:
-    """*value* when it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: object) -> list[object]:
-    """*value* when it is a JSON array, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def first_object(texts: Mapping[str, str], *names: str) -> dict[str, object]:
-    """The first text under one of *names* that holds a JSON object with at least one key, else an empty one."""
-    objects = (load_object(texts[name]) for name in names if name in texts)
-    return next((found for found in objects if found), {})
-
-
 #: Every standard column, in the order in which it is shown.
 COLUMNS = (
-    "prompt",
-    "negative",
-    "seed",
-    "steps",
-    "cfg",
-    "sampler",
-    "scheduler",
-    "denoise",
-    "guidance",
-    "model",
-    "vae",
-    "loras",
-    "clip_skip",
-    "width",
-    "height",
-)
+    "prompt", "negative", "seed", "steps", "cfg", "sampler", "scheduler", "denoise", "guidance", "model", "vae",
+    "loras", "clip_skip", "width", "height",
+)  # fmt: skip
 _NUMBERS = frozenset({"steps", "cfg", "denoise", "guidance", "clip_skip", "width", "height"})
 _FILES = frozenset({"model", "vae"})
 _NO_VALUE = frozenset({"", "none", "null", "undefined", "baked vae", "default (model)"})
@@ -72,11 +24,49 @@ _WEIGHTS = re.compile(r"\.(?:safetensors|ckpt|pt|sft|gguf|bin)$", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def arrange(raw: Mapping[str, object]) -> dict[str, str]:
-    """*raw* as text: standard columns in their order, then the rest in its own; unknown and empty ones left out."""
+def _constant_as_none(_: str) -> None:
+    """ComfyUI writes NaN and Infinity, which are not values to show."""
+
+
+DECODER = json.JSONDecoder(strict=False, parse_constant=_constant_as_none)
+
+
+def load_object(text: str) -> dict[str, object]:
+    """The JSON object that the text holds, integers exact, NaN and Infinity as None; empty when it is anything else."""
+    if not text.lstrip().startswith("{"):
+        return {}
+    try:
+        return as_object(DECODER.decode(text))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def first_object(texts: Mapping[str, str], *names: str) -> dict[str, object]:
+    """The first text under one of the names that holds a JSON object with at least one key, else an empty one."""
+    objects = (load_object(texts[name]) for name in names if name in texts)
+    return next(filter(None, objects), {})
+
+
+def as_object(value: object) -> dict[str, object]:
+    """The value when it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[object]:
+    """The value when it is a JSON array, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def pick(record: Mapping[str, object], key_of: Mapping[str, str]) -> dict[str, object]:
+    """By column, the values of the record under the writer's keys; those that it does not have are left out."""
+    return {column: record[key] for column, key in key_of.items() if key in record}
+
+
+def to_columns(raw: Mapping[str, object]) -> dict[str, str]:
+    """Text by column: standard columns in their order, then the rest in its own; unknown and empty ones left out."""
     order = [*(name for name in COLUMNS if name in raw), *(name for name in raw if name not in COLUMNS)]
-    shown = {name: _column_text(name, raw[name]) for name in order}
-    return {name: text for name, text in shown.items() if text}
+    texts = {name: _column_text(name, raw[name]) for name in order}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _column_text(name: str, value: object) -> str:
@@ -88,11 +78,6 @@ def _column_text(name: str, value: object) -> str:
         return weights_name(value)
     if name in ("prompt", "negative"):
         return clean(value) if isinstance(value, str) else ""
-    return scalar_text(value)
-
-
-def scalar_text(value: object) -> str:
-    """A string or number as it is shown; empty for every other type and for words such as "None"."""
     text = clean(value) if isinstance(value, str) else number_text(value)
     return "" if text.lower() in _NO_VALUE else text
 
@@ -135,7 +120,7 @@ def loras_text(loras: Iterable[tuple[object, object]]) -> str:
 
 
 def clean(text: str) -> str:
-    """*text* that can be written anywhere: \\n line ends, no NUL, no lone surrogate, no blank ends."""
+    """The text as it can be written anywhere: \\n line ends, no NUL, no lone surrogate, no blank ends."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text).strip()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from .columns import arrange, as_object, loras_text, weights_name
+from .columns import as_object, loras_text, to_columns, weights_name
 from .comfyui_graph import BUNDLE, Graph, Node, first_number, load_graph, number, text, trail
-from .comfyui_sampler import Making, Prompt, earlier_sampler, find_making, find_prompt, is_latent
+from .comfyui_sampler import LastSampler, Prompt, earlier_sampler, find_last_sampler, find_prompt, is_latent
 
 _SEED = ("seed", "noise_seed")
 _STEPS = ("steps", "steps_total", "num_steps")
@@ -46,14 +46,14 @@ def read_comfyui(texts: Mapping[str, str]) -> dict[str, str]:
     """The columns of a ComfyUI picture; empty for any other, and for a graph without a sampler."""
     for place in ("prompt", "UserComment", "comment"):
         graph = load_graph(texts.get(place, ""))
-        making = find_making(graph) if graph else None
-        if making:
-            return arrange(_columns(graph, making))
+        last = find_last_sampler(graph) if graph else None
+        if last:
+            return to_columns(_columns(graph, last))
     return {}
 
 
-def _columns(graph: Graph, making: Making) -> dict[str, object]:
-    sampler = making.sampler
+def _columns(graph: Graph, last: LastSampler) -> dict[str, object]:
+    sampler = last.node
     parts = list(trail(graph, sampler, _is_part))
     # a node that takes sigmas only changes them: its steps are not those of the plan
     plans = [node for node in parts if not node.link("sigmas")]
@@ -70,7 +70,7 @@ def _columns(graph: Graph, making: Making) -> dict[str, object]:
         "denoise": first_number(graph, plans, "denoise"),
         "guidance": first_number(graph, positive.nodes, "guidance"),
         "model": _model_names(graph, loaders),
-        "vae": _vae_name(graph, making),
+        "vae": _vae_name(graph, last),
         "loras": loras_text(_loras(graph, loaders)),
         "clip_skip": _clip_skip(graph, positive),
         **_size(graph, sampler),
@@ -87,18 +87,15 @@ def _leads_to_model(key: str) -> bool:
 
 def _seed(graph: Graph, sampler: Node) -> str:
     """The seed of the noise: where a sampler adds none, that of the one before, whose picture it goes on with."""
-    node = sampler
-    for _ in range(_MAX_STAGES):
-        before = None if _adds_noise(graph, node) else earlier_sampler(graph, node)
-        if before is None:
-            break
-        node = before
+    node, stages = sampler, 0
+    while not _adds_noise(graph, node) and stages < _MAX_STAGES and (before := earlier_sampler(graph, node)):
+        node, stages = before, stages + 1
     return first_number(graph, trail(graph, node, _is_part), *_SEED)
 
 
 def _adds_noise(graph: Graph, sampler: Node) -> bool:
     noise = sampler.link("noise")
-    if noise and noise.node in graph and graph[noise.node].kind == "DisableNoise":
+    if noise in graph and graph[noise].kind == "DisableNoise":
         return False
     add_noise = sampler.inputs.get("add_noise")
     return add_noise is not False and add_noise not in ("disable", "disabled")
@@ -117,9 +114,9 @@ def _scheduler_name(graph: Graph, parts: list[Node]) -> str:
     for node in parts:
         if name := text(graph, node.inputs.get("scheduler"), "scheduler"):
             return name
-        own = _SCHEDULER_NODE.fullmatch(node.kind)
-        if own and "scheduler" not in node.inputs and own[1] != "Basic":
-            return _WORD_START.sub("_", own[1]).lower()
+        named = _SCHEDULER_NODE.fullmatch(node.kind)
+        if named and "scheduler" not in node.inputs and named[1] != "Basic":
+            return _WORD_START.sub("_", named[1]).lower()
     return ""
 
 
@@ -156,12 +153,12 @@ def _is_on(node: Node, slot: str) -> bool:
     return is_shown and node.inputs.get(f"switch_{slot}") not in ("Off", False)
 
 
-def _vae_name(graph: Graph, making: Making) -> str:
+def _vae_name(graph: Graph, last: LastSampler) -> str:
     """The separate VAE file that decoded the picture; empty when the checkpoint's own did."""
-    links = [link for node in (*making.after, making.sampler) for key in _VAES if (link := node.link(key))]
+    links = [link for node in (*last.later, last.node) for key in _VAES if (link := node.link(key))]
     for link in links[:_MAX_STAGES]:
-        if link.node in graph:
-            for node in trail(graph, graph[link.node], lambda key: key in _VAES or bool(BUNDLE.fullmatch(key))):
+        if link in graph:
+            for node in trail(graph, graph[link], lambda key: key in _VAES or bool(BUNDLE.fullmatch(key))):
                 if name := weights_name(text(graph, node.inputs.get("vae_name"), "vae_name")):
                     return name
     return ""

@@ -1,7 +1,6 @@
 """ComfyUI's API-format graph: its nodes, the links between them, and walks against the direction of the data.
 
-Every walk is a loop that sees each node once or ends at a stated length: cycles, missing nodes and long chains only end
-it.
+Every walk is a loop that sees each node once or ends at a stated length, so that cycles and missing nodes do no harm.
 """
 
 from __future__ import annotations
@@ -22,16 +21,9 @@ _VALUE_KEYS = ("value", "Value", "int", "float", "number", "INT", "FLOAT", "Numb
 _TEXT_KEYS = ("text", "value", "string", "populated_text", "prompt", "Text", "String", "STRING", "multiline")
 _PART = re.compile(r"(?:string|text|prompt|str)_?(?:[a-h]|\d{1,2})")
 _DELIMITERS = ("delimiter", "separator", "delim", "sep")
-#: A text of more parts than this is a cycle or a joke.
+#: A text of more parts than this, beside one for each node, is a cycle.
 _MAX_PARTS = 2000
 _MAX_TEXT = 2**20
-
-
-@dataclass(frozen=True)
-class Link:
-    """The output of a node. The slot is not kept: which of its values is meant follows from the input's name."""
-
-    node: str
 
 
 @dataclass(frozen=True)
@@ -42,17 +34,16 @@ class Node:
     kind: str
     inputs: dict[str, object]
 
-    def link(self, key: str) -> Link | None:
-        """The link at the input *key*; None when it is absent or holds a value."""
-        return as_link(self.inputs.get(key))
+    def link(self, key: str) -> str | None:
+        """The id of the node that an input is linked to; None when the input is absent or holds a value."""
+        return linked_id(self.inputs.get(key))
 
-    def links(self) -> dict[str, Link]:
-        """All inputs that are links."""
-        found = ((key, as_link(value)) for key, value in self.inputs.items())
-        return {key: link for key, link in found if link}
+    def links(self) -> dict[str, str]:
+        """All inputs that are links, with the ids of their nodes."""
+        return {key: link for key, value in self.inputs.items() if (link := linked_id(value))}
 
-    def passes_on(self) -> list[Link]:
-        """The links of a node that has nothing but them and only hands them on; empty for other nodes."""
+    def passes_on(self) -> list[str]:
+        """The links of a node that has nothing but links and only hands on what it gets; empty for other nodes."""
         links = self.links()
         if len(links) < len(self.inputs):
             return []
@@ -63,21 +54,24 @@ class Node:
 Graph = Mapping[str, Node]
 
 
-def as_link(value: object) -> Link | None:
-    """`[node, slot]` as a link; None for every other value."""
+def linked_id(value: object) -> str | None:
+    """The id of the node that `[node, slot]` links to; None for every other value.
+
+    The slot is left out: which of the node's values is meant follows from the input's name.
+    """
     if not isinstance(value, list) or len(value) != 2:
         return None
     node, slot = value
-    return Link(str(node)) if isinstance(node, (str, int)) and isinstance(slot, int) else None
+    return str(node) if isinstance(node, (str, int)) and isinstance(slot, int) else None
 
 
 def load_graph(text: str) -> Graph:
-    """The nodes of the graph in *text*, by id; what is not a node is left out, so the result may be empty."""
-    found = load_object(text)
-    if isinstance(found.get("prompt"), dict):
-        found = as_object(found["prompt"])
+    """The nodes of the graph in a JSON text, by id; what is not a node is left out, so the result may be empty."""
+    entries = load_object(text)
+    if isinstance(entries.get("prompt"), dict):
+        entries = as_object(entries["prompt"])
     nodes: dict[str, Node] = {}
-    for key, entry in found.items():
+    for key, entry in entries.items():
         record = as_object(entry)
         kind, inputs = record.get("class_type"), record.get("inputs")
         if isinstance(kind, str) and isinstance(inputs, dict):
@@ -86,9 +80,9 @@ def load_graph(text: str) -> Graph:
 
 
 def trail(graph: Graph, start: Node, follow: Callable[[str], bool]) -> Iterator[Node]:
-    """*start* and the nodes behind the inputs that *follow* accepts, nearest first, each once.
+    """The node ``start`` and those behind the inputs whose names ``follow`` accepts, nearest first, each once.
 
-    Nodes that only hand on are crossed whatever their inputs are called.
+    Nodes that only hand on what they get are crossed whatever their inputs are called.
     """
     queue, seen = deque([start]), {start.id}
     while queue:
@@ -96,20 +90,20 @@ def trail(graph: Graph, start: Node, follow: Callable[[str], bool]) -> Iterator[
         yield node
         links = [link for key, link in node.links().items() if follow(key)] or node.passes_on()
         for link in links:
-            if link.node in graph and link.node not in seen:
-                seen.add(link.node)
-                queue.append(graph[link.node])
+            if link in graph and link not in seen:
+                seen.add(link)
+                queue.append(graph[link])
 
 
 def number(graph: Graph, value: object, *names: str) -> str:
-    """The number that *value* is or leads to, as text; empty when it is computed or not there.
+    """The number that an input's value is or leads to, as text; empty when it is computed or not there.
 
     names: the inputs under which nodes on the way may hold it, before the usual ones.
     """
     seen: set[str] = set()
-    while (link := as_link(value)) and link.node in graph and link.node not in seen:
-        seen.add(link.node)
-        node = graph[link.node]
+    while (link := linked_id(value)) and link in graph and link not in seen:
+        seen.add(link)
+        node = graph[link]
         key = next((key for key in (*names, *_VALUE_KEYS) if key in node.inputs), None)
         value = node.inputs[key] if key is not None else next(iter(node.inputs.values()), None)
         if key is None and not node.passes_on():
@@ -118,7 +112,7 @@ def number(graph: Graph, value: object, *names: str) -> str:
 
 
 def text(graph: Graph, value: object, *names: str) -> str:
-    """The text that *value* is or leads to, joined where nodes join; empty when it is computed or not there.
+    """The text that an input's value is or leads to, joined where nodes join; empty when it is computed or not there.
 
     names: the inputs under which nodes on the way may hold it, before the usual ones.
     """
@@ -133,8 +127,8 @@ def text(graph: Graph, value: object, *names: str) -> str:
         if isinstance(part, str):
             parts.append(part)
             length += len(part)
-        elif (link := as_link(part)) and link.node in graph:
-            todo += reversed(_text_parts(graph[link.node], names))
+        elif (link := linked_id(part)) and link in graph:
+            todo += reversed(_text_parts(graph[link], names))
         if taken > _MAX_PARTS + len(graph) or length > _MAX_TEXT:
             return ""
     return "".join(parts)
@@ -155,6 +149,6 @@ def _text_parts(node: Node, names: tuple[str, ...]) -> list[object]:
 
 
 def first_number(graph: Graph, nodes: Iterable[Node], *names: str) -> str:
-    """The first number that one of *nodes* has under one of *names*; empty when none has."""
+    """The first number that one of the nodes has under one of the names; empty when none has."""
     values = (number(graph, node.inputs[key], *names) for node in nodes for key in names if key in node.inputs)
-    return next((value for value in values if value), "")
+    return next(filter(None, values), "")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from .a1111 import PLACES, infotext_columns, parse_infotext
-from .columns import arrange, first_object, loras_text, snake_case
+from .a1111 import PLACES, find_infotext, infotext_columns
+from .columns import first_object, loras_text, pick, snake_case, to_columns
 
-_COLUMNS = {
+_KEYS = {
     "prompt": "prompt",
     "negative": "negative_prompt",
     "seed": "seed",
@@ -26,20 +26,20 @@ _LORA_KEY = re.compile(r"lora_(?:combined_)?\d+")
 def read_fooocus(texts: Mapping[str, str]) -> dict[str, str]:
     """The columns of a Fooocus picture; empty for any other."""
     # labels such as "Base Model" are keys in the files of old versions
-    found = {snake_case(key): value for key, value in first_object(texts, *PLACES).items()}
-    if "base_model" in found and not found.keys().isdisjoint(("prompt", "guidance_scale", "performance")):
-        return _json_columns(found)
-    signed = "fooocus_scheme" in texts or texts.get("Software", "").startswith("Fooocus")
-    return _infotext_columns(texts) if signed else {}
+    settings = {snake_case(key): value for key, value in first_object(texts, *PLACES).items()}
+    if "base_model" in settings and not settings.keys().isdisjoint(("prompt", "guidance_scale", "performance")):
+        return _json_columns(settings)
+    is_signed = "fooocus_scheme" in texts or texts.get("Software", "").startswith("Fooocus")
+    return _infotext_columns(texts) if is_signed else {}
 
 
-def _json_columns(found: Mapping[str, object]) -> dict[str, str]:
-    raw: dict[str, object] = {column: found[key] for column, key in _COLUMNS.items() if key in found}
-    raw["loras"] = loras_text(_lora(value) for key, value in found.items() if _LORA_KEY.fullmatch(key))
-    numbers = re.findall(r"\d{1,6}", str(found.get("resolution", "")))
+def _json_columns(settings: Mapping[str, object]) -> dict[str, str]:
+    raw = pick(settings, _KEYS)
+    raw["loras"] = loras_text(_lora(value) for key, value in settings.items() if _LORA_KEY.fullmatch(key))
+    numbers = re.findall(r"\d{1,6}", str(settings.get("resolution", "")))
     if len(numbers) == 2:
         raw["width"], raw["height"] = numbers
-    return arrange(raw)
+    return to_columns(raw)
 
 
 def _lora(value: object) -> tuple[str, str]:
@@ -51,8 +51,7 @@ def _lora(value: object) -> tuple[str, str]:
 
 
 def _infotext_columns(texts: Mapping[str, str]) -> dict[str, str]:
-    parsed = (parse_infotext(texts[place]) for place in PLACES if place in texts)
-    infotext = next((found for found in parsed if found), None)
+    infotext = find_infotext(texts)
     if infotext is None:
         return {}
     columns: dict[str, object] = {**infotext_columns(infotext)}
@@ -61,4 +60,4 @@ def _infotext_columns(texts: Mapping[str, str]) -> dict[str, str]:
         if label in infotext.settings:
             columns[column] = infotext.settings[label]
             columns.pop(snake_case(label), None)
-    return arrange(columns)
+    return to_columns(columns)

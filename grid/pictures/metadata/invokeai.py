@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from .columns import arrange, as_list, as_object, load_object, loras_text
+from .columns import as_list, as_object, load_object, loras_text, pick, to_columns
 
-_COLUMNS = {
+_KEYS = {
     "prompt": "positive_prompt",
     "negative": "negative_prompt",
     "seed": "seed",
@@ -20,7 +20,7 @@ _COLUMNS = {
     "width": "width",
     "height": "height",
 }
-_OLD_COLUMNS = {
+_OLD_KEYS = {
     "seed": "seed",
     "steps": "steps",
     "cfg": "cfg_scale",
@@ -43,12 +43,12 @@ def read_invokeai(texts: Mapping[str, str]) -> dict[str, str]:
     )
 
 
-def _read_metadata(found: Mapping[str, object]) -> dict[str, str]:
-    raw: dict[str, object] = {column: found[key] for column, key in _COLUMNS.items() if key in found}
-    raw["model"] = _model_name(found.get("model"))
-    raw["vae"] = _model_name(found.get("vae"))
-    raw["loras"] = loras_text(_loras(found.get("loras")))
-    return arrange(raw)
+def _read_metadata(record: Mapping[str, object]) -> dict[str, str]:
+    raw = pick(record, _KEYS)
+    raw["model"] = _model_name(record.get("model"))
+    raw["vae"] = _model_name(record.get("vae"))
+    raw["loras"] = loras_text(_loras(record.get("loras")))
+    return to_columns(raw)
 
 
 def _model_name(value: object) -> object:
@@ -63,15 +63,15 @@ def _loras(value: object) -> Iterator[tuple[object, object]]:
         yield _model_name(entry.get("model", entry.get("lora"))), entry.get("weight")
 
 
-def _read_sd_metadata(found: Mapping[str, object]) -> dict[str, str]:
-    image = as_object(found.get("image"))
-    raw: dict[str, object] = {column: image[key] for column, key in _OLD_COLUMNS.items() if key in image}
+def _read_sd_metadata(record: Mapping[str, object]) -> dict[str, str]:
+    image = as_object(record.get("image"))
+    raw = pick(image, _OLD_KEYS)
     prompt = image.get("prompt")
     if isinstance(prompt, list):
         prompt = "\n".join(str(as_object(part).get("prompt", "")) for part in prompt)
     raw |= _split_prompt(prompt if isinstance(prompt, str) else "")
-    raw["model"] = found.get("model_weights")
-    return arrange(raw)
+    raw["model"] = record.get("model_weights")
+    return to_columns(raw)
 
 
 def _read_dream(text: str) -> dict[str, str]:
@@ -79,7 +79,7 @@ def _read_dream(text: str) -> dict[str, str]:
     if not text.startswith('"') or end < 1:
         return {}
     raw: dict[str, object] = {_FLAGS[flag]: value for flag, value in _FLAG.findall(text[end + 1 :])}
-    return arrange(raw | _split_prompt(text[1:end]))
+    return to_columns(raw | _split_prompt(text[1:end]))
 
 
 def _split_prompt(prompt: str) -> dict[str, object]:

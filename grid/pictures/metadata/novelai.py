@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .columns import arrange, as_list, as_object, load_object
+from .columns import as_list, as_object, load_object, pick, to_columns
 
-_COLUMNS = {
+_KEYS = {
     "prompt": "prompt",
     "negative": "uc",
     "seed": "seed",
@@ -24,15 +24,15 @@ def read_novelai(texts: Mapping[str, str]) -> dict[str, str]:
     """The columns of a NovelAI picture; empty for any other."""
     # in WebP the same names are the keys of one JSON object in the EXIF comment
     packed = {key: value for key, value in load_object(texts.get("UserComment", "")).items() if isinstance(value, str)}
-    found = {**texts, **packed} if packed.get("Comment") else texts
-    if not any(found.get(name, "").startswith("NovelAI") for name in ("Software", "Source")):
+    named = {**texts, **packed} if packed.get("Comment") else texts
+    if not any(named.get(name, "").startswith("NovelAI") for name in ("Software", "Source")):
         return {}
-    comment = load_object(found.get("Comment", ""))
-    raw: dict[str, object] = {"prompt": found.get("Description"), "model": found.get("Source")}
-    raw |= {column: comment[key] for column, key in _COLUMNS.items() if key in comment}
+    comment = load_object(named.get("Comment", ""))
+    raw: dict[str, object] = {"prompt": named.get("Description"), "model": named.get("Source")}
+    raw |= pick(comment, _KEYS)
     for column, key in (("prompt", "v4_prompt"), ("negative", "v4_negative_prompt")):
         raw[column] = _caption(comment.get(key)) or raw.get(column)
-    return arrange(raw)
+    return to_columns(raw)
 
 
 def _caption(value: object) -> str:

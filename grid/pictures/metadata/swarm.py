@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .columns import arrange, as_object, load_object, loras_text, number_text
+from .columns import as_object, load_object, loras_text, number_text, pick, to_columns
 
-_COLUMNS = {
+_KEYS = {
     "prompt": "prompt",
     "negative": "negativeprompt",
     "seed": "seed",
@@ -31,11 +31,11 @@ def read_swarm(texts: Mapping[str, str]) -> dict[str, str]:
     for place in ("parameters", "UserComment", "comment"):
         params = as_object(load_object(texts.get(place, "")).get("sui_image_params"))
         if params:
-            raw: dict[str, object] = {column: params[key] for column, key in _COLUMNS.items() if key in params}
+            raw = pick(params, _KEYS)
             names, weights = _entries(params.get("loras")), _entries(params.get("loraweights"))
             raw["loras"] = loras_text(zip(names, [*weights, *([""] * len(names))], strict=False))
             raw["clip_skip"] = number_text(params.get("clipstopatlayer")).lstrip("-")
-            return arrange(raw)
+            return to_columns(raw)
     return {}
 
 

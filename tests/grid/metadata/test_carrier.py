@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from clip_grid.grid.pictures.metadata import embedded_texts, read_generation
-from clip_grid.grid.pictures.metadata.carrier import decode_user_comment, read_exif
+from clip_grid.grid.pictures.metadata.embedded import decode_user_comment, read_exif
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin, features
