@@ -144,7 +144,7 @@ def test_a_text_has_the_same_features_among_others_as_alone(family, request):
 
 def test_texts_cut_to_their_length_have_the_features_of_texts_that_fill_the_context(clip):
     encoder = load(clip.folder)
-    part = encoder._texts.part
+    part = encoder._texts.text
     ids, ends = batch_of(part.tokenizer.encode(TEXTS), part.tokenizer)
     full = np.pad(ids, ((0, 0), (0, 77 - ids.shape[1])), constant_values=part.tokenizer.pad_id)
     with torch.no_grad():
