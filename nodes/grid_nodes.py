@@ -5,15 +5,10 @@ What a node works with is imported when it works, so that the pack costs ComfyUI
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .host import get_host
-from .host.host import Host
 from .sockets.inputs import TEMPLATE_TYPE, Values, directory_lines, option_inputs
-
-if TYPE_CHECKING:
-    from ..grid.template import GridTemplate
 
 CATEGORY = "CLIP Grid/grid"
 # without the id, ComfyUI's cache would let only one of two equal nodes save and show its sheet
@@ -153,18 +148,8 @@ class GridTemplateNode:
         import json
 
         from ..grid.template import GridTemplate
+        from .sheets.request import save_template
 
         template = GridTemplate(name=name).with_options(options)
         text = f"saved as {save_template(template, get_host())}" if save else f"template {name}, not saved"
         return {"ui": {"text": [text]}, "result": (json.loads(template.to_json()),)}
-
-
-def save_template(template: GridTemplate, host: Host) -> Path:
-    """The file in the user's templates folder that now holds the template; raises InputError for an unusable name."""
-    from ..atomic import atomic_file
-    from ..grid.template import template_path
-
-    path = template_path(template.name, host.templates_folder)
-    with atomic_file(path) as file:
-        file.write(template.to_json().encode("utf-8"))
-    return path

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-    from ...clip_backend.encoding.devices import Placement
-
 #: Working memory of a batch in bytes, on the CPU and on a device, and the largest number of images in a batch.
 CPU_BUDGET, DEVICE_BUDGET, MAX_BATCH = 512 << 20, 2 << 30, 64
 #: The states of every layer, which ComfyUI returns for SigLIP, are kept up to this many bytes.
@@ -119,8 +117,14 @@ class CoreVision:
         import torch
 
         self.placement.ready(self.model.working_bytes * len(batch))
+        return self.output(torch.stack([pixels for _, pixels in batch]))
+
+    def output(self, pixels: Tensor) -> Mapping[str, Any]:
+        """The fields of a CLIP_VISION_OUTPUT for [B, H, W, C] in 0..1; raises InputError if they are not finite."""
+        import torch
+
         with torch.inference_mode():
-            fields: Mapping[str, Any] = vars(self._clip_vision.encode_image(torch.stack([one for _, one in batch])))
+            fields: Mapping[str, Any] = vars(self._clip_vision.encode_image(pixels))
             output = self.model.without_noise(fields)
         if not all(bool(output[name].isfinite().all()) for name in ("image_embeds", "last_hidden_state")):
             raise InputError(NOT_FINITE)
@@ -166,22 +170,22 @@ def core_vision_encoder(clip_vision: Any, host: Host) -> ClipEncoder:
     vision = CoreVision(clip_vision, host)
     if vision.model.no_embedding:
         raise InputError(vision.model.no_embedding)
-    tower = CoreVisionTower(clip_vision, vision.model, vision.placement)
-    return ClipEncoder(vision.identity, vision=lambda: tower, cache=host.embeddings)
+    # the weight of the patch embedding [W, 3, patch, patch]
+    patches = next(weight for weight in clip_vision.model.parameters() if weight.ndim == 4)
+    encoder = CoreVisionEncoder(vision, width=int(patches.shape[0]), patch=int(patches.shape[-1]))
+    return ClipEncoder(vision.identity, vision=lambda: encoder, cache=host.embeddings)
 
 
-class CoreVisionTower:
-    """The CLIP_VISION as a vision tower of ``ClipEncoder``: images to embeddings, equal to those of ``CoreVision``."""
+class CoreVisionEncoder:
+    """The vision encoder of ``core_vision_encoder``: images to embeddings alone."""
 
-    def __init__(self, clip_vision: Any, model: CoreVisionModel, placement: Placement) -> None:
-        self._clip_vision = clip_vision
-        self._model = model
-        self.placement = placement
-        # the weight of the patch embedding [W, 3, patch, patch]
-        patches = next(weight for weight in clip_vision.model.parameters() if weight.ndim == 4)
-        grid = model.recipe.size // int(patches.shape[-1])
+    def __init__(self, vision: CoreVision, *, width: int, patch: int) -> None:
+        self._vision = vision
+        self.placement = vision.placement
+        model = vision.model
+        grid = model.recipe.size // patch
         self.capabilities = VisionCapabilities(
-            width=int(patches.shape[0]),
+            width=width,
             tokens=grid * grid + int(model.has_class_token),
             grid=(grid, grid),
             projection=model.projection_dim,
@@ -191,20 +195,15 @@ class CoreVisionTower:
 
     def memory_bytes(self, batch: int) -> int:
         """About the working memory for a batch."""
-        return self._model.working_bytes * batch
+        return self._vision.model.working_bytes * batch
 
     def prepare(self, picture: Image.Image | Tensor, recipe: Recipe) -> Tensor:
         """uint8 [S, S, 3], which ComfyUI neither resizes nor crops."""
         return prepare(picture, recipe)
 
     def states(self, prepared: Sequence[Tensor], recipe: Recipe, wants: Sequence[StateName]) -> dict[StateName, Tensor]:
-        """The embeddings, float32 on the CPU; raises InputError if they are not finite."""
+        """The embeddings, float32 on the CPU."""
         import torch
 
-        with torch.inference_mode():
-            pixels = torch.stack([one.float() / 255 for one in prepared])  # [B, S, S, 3]
-            output = self._model.without_noise(vars(self._clip_vision.encode_image(pixels)))
-        embeds: Tensor = float32_on_cpu(output["image_embeds"])
-        if not embeds.isfinite().all():
-            raise InputError(NOT_FINITE)
-        return {"embeds": embeds}
+        output = self._vision.output(torch.stack(list(prepared)).float() / 255)
+        return {"embeds": float32_on_cpu(output["image_embeds"])}

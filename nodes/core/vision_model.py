@@ -54,7 +54,10 @@ class CoreVisionModel:
         model = clip_vision.model
         if broken := uninitialised_norms(model):
             raise CheckpointError("the CLIP_VISION", f"its file lacks weights ({broken[0]}); fetch it again")
-        dim, reason = _projection(model)
+        weight = getattr(getattr(model, "visual_projection", None), "weight", None)
+        # a file without projection: ComfyUI before 0.32 leaves that of the model uninitialised, later ones have none
+        is_uninitialised = weight is not None and not is_trained_projection(weight)
+        dim, reason = _projection(model, None if is_uninitialised else weight)
         is_siglip = _is_siglip(model)
         return cls(
             recipe=_recipe(clip_vision, is_siglip=is_siglip),
@@ -65,7 +68,7 @@ class CoreVisionModel:
             is_dino=_dino_norm(model) is not None,
             keeps_shapes=clip_vision.image_size < 1,
             fingerprint=weights_fingerprint(model),
-            norm_without_projection=model.vision_model.post_layernorm if _is_uninitialised(model) else None,
+            norm_without_projection=model.vision_model.post_layernorm if is_uninitialised else None,
         )
 
     @property
@@ -155,8 +158,8 @@ def weights_fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def _projection(model: nn.Module) -> tuple[int | None, str]:
-    """The length of an embedding, or None and the reason why there is none."""
+def _projection(model: nn.Module, weight: Tensor | None) -> tuple[int | None, str]:
+    """The length of an embedding, or None and the reason why there is none; weight: that of the projection."""
     if _is_siglip(model):
         return None, f"ComfyUI loads a SigLIP without its pooling head, so it has no embedding; {_USE_LOADER}"
     if not hasattr(model, "vision_model"):
@@ -164,8 +167,7 @@ def _projection(model: nn.Module) -> tuple[int | None, str]:
         if norm is None:
             return None, f"ComfyUI gives states alone of a {type(model).__name__}; {_USE_LOADER}"
         return int(norm.weight.shape[0]), ""
-    weight = _projection_weight(model)
-    if weight is None or _is_uninitialised(model):
+    if weight is None:
         return None, (
             "the file of the CLIP_VISION has no visual projection, so that its pictures have states but no embedding; "
             "load a file with one, such as clip_vision_h or a full CLIP model"
@@ -179,18 +181,6 @@ def _dino_norm(model: nn.Module) -> nn.Module | None:
         return None
     norm: nn.Module | None = getattr(model, "layernorm", None) or getattr(model, "norm", None)
     return norm
-
-
-def _projection_weight(model: nn.Module) -> Tensor | None:
-    """None without a projection, as ComfyUI 0.32 and later load a file that has none."""
-    weight: Tensor | None = getattr(getattr(model, "visual_projection", None), "weight", None)
-    return weight
-
-
-def _is_uninitialised(model: nn.Module) -> bool:
-    """Whether the file has no projection, and a ComfyUI before 0.32 left that of the model uninitialised."""
-    weight = _projection_weight(model)
-    return weight is not None and not is_trained_projection(weight)
 
 
 def _is_siglip(model: nn.Module) -> bool:

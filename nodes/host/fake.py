@@ -70,8 +70,6 @@ class FakeHost:
             raise Interrupted
 
     def progress(self) -> Progress:
-        """A function that records (done, total)."""
-
         def show(done: int, total: int) -> None:
             self.steps.append((done, total))
             self.check_interrupt()
@@ -79,7 +77,6 @@ class FakeHost:
         return show
 
     def image(self, page: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The array itself in place of a tensor."""
         return page
 
     @property
@@ -95,36 +92,29 @@ class FakeHost:
 
     @property
     def model_device(self) -> torch.device:
-        """The CPU."""
         import torch
 
         return torch.device("cpu")
 
     def place_model(self, model: torch.nn.Module) -> FakePlacement:
-        """The model stays where it is."""
         return FakePlacement(self, self.model_device)
 
     def place_patcher(self, patcher: Any) -> FakePlacement:
-        """The same."""
         return FakePlacement(self, patcher.load_device)
 
     @cached_property
     def embeddings(self) -> EmbeddingCache:
-        """A cache of its own for each host."""
         from ...clip_backend.encoding.cache import EmbeddingCache
 
         return EmbeddingCache()
 
     def blocker(self) -> Blocker:
-        """A value that tests recognise by its type."""
         return Blocker()
 
     def vision_output(self, fields: Mapping[str, object]) -> FakeOutput:
-        """An object like ComfyUI's."""
         return FakeOutput(fields)
 
     def routes(self) -> RouteTableDef | None:
-        """No server, unless a test sets ``route_table``."""
         return self.route_table
 
 
@@ -150,12 +140,10 @@ class FakePlacement:
         self.device = device
 
     def ready(self, working_bytes: int) -> None:
-        """Records the bytes; raises Interrupted as the host does."""
         self._host.check_interrupt()
         self._host.working_bytes.append(working_bytes)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether the error is a MemoryError."""
         return isinstance(error, MemoryError)
 
     def empty_cache(self) -> None:

@@ -6,8 +6,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -34,28 +33,20 @@ FileState = tuple[str, int, int]
 _Key = tuple[Candidate, ModelType, tuple[FileState, ...]]
 
 
-@dataclass(frozen=True)
-class ListedModel:
-    """A model under the name that a node offers."""
-
-    name: str
-    info: CheckpointInfo
-
-
 def model_names(host: Host) -> list[str]:
     """The names of the models with a vision encoder, the demo's last; never raises."""
-    return [model.name for model in _models(host) if model.info.vision] or [DEMO]
+    return [name for name, info in _models(host).items() if info.vision] or [DEMO]
 
 
 def complete_model_names(host: Host) -> list[str]:
     """The names of the models with both a vision and a text encoder, the demo's last; never raises."""
-    return [model.name for model in _models(host) if is_whole(model.info)]
+    return [name for name, info in _models(host).items() if is_whole(info)]
 
 
 def text_encoder_names(host: Host) -> list[str]:
     """``none``, and the names of the files with a text encoder and its projection; never raises."""
-    models = [model for model in _models(host) if model.info.text and model.info.has_text_projection]
-    return [NONE, *(model.name for model in models if model.name != DEMO)]
+    infos = _models(host).items()
+    return [NONE, *(name for name, info in infos if info.text and info.has_text_projection and name != DEMO)]
 
 
 def auto_model(host: Host) -> tuple[str, tuple[str, ...]]:
@@ -72,7 +63,7 @@ def auto_model(host: Host) -> tuple[str, tuple[str, ...]]:
 
 def find_model(name: str, host: Host) -> CheckpointInfo:
     """The model of this name; raises InputError with the closest names."""
-    infos = {model.name: model.info for model in _models(host)}
+    infos = _models(host)
     if name in infos:
         return infos[name]
     near = " or ".join(map(repr, get_close_matches(name, infos, 2, 0.5)))
@@ -80,15 +71,16 @@ def find_model(name: str, host: Host) -> CheckpointInfo:
     raise InputError(f"there is no model {name!r} that can be loaded in your model folders; {hint}")
 
 
-def _models(host: Host) -> tuple[ListedModel, ...]:
+def _models(host: Host) -> Mapping[str, CheckpointInfo]:
+    """The models in the host's folders and the demo, each under a unique name."""
     try:
         config = host.model_folders
         models = _model_list(tuple(config.all_paths())).models(config)
     except (ClipGridError, OSError) as error:
         # an error in INPUT_TYPES would remove the node from ComfyUI
         logger.warning("models cannot be listed: %s", error)
-        models = ()
-    return (*models, *_demo())
+        models = {}
+    return {**models, **_demo()}
 
 
 @cache
@@ -97,12 +89,12 @@ def _model_list(folders: tuple[Path, ...]) -> ModelList:
 
 
 @cache
-def _demo() -> tuple[ListedModel, ...]:
+def _demo() -> Mapping[str, CheckpointInfo]:
     from ...clip_backend.checkpoints.read import read_checkpoint
     from ...clip_backend.shapes_demo import shapes_demo_path
 
     path = shapes_demo_path()
-    return (ListedModel(DEMO, read_checkpoint(path)),) if (path / "config.json").is_file() else ()
+    return {DEMO: read_checkpoint(path)} if (path / "config.json").is_file() else {}
 
 
 class ModelList:
@@ -120,9 +112,9 @@ class ModelList:
         self._read = read
         self._listed_at: float | None = None
         self._found: dict[_Key, FoundModel] = {}
-        self._models: tuple[ListedModel, ...] = ()
+        self._models: Mapping[str, CheckpointInfo] = {}
 
-    def models(self, config: ModelPathConfig) -> tuple[ListedModel, ...]:
+    def models(self, config: ModelPathConfig) -> Mapping[str, CheckpointInfo]:
         """The models that can be loaded, each under a unique name; files that cannot be read are left out."""
         now = self._clock()
         if self._listed_at is None or now - self._listed_at > RELIST_S:
@@ -131,7 +123,7 @@ class ModelList:
             keys = [(one, kind, _states(one.path, json_states)) for one, kind in listed(config)]
             found = {key: self._found.get(key) or self._read(*key[:2]) for key in keys}
             if list(found) != list(self._found):
-                self._found, self._models = found, tuple(_unique_names(found.values()))
+                self._found, self._models = found, dict(_unique_names(found.values()))
         return self._models
 
 
@@ -166,7 +158,7 @@ def _state(path: Path) -> FileState:
     return os.path.realpath(path), status.st_size, status.st_mtime_ns
 
 
-def _unique_names(found: Iterable[FoundModel]) -> Iterator[ListedModel]:
+def _unique_names(found: Iterable[FoundModel]) -> Iterator[tuple[str, CheckpointInfo]]:
     """The usable models; equal names get their folder in front, and a number if that is not enough."""
     usable = [(model, model.info) for model in found if model.info is not None and not model.problem]
     counts = Counter(model.name for model, _ in usable)
@@ -174,7 +166,7 @@ def _unique_names(found: Iterable[FoundModel]) -> Iterator[ListedModel]:
     for model, info in usable:
         name = model.name if counts[model.name] == 1 else f"{_folder_name(model.path, model.name)}/{model.name}"
         used[name] += 1
-        yield ListedModel(name if used[name] == 1 else f"{name} ({used[name]})", info)
+        yield name if used[name] == 1 else f"{name} ({used[name]})", info
 
 
 def _folder_name(path: Path, name: str) -> str:

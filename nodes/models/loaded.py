@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -129,7 +128,10 @@ def connected_model(inputs: Inputs, host: Host, *, reads_texts: bool = True) -> 
             "and Load CLIP Vision)"
         )
     if "model" in models:
-        return _connected_to_model(models)
+        if len(models) > 1:
+            raise InputError(f"models are connected to {' and '.join(models)}; leave model, or the two halves")
+        loaded = check_loaded(models["model"], "model")
+        return loaded.name, loaded.encoder
     if len(models) == 2:
         encoder: Encoder = core_encoder(models["clip_vision"], models["clip"], host)
     elif "clip_vision" in models and not reads_texts:
@@ -145,10 +147,3 @@ def _connected(name: str, inputs: Inputs) -> object:
     if len(values) > 1:
         raise InputError(f"{len(values)} models are connected to {name}; leave one of them")
     return values[0] if values else None
-
-
-def _connected_to_model(models: Mapping[str, object]) -> tuple[str, Encoder]:
-    if len(models) > 1:
-        raise InputError(f"models are connected to {' and '.join(models)}; leave model, or the two halves")
-    loaded = check_loaded(models["model"], "model")
-    return loaded.name, loaded.encoder

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from ...api.clip_sheets import ClipOptions, Finders, finders
 from ...api.models import LazyModel
 from ...api.sheets import SheetInputs
+from ...atomic import atomic_file
 from ...errors import ForbiddenPath, InputError
-from ...grid.template import GridTemplate, find_template
+from ...grid.template import GridTemplate, find_template, template_path
 from ...imaging import Progress
 from ...options import options_of, read_options
 from ..host.host import Host
@@ -96,15 +97,11 @@ def choose_template(inputs: Inputs, host: Host) -> GridTemplate:
         base = GridTemplate()
     else:
         base = find_template(str(value), host.templates_folder)
-    template = base.with_options(_changed_options(inputs))
-    return template.with_options({"font": _allowed_font(template.font, host)})
-
-
-def _changed_options(inputs: Inputs) -> dict[str, object]:
     known = options_of(GridTemplate)
     values = {name: first_value(inputs, name) for name in inputs if name in known}
     parsed = {name: known[name].parse(value) for name, value in values.items() if value is not None}
-    return {name: value for name, value in parsed.items() if value != known[name].default}
+    template = base.with_options({name: value for name, value in parsed.items() if value != known[name].default})
+    return template.with_options({"font": _allowed_font(template.font, host)})
 
 
 def _allowed_font(font: str, host: Host) -> str:
@@ -123,6 +120,14 @@ def _allowed_font(font: str, host: Host) -> str:
             f"the font {font!r} is a file outside the folders that this server allows; put it into the input folder"
         )
     return font
+
+
+def save_template(template: GridTemplate, host: Host) -> Path:
+    """The file in the user's templates folder that now holds the template; raises InputError for an unusable name."""
+    path = template_path(template.name, host.templates_folder)
+    with atomic_file(path) as file:
+        file.write(template.to_json().encode("utf-8"))
+    return path
 
 
 def _clip(inputs: Inputs, host: Host, progress: Progress | None) -> Finders:

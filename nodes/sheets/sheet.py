@@ -22,7 +22,7 @@ from ...grid.report import SCORES_SUFFIX, BatchReport, GridReport
 from ...grid.sheet import plan_and_write
 from ...grid.write.export import ONE_FILE, SUFFIX, Output
 from ...imaging import Pixels, Progress
-from ..host.host import Host
+from ..host.host import Host, SavePath
 from ..sockets.tensors import page_floats
 from .request import SheetRequest
 
@@ -56,13 +56,12 @@ def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Prog
     destination = _Destination(request, host)
     inputs = to_plan_inputs(request.inputs, survey, request.template)
     report = plan_and_write(survey, request.template, inputs, destination.choose, progress)
-    target, collected = destination.target, destination.collected
-    if collected.factor > 1:
-        note = f"the grid output is reduced to 1/{collected.factor} of the sheet's width; the saved file is whole"
+    if (factor := destination.pages.factor) > 1:
+        note = f"the grid output is reduced to 1/{factor} of the sheet's width; the saved file is whole"
         report = replace(report, warnings=(*report.warnings, note))
-    pages = collected.pages()
+    pages = destination.pages.whole()
     images = [host.image(page_floats(page)) for page in pages]
-    return MadeSheet(report, images, target.previews(report, pages, host), target.files(report))
+    return MadeSheet(report, images, destination.previews(report, pages), destination.files(report))
 
 
 def node_result(sheets: Sequence[MadeSheet], report: GridReport | BatchReport, csv: object) -> dict[str, Any]:
@@ -88,62 +87,47 @@ def _summary(report: GridReport | BatchReport) -> list[str]:
 
 
 class _Destination:
-    """Where a node's sheet goes once it is planned: into new files, and its pages into memory for the outputs."""
-
-    target: _Target
-    collected: CollectedPages
+    """Where a sheet goes: new files, ``stem_00001_.png`` and further pages with the next counters, and into memory."""
 
     def __init__(self, request: SheetRequest, host: Host) -> None:
-        self._request, self._host = request, host
+        self._request = request
+        self._host = host
+        self._suffix = ""
+        #: Of the first page.
+        self._file = SavePath(Path(), "", 1, "")
+        self.pages = CollectedPages()
 
     def choose(self, planned: PlannedSheet) -> Output:
-        sizes = [(page.width, page.height) for page in planned.plan.pages]
-        self.target = _Target.of(self._host, self._request.prefix, planned)
-        self.collected = CollectedPages(reduction(sizes, self._request.budget))
-        return Output(self.target.path, self._request.inputs.texts, tap=self._tap)
-
-    def _tap(self, number: int, band: Pixels) -> None:
-        self._host.check_interrupt()
-        self.collected.add(number, band)
-
-
-@dataclass(frozen=True)
-class _Target:
-    """The files of a sheet: ``stem_00001_.png``, further pages with the next counters."""
-
-    folder: Path
-    stem: str
-    counter: int
-    subfolder: str
-    suffix: str
-
-    @classmethod
-    def of(cls, host: Host, prefix: str, planned: PlannedSheet) -> _Target:
+        """Files that do not exist, for a sheet with these pages."""
         pages, format = planned.plan.pages, planned.template.format
-        free = host.save_path(prefix, pages[0].width, pages[0].height)
-        target = cls(free.folder, free.stem, free.counter, free.subfolder, SUFFIX[format])
+        self._suffix = SUFFIX[format]
+        self._file = self._host.save_path(self._request.prefix, pages[0].width, pages[0].height)
         # ComfyUI counts files before it replaces %batch_num%, so that its counter may be taken
-        while target._is_taken(1 if format in ONE_FILE else len(pages)):
-            target = replace(target, counter=target.counter + 1)
-        return target
+        while self._is_taken(1 if format in ONE_FILE else len(pages)):
+            self._file = replace(self._file, counter=self._file.counter + 1)
+        self.pages = CollectedPages(reduction([(page.width, page.height) for page in pages], self._request.budget))
+        return Output(self._path, self._request.inputs.texts, tap=self._collect)
 
-    def path(self, page: int, pages: int) -> Path:
-        """The file of a page."""
-        stem = self.stem.replace("%batch_num%", str(page))
-        return self.folder / f"{stem}_{self.counter + page:05}_{self.suffix}"
+    def _path(self, page: int, pages: int) -> Path:
+        stem = self._file.stem.replace("%batch_num%", str(page))
+        return self._file.folder / f"{stem}_{self._file.counter + page:05}_{self._suffix}"
 
     def _is_taken(self, count: int) -> bool:
-        paths = [self.path(page, count) for page in range(count)]
+        paths = [self._path(page, count) for page in range(count)]
         return any(path.exists() for path in (*paths, *_beside(paths[0])))
 
-    def previews(self, report: GridReport, pages: list[Pixels], host: Host) -> list[Entry]:
+    def _collect(self, number: int, band: Pixels) -> None:
+        self._host.check_interrupt()
+        self.pages.add(number, band)
+
+    def previews(self, report: GridReport, pages: list[Pixels]) -> list[Entry]:
         """The saved file of each page, or a reduced copy if a browser would not show it well."""
         entries = []
         for saved, page in zip(report.pages, pages, strict=True):
             if report.export_format in _SHOWN_FORMATS and max(saved.width, saved.height) <= PREVIEW_SIDE:
                 entries.append(self._entry(Path(saved.path)))
             else:
-                name = save_preview(page, host.folders.temp)
+                name = save_preview(page, self._host.folders.temp)
                 entries.append({"filename": name, "subfolder": "", "type": "temp"})
         return entries
 
@@ -153,7 +137,7 @@ class _Target:
         return [self._entry(path) for path in (*paths, *filter(Path.exists, _beside(paths[0])))]
 
     def _entry(self, path: Path) -> Entry:
-        return {"filename": path.name, "subfolder": self.subfolder, "type": "output"}
+        return {"filename": path.name, "subfolder": self._file.subfolder, "type": "output"}
 
 
 def _beside(page: Path) -> tuple[Path, Path]:
@@ -182,8 +166,8 @@ class CollectedPages:
         if sum(map(len, waiting)) >= self.factor:
             self._reduce(number)
 
-    def pages(self) -> list[Pixels]:
-        """All pages, uint8 [H, W, C]."""
+    def whole(self) -> list[Pixels]:
+        """The complete pages, uint8 [H, W, C]."""
         for number, waiting in self._waiting.items():
             if waiting:
                 self._reduce(number, is_last=True)

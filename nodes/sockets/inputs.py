@@ -77,19 +77,17 @@ def flatten(values: object) -> Iterator[object]:
 
 
 def label_texts(inputs: Inputs) -> list[str]:
-    """The texts of the labels input: the lines of a single text, or else one label per value."""
-    values = list(flatten(inputs.get("labels") or []))
-    if len(values) != 1 or not isinstance(values[0], str):
-        return [_label(value) for value in values]
-    text = values[0].replace("\r\n", "\n")
-    return text.removesuffix("\n").split("\n") if text else []
+    """The texts of the labels input: the lines of a single text, or else one label per value.
 
-
-def _label(value: object) -> str:
-    """A text as it is, a number without float noise and with every digit of a seed, anything else by ``str``."""
+    Numbers have no float noise, and every digit of a seed.
+    """
     from ...grid.pictures.metadata.columns import number_text
 
-    return value if isinstance(value, str) else number_text(value) or str(value)
+    values = list(flatten(inputs.get("labels") or []))
+    if len(values) != 1 or not isinstance(values[0], str):
+        return [value if isinstance(value, str) else number_text(value) or str(value) for value in values]
+    text = values[0].replace("\r\n", "\n")
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def metadata_text(inputs: Inputs) -> str:

@@ -45,7 +45,7 @@ def test_headers_are_read_again_only_when_a_file_changed(host, model):
     assert model_list.models(host.model_folders) is first
     now = 20.0
 
-    assert [one.name for one in model_list.models(host.model_folders)] == ["new.safetensors", "tiny.safetensors"]
+    assert list(model_list.models(host.model_folders)) == ["new.safetensors", "tiny.safetensors"]
 
 
 def test_only_the_file_that_changed_is_read_again(host, model):
@@ -73,16 +73,16 @@ def test_only_the_file_that_changed_is_read_again(host, model):
     assert files_read_now() == ["tiny.safetensors"]
     model.with_name("other.safetensors").unlink()
     assert files_read_now() == []
-    assert [one.name for one in model_list.models(host.model_folders)] == ["third.safetensors", "tiny.safetensors"]
+    assert list(model_list.models(host.model_folders)) == ["third.safetensors", "tiny.safetensors"]
 
 
 def test_a_changed_json_file_beside_a_model_counts_at_once(host, model):
     now = 0.0
     model_list = ModelList(clock=lambda: now)
-    assert model_list.models(host.model_folders)[0].info.activation == "quick_gelu"
+    assert model_list.models(host.model_folders)["tiny.safetensors"].activation == "quick_gelu"
     sidecar = model.with_name("tiny.clip.json")
 
     for activation in ("gelu", "gelu_tanh"):
         sidecar.write_text(json.dumps({"activation": activation}), "utf-8")
         now += 10
-        assert model_list.models(host.model_folders)[0].info.activation == activation
+        assert model_list.models(host.model_folders)["tiny.safetensors"].activation == activation

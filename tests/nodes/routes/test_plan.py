@@ -9,9 +9,9 @@ from clip_grid.api.sheets import SheetInputs, to_plan_inputs
 from clip_grid.grid.pictures.survey import pictures_from_arrays
 from clip_grid.grid.planner import plan_sheet
 from clip_grid.grid.template import GridTemplate
-from clip_grid.nodes.grid_nodes import save_template
 from clip_grid.nodes.routes.handler import plan_answer
 from clip_grid.nodes.routes.plan import MAX_COUNT
+from clip_grid.nodes.sheets.request import save_template
 from PIL import Image
 
 JSON = {"Content-Type": "application/json"}

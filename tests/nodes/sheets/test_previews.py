@@ -14,7 +14,7 @@ def test_pages_that_fit_are_kept_as_they_are():
     for start in (0, 3, 4):
         collected.add(0, page[start : {0: 3, 3: 4, 4: 7}[start]])
 
-    assert np.array_equal(collected.pages()[0], page)
+    assert np.array_equal(collected.whole()[0], page)
 
 
 def test_bands_of_any_height_are_reduced_as_the_whole_page_would_be():
@@ -24,7 +24,7 @@ def test_bands_of_any_height_are_reduced_as_the_whole_page_would_be():
     for start, end in ((0, 1), (1, 3), (3, 14), (14, 15), (15, 23)):
         collected.add(0, page[start:end])
 
-    assert np.array_equal(collected.pages()[0], np.asarray(Image.fromarray(page).reduce(4)))
+    assert np.array_equal(collected.whole()[0], np.asarray(Image.fromarray(page).reduce(4)))
 
 
 def test_pages_do_not_mix():
@@ -33,7 +33,7 @@ def test_pages_do_not_mix():
     collected.add(0, np.zeros((3, 4, 3), np.uint8))
     collected.add(1, np.full((4, 4, 3), 9, np.uint8))
 
-    assert [(page.shape, page.max()) for page in collected.pages()] == [((2, 2, 3), 0), ((2, 2, 3), 9)]
+    assert [(page.shape, page.max()) for page in collected.whole()] == [((2, 2, 3), 0), ((2, 2, 3), 9)]
 
 
 def test_the_reduction_keeps_all_pages_together_inside_the_budget():
