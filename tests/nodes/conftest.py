@@ -1,4 +1,4 @@
-"""Nodes in tests talk to a fake host with folders of their own, and fonts are not looked for on this machine."""
+"""Fixtures for nodes: a fake host with folders of its own, images, and a call of the exporter."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def tensor() -> type[FakeTensor]:
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[FakeHost]:
-    """The host that the nodes talk to during the test."""
+    """The host of the nodes during the test."""
     fake = FakeHost(tmp_path)
-    before = set_host(fake)
+    previous = set_host(fake)
     yield fake
-    set_host(before)
+    set_host(previous)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Pictures that the demo's model knows, as a graph has them, the model itself, and how a node is run on them."""
+"""Images that the bundled model recognises, the model itself, and a call of a scoring node with both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def demo_model() -> LoadedModel:
 
 
 def shape(what: str, *, side: int = 64, seed: int = 0) -> Image.Image:
-    """A picture of "red circle" and the like on a ground of another colour."""
+    """A picture of "red circle" and the like on a background of another colour."""
     colour, kind = what.split()
     background = "white" if colour != "white" else "black"
     scene = Scene(kind="shape", colour=colour, shape=kind, size="large", background=background)
@@ -36,12 +36,12 @@ def image(*things: str, side: int = 64) -> torch.Tensor:
 
 
 def broken() -> torch.Tensor:
-    """An IMAGE that cannot be read, of one picture."""
+    """An IMAGE of one picture that cannot be read."""
     return torch.full((1, 64, 64, 3), float("nan"))
 
 
 def run(node: Any, images: object, **inputs: object) -> dict[str, Any]:
-    """What a scoring node answers: every input in a list, and the demo's model unless another is given."""
+    """What a scoring node returns; every input goes in as a list, and the bundled model unless another is given."""
     given = {"model": demo_model(), **inputs}
     lists = {name: value if isinstance(value, list) else [value] for name, value in given.items()}
     answer: dict[str, Any] = node().execute(image=images if isinstance(images, list) else [images], **lists)

@@ -38,8 +38,8 @@ def read(path):
 
 
 def declared(node):
-    told = node.INPUT_TYPES()
-    return {**told.get("required", {}), **told.get("optional", {})}
+    types = node.INPUT_TYPES()
+    return {**types.get("required", {}), **types.get("optional", {})}
 
 
 def is_widget(kind, extra):
@@ -58,13 +58,13 @@ def page_nodes(workflow):
 @pytest.mark.parametrize("path", API.values(), ids=API)
 def test_its_inputs_are_those_of_the_nodes(path):
     for node, inputs in ours(read(path)):
-        told = node.INPUT_TYPES()
+        types = node.INPUT_TYPES()
 
-        assert set(told["required"]) <= set(inputs) <= set(declared(node))
+        assert set(types["required"]) <= set(inputs) <= set(declared(node))
 
 
 @pytest.mark.parametrize("path", API.values(), ids=API)
-def test_its_links_carry_what_the_inputs_take(path):
+def test_its_links_have_the_types_of_the_inputs(path):
     workflow = read(path)
     for node, inputs in ours(workflow):
         for name, value in inputs.items():
@@ -76,14 +76,14 @@ def test_its_links_carry_what_the_inputs_take(path):
 
 
 @pytest.mark.parametrize("path", API.values(), ids=API)
-def test_it_has_known_nodes_alone_and_one_that_ends_it(path):
+def test_it_has_known_nodes_and_an_output_node(path):
     kinds = {node["class_type"] for node in read(path).values()}
 
     assert kinds <= {*CORE, *NODES}
     assert any(kind in ("SaveImage", "PreviewAny") or getattr(NODES.get(kind), "OUTPUT_NODE", False) for kind in kinds)
 
 
-def test_the_page_has_each_example_that_programs_have_except_the_one_for_uploads():
+def test_every_example_is_there_in_both_formats_except_the_one_for_uploads():
     assert set(API) - {"score_workflow"} == set(PAGE)
 
 
@@ -99,7 +99,7 @@ def test_both_formats_hold_the_same_nodes_and_values(path):
 
 
 @pytest.mark.parametrize("path", PAGE.values(), ids=PAGE)
-def test_the_page_s_form_has_a_value_for_every_widget_in_its_place(path):
+def test_the_page_format_has_a_value_for_every_widget_in_its_place(path):
     api = read(API[path.stem])
     for node in page_nodes(read(path)):
         if node["type"] not in NODES:
@@ -115,7 +115,7 @@ def test_the_page_s_form_has_a_value_for_every_widget_in_its_place(path):
 
 
 @pytest.mark.parametrize("path", PAGE.values(), ids=PAGE)
-def test_the_page_s_form_explains_itself_and_its_links_are_whole(path):
+def test_the_page_format_has_a_note_and_whole_links(path):
     workflow = read(path)
     ends = {node["id"]: node for node in workflow["nodes"]}
 

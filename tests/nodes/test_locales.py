@@ -1,4 +1,4 @@
-"""Tests: what the page shows in other languages is complete, and can be shown by every front end."""
+"""Tests: the translations are complete, and every front end can show them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import clip_grid
 import pytest
 
 ROOT = Path(clip_grid.__file__).parent
-#: English texts of nodes stand in the code alone, where each input is declared.
+#: The English texts of nodes are only in the code, where each input is declared.
 TRANSLATED = ("de", "fr", "zh")
 LOCALES = ("en", *TRANSLATED)
-#: What a translator copies: tokens, file names, tags, marks, numbers with a point.
-KEPT = re.compile(r"%\w+%|\b[\w-]+\.(?:csv|json|scores)\b|<[^>]+>|\[\w+\]|\b0\.\d+\b|#rrggbb|\\n")
+#: What is the same in every language: tokens, file names, tags, numbers with a point.
+UNTRANSLATED = re.compile(r"%\w+%|\b[\w-]+\.(?:csv|json|scores)\b|<[^>]+>|\[\w+\]|\b0\.\d+\b|#rrggbb|\\n")
 IDS = re.compile(r'\bid: "ClipGrid\.(\w+)"')
 NAMED = re.compile(r'\bid: "ClipGrid\.(\w+)".*?\b(?:name|label): "(?:CLIP Grid: )?([^"]+)"', re.DOTALL)
 
@@ -54,40 +54,40 @@ def test_every_input_and_every_output_of_every_node_says_what_it_is_for(node_id)
 
 @pytest.mark.parametrize("lang", TRANSLATED)
 def test_a_translation_has_the_nodes_with_their_inputs_and_outputs_and_nothing_else(lang):
-    told = locale(lang, "nodeDefs")
+    messages = locale(lang, "nodeDefs")
 
-    assert list(told) == list(clip_grid.NODE_CLASS_MAPPINGS)
+    assert list(messages) == list(clip_grid.NODE_CLASS_MAPPINGS)
     for node_id, node in clip_grid.NODE_CLASS_MAPPINGS.items():
-        assert set(told[node_id]) == {"display_name", "description", "inputs", "outputs"}
-        assert list(told[node_id]["inputs"]) == list(inputs_of(node)), node_id
-        assert list(told[node_id]["outputs"]) == [str(place) for place in range(len(node.RETURN_TYPES))], node_id
-        slots = [*told[node_id]["inputs"].values(), *told[node_id]["outputs"].values()]
+        assert set(messages[node_id]) == {"display_name", "description", "inputs", "outputs"}
+        assert list(messages[node_id]["inputs"]) == list(inputs_of(node)), node_id
+        assert list(messages[node_id]["outputs"]) == [str(place) for place in range(len(node.RETURN_TYPES))], node_id
+        slots = [*messages[node_id]["inputs"].values(), *messages[node_id]["outputs"].values()]
         assert all(set(slot) == {"name", "tooltip"} for slot in slots), node_id
 
 
 @pytest.mark.parametrize("lang", TRANSLATED)
-def test_a_translation_keeps_what_is_to_be_typed_as_it_is(lang):
-    told = locale(lang, "nodeDefs")
+def test_a_translation_keeps_names_tokens_and_choices_as_they_are(lang):
+    messages = locale(lang, "nodeDefs")
 
     for node_id, node in clip_grid.NODE_CLASS_MAPPINGS.items():
         for name, (kind, extra) in inputs_of(node).items():
-            english, translated = extra["tooltip"], told[node_id]["inputs"][name]["tooltip"]
+            english, translated = extra["tooltip"], messages[node_id]["inputs"][name]["tooltip"]
             choices = kind if isinstance(kind, list) else []
             named = [one for one in choices if re.search(rf"\b{re.escape(one)}\b", english)]
             # a single one may be a word like any other
             explained = named if len(named) > 1 else []
-            lost = [one for one in [*KEPT.findall(english), *explained] if one not in translated]
+            lost = [one for one in [*UNTRANSLATED.findall(english), *explained] if one not in translated]
             assert not lost, f"{node_id}.{name}"
 
 
 @pytest.mark.parametrize("lang", LOCALES)
-def test_no_text_holds_signs_that_some_front_ends_read_as_syntax_and_others_show(lang):
+def test_no_text_holds_characters_that_some_front_ends_read_as_syntax(lang):
     for path in (ROOT / "locales" / lang).glob("*.json"):
-        told = json.loads(path.read_text("utf-8"))
+        messages = json.loads(path.read_text("utf-8"))
         # the front end never reads these: web/lib/texts.mjs does
-        told.pop("clip_grid", None)
+        messages.pop("clip_grid", None)
 
-        assert [text for text in texts(told) if not text.strip() or re.search(r"[{}@|]", text)] == [], path.name
+        assert [text for text in texts(messages) if not text.strip() or re.search(r"[{}@|]", text)] == [], path.name
 
 
 @pytest.mark.parametrize("lang", LOCALES)
@@ -98,9 +98,9 @@ def test_every_setting_and_every_command_of_the_page_is_named(lang):
 
 
 def test_the_english_names_of_settings_and_commands_are_those_of_the_code():
-    told = {**locale("en", "settings"), **locale("en", "commands")}
+    messages = {**locale("en", "settings"), **locale("en", "commands")}
 
-    names = {key: (one.get("name") or one["label"]).removeprefix("CLIP Grid: ") for key, one in told.items()}
+    names = {key: (one.get("name") or one["label"]).removeprefix("CLIP Grid: ") for key, one in messages.items()}
     assert names == {f"ClipGrid_{name}": text for name, text in NAMED.findall(page_code())}
 
 

@@ -1,4 +1,4 @@
-"""Tests: a workflow saved by an earlier version, with fewer widgets, still means the same.
+"""Tests: a workflow saved by an earlier version, with fewer widgets, keeps its meaning.
 
 Front ends keep the values of a node's widgets as a list and give them back by position, and so does this file.
 """
@@ -40,8 +40,8 @@ pytestmark = pytest.mark.usefixtures("host")
 
 def widgets_of(node_id):
     """The names and defaults of the node's widgets, in the order in which a front end makes them."""
-    told = clip_grid.NODE_CLASS_MAPPINGS[node_id].INPUT_TYPES()
-    inputs = {**told.get("required", {}), **told.get("optional", {})}
+    types = clip_grid.NODE_CLASS_MAPPINGS[node_id].INPUT_TYPES()
+    inputs = {**types.get("required", {}), **types.get("optional", {})}
     shown = {}
     for name, (kind, *given) in inputs.items():
         extra = given[0] if given else {}
@@ -79,7 +79,7 @@ def test_a_sheet_of_an_old_workflow_is_made_as_it_says(export, batch):
     assert (report["grid_dimensions"], report["export_format"]) == ("1x2", "webp")
 
 
-def test_a_template_of_an_old_workflow_says_what_it_said():
+def test_a_template_of_an_old_workflow_keeps_its_options():
     values = loaded("ClipGrid_GridTemplate", list(FIRST_TEMPLATE.values()))
 
     made = clip_grid.NODE_CLASS_MAPPINGS["ClipGrid_GridTemplate"]().execute(**values)["result"][0]

@@ -1,4 +1,4 @@
-"""Toys with the faces of ComfyUI's own CLIP_VISION and CLIP: a few random weights, and every batch remembered."""
+"""Stand-ins for ComfyUI's CLIP_VISION and CLIP objects: a few random weights, and a record of every batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-#: CLIP's alphabet of 256 bytes, alone and at the end of a word, and its two marks.
+#: CLIP's alphabet of 256 bytes, inside and at the end of a word, and its two special tokens.
 LETTER_TOKENS = 2 * 256 + 2
 SIDE, PATCH, WIDTH, DIM, VOCABULARY, CONTEXT = 28, 14, 16, 12, 49408, 77
 
@@ -23,7 +23,7 @@ class Output:
 
 
 class ToyVisionModel(nn.Module):
-    """Patches, one mixing of tokens, and the ends of a CLIP, or of a SigLIP without its head."""
+    """The first and last layers of a CLIP, or of a SigLIP without its head, and one layer that mixes tokens."""
 
     def __init__(self, *, projects: bool, siglip: bool) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class ToyVisionModel(nn.Module):
         self.visual_projection = nn.Linear(WIDTH, DIM, bias=False) if projects else nn.Identity()
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """(before, last, embeds); of a SigLIP last is normed and is the embeds too."""
+        """States before and after the last layer, those that ComfyUI returns as last, and the embeddings."""
         parts = self.vision_model
         x = parts.embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2)
         first = parts.embeddings.class_embedding
@@ -51,7 +51,7 @@ class ToyVisionModel(nn.Module):
 
 
 class ToyDinoModel(nn.Module):
-    """Patches, one mixing of tokens, and the final norm."""
+    """Patch embedding, one layer that mixes tokens, and the final norm."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ToyDinoModel(nn.Module):
         self.layernorm = nn.LayerNorm(WIDTH)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """As ``ToyVisionModel``: last is normed, and its first token is the embeds."""
+        """As ``ToyVisionModel``; the embedding is the first token after the norm."""
         x = self.patches(pixels).flatten(2).transpose(1, 2)
         x = torch.cat([self.cls_token.expand(len(x), 1, -1), x], dim=1)
         last = self.mix(x + x.mean(dim=1, keepdim=True))
@@ -70,7 +70,7 @@ class ToyDinoModel(nn.Module):
 
 
 class ToyClipVision:
-    """A CLIP_VISION; ``sizes`` are those of the batches that it was given."""
+    """A CLIP_VISION; ``sizes`` are the shapes of the batches that it encoded."""
 
     def __init__(self, *, projects: bool = True, siglip: bool = False, dino: bool = False, most: int = 1000) -> None:
         torch.manual_seed(0)
@@ -86,7 +86,7 @@ class ToyClipVision:
         self._most = most
 
     def encode_image(self, image: torch.Tensor, crop: bool = True) -> Output:
-        """As ComfyUI: short side to the size, the middle of it, 8 bits, then the model."""
+        """As ComfyUI: resize the short side, crop the middle, round to 8 bits, then run the model."""
         self.sizes.append(tuple(image.shape))
         if len(image) > self._most:
             raise MemoryError
@@ -114,7 +114,7 @@ class ToyClipVision:
 
 
 class ToyTextModel(nn.Module):
-    """A vocabulary, positions, and a projection."""
+    """Token and position embeddings, and a projection."""
 
     def __init__(self, width: int, vocabulary: int) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class ToyTextModel(nn.Module):
 
 
 class ToyTower(nn.Module):
-    """As ComfyUI's SDClipModel: lists of ids in, states and the pooled row of each text out."""
+    """Like ComfyUI's SDClipModel: lists of ids to states and one pooled row per text."""
 
     def __init__(self, width: int, vocabulary: int = VOCABULARY) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class ToyTower(nn.Module):
 
 
 def toy_clip(towers: dict[str, nn.Module], own: str | None = None) -> Any:
-    """A CLIP with these towers; own: the name that a model with a single one gives it."""
+    """A CLIP with these text encoders; own: the name in a model that has only one."""
     model = nn.Module()
     for name, tower in towers.items():
         setattr(model, name, tower)

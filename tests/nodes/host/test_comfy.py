@@ -21,7 +21,7 @@ def stub(monkeypatch, **modules):
             setattr(sys.modules[parent], last, module)
 
 
-def test_embeddings_are_kept_in_the_users_folder_unless_the_environment_says_otherwise(tmp_path, monkeypatch):
+def test_embeddings_are_stored_in_the_user_folder_unless_the_environment_variable_is_set(tmp_path, monkeypatch):
     stub(monkeypatch, folder_paths={"get_user_directory": lambda: str(tmp_path)})
 
     places = {}
@@ -32,11 +32,11 @@ def test_embeddings_are_kept_in_the_users_folder_unless_the_environment_says_oth
     assert list(places.values()) == [tmp_path / "clip_grid" / "embeddings", None, tmp_path / "mine"]
 
 
-def test_embeddings_of_comfyuis_own_models_stay_for_as_long_as_the_program_runs():
+def test_embeddings_of_comfyuis_own_models_are_cached_until_the_program_ends():
     assert ComfyHost().embeddings is ComfyHost().embeddings
 
 
-def test_what_follows_is_blocked_without_an_error_in_the_browser(monkeypatch):
+def test_the_blocker_shows_no_error_in_the_browser(monkeypatch):
     class ExecutionBlocker:
         def __init__(self, message):
             self.message = message
@@ -67,7 +67,7 @@ def test_without_a_server_there_are_no_routes_and_none_is_imported(monkeypatch):
     assert ComfyHost().routes() is None and "server" not in sys.modules
 
 
-def test_models_are_looked_for_wherever_comfyui_keeps_them(tmp_path, monkeypatch):
+def test_models_are_searched_in_all_of_comfyuis_model_folders(tmp_path, monkeypatch):
     vision = [str(tmp_path / "a"), str(tmp_path / "yaml")]
     known = {"clip_vision": (vision, {".bin"}), "llm": ([str(tmp_path / "l")], set())}
     stub(monkeypatch, folder_paths={"folder_names_and_paths": known, "models_dir": str(tmp_path / "models")})
@@ -118,7 +118,7 @@ def management(monkeypatch):
     return module
 
 
-def test_before_every_batch_the_user_may_stop_and_comfyui_loads_the_whole_model(management):
+def test_before_every_batch_an_interrupt_is_checked_and_the_whole_model_loaded(management):
     import torch
 
     placement = ComfyHost().place_model(torch.nn.Linear(2, 2))
@@ -136,7 +136,7 @@ def test_a_model_of_comfyui_may_be_loaded_in_parts(management):
     assert management.asked[1] == ("cpu", {"memory_required": 7, "force_full_load": False})
 
 
-def test_without_room_on_the_device_the_processor_computes_for_good(management):
+def test_a_model_that_does_not_fit_moves_to_the_cpu_for_good(management):
     import torch
 
     placement = ComfyHost().place_model(torch.nn.Linear(2, 2))
@@ -147,13 +147,13 @@ def test_without_room_on_the_device_the_processor_computes_for_good(management):
     assert management.asked[-1][0] == "cpu"
 
 
-def test_a_card_that_is_to_hold_no_models_computes_none_of_ours(management):
+def test_with_no_vram_our_models_compute_on_the_cpu(management):
     management.vram_state = management.VRAMState.NO_VRAM
 
     assert ComfyHost().model_device.type == "cpu"
 
 
-def test_what_is_out_of_memory_is_comfyuis_word_and_never_every_error(management):
+def test_only_errors_that_comfyui_calls_out_of_memory_count_as_such(management):
     import torch
 
     placement = ComfyHost().place_model(torch.nn.Linear(2, 2))
@@ -167,7 +167,7 @@ def test_what_is_out_of_memory_is_comfyuis_word_and_never_every_error(management
     assert not placement.is_out_of_memory(RuntimeError("x"))
 
 
-def test_comfyui_may_write_on_what_it_moves(management):
+def test_comfyui_can_set_attributes_on_the_model_it_moves(management):
     import torch
 
     class Tower(torch.nn.Linear):

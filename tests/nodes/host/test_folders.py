@@ -25,7 +25,7 @@ def test_a_relative_path_is_looked_for_in_the_input_folder_first_then_in_the_out
     assert host.folders.find("b.csv") == only_output
 
 
-def test_a_mark_names_the_folder(tmp_path):
+def test_a_tag_at_the_end_names_the_folder(tmp_path):
     host = FakeHost(tmp_path)
     touch(tmp_path / "input/a.csv")
     wanted = touch(tmp_path / "output/a.csv")
@@ -79,7 +79,7 @@ def test_a_link_that_leads_outside_is_forbidden(tmp_path):
         host.folders.find("link.csv")
 
 
-def test_a_home_folder_sign_is_not_expanded(tmp_path, monkeypatch):
+def test_a_tilde_is_not_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "input"))
     touch(tmp_path / "input/a.csv")
 
@@ -88,7 +88,7 @@ def test_a_home_folder_sign_is_not_expanded(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("written", ["", "  ", '""', "a\0b"])
-def test_what_is_no_path_is_refused(tmp_path, written):
+def test_an_empty_or_invalid_path_is_refused(tmp_path, written):
     with pytest.raises(InputError, match="not a path"):
         FakeHost(tmp_path).folders.find(written)
 

@@ -1,4 +1,4 @@
-"""Tests: what transformers' models of pictures give reaches ComfyUI's nodes in the form that they expect."""
+"""Tests: models that transformers computes give ComfyUI's nodes what ComfyUI's own encoder gives."""
 
 from __future__ import annotations
 

@@ -25,17 +25,6 @@ from .model_files import encode, images, load, offered_names, write_text_model
 pytestmark = pytest.mark.usefixtures("host")
 
 
-def test_the_hosts_vocabulary_folders_are_searched_in_turn(host, tmp_path):
-    clip = tiny_clip(tmp_path / "clip")
-    (host.models_folder / "clip_vision").mkdir(parents=True)
-    shutil.copy(clip.folder / "model.safetensors", host.models_folder / "clip_vision" / "whole.safetensors")
-    host.vocabulary_folders = (learn_clip(tmp_path / "other", 400), clip.folder)
-
-    made = load("whole.safetensors").encoder.tokenizer.encode(["a cat"])
-
-    assert made == load_encoder(clip.folder, device="cpu").tokenizer.encode(["a cat"])
-
-
 def test_an_unknown_model_is_refused_before_anything_runs_with_the_nearest_name(host, model):
     offered_names()
 
@@ -53,6 +42,17 @@ def test_the_loader_runs_again_when_the_file_changes_and_never_raises(host, mode
 
     assert before != after != CLIPModelLoader.IS_CHANGED(model="tiny.safetensors")
     assert CLIPModelLoader.IS_CHANGED(model=None) == CLIPModelLoader.IS_CHANGED(model=None)
+
+
+def test_the_hosts_vocabulary_folders_are_searched_in_turn(host, tmp_path):
+    clip = tiny_clip(tmp_path / "clip")
+    (host.models_folder / "clip_vision").mkdir(parents=True)
+    shutil.copy(clip.folder / "model.safetensors", host.models_folder / "clip_vision" / "whole.safetensors")
+    host.vocabulary_folders = (learn_clip(tmp_path / "other", 400), clip.folder)
+
+    made = load("whole.safetensors").encoder.tokenizer.encode(["a cat"])
+
+    assert made == load_encoder(clip.folder, device="cpu").tokenizer.encode(["a cat"])
 
 
 def test_a_text_encoder_of_an_unknown_space_is_joined_only_with_trust_space(host, model):
@@ -87,9 +87,6 @@ def test_a_model_that_disappeared_is_refused_with_the_cure(host, model):
 
     with pytest.raises(InputError, match=r"choose the model again|no model"):
         encode(images(), model=load())
-
-
-# connected to a node that scores images
 
 
 @pytest.mark.parametrize(

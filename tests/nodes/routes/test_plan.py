@@ -135,7 +135,7 @@ def test_a_template_or_font_that_is_gone_is_named():
     ],
     ids=lambda body: body[:40].decode("latin-1"),
 )
-def test_what_is_no_request_is_answered_with_its_fault(body):
+def test_a_wrong_request_is_answered_with_the_reason(body):
     assert error_of(body)[0] == 400
 
 
@@ -167,7 +167,7 @@ def test_counts_texts_and_pages_are_bounded():
     assert len(json.dumps(answer)) < 64_000
 
 
-def test_text_that_no_encoding_holds_is_answered_as_json():
+def test_text_with_lone_surrogates_is_answered_as_json():
     status, answer = ask(options={"title": "\ud800 <b>"}, labels='"\ud83d"')
 
     assert (status, json.loads(json.dumps(answer))) == (200, answer)

@@ -36,16 +36,16 @@ def test_a_true_text_matches_and_a_false_one_does_not():
     assert [tuple(picture.shape) for picture in pictures] == [(1, 64, 64, 3)] * 2
 
 
-def test_a_batch_counts_as_its_pictures_and_one_text_goes_to_all():
+def test_each_picture_of_a_batch_is_matched_with_a_single_text():
     batch = image("red circle", "blue star", "red circle")
 
     scores, verdicts, _, pictures, report = match(batch, "a red circle")["result"]
 
     assert verdicts == [True, False, True] and len(scores) == 3
     assert torch.equal(torch.cat(pictures), batch)
-    told = json.loads(report)
-    assert told["mode"] == "broadcast"
-    assert told["model"] == told["matches"][0]["model"] == "shapes-demo"
+    matches = json.loads(report)
+    assert matches["mode"] == "broadcast"
+    assert matches["model"] == matches["matches"][0]["model"] == "shapes-demo"
 
 
 def test_pictures_of_different_sizes_go_together():
@@ -62,11 +62,11 @@ def test_a_matrix_has_a_score_for_each_text_of_each_picture():
     assert [one["text"] for one in answer["ui"]["clip_match"]] == 2 * ["a red circle", "a blue star", "a heart"]
 
 
-def test_lines_of_a_text_are_one_text():
+def test_the_lines_of_a_text_are_one_text():
     assert len(match(image("red circle"), "a red circle\non a white background")["result"][0]) == 1
 
 
-def test_the_payload_is_lists_of_json_with_the_three_fields_and_the_names_of_scales():
+def test_the_ui_is_lists_of_json_with_the_three_fields_and_the_names_of_scales():
     ui = match([image("red circle"), broken()], "a red circle")["ui"]
 
     assert all(isinstance(value, list) for value in ui.values())
@@ -86,7 +86,7 @@ def test_the_missing_part_of_a_text_is_named():
 
 
 @pytest.mark.parametrize("mode", ["pairs", "matrix"])
-def test_a_broken_picture_in_the_middle_keeps_the_places_of_the_others(mode):
+def test_a_broken_picture_in_the_middle_has_its_place_in_every_list(mode):
     pictures = [image("red circle"), broken(), image("blue star")]
     texts = ["a red circle", "a heart", "a blue star"]
 
@@ -117,12 +117,12 @@ def test_without_any_readable_picture_there_is_an_error():
         (["a heart"], "each", "mode is 'each'"),
     ],
 )
-def test_texts_that_cannot_be_scored_are_refused(texts, mode, message):
+def test_wrong_texts_and_modes_are_refused(texts, mode, message):
     with pytest.raises(InputError, match=message):
         match(image("red circle", "blue star"), texts, mode=mode)
 
 
-def test_the_threshold_is_the_users():
+def test_the_threshold_can_be_set():
     pictures = image("red circle")
 
     assert match(pictures, "a red circle", threshold=0.9)["result"][1] == [False]

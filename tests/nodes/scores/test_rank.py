@@ -1,4 +1,4 @@
-"""Tests: the rank node on a fake host, with the bundled model and pictures that it knows."""
+"""Tests: the rank node on a fake host, with the bundled model and images that it recognises."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def is_blocked(output):
 def test_the_picture_that_fits_a_text_best_is_kept():
     batch = image("blue star", "red circle", "green heart")
 
-    pictures, scores, places, report, rejected, others = rank(batch, text="a red circle")["result"]
+    pictures, scores, places, text, rejected, others = rank(batch, text="a red circle")["result"]
 
     assert places == [1] and sorted(others) == [0, 2]
     assert torch.equal(pictures[0], batch[1:2]) and len(rejected) == 2
     assert scores[0] > 0.25
-    told = json.loads(report)
-    assert (told["scale"], told["model"]) == ("cosine to 'a red circle'", "shapes-demo")
+    report = json.loads(text)
+    assert (report["scale"], report["model"]) == ("cosine to 'a red circle'", "shapes-demo")
 
 
 def test_scores_of_another_node_rank_and_need_no_model():
@@ -67,14 +67,14 @@ def test_pictures_like_the_references_come_first():
     assert rank(batch, references=image("green heart", side=80))["result"][2] == [2]
 
 
-def test_references_need_pictures_half_alone():
+def test_references_need_only_a_clip_vision():
     toy = ToyClipVision()
     pictures = torch.rand(3, 40, 40, 3, generator=torch.Generator().manual_seed(1))
 
     assert rank(pictures, model=None, clip_vision=toy, references=pictures[1:2])["result"][2] == [1]
 
 
-def test_near_duplicates_go_and_the_best_of_them_stays():
+def test_only_the_best_of_near_duplicates_is_kept():
     batch = torch.cat([image("red circle"), image("red circle"), image("blue star")])
 
     answer = rank(batch, scores=[1.0, 2.0, 0.5], keep="all", duplicates=0.99)
@@ -83,7 +83,7 @@ def test_near_duplicates_go_and_the_best_of_them_stays():
     assert "near-duplicate of picture 2" in answer["ui"]["text"][0]
 
 
-def test_a_broken_picture_does_not_keep_near_duplicates_from_being_found():
+def test_near_duplicates_are_found_beside_a_broken_picture():
     pictures = [image("red circle"), broken(), image("red circle")]
 
     answer = rank(pictures, scores=[1.0, 5.0, 2.0], keep="all", duplicates=0.99)
@@ -92,13 +92,13 @@ def test_a_broken_picture_does_not_keep_near_duplicates_from_being_found():
     assert "picture 2: –, not kept: holds NaN" in answer["ui"]["text"][0]
 
 
-def test_rejected_is_blocked_when_there_is_nothing_in_it():
+def test_an_empty_rejected_output_is_blocked():
     result = rank(image("red circle"), text="a red circle")["result"]
 
     assert is_blocked(result[4]) and is_blocked(result[5])
 
 
-def test_if_nothing_is_kept_the_best_one_is_and_that_is_told():
+def test_if_nothing_is_kept_the_best_picture_is_kept_with_a_note():
     answer = rank(image("blue star", "red circle"), model=None, scores=[0.1, 0.2], keep="above threshold")
 
     assert answer["result"][2] == [1] and answer["result"][5] == [0]
@@ -106,12 +106,12 @@ def test_if_nothing_is_kept_the_best_one_is_and_that_is_told():
     assert json.loads(answer["result"][3])["kept"] == 1
 
 
-def test_if_nothing_is_kept_it_can_stop_with_the_reason():
+def test_if_nothing_is_kept_it_can_be_an_error_with_the_reason():
     with pytest.raises(InputError, match=r"picture 2 is the best one, and its score 0\.2 is below the threshold"):
         rank(image("blue star", "red circle"), model=None, scores=[0.1, 0.2], keep="above threshold", when_empty="stop")
 
 
-def test_if_nothing_is_kept_it_can_keep_what_follows_from_being_run():
+def test_if_nothing_is_kept_the_following_nodes_can_be_blocked():
     result = rank(
         image("blue star", "red circle"), model=None, scores=[0.1, 0.2], keep="above threshold", when_empty="block"
     )["result"]
@@ -138,7 +138,7 @@ def test_if_nothing_is_kept_it_can_keep_what_follows_from_being_run():
         ({"scores": [1.0, 2.0], "when_empty": "later"}, "when_empty is 'later'"),
     ],
 )
-def test_what_cannot_be_ranked_is_refused(inputs, message):
+def test_wrong_inputs_are_refused(inputs, message):
     with pytest.raises(InputError, match=message):
         rank(image("blue star", "red circle"), **{"model": None, **inputs})
 

@@ -1,24 +1,20 @@
-"""Tests: the sheet nodes end to end on a fake host, from tensors and folders to files, outputs and reports."""
+"""Tests: the exporter node on a fake host, from tensors to files, outputs and reports."""
 
 from __future__ import annotations
 
 import json
-import os
 
 import numpy as np
 import pytest
 from clip_grid.api import SheetInputs, export_grid
-from clip_grid.errors import ForbiddenPath, InputError, OutputError
-from clip_grid.nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
+from clip_grid.errors import ForbiddenPath, OutputError
+from clip_grid.grid.pictures.survey import pictures_from_arrays
+from clip_grid.grid.template import GridTemplate
+from clip_grid.nodes.grid_nodes import LabeledGridExporterNode
 from clip_grid.nodes.host.fake import FakeHost, Interrupted
-from clip_grid.nodes.sheets import sheet
 from clip_grid.nodes.sheets.request import SheetRequest
+from clip_grid.nodes.sheets.sheet import make_sheet
 from PIL import Image
-
-
-def make_batch(directories, **inputs):
-    lists = {name: value if isinstance(value, list) else [value] for name, value in inputs.items()}
-    return BatchLabeledGridExporterNode().execute(directories=[directories], **lists)
 
 
 def saved(host: FakeHost) -> list[str]:
@@ -29,7 +25,7 @@ def report_of(answer):
     return json.loads(answer["result"][2])
 
 
-def test_a_batch_becomes_one_saved_sheet_that_is_also_handed_on(export, batch, host):
+def test_a_batch_becomes_one_saved_sheet_that_is_also_an_output(export, batch, host):
     answer = export(batch(0.0, 0.5, 1.0), labels="a\nb\nc", columns=3)
 
     images, paths, report = answer["result"]
@@ -106,7 +102,7 @@ def test_pages_take_consecutive_numbers_and_one_sidecar(export, batch, host):
 
 
 @pytest.mark.parametrize("format", ["jpeg", "webp", "tiff", "html"])
-def test_every_format_is_shown_and_handed_on(export, batch, host, format):
+def test_every_format_is_shown_and_is_an_output(export, batch, host, format):
     answer = export(batch(0.5, 0.6), format=format, cell_width=40, cell_height=40)
 
     shown = answer["ui"]["images"][0]
@@ -134,27 +130,15 @@ def test_a_large_sheet_is_shown_reduced_and_saved_whole(export, batch, host):
         assert preview.width == 2048 and sheet.width == 2120
 
 
-def test_the_grid_output_is_reduced_when_it_would_not_fit_in_memory_and_the_report_says_so(host, tmp_path):
-    pictures = sheets_survey(6)
-    request = SheetRequest(template=template(columns=3), inputs=SheetInputs(), prefix="p", budget=2000)
+def test_the_grid_output_is_reduced_when_it_would_not_fit_in_memory_and_the_report_says_so(host):
+    survey = pictures_from_arrays([np.zeros((40, 40, 3), np.float32)] * 6)
+    request = SheetRequest(template=GridTemplate(columns=3), inputs=SheetInputs(), prefix="p", budget=2000)
 
-    made = sheet.make_sheet(pictures, request, host, host.progress())
+    made = make_sheet(survey, request, host, host.progress())
 
     page = made.report.pages[0]
     assert made.images[0].size < 2000 * 3 < page.width * page.height * 3
     assert "grid output is reduced" in made.report.warnings[-1]
-
-
-def sheets_survey(count):
-    from clip_grid.grid.pictures.survey import pictures_from_arrays
-
-    return pictures_from_arrays([np.zeros((40, 40, 3), np.float32)] * count)
-
-
-def template(**options):
-    from clip_grid.grid.template import GridTemplate
-
-    return GridTemplate(**options)
 
 
 def test_prompt_and_workflow_are_embedded_as_save_image_does(export, batch, host):
@@ -173,7 +157,7 @@ def test_a_prompt_from_the_api_has_no_workflow(export, batch, extra):
         assert "prompt" in sheet.text and "workflow" not in sheet.text
 
 
-def test_no_metadata_is_embedded_when_the_server_was_told_not_to(export, batch, host):
+def test_no_metadata_is_embedded_with_the_servers_flag(export, batch, host):
     host.embeds_metadata = False
 
     answer = export(batch(0.5), prompt=[{"1": {}}], extra_pnginfo=[{"workflow": {}}])
@@ -200,7 +184,7 @@ def test_the_csv_file_is_found_in_the_input_folder_and_named(export, batch, host
     assert str(host.folders.input / "labels.csv") in answer["ui"]["text"][0]
 
 
-def test_a_csv_file_outside_is_forbidden_and_marks_the_node(export, batch, host, tmp_path):
+def test_a_csv_file_outside_the_folders_is_refused_before_and_in_a_run(export, batch, host, tmp_path):
     (tmp_path / "secret.csv").write_text("seed\n1\n")
 
     with pytest.raises(ForbiddenPath):
@@ -232,131 +216,3 @@ def test_an_output_folder_that_cannot_be_written_is_an_output_error(export, batc
 
     with pytest.raises((OutputError, OSError)):
         export(batch(0.5), filename_prefix="sub/x")
-
-
-def test_the_batch_makes_a_sheet_per_folder(host, folder):
-    folder("cats", "1.png", "2.png", "10.png")
-    folder("dogs", "a.png")
-
-    answer = make_batch("cats\n\ndogs", label_columns="stem")
-
-    assert [name for name in saved(host) if name.endswith("png")] == [
-        "ClipGrid_cats_00001_.png", "ClipGrid_dogs_00001_.png"
-    ]  # fmt: skip
-    grids = report_of(answer)["grids"]
-    assert [cell["label"] for cell in grids[0]["cells"]] == ["stem: 1", "stem: 2", "stem: 10"]
-    assert (len(answer["result"][0]), len(answer["result"][1]), len(answer["ui"]["images"])) == (2, 2, 2)
-
-
-def test_two_folders_of_one_name_get_two_files(host, folder):
-    folder("a/cats", "1.png")
-    folder("b/cats", "1.png")
-
-    make_batch("*/cats", filename_prefix="x/y")
-
-    assert [name for name in saved(host) if name.endswith("png")] == ["x/y_cats_00001_.png", "x/y_cats_00002_.png"]
-
-
-def test_labels_by_line_skip_no_line_for_a_broken_picture(host, folder):
-    (folder("cats", "1.png", "3.png") / "2.png").write_bytes(b"no picture")
-
-    grid = report_of(make_batch("cats", labels="one\ntwo\nthree"))["grids"][0]
-
-    assert [cell["label"] for cell in grid["cells"]] == ["one", "three"]
-
-
-def test_a_folder_that_is_named_twice_makes_one_sheet(host, folder):
-    folder("cats", "1.png")
-
-    make_batch("cats\n*", sidecar=False)
-
-    assert len([name for name in saved(host) if name.endswith("png")]) == 1
-
-
-def test_a_broken_folder_costs_only_itself(host, folder):
-    folder("empty")
-    (folder("broken") / "x.png").write_bytes(b"no picture")
-    folder("good", "1.png")
-
-    report = report_of(make_batch("empty\nbroken\nmissing\ngood"))
-
-    assert report["status"] == "partial" and len(report["grids"]) == 1
-    assert [os.path.basename(failure["directory"]) for failure in report["failed"]] == ["missing", "empty", "broken"]
-
-
-def test_a_batch_without_any_sheet_is_an_error_with_every_reason(host, folder):
-    folder("empty")
-
-    with pytest.raises(InputError, match=r"missing.*empty"):
-        make_batch("empty\nmissing")
-
-
-def test_an_interrupted_batch_keeps_the_sheets_that_are_done(host, folder):
-    folder("a", "1.png")
-    folder("b", "1.png", "2.png")
-    host.interrupt_after = 1500
-
-    with pytest.raises(Interrupted):
-        make_batch("a\nb")
-
-    assert [name for name in saved(host) if name.endswith("png")] == ["ClipGrid_a_00001_.png"]
-
-
-def test_a_link_out_of_the_allowed_folders_is_skipped_with_the_reason(host, folder, tmp_path):
-    Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
-    (folder("cats", "1.png") / "2.png").symlink_to(tmp_path / "secret.png")
-
-    grid = report_of(make_batch("cats"))["grids"][0]
-
-    assert grid["images_processed"] == 1 and "link" in grid["skipped"][0]["reason"]
-
-
-@pytest.mark.parametrize(
-    ("directories", "problem"),
-    [
-        (["cats"], True),
-        (["cats\nmissing"], "missing"),
-        (["/etc"], "outside"),
-        ([""], "empty"),
-        ((None,), True),
-        (["*"], True),
-    ],
-)
-def test_constant_folders_are_checked_before_anything_runs(host, folder, directories, problem):
-    folder("cats", "1.png")
-
-    result = BatchLabeledGridExporterNode.VALIDATE_INPUTS(directories=directories)
-
-    assert result is True if problem is True else problem in result
-
-
-def test_the_key_of_the_exporter_changes_with_the_csv_file_and_the_saved_template(host):
-    def key():
-        return LabeledGridExporterNode.IS_CHANGED(images=(None,), csv=["a.csv"], template=["mine"])
-
-    keys = [key(), key()]
-    (host.folders.input / "a.csv").write_text("seed\n1\n")
-    keys.append(key())
-    GridTemplateNode().execute(name="mine", save=True)
-    keys.append(key())
-
-    assert keys[0] == keys[1] and len(set(keys)) == 3
-
-
-def test_the_key_of_the_batch_changes_with_every_file_of_its_folders(host, folder):
-    def key(text):
-        return BatchLabeledGridExporterNode.IS_CHANGED(directories=[text])
-
-    cats = folder("cats", "1.png")
-    keys = [key("cats"), key("cats")]
-    os.utime(cats / "1.png", ns=(1, 1))
-    keys.append(key("cats"))
-    (cats / "2.png").write_bytes(b"x")
-    keys.append(key("cats"))
-
-    assert keys[0] == keys[1] and len(set(keys)) == 3
-
-
-@pytest.mark.parametrize("directories", [["missing"], ["/etc"], ["a\0b"], [""], (None,)])
-def test_keys_are_texts_whatever_is_asked(host, directories):
-    assert isinstance(BatchLabeledGridExporterNode.IS_CHANGED(directories=directories, csv=(None,), font=["\0"]), str)

@@ -1,4 +1,4 @@
-"""Tests: pages are collected band by band and reduced as far as asked."""
+"""Tests: painted pages are collected band by band, and reduced for the output and for the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests: tokens of prefixes as ComfyUI's own page fills them in."""
+"""Tests: tokens in prefixes are replaced as on ComfyUI's own page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_dates_and_values_of_nodes_are_filled_in_and_the_rest_is_left_to_the_ser
 
 
 @pytest.mark.parametrize(("prompt", "extra"), [(None, None), ({"1": 5}, {"workflow": None}), ({}, {"workflow": {}})])
-def test_a_prompt_without_titles_or_workflow_is_no_hindrance(prompt, extra):
+def test_a_prompt_may_lack_titles_and_workflow(prompt, extra):
     assert fill_prefix("%KSampler.seed%", prompt, extra, NOW) == "%KSampler.seed%"
 
 

@@ -36,7 +36,7 @@ def test_a_type_that_numpy_lacks_goes_through_float32(tensor):
 
 
 @pytest.mark.parametrize("empty", [[], [[]], "empty batch"])
-def test_no_picture_at_all_is_refused(tensor, empty):
+def test_an_empty_batch_is_refused(tensor, empty):
     images = tensor(np.zeros((0, 4, 6, 3), np.float32)) if empty == "empty batch" else empty
 
     with pytest.raises(InputError, match="no picture"):
@@ -44,7 +44,7 @@ def test_no_picture_at_all_is_refused(tensor, empty):
 
 
 @pytest.mark.parametrize("wrong", [None, "text", {"samples": 1}])
-def test_what_is_no_image_is_refused_by_its_type(wrong):
+def test_a_value_that_is_no_image_is_refused_by_its_type(wrong):
     with pytest.raises(InputError, match=type(wrong).__name__):
         picture_arrays([wrong])
 

@@ -1,4 +1,4 @@
-"""Tests: what a node tells is JSON that every program can read, and not too much for the node itself."""
+"""Tests: the ui payload of scoring nodes is valid JSON, and not too long for the node."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from clip_grid.nodes.scores.results import MAX_LINES, json_text, json_value, sho
         ({1: {"a": np.float64(1)}}, {"1": {"a": 1.0}}),
     ],
 )
-def test_values_become_what_json_has(value, wanted):
+def test_values_become_plain_json(value, wanted):
     made = json_value(value)
 
     assert made == wanted and type(made) is type(wanted)
