@@ -52,6 +52,15 @@ def artefacts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return folder.resolve()
 
 
+@pytest.fixture
+def bound_by_permissions() -> Iterator[None]:
+    """Permission bits bind the test, even if root runs it."""
+    from .permissions import bound_by_permissions
+
+    with bound_by_permissions():
+        yield
+
+
 @pytest.fixture(scope="session")
 def chromium(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Playwright's handle of a real browser; skips, saying why, where there is none."""

@@ -237,7 +237,7 @@ def test_an_option_beats_the_template_and_the_template_beats_the_default(tmp_pat
     assert report.to_dict()["canvas_size"] == f"{3 * 20 + 4 * 3}x{2 * 20 + 3 * 3}"
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.usefixtures("bound_by_permissions")
 def test_a_folder_without_permission_is_named(tmp_path):
     (tmp_path / "locked").mkdir(mode=0o500)
 

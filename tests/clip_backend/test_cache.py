@@ -207,9 +207,7 @@ def test_what_is_no_shard_is_a_miss(tmp_path, content):
     assert FolderStore(tmp_path).get("a") is None
 
 
-@pytest.mark.skipif(
-    os.name == "nt" or getattr(os, "geteuid", lambda: 0)() == 0, reason="root and Windows read it all the same"
-)
+@pytest.mark.usefixtures("bound_by_permissions")
 def test_a_shard_that_may_not_be_read_now_is_not_removed(tmp_path):
     store = FolderStore(tmp_path)
     store.put({"a": row(1)})

@@ -394,7 +394,7 @@ def test_a_named_pipe_is_not_waited_for(tmp_path):
     assert [candidate.problem[:16] for candidate in candidates(tmp_path)] == ["no ordinary file"]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs a user whom permissions bind")
+@pytest.mark.usefixtures("bound_by_permissions")
 def test_a_folder_that_may_not_be_listed_is_told_and_costs_only_itself(tmp_path):
     touch(tmp_path / "z" / "a.safetensors")
     (tmp_path / "closed").mkdir(mode=0)

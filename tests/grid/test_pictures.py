@@ -70,7 +70,7 @@ def test_links_that_lead_nowhere_or_to_themselves_do_not_cost_the_folder(tmp_pat
     assert names_of(tmp_path) == ["a.png"]
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the administrator may read everything")
+@pytest.mark.usefixtures("bound_by_permissions")
 def test_a_folder_without_permission_says_so(tmp_path):
     tmp_path.chmod(0)
     try:

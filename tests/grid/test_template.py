@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -246,7 +244,7 @@ def test_a_name_cannot_leave_the_folder_or_be_anything_but_a_file_name(tmp_path,
         template_path(name, tmp_path)
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs a user whom permissions bind")
+@pytest.mark.usefixtures("bound_by_permissions")
 def test_a_file_without_permission_says_so(tmp_path):
     (tmp_path / "a.json").write_text("{}")
     (tmp_path / "a.json").chmod(0)
