@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Value = int | float | str | bool
+#: Where a template takes a label or text.
+SLOT = "{}"
 Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
@@ -174,3 +176,12 @@ def _as_bool(name: str, raw: object) -> bool:
     if text in ("false", "no", "off", "0"):
         return False
     raise InputError(f"{name} is {raw!r}; it must be true or false")
+
+
+def check_templates(templates: Sequence[str]) -> None:
+    """Raises InputError without templates, and for one that does not hold ``{}`` exactly once."""
+    if not templates:
+        raise InputError("there are no templates; give at least {}")
+    for template in templates:
+        if template.count(SLOT) != 1:
+            raise InputError(f"the template {template!r} must hold {SLOT} once, where the label goes")

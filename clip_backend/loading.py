@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from .encoding.devices import Placement
+    from .encoding.batching import Placement
     from .encoding.encoder import Encoder
 
 

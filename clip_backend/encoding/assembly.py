@@ -16,11 +16,12 @@ from ..shapes_demo import called
 from ..tokenizing.find import find_tokenizer
 from ..tokenizing.tokenizer import Tokenizer
 from ..towers.build import build_text, build_vision
+from .batching import LocalPlacement, Placement
 from .cache import EmbeddingCache, sampled_digest
-from .devices import LoadOptions, LocalPlacement, Placement, torch_dtype
+from .devices import LoadOptions, torch_dtype
 from .disk_cache import FolderStore
 from .encoder import OTHER_TEXTS, ClipEncoder
-from .identity import Identity
+from .features import Identity
 from .image_features import capabilities_of
 from .images import TowerVisionEncoder
 from .texts import TextEncoder

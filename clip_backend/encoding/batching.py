@@ -1,4 +1,4 @@
-"""Batches that stay inside a memory budget and shrink when memory runs out, and work ahead in threads."""
+"""How batches run: where a model is placed, batches that fit into its memory, and work ahead in threads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Condition
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ...errors import InputError, LimitError
-from .devices import Placement
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 logger = logging.getLogger("clip_grid")
 T = TypeVar("T")
@@ -25,17 +28,67 @@ CPU_BUDGET, CPU_MOST = 512 << 20, 32
 DEVICE_BUDGET, DEVICE_MOST = 2 << 30, 128
 
 
-class Memory(Protocol):
-    """What a placement does when memory runs out."""
+class Placement(Protocol):
+    """Where one model computes, and what moves it there."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    def ready(self, working_bytes: int) -> None:
+        """Puts the weights on ``device`` with about this much more memory free; called before every batch."""
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         """Whether the error means that memory ran out."""
 
     def empty_cache(self) -> None:
-        """Free what is cached for reuse."""
+        """Frees what the allocator keeps for reuse."""
 
     def move_to_cpu(self) -> None:
-        """Compute on the CPU from now on."""
+        """Moves the model to the CPU for good: the last resort when even one picture does not fit."""
+
+
+class LocalPlacement:
+    """A model that is moved to its device once, when it is first used."""
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        self._model = model
+        self._device = device
+        self._placed = False
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return self._device
+
+    def ready(self, working_bytes: int) -> None:
+        """Moves the model at the first call."""
+        if not self._placed:
+            self._model.to(self._device)
+            self._placed = True
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """torch's own error, or that of the CPU, which is a plain RuntimeError or MemoryError."""
+        import torch
+
+        if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+            return True
+        return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+
+    def empty_cache(self) -> None:
+        """Frees what the device's allocator keeps."""
+        if self._device.type == "cuda":
+            import torch
+
+            torch.cuda.empty_cache()
+
+    def move_to_cpu(self) -> None:
+        """Moves the model to main memory."""
+        import torch
+
+        self._device = torch.device("cpu")
+        self._model.to(self._device)
+        self.empty_cache()
 
 
 class BatchSize:
@@ -56,7 +109,7 @@ class BatchSize:
             raise InputError(f"batch_size is {batch_size}; it must be at least 1")
         return cls(batch_size, on_cpu=placement.device.type == "cpu")
 
-    def shrink(self, memory: Memory, failed: int) -> None:
+    def shrink(self, memory: Placement, failed: int) -> None:
         """After a batch of ``failed`` did not fit: half of it, and the CPU if a single one did not fit.
 
         Raises LimitError if a single one does not fit on the CPU either.
@@ -87,7 +140,7 @@ def batch_size_for(bytes_each: int, placement: Placement, budget_bytes: int | No
 
 
 def run_shrinking(
-    items: Sequence[T], forward: Callable[[Sequence[T]], R], size: BatchSize, memory: Memory
+    items: Sequence[T], forward: Callable[[Sequence[T]], R], size: BatchSize, memory: Placement
 ) -> Iterator[tuple[Sequence[T], R]]:
     """The items in order, in batches that fit, each with its result; a batch that does not fit is tried in halves."""
     start = 0
@@ -102,7 +155,7 @@ def run_shrinking(
         yield batch, result[0]
 
 
-def _attempt(batch: Sequence[T], forward: Callable[[Sequence[T]], R], memory: Memory) -> tuple[R] | None:
+def _attempt(batch: Sequence[T], forward: Callable[[Sequence[T]], R], memory: Placement) -> tuple[R] | None:
     try:
         return (forward(batch),)
     except (RuntimeError, MemoryError) as error:
@@ -177,3 +230,8 @@ class Gate:
             with self._changed:
                 self._inside -= weight
                 self._changed.notify_all()
+
+
+def float32_on_cpu(state: Tensor) -> Tensor:
+    """The numbers, float32 in main memory."""
+    return state.to("cpu").float().contiguous()

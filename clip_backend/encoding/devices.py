@@ -6,16 +6,17 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ...errors import InputError, LimitError
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
     from ..finding.folders import StrPath
     from ..tokenizing.tokenizer import Tokenizer
+    from .batching import Placement
 
 #: "auto": accurate, that is fp32 on the processor and fp16 on a device; "fast": bf16 where the processor is fast at it.
 DTYPES = ("auto", "fast", "fp32", "fp16", "bf16")
@@ -116,69 +117,6 @@ def _free_pages() -> int | None:
         return None
 
 
-class Placement(Protocol):
-    """The place of one model."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-
-    def ready(self, working_bytes: int) -> None:
-        """The weights are on ``device`` and about this much more memory is free there; called before every batch."""
-
-    def is_out_of_memory(self, error: BaseException) -> bool:
-        """Whether the error says that memory ran out."""
-
-    def empty_cache(self) -> None:
-        """Give back what is held for reuse, after memory ran out."""
-
-    def move_to_cpu(self) -> None:
-        """From now on ``device`` is the processor: the last resort when even one picture does not fit."""
-
-
-class LocalPlacement:
-    """A model that this process moves itself, once, when it is first used."""
-
-    def __init__(self, model: nn.Module, device: torch.device) -> None:
-        self._model = model
-        self._device = device
-        self._placed = False
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model computes."""
-        return self._device
-
-    def ready(self, working_bytes: int) -> None:
-        """Moves the model at the first call."""
-        if not self._placed:
-            self._model.to(self._device)
-            self._placed = True
-
-    def is_out_of_memory(self, error: BaseException) -> bool:
-        """torch's own error, or the processor's, which is a plain RuntimeError or MemoryError."""
-        import torch
-
-        if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-            return True
-        return isinstance(error, RuntimeError) and "not enough memory" in str(error)
-
-    def empty_cache(self) -> None:
-        """Of the device's allocator."""
-        if self._device.type == "cuda":
-            import torch
-
-            torch.cuda.empty_cache()
-
-    def move_to_cpu(self) -> None:
-        """Moves the model to main memory."""
-        import torch
-
-        self._device = torch.device("cpu")
-        self._model.to(self._device)
-        self.empty_cache()
-
-
 @dataclass(frozen=True, kw_only=True)
 class LoadOptions:
     """How a model is loaded."""
@@ -199,8 +137,3 @@ class LoadOptions:
     allow_pickle: bool = False
     #: Other ways to prepare pictures: fields of Recipe.
     recipe: dict[str, object] = field(default_factory=dict)
-
-
-def float32_on_cpu(state: Tensor) -> Tensor:
-    """The numbers, float32 in main memory."""
-    return state.to("cpu").float().contiguous()

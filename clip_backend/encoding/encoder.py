@@ -12,8 +12,7 @@ from ..preparing.pictures import Pictures
 from ..preparing.recipe import Recipe
 from ..tokenizing.tokenizer import Tokenizer
 from .cache import EmbeddingCache
-from .features import TextFeatures
-from .identity import HasIdentity, Identity
+from .features import HasIdentity, Identity, TextFeatures
 from .image_features import ImageFeatures
 from .images import ImageEncoder, VisionEncoder
 from .texts import SentenceEncoder, TextEncoder

@@ -17,10 +17,19 @@ from ...imaging import Progress, content_hash, open_picture
 from ..preparing.pictures import NamedPicture, NamedPictures, Pictures, named_pictures
 from ..preparing.preprocess import normalised, pixel_hash, prepare
 from ..preparing.recipe import Recipe
-from .batching import LOOK_AHEAD, BatchSize, Gate, batch_size_for, filled, prefetch, run_shrinking
+from .batching import (
+    LOOK_AHEAD,
+    BatchSize,
+    Gate,
+    Placement,
+    batch_size_for,
+    filled,
+    float32_on_cpu,
+    prefetch,
+    run_shrinking,
+)
 from .cache import EmbeddingCache, Row, row_key
-from .devices import Placement, float32_on_cpu
-from .identity import Identity
+from .features import Identity
 from .image_features import (
     FIELD_OF,
     FailedPicture,

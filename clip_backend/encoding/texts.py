@@ -13,11 +13,9 @@ from torch import Tensor
 from ...errors import InputError
 from ...imaging import Progress
 from ..tokenizing.tokenizer import TokenizedText, Tokenizer, batch_of, chunks
-from .batching import BatchSize, batch_size_for, run_shrinking
+from .batching import BatchSize, Placement, batch_size_for, float32_on_cpu, run_shrinking
 from .cache import EmbeddingCache, Row, row_key
-from .devices import Placement, float32_on_cpu
-from .features import TextFeatures, unit_rows
-from .identity import Identity
+from .features import Identity, TextFeatures, unit_rows
 
 LongText = Literal["truncate", "mean", "max"]
 #: What is done with a text that is longer than the context.

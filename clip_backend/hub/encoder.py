@@ -15,9 +15,10 @@ from ..checkpoints.info import CheckpointInfo, VisionShape
 from ..checkpoints.joined import space_of
 from ..checkpoints.weights import open_weights
 from ..encoding.assembly import USUAL_SCALE, cache_key, cache_of, identity_of, place_by, text_encoder
-from ..encoding.devices import LoadOptions, Placement, float32_on_cpu, torch_dtype
+from ..encoding.batching import Placement, float32_on_cpu
+from ..encoding.devices import LoadOptions, torch_dtype
 from ..encoding.encoder import ClipEncoder
-from ..encoding.identity import Identity
+from ..encoding.features import Identity
 from ..encoding.image_features import StateName, VisionCapabilities
 from ..encoding.images import TowerVisionEncoder
 from ..preparing.recipe import Recipe

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...imaging import Progress
+from ...options import SLOT
 from ..encoding.features import Features
 from ..encoding.image_features import FailedPicture, ImageFeatures
 from ..scoring.banks import neutral_features, noise_features, noise_floor, unrelated
 from ..scoring.scales import Floats, Wide, assumed_notes, logits, sigmoid, softmax
-from ..words.vocabulary import SLOT, Facet, Vocabulary, some
+from ..words.vocabulary import Facet, Vocabulary, some
 from .answers import Labelled, PictureLabels
 from .options import LabelOptions, Rules, rules_for
 

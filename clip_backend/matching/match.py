@@ -6,21 +6,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...imaging import Progress
-from ..encoding.features import TextFeatures
+from ...options import SLOT, check_templates
+from ..encoding.features import Features, TextFeatures
 from ..encoding.image_features import ImageFeatures
 from ..preparing.pictures import Pictures, named_pictures
-from ..scoring.banks import neutral_captions, noise_features
-from ..scoring.scales import assumed_notes, is_sigmoid
-from ..words.vocabulary import SLOT, check_templates
-from .phrases import parts_of, phrase_scores, phrases_of
+from ..scoring.banks import neutral_captions, noise_features, percentiles, unrelated
+from ..scoring.scales import Floats, assumed_notes, is_sigmoid
 from .result import CUSTOM, Matches, MatchOptions, MatchResult, PhraseScore
-from .scores import Background, Calibrated, Limit, Pairing, Scores, limit_of, mode_of, reason_of, scores_of, verdicts
-from .texts import check_texts, plain_texts
+from .scores import (
+    Background,
+    Calibrated,
+    Limit,
+    Pairing,
+    Scores,
+    lacks_evidence,
+    limit_of,
+    mode_of,
+    reason_of,
+    scores_of,
+    verdicts,
+)
+from .texts import Phrase, check_texts, phrases_of, plain_texts
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
 
+#: A phrase that fits lies this much of the way from unrelated captions to the part of the text that fits best.
+PRESENT_SHARE = 2 / 3
 #: More pairs get no phrases, which would take more memory than everything else.
 MOST_PHRASED = 20_000
 #: The phrases of a pair, by the row of its picture and the column of its text.
@@ -180,3 +196,93 @@ def _phrases_note(pairs: int) -> str:
         f"phrases are left out, for there are {pairs} pairs, and more than {MOST_PHRASED} take too much memory; match "
         "fewer pictures or texts at once to see which part of a text is missing"
     )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Fits:
+    """Cosines of n pictures with a text and its k phrases."""
+
+    #: Of the text [n, 1], and whether it is no evidence at all [n, 1].
+    whole: Floats
+    whole_lacks: NDArray[np.bool_]
+    #: Of each phrase alone, and of the text without it [n, k].
+    alone: Floats
+    rest: Floats
+    #: What each phrase reaches on noise [k].
+    floor: Floats
+    #: Of the pictures with the neutral captions [n, C].
+    neutral: Floats
+
+
+def parts_of(phrased: Sequence[Sequence[Phrase]]) -> tuple[str, ...]:
+    """Every text that the scores of these phrases need, each once."""
+    parts = (part for phrases in phrased for one in phrases for part in (one.text, one.rest) if part)
+    return tuple(dict.fromkeys(parts))
+
+
+def phrase_scores(
+    pairing: Pairing,
+    scores: Scores,
+    background: Background,
+    phrased: Sequence[Sequence[Phrase]],
+    parts: Sequence[str],
+    features: Features,
+) -> dict[tuple[int, int], tuple[PhraseScore, ...]]:
+    """The scores of the phrases of each pair, by the row of its picture and the column of its text.
+
+    phrased: the phrases of each text of the pairing. parts, features: the texts of ``parts_of`` and their features.
+    The support of a phrase is the cosine of the whole text less that of the text without it; where nothing is left
+    without it, less the median cosine of the neutral captions. A phrase is missing if its support is below 0 and its
+    own cosine is less than two thirds of the way from unrelated captions to the part of the text that fits best; or if
+    neither the text nor the phrase is evidence, see ``lacks_evidence``.
+    """
+    index = {text: number for number, text in enumerate(parts)}
+    floors = background.floor(features)
+    lacking = lacks_evidence(scores.cosine, scores.noise_floor, scores.percentile)
+    result: dict[tuple[int, int], tuple[PhraseScore, ...]] = {}
+    for number, phrases in enumerate(phrased):
+        rows, column = pairing.pairs_of(number)
+        own = [index[one.text] for one in phrases]
+        pictures, neutral = pairing.images.select(rows), background.neutral[rows]
+        fits = _Fits(
+            whole=scores.cosine[rows, column, None],
+            whole_lacks=lacking[rows, column, None],
+            alone=pictures.similarity(features.select(own)),
+            rest=_rest(pictures, features, [index[one.rest] for one in phrases if one.rest], neutral),
+            floor=floors[own],
+            neutral=neutral,
+        )
+        result |= {(row, number): one for row, one in zip(rows.tolist(), _scored(phrases, fits), strict=True)}
+    return result
+
+
+def _rest(pictures: Features, features: Features, indices: Sequence[int], neutral: Floats) -> Floats:
+    """Cosines of the text without each phrase [n, k]; the median of the neutral captions [n, 1] if nothing is left."""
+    if indices:
+        return pictures.similarity(features.select(indices))
+    middle: Floats = np.median(neutral, axis=1, keepdims=True)
+    return middle
+
+
+def _scored(phrases: Sequence[Phrase], fits: _Fits) -> list[tuple[PhraseScore, ...]]:
+    """The scores of the phrases for each of the n pictures."""
+    percentile = percentiles(fits.alone, fits.neutral)
+    support = fits.whole - fits.rest
+    columns = (fits.alone, percentile, support, _are_missing(fits, percentile, support))
+    return [
+        tuple(
+            PhraseScore(text=phrase.text, cosine=cosine, percentile=beaten, support=share, is_missing=missing)
+            for phrase, cosine, beaten, share, missing in zip(phrases, *row, strict=True)
+        )
+        for row in zip(*(values.tolist() for values in columns), strict=True)
+    ]
+
+
+def _are_missing(fits: _Fits, percentile: Floats, support: Floats) -> NDArray[np.bool_]:
+    """bool [n, k]; see ``phrase_scores`` for the rule."""
+    least = unrelated(fits.neutral)[:, None]
+    best = np.concatenate([fits.whole, fits.alone, fits.rest], axis=1).max(axis=1, keepdims=True)
+    falls_short = fits.alone < least + PRESENT_SHARE * (best - least)
+    is_nothing = fits.whole_lacks & lacks_evidence(fits.alone, fits.floor, percentile)
+    missing: NDArray[np.bool_] = ((support < 0) & falls_short) | is_nothing
+    return missing

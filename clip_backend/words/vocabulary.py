@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...errors import InputError
+from ...options import SLOT, check_templates
 
-#: What stands for a label in a template.
-SLOT = "{}"
 #: The label alone.
 PLAIN = (SLOT,)
 
@@ -74,15 +73,6 @@ class Vocabulary:
         if not templates:
             return self
         return replace(self, facets=tuple(replace(facet, templates=tuple(templates)) for facet in self.facets))
-
-
-def check_templates(templates: Sequence[str]) -> None:
-    """Raises InputError for no templates at all, and for one in which a label has no place."""
-    if not templates:
-        raise InputError("there are no templates; give at least {}")
-    for template in templates:
-        if template.count(SLOT) != 1:
-            raise InputError(f"the template {template!r} must hold {SLOT} once, where the label goes")
 
 
 #: The facet of labels that were given without one.

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...clip_backend.checkpoints.info import CheckpointInfo, TextShape
 from ...clip_backend.checkpoints.read import read_checkpoint
 from ...clip_backend.encoding.encoder import ClipEncoder
-from ...clip_backend.encoding.features import TextFeatures
-from ...clip_backend.encoding.identity import HasIdentity, Identity
+from ...clip_backend.encoding.features import HasIdentity, Identity, TextFeatures
 from ...clip_backend.encoding.image_features import ImageFeatures
 from ...clip_backend.encoding.texts import TextEncoder
 from ...clip_backend.preparing.pictures import Pictures
@@ -23,7 +22,7 @@ from .vision_model import is_trained_projection, uninitialised_norms, weights_fi
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ...clip_backend.encoding.devices import Placement
+    from ...clip_backend.encoding.batching import Placement
     from ...clip_backend.tokenizing.tokenizer import Tokenizer
 
 #: The names of CLIP text encoders in a CLIP object with several, the largest first.

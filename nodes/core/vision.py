@@ -7,10 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...clip_backend.encoding.batching import BatchSize, batch_for, filled, prefetch, run_shrinking
-from ...clip_backend.encoding.devices import float32_on_cpu
+from ...clip_backend.encoding.batching import BatchSize, batch_for, filled, float32_on_cpu, prefetch, run_shrinking
 from ...clip_backend.encoding.encoder import ClipEncoder
-from ...clip_backend.encoding.identity import Identity
+from ...clip_backend.encoding.features import Identity
 from ...clip_backend.encoding.image_features import ImageFeatures, StateName, VisionCapabilities
 from ...clip_backend.encoding.images import THREADS
 from ...clip_backend.preparing.pictures import NamedPicture, Pictures, named_pictures

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from aiohttp.web import RouteTableDef
     from numpy.typing import NDArray
 
+    from ...clip_backend.encoding.batching import Placement
     from ...clip_backend.encoding.cache import EmbeddingCache
-    from ...clip_backend.encoding.devices import Placement
     from ...clip_backend.finding.folders import ModelPathConfig
     from ...imaging import Progress
 

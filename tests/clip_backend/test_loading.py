@@ -14,8 +14,9 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
+from clip_grid.clip_backend.encoding.batching import LocalPlacement
 from clip_grid.clip_backend.encoding.cache import EncoderCache
-from clip_grid.clip_backend.encoding.devices import LocalPlacement, check_fits, choose_dtype
+from clip_grid.clip_backend.encoding.devices import check_fits, choose_dtype
 from clip_grid.clip_backend.encoding.image_features import STATE_NAMES
 from clip_grid.clip_backend.finding.catalog import FoundModel
 from clip_grid.clip_backend.finding.names import find_model

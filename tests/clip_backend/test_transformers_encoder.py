@@ -15,8 +15,8 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
+from clip_grid.clip_backend.encoding.batching import LocalPlacement
 from clip_grid.clip_backend.encoding.cache import EncoderCache
-from clip_grid.clip_backend.encoding.devices import LocalPlacement
 from clip_grid.clip_backend.encoding.image_features import STATE_NAMES
 from clip_grid.clip_backend.hub.towers import grid_for
 from clip_grid.clip_backend.loading import load_encoder

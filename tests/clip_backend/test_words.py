@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from clip_grid.clip_backend.words.find import find_vocabulary, given_labels, own_vocabulary
-from clip_grid.clip_backend.words.vocabulary import Entry, Facet, Vocabulary, build_vocabulary, check_templates, join
+from clip_grid.clip_backend.words.vocabulary import Entry, Facet, Vocabulary, build_vocabulary, join
 from clip_grid.errors import ForbiddenPath, InputError
+from clip_grid.options import check_templates
 
 ANIMALS = {"dog": "pet", "pet": "animal", "owl": "animal"}
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 from clip_grid.clip_backend.encoding.encoder import ClipEncoder
-from clip_grid.clip_backend.encoding.identity import Identity
+from clip_grid.clip_backend.encoding.features import Identity
 from clip_grid.clip_backend.encoding.image_features import VisionCapabilities
 from clip_grid.clip_backend.encoding.images import TowerVisionEncoder
 from clip_grid.clip_backend.encoding.texts import TextEncoder

@@ -4,8 +4,8 @@ import math
 
 import pytest
 from clip_grid.clip_backend.matching.match import MOST_PHRASED, match_pictures
-from clip_grid.clip_backend.matching.phrases import MOST_PHRASES, Phrase, phrases_of
 from clip_grid.clip_backend.matching.result import MatchOptions
+from clip_grid.clip_backend.matching.texts import MOST_PHRASES, Phrase, phrases_of
 from hypothesis import given, strategies
 
 from .vector_encoder import VectorEncoder, all_at, text_at

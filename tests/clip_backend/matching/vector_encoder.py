@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from clip_grid.clip_backend.encoding.features import Features, TextFeatures
-from clip_grid.clip_backend.encoding.identity import Identity
+from clip_grid.clip_backend.encoding.features import Features, Identity, TextFeatures
 from clip_grid.clip_backend.encoding.image_features import FailedPicture
 from clip_grid.clip_backend.scoring.banks import neutral_captions
 from clip_grid.errors import InputError

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from clip_grid.clip_backend.encoding.features import TextFeatures, unit_rows
-from clip_grid.clip_backend.encoding.identity import Identity
+from clip_grid.clip_backend.encoding.features import Identity, TextFeatures, unit_rows
 from clip_grid.clip_backend.encoding.image_features import FailedPicture, ImageFeatures
 from clip_grid.clip_backend.preparing.recipe import Recipe
 from clip_grid.errors import InputError, PictureError
