@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..grid.pictures.find import find_files, natural_key
 from ..grid.pictures.survey import survey_files
 from ..grid.template import GridTemplate
-from ..grid.write.export import FORMAT_OF, SUFFIX
+from ..grid.write.output import FORMAT_OF, SUFFIX
 from .pictures import Images, StrPath
 
 

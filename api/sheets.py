@@ -19,7 +19,7 @@ from ..grid.report import BatchReport, FailedDirectory, GridReport
 from ..grid.sheet import plan_and_write, report_of
 from ..grid.table.table import Table, parse_table, read_table
 from ..grid.template import GridTemplate, find_template, read_template
-from ..grid.write.export import ONE_FILE, Output
+from ..grid.write.output import ONE_FILE, Output
 from ..imaging import Progress
 from .clip_sheets import ClipOptions, finders, split_options
 from .models import AUTO

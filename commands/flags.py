@@ -12,7 +12,7 @@ from ..api.models import ModelChoice
 from ..clip_backend.encoding.devices import DTYPES
 from ..errors import InputError
 from ..grid.template import split_columns
-from ..grid.write.export import FORMAT_OF
+from ..grid.write.output import FORMAT_OF
 from ..options import Option, add_flags, check, options_of
 from .output import add_output_flags
 

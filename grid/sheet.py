@@ -10,14 +10,15 @@ from pathlib import Path
 from ..atomic import atomic_file
 from ..errors import OutputError
 from ..imaging import Progress
-from .paint.render import Scene
-from .paint.style import make_look
+from .paint.render import PaintJob
+from .paint.style import make_style
 from .pictures.survey import Skipped, Survey
 from .planner import PlanInputs, PlannedSheet, plan_sheet
 from .report import SCORES_SUFFIX, CellReport, GridReport, PageReport, are_scores, is_report, write_scores
 from .template import GridTemplate
 from .text.fonts import Faces
-from .write.export import Output, SheetJob, write_sheet
+from .write.export import write_sheet
+from .write.output import Output
 
 
 def plan_and_write(
@@ -41,7 +42,7 @@ def write_planned(planned: PlannedSheet, output: Output, progress: Progress | No
 
     Raises LimitError for a page that the memory does not hold, OutputError for a file that cannot be written.
     """
-    scene = _scene(planned, progress)
+    job = _paint_job(planned, progress)
     first_page = output.path_of(0, len(planned.plan.pages))
     sidecar = first_page.with_suffix(".json") if planned.template.sidecar else None
     scores_file = first_page.with_suffix(SCORES_SUFFIX) if planned.template.scores_csv else None
@@ -50,10 +51,8 @@ def write_planned(planned: PlannedSheet, output: Output, progress: Progress | No
         raise _in_the_way(sidecar, "is not the sidecar of a sheet", "sidecar")
     if scores_file and os.path.exists(scores_file) and not are_scores(scores_file):
         raise _in_the_way(scores_file, "does not hold scores of a sheet", "scores_csv")
-    sources = [label.source for label in planned.labels]
-    job = SheetJob(planned.plan, scene, planned.texts, planned.values, planned.scores, sources)
-    paths, warnings = write_sheet(job, output)
-    report = report_of(planned, [str(path) for path in paths], scene, warnings)
+    paths, warnings = write_sheet(planned, job, output)
+    report = report_of(planned, [str(path) for path in paths], job, warnings)
     if scores_file:
         write_scores(scores_file, report.cells)
         report = replace(report, scores_file=str(scores_file))
@@ -67,10 +66,10 @@ def _in_the_way(path: Path, problem: str, option: str) -> OutputError:
     return OutputError(f"{path} exists and {problem}; give the sheet another name, or switch {option} off")
 
 
-def _scene(planned: PlannedSheet, progress: Progress | None) -> Scene:
-    look = make_look(planned.template, planned.plan.metrics, planned.faces)
+def _paint_job(planned: PlannedSheet, progress: Progress | None) -> PaintJob:
+    style = make_style(planned.template, planned.plan.metrics, planned.faces)
     labels = [label.text for label in planned.labels]
-    scene = Scene(look, planned.pictures, labels, planned.resizer, planned.badges)
+    job = PaintJob(style, planned.pictures, labels, planned.resizer, planned.badges)
     if progress:
         done = 0
 
@@ -79,15 +78,15 @@ def _scene(planned: PlannedSheet, progress: Progress | None) -> Scene:
             done += 1
             progress(done, len(planned.pictures))
 
-        scene.done = count
-    return scene
+        job.on_picture = count
+    return job
 
 
 def report_of(
-    planned: PlannedSheet, paths: Sequence[str], scene: Scene | None = None, warnings: Sequence[str] = ()
+    planned: PlannedSheet, paths: Sequence[str], job: PaintJob | None = None, warnings: Sequence[str] = ()
 ) -> GridReport:
-    """The report of a sheet; without a scene it is that of a plan, as if all pictures could be drawn."""
-    failures = dict(scene.failures) if scene else {}
+    """The report of a sheet; without a job it is that of a plan, as if all pictures could be drawn."""
+    failures = dict(job.failures) if job else {}
     failed = [Skipped(planned.pictures[index].path_text, reason) for index, reason in sorted(failures.items())]
     pages = planned.plan.pages
     all_paths = [*paths, *[""] * (len(pages) - len(paths))]
@@ -102,7 +101,7 @@ def report_of(
         axes=planned.axes,
         cells=tuple(cell for page in range(len(pages)) for cell in _cells(planned, page, failures)),
         heat_map=planned.heat_map,
-        warnings=(*planned.warnings, *warnings, *(_text_warnings(scene, planned.faces) if scene else ())),
+        warnings=(*planned.warnings, *warnings, *(_text_warnings(job, planned.faces) if job else ())),
     )
 
 
@@ -133,12 +132,12 @@ def _cells(planned: PlannedSheet, page: int, failures: Mapping[int, str]) -> lis
     return cells
 
 
-def _text_warnings(scene: Scene, faces: Faces) -> list[str]:
+def _text_warnings(job: PaintJob, faces: Faces) -> list[str]:
     warnings = list(faces.notes)
-    if scene.missing:
-        listed = " ".join(f"{char} (U+{ord(char[0]):04X})" for char in sorted(scene.missing)[:20])
+    if job.missing:
+        listed = " ".join(f"{char} (U+{ord(char[0]):04X})" for char in sorted(job.missing)[:20])
         warnings.append(f"no font on this machine has these characters: {listed}; install one, or name it in font")
-    if scene.shortened:
-        cut = "1 text was" if scene.shortened == 1 else f"{scene.shortened} texts were"
+    if job.shortened:
+        cut = "1 text was" if job.shortened == 1 else f"{job.shortened} texts were"
         warnings.append(f"{cut} shortened to fit; larger cells or a smaller font show more")
     return warnings

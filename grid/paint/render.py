@@ -1,4 +1,4 @@
-"""A planned page and its pictures become bands of pixels, from top to bottom; nothing is decided here."""
+"""Painting pages: a planned page and its pictures become bands of pixels from the top."""
 
 from __future__ import annotations
 
@@ -18,152 +18,163 @@ from ..layout.plan import Band, Box, CellPlan, PagePlan, TextPlan
 from ..pictures.survey import Picture
 from ..text.draw import draw_text
 from ..text.fit import fit_text
-from ..text.line import TextStyle
-from .plates import WINNER, on_tint, paint_badge, paint_plate
+from ..text.fonts import Faces
+from ..text.line import TextBlock, TextStyle
+from .badges import WINNER_COLOR, paint_badge, paint_plate, readable_style
 from .resize import Resizer
-from .style import Look, on_white
+from .style import SheetStyle, on_white
 
-HOLE = (128, 128, 128)
+FRAME_COLOR = (128, 128, 128)
 
 
 @dataclass
-class Scene:
-    """Everything that a page is painted from. ``failures`` and ``missing`` grow while painting."""
+class PaintJob:
+    """What the pages of a sheet are painted from, and the problems met so far, which painting adds to."""
 
-    look: Look
+    style: SheetStyle
     pictures: Sequence[Picture]
+    #: One per picture.
     labels: Sequence[str]
     resize: Resizer
     badges: Badges = field(default_factory=Badges)
     #: Called after each picture; an exception that it raises stops the painting.
-    done: Callable[[], None] = lambda: None
+    on_picture: Callable[[], None] = lambda: None
     #: Index and reason of each picture that could not be decoded.
     failures: list[tuple[int, str]] = field(default_factory=list)
     #: Characters for which no font has a glyph.
     missing: set[str] = field(default_factory=set)
-    #: Texts that had to be shortened to fit.
+    #: How many texts were shortened to fit.
     shortened: int = 0
+
+    def count_problems(self, block: TextBlock) -> None:
+        self.missing |= block.missing
+        self.shortened += block.shortened
 
 
 @dataclass(frozen=True)
-class _Tile:
-    """One painted cell."""
-
-    cell: CellPlan
+class _PaintedCell:
     pixels: Pixels
-    failure: str
-    missing: frozenset[str]
-    shortened: bool
+    label: TextBlock = field(default_factory=TextBlock)
+    #: Why its picture could not be decoded.
+    failure: str = ""
 
 
-def paint_page(page: PagePlan, scene: Scene) -> Iterator[Pixels]:
-    """The page's bands, uint8 [height of the band, width, 3 or 4]; a few cells are decoded ahead by threads."""
-    with closing(map_in_order(lambda cell: _paint_cell(cell, scene), page.cells)) as tiles:
+def paint_page(page: PagePlan, job: PaintJob) -> Iterator[Pixels]:
+    """The page's bands, uint8 [height of the band, width, 3 or 4]; threads paint a few cells ahead."""
+    with closing(map_in_order(lambda cell: _paint_cell(cell, job), page.cells)) as painted:
         for band in page.bands:
-            yield _paint_band(band, page.width, scene, tiles)
+            yield _paint_band(band, page.width, job, painted)
 
 
-def _paint_band(band: Band, width: int, scene: Scene, tiles: Iterator[_Tile]) -> Pixels:
-    look = scene.look
-    pixels = np.empty((band.height, width, look.channels), np.uint8)
-    # row by row: numpy takes ten times as long to spread three bytes over a page
-    pixels.reshape(band.height, -1)[:] = np.tile(np.array(look.background[: look.channels], np.uint8), width)
+def _paint_band(band: Band, width: int, job: PaintJob, painted: Iterator[_PaintedCell]) -> Pixels:
+    """The band with its texts, and with the next of the painted cells."""
+    style = job.style
+    pixels = np.empty((band.height, width, style.channels), np.uint8)
+    # by rows: numpy takes ten times as long to repeat three bytes over a page
+    pixels.reshape(band.height, -1)[:] = np.tile(np.array(style.background[: style.channels], np.uint8), width)
     for text in band.texts:
-        _paste(pixels, _paint_text(text, scene), text.box, band.y)
-    for _ in band.cells:
-        tile = next(tiles)
-        _paste(pixels, tile.pixels, tile.cell.box, band.y)
-        _note(tile, scene)
+        canvas, block = _paint_text(text, style)
+        _paste(pixels, np.asarray(canvas), text.box, band.y)
+        job.count_problems(block)
+    for cell in band.cells:
+        result = next(painted)
+        _paste(pixels, result.pixels, cell.box, band.y)
+        job.count_problems(result.label)
+        if cell.index is not None:
+            if result.failure:
+                job.failures.append((cell.index, result.failure))
+            job.on_picture()
     return pixels
 
 
-def _paste(pixels: Pixels, tile: Pixels, box: Box, top: int) -> None:
-    pixels[box.y - top : box.bottom - top, box.x : box.right] = tile
+def _paste(pixels: Pixels, part: Pixels, box: Box, top: int) -> None:
+    pixels[box.y - top : box.bottom - top, box.x : box.right] = part
 
 
-def _note(tile: _Tile, scene: Scene) -> None:
-    if tile.failure and tile.cell.index is not None:
-        scene.failures.append((tile.cell.index, tile.failure))
-    scene.missing |= tile.missing
-    scene.shortened += tile.shortened
-    if tile.cell.index is not None:
-        scene.done()
+def _canvas(box: Box, style: SheetStyle) -> Image.Image:
+    mode = "RGB" if style.channels == 3 else "RGBA"
+    return Image.new(mode, (box.width, box.height), style.background[: style.channels])
 
 
-def _canvas(size: Size, look: Look) -> Image.Image:
-    return Image.new("RGB" if look.channels == 3 else "RGBA", size, look.background[: look.channels])
+def _paint_text(text: TextPlan, style: SheetStyle) -> tuple[Image.Image, TextBlock]:
+    """A text outside of the cells; with a tint it stands on a plate."""
+    canvas = _canvas(text.box, style)
+    text_style = style.text_style(text.kind, text.size)
+    whole = Box(0, 0, text.box.width, text.box.height)
+    if not text.tint:
+        return canvas, _draw_in(canvas, text.text, whole, text_style, style.faces)
+    pad = plate_pad(text.size)
+    paint_plate(canvas, whole, text.tint, pad)
+    inner = Box(pad, 0, max(1, whole.width - 2 * pad), whole.height)
+    return canvas, _draw_in(canvas, text.text, inner, readable_style(text_style, text.tint), style.faces)
 
 
-def _paint_text(text: TextPlan, scene: Scene) -> Pixels:
-    canvas = _canvas((text.box.width, text.box.height), scene.look)
-    style = scene.look.page_style(text.kind, text.size)
-    pad = 0
-    if text.tint:
-        style, pad = on_tint(style, text.tint), plate_pad(text.size)
-        paint_plate(canvas, Box(0, 0, text.box.width, text.box.height), text.tint, pad)
-    block = fit_text(text.text, max(1, text.box.width - 2 * pad), text.box.height, style, scene.look.faces)
-    spare = text.box.width - block.width
-    x = {"left": pad, "center": spare // 2, "right": spare - pad}[style.align]
-    draw_text(canvas, block, x, (text.box.height - block.height) // 2, style, scene.look.faces)
-    scene.missing |= block.missing
-    scene.shortened += block.shortened
-    return np.asarray(canvas)
+def _draw_in(
+    canvas: Image.Image, text: str, box: Box, style: TextStyle, faces: Faces, *, at_bottom: bool = False
+) -> TextBlock:
+    """Draw the text as it fits into a box, at its bottom or in its middle."""
+    block = fit_text(text, box.width, box.height, style, faces)
+    spare_width, spare_height = box.width - block.width, box.height - block.height
+    x = box.x + {"left": 0, "center": spare_width // 2, "right": spare_width}[style.align]
+    y = box.y + (spare_height if at_bottom else spare_height // 2)
+    draw_text(canvas, block, x, y, style, faces)
+    return block
 
 
-def _paint_cell(cell: CellPlan, scene: Scene) -> _Tile:
-    """The cell's box as pixels; runs in a thread."""
-    failure = ""
-    if cell.index is None:
-        hole = _hole(cell, scene.look, "–")
-        return _Tile(cell, np.asarray(hole), "", frozenset(), False)
+def _paint_cell(cell: CellPlan, job: PaintJob) -> _PaintedCell:
+    """The pixels of the cell's box; runs in a thread."""
+    failure, index = "", cell.index
+    if index is None:
+        return _PaintedCell(np.asarray(_placeholder(cell, job.style, "–")))
     try:
-        canvas = _with_picture(cell, scene)
+        canvas = _paint_picture(cell, job.pictures[index], job)
     except PictureError as error:
         failure = error.reason
-        canvas = _hole(cell, scene.look, f"× {scene.pictures[cell.index].name}\n{failure}")
-    _paint_badge(canvas, cell, scene)
-    missing, shortened = _paint_label(canvas, cell, scene)
-    return _Tile(cell, np.asarray(canvas), failure, missing, shortened)
+        canvas = _placeholder(cell, job.style, f"× {job.pictures[index].name}\n{failure}")
+    _paint_badge(canvas, cell, index, job)
+    label = TextBlock()
+    if job.labels[index] and cell.label.width and cell.label.height:
+        box, style = _inside(cell.label, cell.box), job.style
+        label = _draw_in(
+            canvas, job.labels[index], box, style.label, style.faces, at_bottom=style.label_is_over_picture
+        )
+    return _PaintedCell(np.asarray(canvas), label, failure)
 
 
-def _with_picture(cell: CellPlan, scene: Scene) -> Image.Image:
-    """The cell with its picture, and with what lies behind and around it."""
-    template, picture = scene.look.template, scene.pictures[index_of(cell)]
+def _paint_picture(cell: CellPlan, picture: Picture, job: PaintJob) -> Image.Image:
+    """The cell with its picture, border and padding; raises PictureError if the picture cannot be decoded."""
+    style, template = job.style, job.style.template
     image = picture.load(_size_to_decode(cell, picture, template.fit) if template.resample != "lanczos" else None)
     box = _inside(cell.image, cell.box)
     # a JPEG may have been decoded at a fraction of its size
     crop = crop_of(image.size, Box(0, 0, box.width, box.height), template.fit)
-    shown = scene.resize(image, (box.width, box.height), crop)
-    if cell.image == cell.box and shown.mode == "RGB" and scene.look.channels == 3:
-        # it is all of the cell; what was not resized may still be the caller's own picture
+    shown = job.resize(image, (box.width, box.height), crop)
+    if cell.image == cell.box and shown.mode == "RGB" and style.channels == 3:
+        # it fills the cell; a picture that was not resized may be the caller's own
         return shown.copy() if shown is image else shown
-    canvas = _canvas((cell.box.width, cell.box.height), scene.look)
-    _paint_behind(canvas, box, _inside(cell.area, cell.box), scene.look)
-    if shown.mode == "RGBA":
-        _paste_transparent(canvas, shown, box)
-    else:
+    canvas = _canvas(cell.box, style)
+    _paint_border(canvas, box, _inside(cell.area, cell.box), style)
+    if shown.mode != "RGBA":
         canvas.paste(shown, (box.x, box.y))
-    return canvas
-
-
-def _paint_behind(canvas: Image.Image, box: Box, area: Box, look: Look) -> None:
-    """The border, and the colour on which a padded picture stands."""
-    width, fit = look.template.border_width, look.template.fit
-    if width:
-        canvas.paste(look.border, _corners(area if fit in ("cover", "stretch", "pad") else _grown(box, width, area)))
-    if fit == "pad":
-        canvas.paste(look.pad, _corners(inside_border(area, width)))
-
-
-def _paste_transparent(canvas: Image.Image, shown: Image.Image, box: Box) -> None:
-    if canvas.mode == "RGBA":
+    elif canvas.mode == "RGBA":
         canvas.alpha_composite(shown, (box.x, box.y))
     else:
         canvas.paste(shown, (box.x, box.y), shown)
+    return canvas
+
+
+def _paint_border(canvas: Image.Image, box: Box, area: Box, style: SheetStyle) -> None:
+    """The border, and the padding of a picture that does not fill its area."""
+    width, fit = style.template.border_width, style.template.fit
+    if width:
+        bordered = area if fit in ("cover", "stretch", "pad") else _grown(box, width, area)
+        canvas.paste(style.border_color, _corners(bordered))
+    if fit == "pad":
+        canvas.paste(style.pad_color, _corners(inside_border(area, width)))
 
 
 def _size_to_decode(cell: CellPlan, picture: Picture, fit: str) -> Size | None:
-    """The size that the whole picture would have at the scale at which it is shown; None when it keeps its pixels."""
+    """The size of the whole picture at the scale of its crop; None when it keeps its pixels."""
     if fit == "original":
         return None
     left, top, right, bottom = crop_of(picture.size, cell.image, fit)
@@ -171,63 +182,39 @@ def _size_to_decode(cell: CellPlan, picture: Picture, fit: str) -> Size | None:
     return max(1, round(picture.size[0] * across)), max(1, round(picture.size[1] * down))
 
 
-def _hole(cell: CellPlan, look: Look, text: str) -> Image.Image:
-    """A frame and a word where a picture would be, so that a missing one is seen."""
-    canvas = _canvas((cell.box.width, cell.box.height), look)
+def _placeholder(cell: CellPlan, style: SheetStyle, text: str) -> Image.Image:
+    """The cell with a frame and a text; a cell whose picture failed is also crossed out."""
+    canvas = _canvas(cell.box, style)
     area = _inside(cell.area, cell.box)
     draw = ImageDraw.Draw(canvas)
     left, top, right, bottom = _corners(area)
-    draw.rectangle((left, top, right - 1, bottom - 1), outline=HOLE)
+    draw.rectangle((left, top, right - 1, bottom - 1), outline=FRAME_COLOR)
+    space = area.shrunk(4)
     if cell.index is not None:
         # faint, since the reason is read on top of it
-        cross = tuple((3 * page + line) // 4 for page, line in zip(on_white(look.background), HOLE, strict=False))
+        cross = tuple(
+            (3 * page + line) // 4 for page, line in zip(on_white(style.background), FRAME_COLOR, strict=False)
+        )
         draw.line((left + 1, top + 1, right - 2, bottom - 2), fill=cross)
         draw.line((left + 1, bottom - 2, right - 2, top + 1), fill=cross)
-    style = replace(look.page_style("legend", look.metrics.font), align="center")
-    # the label of a picture that failed stands below, where it always does
-    room = area.shrunk(4) if cell.index is None else area.shrunk(4)._replace(height=area.height // 2)
-    _write(canvas, text, room, style, look, foot=False)
+        # the label of the picture stands below
+        space = space._replace(height=area.height // 2)
+    text_style = replace(style.text_style("legend", style.metrics.font), align="center")
+    _draw_in(canvas, text, space, text_style, style.faces)
     return canvas
 
 
-def _paint_label(canvas: Image.Image, cell: CellPlan, scene: Scene) -> tuple[frozenset[str], bool]:
-    text = scene.labels[index_of(cell)]
-    if not text or not cell.label.width or not cell.label.height:
-        return frozenset(), False
-    box = _inside(cell.label, cell.box)
-    return _write(canvas, text, box, scene.look.label, scene.look, foot=scene.look.over_picture)
-
-
-def _write(
-    canvas: Image.Image, text: str, box: Box, style: TextStyle, look: Look, *, foot: bool
-) -> tuple[frozenset[str], bool]:
-    """Text in its box, at the foot or in the middle; answers the characters without a glyph and whether it was cut."""
-    block = fit_text(text, box.width, box.height, style, look.faces)
-    spare = box.width - block.width
-    x = box.x + {"left": 0, "center": spare // 2, "right": spare}[style.align]
-    y = box.y + (box.height - block.height if foot else (box.height - block.height) // 2)
-    draw_text(canvas, block, x, y, style, look.faces)
-    return block.missing, block.shortened
-
-
-def _paint_badge(canvas: Image.Image, cell: CellPlan, scene: Scene) -> None:
-    look, index = scene.look, index_of(cell)
+def _paint_badge(canvas: Image.Image, cell: CellPlan, index: int, job: PaintJob) -> None:
+    """The badge of a picture, and the frame of a winner."""
     area = _inside(cell.area, cell.box)
-    badge = scene.badges.texts.get(index)
-    if index in scene.badges.winners:
-        width = max(2, look.metrics.font // 4)
+    winner = index in job.badges.winners
+    if winner:
+        width = max(2, job.style.metrics.font // 4)
         left, top, right, bottom = _corners(area)
-        ImageDraw.Draw(canvas).rectangle((left, top, right - 1, bottom - 1), outline=WINNER, width=width)
-    if badge:
-        winner, tint = index in scene.badges.winners, scene.badges.tints.get(index)
-        paint_badge(canvas, badge, area, look, winner=winner, tint=tint)
-
-
-def index_of(cell: CellPlan) -> int:
-    """The picture of a cell that is no hole."""
-    if cell.index is None:
-        raise ValueError("a hole has no picture")
-    return cell.index
+        ImageDraw.Draw(canvas).rectangle((left, top, right - 1, bottom - 1), outline=WINNER_COLOR, width=width)
+    text = job.badges.texts.get(index)
+    if text:
+        paint_badge(canvas, text, area, job.style, winner=winner, tint=job.badges.tints.get(index))
 
 
 def _inside(box: Box, cell: Box) -> Box:

@@ -1,4 +1,4 @@
-"""A planned page and its pictures become bands of pixels, from top to bottom; nothing is decided here."""
+"""Resizing pictures with Pillow: two choices between speed and exactness."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from PIL import Image
 
 from ...imaging import Size
 
+#: Left, top, right and bottom of the part of a picture that is shown, in its pixels.
 Crop = tuple[float, float, float, float]
-#: (picture, size, part of the picture that is shown) -> picture of that size and the same mode.
+#: (picture, size, crop) -> the crop at that size, in the same mode.
 Resizer = Callable[[Image.Image, Size, Crop], Image.Image]
 LANCZOS = Image.Resampling.LANCZOS
 
 
 def resize_fast(image: Image.Image, size: Size, crop: Crop) -> Image.Image:
-    """LANCZOS after halving by boxes while twice the size remains: at least 45 dB to LANCZOS alone."""
+    """LANCZOS after a box filter down to twice the size; its PSNR to LANCZOS alone is at least 45 dB."""
     return image if _is_whole(image, size, crop) else image.resize(size, LANCZOS, box=crop, reducing_gap=2.0)
 
 

@@ -1,4 +1,4 @@
-"""Cells become one HTML page that needs no network and no other file; its looks and script are in sheet.html."""
+"""Writing a sheet as one HTML page without other files or network; its styles and script are in sheet.html."""
 
 from __future__ import annotations
 
@@ -7,67 +7,55 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TextIO
 
 from ...errors import InputError
-from ..arrange.tables import MeanBadge
+from ..arrange.tables import PageTable
 from ..colors import RGB, css_color, readable_on
 
-#: A cell, its picture's file (empty = no picture) and that file's media type.
-CellPicture = tuple["HtmlCell", bytes, str]
-_COLOUR = re.compile(r"[#\w][\w#(),.%\s/-]*")
+_COLOR = re.compile(r"[#\w][\w#(),.%\s/-]*")
 
 
 @dataclass(frozen=True)
 class HtmlCell:
-    """What is known of one place of a table."""
+    """A cell of a table with its picture, or with the reason why it has none."""
 
     page: int
     row: int
     column: int
-    label: str
-    name: str
+    #: The picture's file; empty without a picture.
+    picture: bytes = b""
+    media_type: str = ""
+    #: Size of the embedded picture in pixels.
+    width: int = 0
+    height: int = 0
+    #: Why there is no picture.
+    problem: str = ""
+    label: str = ""
     #: Where the label came from.
-    source: str
-    values: Mapping[str, str]
-    scores: Mapping[str, float]
-    #: Of the embedded picture, in pixels.
-    width: int
-    height: int
-    #: The text in the corner, and its colour where it has one of its own.
+    source: str = "none"
+    name: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    #: The text of the badge, and its colour in a heat map.
     badge: str = ""
     tint: RGB | None = None
     winner: bool = False
-    #: Why there is no picture.
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class HtmlPage:
-    """One table; its headers are empty or one per row or column, and so are the means that stand with them."""
-
-    rows: int
-    columns: int
-    row_headers: tuple[str, ...]
-    column_headers: tuple[str, ...]
-    title: str
-    row_means: tuple[MeanBadge | None, ...] = ()
-    column_means: tuple[MeanBadge | None, ...] = ()
 
 
 @dataclass(frozen=True)
 class HtmlSheet:
-    """What the page shows besides its cells."""
+    """Everything that the page shows besides its cells."""
 
     title: str
     header: str
     legend: str
     footer: str
-    pages: tuple[HtmlPage, ...]
+    tables: Sequence[PageTable]
     #: CSS colours.
     background: str
     text_color: str
@@ -78,49 +66,47 @@ class HtmlSheet:
     label_position: str
     #: The score or value that the badges show, or empty.
     badge: str
-    #: Texts such as a workflow, kept by name in <script type="application/json" id="embedded-NAME">.
+    #: Texts such as a workflow, by name; each becomes <script type="application/json" id="embedded-NAME">.
     embedded: Mapping[str, str]
-    #: Every colour on which a badge or mean stands.
+    #: The colours of all badges and means.
     tints: Collection[RGB] = ()
 
 
-def write_html(file: TextIO, sheet: HtmlSheet, cells: Iterable[CellPicture]) -> None:
+def write_html(file: TextIO, sheet: HtmlSheet, cells: Iterable[HtmlCell]) -> None:
     """Write the page; the file must encode to UTF-8.
 
-    cells: by page, row and column, holes left out or with their problem. They are written as they come: one is held
-    at a time. Raises InputError for a cell that is out of this order or outside of its page.
+    cells: in the order of page, row and column; any may be missing. They are written as they come, so that few
+    pictures are in memory at a time. Raises InputError for a cell out of this order or outside of its table.
     """
     template = (Path(__file__).parent / "sheet.html").read_text("utf-8")
     before, after = template.split("{{pages}}")
     texts = _texts(sheet, template)
     file.write(_fill(before, texts))
-    rest = _Ahead(cells)
-    for number, page in enumerate(sheet.pages):
-        for part in _page(page, number, sheet.badge, rest):
+    remaining = _CellReader(cells)
+    for page, table in enumerate(sheet.tables):
+        for part in _table(table, page, sheet.badge, remaining):
             file.write(part)
-    if rest.cell:
-        raise InputError(f"{_place(rest.cell)} is out of order or outside of its page; give cells by page, row, column")
+    if remaining.next:
+        raise InputError(
+            f"{_place(remaining.next)} is out of order or outside of its page; give cells by page, row, column"
+        )
     file.write(_fill(after, texts))
 
 
-class _Ahead:
-    """Cells with a look at the next one."""
+class _CellReader:
+    """The cells one by one, with the next one known."""
 
-    def __init__(self, cells: Iterable[CellPicture]) -> None:
+    def __init__(self, cells: Iterable[HtmlCell]) -> None:
         self._cells = iter(cells)
-        self._next = next(self._cells, None)
+        self.next = next(self._cells, None)
 
-    @property
-    def cell(self) -> HtmlCell | None:
-        return self._next[0] if self._next else None
-
-    def take(self, page: int, row: int, column: int) -> CellPicture | None:
-        """The next cell if it stands here."""
-        found = self._next
-        if not found or (found[0].page, found[0].row, found[0].column) != (page, row, column):
+    def take(self, page: int, row: int, column: int) -> HtmlCell | None:
+        """The next cell if it has this place, else None."""
+        cell = self.next
+        if cell is None or (cell.page, cell.row, cell.column) != (page, row, column):
             return None
-        self._next = next(self._cells, None)
-        return found
+        self.next = next(self._cells, None)
+        return cell
 
 
 def _place(cell: HtmlCell) -> str:
@@ -128,9 +114,9 @@ def _place(cell: HtmlCell) -> str:
 
 
 def _texts(sheet: HtmlSheet, template: str) -> dict[str, str]:
-    """What stands in the template's places, ready for HTML."""
+    """The texts for the {{placeholders}} of the template, as HTML."""
     variables = (
-        f":root {{ --page: {_colour(sheet.background)}; --ink: {_colour(sheet.text_color)}; "
+        f":root {{ --page: {_color(sheet.background)}; --ink: {_color(sheet.text_color)}; "
         f"--cell-width: {sheet.cell_width:d}px; --cell-height: {sheet.cell_height:d}px; }}"
         + "".join(map(_tint_rule, sorted(sheet.tints)))
     )
@@ -148,12 +134,12 @@ def _texts(sheet: HtmlSheet, template: str) -> dict[str, str]:
 
 
 def _fill(template: str, texts: Mapping[str, str]) -> str:
-    # in one go, so that a text which looks like a place is not filled in turn
-    return re.sub(r"\{\{(\w+)\}\}", lambda place: texts[place[1]], template)
+    # in one pass, so that a text which looks like a placeholder stays as it is
+    return re.sub(r"\{\{(\w+)\}\}", lambda placeholder: texts[placeholder[1]], template)
 
 
 def _policy(template: str) -> str:
-    """A content security policy that allows the template's own styles and script, pictures in the page, no more."""
+    """A content security policy that allows only the template's own styles and script, and pictures in the page."""
     allowed = {tag: re.findall(f"<{tag}>(.*?)</{tag}>", template, re.DOTALL) for tag in ("style", "script")}
     sources = {tag: " ".join(f"'sha256-{_digest(text)}'" for text in texts) for tag, texts in allowed.items()}
     return (
@@ -166,9 +152,9 @@ def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _colour(name: str) -> str:
-    """The colour, checked to be nothing else; a page cannot be transparent."""
-    if not _COLOUR.fullmatch(name):
+def _color(name: str) -> str:
+    """The colour, checked so that it cannot hold other CSS; a page cannot be transparent."""
+    if not _COLOR.fullmatch(name):
         raise InputError(f"{name!r} is not a colour that a page can have; give a name, #rrggbb or rgb(r, g, b)")
     return "white" if name == "transparent" else name
 
@@ -189,7 +175,7 @@ def _text(text: str) -> str:
 
 
 def _encodable(text: str) -> str:
-    # file names may hold halves of surrogate pairs, which UTF-8 has not
+    # file names may hold unpaired surrogates, which UTF-8 cannot encode
     return text.encode("utf-8", "replace").decode()
 
 
@@ -199,44 +185,45 @@ def _embedded(name: str, text: str) -> str:
         json.loads(text)
     except ValueError:
         text = json.dumps(text, ensure_ascii=False)
-    # outside of strings JSON has none of these
+    # these occur in JSON only inside strings
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     return f'<script type="application/json" id="embedded-{_text(name)}">{_encodable(text)}</script>'
 
 
-def _page(page: HtmlPage, number: int, badge: str, cells: _Ahead) -> Iterator[str]:
-    """The parts of one table, cell by cell."""
-    yield f'<section>\n<h2 class="wide" dir="auto">{_text(page.title)}</h2>\n<table class="grid">\n'
-    has_side = any(page.row_headers) or any(page.row_means)
-    if any(page.column_headers) or any(page.column_means):
+def _table(table: PageTable, page: int, badge: str, cells: _CellReader) -> Iterator[str]:
+    """The HTML of one table, cell by cell."""
+    yield f'<section>\n<h2 class="wide" dir="auto">{_text(table.page_value or "")}</h2>\n<table class="grid">\n'
+    has_side = any(table.row_headers) or any(table.row_means)
+    if any(table.column_headers) or any(table.column_means):
         corner = "<td></td>" if has_side else ""
-        headers = "".join(_header(page, "col", column) for column in range(page.columns))
+        headers = "".join(_header(table, "col", column) for column in range(table.columns))
         yield f"<thead><tr>{corner}{headers}</tr></thead>\n"
     yield "<tbody>\n"
-    for row in range(page.rows):
+    for row in range(table.rows):
         yield "<tr>"
         if has_side:
-            yield _header(page, "row", row)
-        for column in range(page.columns):
-            found = cells.take(number, row, column)
-            yield f"<td>{_cell(*found, badge) if found else ''}</td>\n"
+            yield _header(table, "row", row)
+        for column in range(table.columns):
+            cell = cells.take(page, row, column)
+            yield f"<td>{_cell(cell, badge) if cell else ''}</td>\n"
         yield "</tr>\n"
     yield "</tbody>\n</table>\n</section>\n"
 
 
-def _header(page: HtmlPage, scope: str, place: int) -> str:
+def _header(table: PageTable, scope: str, index: int) -> str:
     """The header of a row or column and, under it, its mean."""
-    headers, means = (page.row_headers, page.row_means) if scope == "row" else (page.column_headers, page.column_means)
-    text = headers[place] if place < len(headers) else ""
-    mean = means[place] if place < len(means) else None
+    is_row = scope == "row"
+    text = (table.row_headers if is_row else table.column_headers)[index]
+    means = table.row_means if is_row else table.column_means
+    mean = means[index] if means else None
     plate = f'<span class="mean plate {_tint_class(mean.tint)}">{_text(mean.text)}</span>' if mean else ""
     return f'<th scope="{scope}" dir="auto"><span>{_text(text)}</span>{plate}</th>'
 
 
-def _cell(cell: HtmlCell, picture: bytes, media_type: str, badge: str) -> str:
-    if picture:
-        source = f"data:{media_type};base64,{base64.b64encode(picture).decode()}"
+def _cell(cell: HtmlCell, badge: str) -> str:
+    if cell.picture:
+        source = f"data:{cell.media_type};base64,{base64.b64encode(cell.picture).decode()}"
         shown = (
             f'<img src="{_text(source)}" alt="{_text(cell.name or cell.label)}" width="{cell.width:d}" '
             f'height="{cell.height:d}" loading="lazy" decoding="async">'
@@ -245,7 +232,7 @@ def _cell(cell: HtmlCell, picture: bytes, media_type: str, badge: str) -> str:
         shown = f'<p class="problem" dir="auto">{_text(cell.problem)}</p>'
     kind = "cell winner" if cell.winner else "cell"
     return (
-        f"<figure class=\"{kind}\" data-cell='{_facts(cell)}'>{shown}"
+        f"<figure class=\"{kind}\" data-cell='{_data(cell)}'>{shown}"
         f'<figcaption dir="auto">{_text(cell.label)}</figcaption>{_badge(cell, badge)}</figure>'
     )
 
@@ -257,14 +244,14 @@ def _badge(cell: HtmlCell, name: str) -> str:
     return f'<span class="{kind}" title="{_text(name)}">{_text(cell.badge)}</span>'
 
 
-def _facts(cell: HtmlCell) -> str:
-    """What the page's script reads, as JSON for an attribute in single quotes; the rest it finds in the elements."""
-    facts = {
+def _data(cell: HtmlCell) -> str:
+    """What the script reads of a cell besides its elements, as JSON for an attribute in single quotes."""
+    data = {
         "name": cell.name,
         "source": cell.source,
         "problem": cell.problem,
         "values": dict(cell.values),
         "scores": {name: score for name, score in cell.scores.items() if math.isfinite(score)},
     }
-    text = _encodable(json.dumps(facts, ensure_ascii=False, separators=(",", ":")))
+    text = _encodable(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
     return escape(text, quote=False).replace("'", "&#39;")

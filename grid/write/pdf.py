@@ -1,6 +1,6 @@
-"""Pages of pixels become a PDF that shows exactly them, under invisible text that can be selected and searched.
+"""Writing pages as PDF: each is a JPEG under invisible text that can be selected and searched.
 
-A page is one JPEG. The text's font has no shapes and knows every character in use, so no script is substituted.
+The font of the text is made for the file: it has every character in use, as an empty glyph.
 """
 
 from __future__ import annotations
@@ -8,47 +8,38 @@ from __future__ import annotations
 import io
 import json
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-from PIL import Image
-
 from ...errors import LimitError, MissingPackage
 from ...imaging import Pixels
 from ..layout.plan import Box
+from . import jpeg
 
 if TYPE_CHECKING:
     from fpdf import FPDF
     from fpdf.output import OutputProducer
 
-
 #: Points (1/72 inch) per pixel: 144 pixels an inch.
 POINTS_PER_PIXEL = 0.5
 #: The longest side in points that PDF readers must accept (PDF 1.7, appendix C).
 MAX_SIDE_PT = 14_400
-#: The longest side of a JPEG that libjpeg writes.
-MAX_JPEG_SIDE = 65_500
-#: Pillow, which fpdf2 opens pictures with, warns of larger ones.
-MAX_JPEG_PIXELS = 64_000_000
 PROGRAM = "CLIP Grid"
-_STRIP_ROWS = 1024
-_MAX_RESTART_INTERVAL = 65_535
-#: Of the font size.
+#: Above and below the baseline, of the font size.
 _ASCENT, _DESCENT = 0.8, 0.2
-#: 1970 in seconds since 1904, as fonts count; the present would make every run's bytes differ.
+#: 1970 in seconds since 1904, as in fonts; the present time would make the bytes of every run differ.
 _EPOCH = 2_082_844_800
-#: How far, in pixels, a JPEG is first drawn below its end, so that the page does not shine through at the next one.
+#: How far, in pixels, a JPEG is first drawn beyond its lower edge, so that no white line shows above the next one.
 _UNDERLAP = 32
 
 
 @dataclass(frozen=True)
 class PdfText:
-    """One drawn block of text: its lines share the height of the box evenly. size: of the font, in pixels."""
+    """One block of text, its lines evenly spread over the height of the box; size: of the font, in pixels."""
 
     text: str
     box: Box
@@ -57,12 +48,12 @@ class PdfText:
 
 @dataclass(frozen=True)
 class PdfPage:
-    """A page as its pixels, uint8 [h, width, 3] per band, top to bottom; texts are asked for after the last band."""
+    """A page: its bands, uint8 [rows, width, 3] from the top, and the texts on it."""
 
     width: int
     height: int
     bands: Iterable[Pixels]
-    texts: Callable[[], Sequence[PdfText]]
+    texts: Sequence[PdfText]
 
 
 def write_pdf(
@@ -70,24 +61,24 @@ def write_pdf(
 ) -> None:
     """Write the pages as one PDF; the same input gives the same bytes.
 
-    quality: of the JPEG, 1 to 100. embedded: texts that become attachments, by name without ending.
-    Holds the JPEG data of all pages, but of their pixels only one strip at a time.
-    Raises MissingPackage without fpdf2, and LimitError for a page wider than ``MAX_JPEG_SIDE``.
+    quality: of the JPEG, 1 to 100. embedded: texts to attach, by name without suffix.
+    The JPEG data of all pages is held in memory, but only one strip of their pixels.
+    Raises MissingPackage without fpdf2, and LimitError for a page that is too wide for a JPEG.
     """
     pdf = _new_document(title)
     with TemporaryDirectory(prefix="clip_grid_", ignore_cleanup_errors=True) as folder, ExitStack() as open_fonts:
-        # fpdf2 closes the fonts at the end of a whole document only
+        # fpdf2 closes fonts only when a document is complete
         open_fonts.callback(_close_fonts, pdf)
         for number, page in enumerate(pages, 1):
-            if page.width > MAX_JPEG_SIDE:
+            if page.width > jpeg.MAX_SIDE:
                 raise LimitError(
-                    f"page {number} is {page.width} pixels wide; a PDF page holds at most {MAX_JPEG_SIDE}, "
+                    f"page {number} is {page.width} pixels wide; a PDF page holds at most {jpeg.MAX_SIDE}, "
                     "use smaller cells or fewer columns"
                 )
             scale = min(POINTS_PER_PIXEL, MAX_SIDE_PT / max(page.width, page.height))
             pdf.add_page(format=(page.width * scale, page.height * scale))
             _draw_pixels(pdf, page, scale, quality)
-            lines = [line for text in page.texts() for line in _lines(text)]
+            lines = [line for text in page.texts for line in _lines(text)]
             if lines:
                 _write_lines(pdf, lines, scale, Path(folder) / f"text{number}.ttf")
         _attach(pdf, embedded)
@@ -116,14 +107,14 @@ def _new_document(title: str) -> FPDF:
 
 
 def _producer_without_date() -> type[OutputProducer]:
-    """fpdf2 always writes when a file was made; that date would make every run's bytes differ."""
+    """A producer without the creation date of fpdf2, which would make the bytes of every run differ."""
     from fpdf.output import OutputProducer, PDFInfo
 
     class Undated(OutputProducer):
         def _add_info(self) -> PDFInfo:
             info = super()._add_info()
             info.creation_date = None  # type: ignore[assignment]
-            # the file's id is hashed from this
+            # the file's id is a hash over this
             self.fpdf.creation_date = None  # type: ignore[assignment]
             return info
 
@@ -145,104 +136,20 @@ def _is_json(text: str) -> bool:
     return True
 
 
-# The picture
-
-
 def _draw_pixels(pdf: FPDF, page: PdfPage, scale: float, quality: int) -> None:
-    jpegs = list(_jpegs(page, quality))
-    # readers blend the edge of a picture with what is below it: let that be pixels, not the white page
-    for underlap in (_UNDERLAP, 0) if len(jpegs) > 1 else (0,):
+    files = list(jpeg.encode_page(page.bands, page.width, page.height, quality))
+    # PDF readers blend the edges of a picture with what is below it: let that be pixels, not the white page
+    for underlap in (_UNDERLAP, 0) if len(files) > 1 else (0,):
         top = 0
-        for data, rows in jpegs:
+        for data, rows in files:
             height = min(rows + underlap, page.height - top)
             pdf.image(io.BytesIO(data), x=0, y=top * scale, w=page.width * scale, h=height * scale)
             top += rows
 
 
-def _jpegs(page: PdfPage, quality: int) -> Iterator[tuple[bytes, int]]:
-    """The page as JPEG files, nearly always one, and their rows."""
-    block = 8 if quality >= 90 else 16
-    blocks = -(-page.width // block)
-    rows = max(1, min(_STRIP_ROWS // block, _MAX_RESTART_INTERVAL // blocks)) * block
-    most = min(MAX_JPEG_SIDE, max(rows, MAX_JPEG_PIXELS // page.width))
-    strips: list[_Strip] = []
-    for pixels in _recut(page.bands, rows, page.width):
-        strip = _encode(pixels, quality)
-        full = sum(s.rows for s in strips) + strip.rows > most
-        if strips and (full or strip.tables != strips[0].tables):
-            yield _join(strips, blocks * (rows // block))
-            strips = []
-        strips.append(strip)
-    if strips:
-        yield _join(strips, blocks * (rows // block))
-
-
-def _recut(bands: Iterable[Pixels], rows: int, width: int) -> Iterator[Pixels]:
-    """The same pixels in bands of this many rows, the last one shorter; each is overwritten by the next."""
-    strip = np.empty((rows, width, 3), np.uint8)
-    held = 0
-    for band in bands:
-        rest = band
-        while len(rest):
-            taken = min(rows - held, len(rest))
-            strip[held : held + taken] = rest[:taken]
-            held, rest = held + taken, rest[taken:]
-            if held == rows:
-                yield strip
-                held = 0
-    if held:
-        yield strip[:held]
-
-
-@dataclass(frozen=True)
-class _Strip:
-    """A JPEG, taken apart so that several of the same tables can be joined into one."""
-
-    rows: int
-    #: All before the pixel data, with a height of 0.
-    tables: bytes
-    height_at: int
-    scan_at: int
-    #: The pixel data, without the marker of the end.
-    data: bytes
-
-
-def _encode(pixels: Pixels, quality: int) -> _Strip:
-    buffer = io.BytesIO()
-    # colour in full resolution keeps small coloured text sharp; it pays at high quality only
-    subsampling = 0 if quality >= 90 else 2
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=subsampling)
-    jpeg = buffer.getvalue()
-    height_at, at = 0, 2
-    while jpeg[at + 1] != 0xDA:
-        if 0xC0 <= jpeg[at + 1] <= 0xC2:
-            height_at = at + 5
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    tables = jpeg[:height_at] + b"\0\0" + jpeg[height_at + 2 : end]
-    return _Strip(len(pixels), tables, height_at, at, jpeg[end:-2])
-
-
-def _join(strips: Sequence[_Strip], interval: int) -> tuple[bytes, int]:
-    """One JPEG file of the strips, each a restart interval (ITU T.81, B.2.1), and its rows.
-
-    interval: blocks in every strip but the last.
-    """
-    first, rows = strips[0], sum(strip.rows for strip in strips)
-    head = first.tables[: first.height_at] + rows.to_bytes(2, "big") + first.tables[first.height_at + 2 :]
-    restart = b"\xff\xdd\0\4" + interval.to_bytes(2, "big") if len(strips) > 1 else b""
-    parts = [head[: first.scan_at], restart, head[first.scan_at :], first.data]
-    for number, strip in enumerate(strips[1:]):
-        parts += [bytes((0xFF, 0xD0 + number % 8)), strip.data]
-    return b"".join((*parts, b"\xff\xd9")), rows
-
-
-# The text
-
-
 @dataclass(frozen=True)
 class _Line:
-    """One line in the order in which it is read, and where it stands, in pixels."""
+    """One line in reading order, and its place in pixels."""
 
     text: str
     x: float
@@ -263,9 +170,9 @@ def _lines(text: PdfText) -> Iterator[_Line]:
 
 
 def _clean(text: str) -> str:
-    """Without characters that a PDF cannot name: control characters and halves of surrogate pairs."""
-    kinds = {"Cc": " ", "Cs": "\ufffd"}
-    return "".join(kinds.get(unicodedata.category(char), char) for char in text)
+    """The text without characters that a PDF cannot hold: control characters and unpaired surrogates."""
+    replacements = {"Cc": " ", "Cs": "\ufffd"}
+    return "".join(replacements.get(unicodedata.category(char), char) for char in text)
 
 
 def _write_lines(pdf: FPDF, lines: Sequence[_Line], scale: float, font: Path) -> None:
@@ -281,7 +188,7 @@ def _write_lines(pdf: FPDF, lines: Sequence[_Line], scale: float, font: Path) ->
 
 
 def _left_to_right(text: str) -> str:
-    """The characters as they stand from left to right; readers of a PDF turn Arabic and Hebrew back."""
+    """The characters from left to right; PDF readers reverse Arabic and Hebrew again."""
     if all(unicodedata.bidirectional(char) not in ("R", "AL", "AN") for char in text):
         return text
     from fpdf.bidi import BidiParagraph
@@ -290,7 +197,7 @@ def _left_to_right(text: str) -> str:
 
 
 def _advance(char: str) -> float:
-    """A usual width of the character, of the font size; it brings the words of a line to about where they are seen."""
+    """A usual width of the character, relative to the font size, so that words are about where they are seen."""
     if unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0.0
     if char == " ":
@@ -299,7 +206,7 @@ def _advance(char: str) -> float:
 
 
 def _save_blank_font(path: Path, text: str) -> None:
-    """A TrueType font that has every character of the text, and only empty glyphs, one for each width."""
+    """Save a TrueType font that has every character of the text, and an empty glyph for each width."""
     from fontTools.fontBuilder import FontBuilder  # type: ignore[import-untyped]
     from fontTools.ttLib.tables._g_l_y_f import Glyph  # type: ignore[import-untyped]
 

@@ -13,7 +13,7 @@ from ...errors import InputError, PictureError
 from ...grid.colors import RGBA, css_color
 from ...grid.labels.sources import ColumnsSource
 from ...grid.layout.plan import CellPlan, PagePlan
-from ...grid.paint.style import make_look
+from ...grid.paint.style import make_style
 from ...grid.pictures.survey import Picture, Survey
 from ...grid.planner import PlanInputs, PlannedSheet, plan_sheet
 from ...grid.template import AUTO, GridTemplate, split_columns, split_headers
@@ -95,7 +95,7 @@ def preview(request: PlanRequest, host: Host) -> dict[str, Any]:
     template = _template(request, host)
     survey = _examples(request, template)
     planned = plan_sheet(survey, template, PlanInputs(labels=_labels(request, survey)))
-    look = make_look(template, planned.plan.metrics, planned.faces)
+    style = make_style(template, planned.plan.metrics, planned.faces)
     return {
         "pages": [_page(page, planned) for page in planned.plan.pages[:MAX_PAGES]],
         "page_count": len(planned.plan.pages),
@@ -105,14 +105,14 @@ def preview(request: PlanRequest, host: Host) -> dict[str, Any]:
         "label_position": template.label_position,
         "label_align": template.label_align,
         "colors": {
-            "page": _css(look.background),
-            "text": css_color(look.page_text),
-            "label": css_color(look.label.fill),
-            "outline": css_color(look.label.outline),
-            "border": css_color(look.border),
-            "pad": css_color(look.pad) if template.fit == "pad" else "",
+            "page": _css(style.background),
+            "text": css_color(style.text_color),
+            "label": css_color(style.label.fill),
+            "outline": css_color(style.label.outline),
+            "border": css_color(style.border_color),
+            "pad": css_color(style.pad_color) if template.fit == "pad" else "",
         },
-        "outline_width": look.label.outline_width,
+        "outline_width": style.label.outline_width,
         "border_width": template.border_width,
     }
 

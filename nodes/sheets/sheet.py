@@ -20,7 +20,7 @@ from ...grid.pictures.survey import Survey
 from ...grid.planner import PlannedSheet
 from ...grid.report import SCORES_SUFFIX, BatchReport, GridReport
 from ...grid.sheet import plan_and_write
-from ...grid.write.export import ONE_FILE, SUFFIX, Output
+from ...grid.write.output import ONE_FILE, SUFFIX, Output
 from ...imaging import Pixels, Progress
 from ..host.host import Host, SavePath
 from ..sockets.tensors import page_floats
@@ -106,7 +106,7 @@ class _Destination:
         while self._is_taken(1 if format in ONE_FILE else len(pages)):
             self._file = replace(self._file, counter=self._file.counter + 1)
         self.pages = CollectedPages(reduction([(page.width, page.height) for page in pages], self._request.budget))
-        return Output(self._path, self._request.inputs.texts, tap=self._collect)
+        return Output(self._path, self._request.inputs.texts, on_band=self._collect)
 
     def _path(self, page: int, pages: int) -> Path:
         stem = self._file.stem.replace("%batch_num%", str(page))

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from clip_grid.grid.arrange.badges import Badges
-from clip_grid.grid.paint.render import Scene, paint_page
-from clip_grid.grid.paint.style import make_look
+from clip_grid.grid.paint.render import PaintJob, paint_page
+from clip_grid.grid.paint.style import make_style
 from clip_grid.grid.pictures.find import find_files
 from clip_grid.grid.pictures.survey import Survey, pictures_from_arrays, survey_files
 from clip_grid.grid.planner import PlanInputs, PlannedSheet, plan_sheet
@@ -17,7 +17,7 @@ from clip_grid.grid.report import GridReport
 from clip_grid.grid.sheet import write_planned
 from clip_grid.grid.template import GridTemplate
 from clip_grid.grid.text.fonts import find_faces
-from clip_grid.grid.write.export import Output
+from clip_grid.grid.write.output import Output
 from PIL import Image, PngImagePlugin
 
 FACES = find_faces("", machine_fonts=())
@@ -58,15 +58,15 @@ def export(
     return write_planned(plan(pictures, wishes, **options), output)
 
 
-def scene_of(planned: PlannedSheet, badges: Badges | None = None) -> Scene:
-    look = make_look(planned.template, planned.plan.metrics, planned.faces)
+def paint_job(planned: PlannedSheet, badges: Badges | None = None) -> PaintJob:
+    style = make_style(planned.template, planned.plan.metrics, planned.faces)
     labels = [label.text for label in planned.labels]
-    return Scene(look, planned.pictures, labels, planned.resizer, badges or planned.badges)
+    return PaintJob(style, planned.pictures, labels, planned.resizer, badges or planned.badges)
 
 
 def painted(planned: PlannedSheet, page: int = 0, badges: Badges | None = None) -> np.ndarray:
     """The page as uint8 [height, width, 3 or 4]."""
-    return np.concatenate(list(paint_page(planned.plan.pages[page], scene_of(planned, badges))))
+    return np.concatenate(list(paint_page(planned.plan.pages[page], paint_job(planned, badges))))
 
 
 def pixels_of(path: str | Path) -> np.ndarray:

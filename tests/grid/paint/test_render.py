@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ..samples import BLACK, RED, WHITE, flat, flats, noise, painted, plan, scene_of
+from ..samples import BLACK, RED, WHITE, flat, flats, noise, paint_job, painted, plan
 
 GREEN, BLUE, GOLD = (0, 200, 0), (0, 0, 255), (255, 196, 0)
 LONG = {
@@ -265,12 +265,12 @@ def test_a_picture_that_fails_gets_a_placeholder_and_the_others_are_untouched(si
     pictures = flats(3, side, side)
     options = {"cell_width": side, "cell_height": side, "margin": 4, "columns": 3, "label_position": "none"}
     planned = plan(broken(pictures_from_arrays(pictures), 1), **options)
-    scene = scene_of(planned)
+    job = paint_job(planned)
 
-    page = np.concatenate(list(paint_page(planned.plan.pages[0], scene)))
+    page = np.concatenate(list(paint_page(planned.plan.pages[0], job)))
 
     left, middle, right = planned.plan.pages[0].cells
-    assert scene.failures == [(1, "the file is cut off")]
+    assert job.failures == [(1, "the file is cut off")]
     assert np.array_equal(cut(page, left.box), pictures[0])
     assert np.array_equal(cut(page, right.box), pictures[2])
     assert is_all(outside(page, left.box, middle.box, right.box), WHITE)
@@ -317,7 +317,7 @@ def test_only_a_few_pictures_are_in_memory_at_a_time(monkeypatch):
     survey = Survey(tuple(counted.picture(i) for i in range(200)))
     planned = plan(survey, columns=4, cell_width=32, cell_height=32)
 
-    for band in paint_page(planned.plan.pages[0], scene_of(planned)):
+    for band in paint_page(planned.plan.pages[0], paint_job(planned)):
         assert band.shape[0] <= 42
 
     assert 1 <= counted.most <= 3 + 3
@@ -326,7 +326,7 @@ def test_only_a_few_pictures_are_in_memory_at_a_time(monkeypatch):
 
 def test_what_the_caller_raises_stops_the_painting_and_its_threads():
     planned = plan(flats(40), columns=4, cell_width=8, cell_height=8)
-    scene = scene_of(planned)
+    job = paint_job(planned)
     done = []
 
     def stop() -> None:
@@ -334,9 +334,9 @@ def test_what_the_caller_raises_stops_the_painting_and_its_threads():
         if len(done) == 5:
             raise KeyboardInterrupt
 
-    scene.done = stop
+    job.on_picture = stop
     with pytest.raises(KeyboardInterrupt):
-        list(paint_page(planned.plan.pages[0], scene))
+        list(paint_page(planned.plan.pages[0], job))
     assert len(done) == 5
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("clip-grid-band")]
 

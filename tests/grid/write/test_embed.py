@@ -13,10 +13,8 @@ from PIL import Image
 from ..samples import flats, plan
 
 
-def record(count: int = 3, labels: dict[int, str] | None = None, **options: object) -> dict[str, object]:
-    planned = plan(flats(count), **options)
-    names = labels or dict.fromkeys(range(count), "x")
-    return json.loads(sheet_record(planned.template, planned.plan.pages[0], 0, len(planned.plan.pages), names))
+def record(labels: list[str], **options: object) -> dict[str, object]:
+    return json.loads(sheet_record(plan(flats(len(labels)), {"labels": labels}, **options), 0))
 
 
 def read_back(exif: bytes) -> dict[str, str]:
@@ -27,14 +25,14 @@ def read_back(exif: bytes) -> dict[str, str]:
 
 
 def test_the_record_says_where_each_picture_is_and_what_was_chosen():
-    found = record(3, {0: "a", 1: "b", 2: "ü"}, rows=1, cell_width=10, cell_height=8, margin=2, label_position="none")
+    found = record(["a", "b", "ü"], rows=1, cell_width=10, cell_height=8, margin=2)
 
     assert found == {
         "format": 1,
         "page": 0,
         "pages": 1,
         "grid": "1x3",
-        "options": {"rows": 1, "cell_width": 10, "cell_height": 8, "margin": 2, "label_position": "none"},
+        "options": {"rows": 1, "cell_width": 10, "cell_height": 8, "margin": 2},
         "cells": [
             {"row": 0, "column": 0, "box": [2, 2, 10, 8], "image_box": [5, 4, 4, 4], "label": "a"},
             {"row": 0, "column": 1, "box": [14, 2, 10, 8], "image_box": [17, 4, 4, 4], "label": "b"},
@@ -44,25 +42,25 @@ def test_the_record_says_where_each_picture_is_and_what_was_chosen():
 
 
 def test_a_record_that_would_be_too_long_leaves_its_cells_to_the_sidecar():
-    assert "cells" in record(3, dict.fromkeys(range(3), "x" * 100_000))
-    assert "cells" not in record(3, dict.fromkeys(range(3), "x" * 200_000))
+    assert "cells" in record(["x" * 100_000] * 3)
+    assert "cells" not in record(["x" * 200_000] * 3)
 
 
 def test_png_readers_get_no_text_that_makes_them_refuse_the_file():
     texts = {"small": "x", "large": "ü" * 4_000_000, "fits": "y" * 7_000_000}
 
-    kept, warnings = fitting_png_texts(texts)
+    fitting, warnings = fitting_png_texts(texts)
 
-    assert list(kept) == ["small", "fits"]
+    assert list(fitting) == ["small", "fits"]
     assert warnings == ["large is not in the picture: 8000000 bytes are more than PNG readers accept"]
 
 
 def test_all_texts_together_stay_below_what_pillow_reads():
     texts = {f"text {i}": "ü" * 3_900_000 for i in range(9)}
 
-    kept, warnings = fitting_png_texts(texts)
+    fitting, warnings = fitting_png_texts(texts)
 
-    assert list(kept) == [f"text {i}" for i in range(8)]
+    assert list(fitting) == [f"text {i}" for i in range(8)]
     assert len(warnings) == 1
 
 

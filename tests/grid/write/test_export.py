@@ -18,7 +18,7 @@ from clip_grid.errors import InputError, LimitError, OutputError
 from clip_grid.grid.pictures.metadata import embedded_texts
 from clip_grid.grid.pictures.survey import Picture, Survey
 from clip_grid.grid.sheet import write_planned
-from clip_grid.grid.write.export import SUFFIX, Output
+from clip_grid.grid.write.output import SUFFIX, Output
 from PIL import Image, features
 
 from ..samples import RED, WHITE, colour, export, flat, flats, noise, pixels_of, plan, save, survey

@@ -5,23 +5,31 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
-from typing import Any
 
 import pytest
 from clip_grid.errors import InputError
-from clip_grid.grid.write.html import CellPicture, HtmlCell, HtmlPage, HtmlSheet, write_html
+from clip_grid.grid.arrange.tables import PageTable
+from clip_grid.grid.write.html import HtmlCell, HtmlSheet, write_html
 
 PICTURE = b"not really a JPEG"
 NASTY = """"><script>alert('x')</script> & {{title}} 春 😀 مرحبا"""
+
+
+def table(
+    rows: int, columns: int, row_headers: Sequence[str] = (), column_headers: Sequence[str] = (), title: str = ""
+) -> PageTable:
+    return PageTable(title, rows, columns, (), tuple(row_headers), tuple(column_headers))
+
+
 SHEET = HtmlSheet(
     title="",
     header="",
     legend="",
     footer="",
-    pages=(HtmlPage(2, 2, (), (), ""),),
+    tables=[table(2, 2)],
     background="white",
     text_color="black",
     cell_width=256,
@@ -30,7 +38,20 @@ SHEET = HtmlSheet(
     badge="",
     embedded={},
 )
-CELL = HtmlCell(0, 0, 0, "a label", "a.png", "csv", {"cfg": "7"}, {"clip": 0.25}, 64, 48)
+CELL = HtmlCell(
+    page=0,
+    row=0,
+    column=0,
+    picture=PICTURE,
+    media_type="image/jpeg",
+    width=64,
+    height=48,
+    label="a label",
+    source="csv",
+    name="a.png",
+    values={"cfg": "7"},
+    scores={"clip": 0.25},
+)
 
 
 class Reader(HTMLParser):
@@ -58,18 +79,14 @@ class Reader(HTMLParser):
         return [(attrs, text) for attrs, text in found if not kind or kind in attrs.get("class", "").split()]
 
 
-def page_of(sheet: HtmlSheet = SHEET, cells: Iterable[CellPicture] = ()) -> str:
+def page_of(sheet: HtmlSheet = SHEET, cells: Iterable[HtmlCell] = ()) -> str:
     file = io.StringIO()
     write_html(file, sheet, cells)
     return file.getvalue()
 
 
-def with_picture(**changes: Any) -> CellPicture:
-    return replace(CELL, **changes), PICTURE, "image/jpeg"
-
-
-def test_a_cell_shows_its_picture_label_and_facts() -> None:
-    reader = Reader(page_of(cells=[with_picture()]))
+def test_a_cell_shows_its_picture_and_label_and_holds_its_data() -> None:
+    reader = Reader(page_of(cells=[CELL]))
 
     ((figure, _),) = reader.all("figure")
     ((image, _),) = reader.all("img")
@@ -86,13 +103,13 @@ def test_a_cell_shows_its_picture_label_and_facts() -> None:
 
 
 def test_texts_stay_texts_wherever_they_stand() -> None:
-    page = HtmlPage(1, 1, (NASTY,), (NASTY,), NASTY)
+    nasty = table(1, 1, [NASTY], [NASTY], NASTY)
     sheet = replace(
-        SHEET, title=NASTY, header=NASTY, legend=NASTY, footer=NASTY, pages=(page,), badge=NASTY, embedded={"x": NASTY}
+        SHEET, title=NASTY, header=NASTY, legend=NASTY, footer=NASTY, tables=[nasty], badge=NASTY, embedded={"x": NASTY}
     )
     cell = replace(CELL, label=NASTY, name=NASTY, source=NASTY, values={NASTY: NASTY}, scores={}, badge=NASTY)
 
-    reader = Reader(page_of(sheet, [(cell, PICTURE, "image/jpeg")]))
+    reader = Reader(page_of(sheet, [cell]))
 
     plain = Reader(page_of(replace(SHEET, embedded={"x": "1"})))
     assert len(reader.all("script")) == len(plain.all("script")) == 2
@@ -105,22 +122,22 @@ def test_texts_stay_texts_wherever_they_stand() -> None:
     assert reader.all("img")[0][0]["alt"] == NASTY
 
 
-def test_text_of_any_direction_is_set_by_its_own() -> None:
-    reader = Reader(page_of(replace(SHEET, pages=(HtmlPage(1, 1, ("r",), ("c",), "t"),)), [with_picture()]))
+def test_the_direction_of_a_text_is_that_of_its_script() -> None:
+    reader = Reader(page_of(replace(SHEET, tables=[table(1, 1, ["r"], ["c"], "t")]), [CELL]))
 
     for tag in ("h1", "th", "figcaption"):
         assert all(attributes["dir"] == "auto" for attributes, _ in reader.all(tag))
 
 
 def test_the_page_refers_to_nothing_outside_of_itself() -> None:
-    text = page_of(cells=[with_picture()])
+    text = page_of(cells=[CELL])
 
     assert not re.search(r"https?:|//[a-z]+\.|@import|url\(|fetch\(|XMLHttpRequest|import\(", text)
     assert {link["href"] for link, _ in Reader(text).all("link")} == {"data:,"}
 
 
 def test_the_policy_allows_the_styles_and_the_script_of_the_page_and_nothing_else() -> None:
-    text = page_of(cells=[with_picture()])
+    text = page_of(cells=[CELL])
 
     policy = next(meta["content"] for meta, _ in Reader(text).all("meta") if "http-equiv" in meta)
     blocks = re.findall(r"<(?:style|script)>(.*?)</(?:style|script)>", text, re.DOTALL)
@@ -135,12 +152,12 @@ def test_cells_are_written_as_they_come() -> None:
     file = io.StringIO()
     written = []
 
-    def cells() -> Iterator[CellPicture]:
+    def cells() -> Iterator[HtmlCell]:
         for row in range(50):
             written.append(file.getvalue().count("<figure"))
-            yield with_picture(row=row)
+            yield replace(CELL, row=row)
 
-    write_html(file, replace(SHEET, pages=(HtmlPage(50, 1, (), (), ""),)), cells())
+    write_html(file, replace(SHEET, tables=[table(50, 1)]), cells())
 
     # the writer looks one cell ahead
     assert written == [0, *range(49)]
@@ -155,18 +172,18 @@ def test_no_write_is_larger_than_the_page_without_cells_or_one_cell() -> None:
             return len(text)
 
     file = Counter()
-    cells = ((replace(CELL, row=row), bytes(60_000), "image/png") for row in range(20))
+    cells = (replace(CELL, row=row, picture=bytes(60_000), media_type="image/png") for row in range(20))
 
-    write_html(file, replace(SHEET, pages=(HtmlPage(20, 1, (), (), ""),)), cells)
+    write_html(file, replace(SHEET, tables=[table(20, 1)]), cells)
 
     assert 80_000 < file.longest < 81_000
 
 
-def test_each_page_is_a_table_with_all_its_places() -> None:
-    pages = (HtmlPage(2, 3, ("r1", "r2"), ("c1", "c2", "c3"), "first"), HtmlPage(1, 2, (), (), ""))
-    cells = [with_picture(row=1, column=2), with_picture(page=1, column=1)]
+def test_each_page_is_a_table_with_all_its_cells() -> None:
+    tables = [table(2, 3, ["r1", "r2"], ["c1", "c2", "c3"], "first"), table(1, 2)]
+    cells = [replace(CELL, row=1, column=2), replace(CELL, page=1, column=1)]
 
-    text = page_of(replace(SHEET, pages=pages), cells)
+    text = page_of(replace(SHEET, tables=tables), cells)
 
     first, second = re.findall(r"<table.*?</table>", text, re.DOTALL)
     assert re.findall(r'<th scope="(\w+)" dir="auto"><span>(\w+)', first) == [
@@ -176,13 +193,13 @@ def test_each_page_is_a_table_with_all_its_places() -> None:
         ("row", "r1"),
         ("row", "r2"),
     ]
-    # the corner and the places; one is filled
+    # the corner and six cells; one has a picture
     assert first.count("<td>") == 1 + 6 and first.count("<figure") == 1
     assert "<th" not in second and re.sub(r"<figure.*?</figure>", "*", second, flags=re.DOTALL).count("<td>") == 2
 
 
 def test_a_missing_picture_shows_its_problem() -> None:
-    reader = Reader(page_of(cells=[(replace(CELL, problem="a.png is truncated"), b"", "")]))
+    reader = Reader(page_of(cells=[replace(CELL, picture=b"", problem="a.png is truncated")]))
 
     assert reader.all("img") == []
     assert [text for _, text in reader.all("p", "problem")] == ["a.png is truncated"]
@@ -191,12 +208,12 @@ def test_a_missing_picture_shows_its_problem() -> None:
 @pytest.mark.parametrize("place", [{"row": 2}, {"column": 5}, {"page": 1}])
 def test_a_cell_outside_of_its_page_is_refused(place: dict[str, int]) -> None:
     with pytest.raises(InputError, match=r"a\.png .*out of order or outside"):
-        page_of(cells=[with_picture(**place)])
+        page_of(cells=[replace(CELL, **place)])
 
 
 def test_cells_out_of_order_are_refused() -> None:
     with pytest.raises(InputError, match="row 0, column 0"):
-        page_of(cells=[with_picture(column=1), with_picture()])
+        page_of(cells=[replace(CELL, column=1), CELL])
 
 
 def test_embedded_json_is_kept_as_it_is_and_cannot_end_its_block() -> None:
@@ -217,20 +234,20 @@ def test_embedded_text_that_is_not_json_becomes_a_json_string() -> None:
     assert block and json.loads(block[1]) == 'a "cat"\nSteps: 20 </script>'
 
 
-def test_a_badge_stands_in_the_corner_of_its_cell_and_says_what_it_is() -> None:
-    text = page_of(replace(SHEET, badge="clip"), [with_picture(badge="0.250")])
+def test_a_badge_is_titled_with_the_name_of_its_score() -> None:
+    text = page_of(replace(SHEET, badge="clip"), [replace(CELL, badge="0.250")])
 
     assert Reader(text).all("span", "badge") == [({"class": "badge", "title": "clip"}, "0.250")]
 
 
 def test_scores_that_json_cannot_hold_are_left_out() -> None:
-    text = page_of(cells=[with_picture(scores={"a": float("nan"), "b": 1.0})])
+    text = page_of(cells=[replace(CELL, scores={"a": float("nan"), "b": 1.0})])
 
     assert json.loads(Reader(text).all("figure")[0][0]["data-cell"])["scores"] == {"b": 1.0}
 
 
 def test_the_winner_is_marked() -> None:
-    reader = Reader(page_of(cells=[with_picture(winner=True), with_picture(column=1)]))
+    reader = Reader(page_of(cells=[replace(CELL, winner=True), replace(CELL, column=1)]))
 
     assert [figure["class"] for figure, _ in reader.all("figure")] == ["cell winner", "cell"]
 
@@ -252,11 +269,11 @@ def test_what_is_not_a_colour_is_refused(colour: str) -> None:
 
 
 def test_names_that_are_not_unicode_can_be_written() -> None:
-    page_of(cells=[with_picture(name="a\udc80.png", label="\udc80")]).encode("utf-8")
+    page_of(cells=[replace(CELL, name="a\udc80.png", label="\udc80")]).encode("utf-8")
 
 
 def test_the_same_cells_give_the_same_page() -> None:
-    assert page_of(cells=[with_picture()]) == page_of(cells=[with_picture()])
+    assert page_of(cells=[CELL]) == page_of(cells=[CELL])
 
 
 def test_the_script_finds_every_element_that_it_asks_for() -> None:

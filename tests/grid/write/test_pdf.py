@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from clip_grid.errors import LimitError, MissingPackage
 from clip_grid.grid.layout.plan import Box
-from clip_grid.grid.write import pdf
+from clip_grid.grid.write import jpeg
 from clip_grid.grid.write.pdf import PdfPage, PdfText, write_pdf
 from PIL import Image
 
@@ -32,7 +32,7 @@ def gradient(width: int, height: int) -> np.ndarray:
 
 def page(pixels: np.ndarray, *texts: PdfText, band: int = 500) -> PdfPage:
     height, width = pixels.shape[:2]
-    return PdfPage(width, height, [pixels[top : top + band] for top in range(0, height, band)], lambda: texts)
+    return PdfPage(width, height, [pixels[top : top + band] for top in range(0, height, band)], texts)
 
 
 def small_page(*texts: PdfText) -> PdfPage:
@@ -93,30 +93,21 @@ def test_a_page_is_one_jpeg_with_the_pixels_of_all_its_bands() -> None:
 def test_joined_strips_decode_as_one_picture(quality: int, height: int) -> None:
     pixels = gradient(70, height)
 
-    ((jpeg, rows),) = pdf._jpegs(page(pixels), quality)
+    ((data, rows),) = jpeg.encode_page([pixels], *pixels.shape[1::-1], quality)
 
     whole = io.BytesIO()
     Image.fromarray(pixels).save(whole, "JPEG", quality=quality, subsampling=0 if quality >= 90 else 2)
     assert rows == height
-    assert np.array_equal(decoded(jpeg), decoded(whole.getvalue()))
+    assert np.array_equal(decoded(data), decoded(whole.getvalue()))
 
 
 def test_a_page_higher_than_a_jpeg_can_be_becomes_several() -> None:
     pixels = np.zeros((70_000, 8, 3), np.uint8)
 
-    jpegs = list(pdf._jpegs(page(pixels), 95))
+    jpegs = list(jpeg.encode_page([pixels], *pixels.shape[1::-1], 95))
 
     assert [rows for _, rows in jpegs] == [64_512, 70_000 - 64_512]
     assert [decoded(data).shape[0] for data, _ in jpegs] == [64_512, 5_488]
-
-
-def test_bands_are_cut_again_without_losing_a_row() -> None:
-    pixels = gradient(3, 10)
-
-    cut = [strip.copy() for strip in pdf._recut([pixels[:1], pixels[1:9], pixels[9:]], 4, 3)]
-
-    assert [len(strip) for strip in cut] == [4, 4, 2]
-    assert np.array_equal(np.concatenate(cut), pixels)
 
 
 @needs_fpdf2
@@ -156,23 +147,6 @@ def test_texts_are_invisible() -> None:
     content = next(s for s in streams(pdf_of(small_page(LABEL))) if b" Tj" in s).decode("latin-1")
 
     assert all(" 3 Tr " in block for block in re.findall(r"BT .*?ET", content) if "Tj" in block)
-
-
-@needs_fpdf2
-def test_texts_are_asked_for_after_the_last_band() -> None:
-    order = []
-
-    def bands() -> Iterator[np.ndarray]:
-        yield gradient(20, 20)
-        order.append("bands")
-
-    def texts() -> list[PdfText]:
-        order.append("texts")
-        return []
-
-    pdf_of(PdfPage(20, 20, bands(), texts))
-
-    assert order == ["bands", "texts"]
 
 
 @needs_fpdf2
@@ -272,7 +246,7 @@ def test_poppler_gives_arabic_back_in_reading_order(tmp_path: Path) -> None:
 def test_no_line_shows_between_the_strips_of_a_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolution: str
 ) -> None:
-    monkeypatch.setattr(pdf, "MAX_JPEG_PIXELS", 1)
+    monkeypatch.setattr(jpeg, "MAX_PIXELS", 1)
     data = pdf_of(page(np.full((3000, 200, 3), 40, np.uint8)))
 
     poppler("pdftoppm", tmp_path, data, "-r", resolution, "sheet.pdf", "drawn")

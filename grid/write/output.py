@@ -1,0 +1,67 @@
+"""Where a sheet is written to: file formats, the files of its pages, and which files it may replace."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import features
+
+from ...errors import InputError, OutputError
+from ...imaging import Pixels
+from ..pictures.clip_grid_sheets import is_clip_grid_sheet
+
+#: The suffix of files of each format.
+SUFFIX = {
+    "png": ".png",
+    "jpeg": ".jpg",
+    "webp": ".webp",
+    "avif": ".avif",
+    "tiff": ".tiff",
+    "pdf": ".pdf",
+    "html": ".html",
+}
+#: Formats by suffix.
+FORMAT_OF = {suffix: name for name, suffix in SUFFIX.items()} | {".jpeg": "jpeg", ".tif": "tiff", ".htm": "html"}
+#: These formats hold all pages in one file.
+ONE_FILE = frozenset({"pdf", "html"})
+
+
+@dataclass(frozen=True)
+class Output:
+    """The files of a sheet, and the texts that are embedded in them (workflow, prompt, ...)."""
+
+    #: The file of a page, from the number of the page and of all pages.
+    path_of: Callable[[int, int], Path]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    #: Whether a file that is not a sheet of this program may be replaced.
+    replace: bool = False
+    #: Called with the page number and each painted band; the pages of an HTML sheet are painted for it alone.
+    on_band: Callable[[int, Pixels], None] | None = None
+
+    def observed(self, page: int, bands: Iterable[Pixels]) -> Iterator[Pixels]:
+        """The bands of a page, each of them passed to ``on_band`` first."""
+        for band in bands:
+            if self.on_band:
+                self.on_band(page, band)
+            yield band
+
+
+def check_format(format: str) -> None:
+    """Raises InputError when this Pillow was built without the format."""
+    if format in ("webp", "avif") and not features.check(format):
+        raise InputError(f"this Pillow cannot write {format}; install a newer Pillow or choose png, jpeg or tiff")
+
+
+def check_replaceable(path: Path) -> None:
+    """Raises OutputError for a folder, and for a file that is not a sheet: it may be the user's picture."""
+    if not os.path.exists(path):
+        return
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; give the name of a file in it")
+    if not is_clip_grid_sheet(path):
+        raise OutputError(
+            f"{path} exists and is not a sheet of this program; choose another name, or allow overwriting"
+        )
