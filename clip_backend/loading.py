@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import CheckpointError, InputError, MissingPackage
 from .checkpoints.info import CheckpointInfo
-from .checkpoints.joined import pair_space
+from .checkpoints.joined import joined_space
 from .checkpoints.read import read_checkpoint
 from .encoding.cache import EncoderCache, shared_encoders
 from .encoding.devices import LoadOptions, check_fits, choose_device, choose_dtype, free_bytes, weight_bytes
@@ -72,7 +72,7 @@ def load_encoder(
         other = _info(text_encoder, download, allow_pickle, {})
         if (other.path.resolve(), other.prefix) != (infos[0].path.resolve(), infos[0].prefix):
             infos.append(other)
-            pair_space(*infos, trust_space=trust_space)
+            joined_space(*infos, trust_space=trust_space)
     place = choose_device(device)
     options = LoadOptions(
         device=place, dtype=choose_dtype(dtype, place), placement=placement, tokenizer=tokenizer,

@@ -1,4 +1,4 @@
-"""What a model is: the sizes of its towers, how it wants its pictures, and how each of these was found out."""
+"""What is known about a model file: the sizes of its encoders, how it takes pictures, and the source of each fact."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-#: Families that one loader or another of this package can read, and those that it only recognises.
+#: Families that a loader of this package can read, and some that are only recognised.
 Family = Literal[
     "clip", "longclip", "siglip", "siglip2", "naflex", "dinov2", "dinov3", "eva", "coca", "resnet", "other"
 ]
 Activation = Literal["quick_gelu", "gelu", "gelu_tanh", "silu"]
+#: How a picture becomes a square: cut out of its middle, stretched, or padded.
 Fit = Literal["crop", "squash", "pad"]
 Interpolation = Literal["bicubic", "bilinear"]
-#: Where a property comes from, the strongest first; "header" stands for what the shapes themselves say.
+#: Where a property comes from, the strongest first. "header": the shapes of the tensors; "fingerprint": the weights are
+#: known; "assumed": no source states it, it is the usual value of the family.
 Source = Literal["argument", "header", "sidecar", "config", "metadata", "fingerprint", "assumed"]
 
 
@@ -27,7 +29,7 @@ class VisionShape:
     heads: int
     mlp: int
     patch: int
-    #: Patches and, if there is one, the class token; of a model of any resolution, those of its position table.
+    #: Patches and, if there is one, the class token; of a model for any resolution, the rows of its position table.
     tokens: int
     #: Height and width in pixels of the pictures that it takes.
     image_size: int
@@ -42,22 +44,22 @@ class TextShape:
     layers: int
     heads: int
     mlp: int
-    #: Tokens that a text may have, with its marks of beginning and end.
+    #: The most tokens of a text, start and end tokens included.
     context: int
     vocabulary: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointInfo:
-    """What a file or folder is, told from its header or configuration alone."""
+    """What a model file or folder is, read from its header or config alone."""
 
     path: Path
     #: The files with the weights: one, or the shards.
     files: tuple[Path, ...]
-    #: The row of the table of layouts, such as ``hf-clip`` or ``open_clip``.
+    #: Whose names the tensors have, such as ``hf-clip`` or ``open_clip``; see layouts.py.
     layout: str
     family: Family
-    #: What stands before every name of a tensor, such as ``cond_stage_model.model.``.
+    #: What stands before the name of every tensor, such as ``cond_stage_model.model.``.
     prefix: str = ""
     vision: VisionShape | None = None
     text: TextShape | None = None
@@ -65,13 +67,13 @@ class CheckpointInfo:
     projection: int | None = None
     has_vision_projection: bool = False
     has_text_projection: bool = False
-    #: An id of the embedding space; two files of one space can be put together. None where nothing tells.
+    #: An id of the embedding space: encoders of one space can be used together. None if it is unknown.
     space: str | None = None
     #: Of most of the weights: "float32", "float16", "bfloat16" or another name of torch.
     dtype: str = "float32"
     parameters: int = 0
     size_bytes: int = 0
-    #: A hash of shapes and of a few small tensors: equal for equal weights, whatever their layout and type of number.
+    #: A hash of shapes and a few small tensors: equal for equal weights, whatever their layout and dtype.
     fingerprint: str = ""
     activation: Activation = "gelu"
     #: Of the layer norms.
@@ -89,5 +91,10 @@ class CheckpointInfo:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The properties that nothing tells, and that were assumed from the family."""
+        """The properties that no source states, and whose values are assumed."""
         return tuple(name for name, source in self.sources.items() if source == "assumed")
+
+    @property
+    def has_both_encoders(self) -> bool:
+        """Whether this file alone can compare pictures with texts: two encoders, each with its projection."""
+        return bool(self.vision and self.text and self.has_vision_projection and self.has_text_projection)

@@ -1,58 +1,45 @@
-"""Two files put together: the pictures' tower of one and the texts' tower of another, if both are of one space."""
+"""Two files used as one model: the vision encoder of one and the text encoder of another, if they share a space."""
 
 from __future__ import annotations
 
 from ...errors import CheckpointError, SpaceError
 from .info import CheckpointInfo
+from .spaces import own_space
 
-_MATES = (
+_PARTNERS = (
     "clip_vision_g goes with the clip_g of SDXL, clip_vision_h with the text encoder of SD 2 "
     "and clip_vision_l with a CLIP-L that has its text_projection"
 )
 
 
-def pair_space(vision: CheckpointInfo, text: CheckpointInfo, *, trust_space: bool = False) -> str:
-    """The embedding space of two files, once it is sure that they share it.
+def joined_space(vision: CheckpointInfo, text: CheckpointInfo, *, trust_space: bool = False) -> str:
+    """The embedding space that two files share.
 
-    trust_space: where the file of one or both does not tell its space and the lengths of embeddings agree, take the
-    caller's word for it. Two that are known to differ are refused all the same.
-    Raises CheckpointError for a file without the tower or the projection that is needed of it, SpaceError for two of
+    trust_space: if the space of one or both is unknown and their embeddings have one length, take the caller's word
+    that it is the same. Two spaces that are known to differ are refused all the same.
+    Raises CheckpointError for a file without the encoder or the projection that is needed of it, SpaceError for two of
     different or unknown spaces.
     """
-    _check_loadable(vision)
-    _check_loadable(text)
+    for info in (vision, text):
+        if info.problem:
+            raise CheckpointError(str(info.path), info.problem)
     _check_vision(vision)
     _check_text(text)
-    known = vision.space or text.space
+    first, second = (
+        f"{info.path} ({what}, space {info.space or 'unknown'}, {info.projection} numbers)"
+        for info, what in ((vision, "pictures"), (text, "texts"))
+    )
+    both = f"{first} and {second} cannot be put together"
     if vision.projection != text.projection or (vision.space and text.space and vision.space != text.space):
-        raise SpaceError(f"{_both(vision, text)}: they are of different models; {_MATES}")
-    if vision.space and vision.space == text.space:
+        raise SpaceError(f"{both}: they are of different models; {_PARTNERS}")
+    if vision.space and text.space:
         return vision.space
     if not trust_space:
         raise SpaceError(
-            f"{_both(vision, text)}: equal lengths do not make one space; {_MATES}; "
+            f"{both}: equal lengths do not make one space; {_PARTNERS}; "
             "if you know that both come from one model, say so with trust_space=True"
         )
-    return known or own_space(vision, text)
-
-
-def space_of(info: CheckpointInfo) -> str:
-    """The embedding space of a model by itself.
-
-    One that is only assumed, for the shapes of a well-known model, is good for finding a partner. But others were
-    trained with the same shapes, and their features would be compared in silence: alone, each is a space of its own.
-    """
-    return own_space(info) if info.space is None or info.sources.get("space") == "assumed" else info.space
-
-
-def own_space(*infos: CheckpointInfo) -> str:
-    """The id of a space that only these files are known to be of."""
-    return "model:" + "+".join(info.fingerprint or str(info.path) for info in infos)
-
-
-def _check_loadable(info: CheckpointInfo) -> None:
-    if info.problem:
-        raise CheckpointError(str(info.path), info.problem)
+    return vision.space or text.space or own_space(vision, text)
 
 
 def _check_vision(info: CheckpointInfo) -> None:
@@ -75,11 +62,3 @@ def _check_text(info: CheckpointInfo) -> None:
             "it has no text_projection (the usual clip_l of ComfyUI does not), so its texts cannot be compared with "
             "pictures; get the full CLIP model, or clip_g for clip_vision_g",
         )
-
-
-def _both(vision: CheckpointInfo, text: CheckpointInfo) -> str:
-    return f"{_told(vision, 'pictures')} and {_told(text, 'texts')} cannot be put together"
-
-
-def _told(info: CheckpointInfo, what: str) -> str:
-    return f"{info.path} ({what}, space {info.space or 'unknown'}, {info.projection} numbers)"

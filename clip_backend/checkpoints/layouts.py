@@ -1,298 +1,208 @@
-"""How each layout calls the tensors of a tower, as far as they tell its sizes and its fingerprint."""
+"""How each library names the tensors of an encoder: those that tell which layout it is, its sizes and its fingerprint.
+
+All names stand below the prefix that a model has in its file.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .info import Family
 
 
 @dataclass(frozen=True, kw_only=True)
-class TowerNames:
-    """Names below the prefix of a model; a name that a layout does not have is empty."""
+class EncoderLayout:
+    """One kind of encoder; it is there where ``embedding`` and all of ``needs`` are, and none of ``lacks``."""
 
-    #: Patch embedding, or the table of the vocabulary.
+    layout: str
+    part: Literal["vision", "text"]
+    family: Family
+    #: The patch embedding, or the table of the vocabulary.
     embedding: str
+    #: The position table; empty if the layout has none, as the names below.
     position: str
     #: What stands before the number of a block.
     blocks: str
-    #: Inside a block: first norm, query (whether alone or with key and value below it), first layer of the MLP.
+    #: In a block: the first norm, the query (alone, or with key and value below it), the first matrix of the MLP.
     block: tuple[str, str, str]
     final_norm: str
     class_token: str = ""
     projection: str = ""
     #: Whether the projection is [width, embedding] instead of [embedding, width].
     is_transposed: bool = False
-
-    @property
-    def norm(self) -> str:
-        """The first norm of a block."""
-        return self.block[0]
-
-    @property
-    def fc1(self) -> str:
-        """The first layer of the MLP of a block."""
-        return self.block[2]
-
-
-_HF_BLOCK = ("layer_norm1.weight", "self_attn.q_proj.weight", "mlp.fc1.weight")
-
-
-def hf_vision(root: str) -> TowerNames:
-    """A picture tower as transformers calls it; ``root`` is ``vision_model.`` or nothing."""
-    return TowerNames(
-        embedding=f"{root}embeddings.patch_embedding.weight",
-        position=f"{root}embeddings.position_embedding.weight",
-        class_token=f"{root}embeddings.class_embedding",
-        blocks=f"{root}encoder.layers.",
-        final_norm=f"{root}post_layernorm.weight",
-        projection="visual_projection.weight",
-        block=_HF_BLOCK,
-    )
-
-
-def hf_siglip_vision(root: str) -> TowerNames:
-    """As transformers calls it; its pooling head keeps the width and stands for the projection."""
-    return TowerNames(
-        embedding=f"{root}embeddings.patch_embedding.weight",
-        position=f"{root}embeddings.position_embedding.weight",
-        blocks=f"{root}encoder.layers.",
-        final_norm=f"{root}post_layernorm.weight",
-        projection=f"{root}head.probe",
-        block=_HF_BLOCK,
-    )
-
-
-def hf_text(root: str, projection: str = "text_projection.weight", *, is_transposed: bool = False) -> TowerNames:
-    """A text tower as transformers calls it; ``root`` is ``text_model.`` or nothing."""
-    return TowerNames(
-        embedding=f"{root}embeddings.token_embedding.weight",
-        position=f"{root}embeddings.position_embedding.weight",
-        blocks=f"{root}encoder.layers.",
-        final_norm=f"{root}final_layer_norm.weight",
-        projection=projection,
-        is_transposed=is_transposed,
-        block=_HF_BLOCK,
-    )
-
-
-_OPEN_CLIP_BLOCK = ("ln_1.weight", "attn.in_proj_weight", "mlp.c_fc.weight")
-
-
-def open_clip_vision(root: str) -> TowerNames:
-    """A picture tower as open_clip calls it; ``root`` is ``visual.`` or nothing."""
-    return TowerNames(
-        embedding=f"{root}conv1.weight",
-        position=f"{root}positional_embedding",
-        class_token=f"{root}class_embedding",
-        blocks=f"{root}transformer.resblocks.",
-        final_norm=f"{root}ln_post.weight",
-        projection=f"{root}proj",
-        is_transposed=True,
-        block=_OPEN_CLIP_BLOCK,
-    )
-
-
-def open_clip_text(root: str, projection: str = "text_projection", *, is_transposed: bool = True) -> TowerNames:
-    """A text tower as open_clip calls it; ``root`` is ``text.`` or nothing."""
-    return TowerNames(
-        embedding=f"{root}token_embedding.weight",
-        position=f"{root}positional_embedding",
-        blocks=f"{root}transformer.resblocks.",
-        final_norm=f"{root}ln_final.weight",
-        projection=root + projection,
-        is_transposed=is_transposed,
-        block=_OPEN_CLIP_BLOCK,
-    )
-
-
-TIMM_SIGLIP_VISION = TowerNames(
-    embedding="visual.trunk.patch_embed.proj.weight",
-    position="visual.trunk.pos_embed",
-    blocks="visual.trunk.blocks.",
-    block=("norm1.weight", "attn.qkv.weight", "mlp.fc1.weight"),
-    final_norm="visual.trunk.norm.weight",
-    projection="visual.trunk.attn_pool.latent",
-)
-
-
-def dinov2(query: str, fc1: str) -> TowerNames:
-    """DINOv2 as transformers calls it; 4.x and 5.x differ inside the blocks."""
-    return TowerNames(
-        embedding="embeddings.patch_embeddings.projection.weight",
-        position="embeddings.position_embeddings",
-        class_token="embeddings.cls_token",
-        blocks="encoder.layer.",
-        block=("norm1.weight", query, fc1),
-        final_norm="layernorm.weight",
-    )
-
-
-def dinov3(blocks: str, fc1: str) -> TowerNames:
-    """DINOv3 as transformers calls it; it has no table of positions."""
-    return TowerNames(
-        embedding="embeddings.patch_embeddings.weight",
-        position="",
-        class_token="embeddings.cls_token",
-        blocks=blocks,
-        block=("norm1.weight", "attention.q_proj.weight", fc1),
-        final_norm="norm.weight",
-    )
-
-
-Part = Literal["vision", "text"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class TowerRow:
-    """One kind of tower; it is there where the embedding and all of ``needs`` are, and none of ``lacks``."""
-
-    layout: str
-    part: Part
-    family: Family
-    names: TowerNames
     needs: tuple[str, ...]
     lacks: tuple[str, ...] = ()
-    #: A prefix that ends so belongs to another row.
+    #: A prefix with one of these ends belongs to another layout.
     not_below: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class RefusedRow:
-    """A kind of model that is known and not loaded; told by one tensor, with ``needs`` and without ``lacks``."""
+class UnsupportedLayout:
+    """A kind of model that is recognised and not loaded: by any one of ``tensors``, with ``needs`` and no ``lacks``."""
 
     layout: str
     family: Family
-    sentinel: str
+    tensors: tuple[str, ...]
     needs: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     problem: str
-    #: The matrix that ends the picture tower, and whether it is [width, embedding].
+    #: The projection of the vision encoder, and whether it is [width, embedding].
     projection: str = ""
     is_transposed: bool = False
 
 
-_CURE = "choose a CLIP or SigLIP model with a plain vision transformer, such as ViT-L-14"
-_Q = "encoder.layers.0.self_attn.q_proj.weight"
+_HF_BLOCK = ("layer_norm1.weight", "self_attn.q_proj.weight", "mlp.fc1.weight")
+_OPEN_CLIP_BLOCK = ("ln_1.weight", "attn.in_proj_weight", "mlp.c_fc.weight")
 _RESBLOCK = "transformer.resblocks.0.attn.in_proj_weight"
-_SCALED = "transformer.resblocks.0.ls_1.gamma"
-_HF_CLIP_VISION = ("embeddings.class_embedding", "pre_layrnorm.weight", _Q)
-_HF_SIGLIP_VISION = ("embeddings.patch_embedding.bias", "post_layernorm.weight", _Q)
-_HF_TEXT = ("final_layer_norm.weight", _Q)
-_DINO = "embeddings.cls_token"
+_LAYER_SCALE = "transformer.resblocks.0.ls_1.gamma"
 
 
-def _below(root: str, tensors: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(root + name for name in tensors)
+def _below(root: str, *names: str) -> tuple[str, ...]:
+    return tuple(root + name for name in names)
 
 
-def _hf_rows(root: str, text_root: str, suffix: str, not_below: tuple[str, ...]) -> tuple[TowerRow, ...]:
-    """The towers of transformers with their prefixes, or bare, as transformers 5 writes single towers."""
-    head, class_token = f"{text_root}head.weight", f"{root}embeddings.class_embedding"
-    clip, siglip = f"hf-clip{suffix}", f"hf-siglip{suffix}"
-    return (
-        TowerRow(layout=clip, part="vision", family="clip", names=hf_vision(root),
-                 needs=_below(root, _HF_CLIP_VISION), not_below=not_below),
-        TowerRow(layout=siglip, part="vision", family="siglip", names=hf_siglip_vision(root),
-                 needs=_below(root, _HF_SIGLIP_VISION), lacks=(class_token,), not_below=not_below),
-        TowerRow(layout=siglip, part="text", family="siglip", names=hf_text(text_root, head),
-                 needs=(head, *_below(text_root, _HF_TEXT)), not_below=not_below),
-        # as old versions of ComfyUI saved it, turned
-        TowerRow(layout=clip, part="text", family="clip",
-                 names=hf_text(text_root, "text_projection", is_transposed=True),
-                 needs=("text_projection", *_below(text_root, _HF_TEXT)), lacks=(head,), not_below=not_below),
-        TowerRow(layout=clip, part="text", family="clip", names=hf_text(text_root),
-                 needs=_below(text_root, _HF_TEXT), lacks=(head, "text_projection"), not_below=not_below),
+def _hf(vision_root: str, text_root: str, suffix: str = "", not_below: tuple[str, ...] = ()) -> list[EncoderLayout]:
+    """CLIP and SigLIP of transformers, with the names of their encoders in front or, as version 5 writes them, bare."""
+    clip, siglip, q = f"hf-clip{suffix}", f"hf-siglip{suffix}", "encoder.layers.0.self_attn.q_proj.weight"
+    class_token, head = f"{vision_root}embeddings.class_embedding", f"{text_root}head.weight"
+    vision = EncoderLayout(
+        layout=clip, part="vision", family="clip", blocks=f"{vision_root}encoder.layers.", block=_HF_BLOCK,
+        embedding=f"{vision_root}embeddings.patch_embedding.weight", class_token=class_token,
+        position=f"{vision_root}embeddings.position_embedding.weight",
+        final_norm=f"{vision_root}post_layernorm.weight", projection="visual_projection.weight",
+        needs=(class_token, *_below(vision_root, "pre_layrnorm.weight", q)), not_below=not_below,
+    )  # fmt: skip
+    text = EncoderLayout(
+        layout=clip, part="text", family="clip", blocks=f"{text_root}encoder.layers.", block=_HF_BLOCK,
+        embedding=f"{text_root}embeddings.token_embedding.weight",
+        position=f"{text_root}embeddings.position_embedding.weight",
+        final_norm=f"{text_root}final_layer_norm.weight", projection="text_projection.weight",
+        needs=_below(text_root, "final_layer_norm.weight", q), lacks=(head, "text_projection"), not_below=not_below,
+    )  # fmt: skip
+    return [
+        vision,
+        # the pooling head of SigLIP keeps the width and counts as the projection
+        replace(vision, layout=siglip, family="siglip", class_token="", projection=f"{vision_root}head.probe",
+                needs=_below(vision_root, "embeddings.patch_embedding.bias", "post_layernorm.weight", q),
+                lacks=(class_token,)),
+        replace(text, layout=siglip, family="siglip", projection=head, needs=(head, *text.needs), lacks=()),
+        # as old versions of ComfyUI saved it
+        replace(text, projection="text_projection", is_transposed=True, needs=("text_projection", *text.needs),
+                lacks=(head,)),
+        text,
+    ]  # fmt: skip
+
+
+def _open_clip_text(root: str) -> EncoderLayout:
+    return EncoderLayout(
+        layout="open_clip", part="text", family="clip", blocks=f"{root}transformer.resblocks.", block=_OPEN_CLIP_BLOCK,
+        embedding=f"{root}token_embedding.weight", position=f"{root}positional_embedding",
+        final_norm=f"{root}ln_final.weight", projection=f"{root}text_projection", is_transposed=True,
+        needs=_below(root, "positional_embedding", "ln_final.weight", _RESBLOCK), lacks=(root + _LAYER_SCALE,),
     )  # fmt: skip
 
 
-def _dino_rows() -> tuple[TowerRow, ...]:
-    """DINOv2 of transformers 4.x and 5.x, with plain and gated blocks, and DINOv3."""
-    four, five = "attention.attention.query.weight", "attention.q_proj.weight"
-    kinds = (("dinov2", four, "mlp.fc1.weight"), ("dinov2", four, "mlp.weights_in.weight"),
-             ("dinov2-v5", five, "mlp.fc1.weight"), ("dinov2-v5", five, "mlp.gate_proj.weight"))  # fmt: skip
-    second = tuple(
-        TowerRow(layout=layout, part="vision", family="dinov2", names=dinov2(query, fc1),
-                 needs=(_DINO, *_below("encoder.layer.0.", (query, fc1, "layer_scale1.lambda1"))))
-        for layout, query, fc1 in kinds
-    )  # fmt: skip
-    third = tuple(
-        TowerRow(layout=layout, part="vision", family="dinov3", names=dinov3(blocks, fc1),
-                 needs=(_DINO, f"{blocks}0.{fc1}", f"{blocks}0.attention.q_proj.weight"),
-                 lacks=(f"{blocks}0.mlp.gate_proj.weight",) if fc1 == "mlp.up_proj.weight" else ())
-        for layout, blocks in (("dinov3", "layer."), ("dinov3-v5", "model.layer."))
-        for fc1 in ("mlp.up_proj.weight", "mlp.gate_proj.weight")
-    )  # fmt: skip
-    return second + third
+def _open_clip() -> list[EncoderLayout]:
+    """CLIP and SigLIP of open_clip; the vision encoder of its SigLIP is timm's."""
+    own_text = _open_clip_text("text.")
+    projection = "text.text_projection.weight"
+    return [
+        EncoderLayout(
+            layout="open_clip", part="vision", family="clip", blocks="visual.transformer.resblocks.",
+            block=_OPEN_CLIP_BLOCK, embedding="visual.conv1.weight", position="visual.positional_embedding",
+            class_token="visual.class_embedding", final_norm="visual.ln_post.weight", projection="visual.proj",
+            is_transposed=True,
+            needs=_below("visual.", "class_embedding", "ln_pre.weight", "ln_post.weight", _RESBLOCK),
+            lacks=_below("visual.", "attn_pool.query", _LAYER_SCALE)),
+        replace(_open_clip_text(""), not_below=("text.",)),
+        replace(own_text, lacks=("text.cls_emb", projection, *own_text.lacks)),
+        EncoderLayout(
+            layout="timm-siglip", part="vision", family="siglip", blocks="visual.trunk.blocks.",
+            block=("norm1.weight", "attn.qkv.weight", "mlp.fc1.weight"),
+            embedding="visual.trunk.patch_embed.proj.weight", position="visual.trunk.pos_embed",
+            final_norm="visual.trunk.norm.weight", projection="visual.trunk.attn_pool.latent",
+            needs=_below("visual.trunk.", "attn_pool.latent", "blocks.0.attn.qkv.weight", "norm.weight"),
+            lacks=_below("visual.trunk.", "cls_token", "head.weight")),
+        replace(own_text, layout="timm-siglip", family="siglip", projection=projection, is_transposed=False,
+                needs=(projection, *_below("text.", "ln_final.weight", _RESBLOCK)), lacks=()),
+    ]  # fmt: skip
 
 
-#: The towers that are read, the more particular row first.
-TOWERS: tuple[TowerRow, ...] = (
-    *_hf_rows("vision_model.", "text_model.", "", ()),
-    *_hf_rows("", "", "-bare", ("vision_model.", "text_model.")),
-    TowerRow(layout="open_clip", part="vision", family="clip", names=open_clip_vision("visual."),
-             needs=_below("visual.", ("class_embedding", "ln_pre.weight", "ln_post.weight", _RESBLOCK)),
-             lacks=("visual.attn_pool.query", f"visual.{_SCALED}")),
-    TowerRow(layout="open_clip", part="text", family="clip", names=open_clip_text(""),
-             needs=("positional_embedding", "ln_final.weight", _RESBLOCK), lacks=(_SCALED,), not_below=("text.",)),
-    TowerRow(layout="open_clip", part="text", family="clip", names=open_clip_text("text."),
-             needs=_below("text.", ("positional_embedding", "ln_final.weight", _RESBLOCK)),
-             lacks=("text.cls_emb", "text.text_projection.weight", f"text.{_SCALED}")),
-    TowerRow(layout="timm-siglip", part="vision", family="siglip", names=TIMM_SIGLIP_VISION,
-             needs=_below("visual.trunk.", ("attn_pool.latent", "blocks.0.attn.qkv.weight", "norm.weight")),
-             lacks=("visual.trunk.cls_token", "visual.trunk.head.weight")),
-    TowerRow(layout="timm-siglip", part="text", family="siglip",
-             names=open_clip_text("text.", "text_projection.weight", is_transposed=False),
-             needs=("text.text_projection.weight", *_below("text.", ("ln_final.weight", _RESBLOCK)))),
-    *_dino_rows(),
-)  # fmt: skip
-_EVA = f"an EVA-CLIP model: its towers turn and gate in ways that are not built here; {_CURE}"
+def _dino(layout: str, query: str, fc1: str) -> EncoderLayout:
+    """DINOv2 of transformers."""
+    return EncoderLayout(
+        layout=layout, part="vision", family="dinov2", blocks="encoder.layer.", block=("norm1.weight", query, fc1),
+        embedding="embeddings.patch_embeddings.projection.weight", position="embeddings.position_embeddings",
+        class_token="embeddings.cls_token", final_norm="layernorm.weight",
+        needs=("embeddings.cls_token", *_below("encoder.layer.0.", query, fc1, "layer_scale1.lambda1")),
+    )  # fmt: skip
+
+
+def _dinov3(layout: str, blocks: str, fc1: str) -> EncoderLayout:
+    """DINOv3 of transformers."""
+    gate, query = "mlp.gate_proj.weight", "attention.q_proj.weight"
+    return EncoderLayout(
+        layout=layout, part="vision", family="dinov3", blocks=blocks, block=("norm1.weight", query, fc1),
+        embedding="embeddings.patch_embeddings.weight", position="", class_token="embeddings.cls_token",
+        final_norm="norm.weight", needs=("embeddings.cls_token", *_below(f"{blocks}0.", fc1, query)),
+        lacks=() if fc1 == gate else (f"{blocks}0.{gate}",),
+    )  # fmt: skip
+
+
+_Q_V4, _Q_V5 = "attention.attention.query.weight", "attention.q_proj.weight"
+#: The encoders that are read, the more particular layout first.
+ENCODERS: tuple[EncoderLayout, ...] = (
+    *_hf("vision_model.", "text_model."),
+    *_hf("", "", "-bare", ("vision_model.", "text_model.")),
+    *_open_clip(),
+    # of transformers 4 and 5, each with plain and gated MLPs
+    _dino("dinov2", _Q_V4, "mlp.fc1.weight"),
+    _dino("dinov2", _Q_V4, "mlp.weights_in.weight"),
+    _dino("dinov2-v5", _Q_V5, "mlp.fc1.weight"),
+    _dino("dinov2-v5", _Q_V5, "mlp.gate_proj.weight"),
+    _dinov3("dinov3", "layer.", "mlp.up_proj.weight"),
+    _dinov3("dinov3", "layer.", "mlp.gate_proj.weight"),
+    _dinov3("dinov3-v5", "model.layer.", "mlp.up_proj.weight"),
+    _dinov3("dinov3-v5", "model.layer.", "mlp.gate_proj.weight"),
+)
+
+_CURE = "choose a CLIP or SigLIP model with a plain vision transformer, such as ViT-L-14"
+_EVA = f"an EVA-CLIP model, whose rotary positions and gated MLPs are not supported; {_CURE}"
 _RESNET = f"a CLIP model with a ResNet instead of a transformer for pictures; {_CURE}"
 _COCA = f"a CoCa model, which pools its pictures in another way and writes captions; {_CURE}"
 _OTHER = f"a CLIP model whose picture tower is of another kind (such as ConvNeXt, MobileCLIP, ViTamin or PE); {_CURE}"
 _VARIANT = f"a variant of open_clip's transformer (such as CLIPA) that is not built here; {_CURE}"
 _META_DINO = "DINOv2 or DINOv3 under the names of its first release; use the same model in the layout of transformers"
-#: The models that are known and refused, the more particular row first.
-REFUSED: tuple[RefusedRow, ...] = (
-    RefusedRow(layout="coca", family="coca", sentinel="visual.attn_pool.query", problem=_COCA,
-               projection="visual.proj", is_transposed=True),
-    RefusedRow(layout="coca", family="coca", sentinel="text_decoder.resblocks.0.ln_1.weight", problem=_COCA,
-               projection="visual.proj", is_transposed=True),
-    RefusedRow(layout="resnet", family="resnet", sentinel="visual.layer1.0.conv1.weight", problem=_RESNET,
-               projection="visual.attnpool.c_proj.weight"),
-    RefusedRow(layout="timm-eva", family="eva", sentinel="visual.trunk.blocks.0.attn.q_proj.weight", problem=_EVA,
-               projection="visual.trunk.head.weight"),
-    RefusedRow(layout="timm-eva", family="eva", sentinel="visual.trunk.blocks.0.attn.q_bias", problem=_EVA,
-               projection="visual.trunk.head.weight"),
-    RefusedRow(layout="eva", family="eva", sentinel="visual.blocks.0.attn.q_bias", problem=_EVA,
-               projection="visual.head.weight"),
-    RefusedRow(layout="eva", family="eva", sentinel="visual.blocks.0.attn.q_proj.weight", problem=_EVA,
-               projection="visual.head.weight"),
-    RefusedRow(layout="eva", family="eva", sentinel="visual.blocks.0.mlp.w1.weight", problem=_EVA,
-               projection="visual.head.weight"),
-    RefusedRow(layout="timm", family="other", sentinel="visual.head.proj.weight", problem=_OTHER,
-               projection="visual.head.proj.weight"),
-    RefusedRow(layout="timm", family="other", sentinel="visual.trunk.head.weight", problem=_OTHER,
-               projection="visual.trunk.head.weight"),
-    RefusedRow(layout="timm", family="other", sentinel="visual.trunk.stem.0.weight", problem=_OTHER),
-    RefusedRow(layout="timm", family="other", sentinel="visual.trunk.stem.0.conv_kxk.0.conv.weight", problem=_OTHER),
-    RefusedRow(layout="timm", family="other", sentinel="visual.trunk.blocks.0.norm1.weight",
-               lacks=("visual.trunk.attn_pool.latent",), problem=_OTHER),
-    RefusedRow(layout="timm", family="other", sentinel="visual.trunk.cls_token", problem=_OTHER),
-    RefusedRow(layout="open_clip-variant", family="other", sentinel="visual.conv1.weight", needs=("visual.proj",),
-               lacks=("visual.ln_pre.weight",), problem=_VARIANT,
-               projection="visual.proj", is_transposed=True),
-    RefusedRow(layout="open_clip-variant", family="other", sentinel=f"visual.{_SCALED}", problem=_VARIANT,
-               projection="visual.proj", is_transposed=True),
-    RefusedRow(layout="dino", family="other", sentinel="blocks.0.ls1.gamma", needs=("cls_token",), problem=_META_DINO),
+#: The models that are recognised and not loaded, the more particular layout first.
+UNSUPPORTED: tuple[UnsupportedLayout, ...] = (
+    UnsupportedLayout(layout="coca", family="coca", problem=_COCA, projection="visual.proj", is_transposed=True,
+                      tensors=("visual.attn_pool.query", "text_decoder.resblocks.0.ln_1.weight")),
+    UnsupportedLayout(layout="resnet", family="resnet", problem=_RESNET, projection="visual.attnpool.c_proj.weight",
+                      tensors=("visual.layer1.0.conv1.weight",)),
+    UnsupportedLayout(layout="timm-eva", family="eva", problem=_EVA, projection="visual.trunk.head.weight",
+                      tensors=_below("visual.trunk.blocks.0.attn.", "q_proj.weight", "q_bias")),
+    UnsupportedLayout(layout="eva", family="eva", problem=_EVA, projection="visual.head.weight",
+                      tensors=_below("visual.blocks.0.", "attn.q_bias", "attn.q_proj.weight", "mlp.w1.weight")),
+    UnsupportedLayout(layout="timm", family="other", problem=_OTHER, projection="visual.head.proj.weight",
+                      tensors=("visual.head.proj.weight",)),
+    UnsupportedLayout(layout="timm", family="other", problem=_OTHER, projection="visual.trunk.head.weight",
+                      tensors=("visual.trunk.head.weight",)),
+    UnsupportedLayout(layout="timm", family="other", problem=_OTHER,
+                      tensors=_below("visual.trunk.", "stem.0.weight", "stem.0.conv_kxk.0.conv.weight", "cls_token")),
+    UnsupportedLayout(layout="timm", family="other", problem=_OTHER, tensors=("visual.trunk.blocks.0.norm1.weight",),
+                      lacks=("visual.trunk.attn_pool.latent",)),
+    UnsupportedLayout(layout="open_clip-variant", family="other", problem=_VARIANT, projection="visual.proj",
+                      is_transposed=True, tensors=("visual.conv1.weight",), needs=("visual.proj",),
+                      lacks=("visual.ln_pre.weight",)),
+    UnsupportedLayout(layout="open_clip-variant", family="other", problem=_VARIANT, projection="visual.proj",
+                      is_transposed=True, tensors=(f"visual.{_LAYER_SCALE}",)),
+    UnsupportedLayout(layout="dino", family="other", problem=_META_DINO, tensors=("blocks.0.ls1.gamma",),
+                      needs=("cls_token",)),
 )  # fmt: skip
-#: Text towers that are not read, beside a picture tower that is.
-FOREIGN_TEXT = (
-    "text.transformer.embeddings.word_embeddings.weight",
-    "text.transformer.shared.weight",
-    "text.token_embedding.weight",
-    "text.transformer.embed_tokens.weight",
-    "text_model.embeddings.word_embeddings.weight",
-    "text_model.roberta.embeddings.word_embeddings.weight",
-)
+#: Text encoders of other kinds, such as RoBERTa, which are not read; the vision encoder of the same model is.
+OTHER_TEXT_ENCODERS = (
+    "text.transformer.embeddings.word_embeddings.weight", "text.transformer.shared.weight",
+    "text.token_embedding.weight", "text.transformer.embed_tokens.weight",
+    "text_model.embeddings.word_embeddings.weight", "text_model.roberta.embeddings.word_embeddings.weight",
+)  # fmt: skip

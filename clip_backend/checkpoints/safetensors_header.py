@@ -1,4 +1,7 @@
-"""The header of a safetensors file: what tensors it holds and where they lie, without reading one of them."""
+"""The header of a safetensors file: which tensors it holds and where they lie, without reading any of them.
+
+The format: 8 bytes with the length of the header, the header in JSON, the tensors one after the other.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ import json
 import os
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from ...errors import CheckpointError
 
@@ -18,6 +22,7 @@ from ...errors import CheckpointError
 LONGEST_HEADER = 8_000_000
 _LENGTH_BYTES = 8
 _START_BYTES = 512
+_SMALLEST_FILE = 10
 _MOST_DIMENSIONS = 16
 #: Bits of one number.
 DTYPE_BITS: Mapping[str, int] = {
@@ -25,7 +30,7 @@ DTYPE_BITS: Mapping[str, int] = {
     "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32,
     "U64": 64, "I64": 64, "F64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
-#: Opens a file for reading bytes, without a buffer that would read more than is asked for.
+#: Opens a file for reading bytes.
 Opener = Callable[[Path], BinaryIO]
 
 
@@ -42,22 +47,34 @@ class TensorEntry:
 
     @property
     def count(self) -> int:
-        """Numbers in it."""
+        """How many numbers it has."""
         return prod(self.shape)
+
+
+Tensors = Mapping[str, TensorEntry]
 
 
 @dataclass(frozen=True)
 class Header:
-    """The tensors of one file by name, and the words that its writer left in ``__metadata__``."""
+    """The tensors of one file by name, and the texts of its ``__metadata__``."""
 
-    path: Path
-    tensors: Mapping[str, TensorEntry]
+    tensors: Tensors
     metadata: Mapping[str, str]
 
 
 def open_unbuffered(path: Path) -> BinaryIO:
-    """The file, of which nothing is read ahead."""
+    """The file, without a buffer that would read more than is asked for."""
     return open(path, "rb", buffering=0)
+
+
+@contextmanager
+def reading(path: Path, opener: Opener = open_unbuffered) -> Iterator[BinaryIO]:
+    """The open file; CheckpointError if it cannot be opened or read."""
+    try:
+        with opener(path) as file:
+            yield file
+    except OSError as error:
+        raise CheckpointError(str(path), f"cannot be read ({error.strerror}); check the file") from error
 
 
 def read_header(path: Path, opener: Opener = open_unbuffered) -> Header:
@@ -65,37 +82,37 @@ def read_header(path: Path, opener: Opener = open_unbuffered) -> Header:
 
     Raises CheckpointError that says what the file is instead, or what is wrong with it.
     """
-    try:
-        with opener(path) as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(0)
-            start = file.read(_START_BYTES)
-            check_start(path, start, size)
-            length = _header_length(path, start, size)
-            text = _header_text(file, length, path)
-    except OSError as error:
-        raise CheckpointError(str(path), f"cannot be read ({error.strerror}); check the file") from error
+    with reading(path, opener) as file:
+        start, size = read_start(path, file)
+        length = _header_length(path, start, size)
+        # its last byte first, so that no hundred megabytes of rubbish are read
+        file.seek(_LENGTH_BYTES + length - 1)
+        if read_exactly(path, file, 1) not in (b"}", b" "):
+            raise CheckpointError(str(path), "its header has no end; it is damaged, fetch it again")
+        file.seek(_LENGTH_BYTES)
+        text = read_exactly(path, file, length)
     return _parsed(path, text, size)
 
 
-def read_exactly(file: BinaryIO, count: int, path: Path) -> bytes:
-    """That many bytes from where the file stands; CheckpointError if it ends before."""
-    found = file.read(count)
-    while len(found) < count:
-        piece = file.read(count - len(found))
+def read_start(path: Path, file: BinaryIO) -> tuple[bytes, int]:
+    """The first 512 bytes and the size of a file; CheckpointError if it holds no weights of any format."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    start = file.read(_START_BYTES)
+    if reason := _not_weights(start, size):
+        raise CheckpointError(str(path), reason)
+    return start, size
+
+
+def read_exactly(path: Path, file: BinaryIO, count: int) -> bytes:
+    """The next ``count`` bytes; CheckpointError if the file ends before."""
+    data = file.read(count)
+    while len(data) < count:
+        piece = file.read(count - len(data))
         if not piece:
             raise CheckpointError(str(path), "ended while it was read; is it being written? try again when it is done")
-        found += piece
-    return found
-
-
-def _header_text(file: BinaryIO, length: int, path: Path) -> bytes:
-    """Looked at from its end first, so that no hundred megabytes of rubbish are read."""
-    file.seek(_LENGTH_BYTES + length - 1)
-    if read_exactly(file, 1, path) not in (b"}", b" "):
-        raise CheckpointError(str(path), "its header has no end; it is damaged, fetch it again")
-    file.seek(_LENGTH_BYTES)
-    return read_exactly(file, length, path)
+        data += piece
+    return data
 
 
 def _header_length(path: Path, start: bytes, size: int) -> int:
@@ -112,132 +129,100 @@ def _header_length(path: Path, start: bytes, size: int) -> int:
 
 def _parsed(path: Path, text: bytes, size: int) -> Header:
     try:
-        raw = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        raw = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(str(path), f"its header is damaged ({_short(error)}); fetch it again") from error
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:100]
+        raise CheckpointError(str(path), f"its header is damaged ({reason}); fetch it again") from error
     if not isinstance(raw, dict):
         raise CheckpointError(str(path), "its header is no list of tensors; fetch it again")
     metadata = raw.pop("__metadata__", None)
+    texts = metadata if isinstance(metadata, dict) else {}
     data_start = _LENGTH_BYTES + len(text)
     tensors = {name: _entry(path, name, value, data_start) for name, value in raw.items()}
     if not tensors:
         raise CheckpointError(str(path), "a safetensors file without a tensor; fetch it again")
-    _check_places(path, tensors, data_start, size)
-    return Header(path, tensors, _strings(metadata))
+    _check_offsets(path, tensors, data_start, size)
+    return Header(tensors, {key: value for key, value in texts.items() if isinstance(value, str)})
 
 
-def _entry(path: Path, name: str, value: object, data_start: int) -> TensorEntry:
-    if not isinstance(value, dict):
-        raise _damaged(path, name, "has no entry of type, shape and place")
-    dtype, shape, place = value.get("dtype"), _sizes(value.get("shape")), _sizes(value.get("data_offsets"))
-    if not isinstance(dtype, str) or shape is None or place is None:
-        raise _damaged(path, name, "has no sound type, shape and place")
-    if len(shape) > _MOST_DIMENSIONS or len(place) != 2 or place[0] > place[1]:
-        raise _damaged(path, name, "has an impossible shape or place")
-    bits = DTYPE_BITS.get(dtype)
-    if bits is not None and (prod(shape) * bits + 7) // 8 != place[1] - place[0]:
-        raise _damaged(path, name, f"takes {place[1] - place[0]} bytes, which does not fit {dtype} {list(shape)}")
-    return TensorEntry(name, dtype, shape, data_start + place[0], data_start + place[1], path)
-
-
-def _sizes(value: object) -> tuple[int, ...] | None:
-    """A list of whole numbers that may count something; None for anything else."""
-    if isinstance(value, list) and all(type(number) is int and 0 <= number < 2**63 for number in value):
-        return tuple(value)
-    return None
-
-
-def _check_places(path: Path, tensors: Mapping[str, TensorEntry], data_start: int, size: int) -> None:
-    """One after the other, from the header to the end of the file, as the format wants it."""
-    here = data_start
-    for entry in sorted(tensors.values(), key=lambda entry: (entry.begin, entry.end)):
-        if entry.begin != here:
-            relation = "overlaps another" if entry.begin < here else "comes after a hole"
-            raise _damaged(path, entry.name, relation)
-        here = entry.end
-    if here > size:
-        raise _cut_short(path, size, here)
-    if here < size:
-        reason = f"has {size - here:,} bytes after its last tensor; it is damaged, fetch it again"
-        raise CheckpointError(str(path), reason)
-
-
-def _cut_short(path: Path, size: int, wanted: int) -> CheckpointError:
-    return CheckpointError(str(path), f"cut short: {size:,} of at least {wanted:,} bytes are there; fetch it again")
-
-
-def _damaged(path: Path, name: str, what: str) -> CheckpointError:
-    return CheckpointError(str(path), f"its header is damaged: the tensor {name[:80]!r} {what}; fetch it again")
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         raise ValueError("a name stands in it twice")
-    return found
+    return unique
 
 
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _strings(metadata: object) -> dict[str, str]:
-    if not isinstance(metadata, dict):
-        return {}
-    return {key: value for key, value in metadata.items() if isinstance(value, str)}
+def _entry(path: Path, name: str, value: object, data_start: int) -> TensorEntry:
+    if not isinstance(value, dict):
+        raise _damaged(path, name, "has no entry of type, shape and place")
+    dtype, shape, offsets = value.get("dtype"), _sizes(value.get("shape")), _sizes(value.get("data_offsets"))
+    if not isinstance(dtype, str) or shape is None or offsets is None:
+        raise _damaged(path, name, "has no sound type, shape and place")
+    if len(shape) > _MOST_DIMENSIONS or len(offsets) != 2 or offsets[0] > offsets[1]:
+        raise _damaged(path, name, "has an impossible shape or place")
+    bits = DTYPE_BITS.get(dtype)
+    if bits is not None and (prod(shape) * bits + 7) // 8 != offsets[1] - offsets[0]:
+        raise _damaged(path, name, f"takes {offsets[1] - offsets[0]} bytes, which does not fit {dtype} {list(shape)}")
+    return TensorEntry(name, dtype, shape, data_start + offsets[0], data_start + offsets[1], path)
 
 
-def _short(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:100]
-
-
-#: Files with weights that are read by nobody here, or only when the user asks for it.
-ForeignKind = Literal["gguf", "zip", "old pickle"]
-_LFS = b"version https://git-lfs"
-_PAGE = re.compile(rb"\s*(<!doctype html|<html|<head|<\?xml)", re.IGNORECASE)
-_MESSAGE = re.compile(rb"\s*[\[{]\s*\"?|(Invalid username|Entry not found|Repository not found|Access to model)")
-_PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"RIFF", b"GIF8")
-_ARCHIVES = {b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"Rar!": "a rar archive", b"\x1f\x8b": "a gzip archive"}
-_SMALLEST = 10
-
-
-def foreign_kind(start: bytes) -> ForeignKind | None:
-    """What kind of weights a file holds that begins with these bytes; None if none of another format."""
-    if start[8:9] == b"{":
-        return None  # the length of a header may look like anything
-    if start.startswith(b"GGUF"):
-        return "gguf"
-    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return "zip"
-    # protocol 2 or newer of pickle, as torch.save wrote before it wrote zip files
-    if start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05":
-        return "old pickle"
+def _sizes(value: object) -> tuple[int, ...] | None:
+    """A list of whole numbers from 0 to 2^63 - 1; None for anything else."""
+    if isinstance(value, list) and all(type(number) is int and 0 <= number < 2**63 for number in value):
+        return tuple(value)
     return None
 
 
-def check_start(path: Path, start: bytes, size: int) -> None:
-    """Raises CheckpointError if a file that begins so holds no weights at all, and says what it is."""
-    reason = _what_it_is(start, size)
-    if reason:
+def _check_offsets(path: Path, tensors: Tensors, data_start: int, size: int) -> None:
+    """The format wants tensors one after the other, from the header to the end of the file."""
+    end = data_start
+    for entry in sorted(tensors.values(), key=lambda entry: (entry.begin, entry.end)):
+        if entry.begin != end:
+            raise _damaged(path, entry.name, "overlaps another" if entry.begin < end else "comes after a hole")
+        end = entry.end
+    if end > size:
+        raise _cut_short(path, size, end)
+    if end < size:
+        reason = f"has {size - end:,} bytes after its last tensor; it is damaged, fetch it again"
         raise CheckpointError(str(path), reason)
 
 
-def _what_it_is(start: bytes, size: int) -> str:
+def _cut_short(path: Path, size: int, needed: int) -> CheckpointError:
+    return CheckpointError(str(path), f"cut short: {size:,} of at least {needed:,} bytes are there; fetch it again")
+
+
+def _damaged(path: Path, name: str, what: str) -> CheckpointError:
+    return CheckpointError(str(path), f"its header is damaged: the tensor {name[:80]!r} {what}; fetch it again")
+
+
+_LFS = b"version https://git-lfs"
+_WEB_PAGE = re.compile(rb"\s*(<!doctype html|<html|<head|<\?xml)", re.IGNORECASE)
+_MESSAGE = re.compile(rb"\s*[\[{]\s*\"?|(Invalid username|Entry not found|Repository not found|Access to model)")
+_PICTURE = "a picture, not a model; choose the file with the weights"
+_OTHER_STARTS = {
+    b"\x89PNG\r\n": _PICTURE, b"\xff\xd8\xff": _PICTURE, b"RIFF": _PICTURE, b"GIF8": _PICTURE,
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive, not a model; unpack it first",
+    b"Rar!": "a rar archive, not a model; unpack it first", b"\x1f\x8b": "a gzip archive, not a model; unpack it first",
+}  # fmt: skip
+
+
+def _not_weights(start: bytes, size: int) -> str:
+    """What a file with this start is, with the cure, if it can hold no weights of any format; else empty."""
     if size == 0:
         return "an empty file; its download broke off, fetch it again"
     if start.startswith(_LFS):
         return f"a Git LFS pointer of {size} bytes, not the model; run 'git lfs pull', or download the file itself"
-    if _PAGE.match(start):
+    if _WEB_PAGE.match(start):
         return "a web page, not a model; its download led to a login or error page, fetch the file itself"
     if start[8:9] != b"{" and _MESSAGE.match(start):
         return "a text or JSON file, not a model; choose the file with the weights"
-    if start.startswith(_PICTURES):
-        return "a picture, not a model; choose the file with the weights"
-    for magic, name in _ARCHIVES.items():
-        if start.startswith(magic):
-            return f"{name}, not a model; unpack it first"
+    for other, reason in _OTHER_STARTS.items():
+        if start.startswith(other):
+            return reason
     if not start.strip(b"\0"):
         return "begins with nothing but zeros; its download broke off, fetch it again"
-    if size < _SMALLEST:
-        return f"cut short: {size} bytes are there; fetch it again"
-    return ""
+    return f"cut short: {size} bytes are there; fetch it again" if size < _SMALLEST_FILE else ""

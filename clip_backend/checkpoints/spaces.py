@@ -1,16 +1,22 @@
-"""Which embedding space a model belongs to: the well-known ones by their shapes, others by their own fingerprint."""
+"""Which embedding space a model belongs to, by its prefix, its shapes, or the fingerprint of its weights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .info import Activation, Family, TextShape, VisionShape
+import numpy as np
+
+from .info import Activation, CheckpointInfo, Family, Source, TextShape, VisionShape
+from .layouts import EncoderLayout
+from .properties import Properties
+from .safetensors_header import DTYPE_BITS, Opener, TensorEntry, Tensors, read_exactly, reading
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class KnownSpace:
-    """A published model of two towers: the shapes by which each of its towers is known."""
+    """A published model with two encoders, and the shapes by which each of them is recognised."""
 
     name: str
     projection: int
@@ -18,103 +24,38 @@ class KnownSpace:
     vision: tuple[int, int, int, int]
     #: Width, layers, context and vocabulary.
     text: tuple[int, int, int, int]
-    #: A model that says another one is not this one.
+    #: A model for which another activation is stated is not this one.
     activation: Activation
-    #: Whether this is the model meant by a text tower of these shapes alone.
+    #: Whether a text encoder of these shapes alone is taken for this model's.
     is_known_by_text: bool = False
 
 
+_OPENAI_L = "openai/clip-vit-large-patch14"
+_LAION_H = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
+_LAION_BIGG = "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k"
+_B16, _L14 = (768, 12, 16, 197), (1024, 24, 14, 257)
 _B_TEXT, _L_TEXT = (512, 12, 77, 49408), (768, 12, 77, 49408)
 _H_TEXT, _BIGG_TEXT = (1024, 24, 77, 49408), (1280, 32, 77, 49408)
-_L_VISION = (1024, 24, 14, 257)
-OPENAI_L = "openai/clip-vit-large-patch14"
-LAION_H = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
-LAION_BIGG = "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k"
-#: OpenAI's text tower of L/14 for 336 px has the shapes of the one for 224 px: alone it is taken for the latter, which
-#: is the one that is spread with diffusion models. The same goes for g/14 and H/14.
-KNOWN: tuple[KnownSpace, ...] = (
-    KnownSpace(name="openai/clip-vit-base-patch32", projection=512, vision=(768, 12, 32, 50), text=_B_TEXT,
-               activation="quick_gelu"),
-    KnownSpace(name="openai/clip-vit-base-patch16", projection=512, vision=(768, 12, 16, 197), text=_B_TEXT,
-               activation="quick_gelu"),
-    KnownSpace(name=OPENAI_L, projection=768, vision=_L_VISION, text=_L_TEXT, activation="quick_gelu",
-               is_known_by_text=True),
-    KnownSpace(name="openai/clip-vit-large-patch14-336", projection=768, vision=(1024, 24, 14, 577), text=_L_TEXT,
-               activation="quick_gelu"),
-    KnownSpace(name="laion/CLIP-ViT-L-14-laion2B-s32B-b82K", projection=768, vision=_L_VISION, text=_L_TEXT,
-               activation="gelu"),
-    KnownSpace(name=LAION_H, projection=1024, vision=(1280, 32, 14, 257), text=_H_TEXT, activation="gelu",
-               is_known_by_text=True),
-    KnownSpace(name="apple/DFN5B-CLIP-ViT-H-14-378", projection=1024, vision=(1280, 32, 14, 730), text=_H_TEXT,
-               activation="quick_gelu"),
-    KnownSpace(name="laion/CLIP-ViT-g-14-laion2B-s34B-b88K", projection=1024, vision=(1408, 40, 14, 257), text=_H_TEXT,
-               activation="gelu"),
-    KnownSpace(name=LAION_BIGG, projection=1280, vision=(1664, 48, 14, 257), text=_BIGG_TEXT, activation="gelu",
-               is_known_by_text=True),
-    KnownSpace(name="BeichenZhang/LongCLIP-B", projection=512, vision=(768, 12, 16, 197), text=(512, 12, 248, 49408),
-               activation="quick_gelu", is_known_by_text=True),
-    KnownSpace(name="BeichenZhang/LongCLIP-L", projection=768, vision=_L_VISION, text=(768, 12, 248, 49408),
-               activation="quick_gelu", is_known_by_text=True),
-)  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Towers:
-    """What is known of a model when its space is asked for."""
-
-    family: Family
-    vision: VisionShape | None
-    text: TextShape | None
-    projection: int | None
-    has_vision_projection: bool
-    has_text_projection: bool
-    #: What a source states; None where it is only assumed.
-    activation: Activation | None
-    #: Whether a text tower of another kind lies beside the picture tower.
-    has_foreign_text: bool = False
-    #: False where both towers project, to different lengths.
-    has_equal_projections: bool = True
-
-
-def known_space(towers: Towers) -> KnownSpace | None:
-    """The published model of these shapes; None if there is none, or nothing tells which of several it is."""
-    return next(_candidates(towers), None)
-
-
-def _candidates(towers: Towers) -> Iterator[KnownSpace]:
-    if towers.has_foreign_text or towers.family not in ("clip", "longclip"):
-        return
-    for known in KNOWN:
-        stated = towers.activation or known.activation
-        if known.projection == towers.projection and stated == known.activation and _matches(known, towers):
-            yield known
-
-
-def _matches(known: KnownSpace, towers: Towers) -> bool:
-    vision, text = towers.vision, towers.text
-    is_vision = vision is not None and (vision.width, vision.layers, vision.patch, vision.tokens) == known.vision
-    is_text = text is not None and (text.width, text.layers, text.context, text.vocabulary) == known.text
-    if vision and text:
-        return is_vision and is_text
-    if vision:
-        return is_vision and towers.has_vision_projection
-    return is_text and towers.has_text_projection and known.is_known_by_text
-
-
-def own_space(towers: Towers, fingerprint: str) -> str | None:
-    """The space of a model that is no known one: its own; None for one tower whose other nobody knows.
-
-    A picture tower is a space of its own even then: its pictures compare with each other.
-    """
-    is_pair = towers.vision is not None and towers.text is not None
-    if towers.family in ("dinov2", "dinov3") or is_pair or (towers.vision and towers.has_vision_projection):
-        return f"{towers.family}:{fingerprint}" if fingerprint else None
-    return None
+#: OpenAI's text encoder of L/14 for 336 px has the shapes of the one for 224 px: alone it is taken for the latter, the
+#: usual one of diffusion models. The same goes for g/14 and H/14.
+KNOWN_SPACES: tuple[KnownSpace, ...] = (
+    KnownSpace("openai/clip-vit-base-patch32", 512, (768, 12, 32, 50), _B_TEXT, "quick_gelu"),
+    KnownSpace("openai/clip-vit-base-patch16", 512, _B16, _B_TEXT, "quick_gelu"),
+    KnownSpace(_OPENAI_L, 768, _L14, _L_TEXT, "quick_gelu", is_known_by_text=True),
+    KnownSpace("openai/clip-vit-large-patch14-336", 768, (1024, 24, 14, 577), _L_TEXT, "quick_gelu"),
+    KnownSpace("laion/CLIP-ViT-L-14-laion2B-s32B-b82K", 768, _L14, _L_TEXT, "gelu"),
+    KnownSpace(_LAION_H, 1024, (1280, 32, 14, 257), _H_TEXT, "gelu", is_known_by_text=True),
+    KnownSpace("apple/DFN5B-CLIP-ViT-H-14-378", 1024, (1280, 32, 14, 730), _H_TEXT, "quick_gelu"),
+    KnownSpace("laion/CLIP-ViT-g-14-laion2B-s34B-b88K", 1024, (1408, 40, 14, 257), _H_TEXT, "gelu"),
+    KnownSpace(_LAION_BIGG, 1280, (1664, 48, 14, 257), _BIGG_TEXT, "gelu", is_known_by_text=True),
+    KnownSpace("BeichenZhang/LongCLIP-B", 512, _B16, (512, 12, 248, 49408), "quick_gelu", is_known_by_text=True),
+    KnownSpace("BeichenZhang/LongCLIP-L", 768, _L14, (768, 12, 248, 49408), "quick_gelu", is_known_by_text=True),
+)
 
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """The encoder under a prefix of a checkpoint, by the width of its tower."""
+    """An encoder that diffusion checkpoints hold under this prefix, told by its part and width."""
 
     prefix: str
     part: str
@@ -123,30 +64,147 @@ class BuiltIn:
     checkpoint: str
 
 
-#: The weights of these may have been trained on with the rest of the checkpoint; the space is where they came from.
+#: Training may have changed these encoders with the rest of the checkpoint; the space is that of the model they were.
 BUILT_IN: tuple[BuiltIn, ...] = (
-    BuiltIn("cond_stage_model.transformer.", "text", 768, OPENAI_L, "SD1"),
-    BuiltIn("cond_stage_model.model.", "text", 1024, LAION_H, "SD2"),
-    BuiltIn("conditioner.embedders.0.model.", "text", 1024, LAION_H, "SD2"),
-    BuiltIn("conditioner.embedders.0.transformer.", "text", 768, OPENAI_L, "SDXL"),
-    BuiltIn("conditioner.embedders.1.model.", "text", 1280, LAION_BIGG, "SDXL"),
-    BuiltIn("conditioner.embedders.0.model.", "text", 1280, LAION_BIGG, "SDXL refiner"),
-    BuiltIn("text_encoders.clip_l.transformer.", "text", 768, OPENAI_L, "SD3 or FLUX"),
-    BuiltIn("text_encoders.clip_g.transformer.", "text", 1280, LAION_BIGG, "SD3"),
-    BuiltIn("clip_l.transformer.", "text", 768, OPENAI_L, "diffusion"),
-    BuiltIn("clip_g.transformer.", "text", 1280, LAION_BIGG, "diffusion"),
-    BuiltIn("clip_h.transformer.", "text", 1024, LAION_H, "SD2"),
-    BuiltIn("embedder.model.", "vision", 1024, OPENAI_L, "SD2 unCLIP"),
-    BuiltIn("embedder.model.", "vision", 1280, LAION_H, "SD2 unCLIP"),
-    BuiltIn("cond_stage_model.model.", "vision", 1280, LAION_H, "image-to-video"),
-    BuiltIn("conditioner.embedders.0.open_clip.model.", "vision", 1280, LAION_H, "SVD"),
-    BuiltIn("clip_l_vision.", "vision", 1024, OPENAI_L, "Stable Cascade"),
+    BuiltIn("cond_stage_model.transformer.", "text", 768, _OPENAI_L, "SD1"),
+    BuiltIn("cond_stage_model.model.", "text", 1024, _LAION_H, "SD2"),
+    BuiltIn("conditioner.embedders.0.model.", "text", 1024, _LAION_H, "SD2"),
+    BuiltIn("conditioner.embedders.0.transformer.", "text", 768, _OPENAI_L, "SDXL"),
+    BuiltIn("conditioner.embedders.1.model.", "text", 1280, _LAION_BIGG, "SDXL"),
+    BuiltIn("conditioner.embedders.0.model.", "text", 1280, _LAION_BIGG, "SDXL refiner"),
+    BuiltIn("text_encoders.clip_l.transformer.", "text", 768, _OPENAI_L, "SD3 or FLUX"),
+    BuiltIn("text_encoders.clip_g.transformer.", "text", 1280, _LAION_BIGG, "SD3"),
+    BuiltIn("clip_l.transformer.", "text", 768, _OPENAI_L, "diffusion"),
+    BuiltIn("clip_g.transformer.", "text", 1280, _LAION_BIGG, "diffusion"),
+    BuiltIn("clip_h.transformer.", "text", 1024, _LAION_H, "SD2"),
+    BuiltIn("embedder.model.", "vision", 1024, _OPENAI_L, "SD2 unCLIP"),
+    BuiltIn("embedder.model.", "vision", 1280, _LAION_H, "SD2 unCLIP"),
+    BuiltIn("cond_stage_model.model.", "vision", 1280, _LAION_H, "image-to-video"),
+    BuiltIn("conditioner.embedders.0.open_clip.model.", "vision", 1280, _LAION_H, "SVD"),
+    BuiltIn("clip_l_vision.", "vision", 1024, _OPENAI_L, "Stable Cascade"),
 )
 
 
-def built_in(prefix: str, part: str, width: int) -> BuiltIn | None:
-    """The encoder that a checkpoint keeps under this prefix; None if the prefix names none."""
-    for row in BUILT_IN:
-        if (row.part, row.width) == (part, width) and prefix == row.prefix:
-            return row
+def built_in_encoder(info: CheckpointInfo) -> BuiltIn | None:
+    """The row for the prefix of this model, by its vision encoder first; None if there is none."""
+    for part, shape in (("vision", info.vision), ("text", info.text)):
+        for row in BUILT_IN:
+            if shape and (row.prefix, row.part, row.width) == (info.prefix, part, shape.width):
+                return row
     return None
+
+
+def find_space(
+    info: CheckpointInfo, activation: Activation | None, *, has_other_text: bool = False
+) -> tuple[str, Source] | None:
+    """The embedding space of a model for which none is stated, and how it is known; None if nothing tells it.
+
+    activation: the stated one; None if it is only assumed. has_other_text: the model has a text encoder that is not
+    read, and so is none of the known ones. A vision encoder of no known model has a space of its own, for its pictures
+    compare with each other; a lone text encoder has none.
+    """
+    if info.projection is not None:
+        if built_in := built_in_encoder(info):
+            return built_in.space, "header"
+        if not has_other_text and info.family in ("clip", "longclip"):
+            for known in KNOWN_SPACES:
+                if activation in (None, known.activation) and _has_shapes_of(info, known):
+                    return known.name, "assumed"
+    has_space = info.family in ("dinov2", "dinov3") or (info.vision and (info.text or info.has_vision_projection))
+    return (f"{info.family}:{info.fingerprint}", "fingerprint") if has_space and info.fingerprint else None
+
+
+def _has_shapes_of(info: CheckpointInfo, known: KnownSpace) -> bool:
+    vision, text = info.vision, info.text
+    if info.projection != known.projection:
+        return False
+    is_vision = vision is not None and (vision.width, vision.layers, vision.patch, vision.tokens) == known.vision
+    is_text = text is not None and (text.width, text.layers, text.context, text.vocabulary) == known.text
+    if vision and text:
+        return is_vision and is_text
+    if vision:
+        return is_vision and info.has_vision_projection
+    return is_text and info.has_text_projection and known.is_known_by_text
+
+
+def space_of(info: CheckpointInfo) -> str:
+    """The embedding space of the features of one model by itself.
+
+    A space that is only assumed, by the shapes of a known model, is good enough to find the other encoder. But other
+    models were trained with the same shapes, and comparing their features would fail in silence: such a model has a
+    space of its own.
+    """
+    return own_space(info) if info.space is None or info.sources.get("space") == "assumed" else info.space
+
+
+def own_space(*infos: CheckpointInfo) -> str:
+    """The id of a space that only these files are known to be of."""
+    return "model:" + "+".join(info.fingerprint or str(info.path) for info in infos)
+
+
+#: What is known about weights by their fingerprint. No published weights were at hand when this was written.
+KNOWN_WEIGHTS: Mapping[str, Properties] = {}
+_DIGITS = 16
+#: The most numbers that are read of a row.
+_ROW = 1024
+_NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+
+
+def fingerprint(
+    row: EncoderLayout, prefix: str, tensors: Tensors, shape: VisionShape | TextShape, opener: Opener
+) -> str:
+    """Of one encoder: 16 hexadecimal digits of SHA-256 over its family, its sizes, and a few kB of its weights.
+
+    The same in every layout, in float32 as in float16, and for an encoder alone as in a whole model.
+    """
+    own = (shape.patch, shape.tokens) if isinstance(shape, VisionShape) else (shape.context, shape.vocabulary)
+    sizes = " ".join(map(str, (shape.width, shape.layers, shape.mlp, *own)))
+    digest = hashlib.sha256(f"{_kind(row.family)} {row.part} {sizes}".encode())
+    for role, entry, count in _samples(row, prefix, tensors, shape.layers):
+        digest.update(f"|{role} {count}|".encode())
+        digest.update(_as_float16(entry, count, opener))
+    return digest.hexdigest()[:_DIGITS]
+
+
+def known_properties(fingerprint: str, known: Mapping[str, Properties]) -> Properties:
+    """What is known about a model, by its whole fingerprint or by that of one encoder."""
+    return next((known[key] for key in (fingerprint, *fingerprint.split("-")) if key in known), Properties())
+
+
+def _kind(family: Family) -> str:
+    # what only the other encoder tells is left out, so that an encoder alone has the fingerprint of the same in a pair
+    return "siglip" if family in ("siglip2", "naflex") else "clip" if family == "longclip" else family
+
+
+def _samples(row: EncoderLayout, prefix: str, tensors: Tensors, layers: int) -> Iterator[tuple[str, TensorEntry, int]]:
+    """The role of a tensor, the tensor, and how many of its first numbers count.
+
+    Whole norms, the first rows of matrices, which training changes even where it leaves norms alone, and the first
+    number of the projection, which is the same in a layout that has it transposed.
+    """
+    wanted = [("final_norm", row.final_norm)]
+    for index in sorted({0, layers // 2, layers - 1}):
+        parts = zip(("norm", "query", "fc1"), row.block, strict=True)
+        wanted += [(f"{role} {index}", f"{row.blocks}{index}.{name}") for role, name in parts]
+    projection = tensors.get(prefix + row.projection) if row.projection and _kind(row.family) == "clip" else None
+    if projection is not None and projection.count:
+        yield "projection", projection, 1
+    for role, name in wanted:
+        entry = tensors.get(prefix + name)
+        if entry is not None and entry.shape and entry.count:
+            yield role, entry, min(entry.shape[-1], _ROW)
+
+
+def _as_float16(entry: TensorEntry, count: int, opener: Opener) -> bytes:
+    """The first numbers of a tensor; of one that holds no floating point the name of its type."""
+    if entry.dtype != "BF16" and entry.dtype not in _NUMPY_TYPES:
+        return entry.dtype.encode()
+    with reading(entry.path, opener) as file:
+        file.seek(entry.begin)
+        raw = read_exactly(entry.path, file, count * DTYPE_BITS[entry.dtype] // 8)
+    if entry.dtype == "BF16":
+        numbers = (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4")
+    else:
+        numbers = np.frombuffer(raw, _NUMPY_TYPES[entry.dtype])
+    with np.errstate(over="ignore", invalid="ignore"):
+        return numbers.astype("<f2").tobytes()

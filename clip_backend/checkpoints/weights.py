@@ -1,4 +1,4 @@
-"""Tensors out of model files by the names that they have there: safetensors, and pickles where they are allowed."""
+"""Reading the weights of a model: by the names of its files, or by those of Hugging Face whatever its layout is."""
 
 from __future__ import annotations
 
@@ -7,43 +7,35 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 
 from ...errors import CheckpointError
 from .info import CheckpointInfo
-from .weight_listing import inspect_zip
-from .weight_names import Piece, Place, Shape, places
+from .weight_files import inspect_zip
+from .weight_names import Shape, TensorPart, TensorSource, tensor_sources
 
-NUMBERS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+FLOAT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
-#: Pages that were read from a mapped file count as memory in use; after this much the file is mapped anew.
-_HELD_BYTES = 128 << 20
-#: The first torch whose weights-only unpickler is not known to have holes (CVE-2026-24747).
+#: What is read of a mapped file counts as memory in use; after this many bytes the file is mapped anew.
+_MAPPED_BYTES = 128 << 20
+#: The first torch whose weights-only unpickler has no known holes (CVE-2026-24747).
 SAFE_TORCH = (2, 10)
+_INCOMPLETE = "the file is incomplete or its configuration is that of another model"
 
 
-class TensorFiles(Protocol):
-    """The files of one model."""
-
-    @property
-    def shapes(self) -> dict[str, Shape]:
-        """Of all tensors."""
-
-    def read(self, name: str, start: int = 0, stop: int | None = None) -> torch.Tensor:
-        """A tensor, or some of its rows, as it is in the file; valid for as long as it is held, not to be written."""
-
-    def release(self) -> None:
-        """Lets go of the files until the next tensor is asked for."""
+def open_weights(info: CheckpointInfo, *, allow_pickle: bool = False) -> Weights:
+    """The weights of a model by the names of Hugging Face, mapped into memory; raises what ``open_tensors`` does."""
+    return Weights(str(info.path), open_tensors(info, allow_pickle=allow_pickle), info.prefix)
 
 
-def open_files(info: CheckpointInfo, *, allow_pickle: bool = False) -> TensorFiles:
-    """The files of a model.
+def open_tensors(info: CheckpointInfo, *, allow_pickle: bool = False) -> TensorFiles:
+    """The tensors of a model by the names of its files.
 
     Raises CheckpointError for a model that cannot be loaded, a file that is gone or broken, and a pickle unless they
-    are allowed: even read without running code they may bring torch down.
+    are allowed: even read without running code they may crash torch.
     """
     if info.problem:
         raise CheckpointError(str(info.path), info.problem)
@@ -55,19 +47,90 @@ def open_files(info: CheckpointInfo, *, allow_pickle: bool = False) -> TensorFil
     return PickleFiles(info.files)
 
 
+class Weights:
+    """The tensors of one model by the names of Hugging Face; each is read when it is asked for."""
+
+    def __init__(self, path: str, files: TensorFiles, prefix: str = "") -> None:
+        #: The file or folder, for messages.
+        self.path = path
+        self._files = files
+        self._sources = tensor_sources(files.shapes, prefix)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sources
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def shape(self, name: str) -> Shape:
+        """Of a tensor, without reading it; raises CheckpointError if it is missing."""
+        source = self._source(name)
+        first = self._files.shapes[source.parts[0].name]
+        rows = sum(self._rows(part) for part in source.parts)
+        shape = (rows, *first[1:]) if first else ()
+        return shape[::-1] if source.is_transposed else shape
+
+    def read(self, name: str, shape: Shape | None = None) -> torch.Tensor:
+        """A tensor in the dtype of the file; not to be written to.
+
+        shape: what it must have, not counting ones in front on either side. Raises CheckpointError with the tensor's
+        name if it is missing, of another shape, or not of floating point.
+        """
+        source = self._source(name)
+        if shape is not None and _without_leading_ones(self.shape(name)) != _without_leading_ones(shape):
+            reason = f"{name} has shape {list(self.shape(name))} where {list(shape)} is needed; {_INCOMPLETE}"
+            raise CheckpointError(self.path, reason)
+        parts = [self._part(part) for part in source.parts]
+        tensor = parts[0] if len(parts) == 1 else torch.cat(parts)
+        tensor = tensor.T if source.is_transposed else tensor
+        return tensor if shape is None else tensor.reshape(shape)
+
+    def number(self, name: str) -> float | None:
+        """``logit_scale`` (a natural logarithm) or ``logit_bias`` as stored; None if the file has none."""
+        return float(self.read(name).reshape(-1)[0]) if name in self else None
+
+    def release(self) -> None:
+        """Closes the files; they are opened again when the next tensor is asked for."""
+        self._files.release()
+
+    def _source(self, name: str) -> TensorSource:
+        if name not in self._sources:
+            raise CheckpointError(self.path, f"{name} is missing; {_INCOMPLETE}")
+        return self._sources[name]
+
+    def _rows(self, part: TensorPart) -> int:
+        shape = self._files.shapes[part.name]
+        stop = (shape[0] if shape else 1) if part.stop is None else part.stop
+        return stop - part.start
+
+    def _part(self, part: TensorPart) -> torch.Tensor:
+        tensor = self._files.read(part.name, part.start, part.stop)
+        if tensor.dtype not in FLOAT_DTYPES:
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            reason = f"{part.name} holds {dtype} numbers; get the file in float16, bfloat16 or float32"
+            raise CheckpointError(self.path, reason)
+        return tensor
+
+
+def _without_leading_ones(shape: Shape) -> Shape:
+    while shape and shape[0] == 1:
+        shape = shape[1:]
+    return shape
+
+
 class SafetensorsFiles:
-    """Mapped into memory; a tensor is read when it is asked for."""
+    """Files mapped into memory; a tensor is read when it is asked for."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._handles: dict[Path, Any] = {}
-        self._held = 0
+        self._read_bytes = 0
         self._file_of: dict[str, Path] = {}
         self.shapes: dict[str, Shape] = {}
         for file in files:
             handle = self._handle(file)
-            for name in handle.keys():  # noqa: SIM118 - a handle is no mapping
-                self._file_of[name] = file
-                self.shapes[name] = tuple(handle.get_slice(name).get_shape())
+            names = handle.keys()
+            self._file_of |= dict.fromkeys(names, file)
+            self.shapes |= {name: tuple(handle.get_slice(name).get_shape()) for name in names}
 
     def _handle(self, file: Path) -> Any:
         if file not in self._handles:
@@ -81,8 +144,8 @@ class SafetensorsFiles:
         return self._handles[file]
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> torch.Tensor:
-        """Of the mapped file itself, without a copy."""
-        if self._held > _HELD_BYTES:
+        """A tensor or some of its rows: the mapped file itself, without a copy."""
+        if self._read_bytes > _MAPPED_BYTES:
             self.release()
         file = self._file_of[name]
         handle = self._handle(file)
@@ -91,17 +154,17 @@ class SafetensorsFiles:
         except (OSError, SafetensorError) as error:
             raise CheckpointError(str(file), f"{name} cannot be read ({error}); fetch the file again") from error
         tensor = tensor if stop is None else tensor[start:stop]
-        self._held += tensor.nbytes
+        self._read_bytes += tensor.nbytes
         return tensor
 
     def release(self) -> None:
-        """Unmaps the files once the tensors are gone that were read from them."""
+        """Closes the files; each stays mapped for as long as a tensor that was read from it is in use."""
         self._handles.clear()
-        self._held = 0
+        self._read_bytes = 0
 
 
 class PickleFiles:
-    """Pickles of torch, whose tensors alone are read; no code in them is run."""
+    """Pickles of torch, of which nothing but tensors is read; no code in them is run."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._tensors: dict[str, torch.Tensor] = {}
@@ -110,12 +173,16 @@ class PickleFiles:
         self.shapes: dict[str, Shape] = {name: tuple(tensor.shape) for name, tensor in self._tensors.items()}
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> torch.Tensor:
-        """Of the mapped file."""
+        """A tensor or some of its rows: the mapped file itself, without a copy."""
         tensor = self._tensors[name]
         return tensor if stop is None else tensor[start:stop]
 
     def release(self) -> None:
-        """Nothing: what was unpickled cannot be told apart from what is in use."""
+        """Does nothing: the tensors that are in use are not known."""
+
+
+#: The files of one model, by the names of tensors there; what they give is not to be written to.
+TensorFiles = SafetensorsFiles | PickleFiles
 
 
 def _unpickled(file: Path) -> dict[str, torch.Tensor]:
@@ -134,116 +201,22 @@ def _unpickled(file: Path) -> dict[str, torch.Tensor]:
 
 
 def _tensors_in(file: Path, content: object) -> dict[str, torch.Tensor]:
-    """The tensors of a state dict, or of the one inside what a training saved."""
-    for key in ("state_dict", "model", "model_state_dict"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-            break
+    """The tensors of a state dict, or of the one in a training checkpoint."""
     if isinstance(content, dict):
-        tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
-        if tensors:
+        keys = ("state_dict", "model", "model_state_dict")
+        inner = next((content[key] for key in keys if isinstance(content.get(key), dict)), content)
+        if tensors := {str(name): value for name, value in inner.items() if isinstance(value, torch.Tensor)}:
             return tensors
     raise CheckpointError(str(file), "it is a pickle without a table of tensors; convert it to safetensors")
 
 
 def check_pickle(file: Path) -> None:
-    """Raises CheckpointError for what is no plain pickle of tensors, by the table of its archive alone."""
+    """Raises CheckpointError for what is no plain pickle of tensors, by the names and sizes in the archive alone."""
     if not os.path.isfile(file):
         raise CheckpointError(str(file), "it is gone; look for the models again")
     if not zipfile.is_zipfile(file):
         reason = "it is no archive that torch 1.6 or later wrote; convert it to safetensors where it came from"
         raise CheckpointError(str(file), reason)
-    kind = inspect_zip(file)
-    if not kind.can_be_allowed:
-        raise CheckpointError(str(file), kind.problem)
-
-
-class Weights:
-    """Lazy: a tensor is read when it is asked for."""
-
-    def __init__(self, path: str, files: TensorFiles, prefix: str = "") -> None:
-        self._path = path
-        self._files = files
-        self._places = places(files.shapes, prefix)
-
-    @property
-    def path(self) -> str:
-        """The file or folder, for messages."""
-        return self._path
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._places
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def shape(self, name: str) -> Shape:
-        """Of a tensor, without reading it."""
-        place = self._place(name)
-        rows = [self._rows(piece) for piece in place.pieces]
-        first = self._files.shapes[place.pieces[0].name]
-        shape = (sum(rows), *first[1:]) if first else ()
-        return shape[::-1] if place.is_transposed else shape
-
-    def read(self, name: str, shape: Shape | None = None) -> torch.Tensor:
-        """A tensor as the file has it, in the file's type of number; not to be written to.
-
-        shape: what it must have; leading ones of either do not count. Raises CheckpointError with the tensor's name if
-        it is missing, of another shape, or no plain floating point.
-        """
-        place = self._place(name)
-        if shape is not None and _core(self.shape(name)) != _core(shape):
-            reason = f"{name} has shape {list(self.shape(name))} where {list(shape)} is needed; {_CURE}"
-            raise CheckpointError(self._path, reason)
-        parts = [self._part(piece) for piece in place.pieces]
-        tensor = parts[0] if len(parts) == 1 else torch.cat(parts)
-        tensor = tensor.T if place.is_transposed else tensor
-        return tensor if shape is None else tensor.reshape(shape)
-
-    def number(self, name: str) -> float | None:
-        """``logit_scale`` (a natural logarithm) or ``logit_bias`` as stored; None if the file has none."""
-        return float(self.read(name).reshape(-1)[0]) if name in self else None
-
-    def release(self) -> None:
-        """Lets go of the files; they are opened again when the next tensor is asked for."""
-        self._files.release()
-
-    def _place(self, name: str) -> Place:
-        if name not in self._places:
-            raise CheckpointError(self._path, f"{name} is missing; {_CURE}")
-        return self._places[name]
-
-    def _rows(self, piece: Piece) -> int:
-        shape = self._files.shapes[piece.name]
-        stop = (shape[0] if shape else 1) if piece.stop is None else piece.stop
-        return stop - piece.start
-
-    def _part(self, piece: Piece) -> torch.Tensor:
-        tensor = self._files.read(piece.name, piece.start, piece.stop)
-        if tensor.dtype not in NUMBERS:
-            kind = str(tensor.dtype).removeprefix("torch.")
-            reason = f"{piece.name} holds {kind} numbers; get the file in float16, bfloat16 or float32"
-            raise CheckpointError(self._path, reason)
-        return tensor
-
-
-_CURE = "the file is incomplete or its configuration is that of another model"
-
-
-def _core(shape: Shape) -> Shape:
-    """The shape without ones in front."""
-    while shape and shape[0] == 1:
-        shape = shape[1:]
-    return shape
-
-
-def open_weights(info: CheckpointInfo, *, allow_pickle: bool = False) -> Weights:
-    """The weights of a model, mapped into memory.
-
-    Raises CheckpointError for a model that cannot be loaded, a file that is gone or broken, and a pickle unless they
-    are allowed: even read without running code they may bring torch down.
-    """
-    return Weights(str(info.path), open_files(info, allow_pickle=allow_pickle), info.prefix)
+    other = inspect_zip(file)
+    if not other.is_readable_pickle:
+        raise CheckpointError(str(file), other.problem)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import torch
 
 from ..checkpoints.info import CheckpointInfo
-from ..checkpoints.joined import pair_space, space_of
+from ..checkpoints.joined import joined_space
+from ..checkpoints.spaces import space_of
 from ..checkpoints.weights import Weights, open_weights
 from ..preparing.recipe import recipe_of
 from ..shapes_demo import called
@@ -38,7 +39,7 @@ def assemble(
     is_pair = text is not vision
     vision_weights = open_weights(vision, allow_pickle=options.allow_pickle)
     text_weights = open_weights(text, allow_pickle=options.allow_pickle) if is_pair else vision_weights
-    space = pair_space(vision, text, trust_space=trust_space) if is_pair else space_of(vision)
+    space = joined_space(vision, text, trust_space=trust_space) if is_pair else space_of(vision)
     has_vision = vision.vision is not None
     has_text = text.text is not None and text.has_text_projection
     return ClipEncoder(

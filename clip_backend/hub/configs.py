@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ...errors import CheckpointError
-from ..checkpoints.configs import part
+from ..checkpoints.config_files import part
 from ..checkpoints.info import CheckpointInfo, VisionShape
 from ..checkpoints.weight_names import Shape
 from ..preparing.recipe import Recipe, recipe_of

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ...errors import CheckpointError, InputError, MissingPackage
 from ..checkpoints.info import CheckpointInfo, VisionShape
-from ..checkpoints.joined import space_of
+from ..checkpoints.spaces import space_of
 from ..checkpoints.weights import open_weights
 from ..encoding.assembly import USUAL_SCALE, cache_key, cache_of, identity_of, place_by, text_encoder
 from ..encoding.batching import Placement, float32_on_cpu

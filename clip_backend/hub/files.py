@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 
 from ...errors import CheckpointError
-from ..checkpoints.configs import read_object
+from ..checkpoints.config_files import read_json
 from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.weight_names import Shape
-from ..checkpoints.weights import NUMBERS, TensorFiles, open_files
+from ..checkpoints.weights import FLOAT_DTYPES, TensorFiles, open_tensors
 
 #: What transformers 4 wrote -> what 5 writes.
 _RENAMED = {
@@ -92,7 +92,7 @@ class HubFiles:
     def read(self, share: Share, dtype: torch.dtype) -> torch.Tensor:
         """A copy in this type of number; raises CheckpointError for one that holds NaN, infinity or no numbers."""
         stored = self._files.read(self._prefix + share.name)
-        if stored.dtype not in NUMBERS:
+        if stored.dtype not in FLOAT_DTYPES:
             kind = str(stored.dtype).removeprefix("torch.")
             raise CheckpointError(self.path, f"{share.name} holds {kind} numbers; get the file in float16 or float32")
         if share.half is not None:
@@ -109,11 +109,11 @@ class HubFiles:
 
 def open_hub_files(info: CheckpointInfo, *, allow_pickle: bool = False) -> HubFiles:
     """The files of a model, mapped into memory; raises CheckpointError as ``weights.open_weights`` does."""
-    return HubFiles(str(info.path), open_files(info, allow_pickle=allow_pickle), info.prefix)
+    return HubFiles(str(info.path), open_tensors(info, allow_pickle=allow_pickle), info.prefix)
 
 
 def beside(info: CheckpointInfo, name: str) -> Mapping[str, object]:
     """What a JSON file of a model's folder says; nothing without one, or if the model is a file of another name."""
     folder = info.path if info.path.is_dir() else info.path.parent
     is_own = info.path.is_dir() or info.path.name == "model.safetensors"
-    return read_object(folder / name) if is_own and (folder / name).is_file() else {}
+    return read_json(folder / name) if is_own and (folder / name).is_file() else {}

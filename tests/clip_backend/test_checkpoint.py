@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.checkpoints import configs as hf_config
+from clip_grid.clip_backend.checkpoints.config_files import encoder_configs
 from clip_grid.clip_backend.checkpoints.info import CheckpointInfo
 from clip_grid.clip_backend.checkpoints.properties import Properties
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
@@ -129,7 +129,7 @@ def test_the_defaults_are_those_of_transformers(name: str, part: str, defaults: 
     transformers = pytest.importorskip("transformers")
     theirs = getattr(transformers, name)()
 
-    ours = getattr(hf_config.tower_configs(defaults), part)
+    ours = getattr(encoder_configs(defaults), part)
 
     assert {key: getattr(theirs, key) for key in ours if hasattr(theirs, key)} == {
         key: value for key, value in ours.items() if hasattr(theirs, key)
@@ -422,7 +422,7 @@ spec = importlib.util.spec_from_file_location("clip_grid", {str(root / "__init__
 package = importlib.util.module_from_spec(spec)
 sys.modules["clip_grid"] = package
 spec.loader.exec_module(package)
-from clip_grid.clip_backend.checkpoint import read_checkpoint
+from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 print(read_checkpoint({str(path)!r}).family, {{"torch", "transformers", "safetensors"}} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 torch = pytest.importorskip("torch")
-from clip_grid.clip_backend.checkpoints.weights import Weights, open_files
+from clip_grid.clip_backend.checkpoints.weights import Weights, open_tensors
 from clip_grid.clip_backend.towers.build import build_text, build_vision
 
 from . import tiny_towers as tiny
@@ -17,7 +17,7 @@ class WatchedFiles:
     """Files that count how often each tensor is read and how many bytes of them are held at a time."""
 
     def __init__(self, info):
-        self._files = open_files(info)
+        self._files = open_tensors(info)
         self.shapes = self._files.shapes
         self.times = dict.fromkeys(self.shapes, 0)
         self.most_held = 0

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from clip_grid.clip_backend.checkpoints.info import CheckpointInfo, TextShape, VisionShape
-from clip_grid.clip_backend.checkpoints.joined import pair_space, space_of
+from clip_grid.clip_backend.checkpoints.joined import joined_space
+from clip_grid.clip_backend.checkpoints.spaces import space_of
 from clip_grid.errors import CheckpointError, SpaceError
 
 VISION = CheckpointInfo(
@@ -23,29 +24,29 @@ TEXT = CheckpointInfo(
 
 
 def test_two_files_of_one_space_go_together():
-    assert pair_space(VISION, TEXT) == "laion/bigG"
+    assert joined_space(VISION, TEXT) == "laion/bigG"
 
 
 def test_two_spaces_are_refused_with_files_and_spaces_named():
     other = replace(TEXT, path=Path("sd2.safetensors"), projection=1024, space="laion/H")
 
     with pytest.raises(SpaceError, match=r"clip_vision_g\.saf.*laion/bigG.*sd2\.saf.*laion/H.*clip_vision_h with"):
-        pair_space(VISION, other)
+        joined_space(VISION, other)
 
 
 def test_two_known_spaces_of_one_length_are_refused_even_on_trust():
     with pytest.raises(SpaceError, match="different models"):
-        pair_space(VISION, replace(TEXT, space="other/bigG"), trust_space=True)
+        joined_space(VISION, replace(TEXT, space="other/bigG"), trust_space=True)
 
 
 def test_two_lengths_are_refused_even_on_trust():
     with pytest.raises(SpaceError, match="different models"):
-        pair_space(VISION, replace(TEXT, space=None, projection=768), trust_space=True)
+        joined_space(VISION, replace(TEXT, space=None, projection=768), trust_space=True)
 
 
 def test_an_unknown_space_is_refused_and_the_cure_is_named():
     with pytest.raises(SpaceError, match=r"space unknown.*trust_space=True"):
-        pair_space(VISION, replace(TEXT, space=None))
+        joined_space(VISION, replace(TEXT, space=None))
 
 
 @pytest.mark.parametrize(
@@ -53,29 +54,29 @@ def test_an_unknown_space_is_refused_and_the_cure_is_named():
     [("laion/bigG", None, "laion/bigG"), (None, "laion/bigG", "laion/bigG"), (None, None, "model:v+t")],
 )
 def test_an_unknown_space_of_equal_length_is_taken_on_trust(vision, text, space):
-    assert pair_space(replace(VISION, space=vision), replace(TEXT, space=text), trust_space=True) == space
+    assert joined_space(replace(VISION, space=vision), replace(TEXT, space=text), trust_space=True) == space
 
 
 def test_a_text_encoder_without_projection_is_never_used():
     with pytest.raises(CheckpointError, match=r"clip_g\.safetensors: it has no text_projection"):
-        pair_space(VISION, replace(TEXT, has_text_projection=False), trust_space=True)
+        joined_space(VISION, replace(TEXT, has_text_projection=False), trust_space=True)
 
 
 def test_a_vision_tower_without_projection_is_never_used():
     with pytest.raises(CheckpointError, match="no visual projection"):
-        pair_space(replace(VISION, has_vision_projection=False), TEXT, trust_space=True)
+        joined_space(replace(VISION, has_vision_projection=False), TEXT, trust_space=True)
 
 
 def test_the_towers_must_be_there():
     with pytest.raises(CheckpointError, match="no text tower"):
-        pair_space(VISION, VISION)
+        joined_space(VISION, VISION)
     with pytest.raises(CheckpointError, match="no vision tower"):
-        pair_space(TEXT, TEXT)
+        joined_space(TEXT, TEXT)
 
 
 def test_a_file_with_a_problem_is_refused_with_it():
     with pytest.raises(CheckpointError, match="has 23 of 24 layers"):
-        pair_space(VISION, replace(TEXT, problem="it has 23 of 24 layers; get the whole file"))
+        joined_space(VISION, replace(TEXT, problem="it has 23 of 24 layers; get the whole file"))
 
 
 def test_a_model_by_itself_is_of_the_space_that_its_file_tells():

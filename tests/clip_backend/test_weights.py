@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
-from clip_grid.clip_backend.checkpoints.weight_names import Piece, places
+from clip_grid.clip_backend.checkpoints.weight_names import TensorPart, tensor_sources
 from clip_grid.clip_backend.checkpoints.weights import check_pickle, open_weights
 from clip_grid.clip_backend.towers.build import build_text, build_vision
 from clip_grid.errors import CheckpointError
@@ -303,11 +303,11 @@ def test_a_pickle_without_tensors_is_refused(tmp_path):
 
 
 def test_names_that_nobody_knows_are_left_out():
-    assert places({"lora_unet_down.weight": (2, 2), "first_stage_model.encoder.conv_in.weight": (2, 2)}) == {}
+    assert tensor_sources({"lora_unet_down.weight": (2, 2), "first_stage_model.encoder.conv_in.weight": (2, 2)}) == {}
 
 
 def test_a_fused_projection_is_three_shares():
-    found = places({"visual.transformer.resblocks.7.attn.in_proj_weight": (96, 32)})
+    found = tensor_sources({"visual.transformer.resblocks.7.attn.in_proj_weight": (96, 32)})
 
     key = found["vision_model.encoder.layers.7.self_attn.k_proj.weight"]
-    assert key.pieces == (Piece("visual.transformer.resblocks.7.attn.in_proj_weight", 32, 64),)
+    assert key.parts == (TensorPart("visual.transformer.resblocks.7.attn.in_proj_weight", 32, 64),)
