@@ -41,9 +41,9 @@ def noise(width: int, height: int, seed: int = 0, channels: int = 3) -> np.ndarr
     return np.random.default_rng(seed).integers(0, 256, (height, width, channels), dtype=np.uint8)
 
 
-def plan(pictures: Sequence[np.ndarray] | Survey, wishes: dict[str, Any] | None = None, **options: Any) -> PlannedSheet:
+def plan(pictures: Sequence[np.ndarray] | Survey, inputs: dict[str, Any] | None = None, **options: Any) -> PlannedSheet:
     survey = pictures if isinstance(pictures, Survey) else pictures_from_arrays(pictures)
-    return plan_sheet(survey, GridTemplate(**options), PlanInputs(**{"faces": FACES, **(wishes or {})}))
+    return plan_sheet(survey, GridTemplate(**options), PlanInputs(**{"faces": FACES, **(inputs or {})}))
 
 
 def survey(folder: Path) -> Survey:
@@ -51,11 +51,11 @@ def survey(folder: Path) -> Survey:
 
 
 def export(
-    pictures: Sequence[np.ndarray] | Survey, path: Path, wishes: dict[str, Any] | None = None, **options: Any
+    pictures: Sequence[np.ndarray] | Survey, path: Path, inputs: dict[str, Any] | None = None, **options: Any
 ) -> GridReport:
     """The sheet in a file; further pages beside it as name-2."""
     output = Output(lambda page, _: path if page == 0 else path.with_stem(f"{path.stem}-{page + 1}"))
-    return write_planned(plan(pictures, wishes, **options), output)
+    return write_planned(plan(pictures, inputs, **options), output)
 
 
 def paint_job(planned: PlannedSheet, badges: Badges | None = None) -> PaintJob:

@@ -25,9 +25,9 @@ def scores(*values, name="cosine"):
 
 def test_the_scores_come_back_as_they_were(tmp_path):
     values = (0.1 + 0.2, -0.25, 1e-17)
-    wishes = {"scores": scores(*values), "labels": ['a "b", c', "两行\nzwei", "x"]}
+    inputs = {"scores": scores(*values), "labels": ['a "b", c', "两行\nzwei", "x"]}
 
-    report = export(flats(3), tmp_path / "s.png", wishes, scores_csv=True, columns=2)
+    report = export(flats(3), tmp_path / "s.png", inputs, scores_csv=True, columns=2)
 
     head, *rows = rows_of(tmp_path / "s.scores.csv")
     assert head == [*HEAD, "cosine"]
@@ -42,9 +42,9 @@ def test_the_scores_come_back_as_they_were(tmp_path):
 
 
 def test_a_text_is_never_a_formula(tmp_path):
-    wishes = {"scores": [{"=1+1": 0.5}], "labels": ['=HYPERLINK("http://x")']}
+    inputs = {"scores": [{"=1+1": 0.5}], "labels": ['=HYPERLINK("http://x")']}
 
-    export(flats(1), tmp_path / "s.png", wishes, scores_csv=True)
+    export(flats(1), tmp_path / "s.png", inputs, scores_csv=True)
 
     head, row = rows_of(tmp_path / "s.scores.csv")
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in (*head, *row))
@@ -52,9 +52,9 @@ def test_a_text_is_never_a_formula(tmp_path):
 
 
 def test_a_picture_without_a_score_has_an_empty_cell(tmp_path):
-    wishes = {"scores": [{"a": 1.5}, {}, {"a": float("nan"), "b": 2}]}
+    inputs = {"scores": [{"a": 1.5}, {}, {"a": float("nan"), "b": 2}]}
 
-    export(flats(3), tmp_path / "s.png", wishes, scores_csv=True)
+    export(flats(3), tmp_path / "s.png", inputs, scores_csv=True)
 
     head, *rows = rows_of(tmp_path / "s.scores.csv")
     assert (head[6:], [row[6:] for row in rows]) == (["a", "b"], [["1.5", ""], ["", ""], ["nan", "2.0"]])

@@ -10,8 +10,11 @@ from clip_grid.grid.template import (
     GridTemplate,
     built_in_templates,
     find_template,
+    parse_sources,
     read_template,
     saved_templates,
+    split_columns,
+    split_headers,
     template_path,
 )
 from clip_grid.options import options_of
@@ -251,3 +254,20 @@ def test_a_file_without_permission_says_so(tmp_path):
 
     with pytest.raises(InputError, match="cannot be read"):
         find_template("a", tmp_path)
+
+
+def test_sources_are_parsed_in_any_case_and_unknown_ones_refused():
+    assert parse_sources("CSV; clip\nfilename,") == {"csv", "clip", "filename"}
+    with pytest.raises(InputError, match=r"names 'metdata'; it may name text, .*; did you mean 'metadata'"):
+        parse_sources("metdata")
+
+
+def test_columns_are_split_at_commas_semicolons_and_lines():
+    assert split_columns("seed, cfg scale;steps\n sampler ,,") == ["seed", "cfg scale", "steps", "sampler"]
+    assert split_columns(" ") == []
+
+
+def test_headers_are_lines_or_parts_of_one_line():
+    assert split_headers("a; b;c") == ["a", "b", "c"]
+    assert split_headers("a; b\n\nc\n") == ["a; b", "", "c"]
+    assert split_headers("") == split_headers("\n") == []

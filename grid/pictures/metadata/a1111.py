@@ -22,19 +22,12 @@ _KEY = re.compile(r"\s*(\w[\w \-/]{0,60}):[ \t]*")
 _STEPS = re.compile(r"\s*Steps: *\d+ *(?:,|$)")
 _SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
 _LORA_TAG = re.compile(r"<(?:lora|lyco):([^:<>]{1,200})(?::([^:<>]{1,40}))?[^<>]{0,80}>")
+#: Columns by the label of a setting.
 _STANDARD = {
-    "Seed": "seed",
-    "Steps": "steps",
-    "CFG scale": "cfg",
-    "Sampler": "sampler",
-    "Schedule type": "scheduler",
-    "Scheduler": "scheduler",
-    "Denoising strength": "denoise",
-    "Distilled CFG Scale": "guidance",
-    "Model": "model",
-    "VAE": "vae",
-    "Clip skip": "clip_skip",
-}
+    "Seed": "seed", "Steps": "steps", "CFG scale": "cfg", "Sampler": "sampler", "Schedule type": "scheduler",
+    "Scheduler": "scheduler", "Denoising strength": "denoise", "Distilled CFG Scale": "guidance", "Model": "model",
+    "VAE": "vae", "Clip skip": "clip_skip",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,13 @@ def as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def pick(record: Mapping[str, object], key_of: Mapping[str, str]) -> dict[str, object]:
-    """By column, the values of the record under the writer's keys; those that it does not have are left out."""
-    return {column: record[key] for column, key in key_of.items() if key in record}
+def pick(record: Mapping[str, object], *same: str, **renamed: str) -> dict[str, object]:
+    """Values of the record by column; those that it does not have are left out.
+
+    same: columns that the writer calls as we do. renamed: column=its key.
+    """
+    keys = {column: column for column in same} | renamed
+    return {column: record[key] for column, key in keys.items() if key in record}
 
 
 def to_columns(raw: Mapping[str, object]) -> dict[str, str]:

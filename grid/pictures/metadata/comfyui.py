@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from .columns import as_object, loras_text, to_columns, weights_name
 from .comfyui_graph import BUNDLE, Graph, Node, first_number, load_graph, number, text, trail
@@ -54,11 +54,11 @@ def read_comfyui(texts: Mapping[str, str]) -> dict[str, str]:
 
 def _columns(graph: Graph, last: LastSampler) -> dict[str, object]:
     sampler = last.node
-    parts = list(trail(graph, sampler, _is_part))
+    parts = list(trail(graph, sampler, _inputs(_PARTS)))
     # a node that takes sigmas only changes them: its steps are not those of the plan
     plans = [node for node in parts if not node.link("sigmas")]
     positive = find_prompt(graph, sampler, "positive")
-    loaders = list(trail(graph, sampler, _leads_to_model))
+    loaders = list(trail(graph, sampler, _inputs(_MODELS)))
     return {
         "prompt": positive.text,
         "negative": find_prompt(graph, sampler, "negative").text,
@@ -77,12 +77,9 @@ def _columns(graph: Graph, last: LastSampler) -> dict[str, object]:
     }
 
 
-def _is_part(key: str) -> bool:
-    return key in _PARTS or BUNDLE.fullmatch(key) is not None
-
-
-def _leads_to_model(key: str) -> bool:
-    return key in _MODELS or BUNDLE.fullmatch(key) is not None
+def _inputs(names: Collection[str]) -> Callable[[str], bool]:
+    """Accepts the inputs of these names, and bundles, which may hold the same things."""
+    return lambda key: key in names or BUNDLE.fullmatch(key) is not None
 
 
 def _seed(graph: Graph, sampler: Node) -> str:
@@ -90,12 +87,12 @@ def _seed(graph: Graph, sampler: Node) -> str:
     node, stages = sampler, 0
     while not _adds_noise(graph, node) and stages < _MAX_STAGES and (before := earlier_sampler(graph, node)):
         node, stages = before, stages + 1
-    return first_number(graph, trail(graph, node, _is_part), *_SEED)
+    return first_number(graph, trail(graph, node, _inputs(_PARTS)), *_SEED)
 
 
 def _adds_noise(graph: Graph, sampler: Node) -> bool:
     noise = sampler.link("noise")
-    if noise in graph and graph[noise].kind == "DisableNoise":
+    if noise and noise in graph and graph[noise].kind == "DisableNoise":
         return False
     add_noise = sampler.inputs.get("add_noise")
     return add_noise is not False and add_noise not in ("disable", "disabled")
@@ -128,8 +125,7 @@ def _model_names(graph: Graph, loaders: list[Node]) -> str:
 
 
 def _model_name(graph: Graph, loader: Node) -> str:
-    names = (weights_name(text(graph, loader.inputs.get(key), key)) for key in _MODEL_FILES)
-    return next(filter(None, names), "")
+    return next(filter(None, (weights_name(text(graph, loader.inputs.get(key), key)) for key in _MODEL_FILES)), "")
 
 
 def _loras(graph: Graph, loaders: list[Node]) -> Iterator[tuple[str, str]]:
@@ -158,7 +154,7 @@ def _vae_name(graph: Graph, last: LastSampler) -> str:
     links = [link for node in (*last.later, last.node) for key in _VAES if (link := node.link(key))]
     for link in links[:_MAX_STAGES]:
         if link in graph:
-            for node in trail(graph, graph[link], lambda key: key in _VAES or bool(BUNDLE.fullmatch(key))):
+            for node in trail(graph, graph[link], _inputs(_VAES)):
                 if name := weights_name(text(graph, node.inputs.get("vae_name"), "vae_name")):
                     return name
     return ""
@@ -167,7 +163,7 @@ def _vae_name(graph: Graph, last: LastSampler) -> str:
 def _clip_skip(graph: Graph, positive: Prompt) -> str:
     """The layer counted from the end, as A1111 does: 2 is the last but one; ComfyUI writes it as -2."""
     encoder = next((node for node in positive.nodes if node.link("clip")), None)
-    behind = trail(graph, encoder, lambda key: key == "clip" or bool(BUNDLE.fullmatch(key))) if encoder else ()
+    behind = trail(graph, encoder, _inputs(("clip",))) if encoder else ()
     return first_number(graph, (*positive.nodes, *behind), "stop_at_clip_layer", "clip_skip").lstrip("-")
 
 

@@ -8,18 +8,6 @@ from collections.abc import Mapping
 from .a1111 import PLACES, find_infotext, infotext_columns
 from .columns import first_object, loras_text, pick, snake_case, to_columns
 
-_KEYS = {
-    "prompt": "prompt",
-    "negative": "negative_prompt",
-    "seed": "seed",
-    "steps": "steps",
-    "cfg": "guidance_scale",
-    "sampler": "sampler",
-    "scheduler": "scheduler",
-    "model": "base_model",
-    "vae": "vae",
-    "clip_skip": "clip_skip",
-}
 _LORA_KEY = re.compile(r"lora_(?:combined_)?\d+")
 
 
@@ -34,7 +22,10 @@ def read_fooocus(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _json_columns(settings: Mapping[str, object]) -> dict[str, str]:
-    raw = pick(settings, _KEYS)
+    raw = pick(
+        settings, "prompt", "seed", "steps", "sampler", "scheduler", "vae", "clip_skip",
+        negative="negative_prompt", cfg="guidance_scale", model="base_model",
+    )  # fmt: skip
     raw["loras"] = loras_text(_lora(value) for key, value in settings.items() if _LORA_KEY.fullmatch(key))
     numbers = re.findall(r"\d{1,6}", str(settings.get("resolution", "")))
     if len(numbers) == 2:

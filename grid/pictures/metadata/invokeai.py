@@ -7,28 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from .columns import as_list, as_object, load_object, loras_text, pick, to_columns
 
-_KEYS = {
-    "prompt": "positive_prompt",
-    "negative": "negative_prompt",
-    "seed": "seed",
-    "steps": "steps",
-    "cfg": "cfg_scale",
-    "scheduler": "scheduler",
-    "denoise": "strength",
-    "guidance": "guidance",
-    "clip_skip": "clip_skip",
-    "width": "width",
-    "height": "height",
-}
-_OLD_KEYS = {
-    "seed": "seed",
-    "steps": "steps",
-    "cfg": "cfg_scale",
-    "sampler": "sampler",
-    "denoise": "strength",
-    "width": "width",
-    "height": "height",
-}
 _FLAGS = {"s": "steps", "S": "seed", "W": "width", "H": "height", "C": "cfg", "A": "sampler", "f": "denoise"}
 _FLAG = re.compile(r"(?:^|\s)-([sSWHCAf])\s?([^\s-]\S{0,60})")
 _IN_BRACKETS = re.compile(r"\[([^\[\]]*)\]")
@@ -44,7 +22,10 @@ def read_invokeai(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read_metadata(record: Mapping[str, object]) -> dict[str, str]:
-    raw = pick(record, _KEYS)
+    raw = pick(
+        record, "seed", "steps", "scheduler", "guidance", "clip_skip", "width", "height",
+        prompt="positive_prompt", negative="negative_prompt", cfg="cfg_scale", denoise="strength",
+    )  # fmt: skip
     raw["model"] = _model_name(record.get("model"))
     raw["vae"] = _model_name(record.get("vae"))
     raw["loras"] = loras_text(_loras(record.get("loras")))
@@ -65,7 +46,7 @@ def _loras(value: object) -> Iterator[tuple[object, object]]:
 
 def _read_sd_metadata(record: Mapping[str, object]) -> dict[str, str]:
     image = as_object(record.get("image"))
-    raw = pick(image, _OLD_KEYS)
+    raw = pick(image, "seed", "steps", "sampler", "width", "height", cfg="cfg_scale", denoise="strength")
     prompt = image.get("prompt")
     if isinstance(prompt, list):
         prompt = "\n".join(str(as_object(part).get("prompt", "")) for part in prompt)

@@ -6,19 +6,6 @@ from collections.abc import Mapping
 
 from .columns import as_list, as_object, load_object, pick, to_columns
 
-_KEYS = {
-    "prompt": "prompt",
-    "negative": "uc",
-    "seed": "seed",
-    "steps": "steps",
-    "cfg": "scale",
-    "sampler": "sampler",
-    "scheduler": "noise_schedule",
-    "denoise": "strength",
-    "width": "width",
-    "height": "height",
-}
-
 
 def read_novelai(texts: Mapping[str, str]) -> dict[str, str]:
     """The columns of a NovelAI picture; empty for any other."""
@@ -29,7 +16,10 @@ def read_novelai(texts: Mapping[str, str]) -> dict[str, str]:
         return {}
     comment = load_object(named.get("Comment", ""))
     raw: dict[str, object] = {"prompt": named.get("Description"), "model": named.get("Source")}
-    raw |= pick(comment, _KEYS)
+    raw |= pick(
+        comment, "prompt", "seed", "steps", "sampler", "width", "height",
+        negative="uc", cfg="scale", scheduler="noise_schedule", denoise="strength",
+    )  # fmt: skip
     for column, key in (("prompt", "v4_prompt"), ("negative", "v4_negative_prompt")):
         raw[column] = _caption(comment.get(key)) or raw.get(column)
     return to_columns(raw)

@@ -124,11 +124,11 @@ def test_text_without_settings_is_no_data(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ['a:"', 'a:"\\"', "a:[[[", "a a", ":", '"', "a:{", "<lora:", "Steps: 1, a: "])
 def test_hostile_text_takes_no_quadratic_time(piece: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
 
     read("Steps: 1, " + piece * 100_000 + ", Seed: 1")
 
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_text_that_parses_goes_before_the_graph_beside_it() -> None:

@@ -1,21 +1,75 @@
-"""Heat maps: means against plain numpy, on the sheet, in HTML and PDF, and in the report."""
+"""Heat maps: means over all pages, in colours that can be told apart and read."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from clip_grid.errors import ClipGridError, InputError
-from clip_grid.grid.arrange.heat_map import heat_color
+from clip_grid.grid.arrange.heat_map import STEPS, HeatScale, heat_color
+from clip_grid.grid.colors import readable_on, relative_luminance
 from clip_grid.grid.layout.plan import TextPlan
 from clip_grid.grid.planner import PlannedSheet
 from clip_grid.grid.table.table import parse_table
+from hypothesis import given
+from hypothesis import strategies as st
 
-from .samples import export, flats, painted, plan
+from ..samples import export, flats, painted, plan
+
+COLORS = [heat_color(step) for step in range(STEPS)]
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def test_each_colour_is_lighter_than_the_one_before():
+    luminance = [relative_luminance(color) for color in COLORS]
+
+    assert all(lower < higher for lower, higher in pairwise(luminance))
+    assert luminance[0] < 0.05 and luminance[-1] > 0.75
+
+
+def test_the_steps_of_lightness_are_even():
+    # CIE 1976 lightness of the luminance, another scale than the one that the colours were made from
+    lightness = np.array([116 * np.cbrt(relative_luminance(color)) - 16 for color in COLORS])
+
+    tenths = np.diff(lightness[:: STEPS // 10])
+    assert tenths.min() > 0.6 * tenths.mean() and tenths.max() < 1.6 * tenths.mean()
+
+
+@pytest.mark.parametrize("step", [0, STEPS // 2, STEPS - 1])
+def test_texts_on_a_colour_have_the_contrast_that_accessibility_asks_for(step):
+    low, high = sorted(relative_luminance(color) for color in (COLORS[step], readable_on((*COLORS[step], 255))))
+
+    assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def test_the_ends_of_a_scale_have_the_first_and_the_last_colour():
+    scale = HeatScale.over([0.3, 0.1, 0.2])
+
+    assert [scale.color(value) for value in (0.1, 0.3)] == [COLORS[0], COLORS[-1]]
+
+
+def test_a_single_value_has_the_middle_colour():
+    assert HeatScale.over([0.25]).color(0.25) == heat_color(round((STEPS - 1) / 2))
+
+
+@given(st.lists(numbers, min_size=1), st.data())
+def test_a_larger_value_is_never_darker(values, data):
+    scale = HeatScale.over(values)
+    lower, higher = sorted(data.draw(st.tuples(st.sampled_from(values), st.sampled_from(values))))
+
+    assert relative_luminance(scale.color(lower)) <= relative_luminance(scale.color(higher))
+    assert not math.isnan(sum(scale.color(lower)))
+
 
 NAN = float("nan")
+
+
 CFG, SAMPLER = ("3", "5.5", "7", "12"), ("ddim", "euler", "heun", "lms")
 
 
@@ -44,9 +98,6 @@ def means_of(planned: PlannedSheet) -> list[TextPlan]:
     return [text for page in planned.plan.pages for band in page.bands for text in band.texts if text.kind == "mean"]
 
 
-# --- the numbers
-
-
 def test_means_are_those_of_a_plain_loop():
     values = random_scores()
 
@@ -71,7 +122,7 @@ def test_pictures_without_a_finite_score_are_left_out_of_the_means():
     assert sorted(set(range(16)) - set(planned.badges.tints)) == [0, 5, 10]
 
 
-def test_a_value_without_any_score_has_no_mean_and_no_plate():
+def test_a_value_without_any_score_has_no_mean_and_no_badge():
     planned = four_by_four([None if i % 4 == 1 else i / 16 for i in range(16)])
 
     assert planned.heat_map.to_dict()["x"]["means"]["5.5"] is None
@@ -80,9 +131,9 @@ def test_a_value_without_any_score_has_no_mean_and_no_plate():
 
 def test_means_are_over_all_pages():
     values = np.arange(16) / 16
-    wishes = {"table": table(model=["a", "b"] * 8), "scores": scored(values)}
+    inputs = {"table": table(model=["a", "b"] * 8), "scores": scored(values)}
 
-    planned = plan(flats(16), wishes, heatmap="on", x_axis="sampler", y_axis="none", page_axis="model")
+    planned = plan(flats(16), inputs, heatmap="on", x_axis="sampler", y_axis="none", page_axis="model")
 
     assert len(planned.plan.pages) == 2
     assert [*planned.heat_map.x.means.values()] == pytest.approx(values.reshape(4, 4).mean(axis=1))
@@ -92,9 +143,9 @@ def test_means_are_over_all_pages():
 
 def test_pictures_without_a_value_of_the_axis_have_a_mean_of_their_own():
     rows = [{"cfg": "1"}, {"cfg": "1"}, {"cfg": "2"}, {"seed": "9"}]
-    wishes = {"table": parse_table(json.dumps(rows), name="t"), "scores": scored([0.1, 0.3, 0.4, 0.5])}
+    inputs = {"table": parse_table(json.dumps(rows), name="t"), "scores": scored([0.1, 0.3, 0.4, 0.5])}
 
-    planned = plan(flats(4), wishes, heatmap="on", x_axis="cfg", y_axis="none", page_axis="none")
+    planned = plan(flats(4), inputs, heatmap="on", x_axis="cfg", y_axis="none", page_axis="none")
 
     assert dict(planned.heat_map.x.means) == {"1": pytest.approx(0.2), "2": 0.4, "–": 0.5}
     assert [text.text for text in means_of(planned)] == ["mean 0.200", "mean 0.400", "mean 0.500"]
@@ -108,10 +159,7 @@ def test_sorting_moves_no_score_to_another_value():
     assert one.to_dict() == other.to_dict()
 
 
-# --- on the sheet
-
-
-def test_each_header_has_its_mean_below_it_with_room_for_both():
+def test_each_header_has_its_mean_below_it_and_both_fit():
     planned = four_by_four()
 
     (page,) = planned.plan.pages
@@ -130,15 +178,15 @@ def overlap(one, other) -> bool:
 
 @pytest.mark.parametrize("side", [24, 48, 200])
 def test_no_mean_is_cut_however_small_the_cells(side, tmp_path):
-    wishes = {"table": table(), "scores": scored(random_scores())}
+    inputs = {"table": table(), "scores": scored(random_scores())}
     options = {"cell_width": side, "cell_height": side, "label_position": "none", "heatmap": "on"}
 
-    report = export(flats(16), tmp_path / "s.png", wishes, **options)
+    report = export(flats(16), tmp_path / "s.png", inputs, **options)
 
     assert report.warnings == ()
 
 
-def test_plates_have_the_colour_of_their_number():
+def test_means_stand_on_the_colour_of_their_number():
     planned = four_by_four([i / 15 for i in range(16)])
 
     page = painted(planned)
@@ -169,9 +217,9 @@ def test_without_axes_only_the_badges_are_tinted_and_a_warning_says_so():
 
 
 def test_a_column_of_numbers_can_be_the_heat():
-    wishes = {"table": table(aesthetic=[str(i) for i in range(16)])}
+    inputs = {"table": table(aesthetic=[str(i) for i in range(16)])}
 
-    planned = plan(flats(16), wishes, heatmap="on", badge="Aesthetic", x_axis="cfg", y_axis="sampler", page_axis="none")
+    planned = plan(flats(16), inputs, heatmap="on", badge="Aesthetic", x_axis="cfg", y_axis="sampler", page_axis="none")
 
     assert planned.heat_map.score == "aesthetic"
     assert [*planned.heat_map.x.means.values()] == [6, 7, 8, 9]
@@ -212,25 +260,22 @@ def test_a_scorer_that_fails_costs_the_heat_map_and_not_the_sheet():
     )
 
 
-# --- files
-
-
 @pytest.mark.parametrize("name", ["sheet.png", "sheet.jpg", "sheet.html", "sheet.pdf"])
 def test_the_report_has_the_heat_map_in_every_format(name, tmp_path):
-    wishes = {"table": table(), "scores": scored(random_scores())}
+    inputs = {"table": table(), "scores": scored(random_scores())}
     format = {"jpg": "jpeg"}.get(name[6:], name[6:])
 
-    report = export(flats(16), tmp_path / name, wishes, heatmap="on", format=format)
-    plain = export(flats(16), tmp_path / f"plain-{name}", wishes, format=format)
+    report = export(flats(16), tmp_path / name, inputs, heatmap="on", format=format)
+    plain = export(flats(16), tmp_path / f"plain-{name}", inputs, format=format)
 
     assert json.loads((tmp_path / "sheet.json").read_text("utf-8"))["heatmap"] == report.heat_map.to_dict()
     assert "heatmap" not in plain.to_dict()
 
 
 def test_html_shows_the_means_on_their_colours(tmp_path):
-    wishes = {"table": table(), "scores": scored([i / 15 for i in range(16)])}
+    inputs = {"table": table(), "scores": scored([i / 15 for i in range(16)])}
 
-    export(flats(16), tmp_path / "s.html", wishes, heatmap="on", format="html", winner="highest")
+    export(flats(16), tmp_path / "s.html", inputs, heatmap="on", format="html", winner="highest")
 
     text = (tmp_path / "s.html").read_text("utf-8")
     assert re.findall(r'"mean plate [\w-]+">(.*?)<', text) == [
@@ -248,9 +293,9 @@ def test_html_shows_the_means_on_their_colours(tmp_path):
 def test_the_words_of_a_pdf_include_means_and_badges(tmp_path):
     pypdf = pytest.importorskip("pypdf")
     pytest.importorskip("fpdf")
-    wishes = {"table": table(), "scores": scored([i / 15 for i in range(16)])}
+    inputs = {"table": table(), "scores": scored([i / 15 for i in range(16)])}
 
-    export(flats(16), tmp_path / "s.pdf", wishes, heatmap="on", format="pdf", label_position="none")
+    export(flats(16), tmp_path / "s.pdf", inputs, heatmap="on", format="pdf", label_position="none")
 
     words = pypdf.PdfReader(tmp_path / "s.pdf").pages[0].extract_text()
     assert "mean 0.900" in words and "0.867" in words

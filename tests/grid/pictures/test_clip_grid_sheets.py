@@ -1,3 +1,5 @@
+"""Sheets of this program are recognised in every format."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -19,7 +21,7 @@ def black_bands():
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "avif", "tiff", "pdf", "html"])
-def test_a_sheet_of_any_format_is_known_again(tmp_path, ending):
+def test_a_sheet_of_any_format_is_recognised(tmp_path, ending):
     Image.new("RGB", (64, 64), "red").save(tmp_path / "a.png")
     export_grid(tmp_path / "a.png", tmp_path / f"sheet.{ending}")
 

@@ -1,17 +1,14 @@
-"""Labels and scores that are found in the pictures: who is asked for what, and what it costs when that fails."""
+"""Labels and scores from CLIP: asked only where they are needed, and never worth a lost sheet."""
 
 from __future__ import annotations
 
 import pytest
 from clip_grid.errors import ClipGridError, InputError
-from clip_grid.grid.arrange.badges import shared_score_name
 from clip_grid.grid.labels.clip import merge_scores
 from clip_grid.grid.labels.sources import ClipLabel
 from clip_grid.grid.table.table import parse_table
 
-from .samples import export, flats, plan, save, survey
-
-NAN = float("nan")
+from ..samples import export, flats, plan, save, survey
 
 
 class Labeller:
@@ -33,13 +30,6 @@ def scorer(*values):
     return lambda pictures: [{"cosine": value} for value in values]
 
 
-def failing(pictures):
-    raise ClipGridError("the model is not there")
-
-
-# --- labels
-
-
 def test_only_pictures_that_nothing_earlier_labels_are_looked_at(tmp_path):
     for name in ("a.png", "b.png", "c.png"):
         save(tmp_path / name)
@@ -53,7 +43,7 @@ def test_only_pictures_that_nothing_earlier_labels_are_looked_at(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wishes", "options"),
+    ("inputs", "options"),
     [
         ({"labels": ["a", "b"]}, {}),
         ({"labels": [""]}, {}),
@@ -63,10 +53,10 @@ def test_only_pictures_that_nothing_earlier_labels_are_looked_at(tmp_path):
         ({}, {"label_sources": "filename"}),
     ],
 )
-def test_a_labeller_that_is_not_needed_is_not_asked(wishes, options):
+def test_a_labeller_that_is_not_needed_is_not_asked(inputs, options):
     labeller = Labeller()
 
-    plan(flats(2), {"labeller": labeller, **wishes}, **options)
+    plan(flats(2), {"labeller": labeller, **inputs}, **options)
 
     assert labeller.asked == []
 
@@ -80,46 +70,34 @@ def test_a_picture_of_which_it_is_not_sure_takes_the_next_source():
     ]
 
 
-def test_found_labels_follow_their_pictures_through_sorting():
+def test_clip_labels_follow_their_pictures_through_sorting():
     planned = plan(flats(3), {"labeller": Labeller()}, sort_by="given", reverse=True)
 
     assert [label.text for label in planned.labels] == ["seen image 3", "seen image 2", "seen image 1"]
 
 
-def test_the_report_has_the_scores_of_found_labels_and_what_nearly_won(tmp_path):
-    wishes = {"labeller": Labeller(), "labels": ["given", "also given"], "scores": [{"quality": 3}]}
+def test_the_report_has_the_scores_and_runners_up_of_clip_labels(tmp_path):
+    inputs = {"labeller": Labeller(), "labels": ["given", "also given"], "scores": [{"quality": 3}]}
 
-    cells = export(flats(3), tmp_path / "s.png", wishes).to_dict()["cells"]
+    cells = export(flats(3), tmp_path / "s.png", inputs).to_dict()["cells"]
 
     assert [cell.get("runner_up") for cell in cells] == [None, None, "a 日本 dog"]
     assert [cell["scores"] for cell in cells] == [{"quality": 3}, {}, {"clip probability": 0.75}]
 
 
-def test_given_scores_beat_found_ones():
-    wishes = {
+def test_given_scores_go_before_those_from_clip():
+    inputs = {
         "labeller": Labeller(),
         "scorer": scorer(0.1, 0.2),
         "scores": [{"cosine": 0.9}, {"clip probability": 0.5}],
     }
 
-    planned = plan(flats(2), wishes)
+    planned = plan(flats(2), inputs)
 
     assert planned.scores == (
         {"cosine": 0.9, "clip probability": 0.75},
         {"cosine": 0.2, "clip probability": 0.5},
     )
-
-
-def test_the_score_of_found_labels_can_be_the_badge_and_the_order():
-    def labeller(pictures):
-        return [ClipLabel("x", {"clip probability": score}) for score in (0.5, 0.9, 0.7)]
-
-    planned = plan(
-        flats(3), {"labeller": labeller}, badge="CLIP probability", winner="highest", sort_by="clip_probability"
-    )
-
-    assert [*planned.badges.texts.values()] == ["0.500", "0.700", "0.900"]
-    assert planned.badges.winners == {2}
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -128,38 +106,8 @@ def test_a_wrong_number_of_labels_is_an_error_of_the_labeller(count):
         plan(flats(2), {"labeller": lambda pictures: [None] * count})
 
 
-def test_a_badge_that_a_failed_labeller_would_have_given_costs_a_warning():
-    planned = plan(flats(2), {"labeller": failing}, badge="clip probability", sort_by="clip probability")
-
-    assert planned.warnings == (
-        "no labels from CLIP: the model is not there; the next source was used",
-        "sort_by names 'clip probability', which no picture has; sorted by name",
-        "badge names 'clip probability', which is neither a score nor a column of any picture",
-    )
-
-
-# --- scores
-
-
-def test_the_only_score_of_a_scorer_is_the_badge():
-    planned = plan(flats(2), {"scorer": scorer(0.21, 0.34), "scores": [{"quality": 1}]}, winner="highest")
-
-    assert (planned.badges.name, planned.badges.texts, planned.badges.winners) == (
-        "cosine", {0: "0.210", 1: "0.340"}, {1},
-    )  # fmt: skip
-
-
-def test_a_badge_that_was_asked_for_stays():
-    planned = plan(flats(1), {"scorer": scorer(0.21), "scores": [{"quality": 7}]}, badge="quality")
-
-    assert planned.badges.texts == {0: "7"}
-
-
-def test_several_scores_of_a_scorer_are_no_badge():
-    planned = plan(flats(1), {"scorer": lambda pictures: [{"a": 1, "b": 2}]})
-
-    assert planned.badges.texts == {}
-    assert planned.scores == ({"a": 1, "b": 2},)
+def failing(pictures):
+    raise ClipGridError("the model is not there")
 
 
 def test_a_scorer_that_fails_costs_a_warning_and_not_the_sheet(tmp_path):
@@ -175,22 +123,6 @@ def test_a_wrong_number_of_scores_is_an_error_of_the_scorer(count):
         plan(flats(2), {"scorer": scorer(*[0.5] * count)})
 
 
-@pytest.mark.parametrize(("reverse", "order"), [(False, [1, 3, 0]), (True, [0, 3, 1])])
-def test_pictures_are_sorted_by_a_score_and_those_without_a_number_come_last(reverse, order):
-    planned = plan(flats(4), {"scorer": scorer(0.9, -1.5, NAN, 0.1)}, sort_by="Cosine", reverse=reverse)
-
-    names = [f"image {index + 1}" for index in [*order, 2]]
-    assert [picture.name for picture in planned.pictures] == names
-
-
-def test_a_column_is_sorted_by_before_a_score_of_its_name():
-    table = parse_table('[{"cosine": 2}, {"cosine": 1}]', name="t")
-
-    planned = plan(flats(2), {"table": table, "scorer": scorer(0.1, 0.2)}, sort_by="cosine", x_axis="none")
-
-    assert [picture.name for picture in planned.pictures] == ["image 2", "image 1"]
-
-
 def test_scores_of_another_kind_of_number_are_taken():
     np = pytest.importorskip("numpy")
 
@@ -204,6 +136,20 @@ def test_a_score_that_is_no_number_is_named():
         merge_scores([{}, {}], [{"s": 1}, {"s": "high"}])
 
 
-@pytest.mark.parametrize(("scores", "name"), [([], ""), ([{}], ""), ([{"a": 1}, {}], "a"), ([{"a": 1}, {"b": 1}], "")])
-def test_the_only_name_of_scores(scores, name):
-    assert shared_score_name(scores) == name
+def test_a_labeller_that_fails_costs_a_warning_and_not_the_sheet():
+    def labeller(pictures):
+        raise ClipGridError("the model is not there")
+
+    planned = plan(flats(2), {"labeller": labeller})
+
+    assert [label.source for label in planned.labels] == ["filename", "filename"]
+    assert planned.warnings == ("no labels from CLIP: the model is not there; the next source was used",)
+
+
+def test_a_labeller_that_is_switched_off_is_not_asked():
+    def labeller(pictures):
+        raise AssertionError("asked")
+
+    planned = plan(flats(2), {"labeller": labeller}, label_sources="filename")
+
+    assert planned.warnings == ()

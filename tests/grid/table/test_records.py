@@ -1,11 +1,11 @@
-"""Column names: one name in many spellings."""
+"""Columns by name: one name in many spellings, and what varies."""
 
 from __future__ import annotations
 
 import pytest
 from clip_grid.csv_cells import plain_name
 from clip_grid.errors import InputError
-from clip_grid.grid.table.records import find_column, find_key_column, name_columns
+from clip_grid.grid.table.records import find_column, find_key_column, name_columns, varying_columns
 
 
 def test_case_blanks_underscores_and_hyphens_do_not_count():
@@ -34,3 +34,10 @@ def test_every_column_gets_a_name_of_its_own():
 
     assert named == ("a", "column 2", "A (2)", "a (3)", "a (2) (2)")
     assert len(notes) == 4
+
+
+def test_a_column_varies_when_its_values_differ_or_some_rows_lack_it():
+    rows = [{"a": "1", "b": "x", "c": "1"}, None, {"a": "2", "b": "x"}]
+
+    assert varying_columns(rows) == ("a", "c")
+    assert varying_columns([{"a": "1"}]) == varying_columns([None]) == varying_columns([]) == ()

@@ -1,4 +1,4 @@
-"""Axes: the table that a person would make of the pictures, with every picture in it exactly once."""
+"""The axes of a table are those that a person would choose."""
 
 from __future__ import annotations
 
@@ -15,76 +15,17 @@ from hypothesis import strategies as st
 
 Pictures = list[dict[str, str]]
 
-SAMPLERS = ("euler", "heun", "dpm_2", "dpm_10")
-CFGS = ("1.5", "4", "7", "10", "30")
-
 
 def every(**columns: tuple[str, ...]) -> Pictures:
     """One picture for each combination."""
     return [dict(zip(columns, cell, strict=True)) for cell in product(*columns.values())]
 
 
-def shuffled(pictures: Pictures, seed: int = 0) -> Pictures:
-    order = pictures.copy()
-    random.Random(seed).shuffle(order)
-    return order
-
-
 def names(axes: Axes) -> tuple[str | None, str | None, str | None]:
     return tuple(axis.name if axis else None for axis in (axes.x, axes.y, axes.page))
 
 
-def picture_rows(sheet: PageTable) -> list[list[int | str | None]]:
-    """The sheet as rows of picture indices: None for a marked hole, "" for a place without a slot."""
-    table: list[list[int | str | None]] = [[""] * sheet.columns for _ in range(sheet.rows)]
-    for slot in sheet.cells:
-        table[slot.row][slot.column] = slot.index
-    return table
-
-
-def test_a_shuffled_product_with_one_file_deleted_is_a_table_with_one_hole():
-    pictures = every(sampler=SAMPLERS, cfg=CFGS)
-    deleted = pictures.index({"sampler": "heun", "cfg": "7"})
-    pictures = shuffled([picture for index, picture in enumerate(pictures) if index != deleted])
-
-    axes = find_axes(pictures)
-    (sheet,) = arrange_by_axes(axes, pictures)
-
-    assert axes.x == Axis("cfg", ("1.5", "4", "7", "10", "30"))
-    assert axes.y == Axis("sampler", ("dpm_2", "dpm_10", "euler", "heun"))
-    assert (axes.page, axes.varying, axes.constant) == (None, (), {})
-    assert (sheet.rows, sheet.columns, sheet.page_value) == (4, 5, None)
-    assert sheet.row_headers == axes.y.values
-    assert sheet.column_headers == axes.x.values
-    holes = [(slot.row, slot.column) for slot in sheet.cells if slot.index is None]
-    assert holes == [(3, 2)]
-    for slot in sheet.cells:
-        if slot.index is not None:
-            expected = {"sampler": sheet.row_headers[slot.row], "cfg": sheet.column_headers[slot.column]}
-            assert pictures[slot.index] == expected
-
-
-def test_repeated_combinations_become_extra_rows_and_none_is_lost():
-    pictures = every(sampler=("a", "b"), cfg=("1", "2", "3")) + [{"sampler": "a", "cfg": "2"}] * 2
-
-    (sheet,) = arrange_by_axes(find_axes(pictures), pictures)
-
-    assert sheet.row_headers == ("a", "a", "a", "b")
-    assert picture_rows(sheet) == [[0, 1, 2], ["", 6, ""], ["", 7, ""], [3, 4, 5]]
-
-
-def test_missing_repetitions_are_marked_where_others_have_them():
-    pictures = every(sampler=("a", "b"), cfg=("1", "2", "3"), seed=("5", "6"))
-    for number, picture in enumerate(pictures):
-        picture["seed"] = str(number)
-    del pictures[1]
-
-    (sheet,) = arrange_by_axes(find_axes(pictures), pictures)
-
-    assert picture_rows(sheet) == [[0, 1, 3], [None, 2, 4], [5, 7, 9], [6, 8, 10]]
-
-
-def test_constants_and_what_varies_beside_the_axes_are_told():
+def test_constants_and_what_varies_beside_the_axes_are_listed():
     pictures = [
         {"model": "sdxl", "seed": str(number), **cell, "steps": "20"}
         for number, cell in enumerate(every(sampler=("a", "b"), cfg=("1", "2", "3")))
@@ -102,6 +43,26 @@ def test_a_column_that_some_pictures_lack_is_no_constant():
 
     assert axes.constant == {"a": "1"}
     assert axes.varying == ("lora",)
+
+
+SAMPLERS = ("euler", "heun", "dpm_2", "dpm_10")
+
+
+CFGS = ("1.5", "4", "7", "10", "30")
+
+
+def shuffled(pictures: Pictures, seed: int = 0) -> Pictures:
+    order = pictures.copy()
+    random.Random(seed).shuffle(order)
+    return order
+
+
+def picture_rows(sheet: PageTable) -> list[list[int | str | None]]:
+    """The sheet as rows of picture indices: None for a marked hole, "" for a place without a slot."""
+    table: list[list[int | str | None]] = [[""] * sheet.columns for _ in range(sheet.rows)]
+    for slot in sheet.cells:
+        table[slot.row][slot.column] = slot.index
+    return table
 
 
 def test_the_longer_axis_runs_across_up_to_twelve_values_and_down_beyond():
@@ -292,73 +253,9 @@ def test_a_column_cannot_be_two_axes():
         find_axes([{"cfg": "1"}], x="cfg", page="CFG")
 
 
-def test_pictures_without_a_value_get_a_row_or_column_of_their_own():
-    pictures = [*every(sampler=("a", "b"), cfg=("1", "2")), {"sampler": "a"}, {"cfg": "2"}, {}]
-
-    (sheet,) = arrange_by_axes(find_axes(pictures, x="cfg", y="sampler"), pictures)
-
-    assert sheet.column_headers == ("1", "2", "–")
-    assert sheet.row_headers == ("a", "b", "–")
-    assert picture_rows(sheet) == [[0, 1, 4], [2, 3, ""], ["", 5, 6]]
-
-
-def test_pictures_without_a_page_get_a_last_sheet():
-    pictures = [{"model": "m"}, {}, {"model": "b"}]
-
-    sheets = arrange_by_axes(find_axes(pictures, page="model"), pictures)
-
-    assert [(sheet.page_value, picture_rows(sheet)) for sheet in sheets] == [("b", [[2]]), ("m", [[0]]), ("–", [[1]])]
-
-
-@pytest.mark.parametrize(
-    ("count", "columns", "shape"),
-    [(3, 0, (1, 3)), (5, 0, (2, 3)), (10, 0, (3, 4)), (10, 5, (2, 5)), (1, 0, (1, 1))],
-)
-def test_without_axes_pictures_stand_in_reading_order(count: int, columns: int, shape: tuple[int, int]):
-    pictures: Pictures = [{} for _ in range(count)]
-
-    (sheet,) = arrange_by_axes(find_axes(pictures), pictures, columns=columns)
-
-    assert (sheet.rows, sheet.columns) == shape
-    assert [slot.index for slot in sheet.cells] == list(range(count))
-    assert (sheet.cells[-1].row, sheet.cells[-1].column) == divmod(count - 1, shape[1])
-
-
-def test_no_pictures_make_no_sheet():
-    assert arrange_by_axes(find_axes([]), []) == ()
-
-
-def test_a_nearly_empty_table_is_refused_before_it_is_built():
-    pictures = [{"a": str(number), "b": str(number)} for number in range(1_100)]
-
-    with pytest.raises(InputError, match=r"a \(1100 values\).*1000000 cells"):
-        arrange_by_axes(find_axes(pictures, x="a", y="b"), pictures)
-
-
 CELLS = st.dictionaries(
     st.sampled_from(["sampler", "cfg", "seed", "prompt"]), st.sampled_from(["", "1", "2", "1.0", "a", "B", "b"])
 )
-ASKED = st.sampled_from(["auto", "auto", "none", "sampler", "cfg", "seed"])
-
-
-@settings(max_examples=200, deadline=None, database=None)
-@given(st.lists(CELLS, max_size=24), ASKED, ASKED, ASKED, st.integers(0, 3))
-def test_every_picture_has_exactly_one_place(pictures: Pictures, x: str, y: str, page: str, columns: int):
-    try:
-        axes = find_axes(pictures, x=x, y=y, page=page)
-    except InputError:
-        return
-
-    sheets = arrange_by_axes(axes, pictures, columns=columns)
-
-    placed = [slot.index for sheet in sheets for slot in sheet.cells if slot.index is not None]
-    assert sorted(placed) == list(range(len(pictures)))
-    for sheet in sheets:
-        assert len(sheet.row_headers) == sheet.rows
-        assert len(sheet.column_headers) == sheet.columns
-        places = [(slot.row, slot.column) for slot in sheet.cells]
-        assert places == sorted(set(places))
-        assert all(0 <= row < sheet.rows and 0 <= column < sheet.columns for row, column in places)
 
 
 @settings(max_examples=100, deadline=None, database=None)

@@ -1,3 +1,5 @@
+"""Each picture takes its label from the first source that knows one."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -20,8 +22,7 @@ from clip_grid.grid.labels.sources import (
     spread_texts,
     value_lines,
 )
-from clip_grid.grid.table.records import varying_columns
-from clip_grid.grid.template import SOURCE_NAMES, parse_sources, split_columns, split_headers
+from clip_grid.grid.template import SOURCE_NAMES, parse_sources
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,13 +45,6 @@ def record(
 
 def labels_of(records: list[PictureRecord], sources: list[LabelSource]) -> list[Label]:
     return [first_label(record, sources) for record in records]
-
-
-def formatted(format: str, **values: str) -> str | None:
-    return ColumnsSource(format=format).label(record(generation=values))
-
-
-# the order of the sources
 
 
 def six_records() -> list[PictureRecord]:
@@ -109,13 +103,8 @@ def test_the_names_of_the_sources_are_those_that_can_be_switched_off():
     assert tuple(source.name for source in all_sources()) == SOURCE_NAMES
 
 
-def test_sources_are_parsed_in_any_case_and_unknown_ones_refused():
-    assert parse_sources("CSV; clip\nfilename,") == {"csv", "clip", "filename"}
-    with pytest.raises(InputError, match=r"names 'metdata'; it may name text, .*; did you mean 'metadata'"):
-        parse_sources("metdata")
-
-
-# given texts
+def formatted(format: str, **values: str) -> str | None:
+    return ColumnsSource(format=format).label(record(generation=values))
 
 
 def test_an_empty_given_text_means_no_label_and_none_means_the_next_source():
@@ -132,7 +121,7 @@ def test_as_many_texts_as_pictures_go_one_to_each():
     assert spread_texts(["a", "b"], 2) == (["a", "b"], [])
 
 
-def test_too_few_and_too_many_texts_are_told():
+def test_too_few_and_too_many_texts_are_reported():
     few, too_few = spread_texts(["a", "b"], 4)
     many, too_many = spread_texts(["a", "b", "c"], 2)
 
@@ -143,9 +132,6 @@ def test_too_few_and_too_many_texts_are_told():
 
 def test_no_texts_are_no_labels_and_no_warning():
     assert spread_texts([], 2) == ([None, None], [])
-
-
-# named columns
 
 
 def test_columns_are_shown_one_a_line_as_they_were_asked_for():
@@ -174,9 +160,6 @@ def test_a_column_that_no_picture_has_is_refused_with_those_that_there_are():
     check_columns(["Seed", "cfg_scale", "stem"], records, "label_columns")
     with pytest.raises(InputError, match=r"label_format: 'sed' .*seed, name, .*cfg scale.*did you mean 'seed'"):
         check_columns(ColumnsSource(format="{sed}").named_columns(), records, "label_format")
-
-
-# the format
 
 
 def test_a_format_is_filled_in():
@@ -250,9 +233,6 @@ def test_with_every_value_known_a_format_is_plain_replacement(format):
         assert ColumnsSource(format=format).label(record(generation=known)) == expected
 
 
-# the other sources
-
-
 @pytest.mark.parametrize("column", ["label", "Caption", "TEXT", "title"])
 def test_a_row_with_a_label_is_that_label(column):
     assert TableSource(["seed"]).label(record(row={"seed": "1", column: "my cat"})) == "my cat"
@@ -274,27 +254,6 @@ def test_long_texts_are_shown_only_when_nothing_shorter_varies():
     assert value_lines(values, ["steps"]) is None
 
 
-def test_a_column_varies_when_its_values_differ_or_some_rows_lack_it():
-    rows = [{"a": "1", "b": "x", "c": "1"}, None, {"a": "2", "b": "x"}]
-
-    assert varying_columns(rows) == ("a", "c")
-    assert varying_columns([{"a": "1"}]) == varying_columns([None]) == varying_columns([]) == ()
-
-
 def test_a_file_name_is_shown_without_its_folder():
     assert FileNameSource().label(record(name="run/deep/né.png")) == "né.png"
     assert FileNameSource().label(record(name="")) is None
-
-
-# texts that hold lists
-
-
-def test_columns_are_split_at_commas_semicolons_and_lines():
-    assert split_columns("seed, cfg scale;steps\n sampler ,,") == ["seed", "cfg scale", "steps", "sampler"]
-    assert split_columns(" ") == []
-
-
-def test_headers_are_lines_or_parts_of_one_line():
-    assert split_headers("a; b;c") == ["a", "b", "c"]
-    assert split_headers("a; b\n\nc\n") == ["a; b", "", "c"]
-    assert split_headers("") == split_headers("\n") == []

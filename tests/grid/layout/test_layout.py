@@ -11,7 +11,7 @@ import pytest
 from clip_grid.errors import LimitError
 from clip_grid.grid.arrange.tables import PageTable, flow_tables
 from clip_grid.grid.layout.layout import Limits, plan_grid
-from clip_grid.grid.layout.plan import Box, GridPlan, LayoutInput, PagePlan, SheetTexts
+from clip_grid.grid.layout.plan import Box, GridPlan, LayoutInput, SheetTexts
 from clip_grid.grid.template import GridTemplate
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -63,10 +63,6 @@ def requests(draw: st.DrawFn) -> LayoutInput:
 
 def with_headers(table: PageTable, row: str, column: str, page: str | None) -> PageTable:
     return replace(table, page_value=page, row_headers=(row,) * table.rows, column_headers=(column,) * table.columns)
-
-
-def boxes(page: PagePlan) -> list[Box]:
-    return [cell.box for cell in page.cells] + [text.box for band in page.bands for text in band.texts]
 
 
 def overlap(a: Box, b: Box) -> bool:
@@ -179,7 +175,7 @@ def test_split_pages_are_inside_the_limits_and_hold_every_picture_once(inputs, s
     assert Counter(i for i in indices(plan) if i is not None) == Counter(range(len(inputs.sizes)))
 
 
-def test_a_page_that_is_too_wide_is_split_and_the_reader_is_told():
+def test_a_page_that_is_too_wide_is_split_and_noted():
     template = GridTemplate(columns=30, cell_width=100, cell_height=50, margin=0, label_position="none")
 
     plan = plan_grid(request(60, template), Limits("jpeg", side=1000))

@@ -1,4 +1,4 @@
-"""Placing: cells from the pictures' sizes, and pictures inside their areas."""
+"""Cells, font sizes, and the place and part of a picture that is shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 FITS = ("contain", "cover", "stretch", "pad", "original")
+
+
 sides = st.integers(1, 3000)
+
+
 sizes = st.tuples(sides, sides)
 
 

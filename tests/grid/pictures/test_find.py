@@ -1,0 +1,299 @@
+"""Picture files are found in folders, globs and lists, each once, in the order that people expect."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from clip_grid.errors import InputError
+from clip_grid.grid.pictures.find import find_files, folder_files, natural_key, readable
+from clip_grid.grid.pictures.survey import (
+    picture_properties,
+    survey_files,
+)
+from PIL import Image
+
+needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
+
+
+needs_byte_names = pytest.mark.skipif(sys.platform != "linux", reason="only here names may hold any bytes")
+
+
+def draw(path: Path, size: tuple[int, int] = (4, 3), color: str = "red") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, color).save(path)
+    return path
+
+
+def names_of(*sources: str | os.PathLike[str]) -> list[str]:
+    return [name for _, name in find_files(sources)]
+
+
+def test_a_folder_gives_its_pictures_in_natural_order(tmp_path):
+    for name in ("img_10.png", "img_2.png", "IMG_1.png", "b.JPG", "c.webp", "d.tiff", "e.bmp", "f.gif", "g.jfif"):
+        (tmp_path / name).write_bytes(b"x")
+
+    expected = ["b.JPG", "c.webp", "d.tiff", "e.bmp", "f.gif", "g.jfif", "IMG_1.png", "img_2.png", "img_10.png"]
+    assert names_of(tmp_path) == names_of(f"{tmp_path}/") == expected
+
+
+def test_other_files_hidden_files_and_folders_called_like_pictures_are_left_out(tmp_path):
+    draw(tmp_path / "a.png")
+    draw(tmp_path / ".hidden.png")
+    draw(tmp_path / "x.png" / "inner.png")
+    (tmp_path / "notes.md").write_text("")
+    (tmp_path / "png").write_text("")
+
+    assert names_of(tmp_path) == ["a.png"]
+    assert folder_files(tmp_path) == [tmp_path / "a.png"]
+
+
+def test_an_empty_folder_has_no_pictures(tmp_path):
+    assert find_files([tmp_path]) == []
+    assert survey_files([]).pictures == ()
+
+
+@needs_links
+def test_links_that_lead_nowhere_or_to_themselves_do_not_cost_the_folder(tmp_path):
+    draw(tmp_path / "a.png")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "no.png")
+    (tmp_path / "self.png").symlink_to("self.png")
+
+    assert names_of(tmp_path) == ["a.png"]
+
+
+@pytest.mark.usefixtures("bound_by_permissions")
+def test_a_folder_without_permission_says_so(tmp_path):
+    tmp_path.chmod(0)
+    try:
+        with pytest.raises(InputError, match="cannot be read"):
+            find_files([tmp_path])
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_folder_that_cannot_be_listed_says_so(tmp_path):
+    with pytest.raises(InputError, match=r"cannot be read \(No such file"):
+        folder_files(tmp_path / "no")
+
+
+@pytest.mark.parametrize("source", ["", "  ", '""', "no such folder", "a\0b", "x" * 5000, "~nobody_of_that_name/a"])
+def test_a_source_that_is_nothing_is_refused_by_name(tmp_path, monkeypatch, source):
+    draw(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(InputError, match="there is no folder or file"):
+        find_files([source])
+
+
+@pytest.mark.parametrize("pattern", ["*.jpg", "no/*.png", "**/no*", "a\0*", "x" * 5000 + "*", "[", "*/*/*.png"])
+def test_a_pattern_that_matches_nothing_is_refused_by_name(tmp_path, monkeypatch, pattern):
+    draw(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(InputError, match=r"no picture matches|there is no folder or file"):
+        find_files([pattern])
+
+
+def test_quotes_and_blanks_around_a_source_are_taken_off(tmp_path):
+    draw(tmp_path / "a b.png")
+
+    assert names_of(f'"{tmp_path}"', f"  {tmp_path / 'a b.png'} ") == ["a b.png"]
+
+
+@needs_links
+@pytest.mark.parametrize(
+    "name", ["it's.png", "'q'.png", '"', " a.png", "[1].png", "new\nline.png", "#1.png", "né 日本.png"]
+)
+def test_odd_names_are_found_by_their_folder_and_by_themselves(tmp_path, monkeypatch, name):
+    draw(tmp_path / "x.png").rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+
+    assert names_of(name) == [name]
+    if name.endswith(".png"):
+        assert names_of(tmp_path) == names_of("*.png") == [name]
+
+
+@needs_byte_names
+def test_a_name_that_is_not_utf8_becomes_text_that_can_be_written(tmp_path):
+    path = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    Path(os.fsdecode(path)).write_bytes(draw(tmp_path / "x.png").read_bytes())
+    broken = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png")
+    Path(broken).write_bytes(b"")
+
+    survey = survey_files(find_files([tmp_path]))
+
+    picture = survey.pictures[0]
+    assert picture.name == "caf?.png" and picture.load(None).size == (4, 3)
+    assert picture.path_text == f"{tmp_path}/caf?.png"
+    assert [skip.name for skip in survey.skipped] == [f"{tmp_path}/?.png"]
+    json.dumps([picture.name, picture_properties(picture, 0)], ensure_ascii=False).encode("utf-8")
+
+
+def test_readable_text_is_not_changed():
+    assert readable("né 日本 👩‍🚀\n") == "né 日本 👩‍🚀\n"
+    assert readable("a\udcffb\ud83d") == "a?b?"
+
+
+def test_each_file_appears_once_at_its_first_place(tmp_path, monkeypatch):
+    for name in ("a.png", "b.png"):
+        draw(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+
+    assert names_of("b.png", tmp_path, "./b.png", "*.png", tmp_path / "a.png") == ["b.png", "a.png"]
+
+
+def test_a_glob_names_pictures_below_its_fixed_folder(tmp_path):
+    for name in ("run1/a.png", "run2/a.png", "run10/deep/a.png"):
+        draw(tmp_path / name)
+
+    assert names_of(f"{tmp_path}/*/a.png") == ["run1/a.png", "run2/a.png"]
+    assert (
+        names_of(f"{tmp_path}/**/*.png")
+        == names_of(f"{tmp_path}/**")
+        == ["run1/a.png", "run2/a.png", "run10/deep/a.png"]
+    )
+    assert names_of(f"{tmp_path}/run1*/**/a.png") == ["run1/a.png", "run10/deep/a.png"]
+    assert names_of(f"{tmp_path}/run?/*") == ["run1/a.png", "run2/a.png"]
+    assert names_of(f"{tmp_path}/run[0-1]/../run2/*.png") == ["run1/../run2/a.png"]
+
+
+def test_a_glob_does_not_see_what_is_hidden_unless_it_says_so(tmp_path):
+    for name in (".cache/a.png", ".b.png", "c.png"):
+        draw(tmp_path / name)
+
+    assert names_of(f"{tmp_path}/**/*.png") == names_of(f"{tmp_path}/*") == ["c.png"]
+    assert names_of(f"{tmp_path}/.c*/*.png") == [".cache/a.png"]
+    assert names_of(f"{tmp_path}/.*.png") == [".b.png"]
+
+
+def test_a_folder_called_like_a_picture_does_not_match_a_glob(tmp_path):
+    draw(tmp_path / "x.png" / "in.png")
+
+    assert names_of(f"{tmp_path}/**/*.png") == ["x.png/in.png"]
+
+
+@needs_links
+def test_folders_that_link_to_each_other_are_searched_once(tmp_path):
+    draw(tmp_path / "a" / "a.png")
+    draw(tmp_path / "b" / "b.png")
+    for number in range(4):
+        (tmp_path / "a" / f"loop{number}").symlink_to(tmp_path)
+        (tmp_path / "b" / f"loop{number}").symlink_to("../a")
+
+    assert names_of(f"{tmp_path}/**/*.png") == ["a/a.png", "b/b.png"]
+
+
+@needs_links
+def test_a_linked_folder_is_searched(tmp_path):
+    draw(tmp_path / "elsewhere" / "a.png")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "link").symlink_to(tmp_path / "elsewhere")
+
+    assert names_of(f"{tmp_path}/here/**/*.png") == names_of(f"{tmp_path}/here/*/*.png") == ["link/a.png"]
+
+
+def test_a_list_holds_sources_with_comments_blank_lines_quotes_and_a_mark(tmp_path):
+    for name in ("b.png", "a.png", "more/c.png", "#1.png", "a b.png"):
+        draw(tmp_path / name)
+    lines = ["# pictures", "b.png", "", '  "a b.png"', "   # later", "more", f"{tmp_path}/a.png", "./#1.png", "*.png"]
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+
+    assert names_of(tmp_path / "list.txt") == ["b.png", "a b.png", "c.png", "a.png", "#1.png"]
+
+
+def test_a_list_in_a_folder_with_brackets_may_hold_globs(tmp_path):
+    draw(tmp_path / "set [1]" / "a.png")
+    (tmp_path / "set [1]" / "list.txt").write_text("*.png\n")
+
+    assert names_of(tmp_path / "set [1]" / "list.txt") == ["a.png"]
+
+
+def test_a_list_that_names_itself_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("b.txt\n")
+    (tmp_path / "b.txt").write_text("./a.txt\n")
+
+    with pytest.raises(InputError, match="names itself"):
+        find_files([tmp_path / "a.txt"])
+
+
+def test_a_list_may_be_named_twice(tmp_path):
+    draw(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("a.png\n")
+    (tmp_path / "both.txt").write_text("a.txt\na.txt\n")
+
+    assert names_of(tmp_path / "both.txt") == ["a.png"]
+
+
+def test_a_list_that_is_not_utf8_or_names_a_missing_file_says_so(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\xff")
+    (tmp_path / "b.txt").write_text("gone.png\n")
+
+    with pytest.raises(InputError, match=r"a\.txt cannot be read .* UTF-8"):
+        find_files([tmp_path / "a.txt"])
+    with pytest.raises(InputError, match=r"'gone\.png'"):
+        find_files([tmp_path / "b.txt"])
+
+
+def natural(texts: list[str]) -> list[str]:
+    return sorted(texts, key=natural_key)
+
+
+def test_numbers_in_names_count_as_numbers():
+    assert natural(["img_10.png", "img_2.png", "img_1.png"]) == ["img_1.png", "img_2.png", "img_10.png"]
+
+
+def test_later_numbers_count_too():
+    assert natural(["a1b10", "a1b9", "a10b1", "a2b1"]) == ["a1b9", "a1b10", "a2b1", "a10b1"]
+
+
+def test_case_does_not_separate_names():
+    assert natural(["Zoe", "adam", "Bea"]) == ["adam", "Bea", "Zoe"]
+
+
+def test_names_equal_but_for_case_have_one_order():
+    assert natural(["a.png", "A.png"]) == natural(["A.png", "a.png"]) == ["A.png", "a.png"]
+
+
+def test_names_equal_but_for_leading_zeros_have_one_order():
+    assert (
+        natural(["img_1", "img_01", "img_2"]) == natural(["img_01", "img_2", "img_1"]) == ["img_01", "img_1", "img_2"]
+    )
+
+
+def test_numbers_come_before_letters_and_the_empty_text_first():
+    assert natural(["b", "7", "", "a7", "a"]) == ["", "7", "a", "a7", "b"]
+
+
+def test_digits_of_every_script_count():
+    arabic_ten, arabic_two = "\u0661\u0660", "\u0662"
+    assert natural([f"x{arabic_ten}", "x5", f"x{arabic_two}"]) == [f"x{arabic_two}", "x5", f"x{arabic_ten}"]
+
+
+def test_superscripts_are_no_numbers_and_do_no_harm():
+    assert natural(["m³", "m²"]) == ["m²", "m³"]
+
+
+def test_very_long_runs_of_digits_are_compared():
+    small, large = "x" + "1" * 100_000, "x" + "1" * 99_999 + "2"
+    assert natural([large, small, "x2"]) == ["x2", small, large]
+
+
+def test_composed_and_decomposed_names_are_neighbours():
+    composed = unicodedata.normalize("NFC", "é1")
+    decomposed = unicodedata.normalize("NFD", "é1")
+    assert natural_key(composed)[0] == natural_key(decomposed)[0]
+
+
+def test_the_order_does_not_depend_on_the_order_given():
+    names = ["10", "9", "a", "A", "ä", "a1", "a01", "", " ", "ß", "ss", "SS", "img_2", "img-2", "img 2", "²", "日本 3"]
+    expected = natural(names)
+    for seed in range(20):
+        shuffled = names.copy()
+        random.Random(seed).shuffle(shuffled)
+        assert natural(shuffled) == expected
