@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Model = StrPath | CheckpointInfo
 #: What is said of how a model wants its pictures, and not of the model.
-_RECIPE_ONLY = ("reference", "resampling", "background", "pad_color", "short_side")
+_PREPROCESSING_ONLY = ("reference", "resampling", "background", "pad_color", "short_side")
 
 
 def load_encoder(
@@ -58,7 +58,7 @@ def load_encoder(
     budget_bytes: memory that a batch may need beside the weights.
     trust_space: put two files together although one does not tell its embedding space. download: fetch a name of the
     Hugging Face hub that is not on this machine. given: what a file does not tell or tells wrongly (``activation``,
-    ``heads``, ``mean``, ``std``, ``fit``, ...) and fields of Recipe, such as ``reference``.
+    ``heads``, ``mean``, ``std``, ``fit``, ...) and fields of ``Preprocessing``, such as ``reference``.
     encoders: where it is held for the next call; without it the process's own, or nowhere if there is a placement.
     Raises InputError for an unknown name or option, CheckpointError for a file that cannot be used, SpaceError for two
     files that do not belong together, LimitError for a model larger than the free memory, MissingPackage without torch.
@@ -66,7 +66,7 @@ def load_encoder(
     _check_packages()
     if budget_bytes is not None and budget_bytes < 1:
         raise InputError(f"budget_bytes is {budget_bytes}; give at least 1, or None for what suits the device")
-    recipe = {name: given.pop(name) for name in _RECIPE_ONLY if name in given}
+    preprocessing = {name: given.pop(name) for name in _PREPROCESSING_ONLY if name in given}
     infos = [_info(model, download, allow_pickle, given)]
     if text_encoder is not None:
         other = _info(text_encoder, download, allow_pickle, {})
@@ -78,7 +78,7 @@ def load_encoder(
         device=place, dtype=choose_dtype(dtype, place), placement=placement, tokenizer=tokenizer,
         vocabularies=tuple(vocabularies),
         cache_folder=None if cache_folder is None else Path(cache_folder).expanduser(),
-        budget_bytes=budget_bytes, allow_pickle=allow_pickle, recipe=recipe,
+        budget_bytes=budget_bytes, allow_pickle=allow_pickle, preprocessing=preprocessing,
     )  # fmt: skip
     held = encoders or (EncoderCache() if placement else cast("EncoderCache[Encoder]", shared_encoders()))
     files = [file for info in infos for file in info.files]

@@ -12,7 +12,7 @@ from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.joined import joined_space
 from ..checkpoints.spaces import space_of
 from ..checkpoints.weights import Weights, open_weights
-from ..preparing.recipe import recipe_of
+from ..preparing.preprocessing import preprocessing_of
 from ..shapes_demo import called
 from ..tokenizing.find import find_tokenizer
 from ..tokenizing.tokenizer import Tokenizer
@@ -68,7 +68,7 @@ def identity_of(
         fingerprint="+".join(info.fingerprint for info in infos),
         cache_key=cache_key(infos, options),
         dtype=options.dtype,
-        recipe=recipe_of(vision, **options.recipe) if vision.vision else None,
+        preprocessing=preprocessing_of(vision, **options.preprocessing) if vision.vision else None,
         logit_scale=USUAL_SCALE if scale is None else math.exp(scale),
         logit_bias=bias or 0.0,
         assumed=tuple(sorted(assumed)),
@@ -83,7 +83,7 @@ def _number(weights: tuple[Weights, Weights], name: str) -> float | None:
 
 
 def cache_key(infos: tuple[CheckpointInfo, ...], options: LoadOptions) -> str:
-    """Everything that embeddings depend on beside pictures, recipe and token ids."""
+    """Everything that embeddings depend on beside pictures, preprocessing and token ids."""
     infos_key = [(info.fingerprint, info.activation, info.eps, info.vision, info.text) for info in infos]
     # on disk there may be embeddings of another fine-tune whose fingerprinted tensors are the same
     files = [file for info in infos for file in info.files]

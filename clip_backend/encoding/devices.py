@@ -135,5 +135,5 @@ class LoadOptions:
     #: Memory that a batch may need beside the weights; None for what suits the device.
     budget_bytes: int | None = None
     allow_pickle: bool = False
-    #: Other ways to prepare pictures: fields of Recipe.
-    recipe: dict[str, object] = field(default_factory=dict)
+    #: Other ways to prepare pictures: fields of Preprocessing.
+    preprocessing: dict[str, object] = field(default_factory=dict)

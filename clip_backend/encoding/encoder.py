@@ -9,7 +9,7 @@ from typing import Protocol
 from ...errors import InputError
 from ...imaging import Progress
 from ..preparing.pictures import Pictures
-from ..preparing.recipe import Recipe
+from ..preparing.preprocessing import Preprocessing
 from ..tokenizing.tokenizer import Tokenizer
 from .cache import EmbeddingCache
 from .features import HasIdentity, Identity, TextFeatures
@@ -49,7 +49,7 @@ class Encoder(Protocol):
         """A hash of the weights."""
 
     @property
-    def recipe(self) -> Recipe | None:
+    def preprocessing(self) -> Preprocessing | None:
         """How pictures are prepared; None if it takes none."""
 
     def encode_images(
@@ -60,13 +60,13 @@ class Encoder(Protocol):
         batch_size: int | None = None,
         strict: bool = True,
         progress: Progress | None = None,
-        recipe: Recipe | None = None,
+        preprocessing: Preprocessing | None = None,
     ) -> ImageFeatures:
         """The wanted states of pictures, in their order: files, PIL, arrays, tensors, batches, or a mixture of these.
 
         strict: the first picture that cannot be used raises PictureError, and a value that is no picture by its type or
         shape raises InputError; otherwise each is listed in ``failed``. progress: called with (done, in all) between
-        batches; what it raises stops the run within a batch. recipe: another preprocessing than the model's own.
+        batches; what it raises stops the run within a batch. preprocessing: used in place of the model's own.
         Equal pictures are computed once, and cached ones not at all.
         Raises InputError without pictures, or if the model gives none of the wanted states.
         """
@@ -142,11 +142,11 @@ class ClipEncoder(HasIdentity):
         batch_size: int | None = None,
         strict: bool = True,
         progress: Progress | None = None,
-        recipe: Recipe | None = None,
+        preprocessing: Preprocessing | None = None,
     ) -> ImageFeatures:
         """The wanted states of pictures."""
         return self._images.encode(
-            pictures, wants, batch_size=batch_size, strict=strict, progress=progress, recipe=recipe
+            pictures, wants, batch_size=batch_size, strict=strict, progress=progress, preprocessing=preprocessing
         )
 
     def encode_texts(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...errors import InputError, SpaceError
 
 if TYPE_CHECKING:
-    from ..preparing.recipe import Recipe
+    from ..preparing.preprocessing import Preprocessing
 
 Vectors = NDArray[np.float32]
 #: Rows whose length is off by more than this are no unit vectors; float32 rounding stays far below.
@@ -151,7 +151,7 @@ class Identity:
     #: "fp32", "fp16" or "bf16".
     dtype: str
     #: How pictures are prepared; None if it takes none.
-    recipe: Recipe | None = None
+    preprocessing: Preprocessing | None = None
     #: The factor of cosines in logits.
     logit_scale: float = 100.0
     #: What is added to scaled cosines.
@@ -195,6 +195,6 @@ class HasIdentity:
         return self.identity.fingerprint
 
     @property
-    def recipe(self) -> Recipe | None:
+    def preprocessing(self) -> Preprocessing | None:
         """How pictures are prepared; None without a vision tower."""
-        return self.identity.recipe
+        return self.identity.preprocessing

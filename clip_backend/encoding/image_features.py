@@ -12,7 +12,7 @@ from .features import Features
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..preparing.recipe import Recipe
+    from ..preparing.preprocessing import Preprocessing
     from ..towers.config import TowerConfig
 
 
@@ -86,7 +86,7 @@ class ImageFeatures:
     has_class_token: bool = True
     #: Tokens between the class token and the patches, without a position in the picture.
     registers: int = 0
-    recipe: Recipe
+    preprocessing: Preprocessing
     #: The fingerprint of the weights.
     fingerprint: str
     space: str

@@ -15,8 +15,7 @@ from torch import Tensor
 from ...errors import InputError, PictureError
 from ...imaging import Progress, content_hash, open_picture
 from ..preparing.pictures import NamedPicture, NamedPictures, Pictures, named_pictures
-from ..preparing.preprocess import normalised, pixel_hash, prepare
-from ..preparing.recipe import Recipe
+from ..preparing.preprocessing import Preprocessing, normalised, pixel_hash, prepare
 from .batching import (
     LOOK_AHEAD,
     BatchSize,
@@ -69,10 +68,12 @@ class VisionEncoder(Protocol):
     def memory_bytes(self, batch: int) -> int:
         """About how many bytes a batch needs beside the weights."""
 
-    def prepare(self, picture: Image.Image | Tensor, recipe: Recipe) -> Tensor:
+    def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
         """uint8 [H, W, 3], as the tower takes it but for the normalisation; called in threads."""
 
-    def states(self, prepared: Sequence[Tensor], recipe: Recipe, wants: Sequence[StateName]) -> dict[StateName, Tensor]:
+    def states(
+        self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
+    ) -> dict[StateName, Tensor]:
         """The wanted states of prepared pictures, float32 on the CPU."""
 
 
@@ -88,13 +89,15 @@ class TowerVisionEncoder:
         """About how many bytes a batch needs beside the weights."""
         return self.tower.memory_bytes(batch)
 
-    def prepare(self, picture: Image.Image | Tensor, recipe: Recipe) -> Tensor:
+    def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
         """uint8 [S, S, 3]."""
-        return prepare(picture, recipe)
+        return prepare(picture, preprocessing)
 
-    def states(self, prepared: Sequence[Tensor], recipe: Recipe, wants: Sequence[StateName]) -> dict[StateName, Tensor]:
+    def states(
+        self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
+    ) -> dict[StateName, Tensor]:
         """The wanted states, float32 on the CPU."""
-        pixels = normalised(prepared, recipe, self.placement.device)
+        pixels = normalised(prepared, preprocessing, self.placement.device)
         able = self.capabilities
         return tower_states(self.tower, pixels, wants, has_class_token=able.has_class_token, registers=able.registers)
 
@@ -135,7 +138,7 @@ class ImageEncoder:
         batch_size: int | None,
         strict: bool,
         progress: Progress | None,
-        recipe: Recipe | None,
+        preprocessing: Preprocessing | None,
     ) -> ImageFeatures:
         """See ``Encoder.encode_images``."""
         asked = check_wants(wants)
@@ -143,13 +146,13 @@ class ImageEncoder:
         given = tuple(want for want in asked if want not in absent)
         if not given:
             raise InputError(f"{self.identity.name}: {next(iter(absent.values()))}")
-        recipe = recipe or self.identity.recipe
-        if recipe is None:
-            raise InputError(f"{self.identity.name} has no recipe for its pictures; give one")
+        preprocessing = preprocessing or self.identity.preprocessing
+        if preprocessing is None:
+            raise InputError(f"{self.identity.name} has no preprocessing for its pictures; give one")
         size = self._size if batch_size is None else BatchSize.of(batch_size, self.vision.placement)
         # a draft of a JPEG is close to the full decode, but not equal
-        draft = (recipe.size, recipe.size) if recipe.resampling == "fast" else None
-        run = ImageRun(self, given, recipe, size, strict=strict, progress=progress)
+        draft = (preprocessing.size, preprocessing.size) if preprocessing.resampling == "fast" else None
+        run = ImageRun(self, given, preprocessing, size, strict=strict, progress=progress)
         return run.encode(named_pictures(pictures, draft=draft, strict=strict), absent)
 
 
@@ -175,7 +178,7 @@ class ImageRun:
         self,
         encoder: ImageEncoder,
         wants: Sequence[StateName],
-        recipe: Recipe,
+        preprocessing: Preprocessing,
         size: BatchSize,
         *,
         strict: bool,
@@ -183,10 +186,10 @@ class ImageRun:
     ) -> None:
         self._vision, self._identity, self._cache = encoder.vision, encoder.identity, encoder.cache
         self._gate = encoder.gate
-        self._wants, self._recipe, self._size = wants, recipe, size
+        self._wants, self._preprocessing, self._size = wants, preprocessing, size
         self._strict, self._progress = strict, progress
         #: Everything that the rows depend on beside the picture.
-        self._cache_key = f"{encoder.identity.cache_key} {recipe.key}"
+        self._cache_key = f"{encoder.identity.cache_key} {preprocessing.key}"
         self._order: list[Prepared] = []
         self._rows: dict[str, dict[StateName, Row]] = {}
         self._not_finite: set[str] = set()
@@ -226,7 +229,7 @@ class ImageRun:
             if key and (known or key in self._rows):
                 return Prepared(index, picture.name, key, known=known)
             with self._gate.passing(decoded_bytes(picture)):
-                pixels = self._vision.prepare(picture.load(), self._recipe)
+                pixels = self._vision.prepare(picture.load(), self._preprocessing)
         except InputError as error:
             reason = error.reason if isinstance(error, PictureError) else str(error)
             return Prepared(index, picture.name, reason=reason)
@@ -270,7 +273,7 @@ class ImageRun:
         """The rows of a batch, [B, ...] by state."""
         self._vision.placement.ready(self._vision.memory_bytes(len(batch)))
         pixels = [one.pixels for one in batch if one.pixels is not None]
-        states = self._vision.states(pixels, self._recipe, self._wants)
+        states = self._vision.states(pixels, self._preprocessing, self._wants)
         return {want: state.numpy() for want, state in states.items()}
 
     def _store(self, batch: Sequence[Prepared], rows: Mapping[StateName, Row]) -> None:
@@ -322,7 +325,7 @@ class ImageRun:
             num_tokens=able.tokens,
             has_class_token=able.has_class_token,
             registers=able.registers,
-            recipe=self._recipe,
+            preprocessing=self._preprocessing,
             fingerprint=identity.fingerprint,
             space=identity.space,
             dtype=identity.dtype,

@@ -9,7 +9,7 @@ from ...errors import CheckpointError
 from ..checkpoints.config_files import part
 from ..checkpoints.info import CheckpointInfo, VisionShape
 from ..checkpoints.weight_names import Shape
-from ..preparing.recipe import Recipe, recipe_of
+from ..preparing.preprocessing import Preprocessing, preprocessing_of
 from .files import beside, canonical
 
 Shapes = Mapping[str, Shape]
@@ -135,10 +135,10 @@ def _naflex(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubMod
 SIZE, SHORT_SIDE = 224, 256
 
 
-def dino_recipe(info: CheckpointInfo, vision: VisionShape, changes: Mapping[str, object]) -> Recipe:
+def dino_preprocessing(info: CheckpointInfo, vision: VisionShape, changes: Mapping[str, object]) -> Preprocessing:
     """What a DINO checkpoint, or the preprocessor_config.json in its folder, says of its pictures.
 
-    A size that the caller gave beats both; the short side then grows with it. changes: any fields of ``Recipe``.
+    A size that the caller gave beats both; the short side then grows with it. changes: any fields of ``Preprocessing``.
     """
     size, short = _told_sizes(info)
     if info.sources.get("image_size") == "argument":
@@ -146,7 +146,7 @@ def dino_recipe(info: CheckpointInfo, vision: VisionShape, changes: Mapping[str,
         size = vision.image_size
     told = replace(info, vision=replace(vision, image_size=size))
     habits: dict[str, object] = {"short_side": max(short, size)} if info.fit == "crop" else {}
-    return recipe_of(told, **{**habits, **changes})
+    return preprocessing_of(told, **{**habits, **changes})
 
 
 def _told_sizes(info: CheckpointInfo) -> tuple[int, int]:

@@ -21,8 +21,8 @@ from ..encoding.encoder import ClipEncoder
 from ..encoding.features import Identity
 from ..encoding.image_features import StateName, VisionCapabilities
 from ..encoding.images import TowerVisionEncoder
-from ..preparing.recipe import Recipe
-from .configs import HubModel, dino_recipe, hub_model
+from ..preparing.preprocessing import Preprocessing
+from .configs import HubModel, dino_preprocessing, hub_model
 from .files import HubFiles, Share, open_hub_files, sources
 from .towers import DinoTower, NaflexTower, flat_batch, most_patches, prepare_flexible
 
@@ -131,7 +131,7 @@ def load(info: CheckpointInfo, options: LoadOptions) -> ClipEncoder:
 
 
 def _dino(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> ClipEncoder:
-    recipe = dino_recipe(info, vision, options.recipe)
+    preprocessing = dino_preprocessing(info, vision, options.preprocessing)
     identity = Identity(
         name=str(info.path),
         space=space_of(info),
@@ -139,19 +139,23 @@ def _dino(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> Cl
         fingerprint=info.fingerprint,
         cache_key=cache_key((info,), options),
         dtype=options.dtype,
-        recipe=recipe,
+        preprocessing=preprocessing,
         logit_scale=USUAL_SCALE,
         assumed=tuple(sorted({*info.unknown, "logit_scale"})),
         no_texts=PICTURES_ALONE,
         notes=info.notes,
     )
-    return ClipEncoder(identity, vision=lambda: _dino_vision(info, vision, recipe, options), cache=cache_of(options))
+    return ClipEncoder(
+        identity, vision=lambda: _dino_vision(info, vision, preprocessing, options), cache=cache_of(options)
+    )
 
 
-def _dino_vision(info: CheckpointInfo, vision: VisionShape, recipe: Recipe, options: LoadOptions) -> TowerVisionEncoder:
+def _dino_vision(
+    info: CheckpointInfo, vision: VisionShape, preprocessing: Preprocessing, options: LoadOptions
+) -> TowerVisionEncoder:
     files = open_hub_files(info, allow_pickle=options.allow_pickle)
     told = hub_model(info, files.shapes)
-    side = recipe.size // vision.patch
+    side = preprocessing.size // vision.patch
     model = build_model(info, told, files, torch_dtype(options.dtype))
     tower = DinoTower(model, vision, side, told.registers)
     capabilities = VisionCapabilities(
@@ -184,7 +188,7 @@ def _naflex_vision(
 ) -> NaflexVisionEncoder:
     files = open_hub_files(info, allow_pickle=options.allow_pickle).below("vision_model.")
     model = build_model(info, hub_model(info, files.shapes), files, torch_dtype(options.dtype))
-    size = identity.recipe.size if identity.recipe else vision.image_size
+    size = identity.preprocessing.size if identity.preprocessing else vision.image_size
     side = size // vision.patch
     capabilities = VisionCapabilities(
         width=vision.width,
@@ -214,21 +218,23 @@ class NaflexVisionEncoder:
         """About how much memory a batch needs beside the weights."""
         return self.tower.memory_bytes(batch)
 
-    def prepare(self, picture: Image.Image | Tensor, recipe: Recipe) -> Tensor:
-        """uint8 [H, W, 3], whole patches; raises InputError for a recipe that is not for such a model."""
-        if recipe.fit != "squash":
-            raise InputError(f"fit is {recipe.fit!r}, but this model takes pictures whole; give fit='squash'")
-        most = most_patches(recipe, self.patch)
+    def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
+        """uint8 [H, W, 3], whole patches; raises InputError for preprocessing that is not for such a model."""
+        if preprocessing.fit != "squash":
+            raise InputError(f"fit is {preprocessing.fit!r}, but this model takes pictures whole; give fit='squash'")
+        most = most_patches(preprocessing, self.patch)
         if most != self.capabilities.tokens:
-            cure = f"load it with image_size={recipe.size}"
+            cure = f"load it with image_size={preprocessing.size}"
             raise InputError(
-                f"the recipe has room for {most} patches and the model for {self.capabilities.tokens}; {cure}"
+                f"the preprocessing makes up to {most} patches and the model takes {self.capabilities.tokens}; {cure}"
             )
-        return prepare_flexible(picture, recipe, self.patch)
+        return prepare_flexible(picture, preprocessing, self.patch)
 
-    def states(self, prepared: Sequence[Tensor], recipe: Recipe, wants: Sequence[StateName]) -> dict[StateName, Tensor]:
+    def states(
+        self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
+    ) -> dict[StateName, Tensor]:
         """The embeddings, float32 on the processor."""
-        batch = flat_batch(prepared, recipe, self.patch, self.placement.device)
+        batch = flat_batch(prepared, preprocessing, self.patch, self.placement.device)
         with torch.inference_mode():
             embeds = float32_on_cpu(self.tower(batch))  # [B, P]
         return {want: embeds for want in wants if want == "embeds"}

@@ -16,7 +16,7 @@ from torch.nn.functional import linear
 from ...errors import InputError
 from ...imaging import Size, flattened, picture_of, tensor_to_array
 from ..checkpoints.info import VisionShape
-from ..preparing.recipe import Recipe
+from ..preparing.preprocessing import Preprocessing
 from ..towers.cpu import fast_products, has_fast_bf16
 
 #: Numbers of each token that live at a time: its wide layer twice, queries, keys, values, norms and residual.
@@ -152,9 +152,9 @@ class NaflexTower(HubTower):
 LEAST_SCALE, MOST_SCALE, CLOSE = 1e-6, 100.0, 1e-5
 
 
-def most_patches(recipe: Recipe, patch: int) -> int:
-    """As many as a square picture of the recipe's size has."""
-    return max(1, (recipe.size // patch) ** 2)
+def most_patches(preprocessing: Preprocessing, patch: int) -> int:
+    """As many as a square picture of the preprocessing's size has."""
+    return max(1, (preprocessing.size // patch) ** 2)
 
 
 @lru_cache(maxsize=256)
@@ -176,31 +176,33 @@ def _cells(side: int, scale: float, patch: int) -> int:
     return max(1, math.ceil(side * scale / patch))
 
 
-def prepare_flexible(picture: Image.Image | torch.Tensor, recipe: Recipe, patch: int) -> torch.Tensor:
+def prepare_flexible(picture: Image.Image | torch.Tensor, preprocessing: Preprocessing, patch: int) -> torch.Tensor:
     """uint8 [rows * patch, columns * patch, 3]: the picture resized by Pillow to a whole number of patches.
 
-    picture: as ``preprocess.prepare`` takes it. Raises InputError for a picture without pixels.
+    picture: as ``preprocessing.prepare`` takes it. Raises InputError for a picture without pixels.
     """
     import torch
 
     shown = picture if isinstance(picture, Image.Image) else picture_of(tensor_to_array(picture))
     if not (shown.width and shown.height):
         raise InputError(f"a picture of {shown.width} x {shown.height} pixels has nothing to see; leave it out")
-    rows, columns = grid_for(shown.size, patch, most_patches(recipe, patch))
-    resized = flattened(shown, recipe.background).resize(
-        (columns * patch, rows * patch), Image.Resampling[recipe.interpolation.upper()]
+    rows, columns = grid_for(shown.size, patch, most_patches(preprocessing, patch))
+    resized = flattened(shown, preprocessing.background).resize(
+        (columns * patch, rows * patch), Image.Resampling[preprocessing.interpolation.upper()]
     )
     return torch.from_numpy(np.array(resized))
 
 
-def flat_batch(pictures: Sequence[torch.Tensor], recipe: Recipe, patch: int, device: torch.device) -> FlatBatch:
+def flat_batch(
+    pictures: Sequence[torch.Tensor], preprocessing: Preprocessing, patch: int, device: torch.device
+) -> FlatBatch:
     """Prepared pictures as normalised flat patches, row by row of each picture's grid, on the device."""
     import torch
 
-    most = most_patches(recipe, patch)
+    most = most_patches(preprocessing, patch)
     patches = torch.zeros(len(pictures), most, patch * patch * 3)
     mask = torch.zeros(len(pictures), most, dtype=torch.int64)
-    mean, std = torch.tensor(recipe.mean), torch.tensor(recipe.std)
+    mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
     grids = []
     for place, picture in enumerate(pictures):
         rows, columns = picture.shape[0] // patch, picture.shape[1] // patch

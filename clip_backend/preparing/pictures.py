@@ -1,4 +1,4 @@
-"""Whatever a caller may hand in as pictures becomes single pictures with names, none of them read before its turn."""
+"""Whatever a caller hands in as pictures becomes single pictures with names, none of them read before its turn."""
 
 from __future__ import annotations
 
@@ -39,31 +39,76 @@ class NamedPicture:
 
     #: The path, or "picture 3", counted from 1.
     name: str
-    #: RGB or RGBA, upright; or a tensor [H, W, C] where it lies, floats or uint8. Raises PictureError.
-    load: Callable[[], Image.Image | torch.Tensor]
-    #: Where it is read from, if it is a file.
-    path: Path | None = None
-    #: Bytes of memory that it occupies before it is loaded.
-    held_bytes: int = 0
+    #: A file, a picture, numbers [H, W, C], or the reason why it is none of these.
+    source: Path | Image.Image | Array | torch.Tensor | InputError
+    #: Of a file: the size that it will be shrunk to, so that a JPEG may be decoded smaller.
+    draft: Size | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The file that it is read from, if it is one."""
+        return self.source if isinstance(self.source, Path) else None
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of memory that it occupies before it is loaded."""
+        if isinstance(self.source, (Path, InputError)):
+            return 0
+        return (
+            4 * self.source.width * self.source.height if isinstance(self.source, Image.Image) else self.source.nbytes
+        )
+
+    def load(self) -> Image.Image | torch.Tensor:
+        """Upright RGB or RGBA, or a tensor [H, W, C] on its own device, floats or uint8; raises PictureError."""
+        source = self.source
+        if isinstance(source, InputError):
+            raise PictureError(self.name, str(source)) from source
+        if isinstance(source, Path):
+            return load_picture(source, self.draft)
+        if isinstance(source, Image.Image):
+            self._check_size(source.width, source.height)
+            with _DECODING[id(source) // 64 % len(_DECODING)]:
+                return upright_rgb(source, self.name)
+        self._check_size(int(source.shape[1]), int(source.shape[0]))
+        if str(source.dtype).rpartition(".")[2] != "uint8":
+            self._check_range(source)
+        return picture_of(source) if isinstance(source, np.ndarray) else source
+
+    def _check_size(self, width: int, height: int) -> None:
+        if not (width and height):
+            raise PictureError(self.name, f"is {width} x {height} pixels, so there is nothing to see; leave it out")
+
+    def _check_range(self, floats: Any) -> None:
+        """Raises PictureError where the floats cannot be a picture of 0..1."""
+        with np.errstate(invalid="ignore"):
+            low, high = float(floats.min()), float(floats.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            what = "NaN" if np.isnan(low) or np.isnan(high) else "infinite numbers"
+            reason = f"holds {what}; what made it went wrong, such as a VAE in fp16: try it in fp32"
+            raise PictureError(self.name, reason)
+        # highlights may be far above white, but a picture whose mean is above white counts to 255
+        if high > BRIGHTEST_HIGHLIGHT and float(floats.mean()) > 1:
+            reason = f"holds floats up to {high:g}, not 0..1; divide them by 255, or give uint8"
+            raise PictureError(self.name, reason)
 
 
 @dataclass(frozen=True)
 class NamedPictures:
-    """The pictures in order; what a generator makes can be gone through once only."""
+    """Pictures in order; those of a generator can be gone through once only."""
 
-    source: Iterable[NamedPicture]
-    #: How many there are; None if only the end of a generator will tell.
+    pictures: Iterable[NamedPicture]
+    #: How many there are; None for a generator.
     total: int | None
 
     def __iter__(self) -> Iterator[NamedPicture]:
-        return iter(self.source)
+        return iter(self.pictures)
 
 
 def named_pictures(pictures: Pictures, *, draft: Size | None = None, strict: bool = True) -> NamedPictures:
-    """The single pictures of what was given: paths, PIL, numpy, torch, batches, or nested iterables of these.
+    """The single pictures among paths, PIL, numpy, torch, batches, or nested iterables of these.
 
     Arrays and tensors are [H, W], [H, W, C], [C, H, W] or [B, H, W, C], tensors also [B, C, H, W]; the axis of 1, 3 or
-    4 is the channels. If both ends of three axes may be, 3 or 4 goes before 1; if that does not tell, it is the last
+    4 is the channels. If both ends of three axes may be, 3 or 4 goes before 1; if that does not decide, it is the last
     of an array, and a tensor is refused. Numbers are uint8, or floats of 0..1, which are clipped later.
     draft: as ``wanted`` of ``load_picture``, for files.
     strict: what cannot be a picture, by its type or shape, raises InputError, for generators while they are gone
@@ -71,55 +116,44 @@ def named_pictures(pictures: Pictures, *, draft: Size | None = None, strict: boo
     """
     if isinstance(pictures, Iterator):
         return NamedPictures(_named(pictures, draft, strict), None)
-    found = list(_named(pictures, draft, strict))
-    return NamedPictures(found, len(found))
+    listed = list(_named(pictures, draft, strict))
+    return NamedPictures(listed, len(listed))
 
 
 def _named(pictures: Pictures, draft: Size | None, strict: bool) -> Iterator[NamedPicture]:
     numbers = count(1)
     for one in _singles(pictures):
         name = f"picture {next(numbers)}"
-        if isinstance(one, InputError):
-            if strict:
-                raise one
-            yield NamedPicture(name, _refusal(one, name))
-        elif isinstance(one, Path):
-            yield NamedPicture(str(one), _file_loader(one, draft), path=one)
-        elif isinstance(one, Image.Image):
-            yield NamedPicture(name, _image_loader(one, name), held_bytes=4 * one.width * one.height)
-        else:
-            yield NamedPicture(name, _number_loader(one, name), held_bytes=one.nbytes)
+        if strict and isinstance(one, InputError):
+            raise one
+        yield NamedPicture(str(one), one, draft) if isinstance(one, Path) else NamedPicture(name, one)
 
 
 def _singles(pictures: object) -> Iterator[Path | Image.Image | Array | torch.Tensor | InputError]:
-    """Paths, PIL pictures, [H, W, C] of numbers, and what is wrong with all else."""
-    if _holds_pictures(pictures):
-        for part in cast("Iterable[object]", pictures):
+    """Paths, PIL pictures, numbers [H, W, C], and an error for anything else."""
+    no_iterable = (str, os.PathLike, Image.Image, np.ndarray, Tensor, bytes, bytearray, dict)
+    if isinstance(pictures, Iterable) and not isinstance(pictures, no_iterable):
+        for part in pictures:
             yield from _singles(part)
         return
     try:
-        yield from _shown_by(pictures)
+        yield from _one_or_batch(pictures)
     except InputError as error:
         yield error
 
 
-def _holds_pictures(pictures: object) -> bool:
-    one = (str, os.PathLike, Image.Image, np.ndarray, Tensor, bytes, bytearray, dict)
-    return isinstance(pictures, Iterable) and not isinstance(pictures, one)
-
-
-def _shown_by(picture: object) -> Iterator[Path | Image.Image | Array | torch.Tensor]:
+def _one_or_batch(picture: object) -> Iterator[Path | Image.Image | Array | torch.Tensor]:
     """A picture as it is, or those of a batch; raises InputError."""
     if isinstance(picture, (str, os.PathLike)):
         yield Path(picture)
     elif isinstance(picture, Image.Image):
         yield picture
     elif isinstance(picture, np.ndarray):
-        _check_numbers(picture.dtype.name)
+        _check_dtype(picture.dtype.name)
         yield from _channels_last(picture, picture.shape, lambda *axes: picture.transpose(axes), is_tensor=False)
     elif isinstance(picture, Tensor):
         tensor = cast("torch.Tensor", picture).detach()
-        _check_numbers(str(tensor.dtype).rpartition(".")[2])
+        _check_dtype(str(tensor.dtype).rpartition(".")[2])
         yield from _channels_last(tensor, tuple(tensor.shape), tensor.permute, is_tensor=True)
     else:
         raise InputError(
@@ -127,25 +161,25 @@ def _shown_by(picture: object) -> Iterator[Path | Image.Image | Array | torch.Te
         )
 
 
-def _check_numbers(name: str) -> None:
+def _check_dtype(name: str) -> None:
     if name != "uint8" and name not in _FLOATS:
         raise InputError(f"a picture holds numbers of type {name}; make them floats of 0..1, or uint8 of 0..255")
 
 
-def _channels_last(values: Any, shape: Sequence[int], turned: Callable[..., Any], *, is_tensor: bool) -> Iterator[Any]:
-    """Views [H, W, C]."""
+def _channels_last(values: Any, shape: Sequence[int], permute: Callable[..., Any], *, is_tensor: bool) -> Iterator[Any]:
+    """Views [H, W, C]; raises InputError for a shape that is no picture's."""
     if len(shape) == 2:
         yield values[:, :, None]
     elif len(shape) == 3:
-        yield values if _is_channels_last(shape, is_tensor=is_tensor) else turned(1, 2, 0)
+        yield values if _is_channels_last(shape, is_tensor=is_tensor) else permute(1, 2, 0)
     elif len(shape) == 4 and shape[0] == 0:
         raise InputError("an empty batch holds no picture; look at what made it")
     elif len(shape) == 4 and shape[3] in CHANNELS:
         yield from values
     elif len(shape) == 4 and shape[1] in CHANNELS and is_tensor:
-        yield from turned(0, 2, 3, 1)
+        yield from permute(0, 2, 3, 1)
     else:
-        raise InputError(f"pictures have the shape {_shown(shape)}; {_SHAPES}")
+        raise InputError(f"pictures have the shape {_shape_text(shape)}; {_SHAPES}")
 
 
 def _is_channels_last(shape: Sequence[int], *, is_tensor: bool) -> bool:
@@ -155,62 +189,13 @@ def _is_channels_last(shape: Sequence[int], *, is_tensor: bool) -> bool:
     if first > 0 >= last or (first == 0 > last):
         return False
     if first < 0:
-        raise InputError(f"a picture has the shape {_shown(shape)}; {_SHAPES}")
+        raise InputError(f"a picture has the shape {_shape_text(shape)}; {_SHAPES}")
     if not is_tensor or shape == (1, 1, 1):
         return True
     raise InputError(
-        f"a tensor of shape {_shown(shape)} may be [C, H, W] or [H, W, C]; give it as a batch [1, H, W, C] to tell"
+        f"a tensor of shape {_shape_text(shape)} may be [C, H, W] or [H, W, C]; give it as a batch [1, H, W, C] to tell"
     )
 
 
-def _shown(shape: Sequence[int]) -> str:
+def _shape_text(shape: Sequence[int]) -> str:
     return "[" + ", ".join(map(str, shape)) + "]"
-
-
-def _refusal(error: InputError, name: str) -> Callable[[], Image.Image]:
-    def load() -> Image.Image:
-        raise PictureError(name, str(error)) from error
-
-    return load
-
-
-def _file_loader(path: Path, draft: Size | None) -> Callable[[], Image.Image]:
-    return lambda: load_picture(path, draft)
-
-
-def _image_loader(image: Image.Image, name: str) -> Callable[[], Image.Image]:
-    def load() -> Image.Image:
-        if 0 in image.size:
-            raise PictureError(name, _no_pixels(image.width, image.height))
-        with _DECODING[id(image) // 64 % len(_DECODING)]:
-            return upright_rgb(image, name)
-
-    return load
-
-
-def _number_loader(values: Any, name: str) -> Callable[[], Image.Image | torch.Tensor]:
-    def load() -> Image.Image | torch.Tensor:
-        height, width = values.shape[:2]
-        if not (height and width):
-            raise PictureError(name, _no_pixels(width, height))
-        if str(values.dtype).rpartition(".")[2] != "uint8":
-            _check_range(values, name)
-        return picture_of(values) if isinstance(values, np.ndarray) else cast("torch.Tensor", values)
-
-    return load
-
-
-def _check_range(values: Any, name: str) -> None:
-    """Raises PictureError where the floats cannot be a picture of 0..1."""
-    with np.errstate(invalid="ignore"):
-        low, high = float(values.min()), float(values.max())
-    if not (np.isfinite(low) and np.isfinite(high)):
-        what = "NaN" if np.isnan(low) or np.isnan(high) else "infinite numbers"
-        raise PictureError(name, f"holds {what}; what made it went wrong, such as a VAE in fp16: try it in fp32")
-    # highlights may be far above white, but a picture whose mean is above white counts to 255
-    if high > BRIGHTEST_HIGHLIGHT and float(values.mean()) > 1:
-        raise PictureError(name, f"holds floats up to {high:g}, not 0..1; divide them by 255, or give uint8")
-
-
-def _no_pixels(width: int, height: int) -> str:
-    return f"is {width} x {height} pixels, so there is nothing to see; leave it out"

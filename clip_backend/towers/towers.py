@@ -158,7 +158,7 @@ class VisionTower(Tower):
         if pixels.ndim != 4 or tuple(pixels.shape[1:]) != (3, side, side):
             raise InputError(
                 f"pixels of shape {list(pixels.shape)} do not fit the model, which takes [B, 3, {side}, {side}]; "
-                "prepare the pictures with the model's own recipe"
+                "prepare the pictures with the model's own preprocessing"
             )
 
 

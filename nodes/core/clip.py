@@ -53,7 +53,7 @@ def core_encoder(clip_vision: Any, clip: Any, host: Host) -> CoreEncoder:
             "the CLIP_VISION was trained on pictures alone and shares no space with texts; link that of a CLIP"
         )
     width = int(projection.weight.shape[1])
-    size = vision.recipe.size if vision.recipe else 0
+    size = vision.preprocessing.size if vision.preprocessing else 0
     pair = _PAIRS.get((width, size, vision.dim))
     if pair is None:
         raise SpaceError(

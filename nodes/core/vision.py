@@ -13,8 +13,7 @@ from ...clip_backend.encoding.features import Identity
 from ...clip_backend.encoding.image_features import ImageFeatures, StateName, VisionCapabilities
 from ...clip_backend.encoding.images import THREADS
 from ...clip_backend.preparing.pictures import NamedPicture, Pictures, named_pictures
-from ...clip_backend.preparing.preprocess import prepare
-from ...clip_backend.preparing.recipe import Recipe
+from ...clip_backend.preparing.preprocessing import Preprocessing, prepare
 from ...errors import InputError
 from ...imaging import Progress
 from ..host.host import Host
@@ -59,7 +58,7 @@ class CoreVision:
             fingerprint=model.fingerprint,
             cache_key=f"{model.fingerprint} comfyui",
             dtype="fp32",
-            recipe=model.recipe,
+            preprocessing=model.preprocessing,
             # ComfyUI does not keep it
             assumed=("logit_scale",),
             no_texts="a CLIP_VISION has no text encoder",
@@ -71,20 +70,20 @@ class CoreVision:
         *,
         batch_size: int | None = None,
         progress: Progress | None = None,
-        recipe: Recipe | None = None,
+        preprocessing: Preprocessing | None = None,
     ) -> CoreEncoding:
-        """The output of ComfyUI's own encoder, in the order of the images; recipe: another preprocessing.
+        """The output of ComfyUI's own encoder, in the order of the images; preprocessing: used in place of its own.
 
         Raises InputError without images, for numbers that are not finite, and for states of different shapes;
         PictureError for an image that cannot be read.
         """
-        recipe = recipe or self.model.recipe
+        preprocessing = preprocessing or self.model.preprocessing
         source = named_pictures(pictures)
         size = self._batch_size(batch_size)
         names: list[str] = []
         outputs: list[Mapping[str, Any]] = []
         layer_bytes = 0
-        prepared = prefetch(source, lambda one: self._prepare(one, recipe), threads=THREADS, ahead=2 * size.size)
+        prepared = prefetch(source, lambda one: self._prepare(one, preprocessing), threads=THREADS, ahead=2 * size.size)
         with closing(prepared) as ready:
             for batch in filled(ready, lambda: size.size):
                 for part, output in run_shrinking(batch, self._forward, size, self.placement):
@@ -96,7 +95,7 @@ class CoreVision:
         if not names:
             raise InputError("image holds no picture; the node before made an empty batch")
         merged = merged_fields(outputs)
-        return CoreEncoding(merged, self.model.features(merged, names, recipe))
+        return CoreEncoding(merged, self.model.features(merged, names, preprocessing))
 
     def _batch_size(self, wanted: int | None) -> BatchSize:
         budget = CPU_BUDGET if self.placement.device.type == "cpu" else DEVICE_BUDGET
@@ -104,13 +103,13 @@ class CoreVision:
         # on_cpu: when memory runs out, ComfyUI's model is not moved to the CPU
         return BatchSize(1 if self.model.keeps_shapes else wanted or fitting, on_cpu=True)
 
-    def _prepare(self, picture: NamedPicture, recipe: Recipe) -> tuple[str, Tensor]:
+    def _prepare(self, picture: NamedPicture, preprocessing: Preprocessing) -> tuple[str, Tensor]:
         """The name, and the pixels that ComfyUI takes: float32 [S, S, 3] in 0..1."""
         pixels = picture.load()
         if self.model.keeps_shapes:
             return picture.name, _floats(pixels)
         # ComfyUI neither resizes nor crops this size, and its own rounding to 8 bits changes nothing
-        return picture.name, prepare(pixels, recipe).float() / 255
+        return picture.name, prepare(pixels, preprocessing).float() / 255
 
     def _forward(self, batch: Sequence[tuple[str, Tensor]]) -> Mapping[str, Any]:
         import torch
@@ -182,7 +181,7 @@ class CoreVisionEncoder:
         self._vision = vision
         self.placement = vision.placement
         model = vision.model
-        grid = model.recipe.size // patch
+        grid = model.preprocessing.size // patch
         self.capabilities = VisionCapabilities(
             width=width,
             tokens=grid * grid + int(model.has_class_token),
@@ -196,11 +195,13 @@ class CoreVisionEncoder:
         """About the working memory for a batch."""
         return self._vision.model.working_bytes * batch
 
-    def prepare(self, picture: Image.Image | Tensor, recipe: Recipe) -> Tensor:
+    def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
         """uint8 [S, S, 3], which ComfyUI neither resizes nor crops."""
-        return prepare(picture, recipe)
+        return prepare(picture, preprocessing)
 
-    def states(self, prepared: Sequence[Tensor], recipe: Recipe, wants: Sequence[StateName]) -> dict[StateName, Tensor]:
+    def states(
+        self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
+    ) -> dict[StateName, Tensor]:
         """The embeddings, float32 on the CPU."""
         import torch
 

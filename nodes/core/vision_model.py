@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...clip_backend.encoding.image_features import ImageFeatures
-from ...clip_backend.preparing.recipe import Recipe
+from ...clip_backend.preparing.preprocessing import Preprocessing
 from ...errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _USE_LOADER = "choose the model in CLIP Model Loader instead"
 class CoreVisionModel:
     """A CLIP_VISION, described."""
 
-    recipe: Recipe
+    preprocessing: Preprocessing
     #: The length of an embedding; None if there is none, and ``no_embedding`` is the reason.
     projection_dim: int | None
     no_embedding: str
@@ -60,7 +60,7 @@ class CoreVisionModel:
         dim, reason = _projection(model, None if is_uninitialised else weight)
         is_siglip = _is_siglip(model)
         return cls(
-            recipe=_recipe(clip_vision, is_siglip=is_siglip),
+            preprocessing=_preprocessing(clip_vision, is_siglip=is_siglip),
             projection_dim=dim,
             no_embedding=reason,
             has_class_token=not is_siglip,
@@ -79,7 +79,7 @@ class CoreVisionModel:
     @property
     def working_bytes(self) -> int:
         """About the working memory for one image."""
-        return (self.recipe.size // _PATCH) ** 2 * _TOKEN_BYTES
+        return (self.preprocessing.size // _PATCH) ** 2 * _TOKEN_BYTES
 
     def without_noise(self, output: Mapping[str, Any]) -> Mapping[str, Any]:
         """The output; with an uninitialised projection ``image_embeds`` is not projected, as in ComfyUI 0.32."""
@@ -87,7 +87,7 @@ class CoreVisionModel:
             return output
         return {**output, "image_embeds": self.norm_without_projection(output["last_hidden_state"][:, 0])}
 
-    def features(self, output: Mapping[str, Any], names: Sequence[str], recipe: Recipe) -> ImageFeatures:
+    def features(self, output: Mapping[str, Any], names: Sequence[str], preprocessing: Preprocessing) -> ImageFeatures:
         """The states in ComfyUI's output under our names, with a reason for each one that is missing."""
         shown = output["last_hidden_state"]  # [N, T, W]
         last = self._last(output)
@@ -107,7 +107,7 @@ class CoreVisionModel:
             projection_dim=self.projection_dim,
             num_tokens=int(shown.shape[1]),
             has_class_token=self.has_class_token,
-            recipe=recipe,
+            preprocessing=preprocessing,
             fingerprint=self.fingerprint,
             space=self.space,
             # ComfyUI computes in fp32, whatever the type of the weights
@@ -188,9 +188,9 @@ def _is_siglip(model: nn.Module) -> bool:
     return embeddings is not None and getattr(embeddings, "class_embedding", None) is None
 
 
-def _recipe(clip_vision: Any, *, is_siglip: bool) -> Recipe:
+def _preprocessing(clip_vision: Any, *, is_siglip: bool) -> Preprocessing:
     mean, std = (tuple(map(float, values)) for values in (clip_vision.image_mean, clip_vision.image_std))
-    return Recipe(
+    return Preprocessing(
         size=clip_vision.image_size if clip_vision.image_size > 0 else _USUAL_SIDE,
         mean=(mean[0], mean[1], mean[2]),
         std=(std[0], std[1], std[2]),

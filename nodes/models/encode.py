@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from ...clip_backend.checkpoints.info import CheckpointInfo
 from ...clip_backend.encoding.image_features import ImageFeatures
-from ...clip_backend.preparing.recipe import Recipe
+from ...clip_backend.preparing.preprocessing import Preprocessing
 from ...errors import InputError
 from ...options import option
 from ..core.vision import CoreVision
@@ -77,17 +77,17 @@ def encode_images(
     batches = checked_batches(images)
     batch_size = options.batch_size or None
     if isinstance(source, CoreVision):
-        recipe = _with_fit(source.model.recipe, options.fit)
-        core = source.encode(batches, batch_size=batch_size, progress=host.progress(), recipe=recipe)
+        preprocessing = _with_fit(source.model.preprocessing, options.fit)
+        core = source.encode(batches, batch_size=batch_size, progress=host.progress(), preprocessing=preprocessing)
         return core.output, core.features, _report(core.features, "the CLIP_VISION", source.identity.assumed)
-    if source.encoder.recipe is None:
+    if source.encoder.preprocessing is None:
         raise InputError(f"{source.name} reads texts alone and sees no pictures; choose a model with a vision tower")
     # the other states are parts of these; "projected_patches" of DINO are its last states after the final norm
     wants = ["embeds", "penultimate_hidden", "last_hidden"]
     wants += ["projected_patches"] if source.info.family in _DINO else []
-    recipe = _with_fit(source.encoder.recipe, options.fit)
+    preprocessing = _with_fit(source.encoder.preprocessing, options.fit)
     features = source.encoder.encode_images(
-        batches, wants=wants, batch_size=batch_size, progress=host.progress(), recipe=recipe
+        batches, wants=wants, batch_size=batch_size, progress=host.progress(), preprocessing=preprocessing
     )
     features = _with_parts(features)
     report = _report(features, source.name, source.encoder.identity.assumed)
@@ -101,8 +101,8 @@ def summary(features: ImageFeatures) -> str:
     return f"{pictures}, {embedding}, {features.num_tokens} tokens of {features.hidden_size}"
 
 
-def _with_fit(recipe: Recipe, fit: str) -> Recipe:
-    return recipe if fit == AUTO else replace(recipe, fit=cast("Fit", fit))
+def _with_fit(preprocessing: Preprocessing, fit: str) -> Preprocessing:
+    return preprocessing if fit == AUTO else replace(preprocessing, fit=cast("Fit", fit))
 
 
 def _with_parts(features: ImageFeatures) -> ImageFeatures:
@@ -134,7 +134,7 @@ def _output_fields(features: ImageFeatures, info: CheckpointInfo) -> dict[str, o
         last = embeds = _normed(last, info)
     elif last is not None and embeds is None:
         embeds = _normed(last[:, 0], info)
-    side = features.recipe.size
+    side = features.preprocessing.size
     return {
         "last_hidden_state": last,
         "image_embeds": embeds,
@@ -163,8 +163,8 @@ def _report(features: ImageFeatures, model: str, assumed: Sequence[str]) -> str:
         "hidden_size": features.hidden_size,
         "tokens": features.num_tokens,
         "grid": list(features.grid),
-        "fit": features.recipe.fit,
-        "size": features.recipe.size,
+        "fit": features.preprocessing.fit,
+        "size": features.preprocessing.size,
         "dtype": features.dtype,
         "space": features.space,
         "fingerprint": features.fingerprint,

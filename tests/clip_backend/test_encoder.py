@@ -12,7 +12,7 @@ from clip_grid.clip_backend.encoding.cache import EmbeddingCache
 from clip_grid.errors import InputError, PictureError
 from PIL import Image
 
-from .toy_encoder import ABLE, RECIPE, ToyPlacement, ToyText, ToyTokenizer, ToyVision, toy_encoder
+from .toy_encoder import ABLE, PREPROCESSING, ToyPlacement, ToyText, ToyTokenizer, ToyVision, toy_encoder
 
 
 def picture(level, size=(4, 4)):
@@ -119,18 +119,18 @@ def test_a_changed_picture_is_computed_anew(tmp_path):
     np.testing.assert_allclose(features.image_embeds, [expected(2)], atol=1e-6)
 
 
-def test_another_recipe_is_computed_anew_and_told():
+def test_another_preprocessing_is_computed_anew_and_reported():
     from dataclasses import replace
 
     vision = ToyVision()
     encoder = toy_encoder(vision=vision)
     encoder.encode_images(picture(1))
-    other = replace(RECIPE, mean=(0.0, 0.0, 0.0))
+    other = replace(PREPROCESSING, mean=(0.0, 0.0, 0.0))
 
-    features = encoder.encode_images(picture(1), recipe=other)
+    features = encoder.encode_images(picture(1), preprocessing=other)
 
     assert sum(vision.sizes) == 2
-    assert features.recipe == other
+    assert features.preprocessing == other
 
 
 def test_more_states_of_known_pictures_are_computed():

@@ -12,13 +12,13 @@ from clip_grid.clip_backend.towers.config import TowerConfig
 from clip_grid.clip_backend.towers.towers import VisionTower
 from clip_grid.errors import InputError
 
-from .toy_encoder import RECIPE
+from .toy_encoder import PREPROCESSING
 
 
 def features(**states):
     return ImageFeatures(
         names=("a.png", "b.png"), kept=(0, 1), grid=(2, 2), hidden_size=3, projection_dim=4, num_tokens=5,
-        recipe=RECIPE, fingerprint="f", space="m", dtype="fp32", **states,
+        preprocessing=PREPROCESSING, fingerprint="f", space="m", dtype="fp32", **states,
     )  # fmt: skip
 
 

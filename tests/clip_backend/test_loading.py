@@ -240,11 +240,15 @@ def test_a_changed_file_is_loaded_anew(clip, tmp_path):
     assert load_encoder(folder, device="cpu", encoders=held) is not first
 
 
-def test_options_of_the_recipe_and_of_the_model_are_obeyed(clip):
+def test_options_of_preprocessing_and_model_are_obeyed(clip):
     encoder = load(clip.folder, fit="pad", reference="hf", mean=(0.5, 0.5, 0.5), pad_color=(1, 2, 3))
 
-    assert (encoder.recipe.fit, encoder.recipe.reference, encoder.recipe.mean) == ("pad", "hf", (0.5, 0.5, 0.5))
-    assert encoder.recipe.pad_color == (1, 2, 3)
+    assert (encoder.preprocessing.fit, encoder.preprocessing.reference, encoder.preprocessing.mean) == (
+        "pad",
+        "hf",
+        (0.5, 0.5, 0.5),
+    )
+    assert encoder.preprocessing.pad_color == (1, 2, 3)
 
 
 def test_another_activation_gives_other_numbers(clip):
@@ -454,7 +458,7 @@ def test_a_texts_tower_alone_says_that_it_takes_no_pictures(halves):
     encoder = load(halves / "text.safetensors", **GIVEN)
 
     assert len(encoder.encode_texts(["a"])) == 1
-    assert encoder.recipe is None
+    assert encoder.preprocessing is None
     with pytest.raises(InputError, match="no vision tower"):
         encoder.encode_images(random_pictures(1))
 

@@ -20,7 +20,7 @@ from clip_grid.clip_backend.encoding.cache import EncoderCache
 from clip_grid.clip_backend.encoding.image_features import STATE_NAMES
 from clip_grid.clip_backend.hub.towers import grid_for
 from clip_grid.clip_backend.loading import load_encoder
-from clip_grid.clip_backend.preparing.recipe import Recipe
+from clip_grid.clip_backend.preparing.preprocessing import Preprocessing
 from clip_grid.errors import CheckpointError, InputError, MissingPackage, SpaceError
 
 from .tiny_hub_models import (
@@ -134,9 +134,17 @@ def test_the_size_of_pictures_is_told_by_the_folder_unless_the_caller_does(dino,
     tiny_model("dinov2", tmp_path)
     preprocessor(tmp_path, crop_size={"height": 98, "width": 98}, size={"shortest_edge": 112}, do_center_crop=True)
 
-    recipes = [load(dino).recipe, load(tmp_path).recipe, load(tmp_path, image_size=196).recipe]
+    preprocessings = [
+        load(dino).preprocessing,
+        load(tmp_path).preprocessing,
+        load(tmp_path, image_size=196).preprocessing,
+    ]
 
-    assert [(recipe.size, recipe.short_side) for recipe in recipes] == [(224, 256), (98, 112), (196, 224)]
+    assert [(preprocessing.size, preprocessing.short_side) for preprocessing in preprocessings] == [
+        (224, 256),
+        (98, 112),
+        (196, 224),
+    ]
 
 
 def test_a_single_file_needs_no_configuration(dino, tmp_path):
@@ -163,10 +171,10 @@ def test_features_of_a_dino_model_compare_with_no_others(dino, naflex):
 
 
 def test_pictures_of_another_size_than_the_model_was_loaded_for_are_refused(dino):
-    recipe = Recipe(size=70, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    preprocessing = Preprocessing(size=70, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
     with pytest.raises(InputError, match="image_size=70"):
-        load(dino).encode_images(random_pictures(1), recipe=recipe)
+        load(dino).encode_images(random_pictures(1), preprocessing=preprocessing)
 
 
 # files that cannot be right
@@ -284,11 +292,11 @@ def test_a_wide_white_picture_is_not_taken_for_a_high_one(naflex):
     assert (wide - high).abs().max() > 1e-3
 
 
-def test_a_recipe_that_cuts_pictures_is_refused(naflex):
-    recipe = Recipe(size=128, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), fit="crop")
+def test_preprocessing_that_cuts_pictures_is_refused(naflex):
+    preprocessing = Preprocessing(size=128, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), fit="crop")
 
     with pytest.raises(InputError, match="takes pictures whole"):
-        load(naflex[0]).encode_images(random_pictures(1), recipe=recipe)
+        load(naflex[0]).encode_images(random_pictures(1), preprocessing=preprocessing)
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000), st.sampled_from([1, 64, 256, 1024]))

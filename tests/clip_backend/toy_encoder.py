@@ -10,12 +10,12 @@ from clip_grid.clip_backend.encoding.features import Identity
 from clip_grid.clip_backend.encoding.image_features import VisionCapabilities
 from clip_grid.clip_backend.encoding.images import TowerVisionEncoder
 from clip_grid.clip_backend.encoding.texts import TextEncoder
-from clip_grid.clip_backend.preparing.recipe import Recipe
+from clip_grid.clip_backend.preparing.preprocessing import Preprocessing
 from clip_grid.clip_backend.tokenizing.tokenizer import TokenizedText
 from clip_grid.errors import InputError
 
 SIDE = 4
-RECIPE = Recipe(size=SIDE, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resampling="exact")
+PREPROCESSING = Preprocessing(size=SIDE, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resampling="exact")
 
 
 @dataclass
@@ -122,7 +122,7 @@ def toy_encoder(*, vision=None, text=None, tokenizer=None, able=ABLE, placement=
     """An encoder with both towers, unless ``vision`` or ``text`` is False."""
     place = placement or ToyPlacement()
     identity = Identity(
-        name="toy", space="toy", dim=4, fingerprint="f", cache_key="toy fp32", dtype="fp32", recipe=RECIPE
+        name="toy", space="toy", dim=4, fingerprint="f", cache_key="toy fp32", dtype="fp32", preprocessing=PREPROCESSING
     )
     sees = None if vision is False else lambda: TowerVisionEncoder(
         tower=vision or ToyVision(), capabilities=able, placement=place

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from clip_grid.clip_backend.encoding.features import Identity, TextFeatures, unit_rows
 from clip_grid.clip_backend.encoding.image_features import FailedPicture, ImageFeatures
-from clip_grid.clip_backend.preparing.recipe import Recipe
+from clip_grid.clip_backend.preparing.preprocessing import Preprocessing
 from clip_grid.errors import InputError, PictureError
 
-RECIPE = Recipe(size=4, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resampling="exact")
+PREPROCESSING = Preprocessing(size=4, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), resampling="exact")
 ABSENT = {"image_embeds": "no picture could be read; see the failed ones"}
 
 
@@ -21,7 +21,14 @@ class VectorEncoder:
     def __init__(self, vectors, notes=()):
         self.vectors = {name: np.asarray(numbers, np.float32) for name, numbers in vectors.items()}
         self.identity = Identity(
-            name="toy", space="toy", dim=2, fingerprint="f", cache_key="toy", dtype="fp32", recipe=RECIPE, notes=notes
+            name="toy",
+            space="toy",
+            dim=2,
+            fingerprint="f",
+            cache_key="toy",
+            dtype="fp32",
+            preprocessing=PREPROCESSING,
+            notes=notes,
         )
 
     def encode_images(self, pictures, *, strict=True, progress=None):
@@ -50,7 +57,7 @@ class VectorEncoder:
             hidden_size=2,
             projection_dim=2,
             num_tokens=5,
-            recipe=RECIPE,
+            preprocessing=PREPROCESSING,
             fingerprint="f",
             space="toy",
             dtype="fp32",

@@ -57,7 +57,7 @@ def test_squashing_is_comfyuis_crop_none(host):
     batches = images((2, 60, 101, 3))
     vision = CoreVision(toy, host)
 
-    made = vision.encode(batches, recipe=replace(vision.model.recipe, fit="squash")).output
+    made = vision.encode(batches, preprocessing=replace(vision.model.preprocessing, fit="squash")).output
 
     wanted = toy.encode_image(batches[0], crop=False)
     assert torch.allclose(made["last_hidden_state"], wanted.last_hidden_state, atol=1e-5)
@@ -149,7 +149,7 @@ def test_a_siglip_of_comfyui_has_states_and_no_embedding(host):
 
     made = vision.encode(images((2, 28, 28, 3)))
 
-    assert vision.model.recipe.fit == "squash"
+    assert vision.model.preprocessing.fit == "squash"
     assert made.features.image_embeds is None and "pooling head" in made.features.absent["image_embeds"]
     assert torch.equal(made.features.last_hidden, made.output["all_hidden_states"][:, -1])
     assert made.features.patch_tokens.shape == (2, 4, WIDTH)

@@ -41,7 +41,9 @@ def test_a_dino_gives_its_states_after_the_final_norm_as_comfyui_does(folder, ki
 
     output, features, _ = encode(pictures(2, side := SIDES[kind[:6]]))
 
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (features.recipe.mean, features.recipe.std))
+    mean, std = (
+        torch.tensor(values).view(3, 1, 1) for values in (features.preprocessing.mean, features.preprocessing.std)
+    )
     levels = (pictures(2, side) * 255).round().movedim(-1, 1) / 255
     with torch.inference_mode():
         wanted = own(pixel_values=(levels - mean) / std, output_hidden_states=True)

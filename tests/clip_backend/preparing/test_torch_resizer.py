@@ -1,3 +1,5 @@
+"""LANCZOS by torch, for sheets: Pillow's result but for a level, and Pillow itself where torch cannot."""
+
 from __future__ import annotations
 
 import sys

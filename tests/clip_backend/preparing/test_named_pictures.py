@@ -1,3 +1,5 @@
+"""Paths, PIL pictures, arrays, tensors, batches and generators become single pictures with names."""
+
 from __future__ import annotations
 
 import threading
