@@ -1,4 +1,4 @@
-"""The configurations with which transformers builds its vision models, told by a checkpoint's tensors and habits."""
+"""Configurations for the vision models of transformers, from a checkpoint's tensors and properties."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..checkpoints.config_files import part
 from ..checkpoints.info import CheckpointInfo, VisionShape
 from ..checkpoints.weight_names import Shape
 from ..preparing.preprocessing import Preprocessing, preprocessing_of
-from .files import beside, canonical
+from .files import canonical, folder_json
 
 Shapes = Mapping[str, Shape]
 Setting = int | float | str | bool
@@ -28,12 +28,12 @@ class HubModel:
     model: str
     config: str
     settings: Mapping[str, Setting]
-    #: Tokens between the class token and the patches.
+    #: Register tokens between the class token and the patches.
     registers: int = 0
 
 
 def hub_model(info: CheckpointInfo, shapes: Shapes) -> HubModel:
-    """By the family of a checkpoint and the shapes of its tensors, named without prefix.
+    """The model class and settings for a checkpoint; shapes: of its tensors, named without prefix.
 
     Raises CheckpointError for a model that transformers has no configuration for.
     """
@@ -43,11 +43,11 @@ def hub_model(info: CheckpointInfo, shapes: Shapes) -> HubModel:
     if vision.heads < 1 or vision.width % vision.heads:
         reason = f"{vision.heads} heads do not divide its width of {vision.width}; give the right number as heads"
         raise CheckpointError(str(info.path), reason)
-    known = {canonical(name): shape for name, shape in shapes.items()}
+    named = {canonical(name): shape for name, shape in shapes.items()}
     makers = {"dinov2": _dinov2, "dinov3": _dinov3, "naflex": _naflex}
     if info.family not in makers:
         raise CheckpointError(str(info.path), f"models of the family {info.family} are not loaded; choose a CLIP model")
-    return makers[info.family](info, vision, known)
+    return makers[info.family](info, vision, named)
 
 
 def _common(info: CheckpointInfo, vision: VisionShape) -> dict[str, Setting]:
@@ -71,7 +71,7 @@ def _dinov2(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubMod
     registers = _registers(shapes)
     side = int((vision.tokens - 1) ** 0.5)
     settings = _common(info, vision) | {
-        # of the table of positions; pictures of another size have theirs interpolated
+        # of the position table; it is interpolated for pictures of another size
         "image_size": side * vision.patch,
         "mlp_ratio": _ratio(info, vision, gated),
         "use_swiglu_ffn": gated,
@@ -86,7 +86,7 @@ def _dinov2(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubMod
 
 
 def _ratio(info: CheckpointInfo, vision: VisionShape, gated: bool) -> int:
-    """The whole number from which transformers works out the width of the MLP: of a gated one it takes two thirds."""
+    """The integer ``mlp_ratio`` of the configuration; a gated MLP has two thirds of that width."""
     for ratio in range(1, _MOST_RATIO):
         wide = vision.width * ratio
         if vision.mlp == ((int(wide * 2 / 3) + 7) // 8 * 8 if gated else wide):
@@ -112,15 +112,15 @@ def _dinov3(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubMod
         "mlp_bias": f"{first}mlp.up_proj.bias" in shapes,
     }
     if gated and info.sources.get("activation") in (None, "assumed"):
-        # all gated ones that were published have it
+        # as in all published gated models
         settings["hidden_act"] = "silu"
     return HubModel("dinov3_vit", "DINOv3ViTModel", "DINOv3ViTConfig", settings, registers)
 
 
 def _rope_theta(info: CheckpointInfo) -> float:
-    """The base of the positions, which no tensor tells; 100 in all models that were published."""
-    told = beside(info, "config.json").get("rope_theta")
-    return float(told) if isinstance(told, (int, float)) and not isinstance(told, bool) and told > 1 else 100.0
+    """The base of the rotary positions, which only the config states; 100 in all published models."""
+    theta = folder_json(info, "config.json").get("rope_theta")
+    return float(theta) if isinstance(theta, (int, float)) and not isinstance(theta, bool) and theta > 1 else 100.0
 
 
 def _naflex(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubModel:
@@ -130,28 +130,28 @@ def _naflex(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubMod
     return HubModel("siglip2", "Siglip2VisionModel", "Siglip2VisionConfig", settings)
 
 
-#: What both were evaluated with: the short side becomes 256, of which the middle is seen. The position table of DINOv2
-#: is for 518, and the model works it out for other sizes.
+#: The sizes of the published evaluations: the short side is resized to 256, and the middle 224 are cropped. DINOv2's
+#: position table is for 518 and is interpolated.
 SIZE, SHORT_SIDE = 224, 256
 
 
 def dino_preprocessing(info: CheckpointInfo, vision: VisionShape, changes: Mapping[str, object]) -> Preprocessing:
-    """What a DINO checkpoint, or the preprocessor_config.json in its folder, says of its pictures.
+    """The preprocessing of a DINO checkpoint, by the preprocessor_config.json in its folder.
 
-    A size that the caller gave beats both; the short side then grows with it. changes: any fields of ``Preprocessing``.
+    A size given by the caller overrides it and scales the short side. changes: any fields of ``Preprocessing``.
     """
-    size, short = _told_sizes(info)
+    size, short = _configured_sizes(info)
     if info.sources.get("image_size") == "argument":
         short = vision.image_size * short // size
         size = vision.image_size
-    told = replace(info, vision=replace(vision, image_size=size))
-    habits: dict[str, object] = {"short_side": max(short, size)} if info.fit == "crop" else {}
-    return preprocessing_of(told, **{**habits, **changes})
+    sized = replace(info, vision=replace(vision, image_size=size))
+    defaults: dict[str, object] = {"short_side": max(short, size)} if info.fit == "crop" else {}
+    return preprocessing_of(sized, **{**defaults, **changes})
 
 
-def _told_sizes(info: CheckpointInfo) -> tuple[int, int]:
-    """The side of the square that is seen, and the short side before it is cut out."""
-    raw = beside(info, "preprocessor_config.json")
+def _configured_sizes(info: CheckpointInfo) -> tuple[int, int]:
+    """The side of the cropped square, and the short side before the crop."""
+    raw = folder_json(info, "preprocessor_config.json")
     whole = part(raw, "size")
     size = _side(part(raw, "crop_size"), "height") or _side(whole, "height")
     short = _side(whole, "shortest_edge")

@@ -1,4 +1,4 @@
-"""Models that transformers computes: built empty, then filled from a checkpoint's files, whole or not at all."""
+"""Encoders for the families that transformers computes: DINOv2, DINOv3 and SigLIP 2 NaFlex."""
 
 from __future__ import annotations
 
@@ -23,89 +23,16 @@ from ..encoding.image_features import StateName, VisionCapabilities
 from ..encoding.images import TowerVisionEncoder
 from ..preparing.preprocessing import Preprocessing
 from .configs import HubModel, dino_preprocessing, hub_model
-from .files import HubFiles, Share, open_hub_files, sources
+from .files import HubFiles, TensorPart, open_hub_files, parts_for
 from .towers import DinoTower, NaflexTower, flat_batch, most_patches, prepare_flexible
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
-#: What only training needs.
+#: Tensors that only training needs.
 _UNUSED = ("mask_token", "position_ids")
 _SHOWN = 3
-
-
-def build_model(info: CheckpointInfo, told: HubModel, files: HubFiles, dtype: torch.dtype) -> nn.Module:
-    """The vision model of a checkpoint, on the processor, with its weights held in ``dtype``.
-
-    Raises CheckpointError with the names of tensors that are missing, of another shape or left over, and
-    MissingPackage without a transformers that knows the model.
-    """
-    config_class, model_class = _classes(info, told)
-    with torch.device("meta"):
-        model: nn.Module = model_class(config_class(**told.settings))
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    state = _read(files, wanted, dtype)
-    model.load_state_dict(state, strict=False, assign=True)
-    _make_whole(model, dtype)
-    return model.eval().requires_grad_(False)
-
-
-def _classes(info: CheckpointInfo, told: HubModel) -> tuple[Any, Any]:
-    """The classes of configuration and model; straight from their modules, for the package's top needs torchvision."""
-    package = f"transformers.models.{told.module}"
-    try:
-        configs = importlib.import_module(f"{package}.configuration_{told.module}")
-        models = importlib.import_module(f"{package}.modeling_{told.module}")
-        return getattr(configs, told.config), getattr(models, told.model)
-    except (ImportError, AttributeError) as error:
-        cure = "install it, or a newer one, with: pip install --upgrade transformers"
-        raise MissingPackage(f"{info.path} needs transformers with {told.model} ({error}); {cure}") from error
-
-
-def _read(files: HubFiles, wanted: Mapping[str, tuple[int, ...]], dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """Every wanted tensor under the name that this version of transformers has for it."""
-    found = sources(wanted, files.shapes)
-    used = {share.name for shares in found.values() for share in shares}
-    _refuse(files, "lacks", _needed(wanted.keys() - found.keys()), "it is incomplete, fetch it again")
-    cure = "it is of another kind than its family, use the model as it was published"
-    _refuse(files, "also holds", _needed(files.shapes.keys() - used), cure)
-    state = {}
-    for name, shares in found.items():
-        tensor = _joined(files, shares, dtype)
-        if tensor.shape != wanted[name]:
-            reason = f"{shares[0].name} has shape {list(tensor.shape)} where {list(wanted[name])} is needed"
-            raise CheckpointError(files.path, f"{reason}; it is damaged or its configuration is another model's")
-        state[name] = tensor
-    return state
-
-
-def _joined(files: HubFiles, shares: tuple[Share, ...], dtype: torch.dtype) -> torch.Tensor:
-    parts = [files.read(share, dtype) for share in shares]
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-def _needed(names: Iterable[str]) -> list[str]:
-    return sorted(name for name in names if not name.endswith(_UNUSED))
-
-
-def _refuse(files: HubFiles, verb: str, names: list[str], cure: str) -> None:
-    if names:
-        more = f" and {len(names) - _SHOWN} more tensors" if len(names) > _SHOWN else ""
-        raise CheckpointError(files.path, f"{verb} {', '.join(names[:_SHOWN])}{more}; {cure}")
-
-
-def _make_whole(model: nn.Module, dtype: torch.dtype) -> None:
-    """Everything that no file holds: tables that follow from the configuration, and the token of masked training."""
-    for name, module in list(model.named_modules()):
-        if any(buffer.is_meta for buffer in module.buffers(recurse=False)):
-            parent, _, own = name.rpartition(".")
-            setattr(model.get_submodule(parent), own, type(module)(module.config))
-        for key, parameter in list(module.named_parameters(recurse=False)):
-            if parameter.is_meta:
-                setattr(module, key, nn.Parameter(torch.zeros(parameter.shape, dtype=dtype)))
-
-
 PICTURES_ALONE = (
     "it was trained on pictures alone and has no space that texts share; choose a CLIP or SigLIP model for texts"
 )
@@ -154,16 +81,16 @@ def _dino_vision(
     info: CheckpointInfo, vision: VisionShape, preprocessing: Preprocessing, options: LoadOptions
 ) -> TowerVisionEncoder:
     files = open_hub_files(info, allow_pickle=options.allow_pickle)
-    told = hub_model(info, files.shapes)
+    hub = hub_model(info, files.shapes)
     side = preprocessing.size // vision.patch
-    model = build_model(info, told, files, torch_dtype(options.dtype))
-    tower = DinoTower(model, vision, side, told.registers)
+    model = build_model(info, hub, files, torch_dtype(options.dtype))
+    tower = DinoTower(model, vision, side, hub.registers)
     capabilities = VisionCapabilities(
         width=vision.width,
         tokens=tower.tokens,
         grid=(side, side),
         projection=vision.width,
-        registers=told.registers,
+        registers=hub.registers,
     )
     return TowerVisionEncoder(tower=tower, capabilities=capabilities, placement=place_by(options)(tower))
 
@@ -215,7 +142,7 @@ class NaflexVisionEncoder:
     patch: int
 
     def memory_bytes(self, batch: int) -> int:
-        """About how much memory a batch needs beside the weights."""
+        """About how many bytes a batch needs beside the weights."""
         return self.tower.memory_bytes(batch)
 
     def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -233,8 +160,79 @@ class NaflexVisionEncoder:
     def states(
         self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
     ) -> dict[StateName, Tensor]:
-        """The embeddings, float32 on the processor."""
+        """The embeddings, float32 on the CPU."""
         batch = flat_batch(prepared, preprocessing, self.patch, self.placement.device)
         with torch.inference_mode():
             embeds = float32_on_cpu(self.tower(batch))  # [B, P]
         return {want: embeds for want in wants if want == "embeds"}
+
+
+def build_model(info: CheckpointInfo, hub: HubModel, files: HubFiles, dtype: torch.dtype) -> nn.Module:
+    """The vision model of a checkpoint, on the processor, with its weights held in ``dtype``.
+
+    Raises CheckpointError with the names of tensors that are missing, of another shape or left over, and
+    MissingPackage without a transformers that knows the model.
+    """
+    config_class, model_class = _classes(info, hub)
+    with torch.device("meta"):
+        model: nn.Module = model_class(config_class(**hub.settings))
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    state = _read(files, wanted, dtype)
+    model.load_state_dict(state, strict=False, assign=True)
+    _initialise_rest(model, dtype)
+    return model.eval().requires_grad_(False)
+
+
+def _classes(info: CheckpointInfo, hub: HubModel) -> tuple[Any, Any]:
+    """The config and model class, imported from their modules, since the top of the package needs torchvision."""
+    package = f"transformers.models.{hub.module}"
+    try:
+        configs = importlib.import_module(f"{package}.configuration_{hub.module}")
+        models = importlib.import_module(f"{package}.modeling_{hub.module}")
+        return getattr(configs, hub.config), getattr(models, hub.model)
+    except (ImportError, AttributeError) as error:
+        cure = "install it, or a newer one, with: pip install --upgrade transformers"
+        raise MissingPackage(f"{info.path} needs transformers with {hub.model} ({error}); {cure}") from error
+
+
+def _read(files: HubFiles, wanted: Mapping[str, tuple[int, ...]], dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """Every wanted tensor under its name in the installed version of transformers."""
+    parts = parts_for(wanted, files.shapes)
+    used = {part.name for several in parts.values() for part in several}
+    _refuse(files, "lacks", _needed(wanted.keys() - parts.keys()), "it is incomplete, fetch it again")
+    cure = "it is of another kind than its family, use the model as it was published"
+    _refuse(files, "also holds", _needed(files.shapes.keys() - used), cure)
+    state = {}
+    for name, several in parts.items():
+        tensor = _joined(files, several, dtype)
+        if tensor.shape != wanted[name]:
+            reason = f"{several[0].name} has shape {list(tensor.shape)} where {list(wanted[name])} is needed"
+            raise CheckpointError(files.path, f"{reason}; it is damaged or its configuration is another model's")
+        state[name] = tensor
+    return state
+
+
+def _joined(files: HubFiles, parts: tuple[TensorPart, ...], dtype: torch.dtype) -> torch.Tensor:
+    tensors = [files.read(part, dtype) for part in parts]
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
+
+
+def _needed(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if not name.endswith(_UNUSED))
+
+
+def _refuse(files: HubFiles, verb: str, names: list[str], cure: str) -> None:
+    if names:
+        more = f" and {len(names) - _SHOWN} more tensors" if len(names) > _SHOWN else ""
+        raise CheckpointError(files.path, f"{verb} {', '.join(names[:_SHOWN])}{more}; {cure}")
+
+
+def _initialise_rest(model: nn.Module, dtype: torch.dtype) -> None:
+    """Initialises what no file holds: tables that follow from the config, and the mask token of training."""
+    for name, module in list(model.named_modules()):
+        if any(buffer.is_meta for buffer in module.buffers(recurse=False)):
+            parent, _, own = name.rpartition(".")
+            setattr(model.get_submodule(parent), own, type(module)(module.config))
+        for key, parameter in list(module.named_parameters(recurse=False)):
+            if parameter.is_meta:
+                setattr(module, key, nn.Parameter(torch.zeros(parameter.shape, dtype=dtype)))

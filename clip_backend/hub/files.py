@@ -1,4 +1,4 @@
-"""The tensors of DINO and NaFlex models under one set of names: those of transformers 5, whoever wrote them."""
+"""The tensors of DINO and NaFlex checkpoints under the names of transformers 5, whichever version wrote them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.weight_names import Shape
 from ..checkpoints.weights import FLOAT_DTYPES, TensorFiles, open_tensors
 
-#: What transformers 4 wrote -> what 5 writes.
+#: Names of transformers 4 -> names of transformers 5.
 _RENAMED = {
     "attention.attention.query.": "attention.q_proj.",
     "attention.attention.key.": "attention.k_proj.",
@@ -21,16 +21,16 @@ _RENAMED = {
     "attention.output.dense.": "attention.o_proj.",
     "mlp.weights_out.": "mlp.down_proj.",
 }
-#: Beginnings that only one of the two versions writes.
-_FRONTS = {"layer.": "model.layer.", "vision_model.": ""}
-#: Of transformers 4: gate and value of a gated MLP, one below the other.
-_PAIR = "mlp.weights_in."
+#: Prefixes that only one of the two versions has.
+_PREFIXES = {"layer.": "model.layer.", "vision_model.": ""}
+#: Gate and value of a gated MLP, which transformers 4 concatenates.
+_FUSED = "mlp.weights_in."
 _GATE, _VALUE = "mlp.gate_proj.", "mlp.up_proj."
 
 
 @dataclass(frozen=True)
-class Share:
-    """A tensor of a file, or its first or second half."""
+class TensorPart:
+    """A tensor of a file, or the first or second half of its rows."""
 
     name: str
     #: 0 for the first half of the rows, 1 for the second; None for all of it.
@@ -38,8 +38,8 @@ class Share:
 
 
 def canonical(name: str) -> str:
-    """The name that transformers 5 has for a tensor; that of a pair of matrices stays."""
-    for old, new in _FRONTS.items():
+    """The name of a tensor in transformers 5; that of a fused pair is unchanged."""
+    for old, new in _PREFIXES.items():
         if name.startswith(old):
             name = new + name[len(old) :]
     for old, new in _RENAMED.items():
@@ -47,63 +47,63 @@ def canonical(name: str) -> str:
     return name
 
 
-def sources(wanted: Iterable[str], there: Iterable[str]) -> Mapping[str, tuple[Share, ...]]:
-    """Where each wanted tensor stands among those that are there: shares to be put one below the other.
+def parts_for(wanted: Iterable[str], available: Iterable[str]) -> Mapping[str, tuple[TensorPart, ...]]:
+    """The parts that each wanted tensor is concatenated from; a tensor that is not available is left out.
 
-    Either side may have the names of transformers 4 or 5. Those that are not there are left out.
+    Both sides may have the names of transformers 4 or 5.
     """
-    found: dict[str, Share] = {}
-    for name in there:
+    parts: dict[str, TensorPart] = {}
+    for name in available:
         target = canonical(name)
-        if _PAIR in target:
-            found[target.replace(_PAIR, _GATE)] = Share(name, 0)
-            found[target.replace(_PAIR, _VALUE)] = Share(name, 1)
-        found[target] = Share(name)
-    return {name: shares for name in wanted if (shares := _shares(canonical(name), found))}
+        if _FUSED in target:
+            parts[target.replace(_FUSED, _GATE)] = TensorPart(name, 0)
+            parts[target.replace(_FUSED, _VALUE)] = TensorPart(name, 1)
+        parts[target] = TensorPart(name)
+    return {name: several for name in wanted if (several := _parts_of(canonical(name), parts))}
 
 
-def _shares(target: str, found: Mapping[str, Share]) -> tuple[Share, ...]:
-    if target in found:
-        return (found[target],)
-    if _PAIR not in target:
+def _parts_of(target: str, parts: Mapping[str, TensorPart]) -> tuple[TensorPart, ...]:
+    if target in parts:
+        return (parts[target],)
+    if _FUSED not in target:
         return ()
-    halves = target.replace(_PAIR, _GATE), target.replace(_PAIR, _VALUE)
-    return tuple(found[half] for half in halves) if all(half in found for half in halves) else ()
+    halves = target.replace(_FUSED, _GATE), target.replace(_FUSED, _VALUE)
+    return tuple(parts[half] for half in halves) if all(half in parts for half in halves) else ()
 
 
 class HubFiles:
-    """What the files of one vision model hold."""
+    """The tensors of one vision model."""
 
     def __init__(self, path: str, files: TensorFiles, prefix: str) -> None:
         self.path = path
         self._files = files
         self._prefix = prefix
-        #: By the names below the prefix.
+        #: By the names after the prefix.
         self.shapes: dict[str, Shape] = {
             name[len(prefix) :]: shape for name, shape in files.shapes.items() if name.startswith(prefix)
         }
 
-    def below(self, front: str) -> HubFiles:
-        """The tensors whose names begin so, without it; all of them if none does, as in a file of that part alone."""
-        if not any(name.startswith(front) for name in self.shapes):
+    def below(self, prefix: str) -> HubFiles:
+        """The tensors whose names have the prefix; all of them if none has it, as in a file of that part only."""
+        if not any(name.startswith(prefix) for name in self.shapes):
             return self
-        return HubFiles(self.path, self._files, self._prefix + front)
+        return HubFiles(self.path, self._files, self._prefix + prefix)
 
-    def read(self, share: Share, dtype: torch.dtype) -> torch.Tensor:
-        """A copy in this type of number; raises CheckpointError for one that holds NaN, infinity or no numbers."""
-        stored = self._files.read(self._prefix + share.name)
+    def read(self, part: TensorPart, dtype: torch.dtype) -> torch.Tensor:
+        """A copy in this dtype; raises CheckpointError for NaN, infinity, and other kinds of numbers."""
+        stored = self._files.read(self._prefix + part.name)
         if stored.dtype not in FLOAT_DTYPES:
             kind = str(stored.dtype).removeprefix("torch.")
-            raise CheckpointError(self.path, f"{share.name} holds {kind} numbers; get the file in float16 or float32")
-        if share.half is not None:
-            stored = stored.chunk(2)[share.half]
+            raise CheckpointError(self.path, f"{part.name} holds {kind} numbers; get the file in float16 or float32")
+        if part.half is not None:
+            stored = stored.chunk(2)[part.half]
         tensor = stored.to(dtype, copy=True)
-        # a sum needs no memory, and neither NaN nor infinity leaves it
+        # the sum is not finite if any number is not, and needs no memory
         if not torch.isfinite(tensor.sum(dtype=torch.float32)):
             cure = "is too large for this dtype; choose fp32" if torch.isfinite(stored.sum(dtype=torch.float32)) else (
                 "holds NaN or infinity; the file is damaged, fetch it again"
             )  # fmt: skip
-            raise CheckpointError(self.path, f"{share.name} {cure}")
+            raise CheckpointError(self.path, f"{part.name} {cure}")
         return tensor
 
 
@@ -112,8 +112,8 @@ def open_hub_files(info: CheckpointInfo, *, allow_pickle: bool = False) -> HubFi
     return HubFiles(str(info.path), open_tensors(info, allow_pickle=allow_pickle), info.prefix)
 
 
-def beside(info: CheckpointInfo, name: str) -> Mapping[str, object]:
-    """What a JSON file of a model's folder says; nothing without one, or if the model is a file of another name."""
+def folder_json(info: CheckpointInfo, name: str) -> Mapping[str, object]:
+    """A JSON file of a model's folder; empty without one, or if the model is a single file of another name."""
     folder = info.path if info.path.is_dir() else info.path.parent
     is_own = info.path.is_dir() or info.path.name == "model.safetensors"
     return read_json(folder / name) if is_own and (folder / name).is_file() else {}

@@ -1,4 +1,4 @@
-"""Vision models of transformers with the face of our own towers: normalised pictures to states."""
+"""Vision models of transformers as vision towers, and the flexible batches of NaFlex."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ..checkpoints.info import VisionShape
 from ..preparing.preprocessing import Preprocessing
 from ..towers.cpu import fast_products, has_fast_bf16
 
-#: Numbers of each token that live at a time: its wide layer twice, queries, keys, values, norms and residual.
+#: Widths of numbers that each token has in memory at a time, beside the MLP: queries, keys, values, norms, residual.
 _LIVE_WIDTHS = 8
 
 
 class HubStates(NamedTuple):
-    """What a model gives for a batch; see ``VisionStates``."""
+    """The output for a batch; see ``image_features.VisionOutput``."""
 
     embeds: Tensor | None
     last_hidden: Tensor | None = None
@@ -32,18 +32,18 @@ class HubStates(NamedTuple):
 
 
 class FlatBatch(NamedTuple):
-    """Pictures of several shapes as rows of flat patches, filled up with zeros."""
+    """Pictures of several shapes as rows of flat patches, padded with zeros."""
 
     #: float32 [B, N, P * P * 3], normalised.
     patches: Tensor
-    #: int64 [B, N]; 1 for a patch, 0 for filling.
+    #: int64 [B, N]; 1 for a patch, 0 for padding.
     mask: Tensor
     #: int64 [B, 2]: rows and columns of patches.
     grids: Tensor
 
 
-class HeldLinear(nn.Module):
-    """A linear layer whose weights stay small; they are made float32 for the moment of the product."""
+class CastingLinear(nn.Module):
+    """A linear layer with 16-bit weights that are cast to float32 for each product."""
 
     def __init__(self, small: nn.Linear) -> None:
         super().__init__()
@@ -56,31 +56,31 @@ class HeldLinear(nn.Module):
 
 
 def compute_in_float32(model: nn.Module) -> None:
-    """Keeps the layers' large matrices as they are held and makes all the rest float32."""
+    """Makes a model compute in float32 while the large matrices of its layers keep their dtype."""
     layers = [layer for part in model.modules() if isinstance(part, nn.ModuleList) for layer in part]
     matrices = {module for layer in layers for module in layer.modules() if type(module) is nn.Linear}
     parents = [
         (parent, name) for parent in model.modules() for name, child in parent.named_children() if child in matrices
     ]
-    kept = [(parent, name, getattr(parent, name)) for parent, name in parents]
+    matrices_at = [(parent, name, getattr(parent, name)) for parent, name in parents]
     for parent, name in parents:
         setattr(parent, name, nn.Identity())
     model.float()
-    for parent, name, small in kept:
-        setattr(parent, name, HeldLinear(small))
+    for parent, name, small in matrices_at:
+        setattr(parent, name, CastingLinear(small))
 
 
 class HubTower(nn.Module):
-    """What towers of transformers share."""
+    """What the towers of transformers share."""
 
-    #: The states of so many layers are held until the end.
+    #: How many layers' states are held until the end.
     kept_states = 0
 
     def __init__(self, model: nn.Module, vision: VisionShape, tokens: int) -> None:
         super().__init__()
         self.model = model
         self._vision = vision
-        #: Of one picture, with those that stand for no patch.
+        #: Tokens of one picture, class token and registers included.
         self.tokens = tokens
 
     def memory_bytes(self, batch: int) -> int:
@@ -90,15 +90,15 @@ class HubTower(nn.Module):
         return 4 * batch * self.tokens * (numbers + pixels)
 
     @property
-    def place(self) -> torch.device:
+    def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.model.parameters()).device
 
-    def settle(self) -> None:
-        """On a processor that is slow or rough at the type of the weights, computes in float32 from now on."""
+    def use_float32_if_slow(self) -> None:
+        """On a CPU that is slow in the dtype of the weights, computes in float32 from now on."""
         held = next(self.model.parameters()).dtype
         is_slow = held == torch.float16 or (held == torch.bfloat16 and not has_fast_bf16())
-        if self.place.type == "cpu" and is_slow:
+        if self.device.type == "cpu" and is_slow:
             compute_in_float32(self.model)
 
 
@@ -107,7 +107,7 @@ class DinoTower(HubTower):
 
     def __init__(self, model: nn.Module, vision: VisionShape, side: int, registers: int) -> None:
         super().__init__(model, vision, 1 + registers + side * side)
-        # transformers gives all of them if it is asked for any
+        # transformers returns all of them or none
         self.kept_states = vision.layers + 1
         self._side = side
 
@@ -120,15 +120,15 @@ class DinoTower(HubTower):
         if size // self._vision.patch != self._side:
             wanted = self._side * self._vision.patch
             raise InputError(f"pictures of {size} px came to a model for {wanted} px; load it with image_size={size}")
-        self.settle()
-        with fast_products(self.place):
+        self.use_float32_if_slow()
+        with fast_products(self.device):
             output = self.model(pixel_values=pixels, output_hidden_states=states)
         if not states:
             return HubStates(output.pooler_output)
         return HubStates(output.pooler_output, output.hidden_states[-1], output.hidden_states[-2])
 
     def project(self, tokens: Tensor) -> Tensor:
-        """Every token after the final norm, which is all that stands between it and an embedding."""
+        """Every token after the final norm, which is the whole projection of these models."""
         model: Any = self.model
         norm: nn.Module = model.layernorm if hasattr(model, "layernorm") else model.norm
         projected: Tensor = norm(tokens)
@@ -140,28 +140,28 @@ class NaflexTower(HubTower):
 
     def forward(self, batch: FlatBatch) -> Tensor:
         """The embeddings [B, P], pooled by attention over the patches that are there."""
-        self.settle()
-        with fast_products(self.place):
+        self.use_float32_if_slow()
+        with fast_products(self.device):
             output = self.model(pixel_values=batch.patches, pixel_attention_mask=batch.mask, spatial_shapes=batch.grids)
         pooled: Tensor = output.pooler_output
         return pooled
 
 
-#: Where the search for the scale begins and how fine it ends; other numbers give some pictures another grid than that
-#: with which the model was trained. Source: big_vision's value_range of NaFlex, and transformers' Siglip2 processor.
+#: Bounds and precision of the search for the scale; other numbers would give some pictures another grid than in
+#: training. Source: big_vision's value_range of NaFlex, and transformers' Siglip2 processor.
 LEAST_SCALE, MOST_SCALE, CLOSE = 1e-6, 100.0, 1e-5
 
 
 def most_patches(preprocessing: Preprocessing, patch: int) -> int:
-    """As many as a square picture of the preprocessing's size has."""
+    """The number of patches of a square picture of the preprocessing's size."""
     return max(1, (preprocessing.size // patch) ** 2)
 
 
 @lru_cache(maxsize=256)
 def grid_for(size: Size, patch: int, most: int) -> tuple[int, int]:
-    """Rows and columns of patches of a picture of this width and height.
+    """Rows and columns of patches for a picture of this width and height.
 
-    Those of the largest scale at which both sides, rounded up to whole patches, make at most ``most`` of them.
+    They come from the largest scale at which both sides, rounded up to whole patches, have at most ``most`` patches.
     """
     width, height = size
     low, high = LEAST_SCALE, MOST_SCALE
@@ -181,8 +181,6 @@ def prepare_flexible(picture: Image.Image | torch.Tensor, preprocessing: Preproc
 
     picture: as ``preprocessing.prepare`` takes it. Raises InputError for a picture without pixels.
     """
-    import torch
-
     shown = picture if isinstance(picture, Image.Image) else picture_of(tensor_to_array(picture))
     if not (shown.width and shown.height):
         raise InputError(f"a picture of {shown.width} x {shown.height} pixels has nothing to see; leave it out")
@@ -197,8 +195,6 @@ def flat_batch(
     pictures: Sequence[torch.Tensor], preprocessing: Preprocessing, patch: int, device: torch.device
 ) -> FlatBatch:
     """Prepared pictures as normalised flat patches, row by row of each picture's grid, on the device."""
-    import torch
-
     most = most_patches(preprocessing, patch)
     patches = torch.zeros(len(pictures), most, patch * patch * 3)
     mask = torch.zeros(len(pictures), most, dtype=torch.int64)
