@@ -10,8 +10,8 @@ from ..clip_backend.encoding.image_features import FailedPicture, ImageFeatures
 from ..clip_backend.finding.catalog import ComfyUIPathResolver, FoundModel, find_models
 from ..clip_backend.finding.folders import ModelPathConfig, ModelType
 from ..clip_backend.finding.installations import detect_comfyui_installation, find_model_folders
-from ..clip_backend.labelling.answers import Labelled, PictureLabels
 from ..clip_backend.labelling.options import LabelOptions
+from ..clip_backend.labelling.result import Labelled, PictureLabels
 from ..clip_backend.loading import load_encoder
 from ..clip_backend.match_files.report import PairsReport
 from ..clip_backend.matching.result import Matches, MatchOptions, MatchResult

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from ..clip_backend.labelling.answers import PictureLabels
-from ..clip_backend.labelling.contrast import contrast_labels
+from ..clip_backend.labelling.distinctive import distinctive_labels
+from ..clip_backend.labelling.result import PictureLabels
 from ..clip_backend.matching.match import match_pictures
 from ..clip_backend.matching.result import MatchOptions
-from ..clip_backend.words.find import find_vocabulary
+from ..clip_backend.words.sources import vocabulary_from_text
 from ..clip_backend.words.vocabulary import Vocabulary
 from ..grid.labels.clip import Labeller, Scorer
 from ..grid.labels.sources import ClipLabel
@@ -71,7 +71,7 @@ def finders(
     """
     notes: list[str] = []
     opened = model or ModelChoice(wishes.clip_model)
-    words = cache(lambda: vocabulary or find_vocabulary(wishes.vocabulary))
+    words = cache(lambda: vocabulary or vocabulary_from_text(wishes.vocabulary))
     return Finders(
         labeller=_labeller(opened, words, progress, notes) if wishes.use_clip else None,
         scorer=_scorer(opened, wishes.score_text, progress, notes) if wishes.score_text else None,
@@ -85,7 +85,7 @@ def _labeller(
     """Finds labels that tell the pictures of a sheet apart, no two the same; ``notes`` gets what is to be known."""
 
     def label(pictures: Sequence[Picture]) -> list[ClipLabel | None]:
-        run = contrast_labels(opened(), shown(pictures), vocabulary(), progress=progress)
+        run = distinctive_labels(opened(), shown(pictures), vocabulary(), progress=progress)
         _add(notes, (*opened.notes, *run.notes))
         found = {one.index: _found(one) for one in run.pictures if one.labels}
         return [found.get(place) for place in range(len(pictures))]

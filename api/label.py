@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..clip_backend.labelling.answers import UNLABELED, Labelled
-from ..clip_backend.labelling.contrast import contrast_labels
+from ..clip_backend.labelling.distinctive import distinctive_labels
 from ..clip_backend.labelling.labels import label_pictures
 from ..clip_backend.labelling.options import LabelOptions
-from ..clip_backend.words.find import find_vocabulary, given_labels
+from ..clip_backend.labelling.result import UNLABELED, Labelled
+from ..clip_backend.words.sources import vocabulary_from_labels, vocabulary_from_text
 from ..clip_backend.words.vocabulary import Vocabulary
 from ..errors import InputError
 from ..imaging import Progress
@@ -49,7 +49,7 @@ def label_images(
     words = _words(labels, vocabulary)
     given = gather(images)
     opened = ModelChoice.of(model)
-    find = contrast_labels if contrast else label_pictures
+    find = distinctive_labels if contrast else label_pictures
     run = find(opened(), given.pictures, words, options=wanted, progress=progress)
     return replace(run, notes=(*opened.notes, *given.notes, *run.notes))
 
@@ -96,9 +96,9 @@ def _words(labels: Sequence[str] | None, vocabulary: Vocabulary | StrPath) -> Vo
     if labels is not None and vocabulary:
         raise InputError("both labels and a vocabulary were given; give one of them")
     if labels is not None:
-        return given_labels(labels)
+        return vocabulary_from_labels(labels)
     if isinstance(vocabulary, Vocabulary):
         return vocabulary
     if not isinstance(vocabulary, (str, os.PathLike)):
         raise InputError(f"the vocabulary is a {type(vocabulary).__name__}; give a Vocabulary, a file, or words")
-    return find_vocabulary(os.fspath(vocabulary))
+    return vocabulary_from_text(os.fspath(vocabulary))

@@ -23,11 +23,11 @@ from statistics import median
 import torch
 from clip_grid.clip_backend.encoding.cache import EncoderCache
 from clip_grid.clip_backend.encoding.encoder import ClipEncoder
-from clip_grid.clip_backend.labelling.answers import Labelled
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
+from clip_grid.clip_backend.labelling.result import Labelled
 from clip_grid.clip_backend.loading import load_encoder
-from clip_grid.clip_backend.words.find import given_labels, own_vocabulary
+from clip_grid.clip_backend.words.sources import default_vocabulary, vocabulary_from_labels
 from clip_models import model_folder
 from clip_peers import zero_shot_labels
 from rounds import interleaved, ratios
@@ -81,7 +81,7 @@ class Work:
 
 def labels_of(count: int) -> list[str]:
     """The first words of CLIP Grid's own vocabulary."""
-    words = [label for facet in own_vocabulary().facets for label in facet.labels]
+    words = [label for facet in default_vocabulary().facets for label in facet.labels]
     if count > len(words):
         raise SystemExit(f"there are {len(words)} labels; give --labels {len(words)} or fewer")
     return words[:count]
@@ -89,7 +89,9 @@ def labels_of(count: int) -> list[str]:
 
 def labelled(encoder: ClipEncoder, work: Work, options: LabelOptions) -> Labelled:
     """CLIP Grid's answer."""
-    return label_pictures(encoder, work.files, given_labels(work.labels, templates=(TEMPLATE,)), options=options)
+    return label_pictures(
+        encoder, work.files, vocabulary_from_labels(work.labels, templates=(TEMPLATE,)), options=options
+    )
 
 
 def anew(encoder: ClipEncoder, work: Work, options: LabelOptions) -> Labelled:

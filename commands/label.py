@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..api import label_images
-from ..clip_backend.labelling.answers import UNLABELED, Labelled, PictureLabels
 from ..clip_backend.labelling.options import LabelOptions
-from ..clip_backend.words.files import is_word_file, read_vocabulary
-from ..clip_backend.words.find import find_vocabulary, given_labels
+from ..clip_backend.labelling.result import UNLABELED, Labelled, PictureLabels
+from ..clip_backend.words.files import is_vocabulary_file, read_vocabulary
+from ..clip_backend.words.sources import vocabulary_from_labels, vocabulary_from_text
 from ..clip_backend.words.vocabulary import Vocabulary
 from ..csv_cells import Cell
 from ..errors import InputError
@@ -105,15 +105,15 @@ def _words(args: argparse.Namespace) -> Vocabulary:
     if len(labels) == 1 and labels[0].strip():
         return _read_words(labels[0])
     for text in labels:
-        if is_word_file(text):
+        if is_vocabulary_file(text):
             raise InputError(f"--labels names the file {text!r} among other labels; give one file, or labels alone")
-    return given_labels(labels)
+    return vocabulary_from_labels(labels)
 
 
 def _read_words(text: str) -> Vocabulary:
     # a file of another ending is refused rather than taken for a label
     is_file = os.path.isfile(os.path.expanduser(text))
-    return read_vocabulary(_user_path(text)) if is_file else find_vocabulary(text, find=_user_path)
+    return read_vocabulary(_user_path(text)) if is_file else vocabulary_from_text(text, resolve=_user_path)
 
 
 def _user_path(text: str) -> Path:

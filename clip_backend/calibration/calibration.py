@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...atomic import atomic_file
 from ...errors import InputError, SpaceError
-from ..scoring.scales import Wide, sigmoid
+from ..scoring.scales import Float64s, sigmoid
 from .metrics import Labels, Scores, checked, roc_auc, roc_auc_interval
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Calibration:
             "probabilities from them say little; look at the labels, or choose another model",
         )
 
-    def probability(self, cosines: NDArray[np.floating] | Scores) -> Wide:
+    def probability(self, cosines: NDArray[np.floating] | Scores) -> Float64s:
         """How likely each is a match, 0..1; any shape."""
         return sigmoid(self.slope * np.asarray(cosines, np.float64) + self.intercept)
 
@@ -167,14 +167,14 @@ def fit_platt(scores: Scores, labels: Labels) -> tuple[float, float]:
     return float(slope / spread), float(intercept - slope * mean / spread)
 
 
-def _soft_targets(is_match: NDArray[np.bool_]) -> Wide:
+def _soft_targets(is_match: NDArray[np.bool_]) -> Float64s:
     """Targets near 1 and 0 (Platt 1999): (positives + 1) / (positives + 2) and 1 / (negatives + 2)."""
     positives = int(is_match.sum())
     negatives = len(is_match) - positives
     return np.where(is_match, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
 
-def _newton(inputs: Wide, targets: Wide) -> Wide:
+def _newton(inputs: Float64s, targets: Float64s) -> Float64s:
     """The two weights [2] of least cross-entropy; inputs: [2, N]."""
     weights = np.zeros(2)
     loss = _loss(weights @ inputs, targets)
@@ -196,7 +196,7 @@ def _newton(inputs: Wide, targets: Wide) -> Wide:
     return weights
 
 
-def _loss(logits: Wide, targets: Wide) -> float:
+def _loss(logits: Float64s, targets: Float64s) -> float:
     """Cross-entropy, summed, for logits of any size."""
     return float((np.logaddexp(0, logits) - targets * logits).sum())
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InputError
-from ..scoring.scales import Wide
+from ..scoring.scales import Float64s
 
 Labels = Sequence[bool | int] | NDArray[np.generic]
 Scores = Sequence[float] | NDArray[np.floating]
@@ -102,7 +102,7 @@ def recall_at_k(scores: ArrayLike, right: Sequence[int] | NDArray[np.integer], k
     return float(np.clip((k - above) / equal, 0, 1).mean())
 
 
-def checked(labels: Labels, scores: Scores) -> tuple[NDArray[np.bool_], Wide]:
+def checked(labels: Labels, scores: Scores) -> tuple[NDArray[np.bool_], Float64s]:
     """Labels [N], bool, and scores [N], float64; raises InputError unless both kinds are there and all is finite."""
     is_match, values = _as_labels(labels), np.asarray(scores, np.float64)
     _check_lengths(len(is_match), len(values), "scores")
@@ -126,17 +126,17 @@ def _check_lengths(labels: int, others: int, what: str) -> None:
         raise InputError(f"there are {labels} labels but {others} {what}; give one for each")
 
 
-def _check_finite(values: Wide) -> None:
+def _check_finite(values: Float64s) -> None:
     broken = np.flatnonzero(~np.isfinite(values))
     if broken.size:
         raise InputError(f"the score of row {broken[0] + 1} is {values[broken[0]]}; leave the row out or score it anew")
 
 
-def _ranks(values: Wide) -> Wide:
+def _ranks(values: Float64s) -> Float64s:
     """Places in ascending order from 1; equal values share the mean of theirs."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    ranks: Wide = (ends - (counts - 1) / 2)[place.reshape(-1)]
+    ranks: Float64s = (ends - (counts - 1) / 2)[place.reshape(-1)]
     return ranks
 
 
@@ -149,7 +149,7 @@ class _Cuts:
         falling = values[order]
         ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
         #: Matches and mismatches at or above each.
-        self.true: Wide = np.cumsum(is_match[order])[ends].astype(np.float64)
-        self.false: Wide = ends + 1 - self.true
-        self.scores: Wide = falling[ends]
+        self.true: Float64s = np.cumsum(is_match[order])[ends].astype(np.float64)
+        self.false: Float64s = ends + 1 - self.true
+        self.scores: Float64s = falling[ends]
         self.positives, self.negatives = self.true[-1], self.false[-1]

@@ -1,242 +1,32 @@
-"""Why a picture has no label, in words."""
+"""The label of each picture: of one facet the label that is sure, of several one or two labels in one text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...imaging import Progress
-from ..scoring.scales import Wide
 from ..words.vocabulary import Vocabulary
-from .answers import NONE_OF_THESE, UNLABELED, FacetAnswer, Labelled, PictureLabels, RankedLabel
-from .options import LabelOptions, Rules
-from .scores import FacetScores, Scored, score_pictures
-from .tree import ROOT, NodeScores, Places, likeliest, score_nodes, sure_nodes
+from .hierarchy import ROOT, Indices, confident_nodes, score_nodes, top_indices
+from .options import LabelOptions
+from .result import NONE_OF_THESE, UNLABELED, FacetLabel, FacetResult, Labelled, PictureLabels, RankedLabel
+from .scores import FacetScores, Rules, VocabularyScores, score_pictures
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
     from ..preparing.pictures import Pictures
 
 
-NOT_LIKELY = "no label is likely enough"
-OTHERS_FIT = "captions of everyday things fit it better"
-
-
-def like_noise(best: RankedLabel, cosine: float, floor: float, rules: Rules) -> str:
-    """Of a label that fits noise as well; the cosine is without its prior where that is removed."""
-    what = "cosine without its prior" if rules.removes_prior else "cosine"
-    return f"{best.label!r} fits best, but no better than noise: its {what} is {cosine:.3f}, noise reaches {floor:.3f}"
-
-
-def unsure(ordered: Sequence[RankedLabel], none_share: float, rules: Rules) -> str:
-    """Of the likeliest label, or the likeliest two, and what "none of these" has."""
-    best = ordered[0]
-    if best.probability < rules.threshold:
-        return f"{best.label!r} is the likeliest with {best.probability:.3f}, below {rules.threshold:g}"
-    second = ordered[1] if len(ordered) > 1 else None
-    rival = repr(second.label) if second is not None and second.probability > none_share else NONE_OF_THESE
-    return f"{best.label!r} and {rival} are too close to tell apart"
-
-
-def answer_facet(scores: FacetScores, rules: Rules) -> list[FacetAnswer]:
-    """An answer for each picture."""
-    nodes = score_nodes(scores, rules)
-    order = likeliest(scores.adjusted, max(rules.top_k, 2))
-    facet = _Facet(scores, nodes, rules, order, none_probability(nodes, rules))
-    none = none_wins(nodes, rules)
-    sure = [ROOT] * len(none) if rules.multiple else sure_nodes(nodes, rules)
-    return [facet.none(row) if none[row] else facet.answer(row, sure[row]) for row in range(len(none))]
-
-
-def none_wins(nodes: NodeScores, rules: Rules) -> NDArray[np.bool_]:
-    """Of which pictures none of the labels is true [N]: as a class of its own, or where no label is likely enough."""
-    if not rules.allows_none:
-        return np.zeros(len(nodes.shares), np.bool_)
-    wins: NDArray[np.bool_] = nodes.none_share > nodes.shares.max(axis=1)
-    return nodes.probabilities.max(axis=1) < rules.threshold if rules.judges_alone else wins
-
-
-def none_probability(nodes: NodeScores, rules: Rules) -> Wide:
-    """Of none of the labels, float64 [N]: its share, or what the likeliest label leaves where each is judged alone."""
-    return 1 - nodes.probabilities.max(axis=1) if rules.judges_alone else nodes.none_share
-
-
-@dataclass(frozen=True, eq=False)
-class _Facet:
-    scores: FacetScores
-    nodes: NodeScores
-    rules: Rules
-    #: The likeliest labels, two at least if there are two [N, K].
-    order: Places
-    #: Of none of the labels [N].
-    none_probability: Wide
-
-    def none(self, row: int) -> FacetAnswer:
-        why = NOT_LIKELY if self.rules.judges_alone else OTHERS_FIT
-        return self._answer(row, NONE_OF_THESE, float(self.none_probability[row]), reason=why)
-
-    def answer(self, row: int, sure: int) -> FacetAnswer:
-        if self.rules.multiple:
-            return self._several(row)
-        if sure != ROOT and self.nodes.is_above_noise[row, sure]:
-            label = self.nodes.tree.names[sure]
-            return self._answer(row, label, float(self.nodes.probabilities[row, sure]), (label,))
-        return self._answer(row, "", 0.0, reason=self._why(row, sure))
-
-    def _several(self, row: int) -> FacetAnswer:
-        probabilities = self.scores.probabilities[row]
-        fits = (probabilities >= self.rules.threshold) & self.scores.is_above_noise[row]
-        places = np.flatnonzero(fits)
-        if not len(places):
-            return self._answer(row, "", 0.0, reason=self._why(row, ROOT))
-        ordered = places[likeliest(self.scores.adjusted[row : row + 1, places], len(places))[0]]
-        labels = tuple(self.scores.facet.labels[place] for place in ordered)
-        return self._answer(row, labels[0], float(probabilities[ordered[0]]), labels)
-
-    def _answer(
-        self, row: int, label: str, probability: float, labels: tuple[str, ...] = (), *, reason: str = ""
-    ) -> FacetAnswer:
-        top = tuple(self._ranked(row, int(place)) for place in self.order[row, : self.rules.top_k])
-        facet = self.scores.facet.name
-        return FacetAnswer(facet=facet, label=label, probability=probability, labels=labels, top=top, reason=reason)
-
-    def _ranked(self, row: int, place: int) -> RankedLabel:
-        return RankedLabel(
-            label=self.scores.facet.labels[place],
-            facet=self.scores.facet.name,
-            probability=float(self.scores.probabilities[row, place]),
-            cosine=float(self.scores.cosines[row, place]),
-        )
-
-    def _why(self, row: int, sure: int) -> str:
-        ordered = [self._ranked(row, int(place)) for place in self.order[row, :2]]
-        place = int(self.order[row, 0])
-        if not self.scores.is_above_noise[row, place]:
-            reached, floor = self.scores.adjusted[row, place], self.scores.floor[place]
-            return like_noise(ordered[0], float(reached), float(floor), self.rules)
-        if sure != ROOT:
-            return f"{self.nodes.tree.names[sure]!r} fits no better than noise does"
-        return unsure(ordered, float(self.scores.none_share[row]), self.rules)
-
-
-SEPARATOR = " · "
-#: The most words of a label, without the separator.
+_SEPARATOR = " · "
+#: The most words of a composed label.
 MOST_WORDS = 5
-#: Facets that come first, in this order; the others follow as the vocabulary has them.
-FIRST = ("subject", "medium", "style")
-#: What is wrong with a picture does not say what it shows.
-UNSAID = "defects"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Word:
-    """What one facet has to say of a picture."""
-
-    facet: str
-    #: One word or a few.
-    label: str
-    probability: float
-
-
-def is_said(facet: str) -> bool:
-    """Whether the labels of a facet may stand in a composed one."""
-    return facet != UNSAID
-
-
-def in_order(words: Iterable[Word]) -> list[Word]:
-    """The words as a label has them: subject, medium, style, then the others in the given order."""
-    return sorted(words, key=lambda word: _rank(word.facet))
-
-
-def say_most(words: Sequence[Word]) -> tuple[Word, ...]:
-    """The one or two that say most: the first, and the next that goes with it; none of none.
-
-    words: in the order of the vocabulary's facets.
-    """
-    ordered = in_order(word for word in words if is_said(word.facet))
-    if not ordered:
-        return ()
-    first, *others = ordered
-    partner = next((word for word in others if go_together(first, word)), None)
-    return (first,) if partner is None else (first, partner)
-
-
-def go_together(first: Word, second: Word) -> bool:
-    """Whether two words are of two facets, short enough, and none repeats the other."""
-    one, other = first.label.split(), second.label.split()
-    repeats = set(one) <= set(other) or set(other) <= set(one)
-    return first.facet != second.facet and len(one) + len(other) <= MOST_WORDS and not repeats
-
-
-def compose(words: Sequence[Word]) -> str:
-    """The label; one short word alone is put behind its facet's name, as in "mood: calm"."""
-    if len(words) == 1 and len(words[0].label.split()) == 1:
-        return f"{words[0].facet}: {words[0].label}"
-    return SEPARATOR.join(word.label for word in words)
-
-
-def _rank(facet: str) -> int:
-    name = facet.split()[0] if facet.split() else ""
-    return FIRST.index(name) if name in FIRST else len(FIRST)
-
-
-def answers_of(scored: Scored) -> list[PictureLabels]:
-    """An answer for each picture that could be read, in their order."""
-    if scored.pictures is None:
-        return []
-    by_facet = [answer_facet(scores, scored.rules) for scores in scored.facets]
-    of_one = _composed if scored.rules.is_composed else _of_one_facet
-    rows = zip(scored.pictures.ids, scored.kept, zip(*by_facet, strict=True), strict=True)
-    return [of_one(name, index, facets, scored) for name, index, facets in rows]
-
-
-def _of_one_facet(name: str, index: int, facets: Sequence[FacetAnswer], scored: Scored) -> PictureLabels:
-    (answer,) = facets
-    return PictureLabels(
-        name=name,
-        index=index,
-        label=answer.label or UNLABELED,
-        score=answer.probability,
-        scale=scored.rules.scale,
-        labels=answer.labels,
-        top=answer.top,
-        facets=(answer,),
-        reason=answer.reason,
-    )
-
-
-def _composed(name: str, index: int, facets: Sequence[FacetAnswer], scored: Scored) -> PictureLabels:
-    words = say_most(words_of(facets))
-    every = tuple(label for answer in facets for label in answer.labels)
-    top = sorted((one for answer in facets for one in answer.top), key=lambda one: -one.probability)
-    return PictureLabels(
-        name=name,
-        index=index,
-        label=compose(words) or UNLABELED,
-        score=min((word.probability for word in words), default=0.0),
-        scale=scored.rules.scale,
-        labels=every if scored.rules.multiple else tuple(word.label for word in words),
-        top=tuple(top[: scored.rules.top_k]),
-        facets=tuple(facets),
-        reason="" if words else _why_silent(facets),
-    )
-
-
-def words_of(facets: Sequence[FacetAnswer]) -> list[Word]:
-    """The labels of which the facets are sure."""
-    sure = (answer for answer in facets if answer.label)
-    return [Word(facet=answer.facet, label=answer.label, probability=answer.probability) for answer in sure]
-
-
-def _why_silent(facets: Sequence[FacetAnswer]) -> str:
-    silent = [answer for answer in facets if is_said(answer.facet)]
-    if not silent:
-        return "the vocabulary names defects only"
-    return f"no facet is sure of a label; {silent[0].facet}: {silent[0].reason}"
+#: Facets that come first in a composed label, in this order; the others follow in that of the vocabulary.
+LEADING_FACETS = ("subject", "medium", "style")
+#: Its labels never stand in a composed one: what is wrong with a picture is not what it shows.
+DEFECTS = "defects"
 
 
 def label_pictures(
@@ -247,12 +37,158 @@ def label_pictures(
     options: LabelOptions | None = None,
     progress: Progress | None = None,
 ) -> Labelled:
-    """The labels of pictures: of a vocabulary of one facet the one that fits, of several a few words put together.
+    """The labels of pictures; those that cannot be read are in ``failed``.
 
-    Pictures that cannot be read are in ``failed``. progress: called with (done, in all), for texts that are new to the
-    encoder and then for the pictures; what it raises stops the run.
-    Raises InputError if there are no pictures, for a template in which a label has no place, and for a model that
-    lacks one of its halves.
+    progress: called with (done, in all), for texts that are new to the encoder and then for the pictures; what it
+    raises stops the run.
+    Raises InputError if there are no pictures, for a template that does not hold ``{}`` once, and for a model without a
+    text or a vision encoder.
     """
-    scored = score_pictures(encoder, pictures, vocabulary, options=options or LabelOptions(), progress=progress)
-    return scored.labelled(tuple(answers_of(scored)))
+    scores = score_pictures(encoder, pictures, vocabulary, options or LabelOptions(), progress)
+    return replace(scores.run, pictures=tuple(picture_labels(scores)))
+
+
+def picture_labels(scores: VocabularyScores) -> list[PictureLabels]:
+    """The labels of each picture that could be read, in their order."""
+    if scores.features is None:
+        return []
+    by_facet = [label_facet(facet, scores.rules) for facet in scores.facets]
+    rows = zip(scores.features.ids, scores.indices, zip(*by_facet, strict=True), strict=True)
+    return [_label_picture(name, index, facets, scores.rules) for name, index, facets in rows]
+
+
+def _label_picture(name: str, index: int, facets: Sequence[FacetResult], rules: Rules) -> PictureLabels:
+    chosen: Sequence[FacetLabel] = facets
+    text, top, reason = facets[0].label, facets[0].top, facets[0].reason
+    if rules.is_composed:
+        chosen = select_labels(facets)
+        text, reason = compose(chosen), "" if chosen else _why_none_is_sure(facets)
+        top = tuple(sorted((one for facet in facets for one in facet.top), key=lambda one: -one.probability))
+    has_all = rules.multiple or not rules.is_composed
+    labels = (label for one in facets for label in one.labels) if has_all else (one.label for one in chosen)
+    return PictureLabels(
+        name=name,
+        index=index,
+        label=text or UNLABELED,
+        score=min((one.probability for one in chosen), default=0.0),
+        scale=rules.scale,
+        labels=tuple(labels),
+        top=top[: rules.top_k],
+        facets=tuple(facets),
+        reason=reason,
+    )
+
+
+def _why_none_is_sure(facets: Sequence[FacetResult]) -> str:
+    first = next((one for one in facets if one.facet != DEFECTS), None)
+    if first is None:
+        return "the vocabulary names defects only"
+    return f"no facet is sure of a label; {first.facet}: {first.reason}"
+
+
+def label_facet(scores: FacetScores, rules: Rules) -> list[FacetResult]:
+    """The label of one facet for each picture."""
+    nodes = score_nodes(scores, rules)
+    ranking = top_indices(scores.adjusted, max(rules.top_k, 2))  # [N, K]
+    most_probable = nodes.probabilities.max(axis=1)  # [N]
+    if rules.is_independent:
+        none, why_none = 1 - most_probable, "no label is likely enough"
+        is_none = most_probable < rules.threshold
+    else:
+        none, why_none = nodes.none_share, "captions of everyday things fit it better"
+        is_none = none > nodes.shares.max(axis=1)
+    confident = np.full(len(ranking), ROOT) if rules.multiple else confident_nodes(nodes, rules)
+    results = []
+    for row, node in enumerate(confident.tolist()):
+        reason = ""
+        if rules.allows_none and is_none[row]:
+            fitting, reason = [(NONE_OF_THESE, float(none[row]))], why_none
+        elif rules.multiple:
+            fitting = _fitting_labels(scores, rules, row)
+        elif node != ROOT and nodes.is_above_noise[row, node]:
+            fitting = [(nodes.tree.names[node], float(nodes.probabilities[row, node]))]
+        else:
+            fitting = []
+        if not fitting:
+            reason = _why_unlabeled(scores, rules, row, ranking[row], "" if node == ROOT else nodes.tree.names[node])
+        label, probability = fitting[0] if fitting else ("", 0.0)
+        results.append(
+            FacetResult(
+                facet=scores.facet.name,
+                label=label,
+                probability=probability,
+                labels=() if reason else tuple(one for one, _ in fitting),
+                top=tuple(_ranked(scores, row, place) for place in ranking[row, : rules.top_k].tolist()),
+                reason=reason,
+            )
+        )
+    return results
+
+
+def _fitting_labels(scores: FacetScores, rules: Rules, row: int) -> list[tuple[str, float]]:
+    """Every label that is above the threshold and above noise, with its probability, the likeliest first."""
+    probabilities = scores.probabilities[row]
+    fitting = np.flatnonzero((probabilities >= rules.threshold) & scores.is_above_noise[row])
+    if not len(fitting):
+        return []
+    order = top_indices(scores.adjusted[row : row + 1, fitting], len(fitting))[0]
+    return [(scores.facet.labels[place], float(probabilities[place])) for place in fitting[order]]
+
+
+def _ranked(scores: FacetScores, row: int, place: int) -> RankedLabel:
+    return RankedLabel(
+        label=scores.facet.labels[place],
+        facet=scores.facet.name,
+        probability=float(scores.probabilities[row, place]),
+        cosine=float(scores.cosines[row, place]),
+    )
+
+
+def _why_unlabeled(scores: FacetScores, rules: Rules, row: int, ranking: Indices, confident: str) -> str:
+    """Why no label is sure. confident: the node that would be, but for noise; empty without one."""
+    best, *others = (_ranked(scores, row, place) for place in ranking[:2].tolist())
+    if not scores.is_above_noise[row, ranking[0]]:
+        what = "cosine without its prior" if rules.removes_prior else "cosine"
+        cosine, floor = scores.adjusted[row, ranking[0]], scores.floor[ranking[0]]
+        numbers = f"its {what} is {cosine:.3f}, noise reaches {floor:.3f}"
+        return f"{best.label!r} fits best, but no better than noise: {numbers}"
+    if confident:
+        return f"{confident!r} fits no better than noise does"
+    if best.probability < rules.threshold:
+        return f"{best.label!r} is the likeliest with {best.probability:.3f}, below {rules.threshold:g}"
+    rivals = [repr(one.label) for one in others if one.probability > scores.none_share[row]]
+    return f"{best.label!r} and {rivals[0] if rivals else NONE_OF_THESE} are too close to tell apart"
+
+
+def select_labels(labels: Iterable[FacetLabel]) -> list[FacetLabel]:
+    """The labels of a composed one: the first, and the next that can stand beside it; empty without any.
+
+    labels: in the order of the vocabulary's facets.
+    """
+    ordered = leading_first(one for one in labels if one.label and one.facet != DEFECTS)
+    partner = next((one for one in ordered[1:] if can_combine(ordered[0], one)), None)
+    return ordered[:1] if partner is None else [ordered[0], partner]
+
+
+def leading_first(labels: Iterable[FacetLabel]) -> list[FacetLabel]:
+    """The labels of subject, medium and style first, then the others in their order."""
+
+    def rank(one: FacetLabel) -> int:
+        word = next(iter(one.facet.split()), "")
+        return LEADING_FACETS.index(word) if word in LEADING_FACETS else len(LEADING_FACETS)
+
+    return sorted(labels, key=rank)
+
+
+def can_combine(first: FacetLabel, second: FacetLabel) -> bool:
+    """Whether two labels are of two facets, together short enough, and neither repeats the other."""
+    one, other = first.label.split(), second.label.split()
+    repeats = set(one) <= set(other) or set(other) <= set(one)
+    return first.facet != second.facet and len(one) + len(other) <= MOST_WORDS and not repeats
+
+
+def compose(labels: Sequence[FacetLabel]) -> str:
+    """The text of a composed label; one word alone follows its facet's name, as in "mood: calm"."""
+    if len(labels) == 1 and len(labels[0].label.split()) == 1:
+        return f"{labels[0].facet}: {labels[0].label}"
+    return _SEPARATOR.join(one.label for one in labels)

@@ -1,8 +1,8 @@
-"""What labels are held against: pictures of nothing, and captions of everyday things."""
+"""Zero-shot classification: how well each label of a vocabulary fits each picture, facet by facet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,162 +12,205 @@ from numpy.typing import NDArray
 from ...imaging import Progress
 from ...options import SLOT
 from ..encoding.features import Features
-from ..encoding.image_features import FailedPicture, ImageFeatures
-from ..scoring.banks import neutral_features, noise_features, noise_floor, unrelated
-from ..scoring.scales import Floats, Wide, assumed_notes, logits, sigmoid, softmax
-from ..words.vocabulary import Facet, Vocabulary, some
-from .answers import Labelled, PictureLabels
-from .options import LabelOptions, Rules, rules_for
+from ..scoring.scales import (
+    Background,
+    Float32s,
+    Float64s,
+    assumed_notes,
+    competing_noise_floor,
+    is_sigmoid,
+    logits,
+    noise_prior,
+    sigmoid,
+    softmax,
+)
+from ..words.vocabulary import Facet, Vocabulary, first_few
+from .options import AUTO, LabelOptions
+from .result import NONE_OF_THESE, Labelled
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
     from ..preparing.pictures import Pictures
 
 
-_LEAST_SPREAD = 1e-6
+#: Thresholds without one of the user's: for a softmax; for SigLIP's sigmoid; and for a sigmoid of the logits of a model
+#: that was trained with a softmax.
+SOFTMAX_THRESHOLD, SIGLIP_THRESHOLD, SIGMOID_THRESHOLD = 0.2, 0.02, 0.5
+#: Labels that a note names, and letters of each.
+_MOST_NAMED, _MOST_LETTERS = 3, 40
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Background:
-    """What says nothing; None where the rules do without."""
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How cosines become labels, for one model, vocabulary and set of options."""
 
-    #: Pictures of nothing, unit vectors [M, D].
-    noise: Features | None
-    #: The cosine that few neutral captions reach with each picture, float32 [N].
-    reference: Floats | None
+    #: Whether the model was trained with a sigmoid for each pair, as SigLIP was.
+    is_sigmoid: bool
+    #: Whether a picture gets every label that fits.
+    multiple: bool
+    #: Whether labels of several facets are put together to one text.
+    is_composed: bool
+    removes_prior: bool
+    #: Whether a picture can be "none of these".
+    allows_none: bool
+    has_noise_floor: bool
+    threshold: float
+    margin: float
+    top_k: int
+    #: What the probabilities are, in words.
+    scale: str
 
-
-def background_for(encoder: Encoder, pictures: Features, rules: Rules) -> Background:
-    """As much of it as the rules need."""
-    reference: Floats | None = None
-    if rules.needs_neutral:
-        reference = unrelated(pictures.similarity(neutral_features(encoder)))
-    return Background(noise=noise_features(encoder) if rules.needs_noise else None, reference=reference)
-
-
-def prior(noise: Floats) -> Floats:
-    """By how much pictures of nothing fit each label better than they fit the others, float32 [W], 0 in the mean.
-
-    noise: cosines of pictures of nothing with the labels of a facet [M, W]. The mean over all labels is kept, so that
-    cosines stay where the scale and bias of a sigmoid expect them; a softmax does not see it.
-    """
-    means = noise.mean(axis=0)
-    excess: Floats = means - means.mean()
-    return excess
+    @property
+    def is_independent(self) -> bool:
+        """Whether the probability of a label does not depend on the other labels."""
+        return self.is_sigmoid or self.multiple
 
 
-def floors(noise: Floats) -> Floats:
-    """The cosine that each label must exceed to be more than noise, float32 [W].
-
-    For one label it is ``noise_floor``. Of several the likeliest is taken, so each must lie as many standard deviations
-    above its mean, too, as the label that fits a noise picture unusually well. A label that suits noise raises its own
-    floor alone. noise: as above, without the prior if it is removed.
-    """
-    means = noise.mean(axis=0)
-    spreads = np.maximum(noise.std(axis=0, ddof=1), _LEAST_SPREAD)
-    unusual = ((noise - means) / spreads).max(axis=1, keepdims=True)  # [M, 1]
-    floor: Floats = np.maximum(noise_floor(noise), means + noise_floor(unusual) * spreads).astype(np.float32)
-    return floor
-
-
-#: Labels that a note names, and how much of each.
-MOST_NAMED, MOST_LETTERS = 3, 40
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LabelBank:
-    """The labels of a vocabulary as a model reads them."""
-
-    vocabulary: Vocabulary
-    #: For each facet a unit vector per label [W, D]; the ids are the labels.
-    facets: tuple[Features, ...]
-    notes: tuple[str, ...] = ()
-
-
-def label_bank(encoder: Encoder, vocabulary: Vocabulary, *, progress: Progress | None = None) -> LabelBank:
-    """One vector per label, all texts encoded in one call; the encoder's cache knows them the next time.
-
-    Labels that are longer than the model reads are named in the notes.
-    """
-    prompts = list(_prompts(vocabulary))
-    texts = encoder.encode_texts([text for _, text in prompts], progress=progress)
-    ends = np.cumsum([len(facet.labels) * len(facet.templates) for facet in vocabulary.facets])
-    rows = np.split(texts.vectors, ends[:-1])
-    means = [average_prompts(part, len(facet.labels)) for part, facet in zip(rows, vocabulary.facets, strict=True)]
-    cut = [label for (label, _), dropped in zip(prompts, texts.dropped, strict=True) if dropped]
-    return LabelBank(
-        vocabulary=vocabulary,
-        facets=tuple(
-            Features.from_raw(mean, facet.labels, texts.space)
-            for mean, facet in zip(means, vocabulary.facets, strict=True)
-        ),
-        notes=(*texts.notes, *_note(tuple(dict.fromkeys(cut)))),
+def rules_for(encoder: Encoder, vocabulary: Vocabulary, options: LabelOptions) -> Rules:
+    """The rules for this model and vocabulary."""
+    is_siglip, is_composed = is_sigmoid(encoder), len(vocabulary.facets) > 1
+    removes_prior = is_composed if options.prior == AUTO else options.prior == "remove"
+    allows_none = options.none_of_these and not is_composed
+    if is_siglip:
+        threshold, scale = SIGLIP_THRESHOLD, "sigmoid"
+    elif options.multiple:
+        threshold, scale = SIGMOID_THRESHOLD, "sigmoid against captions of everyday things"
+    elif is_composed:
+        threshold, scale = SOFTMAX_THRESHOLD, "softmax over the labels of each facet"
+    else:
+        count, none = len(vocabulary.facets[0].labels), f" and {NONE_OF_THESE}" if allows_none else ""
+        threshold, scale = SOFTMAX_THRESHOLD, f"softmax over {count} label{'s' * (count > 1)}{none}"
+    return Rules(
+        is_sigmoid=is_siglip,
+        multiple=options.multiple,
+        is_composed=is_composed,
+        removes_prior=removes_prior,
+        allows_none=allows_none,
+        has_noise_floor=options.noise_floor,
+        threshold=options.threshold or threshold,
+        margin=options.margin,
+        top_k=options.top_k,
+        scale=scale + (", prior removed" if removes_prior else ""),
     )
-
-
-def average_prompts(rows: Floats, labels: int) -> Wide:
-    """The mean of the unit vectors of each label's prompts, not of length 1 again, float64 [labels, D].
-
-    rows: [labels * prompts of each, D], label by label. Source: CLIP paper (Radford et al. 2021), section 3.1.4.
-    """
-    means: Wide = rows.astype(np.float64).reshape(labels, -1, rows.shape[1]).mean(axis=1)
-    return means
-
-
-def fill(template: str, label: str) -> str:
-    """The sentence with the label in it, which may itself hold braces."""
-    return template.replace(SLOT, label)
-
-
-def _prompts(vocabulary: Vocabulary) -> Iterator[tuple[str, str]]:
-    """(label, sentence), facet by facet and label by label."""
-    for facet in vocabulary.facets:
-        yield from _prompts_of(facet)
-
-
-def _prompts_of(facet: Facet) -> Iterator[tuple[str, str]]:
-    for label in facet.labels:
-        for template in facet.templates:
-            yield label, fill(template, label)
-
-
-def _note(cut: Sequence[str]) -> tuple[str, ...]:
-    if not cut:
-        return ()
-    names = (repr(label if len(label) <= MOST_LETTERS else f"{label[:MOST_LETTERS]}…") for label in cut)
-    which = some(names, MOST_NAMED)
-    return (f"the model reads the beginning only of {which}: shorten what is longer than its context",)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FacetScores:
-    """N pictures with W labels."""
+    """The scores of N pictures with the W labels of a facet."""
 
     facet: Facet
-    #: Of pictures and labels, float32 [N, W].
-    cosines: Floats
-    #: Without what the labels score on nothing, if that is removed, float32 [N, W].
-    adjusted: Floats
-    #: What ``adjusted`` must exceed, float32 [W]; and where it does, [N, W].
-    floor: Floats
+    #: float32 [N, W].
+    cosines: Float32s
+    #: The cosines, less the prior if it is removed, float32 [N, W].
+    adjusted: Float32s
+    #: What ``adjusted`` must exceed, float32 [W].
+    floor: Float32s
     is_above_noise: NDArray[np.bool_]
-    #: Shares of the labels among each other, and with the neutral captions where those are needed, float64 [N, W].
-    shares: Wide
-    #: On the scale of the answer, float64 [N, W].
-    probabilities: Wide
-    #: The share of the neutral captions, which stand for none of the labels, float64 [N]; else 0.
-    none_share: Wide
+    #: Softmax over the labels, and over the neutral captions as one more class where they are needed, float64 [N, W].
+    shares: Float64s
+    #: On the scale of the result, float64 [N, W].
+    probabilities: Float64s
+    #: The share of the neutral captions, which stand for "none of these", float64 [N]; 0 without them.
+    none_share: Float64s
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VocabularyScores:
+    """The scores of all pictures that could be read with every label of a vocabulary."""
+
+    #: The pictures as unit vectors [N, D]; None if none could be read.
+    features: Features | None
+    #: The place of each picture in the input.
+    indices: tuple[int, ...]
+    #: Empty if no picture could be read.
+    facets: tuple[FacetScores, ...]
+    rules: Rules
+    #: The result without its pictures.
+    run: Labelled
+
+
+def score_pictures(
+    encoder: Encoder, pictures: Pictures, vocabulary: Vocabulary, options: LabelOptions, progress: Progress | None
+) -> VocabularyScores:
+    """The scores of every label for every picture; see ``label_pictures`` for progress and errors."""
+    lines = [line.strip() for line in options.templates.splitlines()]
+    vocabulary = vocabulary.with_templates([line for line in lines if line])
+    rules = rules_for(encoder, vocabulary, options)
+    labels, label_notes = embed_labels(encoder, vocabulary, progress=progress)
+    images = encoder.encode_images(pictures, strict=False, progress=progress)
+    features = images.to_features() if images.kept else None
+    scores: list[FacetScores] = []
+    if features is not None:
+        background = Background(encoder, features)
+        for facet, embedded in zip(vocabulary.facets, labels, strict=True):
+            scores.append(score_facet(facet, embedded, features, background, encoder, rules))
+    notes = (*vocabulary.notes, *label_notes, *assumed_notes(encoder), *encoder.identity.notes, *images.notes)
+    run = Labelled(
+        pictures=(),
+        failed=images.failed,
+        model=encoder.identity.name,
+        vocabulary=vocabulary.name,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+    return VocabularyScores(features=features, indices=images.kept, facets=tuple(scores), rules=rules, run=run)
+
+
+def embed_labels(
+    encoder: Encoder, vocabulary: Vocabulary, *, progress: Progress | None = None
+) -> tuple[list[Features], tuple[str, ...]]:
+    """For each facet a unit vector per label [W, D], and notes; all prompts are encoded in one call.
+
+    A label is the mean of the unit vectors of its prompts, made unit again. Source: CLIP paper (Radford et al. 2021),
+    section 3.1.4, prompt ensembling. Labels that are longer than the model's context are named in a note.
+    Raises InputError, naming the label, if its prompts cancel out.
+    """
+    # not str.format: a label may hold braces
+    prompts = [
+        (label, template.replace(SLOT, label))
+        for facet in vocabulary.facets
+        for label in facet.labels
+        for template in facet.templates
+    ]
+    texts = encoder.encode_texts([prompt for _, prompt in prompts], progress=progress)
+    features: list[Features] = []
+    start = 0
+    for facet in vocabulary.facets:
+        end = start + len(facet.labels) * len(facet.templates)
+        rows = texts.vectors[start:end].astype(np.float64).reshape(len(facet.labels), len(facet.templates), -1)
+        features.append(Features.from_raw(rows.mean(axis=1), facet.labels, texts.space))
+        start = end
+    cut = dict.fromkeys(label for (label, _), dropped in zip(prompts, texts.dropped, strict=True) if dropped)
+    return features, (*texts.notes, *_cut_note(cut))
+
+
+def _cut_note(labels: Iterable[str]) -> Iterator[str]:
+    names = [repr(label if len(label) <= _MOST_LETTERS else f"{label[:_MOST_LETTERS]}…") for label in labels]
+    if names:
+        which = first_few(names, _MOST_NAMED)
+        yield f"the model reads the beginning only of {which}: shorten what is longer than its context"
 
 
 def score_facet(
-    facet: Facet, labels: Features, pictures: Features, *, background: Background, rules: Rules, encoder: Encoder
+    facet: Facet, labels: Features, pictures: Features, background: Background, encoder: Encoder, rules: Rules
 ) -> FacetScores:
-    """How the labels of a facet [W, D] fit pictures [N, D]."""
+    """The scores of the labels of a facet [W, D] for pictures [N, D]."""
     cosines = pictures.similarity(labels)  # [N, W]
-    excess, floor = _against_nothing(labels, background, rules)
-    adjusted = cosines - excess
+    prior = np.zeros(len(labels), np.float32)
+    floor = np.full(len(labels), -np.inf, np.float32)
+    if rules.removes_prior or rules.has_noise_floor:
+        noise = background.noise.similarity(labels)  # [M, W]
+        if rules.removes_prior:
+            prior = noise_prior(noise)
+        if rules.has_noise_floor:
+            floor = competing_noise_floor(noise - prior)
+    adjusted = cosines - prior
     values = logits(adjusted, encoder)
-    shares, none_share = _shares(values, background.reference, encoder)
+    has_neutral = not rules.is_sigmoid and (rules.multiple or rules.allows_none)
+    neutral = logits(background.unrelated, encoder)[:, None] if has_neutral else None  # [N, 1]
+    every = softmax(values if neutral is None else np.column_stack([values, neutral]))  # [N, W] or [N, W + 1]
+    shares = probabilities = every[:, : len(labels)]
+    if rules.is_independent:
+        probabilities = sigmoid(values if neutral is None else values - neutral)
     return FacetScores(
         facet=facet,
         cosines=cosines,
@@ -175,92 +218,6 @@ def score_facet(
         floor=floor,
         is_above_noise=adjusted > floor,
         shares=shares,
-        none_share=none_share,
-        probabilities=_alone(values, background.reference, encoder) if rules.judges_alone else shares,
+        probabilities=probabilities,
+        none_share=np.zeros(len(values)) if neutral is None else every[:, -1],
     )
-
-
-def _against_nothing(labels: Features, background: Background, rules: Rules) -> tuple[Floats, Floats]:
-    """What is taken off the cosine of each label, and what the rest must exceed, both float32 [W]."""
-    nothing = np.zeros(len(labels), np.float32)
-    if background.noise is None:
-        return nothing, nothing - np.inf
-    noise = background.noise.similarity(labels)  # [M, W]
-    excess = prior(noise) if rules.removes_prior else nothing
-    floor = floors(noise - excess) if rules.has_floor else nothing - np.inf
-    return excess, floor
-
-
-def _shares(values: Wide, level: Floats | None, encoder: Encoder) -> tuple[Wide, Wide]:
-    """The softmax of the labels' logits [N, W], with the neutral captions as one more class, and its share [N]."""
-    if level is None:
-        return softmax(values), np.zeros(len(values))
-    every = softmax(np.column_stack([values, logits(level, encoder)]))  # [N, W + 1]
-    return every[:, :-1], every[:, -1]
-
-
-def _alone(values: Wide, level: Floats | None, encoder: Encoder) -> Wide:
-    """The probability of each label by itself [N, W]: against neutral captions, or as SigLIP judges it."""
-    return sigmoid(values if level is None else values - logits(level, encoder)[:, None])
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Scored:
-    """The pictures that could be read with every label of every facet."""
-
-    #: Unit vectors, named by the pictures' names; None if none could be read.
-    pictures: Features | None
-    #: The place of each among the pictures that were given.
-    kept: tuple[int, ...]
-    facets: tuple[FacetScores, ...]
-    rules: Rules
-    failed: tuple[FailedPicture, ...]
-    model: str
-    vocabulary: str
-    notes: tuple[str, ...]
-
-    def labelled(self, pictures: tuple[PictureLabels, ...]) -> Labelled:
-        """The result with these answers."""
-        return Labelled(
-            pictures=pictures, failed=self.failed, model=self.model, vocabulary=self.vocabulary, notes=self.notes
-        )
-
-
-def score_pictures(
-    encoder: Encoder, pictures: Pictures, vocabulary: Vocabulary, *, options: LabelOptions, progress: Progress | None
-) -> Scored:
-    """How every label fits every picture; those that cannot be read are in ``failed``.
-
-    progress: called with (done, in all), for texts that are new to the encoder and then for the pictures.
-    Raises InputError if there are no pictures, and for templates that a label has no place in.
-    """
-    lines = [line.strip() for line in options.templates.splitlines()]
-    vocabulary = vocabulary.with_templates([line for line in lines if line])
-    rules = rules_for(encoder, vocabulary, options)
-    bank = label_bank(encoder, vocabulary, progress=progress)
-    seen = encoder.encode_images(pictures, strict=False, progress=progress)
-    features = seen.to_features() if seen.kept else None
-    return Scored(
-        pictures=features,
-        kept=seen.kept,
-        facets=() if features is None else tuple(_score(encoder, bank, features, rules)),
-        rules=rules,
-        failed=seen.failed,
-        model=encoder.identity.name,
-        vocabulary=vocabulary.name,
-        notes=tuple(dict.fromkeys(_notes(encoder, bank, seen))),
-    )
-
-
-def _score(encoder: Encoder, bank: LabelBank, pictures: Features, rules: Rules) -> Iterator[FacetScores]:
-    background = background_for(encoder, pictures, rules)
-    for facet, labels in zip(bank.vocabulary.facets, bank.facets, strict=True):
-        yield score_facet(facet, labels, pictures, background=background, rules=rules, encoder=encoder)
-
-
-def _notes(encoder: Encoder, bank: LabelBank, seen: ImageFeatures) -> Iterator[str]:
-    yield from bank.vocabulary.notes
-    yield from bank.notes
-    yield from assumed_notes(encoder)
-    yield from encoder.identity.notes
-    yield from seen.notes

@@ -14,11 +14,9 @@ from ...options import SLOT, check_templates
 from ..encoding.features import Features, TextFeatures
 from ..encoding.image_features import ImageFeatures
 from ..preparing.pictures import Pictures, named_pictures
-from ..scoring.banks import neutral_captions, noise_features, percentiles, unrelated
-from ..scoring.scales import Floats, assumed_notes, is_sigmoid
+from ..scoring.scales import Background, Float32s, assumed_notes, is_sigmoid, percentiles, unrelated_level
 from .result import CUSTOM, Matches, MatchOptions, MatchResult, PhraseScore
 from .scores import (
-    Background,
     Calibrated,
     Limit,
     Pairing,
@@ -115,7 +113,7 @@ class _Run:
         texts = features.select(images.kept) if is_paired else features
         pairing = Pairing(images=images.to_features(), texts=texts, is_paired=is_paired)
         background = Background(
-            neutral=pairing.images.similarity(self.encode(neutral_captions())), noise=noise_features(self.encoder)
+            self.encoder, pairing.images, template=self.options.template, long_text=self.options.long_text
         )
         scores = scores_of(pairing, background, self.encoder, self.calibration)
         dropped = features.dropped or ("",) * len(self.originals)
@@ -203,15 +201,15 @@ class _Fits:
     """Cosines of n pictures with a text and its k phrases."""
 
     #: Of the text [n, 1], and whether it is no evidence at all [n, 1].
-    whole: Floats
+    whole: Float32s
     whole_lacks: NDArray[np.bool_]
     #: Of each phrase alone, and of the text without it [n, k].
-    alone: Floats
-    rest: Floats
+    alone: Float32s
+    rest: Float32s
     #: What each phrase reaches on noise [k].
-    floor: Floats
+    floor: Float32s
     #: Of the pictures with the neutral captions [n, C].
-    neutral: Floats
+    neutral: Float32s
 
 
 def parts_of(phrased: Sequence[Sequence[Phrase]]) -> tuple[str, ...]:
@@ -237,7 +235,7 @@ def phrase_scores(
     neither the text nor the phrase is evidence, see ``lacks_evidence``.
     """
     index = {text: number for number, text in enumerate(parts)}
-    floors = background.floor(features)
+    floors = background.noise_floor(features)
     lacking = lacks_evidence(scores.cosine, scores.noise_floor, scores.percentile)
     result: dict[tuple[int, int], tuple[PhraseScore, ...]] = {}
     for number, phrases in enumerate(phrased):
@@ -256,11 +254,11 @@ def phrase_scores(
     return result
 
 
-def _rest(pictures: Features, features: Features, indices: Sequence[int], neutral: Floats) -> Floats:
+def _rest(pictures: Features, features: Features, indices: Sequence[int], neutral: Float32s) -> Float32s:
     """Cosines of the text without each phrase [n, k]; the median of the neutral captions [n, 1] if nothing is left."""
     if indices:
         return pictures.similarity(features.select(indices))
-    middle: Floats = np.median(neutral, axis=1, keepdims=True)
+    middle: Float32s = np.median(neutral, axis=1, keepdims=True)
     return middle
 
 
@@ -278,9 +276,9 @@ def _scored(phrases: Sequence[Phrase], fits: _Fits) -> list[tuple[PhraseScore, .
     ]
 
 
-def _are_missing(fits: _Fits, percentile: Floats, support: Floats) -> NDArray[np.bool_]:
+def _are_missing(fits: _Fits, percentile: Float32s, support: Float32s) -> NDArray[np.bool_]:
     """bool [n, k]; see ``phrase_scores`` for the rule."""
-    least = unrelated(fits.neutral)[:, None]
+    least = unrelated_level(fits.neutral)[:, None]
     best = np.concatenate([fits.whole, fits.alone, fits.rest], axis=1).max(axis=1, keepdims=True)
     falls_short = fits.alone < least + PRESENT_SHARE * (best - least)
     is_nothing = fits.whole_lacks & lacks_evidence(fits.alone, fits.floor, percentile)

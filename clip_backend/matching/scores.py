@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..encoding.features import Features
-from ..scoring.banks import noise_floor, percentiles
-from ..scoring.scales import Floats, Wide, clip_score, is_sigmoid, logits, sigmoid
+from ..scoring.scales import Background, Float32s, Float64s, clip_score, is_sigmoid, logits, percentiles, sigmoid
 from .result import AUTO, CUSTOM, MODES, PRESETS, MatchOptions, ThresholdScale, Verdict
 
 if TYPE_CHECKING:
@@ -59,13 +58,13 @@ class Pairing:
     texts: Features
     is_paired: bool
 
-    def cosines(self) -> Floats:
+    def cosines(self) -> Float32s:
         """Of each pair, float32 [N, M]."""
         if self.is_paired:
             return self.images.paired_similarity(self.texts)[:, None]
         return self.images.similarity(self.texts)
 
-    def of_texts(self, values: Floats) -> Floats:
+    def of_texts(self, values: Float32s) -> Float32s:
         """A number for each text [texts] as numbers for the pairs [N, M]."""
         shape = (len(self.images), 1 if self.is_paired else len(self.texts))
         return np.broadcast_to(values[:, None] if self.is_paired else values, shape)
@@ -94,7 +93,7 @@ _BLOCK = 256
 class Calibrated(Protocol):
     """Turns a model's cosines into probabilities that were fitted to labelled pairs."""
 
-    def probability(self, cosines: NDArray[np.floating]) -> Wide:
+    def probability(self, cosines: NDArray[np.floating]) -> Float64s:
         """0..1, in the shape of the cosines."""
 
     def check(self, encoder: Encoder) -> None:
@@ -102,30 +101,16 @@ class Calibrated(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Background:
-    """What scores are compared with: captions unrelated to a picture, and pictures of noise."""
-
-    #: Cosines of the N pictures with the neutral captions [N, C].
-    neutral: Floats
-    #: Features of the pictures of noise.
-    noise: Features
-
-    def floor(self, texts: Features) -> Floats:
-        """The cosine that each text reaches on pictures of noise, float32 [texts]."""
-        return noise_floor(self.noise.similarity(texts))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
     """Numbers of the pairs, each [N, M]; see ``MatchResult`` for what they are."""
 
-    cosine: Floats
-    probability: Wide
+    cosine: Float32s
+    probability: Float64s
     probability_scale: str
-    percentile: Floats
-    noise_floor: Floats
+    percentile: Float32s
+    noise_floor: Float32s
     #: None for a run of few pictures.
-    picture_percentile: Floats | None = None
+    picture_percentile: Float32s | None = None
 
     def rows(self) -> Iterator[tuple[float, float, float, float, float, float | None]]:
         """Cosine, CLIPScore, probability, percentile, noise floor and picture percentile of each pair, row by row."""
@@ -152,12 +137,12 @@ def scores_of(
         probability=probability,
         probability_scale=scale,
         percentile=percentiles(cosines, background.neutral),
-        noise_floor=pairing.of_texts(background.floor(pairing.texts)),
+        noise_floor=pairing.of_texts(background.noise_floor(pairing.texts)),
         picture_percentile=picture_percentiles(pairing),
     )
 
 
-def picture_percentiles(pairing: Pairing) -> Floats | None:
+def picture_percentiles(pairing: Pairing) -> Float32s | None:
     """How many of a hundred pictures of the run fit the text worse, float32 [N, M]; the picture itself counts half.
 
     Equal pictures count as one. None for fewer than 8.
@@ -177,8 +162,8 @@ def picture_percentiles(pairing: Pairing) -> Floats | None:
 
 
 def _probabilities(
-    cosines: Floats, neutral: Floats, encoder: Encoder, calibration: Calibrated | None
-) -> tuple[Wide, str]:
+    cosines: Float32s, neutral: Float32s, encoder: Encoder, calibration: Calibrated | None
+) -> tuple[Float64s, str]:
     if calibration is not None:
         return calibration.probability(cosines), "calibrated"
     own = logits(cosines, encoder)
@@ -189,10 +174,10 @@ def _probabilities(
     return sigmoid(own - others), f"softmax against {neutral.shape[1]} captions"
 
 
-def _log_sum_exp(values: Wide) -> Wide:
+def _log_sum_exp(values: Float64s) -> Float64s:
     """[N, C] -> [N, 1]."""
     most = values.max(axis=1, keepdims=True)
-    total: Wide = most + np.log(np.exp(values - most).sum(axis=1, keepdims=True))
+    total: Float64s = most + np.log(np.exp(values - most).sum(axis=1, keepdims=True))
     return total
 
 
@@ -230,7 +215,7 @@ def limit_of(options: MatchOptions, *, is_calibrated: bool) -> Limit:
     return Limit(options.threshold, "cosine")
 
 
-def lacks_evidence(cosine: Floats, noise_floor: Floats, percentile: Floats) -> NDArray[np.bool_]:
+def lacks_evidence(cosine: Float32s, noise_floor: Float32s, percentile: Float32s) -> NDArray[np.bool_]:
     """Whether noise scores as high, or a quarter of the captions of everyday things score higher."""
     lacking: NDArray[np.bool_] = (cosine <= noise_floor) | (percentile < MATCH_PERCENTILE)
     return lacking

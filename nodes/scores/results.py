@@ -9,9 +9,9 @@ from itertools import product
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from ...clip_backend.labelling.answers import UNLABELED, PictureLabels
 from ...clip_backend.labelling.labels import label_pictures
 from ...clip_backend.labelling.options import LabelOptions
+from ...clip_backend.labelling.result import UNLABELED, PictureLabels
 from ...clip_backend.matching.match import match_pictures
 from ...clip_backend.matching.result import STATUS, Matches, MatchOptions, MatchResult
 from ...clip_backend.matching.texts import check_texts

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ...clip_backend.words.files import ENDINGS
-from ...clip_backend.words.find import PLUS, find_vocabulary, given_labels
+from ...clip_backend.words.files import EXTENSIONS
+from ...clip_backend.words.sources import ADD_PREFIX, vocabulary_from_labels, vocabulary_from_text
 from ...clip_backend.words.vocabulary import Vocabulary
 from ...errors import InputError
 from ..host.host import Host
 from .inputs import Values
 
 #: The end of a text that names a file, with the quotes of a copied path or a folder tag such as [output] after it.
-_FILE = re.compile(rf"({'|'.join(map(re.escape, ENDINGS))})[\"']?\s*(\[(input|output|temp)\])?\s*$", re.IGNORECASE)
+_FILE = re.compile(rf"({'|'.join(map(re.escape, EXTENSIONS))})[\"']?\s*(\[(input|output|temp)\])?\s*$", re.IGNORECASE)
 #: The tooltip of vocabulary inputs.
 VOCABULARY_HELP = (
     "Words of a .txt, .csv or .json file in ComfyUI's input folder, or words between commas; +FILE = the pack's own "
@@ -28,14 +28,14 @@ def vocabulary_file(text: str, host: Host) -> Path | None:
     """
     if "\n" in text.strip() or not _FILE.search(text):
         return None
-    return host.folders.find(text.strip().removeprefix(PLUS))
+    return host.folders.find(text.strip().removeprefix(ADD_PREFIX))
 
 
 def read_vocabulary_input(text: str, host: Host) -> Vocabulary:
     """The vocabulary of an input; raises as ``vocabulary_file``, and InputError for a file or text without words."""
     file = vocabulary_file(text, host)
-    plus = PLUS if text.strip().startswith(PLUS) else ""
-    return find_vocabulary(text if file is None else f"{plus}{file}")
+    plus = ADD_PREFIX if text.strip().startswith(ADD_PREFIX) else ""
+    return vocabulary_from_text(text if file is None else f"{plus}{file}")
 
 
 def choose_vocabulary(labels: Values, vocabulary: str, host: Host) -> Vocabulary:
@@ -50,10 +50,10 @@ def choose_vocabulary(labels: Values, vocabulary: str, host: Host) -> Vocabulary
     if vocabulary:
         raise InputError("both labels and vocabulary are given; empty one of them")
     if len(texts) > 1:
-        return given_labels(texts)
+        return vocabulary_from_labels(texts)
     if _FILE.search(texts[0]):
         raise InputError(f"labels is {texts[0].strip()!r}; write the name of a file into vocabulary")
-    return given_labels(split_labels(texts[0]))
+    return vocabulary_from_labels(split_labels(texts[0]))
 
 
 def split_labels(text: str) -> list[str]:

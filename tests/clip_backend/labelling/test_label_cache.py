@@ -1,4 +1,4 @@
-"""Texts and pictures cost a forward pass once: in one process, and with a folder across processes too."""
+"""Texts and pictures are encoded once: in one process, and with a cache folder across processes too."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from dataclasses import replace
 from clip_grid.clip_backend.encoding.cache import EmbeddingCache
 from clip_grid.clip_backend.encoding.disk_cache import FolderStore
 from clip_grid.clip_backend.encoding.encoder import ClipEncoder
-from clip_grid.clip_backend.labelling.contrast import contrast_labels
+from clip_grid.clip_backend.labelling.distinctive import distinctive_labels
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
 
 from ..toy_encoder import ToyText, ToyTokenizer, ToyVision, toy_encoder
-from .toy_world import vocabulary, words
+from .cosine_encoder import facet_of, vocabulary
 
-SUBJECT = words(["cat", "dog", "cow"], "subject", templates=("{}", "a {}"))
-VOCABULARY = vocabulary(SUBJECT, words(["calm"], "mood"))
+SUBJECT = facet_of(["cat", "dog", "cow"], "subject", templates=("{}", "a {}"))
+VOCABULARY = vocabulary(SUBJECT, facet_of(["calm"], "mood"))
 PICTURES = [np.full((4, 4, 3), level, np.uint8) for level in (0, 90, 200)]
 
 
 class Counted:
-    """An encoder that begins anew, over the same folder if there is one."""
+    """A fresh encoder, with the cache folder if there is one."""
 
     def __init__(self, folder=None):
         self.vision, self.text = ToyVision(), ToyText()
@@ -34,34 +34,34 @@ class Counted:
         )
 
     def rows(self):
-        """Texts and pictures that went through the towers since the last look."""
+        """Texts and pictures that went through the towers since the last call."""
         counts = sum(rows for rows, _ in self.text.shapes), sum(self.vision.sizes)
         self.text.shapes.clear()
         self.vision.sizes.clear()
         return counts
 
 
-def test_labels_are_read_once_and_pictures_seen_once():
+def test_labels_and_pictures_are_encoded_once():
     counted = Counted()
 
     label_pictures(counted.encoder, PICTURES, VOCABULARY)
     texts, pictures = counted.rows()
     again = label_pictures(counted.encoder, PICTURES, VOCABULARY)
-    contrast_labels(counted.encoder, PICTURES, VOCABULARY)
+    distinctive_labels(counted.encoder, PICTURES, VOCABULARY)
 
     assert texts == 3 * 2 + 1
-    # those of the bank of nothing too
+    # and the noise pictures
     assert pictures > len(PICTURES)
     assert len(again.pictures) == 3
     assert counted.rows() == (0, 0)
 
 
 def test_progress_counts_the_texts_and_then_the_pictures():
-    told = []
+    counted = []
 
-    label_pictures(Counted().encoder, PICTURES, VOCABULARY, progress=lambda *counts: told.append(counts))
+    label_pictures(Counted().encoder, PICTURES, VOCABULARY, progress=lambda *counts: counted.append(counts))
 
-    assert (7, 7) in told and told[-1] == (3, 3)
+    assert (7, 7) in counted and counted[-1] == (3, 3)
 
 
 def test_a_file_that_is_no_picture_costs_itself_alone(tmp_path):
@@ -74,7 +74,7 @@ def test_a_file_that_is_no_picture_costs_itself_alone(tmp_path):
     assert [one.name for one in run.failed] == [str(broken)]
 
 
-def test_a_thousand_pictures_cost_one_pass_over_the_texts():
+def test_many_runs_encode_the_texts_once():
     counted = Counted()
 
     for level in range(20):
@@ -83,18 +83,18 @@ def test_a_thousand_pictures_cost_one_pass_over_the_texts():
     assert counted.rows()[0] == 7
 
 
-def test_another_template_costs_its_own_texts_alone():
+def test_other_templates_encode_only_the_prompts_that_are_new():
     counted = Counted()
     label_pictures(counted.encoder, PICTURES, VOCABULARY)
     counted.rows()
 
     label_pictures(counted.encoder, PICTURES, VOCABULARY, options=LabelOptions(templates="a {}\nthe {}"))
 
-    # "the" with each label, and "a calm", which had no such sentence before
+    # "the" with each label, and "a calm", whose facet had no such template
     assert counted.rows() == (5, 0)
 
 
-def test_after_a_restart_the_folder_knows_texts_and_pictures(tmp_path):
+def test_after_a_restart_texts_and_pictures_come_from_the_cache_folder(tmp_path):
     pytest.importorskip("safetensors")
     first = label_pictures(Counted(tmp_path).encoder, PICTURES, VOCABULARY)
     restarted = Counted(tmp_path)
@@ -105,7 +105,7 @@ def test_after_a_restart_the_folder_knows_texts_and_pictures(tmp_path):
     assert again == first
 
 
-def test_a_model_with_other_numbers_reads_everything_anew(tmp_path):
+def test_a_model_with_another_cache_key_encodes_everything_anew(tmp_path):
     pytest.importorskip("safetensors")
     label_pictures(Counted(tmp_path).encoder, PICTURES, VOCABULARY)
     changed = Counted(tmp_path)

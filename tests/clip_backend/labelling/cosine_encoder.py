@@ -1,4 +1,4 @@
-"""An encoder without numbers of its own: how well each picture fits each text is written down."""
+"""An encoder whose cosines are given: how well each picture fits each text."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from clip_grid.clip_backend.encoding.image_features import FailedPicture
 from clip_grid.clip_backend.words.vocabulary import Facet, Vocabulary
 from clip_grid.errors import InputError
 
-#: Stands for every text that is not written down, such as the captions of everyday things.
+#: Stands for every text without a given cosine, such as the neutral captions.
 OTHER = "other"
 
 
 @dataclass
-class ToyWorld:
-    """Texts are axes of a space, so that a picture's cosine with a text is one of its numbers.
+class CosineEncoder:
+    """Each text is an axis of the embedding space, so that a picture's cosine with it is one of its numbers.
 
-    pictures: by name, the cosine with each text; 0 where none is written. noise: the same for all pictures of nothing,
-    or for each of them. Names that are not written down cannot be read.
+    pictures: by name, the cosine with each text; 0 where none is given. noise: the same for all noise pictures, or for
+    each of them. Pictures of other names cannot be read.
     """
 
     pictures: Mapping[str, Mapping[str, float]]
@@ -30,10 +30,10 @@ class ToyWorld:
     logit_bias: float = 0.0
     context: int = 1000
     assumed: tuple[str, ...] = ()
-    #: What is told of the model, and of the run over the pictures.
+    #: Of the model, and of encoding the pictures.
     notes: tuple[str, ...] = ()
     run_notes: tuple[str, ...] = ()
-    #: What was asked for.
+    #: The texts that were encoded.
     texts: list[str] = field(default_factory=list)
     space: str = "toy"
 
@@ -43,7 +43,7 @@ class ToyWorld:
 
     @property
     def axes(self) -> list[str]:
-        """The texts that pictures are written down with; two more axes for other texts and for the rest."""
+        """The texts that have cosines; two more axes for other texts and for the rest."""
         noise = [self.noise] if isinstance(self.noise, Mapping) else self.noise
         rows = [*self.pictures.values(), *noise]
         return list(dict.fromkeys([OTHER, *(text for row in rows for text in row)]))
@@ -86,12 +86,12 @@ class ToyWorld:
         return self.noise if isinstance(self.noise, Mapping) else self.noise[place % len(self.noise)]
 
 
-def one_picture(noise: Mapping[str, float] | None = None, **cosines: float) -> ToyWorld:
-    """A world with "a.png" alone."""
-    return ToyWorld({"a.png": cosines}, noise or {})
+def encoder_of_one(noise: Mapping[str, float] | None = None, **cosines: float) -> CosineEncoder:
+    """An encoder that can read "a.png" alone."""
+    return CosineEncoder({"a.png": cosines}, noise or {})
 
 
-def words(labels: Iterable[str], name: str = "label", **given):
+def facet_of(labels: Iterable[str], name: str = "label", **given):
     """One facet."""
     return Facet(name=name, labels=tuple(labels), **given)
 
@@ -99,5 +99,5 @@ def words(labels: Iterable[str], name: str = "label", **given):
 def vocabulary(*facets):
     """Facets, or the labels of one."""
     if isinstance(facets[0], str):
-        facets = (words(facets),)
+        facets = (facet_of(facets),)
     return Vocabulary(name="words", facets=facets)

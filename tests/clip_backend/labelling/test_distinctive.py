@@ -1,69 +1,71 @@
+"""Distinctive labels: what is chosen for each picture among the others, and that no text comes twice."""
+
 from __future__ import annotations
 
 from math import log
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.labelling.contrast import contrast_labels, gains
+from clip_grid.clip_backend.labelling.distinctive import Cell, Choice, choose_unique, distinctive_labels, information
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
 from clip_grid.errors import InputError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .toy_world import ToyWorld, vocabulary, words
+from .cosine_encoder import CosineEncoder, facet_of, vocabulary
 
-SUBJECT = words(["cat", "dog"], "subject")
-MEDIUM = words(["oil painting", "pencil sketch", "photo"], "medium")
-MOOD = words(["calm", "wild"], "mood")
+SUBJECT = facet_of(["cat", "dog"], "subject")
+MEDIUM = facet_of(["oil painting", "pencil sketch", "photo"], "medium")
+MOOD = facet_of(["calm", "wild"], "mood")
 FACETS = (SUBJECT, MEDIUM, MOOD)
 
 
-def world(pictures, **given):
+def encoder_for(pictures, **given):
     """A sharp model; pictures fit by 0 what is not named."""
     every = dict.fromkeys((label for facet in FACETS for label in facet.labels), 0.0)
-    return ToyWorld({name: every | cosines for name, cosines in pictures.items()}, logit_scale=50.0, **given)
+    return CosineEncoder({name: every | cosines for name, cosines in pictures.items()}, logit_scale=50.0, **given)
 
 
 def texts(pictures, *facets, **given):
-    run = contrast_labels(world(pictures), list(pictures), vocabulary(*(facets or FACETS)), **given)
+    run = distinctive_labels(encoder_for(pictures), list(pictures), vocabulary(*(facets or FACETS)), **given)
     return [one.label for one in run.pictures]
 
 
 OIL, PENCIL, PHOTO = {"oil painting": 0.4}, {"pencil sketch": 0.4}, {"photo": 0.4}
 
 
-# what separates
+# what sets apart
 
 
-def test_gains_equal_a_loop_and_sum_to_the_mutual_information():
+def test_information_equals_a_loop_and_sums_to_the_mutual_information():
     shares = np.random.default_rng(0).dirichlet([1, 1, 1], 5)
 
-    told = gains(shares)
+    nats = information(shares)
 
     for cell in range(5):
         for label in range(3):
             mean = sum(shares[other, label] for other in range(5)) / 5
-            assert told[cell, label] == pytest.approx(shares[cell, label] * log(shares[cell, label] / mean))
+            assert nats[cell, label] == pytest.approx(shares[cell, label] * log(shares[cell, label] / mean))
     cells = shares / 5
     joint = (cells * np.log(cells / cells.sum(0) / cells.sum(1, keepdims=True))).sum()
-    assert told.sum() / 5 == pytest.approx(joint)
+    assert nats.sum() / 5 == pytest.approx(joint)
 
 
-def test_a_share_of_nothing_gains_nothing():
-    assert gains(np.array([[1.0, 0.0], [1.0, 0.0]])).tolist() == [[0, 0], [0, 0]]
+def test_a_share_of_0_has_no_information():
+    assert information(np.array([[1.0, 0.0], [1.0, 0.0]])).tolist() == [[0, 0], [0, 0]]
 
 
-def test_a_shared_subject_says_nothing_and_what_differs_is_told():
+def test_what_differs_is_named_beside_a_shared_subject():
     pictures = {"a.png": {"cat": 0.4, **OIL}, "b.png": {"cat": 0.4, **PENCIL}, "c.png": {"cat": 0.4, **PHOTO}}
 
     assert texts(pictures) == ["cat · oil painting", "cat · pencil sketch", "cat · photo"]
 
 
-def test_the_mood_is_told_where_it_alone_differs():
+def test_the_mood_is_named_where_it_alone_differs():
     pictures = {"a.png": {"cat": 0.5, "calm": 0.3, **OIL}, "b.png": {"cat": 0.5, "wild": 0.3, **OIL}}
 
-    plain = label_pictures(world(pictures), list(pictures), vocabulary(*FACETS))
+    plain = label_pictures(encoder_for(pictures), list(pictures), vocabulary(*FACETS))
 
     assert [one.label for one in plain.pictures] == ["cat · oil painting"] * 2
     assert texts(pictures) == ["cat · calm", "cat · wild"]
@@ -73,8 +75,8 @@ def test_one_picture_has_its_plain_label():
     assert texts({"a.png": {"cat": 0.05, "oil painting": 0.05, "calm": 0.5}}) == ["cat · oil painting"]
 
 
-def test_a_label_that_nearly_all_share_is_no_reason_to_leave_the_plain_one():
-    # 19 calm pictures and a wild one: being calm gains 0.05
+def test_a_label_that_nearly_all_share_does_not_replace_the_plain_one():
+    # 19 calm pictures and a wild one: being calm has an information of 0.05
     pictures = {f"{n}.png": {"cat": 0.4, **OIL, "wild" if n == 7 else "calm": 0.4} for n in range(20)}
 
     labels = texts(pictures, unique=False)
@@ -83,15 +85,15 @@ def test_a_label_that_nearly_all_share_is_no_reason_to_leave_the_plain_one():
     assert set(labels) == {"cat · oil painting"}
 
 
-def test_beside_what_differs_the_surest_of_what_is_shared_is_told():
+def test_beside_what_differs_stands_the_most_probable_shared_label():
     # the mood of all is calm by 0.62, the subject a cat for certain
     pictures = {"a.png": {"calm": 0.01, "cat": 0.4, **OIL}, "b.png": {"calm": 0.01, "cat": 0.4, **PENCIL}}
 
     assert texts(pictures, MOOD, SUBJECT, MEDIUM) == ["cat · oil painting", "cat · pencil sketch"]
 
 
-def test_the_word_that_differs_is_told_though_others_are_surer():
-    # wild by 0.6 and by 0.35: a gain of 0.6 log(0.6 / 0.475)
+def test_the_label_that_differs_is_named_though_others_are_more_probable():
+    # wild by 0.6 and by 0.35: an information of 0.6 log(0.6 / 0.475)
     wilder = {"wild": log(0.6) / 50 + 0.1, "calm": log(0.4) / 50 + 0.1}
     calmer = {"wild": log(0.35) / 50 + 0.1, "calm": log(0.65) / 50 + 0.1}
     shared = {"cat": 0.4, **OIL}
@@ -99,8 +101,8 @@ def test_the_word_that_differs_is_told_though_others_are_surer():
     assert texts({"a.png": shared | wilder, "b.png": shared | calmer})[0] == "cat · wild"
 
 
-def test_a_label_of_less_than_half_the_share_of_another_is_not_told():
-    # a third wild among calm ones: it gains 0.33 log(0.33 / 0.06)
+def test_a_label_of_less_than_half_the_share_of_another_is_not_named():
+    # a third wild among calm ones: an information of 0.33 log(0.33 / 0.06)
     wilder = {"wild": log(0.33) / 50 + 0.1, "calm": log(0.67) / 50 + 0.1}
     shared = {"cat": 0.4, **OIL}
     calm = {f"{n}.png": shared | {"calm": 0.3} for n in range(5)}
@@ -108,18 +110,18 @@ def test_a_label_of_less_than_half_the_share_of_another_is_not_told():
     assert texts({"a.png": shared | wilder, **calm}, unique=False) == ["cat · oil painting"] * 6
 
 
-def test_several_labels_make_no_difference():
+def test_the_option_multiple_makes_no_difference():
     pictures = {"a.png": {"cat": 0.5, "calm": 0.3, **OIL}, "b.png": {"cat": 0.5, "wild": 0.3, **OIL}}
 
-    runs = [
-        contrast_labels(world(pictures), list(pictures), vocabulary(*FACETS), options=LabelOptions(multiple=several))
-        for several in (False, True)
-    ]
+    one, several = (
+        distinctive_labels(encoder_for(pictures), list(pictures), vocabulary(*FACETS), options=options)
+        for options in (LabelOptions(), LabelOptions(multiple=True))
+    )
 
-    assert runs[0] == runs[1]
+    assert one == several
 
 
-def test_a_pair_with_a_number_goes_before_a_word_alone():
+def test_a_pair_with_a_number_goes_before_a_label_alone():
     pictures = {"a.png": {"cat": 0.4, **OIL}, "b.png": {"cat": 0.41, **OIL}}
 
     assert texts(pictures) == ["cat · oil painting", "cat · oil painting 2"]
@@ -132,7 +134,7 @@ def test_equal_pictures_get_their_plain_label_and_numbers():
     assert texts(pictures, unique=False) == ["cat · oil painting"] * 3
 
 
-def test_the_next_best_words_are_taken_before_a_number():
+def test_the_next_best_labels_are_taken_before_a_number():
     pictures = {
         "a.png": {"cat": 0.4, **OIL},
         "b.png": {"cat": 0.4, "calm": 0.2, "oil painting": 0.35},
@@ -153,23 +155,23 @@ def test_labels_have_two_to_five_words():
 
 
 def test_defects_never_stand_in_a_label():
-    defects = words(["blurry", "clean"], "defects")
+    defects = facet_of(["blurry", "clean"], "defects")
     pictures = {"a.png": {"cat": 0.4, "blurry": 0.4, "clean": 0}, "b.png": {"cat": 0.4, "clean": 0.4, "blurry": 0}}
 
-    run = contrast_labels(world(pictures), list(pictures), vocabulary(SUBJECT, defects))
+    run = distinctive_labels(encoder_for(pictures), list(pictures), vocabulary(SUBJECT, defects))
 
     assert [one.label for one in run.pictures] == ["subject: cat", "subject: cat 2"]
     assert [one.facets[1].label for one in run.pictures] == ["blurry", "clean"]
 
 
 def test_pictures_that_show_nothing_are_unlabeled_and_have_no_number():
-    run = contrast_labels(world({"a.png": {}, "b.png": {}}), ["a.png", "b.png"], vocabulary(*FACETS))
+    run = distinctive_labels(encoder_for({"a.png": {}, "b.png": {}}), ["a.png", "b.png"], vocabulary(*FACETS))
 
     assert [(one.label, one.labels) for one in run.pictures] == [("unlabeled", ())] * 2
 
 
-def test_a_kind_is_told_where_its_labels_cannot_be_told_apart():
-    breeds = words(["poodle", "beagle", "tabby"], "subject", parents={"poodle": "dog", "beagle": "dog"})
+def test_a_group_is_named_where_its_labels_are_too_close():
+    breeds = facet_of(["poodle", "beagle", "tabby"], "subject", parents={"poodle": "dog", "beagle": "dog"})
     pictures = {
         "a.png": {"poodle": 0.4, "beagle": 0.4, "tabby": 0},
         "b.png": {"poodle": 0, "beagle": 0, "tabby": 0.4},
@@ -179,8 +181,8 @@ def test_a_kind_is_told_where_its_labels_cannot_be_told_apart():
     assert texts(pictures, breeds, MOOD) == ["subject: dog", "subject: tabby", "subject: beagle"]
 
 
-def test_a_shared_subject_is_told_by_its_label_and_not_by_what_it_is_a_kind_of():
-    cats = words(["cat", "dog"], "subject", parents={"cat": "pet", "dog": "pet", "pet": "animal"})
+def test_a_shared_subject_is_named_by_its_label_and_not_by_its_group():
+    cats = facet_of(["cat", "dog"], "subject", parents={"cat": "pet", "dog": "pet", "pet": "animal"})
     # a cat by 0.8, an animal for certain
     shared = {"cat": 0.4, "dog": 0.372}
     pictures = {"a.png": shared | OIL, "b.png": shared | PENCIL}
@@ -188,9 +190,9 @@ def test_a_shared_subject_is_told_by_its_label_and_not_by_what_it_is_a_kind_of()
     assert texts(pictures, cats, MEDIUM) == ["cat · oil painting", "cat · pencil sketch"]
 
 
-def test_a_kind_of_two_kinds_that_cannot_be_told_apart_is_told_by_what_both_are():
+def test_two_groups_that_are_too_close_are_named_by_the_group_above_both():
     kinds = {"poodle": "dog", "dog": "animal", "tabby": "cat", "cat": "animal"}
-    animals = words(["poodle", "tabby", "car"], "subject", parents=kinds)
+    animals = facet_of(["poodle", "tabby", "car"], "subject", parents=kinds)
     pictures = {"a.png": {"poodle": 0.4, "tabby": 0.4, "car": 0}, "b.png": {"car": 0.4}}
 
     assert texts(pictures, animals, MOOD) == ["subject: animal", "subject: car"]
@@ -199,7 +201,7 @@ def test_a_kind_of_two_kinds_that_cannot_be_told_apart_is_told_by_what_both_are(
 # one facet
 
 
-def test_given_labels_are_the_texts_themselves():
+def test_labels_of_one_facet_are_the_texts_themselves():
     assert texts({"a.png": {"cat": 0.4}, "b.png": {"dog": 0.4}, "c.png": {"cat": 0.3}}, SUBJECT) == [
         "cat",
         "dog",
@@ -215,7 +217,7 @@ def test_a_label_that_is_likely_enough_too_goes_before_a_number():
     assert texts(pictures, SUBJECT, options=LabelOptions(threshold=0.5)) == ["cat", "cat 2"]
 
 
-def test_two_given_labels_that_cannot_be_told_apart_are_not_guessed():
+def test_two_labels_that_are_too_close_are_not_guessed():
     assert texts({"a.png": {"cat": 0.4, "dog": 0.4}, "b.png": {"cat": 0.4}}, SUBJECT) == ["unlabeled", "cat"]
 
 
@@ -241,11 +243,11 @@ def test_the_order_of_the_pictures_changes_nothing_but_numbers(seed, count, one_
     order = [list(pictures)[place] for place in rng.permutation(count)]
     facets = (MEDIUM,) if one_facet else FACETS
 
-    told = dict(zip(pictures, texts(pictures, *facets), strict=True))
+    first = dict(zip(pictures, texts(pictures, *facets), strict=True))
     again = dict(zip(order, texts({name: pictures[name] for name in order}, *facets), strict=True))
 
-    assert {name: told[name].rstrip("0123456789 ") for name in told} == {
-        name: again[name].rstrip("0123456789 ") for name in told
+    assert {name: first[name].rstrip("0123456789 ") for name in first} == {
+        name: again[name].rstrip("0123456789 ") for name in first
     }
 
 
@@ -262,10 +264,69 @@ def test_no_two_labelled_pictures_have_one_text(seed, count, one_facet):
 
 
 def test_a_broken_picture_costs_itself_alone_and_none_are_refused():
-    run = contrast_labels(world({"a.png": {"cat": 0.4}}), ["gone.png", "a.png"], vocabulary(*FACETS))
+    run = distinctive_labels(encoder_for({"a.png": {"cat": 0.4}}), ["gone.png", "a.png"], vocabulary(*FACETS))
 
     assert [(one.index, one.label) for one in run.pictures] == [(1, "subject: cat")]
     assert [one.index for one in run.failed] == [0]
-    assert contrast_labels(world({"a.png": {}}), ["gone.png"], vocabulary(*FACETS)).pictures == ()
+    assert distinctive_labels(encoder_for({"a.png": {}}), ["gone.png"], vocabulary(*FACETS)).pictures == ()
     with pytest.raises(InputError):
-        contrast_labels(world({"a.png": {}}), [], vocabulary(*FACETS))
+        distinctive_labels(encoder_for({"a.png": {}}), [], vocabulary(*FACETS))
+
+
+# unique texts
+
+
+def cell(*texts, probability=0.5, content=None):
+    best, *others = (Choice(text=text, labels=(), probability=probability) for text in texts)
+    return Cell(best=best, others=iter(others), content=(content or repr(texts)).encode())
+
+
+def texts_of(*cells):
+    return [text for _, text in choose_unique(cells)]
+
+
+def test_texts_that_differ_stay_as_they_are():
+    assert texts_of(cell("cat"), cell("dog")) == ["cat", "dog"]
+
+
+def test_no_cells_have_no_texts():
+    assert texts_of() == []
+
+
+def test_the_more_probable_cell_keeps_its_best_text_and_the_other_takes_its_next():
+    assert texts_of(cell("cat", "calm"), cell("cat", "sea", probability=0.9)) == ["calm", "cat"]
+
+
+def test_numbers_follow_the_order_of_the_cells_where_nothing_else_is_left():
+    cells = [cell("cat", content="1"), cell("dog"), cell("cat", content="2", probability=0.9), cell("cat", content="3")]
+
+    assert texts_of(*cells) == ["cat", "dog", "cat 2", "cat 3"]
+
+
+def test_equal_pictures_share_their_text_and_get_numbers():
+    same = [cell("cat", "calm", "sea", content="same") for _ in range(3)]
+
+    assert texts_of(*same) == ["cat", "cat 2", "cat 3"]
+
+
+def test_a_number_never_makes_a_text_that_another_cell_has():
+    assert texts_of(cell("cat", content="1"), cell("cat", content="2"), cell("cat 2")) == ["cat", "cat 3", "cat 2"]
+
+
+def test_a_cell_that_takes_another_text_has_its_choice():
+    first, second = cell("cat", "calm"), cell("cat", "sea", probability=0.9)
+
+    assert [(choice.text, text) for choice, text in choose_unique([first, second])] == [
+        ("calm", "calm"),
+        ("cat", "cat"),
+    ]
+
+
+NAMES = st.sampled_from(["cat", "dog", "cat 2", "sea"])
+
+
+@given(st.lists(st.tuples(st.lists(NAMES, min_size=1, max_size=3), st.integers(0, 3), NAMES), max_size=12))
+def test_no_two_cells_have_one_text(given_cells):
+    found = texts_of(*(cell(*texts, probability=sure, content=content) for texts, sure, content in given_cells))
+
+    assert len(set(found)) == len(found)

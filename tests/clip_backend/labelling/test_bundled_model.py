@@ -1,4 +1,4 @@
-"""What labels say of pictures that the bundled model has never seen."""
+"""Labels of the bundled model for pictures that it was not trained on."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 
 for package in ("torch", "safetensors", "tokenizers"):
     pytest.importorskip(package)
-from clip_grid.clip_backend.labelling.contrast import contrast_labels
+from clip_grid.clip_backend.labelling.distinctive import distinctive_labels
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, Scene, draw, random_scene
 from clip_grid.tools.shapes_demo.captions import with_article
 
-from .toy_world import vocabulary, words
+from .cosine_encoder import facet_of, vocabulary
 
 ANIMALS = vocabulary("cat", "dog", "horse", "bird", "fish", "cow")
 THINGS = vocabulary(*(with_article(f"{colour} {shape}") for colour in COLOURS for shape in SHAPES))
@@ -29,7 +29,7 @@ def encoder():
 
 
 @cache
-def exam():
+def new_pictures():
     """Scenes of shapes and their pictures."""
     rng = np.random.default_rng(4711)
     scenes = [random_scene(rng, empty=0, noise=0) for _ in range(200)]
@@ -44,7 +44,7 @@ def noise():
 
 
 def test_colour_and_shape_of_new_pictures_are_labelled_rightly():
-    scenes, pictures = exam()
+    scenes, pictures = new_pictures()
 
     run = label_pictures(encoder(), pictures, THINGS)
 
@@ -53,8 +53,8 @@ def test_colour_and_shape_of_new_pictures_are_labelled_rightly():
 
 
 def test_every_facet_is_right_by_itself():
-    scenes, pictures = exam()
-    facets = words(COLOURS, "colour"), words(map(with_article, SHAPES), "shape")
+    scenes, pictures = new_pictures()
+    facets = facet_of(COLOURS, "colour"), facet_of(map(with_article, SHAPES), "shape")
 
     run = label_pictures(encoder(), pictures, vocabulary(*facets))
 
@@ -65,8 +65,8 @@ def test_every_facet_is_right_by_itself():
     assert run.pictures[0].label == " · ".join(found[0])
 
 
-def test_every_label_that_fits_is_found_where_several_are_wanted():
-    scenes, pictures = exam()
+def test_the_option_multiple_gives_every_label_that_fits():
+    scenes, pictures = new_pictures()
     labels = vocabulary(*COLOURS, *map(with_article, SHAPES), "cat", "dog")
 
     run = label_pictures(encoder(), pictures, labels, options=LabelOptions(multiple=True))
@@ -80,15 +80,15 @@ def test_every_label_that_fits_is_found_where_several_are_wanted():
 
 
 def test_noise_is_never_labelled_with_a_shape():
-    several = vocabulary(words(COLOURS, "colour"), words(map(with_article, SHAPES), "shape"))
+    several = vocabulary(facet_of(COLOURS, "colour"), facet_of(map(with_article, SHAPES), "shape"))
 
     for labels in (THINGS, several):
         found = {one.label for one in label_pictures(encoder(), noise(), labels).pictures}
         assert found <= {"unlabeled", "none of these"}
 
 
-def test_shapes_are_no_animals():
-    _, pictures = exam()
+def test_shapes_are_never_labelled_as_animals():
+    _, pictures = new_pictures()
 
     run = label_pictures(encoder(), pictures, ANIMALS)
 
@@ -96,32 +96,33 @@ def test_shapes_are_no_animals():
     assert set(found) <= {"none of these", "unlabeled"}
 
 
-def test_of_shapes_that_share_their_colour_the_shape_is_told():
+def test_the_shape_sets_apart_pictures_of_one_colour():
     rng = np.random.default_rng(5)
     scenes = [Scene(kind="shape", colour="red", shape=shape, size="large", background="white") for shape in SHAPES]
-    facets = words(COLOURS, "colour"), words(map(with_article, SHAPES), "shape")
+    facets = facet_of(COLOURS, "colour"), facet_of(map(with_article, SHAPES), "shape")
     pictures = [draw(scene, 64, rng) for scene in scenes]
 
-    run = contrast_labels(encoder(), pictures, vocabulary(*facets))
+    run = distinctive_labels(encoder(), pictures, vocabulary(*facets))
 
     assert [one.label for one in run.pictures] == [f"red · {with_article(shape)}" for shape in SHAPES]
 
 
 def test_labels_do_not_depend_on_batches_or_order():
-    _, pictures = exam()
-    facets = words(COLOURS, "colour"), words(map(with_article, SHAPES), "shape"), words(["small", "large"], "size")
+    _, pictures = new_pictures()
+    sizes = facet_of(["small", "large"], "size")
+    words = vocabulary(facet_of(COLOURS, "colour"), facet_of(map(with_article, SHAPES), "shape"), sizes)
     some = pictures[:24]
 
-    told = [one.label for one in contrast_labels(encoder(), some, vocabulary(*facets)).pictures]
-    turned = [one.label for one in contrast_labels(encoder(), some[::-1], vocabulary(*facets)).pictures][::-1]
+    labels = [one.label for one in distinctive_labels(encoder(), some, words).pictures]
+    reversed_labels = [one.label for one in distinctive_labels(encoder(), some[::-1], words).pictures][::-1]
 
-    assert [label.rstrip(" 0123456789") for label in told] == [label.rstrip(" 0123456789") for label in turned]
-    assert len(set(told)) == len(told)
+    assert [one.rstrip(" 0123456789") for one in labels] == [one.rstrip(" 0123456789") for one in reversed_labels]
+    assert len(set(labels)) == len(labels)
 
 
-def test_a_label_longer_than_the_models_context_is_told_in_a_note():
+def test_a_label_longer_than_the_models_context_is_named_in_a_note():
     long = "a red circle " * 40
 
-    run = label_pictures(encoder(), exam()[1][:2], vocabulary("a blue square", long.strip()))
+    run = label_pictures(encoder(), new_pictures()[1][:2], vocabulary("a blue square", long.strip()))
 
     assert any("reads the beginning only of 'a red circle a red circle" in note for note in run.notes)

@@ -5,24 +5,26 @@ from __future__ import annotations
 from math import exp
 
 import pytest
-from clip_grid.clip_backend.labelling.labels import Word, compose, go_together, label_pictures, say_most
+from clip_grid.clip_backend.labelling.labels import can_combine, compose, label_pictures, select_labels
 from clip_grid.clip_backend.labelling.options import LabelOptions
-from clip_grid.clip_backend.words.find import given_labels
+from clip_grid.clip_backend.labelling.result import FacetLabel
+from clip_grid.clip_backend.words.sources import vocabulary_from_labels
+from clip_grid.clip_backend.words.vocabulary import Vocabulary
 from clip_grid.errors import InputError
 
-from .toy_world import OTHER, ToyWorld, one_picture, vocabulary, words
+from .cosine_encoder import OTHER, CosineEncoder, encoder_of_one, facet_of, vocabulary
 
-SUBJECT = words(["cat", "dog"], "subject")
-MEDIUM = words(["oil painting", "photo"], "medium")
-MOOD = words(["calm", "wild"], "mood")
-DEFECTS = words(["blurry", "sharp"], "defects")
+SUBJECT = facet_of(["cat", "dog"], "subject")
+MEDIUM = facet_of(["oil painting", "photo"], "medium")
+MOOD = facet_of(["calm", "wild"], "mood")
+DEFECTS = facet_of(["blurry", "sharp"], "defects")
 
 
 def of(*facets, options=None, **cosines):
     """The answer for one picture, which fits by 0 what is not named."""
     every = dict.fromkeys((label for facet in facets for label in facet.labels), 0.0)
-    world = one_picture(**every | cosines)
-    return label_pictures(world, ["a.png"], vocabulary(*facets), options=options or LabelOptions()).pictures[0]
+    encoder = encoder_of_one(**every | cosines)
+    return label_pictures(encoder, ["a.png"], vocabulary(*facets), options=options or LabelOptions()).pictures[0]
 
 
 # one facet
@@ -32,14 +34,14 @@ def test_below_the_threshold_there_is_no_label_and_the_reason_names_both_numbers
     labels = [f"label {number}" for number in range(9)]
     options = LabelOptions(none_of_these=False, margin=0)
 
-    answer = of(words(labels), options=options, **{"label 0": 0.01, "label 1": 0.005})
+    answer = of(facet_of(labels), options=options, **{"label 0": 0.01, "label 1": 0.005})
 
     assert answer.label == "unlabeled"
     assert answer.reason == "'label 0' is the likeliest with 0.121, below 0.2"
 
 
 @pytest.mark.parametrize(("margin", "label"), [(0.02, "unlabeled"), (0.01, "cat"), (0.0, "cat")])
-def test_two_labels_within_the_margin_cannot_be_told_apart(margin, label):
+def test_two_labels_within_the_margin_give_no_label(margin, label):
     # softmax of 3 and 2.97: 0.5075 and 0.4925
     answer = of(SUBJECT, options=LabelOptions(margin=margin, none_of_these=False), cat=0.3, dog=0.297)
 
@@ -47,7 +49,7 @@ def test_two_labels_within_the_margin_cannot_be_told_apart(margin, label):
     assert answer.reason == ("'cat' and 'dog' are too close to tell apart" if label == "unlabeled" else "")
 
 
-def test_the_reason_names_the_rival_also_where_one_label_is_listed():
+def test_the_reason_names_the_rival_even_if_one_label_is_listed():
     answer = of(SUBJECT, options=LabelOptions(top_k=1, none_of_these=False), cat=0.3, dog=0.3)
 
     assert len(answer.top) == 1
@@ -62,7 +64,7 @@ def test_a_label_just_ahead_of_none_of_these_is_not_given():
 
 
 def test_equal_labels_are_listed_in_the_order_of_the_vocabulary():
-    answer = of(words(["z", "a", "m"]), options=LabelOptions(margin=0), z=0.2, a=0.2, m=0.2)
+    answer = of(facet_of(["z", "a", "m"]), options=LabelOptions(margin=0), z=0.2, a=0.2, m=0.2)
 
     assert [one.label for one in answer.top] == ["z", "a", "m"]
 
@@ -70,7 +72,7 @@ def test_equal_labels_are_listed_in_the_order_of_the_vocabulary():
 def test_top_k_lists_so_many_labels_or_all_there_are():
     labels = ["a", "b", "c", "d"]
     for count, expected in ((1, 1), (3, 3), (1000, 4)):
-        answer = of(words(labels), options=LabelOptions(top_k=count), a=0.3, b=0.2)
+        answer = of(facet_of(labels), options=LabelOptions(top_k=count), a=0.3, b=0.2)
 
         assert [one.label for one in answer.top] == labels[:expected]
 
@@ -80,7 +82,7 @@ def test_top_k_lists_so_many_labels_or_all_there_are():
 
 def test_every_label_above_the_neutral_captions_is_given():
     answer = of(
-        words(["cat", "hat", "dog"]), options=LabelOptions(multiple=True), cat=0.4, hat=0.35, dog=0.1, other=0.2
+        facet_of(["cat", "hat", "dog"]), options=LabelOptions(multiple=True), cat=0.4, hat=0.35, dog=0.1, other=0.2
     )
 
     assert answer.labels == ("cat", "hat")
@@ -92,9 +94,9 @@ def test_every_label_above_the_neutral_captions_is_given():
 
 
 def test_several_labels_of_a_sigmoid_are_those_that_reach_the_threshold():
-    world = ToyWorld({"a.png": {"cat": 0.4, "hat": 0.2, "dog": 0.05}}, logit_bias=-5.0)
+    encoder = CosineEncoder({"a.png": {"cat": 0.4, "hat": 0.2, "dog": 0.05}}, logit_bias=-5.0)
 
-    run = label_pictures(world, ["a.png"], vocabulary("cat", "hat", "dog"), options=LabelOptions(multiple=True))
+    run = label_pictures(encoder, ["a.png"], vocabulary("cat", "hat", "dog"), options=LabelOptions(multiple=True))
 
     assert run.pictures[0].labels == ("cat", "hat")
     assert run.pictures[0].scale == "sigmoid"
@@ -111,9 +113,9 @@ def test_where_no_label_fits_several_are_none_of_these():
 
 
 def test_several_labels_must_be_above_noise_each():
-    world = one_picture({"hat": 0.35}, cat=0.4, hat=0.35, other=0.2)
+    encoder = encoder_of_one({"hat": 0.35}, cat=0.4, hat=0.35, other=0.2)
 
-    run = label_pictures(world, ["a.png"], vocabulary("cat", "hat"), options=LabelOptions(multiple=True))
+    run = label_pictures(encoder, ["a.png"], vocabulary("cat", "hat"), options=LabelOptions(multiple=True))
 
     assert run.pictures[0].labels == ("cat",)
 
@@ -128,7 +130,7 @@ def test_several_facets_give_all_that_fits_and_a_composed_label():
 # several facets
 
 
-def test_the_words_that_say_most_are_put_together():
+def test_subject_and_medium_are_composed_to_one_label():
     answer = of(MEDIUM, SUBJECT, MOOD, **{"cat": 0.4, "oil painting": 0.4, "calm": 0.4})
 
     assert answer.label == "cat · oil painting"
@@ -148,14 +150,14 @@ def test_one_facet_alone_is_named_before_its_word():
     assert [one.label for one in answer.facets] == ["", "", "calm"]
 
 
-def test_where_no_facet_speaks_the_picture_is_unlabeled_and_the_reason_names_one():
+def test_a_picture_without_a_sure_facet_is_unlabeled_and_the_reason_names_one():
     answer = of(SUBJECT, MEDIUM)
 
     assert (answer.label, answer.score) == ("unlabeled", 0.0)
     assert answer.reason.startswith("no facet is sure of a label; subject: 'cat' fits best, but no better than noise")
 
 
-def test_defects_are_told_and_stand_in_no_label():
+def test_defects_are_in_the_facets_and_in_no_label():
     answer = of(SUBJECT, DEFECTS, blurry=0.4)
 
     assert answer.label == "unlabeled"
@@ -169,42 +171,44 @@ def test_the_likeliest_labels_of_all_facets_are_listed_together():
     assert len(answer.top) == 3
 
 
-def word(facet, label, probability=0.5):
-    return Word(facet=facet, label=label, probability=probability)
+def label(facet, text, probability=0.5):
+    return FacetLabel(facet=facet, label=text, probability=probability)
 
 
-def test_a_word_that_makes_a_label_too_long_gives_way_to_the_next():
-    said = say_most([word("subject", "a ship on the sea"), word("medium", "oil"), word("mood", "calm")])
+def test_a_partner_that_makes_a_label_too_long_gives_way_to_the_next():
+    selected = select_labels([label("subject", "a ship on the sea"), label("medium", "oil"), label("mood", "calm")])
 
-    assert [one.label for one in said] == ["a ship on the sea"]
-    said = say_most([word("subject", "a ship at sea"), word("medium", "oil painting"), word("mood", "calm")])
-    assert compose(said) == "a ship at sea · calm"
+    assert [one.label for one in selected] == ["a ship on the sea"]
+    selected = select_labels(
+        [label("subject", "a ship at sea"), label("medium", "oil painting"), label("mood", "calm")]
+    )
+    assert compose(selected) == "a ship at sea · calm"
 
 
 @pytest.mark.parametrize(("one", "other"), [("oil painting", "painting"), ("cat", "cat"), ("map", "old map")])
-def test_words_that_repeat_each_other_do_not_stand_together(one, other):
-    assert not go_together(word("medium", one), word("style", other))
+def test_labels_that_repeat_each_other_are_not_combined(one, other):
+    assert not can_combine(label("medium", one), label("style", other))
 
 
 def test_facets_of_the_user_come_in_the_order_of_the_vocabulary():
-    assert compose(say_most([word("outfit", "armour"), word("pose", "sitting"), word("style", "anime")])) == (
-        "anime · armour"
-    )
+    selected = select_labels([label("outfit", "armour"), label("pose", "sitting"), label("style", "anime")])
+
+    assert compose(selected) == "anime · armour"
 
 
 # templates, notes, progress
 
 
-def test_sentences_of_the_user_are_put_around_every_label():
-    world = one_picture(**{"a sketch of cat": 0.4})
+def test_templates_of_the_user_replace_those_of_the_vocabulary():
+    encoder = encoder_of_one(**{"a sketch of cat": 0.4})
     options = LabelOptions(templates="\n  a sketch of {}  \n\n", none_of_these=False)
 
     run = label_pictures(
-        world, ["a.png"], vocabulary(words(["cat", "dog"], templates=("a photo of {}",))), options=options
+        encoder, ["a.png"], vocabulary(facet_of(["cat", "dog"], templates=("a photo of {}",))), options=options
     )
 
     assert run.pictures[0].label == "cat"
-    assert world.texts == ["a sketch of cat", "a sketch of dog"]
+    assert encoder.texts == ["a sketch of cat", "a sketch of dog"]
 
 
 def test_a_template_without_a_place_for_the_label_is_refused():
@@ -212,12 +216,18 @@ def test_a_template_without_a_place_for_the_label_is_refused():
         of(SUBJECT, options=LabelOptions(templates="a photo"), cat=0.4)
 
 
-def test_notes_tell_of_the_vocabulary_long_labels_the_scale_the_model_and_the_run():
-    told = {"notes": ("a fine-tune",), "run_notes": ("memory ran out",)}
-    world = ToyWorld({"a.png": {"cat": 0.4}}, logit_scale=100.0, assumed=("heads", "logit_scale"), context=5, **told)
-    given = vocabulary("cat", "elephant")
+def test_notes_are_of_the_vocabulary_long_labels_the_scale_the_model_and_the_pictures():
+    encoder = CosineEncoder(
+        {"a.png": {"cat": 0.4}},
+        logit_scale=100.0,
+        context=5,
+        assumed=("heads", "logit_scale"),
+        notes=("a fine-tune",),
+        run_notes=("memory ran out",),
+    )
+    words = Vocabulary(name="w", facets=(facet_of(["cat", "elephant"]),), notes=("one was twice",))
 
-    notes = label_pictures(world, ["a.png"], type(given)(name="w", facets=given.facets, notes=("one was twice",))).notes
+    notes = label_pictures(encoder, ["a.png"], words).notes
 
     assert notes[0] == "one was twice"
     assert "'elephant'" in notes[1]
@@ -225,22 +235,24 @@ def test_notes_tell_of_the_vocabulary_long_labels_the_scale_the_model_and_the_ru
     assert notes[2:] == (scale, "a fine-tune", "memory ran out")
 
 
-def test_progress_is_told_of_the_pictures():
-    told = []
-    world = ToyWorld({"a.png": {"cat": 0.4}, "b.png": {"dog": 0.4}})
+def test_progress_counts_the_pictures():
+    counted = []
+    encoder = CosineEncoder({"a.png": {"cat": 0.4}, "b.png": {"dog": 0.4}})
 
-    label_pictures(world, ["a.png", "b.png"], vocabulary("cat", "dog"), progress=lambda *counts: told.append(counts))
+    label_pictures(
+        encoder, ["a.png", "b.png"], vocabulary("cat", "dog"), progress=lambda *counts: counted.append(counts)
+    )
 
-    assert told[-1] == (2, 2)
+    assert counted[-1] == (2, 2)
 
 
 # pictures that cannot be used
 
 
 def test_a_broken_picture_in_the_middle_costs_itself_alone():
-    world = ToyWorld({"a.png": {"cat": 0.4}, "é.png": {"dog": 0.4}})
+    encoder = CosineEncoder({"a.png": {"cat": 0.4}, "é.png": {"dog": 0.4}})
 
-    run = label_pictures(world, ["a.png", "broken.png", "é.png"], vocabulary("cat", "dog"))
+    run = label_pictures(encoder, ["a.png", "broken.png", "é.png"], vocabulary("cat", "dog"))
 
     assert [(one.name, one.index, one.label) for one in run.pictures] == [("a.png", 0, "cat"), ("é.png", 2, "dog")]
     assert [(one.name, one.index, one.reason) for one in run.failed] == [("broken.png", 1, "there is no such file")]
@@ -248,22 +260,22 @@ def test_a_broken_picture_in_the_middle_costs_itself_alone():
     assert run.to_dict()["failed"] == [{"path": "broken.png", "reason": "there is no such file"}]
 
 
-def test_pictures_that_are_all_broken_leave_an_answer_without_labels():
-    run = label_pictures(ToyWorld({}), ["a.png", "b.png"], vocabulary("cat", "dog"))
+def test_pictures_that_are_all_broken_give_a_result_without_labels():
+    run = label_pictures(CosineEncoder({}), ["a.png", "b.png"], vocabulary("cat", "dog"))
 
     assert (run.pictures, len(run.failed), run.status) == ((), 2, "partial")
 
 
 def test_no_pictures_are_refused():
     with pytest.raises(InputError, match="no pictures were given"):
-        label_pictures(one_picture(cat=0.4), [], vocabulary("cat"))
+        label_pictures(encoder_of_one(cat=0.4), [], vocabulary("cat"))
 
 
 def test_ten_thousand_labels_are_taken():
     labels = [f"label {number}" for number in range(10_000)]
 
     options = LabelOptions(none_of_these=False, threshold=1e-4)
-    run = label_pictures(one_picture(**{"label 7000": 0.9}), ["a.png"], vocabulary(*labels), options=options)
+    run = label_pictures(encoder_of_one(**{"label 7000": 0.9}), ["a.png"], vocabulary(*labels), options=options)
 
     (answer,) = run.pictures
     assert answer.label == "label 7000"
@@ -271,17 +283,17 @@ def test_ten_thousand_labels_are_taken():
     assert answer.scale == "softmax over 10000 labels"
 
 
-def test_labels_that_were_given_twice_count_once_and_a_note_says_so():
-    run = label_pictures(one_picture(cat=0.4), ["a.png"], given_labels(["cat", "dog", "Cat"]))
+def test_labels_that_are_listed_twice_count_once_with_a_note():
+    run = label_pictures(encoder_of_one(cat=0.4), ["a.png"], vocabulary_from_labels(["cat", "dog", "Cat"]))
 
     assert (run.pictures[0].label, run.pictures[0].scale) == ("cat", "softmax over 2 labels and none of these")
     assert len(run.notes) == 1 and "cat" in run.notes[0]
 
 
-def test_one_label_is_true_or_none_of_these():
-    world = ToyWorld({"cat.png": {"cat": 0.4, OTHER: 0.2}, "sea.png": {"cat": 0.1, OTHER: 0.2}})
+def test_a_single_label_competes_with_none_of_these():
+    encoder = CosineEncoder({"cat.png": {"cat": 0.4, OTHER: 0.2}, "sea.png": {"cat": 0.1, OTHER: 0.2}})
 
-    run = label_pictures(world, ["cat.png", "sea.png"], given_labels(["cat"]))
+    run = label_pictures(encoder, ["cat.png", "sea.png"], vocabulary_from_labels(["cat"]))
 
     assert [one.label for one in run.pictures] == ["cat", "none of these"]
     assert run.pictures[0].scale == "softmax over 1 label and none of these"
@@ -289,4 +301,4 @@ def test_one_label_is_true_or_none_of_these():
 
 def test_an_empty_list_of_labels_is_refused():
     with pytest.raises(InputError, match="no labels were given"):
-        given_labels([])
+        vocabulary_from_labels([])

@@ -1,4 +1,4 @@
-"""Vocabularies in files: lists, tables and JSON, sound and broken."""
+"""Vocabularies in text, CSV and JSON files, valid and broken."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def read(tmp_path: Path, name: str, text: str | bytes) -> Vocabulary:
     return read_vocabulary(written(tmp_path, name, text))
 
 
-def refusal(tmp_path: Path, name: str, text: str | bytes) -> str:
-    """What is said of a file, without its path, which comes first."""
+def error_of(tmp_path: Path, name: str, text: str | bytes) -> str:
+    """The error for a file, without its path, which comes first."""
     path = written(tmp_path, name, text)
     with pytest.raises(InputError) as caught:
         read_vocabulary(path)
@@ -47,7 +47,7 @@ def shape(words: Vocabulary) -> list[tuple[str, tuple[str, ...], dict[str, str]]
     return [(facet.name, facet.labels, dict(facet.parents)) for facet in words.facets]
 
 
-# the same words in every form
+# the same vocabulary in every form
 
 SAME = [("subject", ("animal", "owl", "dog"), BIRDS), ("mood", ("calm", "café"), {})]
 FORMS = {
@@ -98,7 +98,7 @@ café;mood
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "BOM"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CRLF"])
-def test_every_form_says_the_same(tmp_path: Path, name: str, mark: bytes, line_end: str):
+def test_every_form_is_read_alike(tmp_path: Path, name: str, mark: bytes, line_end: str):
     words = read(tmp_path, name, mark + FORMS[name].replace("\n", line_end).encode())
 
     assert shape(words) == SAME
@@ -126,7 +126,7 @@ def test_labels_listed_twice_count_once_with_a_note(tmp_path: Path, name: str, t
     assert words.notes == ("listed more than once and taken once: dog",)
 
 
-def test_one_label_in_a_file_is_said_to_tell_little(tmp_path: Path):
+def test_a_single_label_in_a_file_has_a_note(tmp_path: Path):
     assert "'pets' has one label" in read(tmp_path, "w.txt", "[pets]\ndog").notes[0]
 
 
@@ -159,7 +159,7 @@ def test_a_table_may_be_in_tabs_and_its_rows_short(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "says"),
+    ("name", "text", "message"),
     [
         ("w.txt", "dog\nanimal > > cat", "line 2 is 'animal > > cat'; on both sides of > there must be a name"),
         ("w.txt", "a > b\nb > a", "in the facet 'label', 'b' is a kind of itself"),
@@ -172,12 +172,12 @@ def test_a_table_may_be_in_tabs_and_its_rows_short(tmp_path: Path):
         ("w.csv", ",\n,,", "has no labels"),
     ],
 )
-def test_a_broken_list_or_table_is_refused_by_line(tmp_path: Path, name: str, text: str, says: str):
-    assert says in refusal(tmp_path, name, text)
+def test_a_broken_list_or_table_is_refused_by_line(tmp_path: Path, name: str, text: str, message: str):
+    assert message in error_of(tmp_path, name, text)
 
 
 def test_a_cell_too_long_for_a_table_is_refused(tmp_path: Path):
-    assert "line 2 is no sound CSV (field larger than" in refusal(tmp_path, "w.csv", "label\n" + "x" * 200_000)
+    assert "line 2 is no sound CSV (field larger than" in error_of(tmp_path, "w.csv", "label\n" + "x" * 200_000)
 
 
 # JSON
@@ -192,7 +192,7 @@ def test_templates_belong_to_their_facet(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ('["dog", "cat"', "is not valid JSON (expecting ',' delimiter at line 1, column 14)"),
         ("[" * 100_000, "nested too deeply"),
@@ -216,32 +216,32 @@ def test_templates_belong_to_their_facet(tmp_path: Path):
         ('[{"facet": "x", "labels": ["a"]}, "b"]', '"b" stands among facets'),
     ],
 )
-def test_broken_json_is_refused_with_what_is_wrong(tmp_path: Path, text: str, says: str):
-    assert says in refusal(tmp_path, "w.json", text)
+def test_broken_json_is_refused_with_what_is_wrong(tmp_path: Path, text: str, message: str):
+    assert message in error_of(tmp_path, "w.json", text)
 
 
 # files
 
 
 def test_another_encoding_is_refused_by_byte_and_line(tmp_path: Path):
-    says = refusal(tmp_path, "w.txt", b"dog\ncaf\xe9\n")
+    message = error_of(tmp_path, "w.txt", b"dog\ncaf\xe9\n")
 
-    assert says == "byte 8 (0xE9, in line 2) is not UTF-8; save the file as UTF-8"
+    assert message == "byte 8 (0xE9, in line 2) is not UTF-8; save the file as UTF-8"
 
 
 def test_bytes_are_counted_from_the_start_of_the_file(tmp_path: Path):
-    assert refusal(tmp_path, "w.txt", b"\xef\xbb\xbfdog\ncaf\xe9\n").startswith("byte 11 (0xE9, in line 2)")
+    assert error_of(tmp_path, "w.txt", b"\xef\xbb\xbfdog\ncaf\xe9\n").startswith("byte 11 (0xE9, in line 2)")
 
 
 def test_utf_16_is_refused_with_and_without_its_mark(tmp_path: Path):
-    assert refusal(tmp_path, "w.csv", "dog\ncat".encode("utf-16")).startswith("byte 1 (0xF")
-    assert "byte 2 is 0, which is not text in UTF-8" in refusal(tmp_path, "w.csv", "dog\ncat".encode("utf-16-le"))
+    assert error_of(tmp_path, "w.csv", "dog\ncat".encode("utf-16")).startswith("byte 1 (0xF")
+    assert "byte 2 is 0, which is not text in UTF-8" in error_of(tmp_path, "w.csv", "dog\ncat".encode("utf-16-le"))
 
 
 @pytest.mark.parametrize("name", ["w.txt", "w.csv", "w.json"])
 @pytest.mark.parametrize("text", [b"", b" \n\n", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_refused(tmp_path: Path, name: str, text: bytes):
-    assert refusal(tmp_path, name, text) == "is empty; write one label per line"
+    assert error_of(tmp_path, name, text) == "is empty; write one label per line"
 
 
 @pytest.mark.parametrize("name", ["w.yaml", "w", "w.txt.gz"])
@@ -274,7 +274,8 @@ FRAGMENTS = st.lists(
 
 
 @given(
-    st.sampled_from(["w.txt", "w.csv", "w.json"]), FRAGMENTS.map(lambda parts: "".join(parts).encode()) | st.binary()
+    st.sampled_from(["w.txt", "w.csv", "w.json"]),
+    FRAGMENTS.map(lambda parts: "".join(parts).encode()) | st.binary(),
 )
 @settings(max_examples=150, deadline=None)
 def test_whatever_a_file_holds_it_is_read_or_refused(name: str, content: bytes):
