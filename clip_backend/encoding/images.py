@@ -98,20 +98,20 @@ class TowerVisionEncoder:
     ) -> dict[StateName, Tensor]:
         """The wanted states, float32 on the CPU."""
         pixels = normalised(prepared, preprocessing, self.placement.device)
-        able = self.capabilities
-        return tower_states(self.tower, pixels, wants, has_class_token=able.has_class_token, registers=able.registers)
+        return tower_states(self.tower, pixels, wants, self.capabilities)
 
 
 def tower_states(
-    tower: VisionTower, pixels: Tensor, wants: Sequence[StateName], *, has_class_token: bool, registers: int = 0
+    tower: VisionTower, pixels: Tensor, wants: Sequence[StateName], capabilities: VisionCapabilities
 ) -> dict[StateName, Tensor]:
     """The wanted states of a batch, float32 on the CPU; those that the tower does not give are left out."""
+    not_patches = int(capabilities.has_class_token) + capabilities.registers
     with torch.inference_mode():
         output = tower(pixels, states=any(want != "embeds" for want in wants))
         last = output.last_hidden
         makers: Mapping[StateName, Callable[[Tensor], Tensor]] = {
             "cls_hidden": lambda states: states[:, 0],
-            "patch_tokens": lambda states: states[:, int(has_class_token) + registers :],
+            "patch_tokens": lambda states: states[:, not_patches:],
             "last_hidden": lambda states: states,
             "projected_patches": tower.project,
         }
@@ -233,10 +233,10 @@ class ImageRun:
         except InputError as error:
             reason = error.reason if isinstance(error, PictureError) else str(error)
             return Prepared(index, picture.name, reason=reason)
-        if key:
-            return Prepared(index, picture.name, key, pixels=pixels)
-        key = pixel_hash(pixels)
-        return Prepared(index, picture.name, key, pixels=pixels, known=self._cached(key))
+        if not key:
+            key = pixel_hash(pixels)
+            known = self._cached(key)
+        return Prepared(index, picture.name, key, pixels=pixels, known=known)
 
     def _cached(self, key: str) -> Mapping[StateName, Row]:
         """The wanted rows from the cache; empty unless all of them are there."""
@@ -307,8 +307,7 @@ class ImageRun:
         kept = [picture for picture in self._order if picture.key not in self._not_finite]
         if not kept and not self._failed:
             raise InputError("no pictures were given; give at least one")
-        wants = self._wants if kept else ()
-        states = {want: np.stack([self._rows[picture.key][want] for picture in kept]) for want in wants}
+        states = {want: [self._rows[picture.key][want] for picture in kept] for want in self._wants if kept}
         reasons = {FIELD_OF[want]: reason for want, reason in absent.items()}
         if not kept:
             reasons = dict.fromkeys(FIELD_OF.values(), "no picture could be read; see the failed ones")
@@ -329,19 +328,18 @@ class ImageRun:
             fingerprint=identity.fingerprint,
             space=identity.space,
             dtype=identity.dtype,
-            **{FIELD_OF[want]: torch.from_numpy(rows) for want, rows in states.items()},
+            **{FIELD_OF[want]: torch.from_numpy(np.stack(rows)) for want, rows in states.items()},
         )
 
 
 def file_hash(picture: NamedPicture) -> str:
     """The hash of a picture's file; empty without a file, and for one that is large or cannot be read."""
-    if picture.path is None:
-        return ""
+    path = picture.path
     try:
-        is_large = picture.path.stat().st_size > MOST_HASHED
-        return "" if is_large else content_hash(picture.path.read_bytes())
-    except OSError:
-        # loading it gives the reason
+        if path is None or path.stat().st_size > MOST_HASHED:
+            return ""
+        return content_hash(path.read_bytes())
+    except OSError:  # loading it gives the reason
         return ""
 
 
@@ -350,5 +348,4 @@ def decoded_bytes(picture: NamedPicture) -> int:
     if picture.path is None:
         return picture.held_bytes
     with open_picture(picture.path) as opened:
-        pixels: int = opened.width * opened.height
-    return 4 * pixels
+        return 4 * opened.width * opened.height

@@ -90,7 +90,7 @@ def test_states_have_the_shapes_of_the_real_models(name):
     able = capabilities_of(config)
 
     with torch.inference_mode():
-        states = tower_states(tower, torch.rand(1, 3, 224, 224), STATE_NAMES, has_class_token=able.has_class_token)
+        states = tower_states(tower, torch.rand(1, 3, 224, 224), STATE_NAMES, able)
 
     assert {want: tuple(state.shape) for want, state in states.items()} == {
         "embeds": (1, projection),
@@ -112,9 +112,7 @@ def test_a_model_with_a_pooling_head_has_no_class_token_and_says_so():
     able = capabilities_of(config)
 
     assert set(able.absent(STATE_NAMES)) == {"cls_hidden", "projected_patches"}
-    states = tower_states(
-        filled(VisionTower(config)), torch.rand(2, 3, 4, 4), ("embeds", "patch_tokens"), has_class_token=False
-    )
+    states = tower_states(filled(VisionTower(config)), torch.rand(2, 3, 4, 4), ("embeds", "patch_tokens"), able)
     assert states["patch_tokens"].shape == (2, 4, 8)
 
 
