@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from typing import TypeVar
@@ -86,19 +86,11 @@ class _Fitter:
     def _whole(self, paragraphs: Sequence[_Paragraph], size: int, *, is_cut: bool = False) -> TextBlock | None:
         """All of the text at a size; None if it does not fit."""
         lines: list[Line] = []
-        for paragraph in paragraphs:
-            start = 0
-            while start < len(paragraph.pieces) or not paragraph.pieces:
-                # one line more than the height holds is enough
-                if (len(lines) - 1) * self._pitch(size) > self.height:
-                    return None
-                end = self._line_end(paragraph, start, size)
-                if end is None:
-                    return None
-                lines.append(self._line(paragraph, start, end, size))
-                start = end
-                if not paragraph.pieces:
-                    break
+        for _, line in self._lines(paragraphs, size):
+            # lines below the box need not be laid out
+            if line is None or len(lines) * self._pitch(size) > self.height:
+                return None
+            lines.append(line)
         return self._stack(lines, size, is_cut)
 
     def _without_middle(self, paragraphs: Sequence[_Paragraph]) -> TextBlock | None:
@@ -129,16 +121,26 @@ class _Fitter:
         """The lines at the beginning, no fewer than the height holds, and the pieces of each."""
         lines: list[Line] = []
         cuts: list[Sequence[Piece]] = []
+        for pieces, line in self._lines(paragraphs, size):
+            cuts.append(pieces)
+            if line is None:
+                break
+            lines.append(line)
+            if len(lines) * self._pitch(size) > self.height:
+                break
+        return lines, cuts
+
+    def _lines(self, paragraphs: Sequence[_Paragraph], size: int) -> Iterator[tuple[Sequence[Piece], Line | None]]:
+        """The pieces and the layout of each line; ends with None where not even one character fits on a line."""
         for paragraph in paragraphs:
             start = 0
-            while start < max(1, len(paragraph.pieces)) and len(lines) * self._pitch(size) <= self.height:
+            while start < max(1, len(paragraph.pieces)):
                 end = self._line_end(paragraph, start, size)
                 if end is None:
-                    return lines, [*cuts, paragraph.pieces[start : start + 1]]
-                lines.append(self._line(paragraph, start, end, size))
-                cuts.append(paragraph.pieces[start:end])
+                    yield paragraph.pieces[start : start + 1], None
+                    return
+                yield paragraph.pieces[start:end], self._line(paragraph, start, end, size)
                 start = max(end, start + 1)
-        return lines, cuts
 
     def _cut_line(self, pieces: Sequence[Piece], size: int) -> Line | None:
         """The longest beginning of a line that fits before the ellipsis; None if the ellipsis alone is too wide."""
@@ -149,7 +151,7 @@ class _Fitter:
                 beginning.pop()
             paragraph = _Paragraph([*beginning, *self.ellipsis])
             line = self._line(paragraph, 0, len(paragraph.pieces), size)
-            return line if self._is_narrow(line) else None
+            return line if self._fits_width(line) else None
 
         return _largest(0, len(pieces), shortened_to)
 
@@ -162,15 +164,15 @@ class _Fitter:
         """Whether the pieces from start to end fit on a line; of a very long word its beginning is tried first."""
         probe = _PROBE
         while start + probe < end:
-            if not self._is_narrow(self._line(paragraph, start, start + probe, size)):
+            if not self._fits_width(self._line(paragraph, start, start + probe, size)):
                 return False
             probe *= 2
-        return self._is_narrow(self._line(paragraph, start, end, size))
+        return self._fits_width(self._line(paragraph, start, end, size))
 
     def _line(self, paragraph: _Paragraph, start: int, end: int, size: int) -> Line:
         return lay_out(paragraph.pieces[start:end], paragraph.levels[start:end], size, self.faces)
 
-    def _is_narrow(self, line: Line) -> bool:
+    def _fits_width(self, line: Line) -> bool:
         return line.width + 2 * self.style.outline_width <= self.width
 
     def _pitch(self, size: int) -> int:

@@ -63,7 +63,7 @@ def test_contain_shrinks_to_the_middle_and_leaves_the_page_around_it():
     assert is_all(outside(page, cell.image), (0, 255, 0))
 
 
-def test_contain_keeps_small_pictures_small_unless_told_to_enlarge():
+def test_contain_keeps_small_pictures_small_unless_enlarge_is_on():
     small, (cell,) = bare([flat(RED, 20, 10)])
     large, (grown,) = bare([flat(RED, 20, 10)], enlarge=True)
 
@@ -181,7 +181,7 @@ def test_a_label_beside_the_picture_stays_in_its_strip(position, text, side):
         assert np.array_equal(cut(page, cell.image), picture)
 
 
-def test_a_label_is_really_drawn_white_with_a_black_outline():
+def test_a_label_is_drawn_white_with_a_black_outline():
     page, (cell,) = bare([flat(RED, 200, 200)], cell_width=200, cell_height=200, label_position="over")
 
     label = cut(page, cell.label).reshape(-1, 3)
@@ -214,7 +214,7 @@ def test_a_winner_is_framed_all_around():
 
 
 @pytest.mark.parametrize("format", ["png", "webp", "tiff", "avif"])
-def test_a_transparent_page_stays_transparent_where_the_format_can_say_so(format):
+def test_a_transparent_page_stays_transparent_in_formats_with_transparency(format):
     page, (cell,) = bare([flat(RED, 80, 40)], background="transparent", format=format)
 
     assert is_all(cut(page, cell.image), (*RED, 255))
@@ -223,13 +223,13 @@ def test_a_transparent_page_stays_transparent_where_the_format_can_say_so(format
 
 @pytest.mark.parametrize("format", ["jpeg", "pdf"])
 @pytest.mark.parametrize(("background", "shown"), [("transparent", WHITE), ("#ff000080", (255, 127, 127))])
-def test_a_transparent_page_is_seen_on_white_in_other_formats(format, background, shown):
+def test_a_transparent_page_is_white_in_other_formats(format, background, shown):
     page, (cell,) = bare([flat(RED, 80, 40)], background=background, format=format)
 
     assert is_all(outside(page, cell.image), shown)
 
 
-def test_transparent_pictures_let_the_page_shine_through():
+def test_the_page_is_seen_through_transparent_pictures():
     picture = np.concatenate([flat((*RED, 255), 20, 40), flat((*RED, 0), 20, 40)], axis=1)
 
     opaque, _ = bare([picture], background="0,0,255")
@@ -324,7 +324,7 @@ def test_only_a_few_pictures_are_in_memory_at_a_time(monkeypatch):
     assert counted.alive == 0
 
 
-def test_what_the_caller_raises_stops_the_painting_and_its_threads():
+def test_an_error_of_the_caller_stops_the_painting_and_its_threads():
     planned = plan(flats(40), columns=4, cell_width=8, cell_height=8)
     job = paint_job(planned)
     done = []

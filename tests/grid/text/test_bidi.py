@@ -32,7 +32,7 @@ def shown(text: str) -> str:
         ("123", "123"),
     ],
 )
-def test_mixed_text_stands_in_the_order_of_uax_9(text, expected):
+def test_mixed_text_has_the_order_of_uax_9(text, expected):
     assert shown(text) == expected
 
 
@@ -40,7 +40,7 @@ def test_the_first_strong_character_sets_the_direction():
     assert [base_level(text) for text in ("1 (אב", "a אב", "12", "", "عرب")] == [1, 0, 0, 0, 1]
 
 
-def test_runs_are_turned_level_by_level():
+def test_runs_are_reversed_level_by_level():
     assert visual_order([0, 1, 2, 1, 0]) == [0, 3, 2, 1, 4]
     assert visual_order([1, 2, 2, 1]) == [3, 1, 2, 0]
     assert visual_order([0, 0]) == [0, 1]

@@ -59,5 +59,5 @@ def test_a_font_that_ends_too_early_is_refused_or_has_no_characters(tmp_path):
         assert not Face(path).has("a")
 
 
-def test_pillows_own_face_has_latin_and_no_cyrillic():
+def test_the_font_built_into_pillow_has_latin_and_no_cyrillic():
     assert [builtin_face().has(char) for char in "aЖ"] == [True, False]

@@ -146,7 +146,7 @@ def test_labels_of_one_size_have_one_height_and_baseline():
     assert len({(block.height, block.baselines) for block in blocks}) == 1
 
 
-def test_lines_stand_where_align_says():
+def test_lines_are_aligned():
     for align, column in (("left", 0), ("center", 1), ("right", 2)):
         style = TextStyle(size=20, min_size=20, align=align)
         block = fit_text("WWWWWWWWWWWW\n|", 400, 100, style, FACES)

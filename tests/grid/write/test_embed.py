@@ -24,7 +24,7 @@ def read_back(exif: bytes) -> dict[str, str]:
         return embedded_texts(image)
 
 
-def test_the_record_says_where_each_picture_is_and_what_was_chosen():
+def test_the_record_has_the_boxes_of_the_pictures_and_the_chosen_options():
     found = record(["a", "b", "ü"], rows=1, cell_width=10, cell_height=8, margin=2)
 
     assert found == {
@@ -94,7 +94,7 @@ def test_more_texts_than_exif_has_tags_are_left_out_by_name():
     assert "clip_grid:{}" in tags.values()
 
 
-def test_a_jpeg_that_cannot_hold_everything_loses_the_longest_text_and_says_so():
+def test_a_jpeg_that_cannot_hold_all_texts_loses_the_longest_one_with_a_warning():
     texts = {"prompt": '"' + "p" * 30_000 + '"', "workflow": '"' + "w" * 60_000 + '"', "clip_grid": '{"format": 1}'}
 
     exif, warnings = exif_bytes(texts, 65_527)
@@ -105,7 +105,7 @@ def test_a_jpeg_that_cannot_hold_everything_loses_the_longest_text_and_says_so()
 
 
 @pytest.mark.parametrize("size", [65_000, 70_000])
-def test_the_record_goes_last_and_the_sheet_is_known_even_without_it(size):
+def test_the_record_is_left_out_last_and_the_sheet_is_recognised_without_it(size):
     exif, warnings = exif_bytes({"prompt": '"p"', "clip_grid": '"' + "x" * size + '"'}, 65_527)
 
     found = read_back(exif)

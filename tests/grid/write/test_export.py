@@ -1,4 +1,4 @@
-"""Files: every format is written, opens again, carries its texts, and is whole or not there."""
+"""Files: every format is written, opens again, has its texts, and is complete or not there."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ LOSSLESS = ["png", "tiff"]
 TEXTS = {"prompt": '{"1": {"class_type": "KSampler"}}', "workflow": '{"nodes": [], "title": "Größe"}'}
 
 
-def output(path: Path, **given: object) -> Output:
-    return Output(lambda page, _: path if page == 0 else path.with_stem(f"{path.stem}-{page + 1}"), **given)
+def output(path: Path, **options: object) -> Output:
+    return Output(lambda page, _: path if page == 0 else path.with_stem(f"{path.stem}-{page + 1}"), **options)
 
 
 def texts_in(path: Path) -> dict[str, str]:
@@ -150,7 +150,7 @@ def test_a_workflow_too_long_for_jpeg_is_left_out_with_a_warning(tmp_path):
 
 
 @pytest.mark.parametrize("format", PICTURES)
-def test_our_own_sheets_in_the_folder_are_known_and_left_out(tmp_path, format):
+def test_sheets_of_this_program_in_the_folder_are_left_out(tmp_path, format):
     for index in range(3):
         save(tmp_path / f"{index}.png", flat(colour(index)))
     path = tmp_path / f"sheet{SUFFIX[format]}"
@@ -164,7 +164,7 @@ def test_our_own_sheets_in_the_folder_are_known_and_left_out(tmp_path, format):
 
 
 @pytest.mark.parametrize("format", [*PICTURES, "pdf", "html"])
-def test_a_file_that_is_not_ours_is_never_replaced_unasked(tmp_path, format):
+def test_a_file_that_is_not_a_sheet_is_replaced_only_on_request(tmp_path, format):
     if format == "pdf":
         pytest.importorskip("fpdf")
     path = tmp_path / f"mine{SUFFIX[format]}"
@@ -203,7 +203,7 @@ def test_a_foreign_second_page_stops_the_sheet_before_the_first(tmp_path):
 
 
 @pytest.mark.parametrize("format", [*PICTURES, "pdf", "html"])
-def test_what_stops_the_work_leaves_no_file(tmp_path, format):
+def test_an_error_or_interrupt_leaves_no_file(tmp_path, format):
     if format == "pdf":
         pytest.importorskip("fpdf")
 
@@ -248,7 +248,7 @@ def test_a_higher_page_needs_hardly_more_memory(tmp_path):
     assert high - low < 15_000_000
 
 
-def test_html_says_page_numbers_of_the_one_page_that_it_is(tmp_path):
+def test_html_is_numbered_as_one_page(tmp_path):
     path = tmp_path / "s.html"
 
     export(flats(2), path, format="html", title="t {page}/{pages}", footer="f {page}/{pages}", rows=1, columns=1)
@@ -304,7 +304,7 @@ def child(path: Path, *, count: int, before: str = "", options: str = "") -> lis
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows knows no SIGKILL")
 @pytest.mark.parametrize("older", [False, True])
-def test_a_kill_while_writing_leaves_no_half_file_under_the_name(tmp_path, older):
+def test_a_kill_while_writing_leaves_no_incomplete_file_under_the_name(tmp_path, older):
     path = tmp_path / "sheet.png"
     if older:
         export(flats(2), path)
@@ -327,7 +327,7 @@ def test_a_kill_while_writing_leaves_no_half_file_under_the_name(tmp_path, older
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "tiff"])
-def test_a_full_disk_is_an_error_with_its_cure_and_leaves_nothing(tmp_path, format):
+def test_a_full_disk_is_an_error_that_tells_what_to_do_and_leaves_nothing(tmp_path, format):
     pytest.importorskip("resource")
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
 

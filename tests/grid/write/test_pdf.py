@@ -121,7 +121,7 @@ def test_text_of_every_script_can_be_read_back() -> None:
 
 
 @needs_fpdf2
-def test_arabic_is_stored_as_it_stands_from_left_to_right() -> None:
+def test_arabic_is_stored_in_visual_order_from_left_to_right() -> None:
     assert words(pdf_of(small_page(PdfText("مرحبا", Box(0, 0, 90, 30), 20)))) == ["مرحبا"[::-1]]
 
 
@@ -155,7 +155,7 @@ def test_a_pixel_is_half_a_point() -> None:
 
 
 @needs_fpdf2
-def test_a_page_keeps_inside_the_largest_size_of_pdf() -> None:
+def test_a_page_stays_within_the_largest_size_of_pdf() -> None:
     data = pdf_of(page(np.zeros((57_600, 16, 3), np.uint8)))
 
     # 57600 pixels would be 28800 points
@@ -202,7 +202,7 @@ def test_title_and_program_are_recorded() -> None:
     assert data.count(b"(CLIP Grid)") == 2
 
 
-def test_without_fpdf2_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_fpdf2_the_error_tells_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fpdf", None)
 
     with pytest.raises(MissingPackage, match=re.escape("pip install fpdf2")):
@@ -234,7 +234,7 @@ def test_words_are_found_where_they_are_drawn(tmp_path: Path) -> None:
 
 @needs_fpdf2
 @needs_poppler
-def test_poppler_gives_arabic_back_in_reading_order(tmp_path: Path) -> None:
+def test_poppler_reads_arabic_in_reading_order(tmp_path: Path) -> None:
     data = pdf_of(small_page(PdfText("مرحبا بالعالم", Box(0, 0, 400, 40), 30)))
 
     assert "مرحبا بالعالم" in poppler("pdftotext", tmp_path, data, "sheet.pdf", "-")

@@ -192,7 +192,7 @@ def test_an_empty_margin_costs_next_to_nothing(deflate_library):
     assert len(written(page)) < page.size / 500
 
 
-def test_texts_stand_before_the_pixels_and_are_readable_by_comfyui():
+def test_texts_are_before_the_pixels_and_readable_by_comfyui():
     """ComfyUI looks in tEXt and iTXt, never in zTXt."""
     texts = {"workflow": '{"nodes": []}' * 1000, "Title": "猫 à gauche"}
 
@@ -232,7 +232,7 @@ def test_a_text_that_png_cannot_hold_is_refused_by_name(text, reason):
         written(photo(4, 4), texts={"title": text})
 
 
-def test_a_page_wider_than_png_can_say_is_refused():
+def test_a_page_wider_than_png_holds_is_refused():
     with pytest.raises(LimitError, match="2147483648x1"):
         png.write_png(io.BytesIO(), 2**31, 1, [])
 

@@ -120,6 +120,6 @@ def test_missing_rows_are_refused():
         write_tiff(io.BytesIO(), 4, 5, [noise(4, 4)])
 
 
-def test_a_page_wider_than_tiff_can_say_is_refused():
+def test_a_page_wider_than_tiff_holds_is_refused():
     with pytest.raises(LimitError, match="4294967296x1"):
         write_tiff(io.BytesIO(), 2**32, 1, [])
