@@ -12,7 +12,7 @@ from .arrange.axes import Axes, find_axes
 from .arrange.badges import Badges, read_badges, shared_score_name
 from .arrange.heat_map import HeatMap, find_heat_map, missing_score
 from .arrange.pages import make_tables
-from .arrange.sorting import order_pictures
+from .arrange.sorting import sort_pictures
 from .labels.clip import Labeller, Scorer, ask_labeller, ask_scorer, merge_scores
 from .labels.sources import (
     LABEL_COLUMNS,
@@ -30,7 +30,7 @@ from .labels.sources import (
 from .layout.layout import Limits, plan_grid
 from .layout.plan import GridPlan, LayoutInput, Measure, SheetTexts
 from .paint.resize import Resizer, resize_fast, resize_lanczos
-from .pictures.survey import Picture, Skipped, Survey, picture_properties
+from .pictures.survey import Picture, Skipped, Survey
 from .table.matching import TableMatch, match_pictures
 from .table.table import Table
 from .template import AUTO, GridTemplate, parse_sources
@@ -92,39 +92,31 @@ def plan_sheet(survey: Survey, template: GridTemplate, inputs: PlanInputs | None
 
     match, more = match_pictures(inputs.table, survey.pictures)
     warnings += more
-    records = _records(survey.pictures, match)
+    records = _records(survey, match)
     axes = _find_axes(template, records)
 
-    clip_scores, more = ask_scorer(inputs.scorer, survey.pictures)
+    scorer_scores, more = ask_scorer(inputs.scorer, survey.pictures)
     warnings += more
-    sources, clip_labels, more = _label_sources(template, inputs, survey.pictures, records, axes)
+    sources, label_scores, more = _label_sources(template, inputs, records, axes)
     warnings += [*more, *inputs.clip_notes]
-    label_scores = [clip_labels[i].scores if i in clip_labels else {} for i in range(len(records))]
-    scores = merge_scores(clip_scores, label_scores, inputs.scores)
-
-    order, more = _order(template, inputs, survey.pictures, records, scores, match)
+    scores = merge_scores(scorer_scores, label_scores, inputs.scores)
+    order, more = _order(template, inputs, records, scores)
     warnings += more
     # from here on in the order of the sheet
-    pictures, scores = [survey.pictures[i] for i in order], [scores[i] for i in order]
-    records = [
-        replace(records[i], properties=picture_properties(survey.pictures[i], place)) for place, i in enumerate(order)
-    ]
+    records = [replace(records[i], place=place) for place, i in enumerate(order)]
+    scores = [scores[i] for i in order]
+    pictures = [record.picture for record in records]
     labels = [first_label(record, sources) for record in records]
     values = [record.values for record in records]
 
-    badges, more = _badges(template, inputs, scores, values, shared_score_name(clip_scores))
+    badges, more = _badges(template, inputs, scores, values, shared_score_name(scorer_scores))
     warnings += more
     heat_map, more = find_heat_map(badges, axes, values) if template.heatmap == "on" else (None, [])
     warnings += more
     tables, more = make_tables(template, axes, values, heat_map)
     warnings += more
-    texts = SheetTexts(
-        labels=[label.text for label in labels],
-        title=template.title,
-        header=template.header,
-        legend=_legend(template, axes, values),
-        footer=template.footer,
-    )
+    label_texts = [label.text for label in labels]
+    texts = SheetTexts(label_texts, template.title, template.header, _legend(template, axes, values), template.footer)
     layout = LayoutInput(template, [picture.size for picture in pictures], tables, texts, text_measure(faces))
     plan = plan_grid(layout, Limits.of(template.format))
     warnings += [*plan.notes, *_size_warnings(template, plan)]
@@ -154,12 +146,12 @@ def _nothing_to_show(survey: Survey) -> str:
     return f"none of the {len(survey.skipped)} files found can be shown; the first is {first.name}: {first.reason}"
 
 
-def _records(pictures: Sequence[Picture], match: TableMatch | None) -> list[PictureRecord]:
-    rows = match.rows if match else [None] * len(pictures)
-    return [
-        PictureRecord(index, picture.name, row, picture.values, picture_properties(picture, index))
-        for index, (picture, row) in enumerate(zip(pictures, rows, strict=True))
-    ]
+def _records(survey: Survey, match: TableMatch | None) -> list[PictureRecord]:
+    records = [PictureRecord(picture, index, index) for index, picture in enumerate(survey.pictures)]
+    if not match:
+        return records
+    rows = zip(records, match.rows, match.order, strict=True)
+    return [replace(record, row=row, row_index=row_index) for record, row, row_index in rows]
 
 
 def _find_axes(template: GridTemplate, records: Sequence[PictureRecord]) -> Axes | None:
@@ -177,15 +169,11 @@ def _find_axes(template: GridTemplate, records: Sequence[PictureRecord]) -> Axes
 
 
 def _label_sources(
-    template: GridTemplate,
-    inputs: PlanInputs,
-    pictures: Sequence[Picture],
-    records: Sequence[PictureRecord],
-    axes: Axes | None,
-) -> tuple[list[LabelSource], dict[int, ClipLabel], list[str]]:
-    """The sources of labels in the order in which they are asked, the labels from CLIP by index, and warnings."""
+    template: GridTemplate, inputs: PlanInputs, records: Sequence[PictureRecord], axes: Axes | None
+) -> tuple[list[LabelSource], list[Mapping[str, float]], list[str]]:
+    """The sources of labels in the order in which they are asked, the scores of labels from CLIP, and warnings."""
     if template.label_position == "none":
-        return [], {}, []
+        return [], [], []
     enabled = parse_sources(template.label_sources)
     texts, warnings = spread_texts(inputs.labels, len(records))
     shown = {axis.name for axis in axes.used} if axes else set()
@@ -193,21 +181,23 @@ def _label_sources(
     after = [source for source in sources_after_clip(records, shown) if source.name in enabled]
     labels: dict[int, ClipLabel] = {}
     if inputs.labeller and "clip" in enabled:
-        labels, more = ask_labeller(inputs.labeller, pictures, records, before)
+        labels, more = ask_labeller(inputs.labeller, records, before)
         warnings += more
-    return [*before, ClipSource(labels), *after], labels, warnings
+    scores = [labels[record.index].scores if record.index in labels else {} for record in records]
+    return [*before, ClipSource(labels), *after], scores, warnings
 
 
 def _order(
     template: GridTemplate,
     inputs: PlanInputs,
-    pictures: Sequence[Picture],
     records: Sequence[PictureRecord],
     scores: Sequence[Mapping[str, float]],
-    match: TableMatch | None,
 ) -> tuple[list[int], list[str]]:
-    order, is_known = order_pictures(template, pictures, records, scores, match)
-    if is_known:
+    """The indices of the pictures in the order of the sheet, and warnings."""
+    if template.sort_by == "csv" and inputs.table is None:
+        raise InputError("sort_by is csv, but there is no table; give one or sort by name")
+    order, is_sorted = sort_pictures(records, scores, template.sort_by, reverse=template.reverse)
+    if is_sorted:
         return order, []
     problem = f"sort_by names {template.sort_by!r}, which no picture has"
     cure = "sort by name, time, given, csv, a column or a score"

@@ -6,69 +6,43 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from math import isnan
 
-from ...errors import InputError
 from ..labels.sources import PictureRecord
 from ..pictures.find import natural_key
-from ..pictures.survey import Picture
-from ..table.matching import TableMatch
 from ..table.records import ColumnValues
-from ..template import GridTemplate
 from .badges import score_named
-
-#: What pictures are sorted by that is no column and no score.
-_ORDERS = ("name", "time", "given", "csv")
-
-
-def order_pictures(
-    template: GridTemplate,
-    pictures: Sequence[Picture],
-    records: Sequence[PictureRecord],
-    scores: Sequence[Mapping[str, float]],
-    match: TableMatch | None,
-) -> tuple[list[int], bool]:
-    """Indices of the pictures as the template sorts them, and whether any has what it names.
-
-    Raises InputError for sort_by csv without a table.
-    """
-    by, keys = template.sort_by, list[str | float | None]()
-    if by == "csv":
-        if match is None:
-            raise InputError("sort_by is csv, but there is no table; give one or sort by name")
-        keys = [None if row is None else float(row) for row in match.order]
-    elif by not in _ORDERS:
-        keys = [_sort_value(by, *known) for known in zip(records, scores, strict=True)]
-    order = sort_pictures(pictures, by, reverse=template.reverse, keys=keys)
-    return order, by in _ORDERS or any(key is not None for key in keys)
-
-
-def _sort_value(name: str, record: PictureRecord, scores: Mapping[str, float]) -> str | float | None:
-    """The column, else the score, of this name; None where the picture has neither, or its score is no number."""
-    value = ColumnValues({**record.properties, **record.values}).get(name)
-    if value is not None:
-        return value
-    score = score_named(name, scores)
-    return None if score is None or isnan(score) else score
 
 
 def sort_pictures(
-    pictures: Sequence[Picture], by: str, *, reverse: bool, keys: Sequence[str | float | None] = ()
-) -> list[int]:
-    """Indices of the pictures in order: by ``name`` (natural), ``time``, ``given``, or else by ``keys``.
+    records: Sequence[PictureRecord], scores: Sequence[Mapping[str, float]], by: str, *, reverse: bool = False
+) -> tuple[list[int], bool]:
+    """Indices of the pictures in order, and whether any of them has what they are to be sorted by.
 
-    keys: what each picture is sorted by; None goes to the end, also in reverse. Pictures of equal keys or times keep
-    natural name order, also in reverse.
+    by: ``name`` (natural), ``time``, ``given``, ``csv`` (the order of their rows), or a column, or else a score.
+    Pictures without such a value go to the end, also in reverse. Pictures of equal values or times keep natural name
+    order, also in reverse.
     """
+    order = list(range(len(records)))
     if by == "given":
-        order = list(range(len(pictures)))
-    else:
-        order = sorted(range(len(pictures)), key=lambda i: natural_key(pictures[i].name))
+        return (order[::-1] if reverse else order), True
+    order.sort(key=lambda i: natural_key(records[i].picture.name))
+    if by == "name":
+        return (order[::-1] if reverse else order), True
     if by == "time":
-        return sorted(order, key=lambda i: pictures[i].time, reverse=reverse)
-    if by in ("given", "name"):
-        return order[::-1] if reverse else order
+        return sorted(order, key=lambda i: records[i].picture.time, reverse=reverse), True
+    keys = [_value(by, *known) for known in zip(records, scores, strict=True)]
     known = [i for i in order if keys[i] is not None]
     unknown = [i for i in order if keys[i] is None]
-    return sorted(known, key=lambda i: _sort_key(keys[i]), reverse=reverse) + unknown
+    return sorted(known, key=lambda i: _sort_key(keys[i]), reverse=reverse) + unknown, by == "csv" or bool(known)
+
+
+def _value(by: str, record: PictureRecord, scores: Mapping[str, float]) -> str | float | None:
+    if by == "csv":
+        return record.row_index
+    value = ColumnValues(record.all_values).get(by)
+    if value is not None:
+        return value
+    score = score_named(by, scores)
+    return None if score is None or isnan(score) else score
 
 
 def _sort_key(value: str | float | None) -> tuple[int, float, tuple[object, ...]]:

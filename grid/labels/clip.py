@@ -15,22 +15,22 @@ Scorer = Callable[[Sequence[Picture]], Sequence[Mapping[str, float]]]
 
 
 def ask_labeller(
-    labeller: Labeller, pictures: Sequence[Picture], records: Sequence[PictureRecord], earlier: Sequence[LabelSource]
+    labeller: Labeller, records: Sequence[PictureRecord], earlier: Sequence[LabelSource]
 ) -> tuple[dict[int, ClipLabel], list[str]]:
     """Labels by index for pictures that none of the ``earlier`` sources labels, and warnings.
 
     The labeller is not asked when there is no such picture. Raises InputError when it answers for too many or too few.
     """
-    unlabelled = [index for index, record in enumerate(records) if first_label(record, earlier).source == "none"]
+    unlabelled = [record for record in records if first_label(record, earlier).source == "none"]
     if not unlabelled:
         return {}, []
     try:
-        answers = labeller([pictures[index] for index in unlabelled])
+        answers = labeller([record.picture for record in unlabelled])
     except ClipGridError as error:
         # labels are never worth a lost sheet
         return {}, [f"no labels from CLIP: {error}; the next source was used"]
     _check_count("labeller", len(answers), len(unlabelled))
-    labels = {index: label for index, label in zip(unlabelled, answers, strict=True) if label is not None}
+    labels = {record.index: label for record, label in zip(unlabelled, answers, strict=True) if label is not None}
     if len(labels) == len(unlabelled):
         return labels, []
     return labels, [

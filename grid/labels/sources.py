@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
+from ..pictures.survey import Picture, picture_properties
 from ..table.records import ColumnValues, find_column, varying_columns
 from ..template import GridTemplate, split_columns
 
@@ -21,22 +23,26 @@ _SEPARATOR = re.compile(r"(\s*[·•|,;]\s*|\s+[/–—-]\s+)(?![^{}]*\})")
 
 @dataclass(frozen=True)
 class PictureRecord:
-    """What is known of one picture, for its label and its place."""
+    """One picture with its row of the table: what its label and its place on the sheet are made from."""
 
-    #: Place among the pictures as they were given, from 0.
+    picture: Picture
+    #: Among the pictures as they were given, from 0.
     index: int
-    name: str
-    #: Its row of the table; None when the table has none.
-    row: Mapping[str, str] | None
-    #: Generation data of the file.
-    generation: Mapping[str, str]
-    #: What every picture has: name, stem, folder, index, width, height, date.
-    properties: Mapping[str, str]
+    #: On the sheet, from 0.
+    place: int
+    #: The row of the table, and which one it is there; None when the table has none.
+    row: Mapping[str, str] | None = None
+    row_index: int | None = None
 
-    @property
+    @cached_property
     def values(self) -> dict[str, str]:
         """Generation data, overruled by the table."""
-        return {**self.generation, **(self.row or {})}
+        return {**self.picture.values, **(self.row or {})}
+
+    @cached_property
+    def all_values(self) -> dict[str, str]:
+        """What every picture has (name, stem, folder, index, width, height, date), overruled by ``values``."""
+        return {**picture_properties(self.picture, self.place), **self.values}
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class ColumnsSource:
     name: str = "columns"
 
     def label(self, record: PictureRecord) -> str | None:
-        values = ColumnValues({**record.properties, **record.values})
+        values = ColumnValues(record.all_values)
         if self.format:
             return self._formatted(values)
         lines = [f"{column}: {value}" for column in self.columns if (value := values.get(column))]
@@ -167,7 +173,7 @@ class MetadataSource:
     name: str = "metadata"
 
     def label(self, record: PictureRecord) -> str | None:
-        return value_lines(record.generation, self.varying)
+        return value_lines(record.picture.values, self.varying)
 
 
 @dataclass(frozen=True)
@@ -177,7 +183,7 @@ class FileNameSource:
     name: str = "filename"
 
     def label(self, record: PictureRecord) -> str | None:
-        return record.name.rpartition("/")[2] or None
+        return record.picture.name.rpartition("/")[2] or None
 
 
 def value_lines(values: Mapping[str, str], columns: Sequence[str]) -> str | None:
@@ -211,7 +217,8 @@ def sources_before_clip(
 
 def sources_after_clip(records: Sequence[PictureRecord], shown: Collection[str]) -> list[LabelSource]:
     """Generation data that varies, and the file's name."""
-    return [MetadataSource(_varying([record.generation or None for record in records], shown)), FileNameSource()]
+    generation = [record.picture.values or None for record in records]
+    return [MetadataSource(_varying(generation, shown)), FileNameSource()]
 
 
 def _varying(rows: Sequence[Mapping[str, str] | None], shown: Collection[str]) -> tuple[str, ...]:
@@ -224,7 +231,7 @@ def check_columns(columns: Sequence[str], records: Sequence[PictureRecord], opti
     """Raises InputError naming the first column that no picture has, and the columns that there are."""
     available: dict[str, None] = {}
     for record in records if columns else ():
-        available.update(dict.fromkeys([*record.values, *record.properties]))
+        available.update(dict.fromkeys([*record.values, *record.all_values]))
     for column in columns:
         find_column(column, list(available), role=f"{option}:")
 

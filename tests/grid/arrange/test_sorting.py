@@ -9,25 +9,31 @@ from pathlib import Path
 import pytest
 from clip_grid.errors import InputError
 from clip_grid.grid.arrange.sorting import sort_pictures
-from clip_grid.grid.pictures.survey import (
-    Picture,
-)
+from clip_grid.grid.labels.sources import PictureRecord
+from clip_grid.grid.pictures.survey import Picture
 from clip_grid.grid.table.table import parse_table
 from PIL import Image
 
 from ..samples import colour, export, flat, flats, generated, plan, save, survey
 
 
-def named(*names: str, times: tuple[float, ...] = ()) -> list[Picture]:
-    return [
-        Picture(name, (1, 1), lambda wanted: Image.new("RGB", (1, 1)), time=times[i] if times else 0)
+def named(*names: str, times: tuple[float, ...] = (), cfg: tuple[str | None, ...] = ()) -> list[PictureRecord]:
+    pictures = [
+        Picture(
+            name,
+            (1, 1),
+            lambda shown: Image.new("RGB", (1, 1)),
+            time=times[i] if times else 0,
+            values={"cfg": cfg[i]} if cfg and cfg[i] is not None else {},
+        )
         for i, name in enumerate(names)
     ]
+    return [PictureRecord(picture, i, i) for i, picture in enumerate(pictures)]
 
 
-def order_of(pictures: list[Picture], by: str, *, reverse: bool = False, keys: tuple[object, ...] = ()) -> list[str]:
-    order = sort_pictures(pictures, by, reverse=reverse, keys=keys)
-    return [pictures[i].name for i in order]
+def order_of(records: list[PictureRecord], by: str, *, reverse: bool = False) -> list[str]:
+    order, _ = sort_pictures(records, [{}] * len(records), by, reverse=reverse)
+    return [records[i].picture.name for i in order]
 
 
 def test_names_are_sorted_naturally_and_backwards():
@@ -54,22 +60,22 @@ def test_pictures_of_one_time_keep_the_order_of_their_names(reverse):
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_pictures_of_one_value_keep_the_order_of_their_names_and_unknown_ones_come_last(reverse):
-    pictures = named("none", "b10", "b2", "big")
+    pictures = named("none", "b10", "b2", "big", cfg=(None, "7", "7.0", "12"))
 
     expected = ["big", "b2", "b10", "none"] if reverse else ["b2", "b10", "big", "none"]
-    assert order_of(pictures, "cfg", reverse=reverse, keys=(None, "7", "7.0", "12")) == expected
+    assert order_of(pictures, "cfg", reverse=reverse) == expected
 
 
 def test_values_are_sorted_as_numbers_then_as_texts():
-    keys = ("10", "9", "euler 10", "-1.5", "euler 9", "nan", 2.0)
+    cfg = ("10", "9", "euler 10", "-1.5", "euler 9", "nan", "2.0")
 
-    assert order_of(named(*"abcdefg"), "x", keys=keys) == ["d", "g", "b", "a", "e", "c", "f"]
+    assert order_of(named(*"abcdefg", cfg=cfg), "cfg") == ["d", "g", "b", "a", "e", "c", "f"]
 
 
 def test_seeds_beyond_the_precision_of_floats_are_told_apart():
-    keys = ("9007199254740993", "9007199254740992", "1e400", "9" * 5000)
+    seeds = ("9007199254740993", "9007199254740992", "1e400", "9" * 5000)
 
-    assert order_of(named(*"abcd"), "seed", keys=keys) == ["b", "a", "c", "d"]
+    assert order_of(named(*"abcd", cfg=seeds), "cfg") == ["b", "a", "c", "d"]
 
 
 def test_the_order_is_natural_and_does_not_depend_on_the_folders_listing(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from clip_grid.errors import InputError
@@ -22,9 +23,11 @@ from clip_grid.grid.labels.sources import (
     spread_texts,
     value_lines,
 )
+from clip_grid.grid.pictures.survey import Picture
 from clip_grid.grid.template import SOURCE_NAMES, parse_sources
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 
 def record(
@@ -33,14 +36,8 @@ def record(
     row: Mapping[str, str] | None = None,
     generation: Mapping[str, str] | None = None,
 ) -> PictureRecord:
-    properties = {
-        "name": name,
-        "stem": name.rpartition(".")[0],
-        "folder": "run",
-        "index": str(index + 1),
-        "width": "40",
-    }
-    return PictureRecord(index, name, row, generation or {}, properties)
+    picture = Picture(name, (40, 30), lambda shown: Image.new("RGB", (40, 30)), Path("run") / name, generation or {})
+    return PictureRecord(picture, index, index, row)
 
 
 def labels_of(records: list[PictureRecord], sources: list[LabelSource]) -> list[Label]:
