@@ -1,4 +1,4 @@
-"""How soon the viewer shows a sheet of a thousand pictures, and how smoothly its wall scrolls, in headless Chromium.
+"""How soon the viewer shows a sheet of a thousand pictures, and how smoothly its cells scroll, in headless Chromium.
 
     python benchmarks/viewer.py [--cells 1000] [--rounds 5] [--chromium PATH]
 
@@ -35,14 +35,14 @@ TIMED = """async (act) => {
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     return performance.now() - start;
 }"""
-#: Milliseconds of every frame while the wall is scrolled from end to end in two seconds.
+#: Milliseconds of every frame while the cells are scrolled from end to end in two seconds.
 SCROLLED = """async () => {
     const parts = [...document.querySelectorAll(".clip-grid-cells, .clip-grid-cells *")];
-    const wall = parts.find((one) => one.scrollHeight > one.clientHeight + 100);
+    const list = parts.find((one) => one.scrollHeight > one.clientHeight + 100);
     const frames = [];
     let last = await new Promise(requestAnimationFrame);
     for (const start = last; last - start < 2000; ) {
-        wall.scrollTop = (wall.scrollHeight * (last - start)) / 2000;
+        list.scrollTop = (list.scrollHeight * (last - start)) / 2000;
         const now = await new Promise(requestAnimationFrame);
         frames.push(now - last);
         last = now;
@@ -63,20 +63,20 @@ def main() -> None:
         output = sheet([f"picture {place}" for place in range(given.cells)], side=96)
         with served(host) as site, launched(given.chromium) as browser:
             rounds = [one_round(browser, site, output) for _ in range(given.rounds)]
-    opened, walls, frames = zip(*rounds, strict=True)
+    opened, cells, frames = zip(*rounds, strict=True)
     every = [frame for one in frames for frame in one]
     print(f"{given.cells} cells, median of {given.rounds}:")
     print(f"  the sheet after the click: {median(opened):.0f} ms")
-    print(f"  the wall after the key: {median(walls):.0f} ms, slowest {max(walls):.0f} ms")
+    print(f"  all cells after the key: {median(cells):.0f} ms, slowest {max(cells):.0f} ms")
     print(
         f"  frames while scrolling: median {median(every):.1f} ms, 19 of 20 within {quantiles(every, n=20)[-1]:.1f} ms"
     )
 
 
 def one_round(browser: object, site: Site, output: object) -> tuple[float, float, list[float]]:
-    """Milliseconds until the sheet and until the wall are there, and those of the frames while it scrolls."""
+    """Milliseconds until the sheet and until all cells are there, and those of the frames while it scrolls."""
     context = browser.new_context(viewport={"width": 1600, "height": 1000})
-    stub = OpenPage(context.new_page(), site, Trouble(), Path("unused"))
+    stub = OpenPage(context.new_page(), site, Trouble())
     stub.open()
     stub.ids = [stub.add(SHEET)]
     stub.finish(output)

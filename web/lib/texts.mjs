@@ -24,67 +24,25 @@ import { setting } from "./front_end.mjs";
  *   : [values: Record<NamesIn<(typeof ENGLISH)[Key]>, string | number>]} Values
  */
 
+/**
+ * @typedef {object} Language what is shown for a value of the setting
+ * @property {string} locale
+ * @property {Record<string, Entry>} texts
+ * @property {Record<string, string>} labels of commands, by the English ones
+ * @property {Intl.PluralRules} plural
+ */
+
 /** @type {Record<string, Translation>} by language, as the server merges the `locales/` folders of all packs */
 let translations = {};
 /** @type {Promise<void> | undefined} */
 let loading;
+/** @type {Language | undefined} */
+let current;
 
 /** Load the translations, once; nodes are created after the `init` of the extensions that wait for this. */
 export function loadTexts() {
   loading ??= fetchTranslations();
   return loading;
-}
-
-/**
- * A text in the user's language.
- * @type {<Key extends TextKey>(key: Key, ...values: Values<Key>) => string}
- */
-export function text(key, ...values) {
-  /** @type {Record<string, string | number>} */
-  const given = values[0] ?? {};
-  return pattern(key, Number(given.count)).replace(/\{(\w+)\}/g, (_, name) => String(given[name]));
-}
-
-/**
- * The label of a command in the user's language; the front end translates its own menus, but not those of nodes.
- * @param {string} label in English
- * @returns {string}
- */
-export function menuLabel(label) {
-  for (const language of languages()) {
-    const translated = translations[language]?.menuLabels?.[label];
-    if (translated) return translated;
-  }
-  return label;
-}
-
-/**
- * @param {TextKey} key
- * @param {number} count
- * @returns {string}
- */
-function pattern(key, count) {
-  for (const language of languages()) {
-    const entry = translations[language]?.clip_grid?.[key];
-    if (entry) return plural(entry, count, language);
-  }
-  return plural(ENGLISH[key], count, "en");
-}
-
-/**
- * @param {Entry} entry
- * @param {number} count
- * @param {string} language
- */
-function plural(entry, count, language) {
-  if (typeof entry === "string") return entry;
-  return new Intl.PluralRules(language).select(count) === "one" ? (entry.one ?? entry.other) : entry.other;
-}
-
-/** The user's language, then the one it is a variety of: zh-TW, zh. */
-function languages() {
-  const locale = setting("Comfy.Locale", "en");
-  return new Set([locale, locale.split("-")[0]]);
 }
 
 async function fetchTranslations() {
@@ -94,4 +52,46 @@ async function fetchTranslations() {
   } catch (error) {
     console.warn("CLIP Grid: texts are shown in English, the server sent no translations", error);
   }
+  current = undefined;
+}
+
+/**
+ * A text in the user's language.
+ * @type {<Key extends TextKey>(key: Key, ...values: Values<Key>) => string}
+ */
+export function text(key, ...values) {
+  const { texts, plural } = language();
+  /** @type {Record<string, string | number> | undefined} */
+  const given = values[0];
+  const entry = texts[key];
+  const pattern = typeof entry === "string" ? entry : (entry[pluralForm(plural, given?.count)] ?? entry.other);
+  return given ? pattern.replace(/\{(\w+)\}/g, (_, name) => String(given[name])) : pattern;
+}
+
+/**
+ * @param {Intl.PluralRules} plural
+ * @param {string | number | undefined} count
+ * @returns {"one" | "other"}
+ */
+function pluralForm(plural, count) {
+  return plural.select(Number(count)) === "one" ? "one" : "other";
+}
+
+/**
+ * The label of a command in the user's language; the front end translates its own menus, but not those of nodes.
+ * @param {string} label in English
+ * @returns {string}
+ */
+export function menuLabel(label) {
+  return language().labels[label] ?? label;
+}
+
+/** The user's language, else the one that it is a variety of, else English. */
+function language() {
+  const locale = setting("Comfy.Locale", "en");
+  if (current?.locale === locale) return current;
+  const name = [locale, locale.split("-")[0]].find((one) => translations[one]?.clip_grid) ?? "en";
+  const { clip_grid: texts = {}, menuLabels: labels = {} } = translations[name] ?? {};
+  current = { locale, texts: { ...ENGLISH, ...texts }, labels, plural: new Intl.PluralRules(name) };
+  return current;
 }
