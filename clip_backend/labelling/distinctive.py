@@ -11,12 +11,20 @@ import numpy as np
 
 from ...imaging import Progress
 from ..scoring.scales import Float64s
-from ..words.vocabulary import Vocabulary
-from .hierarchy import distinct_nodes, score_nodes, top_indices
-from .labels import DEFECTS, can_combine, compose, leading_first, picture_labels, select_labels
+from ..words.vocabulary import ROOT, Tree, Vocabulary
+from .labels import (
+    DEFECTS,
+    can_combine,
+    compose,
+    leading_first,
+    picture_labels,
+    select_labels,
+    top_indices,
+    two_best,
+)
 from .options import LabelOptions
 from .result import NONE_OF_THESE, FacetLabel, Labelled, PictureLabels
-from .scores import FacetScores, Rules, VocabularyScores, score_pictures
+from .scores import FacetScores, Flags, NodeScores, Rules, VocabularyScores, score_pictures
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
@@ -29,6 +37,8 @@ PROBABILITY_WEIGHT = 0.1
 MOST_PER_FACET, MOST_PAIRED = 6, 16
 #: Information below this, in nats, sets no picture apart: that of a label which nine pictures of ten share.
 LEAST_INFORMATION = 0.1
+#: The part of the greatest share that a label or group without a parent needs to be named beside it.
+PLAUSIBLE = 0.5
 #: Values that are equal when rounded to so many digits count as equal.
 DIGITS = 4
 _TINY = 1e-300
@@ -95,10 +105,10 @@ def rated_labels(scores: VocabularyScores) -> list[list[RatedLabel]]:
 
 
 def _rate_facet(scores: FacetScores, rules: Rules) -> Iterator[list[RatedLabel]]:
-    nodes = score_nodes(scores, rules)
+    nodes = scores.nodes
     nats = information(nodes.shares)
     fits = nodes.is_above_noise & (nodes.probabilities >= rules.threshold) & distinct_nodes(nodes, rules)
-    fits = nodes.tree.lowest(fits)
+    fits = lowest_nodes(nodes.tree, fits)
     # -1 is below every rating, for information is at least -1/e
     ratings = np.where(fits, nats + PROBABILITY_WEIGHT * nodes.probabilities, -1.0)
     for row, ranking in enumerate(top_indices(ratings, MOST_PER_FACET).tolist()):
@@ -112,6 +122,33 @@ def _rate_facet(scores: FacetScores, rules: Rules) -> Iterator[list[RatedLabel]]
             for node in ranking
             if fits[row, node]
         ]
+
+
+def distinct_nodes(nodes: NodeScores, rules: Rules) -> Flags:
+    """Whether a node may be named for a picture although it may not be sure [N, V].
+
+    A node without a parent needs half of the greatest share, for a picture can show a cat and a sofa. A node below
+    another one must lead those beside it by the margin, for what may be a poodle or a beagle is a dog.
+    """
+    distinct = np.zeros(nodes.shares.shape, np.bool_)
+    for parent, children in nodes.tree.children.items():
+        if parent == ROOT:
+            shares = nodes.shares[:, children]
+            distinct[:, children] = shares >= PLAUSIBLE * shares.max(axis=1, keepdims=True)
+        else:
+            first, share, second = two_best(nodes.shares, children)
+            leads = distinct[:, parent] & (share - second >= rules.margin)
+            distinct[:, children] = leads[:, None] & (first[:, None] == children)
+    return distinct
+
+
+def lowest_nodes(tree: Tree, fits: Flags) -> Flags:
+    """The nodes that fit, without those above another one that fits [N, V]."""
+    covered = np.zeros_like(fits)
+    for parent, children in reversed(tree.children.items()):
+        if parent != ROOT:
+            covered[:, parent] = (fits[:, children] | covered[:, children]).any(axis=1)
+    return fits & ~covered
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,19 +7,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...imaging import Progress
-from ..words.vocabulary import Vocabulary
-from .hierarchy import ROOT, Indices, confident_nodes, score_nodes, top_indices
+from ..scoring.scales import Float64s
+from ..words.vocabulary import ROOT, Vocabulary
 from .options import LabelOptions
 from .result import NONE_OF_THESE, UNLABELED, FacetLabel, FacetResult, Labelled, PictureLabels, RankedLabel
-from .scores import FacetScores, Rules, VocabularyScores, score_pictures
+from .scores import FacetScores, NodeScores, Rules, VocabularyScores, score_pictures
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
     from ..preparing.pictures import Pictures
 
 
+Indices = NDArray[np.int64]
+#: Values that differ by less count as equal; the cosines of one picture in two batches differ by a tenth of it.
+STEP = 1e-6
 _SEPARATOR = " · "
 #: The most words of a composed label.
 MOST_WORDS = 5
@@ -88,7 +92,7 @@ def _why_none_is_sure(facets: Sequence[FacetResult]) -> str:
 
 def label_facet(scores: FacetScores, rules: Rules) -> list[FacetResult]:
     """The label of one facet for each picture."""
-    nodes = score_nodes(scores, rules)
+    nodes = scores.nodes
     ranking = top_indices(scores.adjusted, max(rules.top_k, 2))  # [N, K]
     most_probable = nodes.probabilities.max(axis=1)  # [N]
     if rules.is_independent:
@@ -156,8 +160,51 @@ def _why_unlabeled(scores: FacetScores, rules: Rules, row: int, ranking: Indices
         return f"{confident!r} fits no better than noise does"
     if best.probability < rules.threshold:
         return f"{best.label!r} is the likeliest with {best.probability:.3f}, below {rules.threshold:g}"
-    rivals = [repr(one.label) for one in others if one.probability > scores.none_share[row]]
+    rivals = [repr(one.label) for one in others if one.probability > scores.nodes.none_share[row]]
     return f"{best.label!r} and {rivals[0] if rivals else NONE_OF_THESE} are too close to tell apart"
+
+
+def confident_nodes(nodes: NodeScores, rules: Rules) -> Indices:
+    """For each picture the most specific node that is sure [N]; ROOT without one.
+
+    A node is sure if its probability reaches the threshold and its share leads, by the margin, that of every node
+    outside its branch and of "none of these". Outside are the nodes beside it and beside each node above it.
+    """
+    count, tree = len(nodes.shares), nodes.tree
+    chosen = np.full(count, ROOT)
+    # of each node that has nodes below it: where it is sure [N], and the greatest share outside its branch [N]
+    parents = {ROOT: (np.ones(count, np.bool_), nodes.none_share)}
+    for parent, children in tree.children.items():
+        is_sure, rival = parents[parent]
+        first, share, second = two_best(nodes.shares, children)
+        rival = np.maximum(rival, second)
+        probability = nodes.probabilities[np.arange(count), first]
+        leads = is_sure & (share - rival >= rules.margin) & (probability >= rules.threshold)
+        chosen = np.where(leads, first, chosen)
+        parents |= {child: (leads & (first == child), rival) for child in children if child in tree.children}
+    return chosen
+
+
+def two_best(shares: Float64s, children: Sequence[int]) -> tuple[Indices, Float64s, Float64s]:
+    """For each picture the child of the greatest share, its share, and that of the second; 0 for no second."""
+    padded = np.column_stack([shares[:, children], np.zeros(len(shares))])
+    order = top_indices(padded, 2)
+    best = np.take_along_axis(padded, order, axis=1)  # [N, 2]
+    return np.array(children)[order[:, 0]], best[:, 0], best[:, 1]
+
+
+def top_indices(values: NDArray[np.floating], count: int) -> Indices:
+    """The columns of the greatest values of each row in falling order, int64 [N, min(count, W)].
+
+    Values that differ by rounding alone stay in the order of their columns. values: within -1000..1000 [N, W].
+    """
+    width = values.shape[1]
+    keys = np.round(values.astype(np.float64) / STEP).astype(np.int64) * width - np.arange(width)  # [N, W], all differ
+    count = min(count, width)
+    highest = np.argpartition(-keys, count - 1, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(keys, highest, axis=1), axis=1)
+    indices: Indices = np.take_along_axis(highest, order, axis=1).astype(np.int64)
+    return indices
 
 
 def select_labels(labels: Iterable[FacetLabel]) -> list[FacetLabel]:

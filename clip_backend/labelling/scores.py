@@ -24,7 +24,7 @@ from ..scoring.scales import (
     sigmoid,
     softmax,
 )
-from ..words.vocabulary import Facet, Vocabulary, first_few
+from ..words.vocabulary import ROOT, Facet, Tree, Vocabulary, first_few
 from .options import AUTO, LabelOptions
 from .result import NONE_OF_THESE, Labelled
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ..preparing.pictures import Pictures
 
 
+Flags = NDArray[np.bool_]
 #: Thresholds without one of the user's: for a softmax; for SigLIP's sigmoid; and for a sigmoid of the logits of a model
 #: that was trained with a softmax.
 SOFTMAX_THRESHOLD, SIGLIP_THRESHOLD, SIGMOID_THRESHOLD = 0.2, 0.02, 0.5
@@ -95,6 +96,21 @@ def rules_for(encoder: Encoder, vocabulary: Vocabulary, options: LabelOptions) -
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class NodeScores:
+    """The scores of N pictures with the labels and groups of a facet, the V nodes of its tree."""
+
+    tree: Tree
+    #: On the scale of the result, float64 [N, V].
+    probabilities: Float64s
+    #: Softmax over the labels, and over the neutral captions as one more class where they are needed, float64 [N, V].
+    shares: Float64s
+    #: Whether the node's likeliest label is above noise [N, V].
+    is_above_noise: Flags
+    #: The share of the neutral captions, which stand for "none of these", float64 [N]; 0 without them.
+    none_share: Float64s
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FacetScores:
     """The scores of N pictures with the W labels of a facet."""
 
@@ -105,13 +121,10 @@ class FacetScores:
     adjusted: Float32s
     #: What ``adjusted`` must exceed, float32 [W].
     floor: Float32s
-    is_above_noise: NDArray[np.bool_]
-    #: Softmax over the labels, and over the neutral captions as one more class where they are needed, float64 [N, W].
-    shares: Float64s
+    is_above_noise: Flags
     #: On the scale of the result, float64 [N, W].
     probabilities: Float64s
-    #: The share of the neutral captions, which stand for "none of these", float64 [N]; 0 without them.
-    none_share: Float64s
+    nodes: NodeScores
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -133,8 +146,8 @@ def score_pictures(
     encoder: Encoder, pictures: Pictures, vocabulary: Vocabulary, options: LabelOptions, progress: Progress | None
 ) -> VocabularyScores:
     """The scores of every label for every picture; see ``label_pictures`` for progress and errors."""
-    lines = [line.strip() for line in options.templates.splitlines()]
-    vocabulary = vocabulary.with_templates([line for line in lines if line])
+    if templates := [line.strip() for line in options.templates.splitlines() if line.strip()]:
+        vocabulary = vocabulary.with_templates(templates)
     rules = rules_for(encoder, vocabulary, options)
     labels, label_notes = embed_labels(encoder, vocabulary, progress=progress)
     images = encoder.encode_images(pictures, strict=False, progress=progress)
@@ -204,6 +217,7 @@ def score_facet(
         if rules.has_noise_floor:
             floor = competing_noise_floor(noise - prior)
     adjusted = cosines - prior
+    is_above_noise = adjusted > floor
     values = logits(adjusted, encoder)
     has_neutral = not rules.is_sigmoid and (rules.multiple or rules.allows_none)
     neutral = logits(background.unrelated, encoder)[:, None] if has_neutral else None  # [N, 1]
@@ -211,13 +225,43 @@ def score_facet(
     shares = probabilities = every[:, : len(labels)]
     if rules.is_independent:
         probabilities = sigmoid(values if neutral is None else values - neutral)
+    none_share = np.zeros(len(values)) if neutral is None else every[:, -1]
     return FacetScores(
         facet=facet,
         cosines=cosines,
         adjusted=adjusted,
         floor=floor,
-        is_above_noise=adjusted > floor,
-        shares=shares,
+        is_above_noise=is_above_noise,
         probabilities=probabilities,
-        none_share=np.zeros(len(values)) if neutral is None else every[:, -1],
+        nodes=_score_nodes(facet.tree, shares, probabilities, is_above_noise, none_share, rules),
     )
+
+
+def _score_nodes(
+    tree: Tree, shares: Float64s, probabilities: Float64s, is_above_noise: Flags, none_share: Float64s, rules: Rules
+) -> NodeScores:
+    """The scores of labels and groups: a group has the sum of its labels', or the greatest if they are independent."""
+    join = np.maximum if rules.is_independent else np.add
+    best = accumulate(tree, shares, np.maximum)
+    best_above_noise = accumulate(tree, np.where(is_above_noise, shares, 0), np.maximum)
+    return NodeScores(
+        tree=tree,
+        probabilities=accumulate(tree, probabilities, join),
+        shares=accumulate(tree, shares, join),
+        is_above_noise=(best_above_noise >= best) & (best_above_noise > 0),
+        none_share=none_share,
+    )
+
+
+def accumulate(tree: Tree, values: Float64s, join: np.ufunc) -> Float64s:
+    """For each node its own value joined with those of all nodes below it, float64 [N, V].
+
+    values: of the labels, not negative [N, W]. join: np.add, or np.maximum for values that do not add up to 1.
+    """
+    nodes = np.zeros((len(values), len(tree.names)))
+    nodes[:, : values.shape[1]] = values
+    for parent, children in reversed(tree.children.items()):
+        if parent != ROOT:
+            for child in reversed(children):
+                join(nodes[:, parent], nodes[:, child], out=nodes[:, parent])
+    return nodes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from ...errors import InputError
 from ...options import SLOT, check_templates
@@ -13,6 +14,19 @@ from ...options import SLOT, check_templates
 PLAIN = (SLOT,)
 #: The facet of labels that are listed without one.
 DEFAULT_FACET = "label"
+
+
+#: The node above all others of a tree, which has no name.
+ROOT = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """Numbered nodes: the labels of a facet in their order, then the groups that are no labels."""
+
+    names: tuple[str, ...]
+    #: The nodes below each node that has any; from ROOT on, each node before those below it.
+    children: Mapping[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +64,20 @@ class Facet:
             path.append(parent)
         return tuple(path[1:])
 
+    @cached_property
+    def tree(self) -> Tree:
+        """The labels and their groups."""
+        groups = (group for label in self.labels for group in self.ancestors(label))
+        names = tuple(dict.fromkeys((*self.labels, *groups)))
+        nodes = {name: node for node, name in enumerate(names)}
+        below: dict[int, list[int]] = {}
+        for node, name in enumerate(names):
+            below.setdefault(nodes.get(self.parents.get(name, ""), ROOT), []).append(node)
+        order = [ROOT]
+        for node in order:
+            order += below.get(node, ())
+        return Tree(names=names, children={node: tuple(below[node]) for node in order if node in below})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:
@@ -71,9 +99,7 @@ class Vocabulary:
         return sum(len(facet.labels) for facet in self.facets)
 
     def with_templates(self, templates: Sequence[str]) -> Vocabulary:
-        """The same labels with these templates in every facet; itself if there are none."""
-        if not templates:
-            return self
+        """The same labels with these templates in every facet."""
         return replace(self, facets=tuple(replace(facet, templates=tuple(templates)) for facet in self.facets))
 
 

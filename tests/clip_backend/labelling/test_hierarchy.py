@@ -6,10 +6,11 @@ from math import exp, log
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.labelling.hierarchy import ROOT, NodeScores, confident_nodes, top_indices, tree_of
-from clip_grid.clip_backend.labelling.labels import label_pictures
+from clip_grid.clip_backend.labelling.distinctive import lowest_nodes
+from clip_grid.clip_backend.labelling.labels import confident_nodes, label_pictures, top_indices
 from clip_grid.clip_backend.labelling.options import LabelOptions
-from clip_grid.clip_backend.labelling.scores import rules_for
+from clip_grid.clip_backend.labelling.scores import NodeScores, accumulate, rules_for
+from clip_grid.clip_backend.words.vocabulary import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,19 +31,17 @@ def labelled(encoder, **options):
 
 
 def test_groups_that_are_no_labels_are_nodes_after_them():
-    tree = tree_of(BREEDS)
+    tree = BREEDS.tree
 
     assert tree.names == ("poodle", "beagle", "tabby", "car", "dog", "animal", "cat")
-    children = {parent: nodes.tolist() for parent, nodes in tree.children.items()}
-    assert children == {ROOT: [3, 5], 5: [4, 6], 4: [0, 1], 6: [2]}
-    assert list(children) == [ROOT, 5, 4, 6]
+    assert list(tree.children.items()) == [(ROOT, (3, 5)), (5, (4, 6)), (4, (0, 1)), (6, (2,))]
 
 
 def test_a_group_has_the_sum_or_the_maximum_of_its_own_and_all_below_it():
-    tree = tree_of(facet_of(["dog", "poodle", "car"], parents={"poodle": "dog", "dog": "animal"}))
+    tree = facet_of(["dog", "poodle", "car"], parents={"poodle": "dog", "dog": "animal"}).tree
 
-    sums = tree.accumulate(np.array([[0.2, 0.5, 0.3]]), np.add)
-    tops = tree.accumulate(np.array([[0.2, 0.5, 0.3]]), np.maximum)
+    sums = accumulate(tree, np.array([[0.2, 0.5, 0.3]]), np.add)
+    tops = accumulate(tree, np.array([[0.2, 0.5, 0.3]]), np.maximum)
 
     assert dict(zip(tree.names, sums[0], strict=True)) == pytest.approx(
         {"dog": 0.7, "poodle": 0.5, "car": 0.3, "animal": 0.7}
@@ -51,13 +50,12 @@ def test_a_group_has_the_sum_or_the_maximum_of_its_own_and_all_below_it():
 
 
 def test_the_lowest_nodes_that_fit_have_none_below_them_that_fits():
-    tree = tree_of(BREEDS)
-    fits = np.array([[name in ("poodle", "dog", "animal", "cat", "car") for name in tree.names]])
+    def lowest(*names):
+        fits = np.array([[name in names for name in BREEDS.tree.names]])
+        return [name for name, low in zip(BREEDS.tree.names, lowest_nodes(BREEDS.tree, fits)[0], strict=True) if low]
 
-    far = np.array([[name in ("poodle", "animal") for name in tree.names]])
-
-    assert [name for name, low in zip(tree.names, tree.lowest(fits)[0], strict=True) if low] == ["poodle", "car", "cat"]
-    assert [name for name, low in zip(tree.names, tree.lowest(far)[0], strict=True) if low] == ["poodle"]
+    assert lowest("poodle", "dog", "animal", "cat", "car") == ["poodle", "car", "cat"]
+    assert lowest("poodle", "animal") == ["poodle"]
 
 
 def test_a_clear_breed_is_named():
@@ -126,7 +124,7 @@ def test_a_kind_whose_likeliest_label_fits_like_noise_is_silent():
 
 def deepest_by_search(tree, shares, threshold, margin):
     """The rule word by word: every node is compared with all that lie outside its branch."""
-    parents = {node: parent for parent, nodes in tree.children.items() for node in nodes.tolist()}
+    parents = {node: parent for parent, nodes in tree.children.items() for node in nodes}
 
     def line(node):
         return [node] if parents[node] == ROOT else [node, *line(parents[node])]
@@ -147,8 +145,8 @@ def test_the_confident_node_is_the_one_that_a_search_over_all_nodes_finds(seed, 
     labels = [str(number) for number in range(8)]
     parents = {str(n): str(int(rng.integers(n + 1, 12))) for n in range(11) if rng.random() < 0.7}
     facet = facet_of(labels, parents=parents)
-    tree = tree_of(facet)
-    sums = tree.accumulate(rng.dirichlet(np.full(8, 0.4), 5), np.add)
+    tree = facet.tree
+    sums = accumulate(tree, rng.dirichlet(np.full(8, 0.4), 5), np.add)
     nodes = NodeScores(
         tree=tree,
         probabilities=sums,
