@@ -55,7 +55,7 @@ class PlanInputs:
     clip_notes: Sequence[str] = ()
     #: Instead of the template's own resampling.
     resizer: Resizer | None = None
-    #: Fonts of the machine are looked for unless faces are given.
+    #: Instead of the fonts of the machine.
     faces: Faces | None = None
 
 

@@ -112,7 +112,7 @@ class GridReport:
             "export_format": self.export_format,
             "pages": [{"path": page.path, "width": page.width, "height": page.height} for page in self.pages],
             "label_sources": self.label_sources,
-            "axes": axes_to_dict(self.axes),
+            "axes": self.axes.to_dict() if self.axes else {"constant": {}},
             "cells": [cell.to_dict() for cell in self.cells],
             "warnings": list(self.warnings),
             **({"heatmap": self.heat_map.to_dict()} if self.heat_map else {}),
@@ -180,15 +180,6 @@ def is_report(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(report, dict) and {"images_found", "grid_dimensions", "cells"} <= report.keys()
-
-
-def axes_to_dict(axes: Axes | None) -> dict[str, Any]:
-    """The ``axes`` of the report: ``x``, ``y`` and ``page`` are left out when there are none."""
-    if axes is None:
-        return {"constant": {}}
-    named = {"x": axes.x, "y": axes.y, "page": axes.page}
-    plain = {key: {"name": axis.name, "values": list(axis.values)} for key, axis in named.items() if axis}
-    return {**plain, "constant": dict(axes.constant)}
 
 
 def write_scores(path: Path, cells: Sequence[CellReport]) -> None:

@@ -38,7 +38,7 @@ def plan_and_write(
 
 
 def write_planned(planned: PlannedSheet, output: Output, progress: Progress | None = None) -> GridReport:
-    """Paint and write all pages and, if the template says so, the files beside them; failures are in the report.
+    """Paint and write all pages and, if the template asks for them, the files beside them; failures are in the report.
 
     Raises LimitError for a page that the memory does not hold, OutputError for a file that cannot be written.
     """

@@ -137,7 +137,7 @@ class GridTemplate:
     )
 
     name: str = "untitled"
-    #: Keys of a template file that this version does not know; kept for writing back.
+    #: Keys of a template file that this version does not know, for writing them back.
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -164,7 +164,7 @@ class GridTemplate:
 
     @classmethod
     def from_json(cls, text: str, *, name: str = "template") -> GridTemplate:
-        """The template in a JSON text; missing options take their defaults, unknown keys are kept in ``unknown``.
+        """The template in a JSON text; missing options take their defaults, unknown keys go to ``unknown``.
 
         Also reads files of six keys: name, rows, cols, cell_size, margin, font_size, where null means automatic, and
         the formats jpg and tif. Raises InputError naming the file for broken JSON or a value out of its bounds.
@@ -240,7 +240,7 @@ def _hint(name: str, known: Sequence[str]) -> str:
 
 
 def read_template(path: Path) -> GridTemplate:
-    """The template in a file, called like the file unless it says its name; raises InputError naming the file."""
+    """The template in a file, named after it unless it has a name; raises InputError naming the file."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

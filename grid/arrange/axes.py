@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,12 @@ class Axes:
     @property
     def used(self) -> list[Axis]:
         return [axis for axis in (self.page, self.y, self.x) if axis]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the report has it; an axis that the sheet has not is left out."""
+        named = {"x": self.x, "y": self.y, "page": self.page}
+        axes = {key: {"name": axis.name, "values": list(axis.values)} for key, axis in named.items() if axis}
+        return {**axes, "constant": dict(self.constant)}
 
 
 def find_axes(values: PictureValues, *, x: str = "auto", y: str = "auto", page: str = "auto") -> Axes:

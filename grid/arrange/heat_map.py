@@ -94,7 +94,7 @@ class HeatMap:
 def find_heat_map(badges: Badges, axes: Axes | None, values: PictureValues) -> tuple[HeatMap | None, list[str]]:
     """The heat map of the badges' numbers, None where they have none, and warnings.
 
-    values: of every picture, as the axes were found in.
+    values: of every picture, those in which the axes were found.
     """
     if not badges.numbers:
         warning = f"there is no heat map: no {badges.name} of a picture is a number"

@@ -21,9 +21,9 @@ Parts = tuple[str, ...]
 
 @dataclass(frozen=True)
 class TableMatch:
-    """What a table says about each of some pictures, and what in it was of no use."""
+    """The row of each of some pictures, and the rows that were not used."""
 
-    #: One per picture; None where the table says nothing.
+    #: One per picture; None where the table has nothing.
     rows: tuple[dict[str, str] | None, ...]
     #: One per picture: the index of its row in the table.
     order: tuple[int | None, ...]

@@ -15,7 +15,7 @@ from .columns import DECODER, clean, loras_text, snake_case, to_columns
 
 #: Where the text may be: the PNG chunk, the EXIF comment, the comment of a JPEG or GIF.
 PLACES = ("parameters", "UserComment", "comment", "Comment")
-#: Settings of other names are kept when they are no longer than this, in characters.
+#: Settings of other names are columns too when they are no longer than this, in characters.
 _MAX_EXTRA = 200
 _NEGATIVE = "Negative prompt:"
 _KEY = re.compile(r"\s*(\w[\w \-/]{0,60}):[ \t]*")

@@ -168,7 +168,7 @@ def _clip_skip(graph: Graph, positive: Prompt) -> str:
 
 
 def _size(graph: Graph, sampler: Node) -> dict[str, object]:
-    """Width and height of the latent that was sampled; nothing when a factor changed it on the way."""
+    """Width and height of the latent that was sampled; nothing when a factor changed it afterwards."""
     for node in trail(graph, sampler, lambda key: is_latent(key) or bool(BUNDLE.fullmatch(key))):
         if node is not sampler and not node.inputs.keys().isdisjoint(_FACTORS):
             return {}

@@ -98,7 +98,7 @@ def trail(graph: Graph, start: Node, follow: Callable[[str], bool]) -> Iterator[
 def number(graph: Graph, value: object, *names: str) -> str:
     """The number that an input's value is or leads to, as text; empty when it is computed or not there.
 
-    names: the inputs under which nodes on the way may hold it, before the usual ones.
+    names: the inputs under which the nodes that are passed may hold it, before the usual ones.
     """
     seen: set[str] = set()
     while (link := linked_id(value)) and link in graph and link not in seen:
@@ -114,7 +114,7 @@ def number(graph: Graph, value: object, *names: str) -> str:
 def text(graph: Graph, value: object, *names: str) -> str:
     """The text that an input's value is or leads to, joined where nodes join; empty when it is computed or not there.
 
-    names: the inputs under which nodes on the way may hold it, before the usual ones.
+    names: the inputs under which the nodes that are passed may hold it, before the usual ones.
     """
     parts: list[str] = []
     todo, taken, length = [value], 0, 0

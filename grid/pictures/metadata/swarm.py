@@ -14,7 +14,7 @@ from .columns import as_object, load_object, loras_text, number_text, pick, to_c
 def read_swarm(texts: Mapping[str, str]) -> dict[str, str]:
     """The columns of a SwarmUI picture; empty for any other."""
     objects = (load_object(texts.get(place, "")) for place in ("parameters", "UserComment", "comment"))
-    params = next(filter(None, (as_object(found.get("sui_image_params")) for found in objects)), {})
+    params = next(filter(None, (as_object(record.get("sui_image_params")) for record in objects)), {})
     raw = pick(
         params, "prompt", "seed", "steps", "sampler", "scheduler", "model", "vae", "width", "height",
         negative="negativeprompt", cfg="cfgscale", denoise="initimagecreativity", guidance="fluxguidancescale",
