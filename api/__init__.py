@@ -8,8 +8,7 @@ from ..clip_backend.checkpoints.read import read_checkpoint
 from ..clip_backend.encoding.features import Features
 from ..clip_backend.encoding.image_features import FailedPicture, ImageFeatures
 from ..clip_backend.finding.catalog import ComfyUIPathResolver, FoundModel, find_models
-from ..clip_backend.finding.folders import ModelPathConfig, ModelType
-from ..clip_backend.finding.installations import detect_comfyui_installation, find_model_folders
+from ..clip_backend.finding.folders import ModelPathConfig, ModelType, detect_comfyui_installation, find_model_folders
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.labelling.result import Labelled, PictureLabels
 from ..clip_backend.loading import load_encoder

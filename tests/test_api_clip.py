@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from clip_grid import api
 from clip_grid.api.models import ModelChoice
-from clip_grid.clip_backend.finding import names as default_model
+from clip_grid.clip_backend.finding import names
 from clip_grid.clip_backend.shapes_demo.drawing import Scene, draw
 from clip_grid.errors import InputError, PictureError
 from clip_grid.tools.shapes_demo.exam import caption_of
@@ -229,7 +229,7 @@ def test_a_calibration_learnt_from_pairs_judges_others(folder):
 
 
 def test_the_default_model_is_named_in_the_notes(folder, monkeypatch):
-    monkeypatch.setenv(default_model.VARIABLE, DEMO)
+    monkeypatch.setenv(names.MODEL_VARIABLE, DEMO)
 
     run = api.match(folder, "a red circle")
 
@@ -292,7 +292,7 @@ def test_the_function_of_the_older_tool_takes_its_flags(folder):
 
 
 def test_the_report_of_a_sheet_says_which_model_was_taken(folder, monkeypatch):
-    monkeypatch.setenv(default_model.VARIABLE, DEMO)
+    monkeypatch.setenv(names.MODEL_VARIABLE, DEMO)
 
     report = api.export_grid(folder, folder.parent / "s.png", use_clip=True, score_text="a blue star")
 

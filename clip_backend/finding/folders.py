@@ -1,4 +1,4 @@
-"""The model folders that ``extra_model_paths.yaml`` adds to a ComfyUI."""
+"""Kinds of models and the folders where they are: of ComfyUI, of the Hugging Face libraries, and any others."""
 
 from __future__ import annotations
 
@@ -10,103 +10,44 @@ from pathlib import Path
 
 from ...errors import InputError
 
-EXTRA_PATHS_FILE = "extra_model_paths.yaml"
-
-
-@dataclass(frozen=True)
-class ExtraFolder:
-    """One folder of the file, under the name that ComfyUI gives its kind, such as ``clip_vision``."""
-
-    name: str
-    path: Path
-    #: To be searched before the folders that ComfyUI has anyway.
-    is_default: bool = False
-
-
-@dataclass(frozen=True)
-class ExtraPaths:
-    """What the file says."""
-
-    folders: tuple[ExtraFolder, ...] = ()
-    #: Why the file, or a part of it, was left out.
-    notes: tuple[str, ...] = ()
-
-
-def read_extra_paths(file: Path) -> ExtraPaths:
-    """The folders of the file; none if there is no such file, and a note instead of an error if it cannot be used."""
-    if not os.path.isfile(file):
-        return ExtraPaths()
-    try:
-        import yaml  # type: ignore[import-untyped]
-    except ImportError:
-        return ExtraPaths(notes=(f"{file} is not read because PyYAML is missing; install it with: pip install pyyaml",))
-    try:
-        content = yaml.safe_load(file.read_bytes())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        return ExtraPaths(notes=(f"{file} cannot be read ({reason}); the folders that it names are not searched",))
-    return folders_of(content, file)
-
-
-def folders_of(content: object, file: Path) -> ExtraPaths:
-    """The folders in the content of the file, by ComfyUI's rules: relative to ``base_path``, else to the file."""
-    if content is None:
-        return ExtraPaths()
-    if not isinstance(content, Mapping):
-        return ExtraPaths(notes=(f"{file} holds no sections; the folders that it names are not searched",))
-    folders: list[ExtraFolder] = []
-    notes: list[str] = []
-    for title, section in content.items():
-        if isinstance(section, Mapping):
-            folders += _of_section(section, file)
-        elif section is not None:
-            notes.append(f"{file}: {title} is no section; it is left out")
-    return ExtraPaths(tuple(folders), tuple(notes))
-
-
-def _of_section(section: Mapping[object, object], file: Path) -> Iterator[ExtraFolder]:
-    base = os.path.expandvars(os.path.expanduser(str(section.get("base_path") or "")))
-    is_default = bool(section.get("is_default", False))
-    for name, lines in section.items():
-        if name in ("base_path", "is_default") or lines is None:
-            continue
-        for line in str(lines).splitlines():
-            if line.strip():
-                path = os.path.normpath(os.path.join(file.parent, base, line.strip()))
-                yield ExtraFolder(str(name), Path(path), is_default)
-
-
 StrPath = str | os.PathLike[str]
 #: Folders, or one of them alone.
 Folders = Sequence[StrPath] | StrPath
+#: Usual names of ComfyUI's folder, and folders that users share.
+_FOLDER_NAMES = ("ComfyUI", "comfyui", "comfy/ComfyUI", "ComfyUI_windows_portable/ComfyUI")
+_SHARED_FOLDERS = ("/opt", "/srv", "/workspace")
 
 
 class ModelType(str, Enum):
     """A kind of model; ComfyUI's folder names, such as ``loras`` and ``clip``, are understood too."""
 
-    CLIP_VISION = "clip_vision"
-    TEXT_ENCODER = "text_encoder"
+    #: The names of ComfyUI's folders of this kind, the usual one first.
+    folders: tuple[str, ...]
+
+    def __new__(cls, value: str, *folders: str) -> ModelType:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.folders = folders
+        return member
+
+    CLIP_VISION = "clip_vision", "clip_vision"
+    TEXT_ENCODER = "text_encoder", "text_encoders", "clip"
     CLIP = TEXT_ENCODER
-    CHECKPOINT = "checkpoint"
-    DIFFUSERS = "diffusers"
-    LLM = "llm"
-    LORA = "lora"
-    CONTROLNET = "controlnet"
-    VAE = "vae"
-    DIFFUSION_MODEL = "diffusion_model"
-    STYLE_MODEL = "style_model"
-    EMBEDDING = "embedding"
-    UPSCALER = "upscaler"
-    IPADAPTER = "ipadapter"
-    #: What the Hugging Face libraries fetched.
+    CHECKPOINT = "checkpoint", "checkpoints"
+    DIFFUSERS = "diffusers", "diffusers"
+    LLM = "llm", "LLM"
+    LORA = "lora", "loras"
+    CONTROLNET = "controlnet", "controlnet", "t2i_adapter"
+    VAE = "vae", "vae"
+    DIFFUSION_MODEL = "diffusion_model", "diffusion_models", "unet"
+    STYLE_MODEL = "style_model", "style_models"
+    EMBEDDING = "embedding", "embeddings"
+    UPSCALER = "upscaler", "upscale_models"
+    IPADAPTER = "ipadapter", "ipadapter"
+    #: The cache of the Hugging Face libraries.
     HUB = "hub"
     #: Folders and files that may hold models of any kind.
     OTHER = "other"
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """The names of ComfyUI's folders of this kind, the usual one first."""
-        return _FOLDERS[self]
 
     @classmethod
     def _missing_(cls, value: object) -> ModelType:
@@ -116,25 +57,6 @@ class ModelType(str, Enum):
                 return kind
         known = ", ".join(kind.value for kind in cls)
         raise InputError(f"there is no kind of model {value!r}; it must be one of {known}")
-
-
-_FOLDERS: Mapping[ModelType, tuple[str, ...]] = {
-    ModelType.CLIP_VISION: ("clip_vision",),
-    ModelType.TEXT_ENCODER: ("text_encoders", "clip"),
-    ModelType.CHECKPOINT: ("checkpoints",),
-    ModelType.DIFFUSERS: ("diffusers",),
-    ModelType.LLM: ("LLM",),
-    ModelType.LORA: ("loras",),
-    ModelType.CONTROLNET: ("controlnet", "t2i_adapter"),
-    ModelType.VAE: ("vae",),
-    ModelType.DIFFUSION_MODEL: ("diffusion_models", "unet"),
-    ModelType.STYLE_MODEL: ("style_models",),
-    ModelType.EMBEDDING: ("embeddings",),
-    ModelType.UPSCALER: ("upscale_models",),
-    ModelType.IPADAPTER: ("ipadapter",),
-    ModelType.HUB: (),
-    ModelType.OTHER: (),
-}
 
 
 @dataclass
@@ -165,7 +87,7 @@ class ModelPathConfig:
 
         root: the folder of ComfyUI, or its ``models`` folder. Raises InputError if there is no such folder.
         """
-        base = resolved(root)
+        base = resolve_path(root)
         if not os.path.isdir(base):
             raise InputError(f"there is no folder {os.fspath(root)!r}; give the folder of ComfyUI")
         config = cls()
@@ -174,57 +96,160 @@ class ModelPathConfig:
             for folder in kind.folders:
                 if os.path.isdir(models / folder):
                     config.add_model_path(kind, models / folder)
-        config._add_extra(base / EXTRA_PATHS_FILE)
+        config._add_extra(base / "extra_model_paths.yaml")
         return config
 
     def add_model_path(self, kind: ModelType | str, path: StrPath, *, first: bool = False) -> None:
         """Search one more folder for models of this kind, after the others or before them."""
-        name = _field_of(ModelType(kind))
-        known = _several(getattr(self, name))
+        name = f"{ModelType(kind).value}_paths"
+        known = _as_list(getattr(self, name))
         setattr(self, name, [path, *known] if first else [*known, path])
 
     def get_paths(self, kind: ModelType | str) -> list[Path]:
         """The folders of this kind, links resolved, each once; they need not exist."""
-        given = _several(getattr(self, _field_of(ModelType(kind))))
-        return list(dict.fromkeys(resolved(path) for path in given))
+        paths = _as_list(getattr(self, f"{ModelType(kind).value}_paths"))
+        return list(dict.fromkeys(map(resolve_path, paths)))
 
     def all_paths(self) -> list[Path]:
         """The folders of all kinds, each once."""
         return list(dict.fromkeys(path for kind in ModelType for path in self.get_paths(kind)))
 
     def _add_extra(self, file: Path) -> None:
-        extra = read_extra_paths(file)
-        self.notes = (*self.notes, *extra.notes)
+        folders, notes = read_extra_paths(file)
+        self.notes = (*self.notes, *notes)
         kinds = {folder.casefold(): kind for kind in ModelType for folder in kind.folders}
-        for folder in extra.folders:
-            # other packs keep folders of their own names here
-            if kind := kinds.get(folder.name.casefold()):
-                self.add_model_path(kind, folder.path, first=folder.is_default)
+        for name, path, is_default in folders:
+            # other packs have folders of their own names here
+            if kind := kinds.get(name.casefold()):
+                self.add_model_path(kind, path, first=is_default)
 
 
-def merged(configs: Iterable[ModelPathConfig]) -> ModelPathConfig:
+def merge_configs(configs: Iterable[ModelPathConfig]) -> ModelPathConfig:
     """The folders and notes of all, in their order."""
-    together = ModelPathConfig()
+    merged = ModelPathConfig()
     for config in configs:
-        together.notes = (*together.notes, *config.notes)
+        merged.notes = (*merged.notes, *config.notes)
         for kind in ModelType:
             for path in config.get_paths(kind):
-                together.add_model_path(kind, path)
-    return together
+                merged.add_model_path(kind, path)
+    return merged
 
 
-def resolved(path: StrPath) -> Path:
-    """The path without links, ~ being the home folder; a file keeps its name, a chain of links without end stays."""
-    given = Path(os.path.expanduser(path))
-    if os.path.isfile(given):
-        # what a link of the hub's cache leads to has no ending that tells what it is
-        return Path(os.path.realpath(given.parent), given.name)
-    return Path(os.path.realpath(given))
+def find_model_folders(folders: Iterable[StrPath] = (), *, comfyui: StrPath | None = None) -> ModelPathConfig:
+    """Where to look for models: these folders and files and this ComfyUI; without any, wherever this machine has them.
+
+    One of the folders that is a ComfyUI counts as ``comfyui``. Raises InputError for what does not exist.
+    """
+    configs = []
+    for folder in folders:
+        if not os.path.exists(os.path.expanduser(folder)):
+            raise InputError(f"there is no folder or file {os.fspath(folder)!r}; check the spelling")
+        is_root = is_comfyui(resolve_path(folder))
+        configs.append(ModelPathConfig.from_root(folder) if is_root else ModelPathConfig(other_paths=[folder]))
+    if comfyui is not None:
+        configs.append(ModelPathConfig.from_root(comfyui))
+    if not configs:
+        root, hub = detect_comfyui_installation(), hub_cache()
+        configs += [ModelPathConfig.from_root(root)] if root else []
+        configs += [ModelPathConfig(hub_paths=[hub])] if os.path.isdir(hub) else []
+    return merge_configs(configs)
 
 
-def _field_of(kind: ModelType) -> str:
-    return f"{kind.value}_paths"
+def detect_comfyui_installation(search_paths: Iterable[StrPath] | None = None) -> Path | None:
+    """The first folder of ComfyUI among the paths and right below them; None if there is none.
+
+    search_paths: instead of the usual places, which are the current folder, this package, the home folder and those
+    above the first two.
+    """
+    places = usual_places() if search_paths is None else map(resolve_path, search_paths)
+    for place in places:
+        for folder in (place, *(place / name for name in _FOLDER_NAMES)):
+            if is_comfyui(folder):
+                return resolve_path(folder)
+    return None
 
 
-def _several(folders: Folders) -> Sequence[StrPath]:
+def is_comfyui(folder: Path) -> bool:
+    """Whether a folder is one of ComfyUI; that of the desktop program has custom_nodes, but no code."""
+    names = ("folder_paths.py", "custom_nodes")
+    return os.path.isdir(folder / "models") and any(os.path.exists(folder / name) for name in names)
+
+
+def usual_places() -> Iterator[Path]:
+    """Where people put ComfyUI, the nearest first."""
+    here, package, home = Path.cwd(), Path(__file__).resolve().parents[1], resolve_path("~")
+    yield from (here, *here.parents, *package.parents)
+    yield from (home, home / "Documents", home / "Desktop", home / "Downloads", *map(Path, _SHARED_FOLDERS))
+
+
+def hub_cache(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the Hugging Face libraries put what they download; the folder need not exist."""
+    variables = {"HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": "", "HF_HOME": "hub", "XDG_CACHE_HOME": "huggingface/hub"}
+    for name, below in variables.items():
+        if environment.get(name):
+            return resolve_path(os.path.expandvars(environment[name])) / below
+    return resolve_path("~/.cache") / "huggingface" / "hub"
+
+
+def resolve_path(path: StrPath) -> Path:
+    """The path with ~ expanded and links followed, but for the name of a file.
+
+    What a link of the hub's cache leads to has no suffix that tells its format. Of links that lead to each other the
+    path stays as it is.
+    """
+    expanded = Path(os.path.expanduser(path))
+    if os.path.isfile(expanded):
+        return Path(os.path.realpath(expanded.parent), expanded.name)
+    return Path(os.path.realpath(expanded))
+
+
+def _as_list(folders: Folders) -> Sequence[StrPath]:
     return [folders] if isinstance(folders, (str, os.PathLike)) else folders
+
+
+#: A folder of extra_model_paths.yaml: the name of its kind there, its path, and whether it comes before ComfyUI's own.
+ExtraFolder = tuple[str, Path, bool]
+
+
+def read_extra_paths(file: Path) -> tuple[list[ExtraFolder], list[str]]:
+    """The folders of an extra_model_paths.yaml, and why it or a part of it cannot be used; no file: no folders."""
+    if not os.path.isfile(file):
+        return [], []
+    try:
+        import yaml  # type: ignore[import-untyped]
+    except ImportError:
+        return [], [f"{file} is not read because PyYAML is missing; install it with: pip install pyyaml"]
+    try:
+        content = yaml.safe_load(file.read_bytes())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        return [], [f"{file} cannot be read ({reason}); the folders that it names are not searched"]
+    return extra_folders(content, file)
+
+
+def extra_folders(content: object, file: Path) -> tuple[list[ExtraFolder], list[str]]:
+    """The folders in the content of the file, and notes about what is left out, by the rules of ComfyUI.
+
+    A path is relative to the ``base_path`` of its section, and that to the folder of the file.
+    """
+    if content is not None and not isinstance(content, Mapping):
+        return [], [f"{file} holds no sections; the folders that it names are not searched"]
+    folders: list[ExtraFolder] = []
+    notes: list[str] = []
+    for title, section in (content or {}).items():
+        if isinstance(section, Mapping):
+            folders += _folders_of_section(section, file)
+        elif section is not None:
+            notes.append(f"{file}: {title} is no section; it is left out")
+    return folders, notes
+
+
+def _folders_of_section(section: Mapping[object, object], file: Path) -> Iterator[ExtraFolder]:
+    base = os.path.expandvars(os.path.expanduser(str(section.get("base_path") or "")))
+    is_default = bool(section.get("is_default", False))
+    for name, lines in section.items():
+        if name in ("base_path", "is_default") or lines is None:
+            continue
+        for line in filter(None, map(str.strip, str(lines).splitlines())):
+            path = os.path.normpath(os.path.join(file.parent, base, line))
+            yield str(name), Path(path), is_default

@@ -1,4 +1,4 @@
-"""From what a user calls a model to its files: a path, or a name among the models of this machine."""
+"""From the name of a model to its files: a path, a name among the models of this machine, or one on the hub."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from difflib import get_close_matches
 from pathlib import Path, PurePath
 
 from ...errors import CheckpointError, InputError, MissingPackage
-from ..checkpoints.info import CheckpointInfo
 from ..shapes_demo import SHAPES_DEMO, shapes_demo_path
 from .catalog import FoundModel, find_models
 from .folders import StrPath
 
-#: Of a repository of the hub: no weights of other frameworks and no pickles, which are not read unless allowed.
-DOWNLOADED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
+#: Names the model that is used by default.
+MODEL_VARIABLE = "CLIP_GRID_MODEL"
+#: Of a repository on the hub: no weights of other frameworks and no pickles, which are not read unless allowed.
+_DOWNLOADED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
 
 def find_model(
@@ -22,9 +23,9 @@ def find_model(
 ) -> Path:
     """The file or folder of a model, by its path or by a name that ``find_models`` lists; or the demo, by its name.
 
-    A name may leave out its folder or its ending, as long as one model alone is meant. download: fetch what is not
-    there from the Hugging Face hub. Raises InputError for an unknown name, with those nearest to it, and
-    CheckpointError for a path object or a whole path that leads nowhere.
+    A name may leave out its folder or its suffix, as long as one model alone has it. download: fetch what is not there
+    from the Hugging Face hub. Raises InputError for an unknown name, with those nearest to it, and CheckpointError for
+    a path object or an absolute path that does not exist.
     """
     if not os.fspath(model):
         raise InputError("the model has no name; give a path, or a name that clip-grid models lists")
@@ -35,39 +36,31 @@ def find_model(
         raise CheckpointError(str(path), "there is no such file or folder; check the spelling")
     if model == SHAPES_DEMO:
         return shapes_demo_path()
-    found = find()
-    matching = _matching(model, found)
-    if len(matching) == 1:
-        return matching[0].path
-    if matching:
-        names = ", ".join(repr(one.name) for one in matching)
+    models = find()
+    matches = _matches(model, models)
+    if len(matches) == 1:
+        return matches[0].path
+    if matches:
+        names = ", ".join(repr(match.name) for match in matches)
         raise InputError(f"{model!r} may be any of {names}; give the whole name or the path")
     if download:
-        return fetched(model)
-    raise InputError(f"there is no model {model!r}{_hint(model, found)}")
+        return _downloaded(model)
+    raise InputError(f"there is no model {model!r}{_hint(model, models)}")
 
 
-def _matching(name: str, found: Sequence[FoundModel]) -> list[FoundModel]:
-    """The models of this name, else those whose name ends in it, with or without its ending."""
+def _matches(name: str, models: Sequence[FoundModel]) -> list[FoundModel]:
+    """The models of this name, else those in whose name it is the last part, with or without its suffix."""
     wanted = PurePath(name.replace("\\", "/")).as_posix()
-    for names_of in (_whole, _tails):
-        matching = [model for model in found if wanted in names_of(model)]
-        if matching:
-            return matching
+    whole = [{known := model.name.replace("\\", "/"), os.path.splitext(known)[0]} for model in models]
+    last = [{PurePath(known).name for known in names} for names in whole]
+    for names in (whole, last):
+        if matches := [model for model, known in zip(models, names, strict=True) if wanted in known]:
+            return matches
     return []
 
 
-def _whole(model: FoundModel) -> set[str]:
-    name = model.name.replace("\\", "/")
-    return {name, os.path.splitext(name)[0]}
-
-
-def _tails(model: FoundModel) -> set[str]:
-    return {PurePath(name).name for name in _whole(model)}
-
-
-def _hint(name: str, found: Sequence[FoundModel]) -> str:
-    known = sorted({model.name for model in found})
+def _hint(name: str, models: Sequence[FoundModel]) -> str:
+    known = sorted({model.name for model in models})
     near = get_close_matches(name, known, 3, 0.5) or known[:3]
     if not near:
         return " and none at all was found; give the path of one, or allow the download with download=True"
@@ -75,48 +68,36 @@ def _hint(name: str, found: Sequence[FoundModel]) -> str:
     return f"; did you mean {meant}? clip-grid models lists all; give a name, a path, or allow the download"
 
 
-def fetched(name: str) -> Path:
-    """A repository of the Hugging Face hub, copied into its cache. Raises InputError if it cannot be had."""
+def _downloaded(name: str) -> Path:
+    """A repository of the Hugging Face hub in its cache; raises InputError if it cannot be downloaded."""
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError as error:
-        raise MissingPackage(
-            "a download needs the package huggingface_hub; install it with: pip install huggingface_hub"
-        ) from error
+        reason = "a download needs the package huggingface_hub; install it with: pip install huggingface_hub"
+        raise MissingPackage(reason) from error
     try:
-        return Path(snapshot_download(name, allow_patterns=list(DOWNLOADED)))
+        return Path(snapshot_download(name, allow_patterns=list(_DOWNLOADED)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise InputError(
-            f"{name!r} cannot be fetched from the hub ({error}); check the name and the network"
-        ) from error
-
-
-#: Names the model that is taken by default.
-VARIABLE = "CLIP_GRID_MODEL"
+        reason = f"{name!r} cannot be fetched from the hub ({error}); check the name and the network"
+        raise InputError(reason) from error
 
 
 def default_model(
     *, environment: Mapping[str, str] = os.environ, find: Callable[[], Sequence[FoundModel]] = find_models
 ) -> tuple[str | Path, str]:
-    """A model that reads texts and sees pictures, and a note that says which it is and why.
+    """A model for pictures and texts, and a note that says which it is and why.
 
-    The one that the variable CLIP_GRID_MODEL names, else the first whole one among those that ``clip-grid models``
-    lists. Raises InputError when there is none.
+    The one that the variable CLIP_GRID_MODEL names, else the first with both encoders among those that ``clip-grid
+    models`` lists. Raises InputError when there is none.
     """
-    if named := environment.get(VARIABLE, "").strip():
-        return named, f"the model is {named}, which {VARIABLE} names"
-    whole = [model for model in find() if not model.problem and model.info is not None and is_whole(model.info)]
-    if not whole:
+    if named := environment.get(MODEL_VARIABLE, "").strip():
+        return named, f"the model is {named}, which {MODEL_VARIABLE} names"
+    usable = [model for model in find() if not model.problem and model.info and model.info.has_both_encoders]
+    if not usable:
         raise InputError(
-            "there is no CLIP on this machine that has both halves, pictures and texts, in one file; name a model, or "
-            f"set {VARIABLE} to one; clip-grid models lists what was found"
+            "there is no CLIP on this machine that has both encoders, for pictures and texts, in one file; name a "
+            f"model, or set {MODEL_VARIABLE} to one; clip-grid models lists what was found"
         )
-    others = f", the first of {len(whole)}; another is taken by its name" if len(whole) > 1 else ""
-    return whole[0].path, f"the model is {whole[0].name}{others}"
-
-
-def is_whole(info: CheckpointInfo) -> bool:
-    """Whether a file alone can compare pictures with texts."""
-    has_halves = info.vision is not None and info.text is not None
-    return has_halves and info.has_vision_projection and info.has_text_projection
+    others = f", the first of {len(usable)}; another is taken by its name" if len(usable) > 1 else ""
+    return usable[0].path, f"the model is {usable[0].name}{others}"

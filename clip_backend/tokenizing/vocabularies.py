@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..checkpoints.info import CheckpointInfo
-from ..finding.folders import StrPath, resolved
-from ..finding.installations import detect_comfyui_installation, hub_cache
+from ..finding.folders import StrPath, detect_comfyui_installation, hub_cache, resolve_path
 
 OPENAI_MERGES = "bpe_simple_vocab_16e6.txt.gz"
 #: Packages that carry OpenAI's vocabulary.
@@ -54,7 +53,7 @@ def files_in(folder: Path) -> Iterator[TokenFiles]:
 
 def files_given(path: StrPath) -> Iterator[TokenFiles]:
     """The vocabularies at a path that the user names: a file, or a folder of any of the kinds that are searched."""
-    place = resolved(path)
+    place = resolve_path(path)
     kind = _KINDS.get(place.suffix)
     if place.is_file() and kind is not None:
         yield TokenFiles("vocab.json" if place.name == "vocab.json" else kind, place, is_own=True)
@@ -78,7 +77,7 @@ def files_beside(info: CheckpointInfo) -> Iterator[TokenFiles]:
 
 def files_elsewhere(*, siglip: bool, search: Sequence[StrPath] = ()) -> Iterator[TokenFiles]:
     """The vocabularies of the folders to search, then of ComfyUI, the cache of Hugging Face and installed packages."""
-    for folder in map(resolved, search):
+    for folder in map(resolve_path, search):
         for place in (folder, folder / _COMFYUI.name, folder / _COMFYUI):
             yield from files_in(place)
     if not siglip:

@@ -107,8 +107,7 @@ class ComfyHost:
     def model_folders(self) -> ModelPathConfig:
         import folder_paths
 
-        from ...clip_backend.finding.folders import ModelPathConfig, ModelType
-        from ...clip_backend.finding.installations import hub_cache
+        from ...clip_backend.finding.folders import ModelPathConfig, ModelType, hub_cache
 
         registered = {name.casefold(): paths for name, (paths, *_) in folder_paths.folder_names_and_paths.items()}
         config = ModelPathConfig()

@@ -12,9 +12,8 @@ from functools import cache
 from pathlib import Path
 
 from ...clip_backend.checkpoints.info import CheckpointInfo
-from ...clip_backend.finding.catalog import Candidate, FoundModel, listed, opened
+from ...clip_backend.finding.catalog import FoundModel, PossibleModel, inspect_model, list_possible_models
 from ...clip_backend.finding.folders import ModelPathConfig, ModelType
-from ...clip_backend.finding.names import is_whole
 from ...errors import ClipGridError, InputError
 from ..host.host import Host
 
@@ -30,7 +29,7 @@ _CONFIGS = ("config.json", "open_clip_config.json")
 #: Real path, size and modification time of a file.
 FileState = tuple[str, int, int]
 #: Everything that the information on a model depends on.
-_Key = tuple[Candidate, ModelType, tuple[FileState, ...]]
+_Key = tuple[PossibleModel, ModelType, tuple[FileState, ...]]
 
 
 def model_names(host: Host) -> list[str]:
@@ -40,7 +39,7 @@ def model_names(host: Host) -> list[str]:
 
 def complete_model_names(host: Host) -> list[str]:
     """The names of the models with both a vision and a text encoder, the demo's last; never raises."""
-    return [name for name, info in _models(host).items() if is_whole(info)]
+    return [name for name, info in _models(host).items() if info.has_both_encoders]
 
 
 def text_encoder_names(host: Host) -> list[str]:
@@ -106,7 +105,7 @@ class ModelList:
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        read: Callable[[Candidate, ModelType], FoundModel] = opened,
+        read: Callable[[PossibleModel, ModelType], FoundModel] = inspect_model,
     ) -> None:
         self._clock = clock
         self._read = read
@@ -120,7 +119,7 @@ class ModelList:
         if self._listed_at is None or now - self._listed_at > RELIST_S:
             self._listed_at = now
             json_states = cache(_json_states)
-            keys = [(one, kind, _states(one.path, json_states)) for one, kind in listed(config)]
+            keys = [(one, kind, _states(one.path, json_states)) for one, kind in list_possible_models(config)]
             found = {key: self._found.get(key) or self._read(*key[:2]) for key in keys}
             if list(found) != list(self._found):
                 self._found, self._models = found, dict(_unique_names(found.values()))

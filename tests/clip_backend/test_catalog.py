@@ -184,4 +184,4 @@ def test_the_folders_searched_are_those_of_the_machine_when_none_are_given(tmp_p
 
 
 def test_nothing_but_kinds_that_may_hold_a_clip_is_searched():
-    assert not {kind.value for kind in catalog.SEARCHED} & {"lora", "vae", "controlnet", "upscaler", "ipadapter"}
+    assert not {kind.value for kind in catalog.SEARCHED_TYPES} & {"lora", "vae", "controlnet", "upscaler", "ipadapter"}

@@ -1,4 +1,4 @@
-"""The model that is taken when nobody names one: a whole one, and always with a note."""
+"""The model that is used when none is named: one with both encoders, and always with a note."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def models(folder: Path, *names: str):
     return lambda: find_models(ModelPathConfig(clip_vision_paths=folder))
 
 
-def test_the_first_model_with_both_halves_is_taken_and_named(tmp_path):
+def test_the_first_model_with_both_encoders_is_used_and_named(tmp_path):
     found = models(tmp_path, "clip_vision_h", "clip_g", "hf_folder")
 
     path, note = default_model(environment={}, find=found)
@@ -37,14 +37,14 @@ def test_a_note_tells_that_there_were_others(tmp_path):
     assert note.endswith("the first of 2; another is taken by its name")
 
 
-def test_halves_alone_are_never_taken(tmp_path):
+def test_a_lone_encoder_is_never_used(tmp_path):
     found = models(tmp_path, "clip_vision_h", "clip_g")
 
-    with pytest.raises(InputError, match=r"no CLIP on this machine that has both halves.*CLIP_GRID_MODEL"):
+    with pytest.raises(InputError, match=r"no CLIP on this machine that has both encoders.*CLIP_GRID_MODEL"):
         default_model(environment={}, find=found)
 
 
-def test_the_variable_names_it_before_anything_is_searched():
+def test_the_variable_names_the_model_before_any_folder_is_searched():
     def search():
         raise AssertionError("nothing is to be searched")
 
@@ -54,6 +54,6 @@ def test_the_variable_names_it_before_anything_is_searched():
     assert "CLIP_GRID_MODEL" in note
 
 
-def test_the_toy_that_comes_with_the_package_is_never_taken(tmp_path):
+def test_the_demo_model_is_never_used_by_default(tmp_path):
     with pytest.raises(InputError, match="name a model"):
         default_model(environment={}, find=models(tmp_path))

@@ -7,9 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.finding.catalog import candidates
-from clip_grid.clip_backend.finding.folders import ModelPathConfig, ModelType, folders_of, merged, read_extra_paths
-from clip_grid.clip_backend.finding.installations import detect_comfyui_installation, hub_cache, usual_places
+from clip_grid.clip_backend.finding.catalog import possible_models
+from clip_grid.clip_backend.finding.folders import (
+    ModelPathConfig,
+    ModelType,
+    detect_comfyui_installation,
+    extra_folders,
+    hub_cache,
+    merge_configs,
+    read_extra_paths,
+    usual_places,
+)
 from clip_grid.errors import InputError
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege on Windows")
@@ -22,7 +30,7 @@ def touch(path: Path) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    return [candidate.name for candidate in candidates(folder)]
+    return [candidate.name for candidate in possible_models(folder)]
 
 
 @pytest.fixture
@@ -123,7 +131,7 @@ def test_a_root_that_does_not_exist_is_refused_by_name(tmp_path):
 def test_merged_configurations_keep_all_folders_and_notes_in_order(tmp_path):
     parts = [ModelPathConfig(vae_paths=tmp_path / name, notes=(name,)) for name in "ab"]
 
-    together = merged(parts)
+    together = merge_configs(parts)
 
     assert together.get_paths("vae") == [tmp_path / "a", tmp_path / "b"]
     assert together.notes == ("a", "b")
@@ -139,14 +147,14 @@ SECTIONS = {
 
 
 def test_folders_of_the_yaml_file_follow_the_rules_of_comfyui(tmp_path):
-    extra = folders_of(SECTIONS, tmp_path / "extra_model_paths.yaml")
+    folders, notes = extra_folders(SECTIONS, tmp_path / "extra_model_paths.yaml")
 
-    assert [(folder.name, folder.path, folder.is_default) for folder in extra.folders] == [
+    assert folders == [
         ("clip_vision", tmp_path / "shared" / "vision", True),
         ("clip_vision", tmp_path / "shared" / "more vision", True),
         ("loras", tmp_path / "my loras", False),
     ]
-    assert extra.notes == ()
+    assert notes == []
 
 
 def test_an_absolute_base_and_the_home_folder_are_taken(tmp_path, monkeypatch):
@@ -154,23 +162,23 @@ def test_an_absolute_base_and_the_home_folder_are_taken(tmp_path, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     content = {"a": {"base_path": "~/ui", "clip": "c"}, "b": {"vae": str(tmp_path / "v")}}
 
-    extra = folders_of(content, Path("/elsewhere/extra_model_paths.yaml"))
+    folders, _ = extra_folders(content, Path("/elsewhere/extra_model_paths.yaml"))
 
-    assert [folder.path for folder in extra.folders] == [tmp_path / "ui" / "c", tmp_path / "v"]
+    assert [path for _, path, _ in folders] == [tmp_path / "ui" / "c", tmp_path / "v"]
 
 
 @pytest.mark.parametrize("content", [["a"], "text", 5, {"section": ["a"]}])
 def test_a_yaml_file_of_another_shape_is_a_note(tmp_path, content):
-    extra = folders_of(content, tmp_path / "extra_model_paths.yaml")
+    folders, notes = extra_folders(content, tmp_path / "extra_model_paths.yaml")
 
-    assert extra.folders == ()
-    assert len(extra.notes) == 1
-    assert "extra_model_paths.yaml" in extra.notes[0]
+    assert folders == []
+    assert len(notes) == 1
+    assert "extra_model_paths.yaml" in notes[0]
 
 
 def test_without_a_yaml_file_or_with_an_empty_one_nothing_is_added(tmp_path):
-    assert read_extra_paths(tmp_path / "extra_model_paths.yaml").folders == ()
-    assert folders_of(None, tmp_path / "extra_model_paths.yaml").notes == ()
+    assert read_extra_paths(tmp_path / "extra_model_paths.yaml") == ([], [])
+    assert extra_folders(None, tmp_path / "extra_model_paths.yaml") == ([], [])
 
 
 def test_a_root_reads_its_yaml_file_the_last_default_first_as_comfyui_does(comfyui, tmp_path):
@@ -295,7 +303,7 @@ def test_a_config_with_weights_makes_a_folder_one_model(tmp_path, config, weight
     for name in (config, weights, "optimizer.pt", "training_args.bin"):
         touch(tmp_path / "my" / "clip" / name)
 
-    assert [(found.name, found.path) for found in candidates(tmp_path)] == [("my/clip", tmp_path / "my" / "clip")]
+    assert [(found.name, found.path) for found in possible_models(tmp_path)] == [("my/clip", tmp_path / "my" / "clip")]
 
 
 def test_a_stray_config_does_not_swallow_the_models_beside_it(tmp_path):
@@ -331,7 +339,7 @@ def test_a_cached_model_has_the_name_that_the_hub_gives_it(tmp_path):
     (snapshots.parent / "refs").mkdir()
     (snapshots.parent / "refs" / "main").write_text("3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268")
 
-    found = list(candidates(tmp_path))
+    found = list(possible_models(tmp_path))
 
     assert [candidate.name for candidate in found] == [
         "openai/clip-vit-base-patch32",
@@ -359,7 +367,7 @@ def test_a_link_back_is_told_and_ends_the_search_there(tmp_path):
     touch(tmp_path / "sub" / "a.safetensors")
     (tmp_path / "sub" / "loop").symlink_to(tmp_path)
 
-    found = {candidate.name: candidate.problem for candidate in candidates(tmp_path)}
+    found = {candidate.name: candidate.problem for candidate in possible_models(tmp_path)}
 
     assert list(found) == ["sub/a.safetensors", "sub/loop"]
     assert found["sub/a.safetensors"] == ""
@@ -381,7 +389,7 @@ def test_a_link_to_nowhere_is_told(tmp_path):
     (tmp_path / "a.safetensors").symlink_to(tmp_path / "gone")
     (tmp_path / "b.safetensors").symlink_to(tmp_path / "b.safetensors")
 
-    found = {candidate.name: candidate.problem for candidate in candidates(tmp_path)}
+    found = {candidate.name: candidate.problem for candidate in possible_models(tmp_path)}
 
     assert list(found) == ["a.safetensors", "b.safetensors"]
     assert all("leads nowhere" in problem for problem in found.values())
@@ -391,7 +399,7 @@ def test_a_link_to_nowhere_is_told(tmp_path):
 def test_a_named_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.safetensors")
 
-    assert [candidate.problem[:16] for candidate in candidates(tmp_path)] == ["no ordinary file"]
+    assert [candidate.problem[:16] for candidate in possible_models(tmp_path)] == ["no ordinary file"]
 
 
 @pytest.mark.usefixtures("bound_by_permissions")
@@ -399,7 +407,7 @@ def test_a_folder_that_may_not_be_listed_is_told_and_costs_only_itself(tmp_path)
     touch(tmp_path / "z" / "a.safetensors")
     (tmp_path / "closed").mkdir(mode=0)
 
-    found = {candidate.name: candidate.problem for candidate in candidates(tmp_path)}
+    found = {candidate.name: candidate.problem for candidate in possible_models(tmp_path)}
 
     (tmp_path / "closed").chmod(0o700)
     assert list(found) == ["closed", "z/a.safetensors"]
@@ -407,6 +415,6 @@ def test_a_folder_that_may_not_be_listed_is_told_and_costs_only_itself(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
-    found = list(candidates(tmp_path / "gone"))
+    found = list(possible_models(tmp_path / "gone"))
 
     assert [(candidate.name, candidate.problem[:16]) for candidate in found] == [("gone", "cannot be listed")]

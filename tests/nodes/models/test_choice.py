@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-from clip_grid.clip_backend.finding.catalog import opened
+from clip_grid.clip_backend.finding.catalog import inspect_model
 from clip_grid.nodes.models.choice import ModelList
 from safetensors.torch import save_file
 
@@ -53,7 +53,7 @@ def test_only_the_file_that_changed_is_read_again(host, model):
 
     def read_header(candidate, kind):
         read_now.append(candidate.name)
-        return opened(candidate, kind)
+        return inspect_model(candidate, kind)
 
     model_list = ModelList(clock=lambda: now, read=read_header)
 
