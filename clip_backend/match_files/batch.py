@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ...errors import CheckpointError, InputError, PictureError, SpaceError
 from ...imaging import Progress
@@ -55,19 +55,20 @@ def match_batch(
     Raises InputError for a file of pairs that cannot be used or a setting that suits no pair, SpaceError for a
     calibration of another model, and OutputError if ``out`` cannot be written.
     """
-    source, target = _absolute(pairs), None if out is None else _absolute(out)
+    source, *rest = (Path(os.path.abspath(os.path.expanduser(path))) for path in (pairs, out) if path is not None)
+    target = rest[0] if rest else None
     if target:
         check_target(target, source, overwrite=overwrite)
     table = read_pairs(source)
     settings = repr((replace(options, mode="pairs"), calibration, model))
     planned = [task_of(row, (source.parent, Path.cwd()), settings) for row in table.rows]
     part = PartFile(target) if target else None
-
-    def open_scorer() -> PairScorer:
-        return PairScorer(open_encoder(), match, options, calibration)
-
-    run = PairsRun(planned, open_scorer, part)
-    run.work(_known(part, resume=resume), is_same_model=bool(model), progress=progress)
+    known = part.read() if part else {}
+    if part and not resume:
+        part.remove()
+        known = {}
+    run = PairsRun(planned, open_encoder, match, options, calibration, part)
+    run.work(known, is_same_model=bool(model), progress=progress)
     report = _report(run, source, target)
     if target and part:
         write_results(target, table, report)
@@ -92,20 +93,6 @@ def _report(run: PairsRun, source: Path, target: Path | None) -> PairsReport:
         metrics=metrics,
         notes=(*run.notes, *notes),
     )
-
-
-def _known(part: PartFile | None, *, resume: bool) -> dict[str, DoneRow]:
-    """The results of an earlier run; none, and its file is removed, unless it is to be resumed."""
-    if part is None:
-        return {}
-    known = part.read()
-    if not resume:
-        part.remove()
-    return known if resume else {}
-
-
-def _absolute(path: StrPath) -> Path:
-    return Path(os.path.abspath(os.path.expanduser(path)))
 
 
 @dataclass(frozen=True)
@@ -161,104 +148,84 @@ class MatchFunction(Protocol):
         """The results with the indices of their pictures; unreadable pictures are in ``failed``."""
 
 
-@dataclass(frozen=True)
-class PairScorer:
-    """A model with the settings of a run. Raises SpaceError for a calibration of another model."""
-
-    encoder: Encoder
-    match: MatchFunction
-    options: MatchOptions
-    calibration: Calibration | None = None
-    #: Notes for the user, each once.
-    notes: dict[str, None] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.calibration:
-            self.calibration.check(self.encoder)
-
-    def score(self, tasks: Sequence[Task]) -> list[Outcome]:
-        """The result of each task, or why it has none. Raises errors that any other pair would meet too."""
-        try:
-            return self._scored(tasks)
-        except (SpaceError, CheckpointError):
-            raise
-        except InputError as error:
-            # an error that does not come from one of these pairs is raised here as well
-            self._match(noise_pictures()[:1], ["a picture"])
-            if len(tasks) == 1:
-                return [str(error)]
-            return [outcome for task in tasks for outcome in self.score([task])]
-
-    def _scored(self, tasks: Sequence[Task]) -> list[Outcome]:
-        matches = self._match([task.picture for task in tasks], [task.row.text for task in tasks])
-        self.notes.update(dict.fromkeys(matches.notes))
-        for count in range(1, len(tasks) + 1):
-            # this counts only these few rows; the report counts all of them
-            self.notes.pop(dropped_note(count, len(tasks)), None)
-        outcomes: dict[int, Outcome] = {one.index: one.reason for one in matches.failed}
-        for result in matches.results:
-            # it would only compare the few pictures of this chunk
-            own = replace(result, picture_percentile=None)
-            outcomes[result.image_index] = own if math.isfinite(own.cosine) else NOT_FINITE
-        return [outcomes[place] for place in range(len(tasks))]
-
-    def _match(self, pictures: Sequence[Any], texts: Sequence[str]) -> Matches:
-        options = replace(self.options, mode="pairs")
-        return self.match(self.encoder, pictures, texts, options=options, calibration=self.calibration)
-
-
 class PairsRun:
     """Scores the rows of a file that have no result yet."""
 
     def __init__(
-        self, planned: Sequence[Task | PairResult], open_scorer: Callable[[], PairScorer], part: PartFile | None
+        self,
+        planned: Sequence[Task | PairResult],
+        open_encoder: Callable[[], Encoder],
+        match: MatchFunction,
+        options: MatchOptions,
+        calibration: Calibration | None,
+        part: PartFile | None,
     ) -> None:
         #: All rows in their order: tasks, and results of those that cannot be matched.
         self._planned = planned
         self._tasks = [one for one in planned if isinstance(one, Task)]
-        self._open_scorer = open_scorer
-        self._part = part
+        self._open_encoder, self._match, self._calibration, self._part = open_encoder, match, calibration, part
+        self._options = replace(options, mode="pairs")
         self._outcomes: dict[int, Outcome] = {}
         #: Rows whose result comes from an earlier run.
         self.resumed = 0
-        #: Notes for the user.
-        self.notes: tuple[str, ...] = ()
+        #: Notes for the user, each once.
+        self.notes: dict[str, None] = {}
 
     def work(self, known: Mapping[str, DoneRow], *, is_same_model: bool, progress: Progress | None = None) -> None:
         """Scores every row without a known result; an interruption keeps the chunks that are done.
 
         known: results by key. is_same_model: whether they are surely of this run's model, which is then opened only if
-        there is a row to score.
+        there is a row to score. Raises SpaceError for a calibration of another model.
         """
-        if not self._tasks or (is_same_model and all(task.key in known for task in self._tasks)):
-            self._take({key: row.result for key, row in known.items()})
-            self._report(progress)
-            return
-        scorer = self._open_scorer()
-        fingerprint = scorer.encoder.fingerprint
-        self._take({key: row.result for key, row in known.items() if row.fingerprint == fingerprint})
+        encoder = None
+        if self._tasks and not (is_same_model and all(task.key in known for task in self._tasks)):
+            encoder = self._open_encoder()
+            if self._calibration:
+                self._calibration.check(encoder)
+            known = {key: row for key, row in known.items() if row.fingerprint == encoder.fingerprint}
+        self._outcomes = {task.row.number: known[task.key].result for task in self._tasks if task.key in known}
+        self.resumed = len(self._outcomes)
         self._report(progress)
         waiting = [task for task in self._tasks if task.row.number not in self._outcomes]
         for start in range(0, len(waiting), CHUNK):
-            self._score(waiting[start : start + CHUNK], scorer)
+            # waiting is empty where no encoder was opened
+            self._score(waiting[start : start + CHUNK], cast("Encoder", encoder))
             self._report(progress)
-        self.notes = tuple(scorer.notes)
 
     def results(self) -> tuple[PairResult, ...]:
         """The results of all rows, in their order."""
         return tuple(one if isinstance(one, PairResult) else self._result(one) for one in self._planned)
 
-    def _take(self, known: Mapping[str, MatchResult]) -> None:
-        self._outcomes |= {task.row.number: known[task.key] for task in self._tasks if task.key in known}
-        self.resumed = len(self._outcomes)
-
-    def _score(self, tasks: Sequence[Task], scorer: PairScorer) -> None:
-        pairs = list(zip(tasks, scorer.score(tasks), strict=True))
+    def _score(self, tasks: Sequence[Task], encoder: Encoder) -> None:
+        pairs = list(zip(tasks, self._outcomes_of(tasks, encoder), strict=True))
         self._outcomes |= {task.row.number: outcome for task, outcome in pairs}
         if self._part:
-            fingerprint = scorer.encoder.fingerprint
-            done = {task.key: DoneRow(fingerprint, one) for task, one in pairs if isinstance(one, MatchResult)}
+            done = {task.key: DoneRow(encoder.fingerprint, one) for task, one in pairs if isinstance(one, MatchResult)}
             self._part.append(done)
+
+    def _outcomes_of(self, tasks: Sequence[Task], encoder: Encoder) -> list[Outcome]:
+        """The result of each task, or why it has none; raises errors that any other pair would meet too."""
+        settings: dict[str, Any] = {"options": self._options, "calibration": self._calibration}
+        try:
+            texts = [task.row.text for task in tasks]
+            matches = self._match(encoder, [task.picture for task in tasks], texts, **settings)
+        except (SpaceError, CheckpointError):
+            raise
+        except InputError as error:
+            # an error that does not come from one of these pairs is raised here as well
+            self._match(encoder, noise_pictures()[:1], ["a picture"], **settings)
+            if len(tasks) == 1:
+                return [str(error)]
+            return [outcome for task in tasks for outcome in self._outcomes_of([task], encoder)]
+        # this note counts only these few rows; the report counts all of them
+        counted = {dropped_note(count, len(tasks)) for count in range(1, len(tasks) + 1)}
+        self.notes |= dict.fromkeys(note for note in matches.notes if note not in counted)
+        outcomes: dict[int, Outcome] = {one.index: one.reason for one in matches.failed}
+        for result in matches.results:
+            # the picture percentile would only compare the few pictures of this chunk
+            own = replace(result, picture_percentile=None)
+            outcomes[result.image_index] = own if math.isfinite(own.cosine) else NOT_FINITE
+        return [outcomes[place] for place in range(len(tasks))]
 
     def _report(self, progress: Progress | None) -> None:
         if progress:
