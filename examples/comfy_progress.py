@@ -1,4 +1,4 @@
-"""How far a run is: over ComfyUI's websocket if the package ``websockets`` is installed, else from its queue."""
+"""The progress of a run, from ComfyUI's websocket if the package ``websockets`` is installed, else from its queue."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ try:
 except ImportError:
     connect = None
 
-#: Seconds between two looks into the history.
+#: Seconds between two requests for the history.
 PAUSE_S = 0.5
-#: Takes a line for people.
-Tell = Callable[[str], None]
+#: Shows a line of text.
+Show = Callable[[str], None]
 
 
 @contextmanager
-def watching(server: Server, tell: Tell) -> Iterator[Watcher]:
-    """The best watcher there is, for as long as it is needed."""
-    polling = Polling(server, tell)
+def watching(server: Server, show: Show) -> Iterator[Watcher]:
+    """A watcher for runs, over a websocket if one can be opened."""
+    polling = Polling(server, show)
     if connect is None:
         yield polling
         return
@@ -33,38 +33,38 @@ def watching(server: Server, tell: Tell) -> Iterator[Watcher]:
     try:
         socket = connect(f"{address}/ws?clientId={server.client}", open_timeout=10, max_size=None)
     except (OSError, WebSocketException, ValueError):
-        # something between here and the server may let no websockets through
+        # a proxy may allow no websockets
         yield polling
         return
     with socket:
-        yield Socket(socket, polling, tell)
+        yield Socket(socket, polling, show)
 
 
 class Polling:
-    """Tells what the queue says of a run."""
+    """Shows the place of a run in the queue."""
 
-    def __init__(self, server: Server, tell: Tell) -> None:
+    def __init__(self, server: Server, show: Show) -> None:
         self._server = server
-        self._tell = tell
-        self._told = ""
+        self._show = show
+        self._last = ""
 
     def wait(self, run: str, workflow: Workflow) -> None:
         """Returns after a pause."""
         before = self._server.runs_before(run)
         line = "running" if before is None else "waiting, next" if before == 0 else f"waiting, {before} before it"
-        if line != self._told:
-            self._told = line
-            self._tell(line)
+        if line != self._last:
+            self._last = line
+            self._show(line)
         time.sleep(PAUSE_S)
 
 
 class Socket:
-    """Tells each node that begins, and its steps in quarters."""
+    """Shows each node that starts, and a line for each quarter of its steps."""
 
-    def __init__(self, socket: Any, polling: Polling, tell: Tell) -> None:
+    def __init__(self, socket: Any, polling: Polling, show: Show) -> None:
         self._socket = socket
         self._polling = polling
-        self._tell = tell
+        self._show = show
         self._is_lost = False
 
     def wait(self, run: str, workflow: Workflow) -> None:
@@ -75,33 +75,33 @@ class Socket:
         ends = time.monotonic() + PAUSE_S
         try:
             while (left := ends - time.monotonic()) > 0:
-                if self._hear(self._socket.recv(timeout=left), run, workflow):
+                if self._handle(self._socket.recv(timeout=left), run, workflow):
                     return
         except TimeoutError:
             return
         except WebSocketException:
             self._is_lost = True
 
-    def _hear(self, message: str | bytes, run: str, workflow: Workflow) -> bool:
-        """Whether the run is over. Previews come as bytes."""
+    def _handle(self, message: str | bytes, run: str, workflow: Workflow) -> bool:
+        """Show an event, and whether it ends the run. Previews come as bytes."""
         event = json.loads(message) if isinstance(message, str) else {}
-        told = event.get("data") or {}
-        if told.get("prompt_id") != run:
+        data = event.get("data") or {}
+        if data.get("prompt_id") != run:
             return False
-        if event["type"] == "executing" and told.get("node"):
-            self._tell(_name(workflow, told["node"]))
-        elif event["type"] == "progress" and _is_quarter(told):
-            self._tell(f"{_name(workflow, told.get('node'))}: {told['value']} of {told['max']}")
-        return event["type"] == "executing" and not told.get("node")
+        if event["type"] == "executing" and data.get("node"):
+            self._show(_name(workflow, data["node"]))
+        elif event["type"] == "progress" and _is_quarter(data):
+            self._show(f"{_name(workflow, data.get('node'))}: {data['value']} of {data['max']}")
+        return event["type"] == "executing" and not data.get("node")
 
 
-def _is_quarter(told: Mapping[str, Any]) -> bool:
-    """Whether this step is the first one in its quarter, so that a long node tells four lines."""
-    value, most = int(told["value"]), int(told["max"])
+def _is_quarter(data: Mapping[str, Any]) -> bool:
+    """Whether this step is the first one of a quarter, so that a long node shows four lines."""
+    value, most = int(data["value"]), int(data["max"])
     return most > 1 and 4 * value // most > 4 * (value - 1) // most
 
 
 def _name(workflow: Workflow, node: object) -> str:
-    """A node as the user knows it; one that was made while the workflow ran is known by its number alone."""
+    """The title or type of a node; its number for one that was created during the run."""
     known = workflow.get(str(node), {})
     return (known.get("_meta") or {}).get("title") or known.get("class_type") or f"node {node}"

@@ -1,4 +1,4 @@
-"""A running ComfyUI: what a program asks it over HTTP. Needs nothing but Python's standard library."""
+"""A client for a running ComfyUI, with Python's standard library alone."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from urllib.request import Request, urlopen
 
 #: Node id -> {"class_type", "inputs"}: ComfyUI's API format.
 Workflow = dict[str, Any]
-#: Node id -> what the node showed.
+#: Node id -> the ui payload of the node.
 Outputs = Mapping[str, Mapping[str, Any]]
 
-#: Seconds that a single request may take.
+#: Seconds until a request times out.
 REQUEST_S = 30.0
 
 
 class ScoringError(Exception):
-    """Why there are no scores; the message is meant for the user."""
+    """There are no scores; the message is for the user."""
 
 
 class NoServer(ScoringError):
-    """Nothing that answers as ComfyUI does."""
+    """No ComfyUI answers."""
 
 
 class Watcher(Protocol):
-    """Passes the time until the next look into the history."""
+    """Waits between two requests for the history."""
 
     def wait(self, run: str, workflow: Workflow) -> None:
-        """Returns after a while, or as soon as something is known to have changed."""
+        """Returns after a pause, or earlier if the run may have ended."""
 
 
 @dataclass(frozen=True)
@@ -43,33 +43,33 @@ class Server:
     """A running ComfyUI."""
 
     address: str
-    #: Who asks: ComfyUI tells the events of a run to the client that submitted it.
+    #: The id of this client: ComfyUI sends the events of a run to the client that submitted it.
     client: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def upload(self, picture: Path) -> str:
-        """The name under which Load Image finds the picture."""
+        """The name of the uploaded picture for Load Image."""
         try:
             content = picture.read_bytes()
         except OSError as error:
             raise ScoringError(f"it cannot be read: {error.strerror or error}") from error
         boundary = uuid.uuid4().hex
         kind = f"multipart/form-data; boundary={boundary}"
-        told = self._ask("/upload/image", _form_file(picture.name, content, boundary), kind, wants="name")
-        folder = told.get("subfolder")
-        return f"{folder}/{told['name']}" if folder else str(told["name"])
+        answer = self._request("/upload/image", _form_file(picture.name, content, boundary), kind, needs="name")
+        folder = answer.get("subfolder")
+        return f"{folder}/{answer['name']}" if folder else str(answer["name"])
 
     def submit(self, workflow: Workflow) -> str:
-        """The id of the run, which begins when those before it are done."""
+        """The id of the queued run."""
         body = json.dumps({"prompt": workflow, "client_id": self.client}).encode()
-        told = self._ask("/prompt", body, "application/json", wants="prompt_id")
-        if told.get("node_errors"):
-            raise ScoringError("; ".join(_refusals(told)))
-        return str(told["prompt_id"])
+        answer = self._request("/prompt", body, "application/json", needs="prompt_id")
+        if answer.get("node_errors"):
+            raise ScoringError("; ".join(_refusals(answer)))
+        return str(answer["prompt_id"])
 
     def outputs(self, run: str, workflow: Workflow, timeout_s: float, watcher: Watcher) -> Outputs:
-        """What the nodes of a run showed, once it is done."""
+        """The ui payloads of a run, once it has ended; raises ScoringError if it failed or takes too long."""
         ends = time.monotonic() + timeout_s
-        while run not in (history := self._ask(f"/history/{quote(run)}")):
+        while run not in (history := self._request(f"/history/{quote(run)}")):
             if time.monotonic() >= ends:
                 raise ScoringError(f"the run is not done after {timeout_s:g} s; give it longer with --timeout")
             watcher.wait(run, workflow)
@@ -78,39 +78,39 @@ class Server:
         return outputs
 
     def runs_before(self, run: str) -> int | None:
-        """How many runs wait before this one; None when it is running or done."""
-        waiting = sorted(self._ask("/queue").get("queue_pending", ()), key=lambda entry: entry[0])
+        """The number of runs queued before this one; None if it is running or has ended."""
+        waiting = sorted(self._request("/queue").get("queue_pending", ()), key=lambda entry: entry[0])
         places = [place for place, entry in enumerate(waiting) if entry[1] == run]
         return places[0] if places else None
 
-    def _ask(self, path: str, body: bytes | None = None, kind: str = "", *, wants: str = "") -> dict[str, Any]:
-        """The JSON that the server answers, which must hold what it ``wants``; a body is posted."""
+    def _request(self, path: str, body: bytes | None = None, kind: str = "", *, needs: str = "") -> dict[str, Any]:
+        """The JSON object that the server answers, with the key ``needs``; a body is sent by POST."""
         try:
             request = Request(self.address + path, body, {"Content-Type": kind} if kind else {})
-            with urlopen(request, timeout=REQUEST_S) as answer:
-                told = json.load(answer)
+            with urlopen(request, timeout=REQUEST_S) as response:
+                answer = json.load(response)
         except HTTPError as error:
             raise ScoringError(_refusal(path, error)) from error
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise NoServer(f"no ComfyUI answers at {self.address} ({reason}); start it, or give --server") from error
         except ValueError:
-            told = None
-        if not isinstance(told, dict) or (wants and wants not in told):
+            answer = None
+        if not isinstance(answer, dict) or (needs and needs not in answer):
             raise NoServer(f"{self.address}{path} does not answer as ComfyUI does; check --server")
-        return told
+        return answer
 
 
 def _check_events(events: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    for event, told in events:
+    for event, data in events:
         if event == "execution_error":
-            raise ScoringError(f"{_node(told['node_id'], told['node_type'])}: {told['exception_message'].strip()}")
+            raise ScoringError(f"{_node(data['node_id'], data['node_type'])}: {data['exception_message'].strip()}")
         if event == "execution_interrupted":
             raise ScoringError("the run was interrupted")
 
 
 def _form_file(name: str, content: bytes, boundary: str) -> bytes:
-    """The body of a form whose field ``image`` is a file."""
+    """A form with the file in its field ``image``."""
     safe = name.translate({ord('"'): "%22", ord("\r"): "%0D", ord("\n"): "%0A"})
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="{safe}"\r\n'
     kind = "Content-Type: application/octet-stream\r\n\r\n"
@@ -118,25 +118,24 @@ def _form_file(name: str, content: bytes, boundary: str) -> bytes:
 
 
 def _refusal(path: str, error: HTTPError) -> str:
-    """Why the server would not do it."""
+    """The reasons in a response with an error status."""
     try:
         with error:
-            told = json.load(error)
+            answer = json.load(error)
     except (OSError, ValueError):
-        told = {}
-    reasons = list(_refusals(told)) if isinstance(told, dict) else []
+        answer = {}
+    reasons = list(_refusals(answer)) if isinstance(answer, dict) else []
     return "; ".join(reasons) or f"ComfyUI refuses {path}: {error.code} {error.reason}"
 
 
-def _refusals(told: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with a workflow: each node's errors, or what is said of the whole."""
-    found = False
-    for number, node in (told.get("node_errors") or {}).items():
-        for one in node["errors"]:
-            found = True
-            yield f"{_node(number, node.get('class_type'))}: {_message(one)}"
-    if not found and isinstance(error := told.get("error"), dict):
+def _refusals(answer: Mapping[str, Any]) -> Iterator[str]:
+    """Why a workflow is refused: the errors of its nodes, or else that of the whole."""
+    nodes = answer.get("node_errors") or {}
+    if not any(node["errors"] for node in nodes.values()) and isinstance(error := answer.get("error"), dict):
         yield _message(error)
+    for number, node in nodes.items():
+        for error in node["errors"]:
+            yield f"{_node(number, node.get('class_type'))}: {_message(error)}"
 
 
 def _message(error: Mapping[str, Any]) -> str:

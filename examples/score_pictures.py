@@ -1,13 +1,13 @@
-"""Lets a running ComfyUI score pictures, and prints what CLIP Grid says of them.
+"""Scores pictures in a running ComfyUI with CLIP Grid, and prints the results.
 
     python score_pictures.py cat.png dog.png --text "a cat on a sofa" --model clip-vit-base-patch32
     python score_pictures.py --workflow api/best_of_n.json --progress
 
-Each picture is uploaded and put into every Load Image node of the workflow: api/score_workflow.json, or one that was
-saved with "Export (API)". Without pictures the workflow runs as it is. Results are read from ``/history``, where a
-scoring node leaves ``clip_match``, ``clip_labels`` or ``clip_rank``, and where saved files are named. Exits with 0 when
-all is done, 1 when something failed, and 2 for a wrong command line. Needs nothing but Python's standard library; with
-the package ``websockets`` progress is told node by node.
+Each picture is uploaded and set in every Load Image node of the workflow: api/score_workflow.json, or one saved with
+"Export (API)". Without pictures the workflow runs as it is. Results are read from ``/history``, which holds the
+``clip_match``, ``clip_labels`` and ``clip_rank`` of scoring nodes and the names of saved files. Exits with 0 if all
+went well, 1 if something failed, 2 for a wrong command line. Needs Python's standard library alone; with the package
+``websockets``, progress is shown node by node.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from comfy_progress import watching
 from comfy_server import NoServer, Outputs, ScoringError, Server, Workflow
 
 WORKFLOW = Path(__file__).parent / "api" / "score_workflow.json"
-#: What stands for the picture when none is uploaded.
+#: Shown in place of the picture if none is uploaded.
 NO_PICTURE = "workflow"
-#: What scoring nodes leave in the history.
+#: The results of scoring nodes in the history.
 SCORES = ("clip_match", "clip_labels", "clip_rank")
 
 
@@ -55,42 +55,42 @@ def with_input(workflow: Workflow, kinds: Sequence[str], name: str, value: str) 
 
 
 def results(outputs: Outputs) -> dict[str, list[Any]]:
-    """The scores, labels and ranks of all nodes that gave any, and the files that were saved."""
-    found: dict[str, list[Any]] = {
+    """The scores, labels and ranks of all nodes, and the saved files."""
+    scores: dict[str, list[Any]] = {
         key: [one for shown in outputs.values() for one in shown.get(key, ())] for key in SCORES
     }
-    found["files"] = list(dict.fromkeys(_saved_files(outputs)))
-    if not any(found.values()):
+    scores["files"] = list(dict.fromkeys(_saved_files(outputs)))
+    if not any(scores.values()):
         raise ScoringError("the run gave no scores and no files; add CLIP Match Score, CLIP Label or a saving node")
-    return found
+    return scores
 
 
 def _saved_files(outputs: Outputs) -> Iterator[str]:
-    """Files in ComfyUI's output folder, below it."""
+    """Files in ComfyUI's output folder, relative to it."""
     for shown in outputs.values():
         for entry in (one for entries in shown.values() if isinstance(entries, list) for one in entries):
             if isinstance(entry, dict) and entry.get("type") == "output" and entry.get("filename"):
                 yield "/".join(filter(None, (entry.get("subfolder"), entry["filename"])))
 
 
-def lines(picture: str, found: Mapping[str, Sequence[Any]]) -> Iterator[str]:
-    """The results of one run for people; a program takes ``--json``."""
-    for match in found["clip_match"]:
+def lines(picture: str, scores: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    """The results of one run for people; programs use ``--json``."""
+    for match in scores["clip_match"]:
         verdict = match["clip_match_status"].partition(" (score")[0]
         which = _which(picture, match.get("image"))
         yield f"{which}, {match['text']!r}: {verdict}, cosine {_number(match['clip_similarity_score'])}"
-    for label in found["clip_labels"]:
+    for label in scores["clip_labels"]:
         scale = label["scale"] or "no score"
         yield f"{_which(picture, label.get('path'))}: {label['label']}, {scale} {_number(label['score'])}"
-    for place, one in enumerate(found["clip_rank"], 1):
+    for place, one in enumerate(scores["clip_rank"], 1):
         kept = "kept" if one["is_kept"] else f"not kept, {one['reason']}"
         yield f"{_which(picture, one.get('path'))}: place {place}, {_number(one['score'])}, {kept}"
-    for file in found["files"]:
+    for file in scores["files"]:
         yield f"saved: {file}"
 
 
 def _which(picture: str, name: str | None) -> str:
-    """The picture of a workflow without uploads is known by its number alone."""
+    """The picture; without an upload, the name that the node gives it."""
     return name or picture if picture == NO_PICTURE else picture
 
 
@@ -115,7 +115,7 @@ def prepared(args: argparse.Namespace) -> Workflow:
 
 @contextmanager
 def failures(failed: list[str], name: str) -> Iterator[None]:
-    """Tells what goes wrong with one picture, which costs the others nothing."""
+    """Prints an error with one picture and goes on; NoServer ends the program."""
     try:
         yield
     except NoServer:
@@ -126,7 +126,7 @@ def failures(failed: list[str], name: str) -> Iterator[None]:
 
 
 def submitted(server: Server, workflow: Workflow, pictures: Sequence[Path], failed: list[str]) -> list[tuple[str, str]]:
-    """(picture, id of its run) of those that could be submitted; they all wait in ComfyUI's queue."""
+    """(picture, id of its run) of those that were submitted to ComfyUI's queue."""
     if not pictures:
         return [(NO_PICTURE, server.submit(workflow))]
     runs = []
@@ -137,7 +137,7 @@ def submitted(server: Server, workflow: Workflow, pictures: Sequence[Path], fail
 
 
 def scored(server: Server, workflow: Workflow, args: argparse.Namespace, failed: list[str]) -> Iterator[dict[str, Any]]:
-    """The results of each run, as they come."""
+    """The results of each run, one after the other."""
     with watching(server, _progress if args.progress else _nothing) as watcher:
         for name, run in submitted(server, workflow, args.pictures, failed):
             with failures(failed, name):
@@ -145,20 +145,20 @@ def scored(server: Server, workflow: Workflow, args: argparse.Namespace, failed:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 if everything was scored."""
+    """Run the command; returns 0 if everything was scored."""
     args = _parser().parse_args(argv)
-    told: list[dict[str, Any]] = []
+    printed: list[dict[str, Any]] = []
     failed: list[str] = []
     try:
         for one in scored(Server(args.server.rstrip("/")), prepared(args), args, failed):
-            told.append(one)
+            printed.append(one)
             if not args.json:
                 print(*lines(one["picture"], one), sep="\n", flush=True)
     except ScoringError as error:
         failed.append("")
         print(f"score_pictures: {error}", file=sys.stderr)
     if args.json:
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(json.dumps(printed, indent=2, ensure_ascii=False))
     return 1 if failed else 0
 
 
@@ -180,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
         "--model", default="", help="the model, instead of the workflow's; clip-grid models lists yours"
     )
     parser.add_argument("--timeout", type=float, default=600.0, metavar="S", help="seconds for each run (default: 600)")
-    parser.add_argument("--progress", action="store_true", help="tell on stderr which node is running")
+    parser.add_argument("--progress", action="store_true", help="show on stderr which node is running")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     return parser
 

@@ -1,3 +1,5 @@
+"""Tests: the example client uploads pictures to a ComfyUI, runs a workflow and prints its results."""
+
 from __future__ import annotations
 
 import base64
@@ -33,20 +35,20 @@ BAD_NODE = {"2": {"class_type": "ClipGrid_CLIPModelLoader", "errors": [BAD_INPUT
 
 @dataclass
 class Comfy:
-    """What a server was asked, and what it answers."""
+    """What a fake server received, and how it answers."""
 
     address: str = ""
     uploads: list[tuple[str, bytes]] = field(default_factory=list)
     workflows: list[dict[str, Any]] = field(default_factory=list)
     clients: list[str] = field(default_factory=list)
     history: dict[str, Any] = field(default_factory=lambda: DONE)
-    #: How often the history is empty before a run is done.
+    #: How many requests for the history come before the run has ended.
     busy: int = 0
-    #: What waits in the queue.
+    #: The queue.
     pending: list[list[Any]] = field(default_factory=list)
-    #: What the websocket tells; None = there is none.
+    #: The messages of the websocket; None if there is none.
     events: list[dict[str, Any] | bytes] | None = None
-    #: The code and the answer to a workflow, if it is not taken.
+    #: The status and the answer to a workflow if it is refused.
     refusal: tuple[int, object] | None = None
 
 
@@ -63,9 +65,9 @@ class Handler(BaseHTTPRequestHandler):
         elif self.comfy.refusal:
             self.answer(*self.comfy.refusal)
         else:
-            told = json.loads(body)
-            self.comfy.clients.append(told["client_id"])
-            self.comfy.workflows.append(told["prompt"])
+            posted = json.loads(body)
+            self.comfy.clients.append(posted["client_id"])
+            self.comfy.workflows.append(posted["prompt"])
             self.answer(200, {"prompt_id": f"run {len(self.comfy.workflows)}", "number": 1, "node_errors": {}})
 
     def do_GET(self) -> None:
@@ -101,8 +103,8 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(2)
         self.close_connection = True
 
-    def answer(self, code: int, told: object) -> None:
-        body = told if isinstance(told, bytes) else json.dumps(told).encode()
+    def answer(self, code: int, content: object) -> None:
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(code)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -114,13 +116,13 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def comfy() -> Iterator[Comfy]:
-    told = Comfy()
-    handler = type("Bound", (Handler,), {"comfy": told})
+    server_state = Comfy()
+    handler = type("Bound", (Handler,), {"comfy": server_state})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        told.address = f"http://127.0.0.1:{server.server_port}"
+        server_state.address = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield told
+        yield server_state
         server.shutdown()
         thread.join()
 
@@ -214,7 +216,7 @@ def test_progress_is_read_from_the_queue(client, comfy, capsys):
     assert capsys.readouterr().err.splitlines() == ["waiting, 1 before it", "waiting, next", "running"]
 
 
-def test_progress_is_told_by_the_websocket_where_its_package_is_installed(client, comfy, capsys):
+def test_progress_comes_from_the_websocket_if_its_package_is_installed(client, comfy, capsys):
     pytest.importorskip("websockets")
     mine, other = {"prompt_id": "run 1"}, {"prompt_id": "another"}
     comfy.busy = 1
@@ -236,7 +238,7 @@ def test_progress_is_told_by_the_websocket_where_its_package_is_installed(client
     assert len(set(comfy.clients)) == 1 and comfy.clients[0]
 
 
-def test_nothing_of_progress_is_told_unasked(client, comfy, capsys):
+def test_no_progress_is_shown_unless_asked_for(client, comfy, capsys):
     comfy.busy = 2
 
     assert client() == 0
@@ -249,18 +251,18 @@ def test_every_example_can_be_submitted(client, comfy, path):
     assert comfy.workflows == [json.loads(path.read_text("utf-8"))]
 
 
-def test_a_picture_that_is_not_there_costs_the_others_nothing(client, comfy, capsys, tmp_path):
+def test_a_missing_picture_does_not_stop_the_others(client, comfy, capsys, tmp_path):
     (tmp_path / "there.png").write_bytes(b"x")
 
     assert client(tmp_path / "gone.png", tmp_path / "there.png") == 1
 
-    told = capsys.readouterr()
-    assert "gone.png: it cannot be read: No such file" in told.err
-    assert len(told.out.splitlines()) == 2
+    printed = capsys.readouterr()
+    assert "gone.png: it cannot be read: No such file" in printed.err
+    assert len(printed.out.splitlines()) == 2
 
 
 @pytest.mark.parametrize("code", [200, 400])
-def test_what_is_wrong_with_a_node_is_told(client, comfy, capsys, code):
+def test_the_errors_of_nodes_are_shown(client, comfy, capsys, code):
     comfy.refusal = code, {"prompt_id": "1", "error": {"message": "no"}, "node_errors": BAD_NODE}
 
     assert client() == 1
@@ -268,22 +270,22 @@ def test_what_is_wrong_with_a_node_is_told(client, comfy, capsys, code):
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
         ({"error": {"message": "Prompt has no outputs", "details": ""}, "node_errors": {}}, "Prompt has no outputs"),
         (b"<html>", "ComfyUI refuses /prompt: 400"),
         ([], "ComfyUI refuses /prompt: 400"),
     ],
 )
-def test_a_refusal_of_the_whole_is_told(client, comfy, capsys, answer, told):
+def test_a_refusal_of_the_workflow_is_shown(client, comfy, capsys, answer, message):
     comfy.refusal = 400, answer
 
     assert client() == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "message"),
     [
         (
             ["execution_error", {"node_id": "3", "node_type": "Match", "exception_message": "text is empty\n"}],
@@ -292,21 +294,21 @@ def test_a_refusal_of_the_whole_is_told(client, comfy, capsys, answer, told):
         (["execution_interrupted", {}], "the run was interrupted"),
     ],
 )
-def test_a_run_that_failed_is_told(client, comfy, capsys, event, told):
+def test_the_error_of_a_failed_run_is_shown(client, comfy, capsys, event, message):
     comfy.history = {"outputs": {}, "status": {"status_str": "error", "messages": [["execution_start", {}], event]}}
 
     assert client() == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_a_run_without_scores_is_told(client, comfy, capsys):
+def test_a_run_without_scores_is_an_error(client, comfy, capsys):
     comfy.history = {"outputs": {"9": {"images": []}}, "status": None}
 
     assert client() == 1
     assert "the run gave no scores and no files; add CLIP Match Score" in capsys.readouterr().err
 
 
-def test_a_run_that_takes_too_long_is_told(client, comfy, capsys):
+def test_a_run_that_takes_too_long_is_an_error(client, comfy, capsys):
     comfy.busy = 1_000_000
 
     assert client("--timeout", "0") == 1
@@ -314,7 +316,7 @@ def test_a_run_that_takes_too_long_is_told(client, comfy, capsys):
 
 
 @pytest.mark.parametrize("answer", [b"hello", [], {"hello": 1}])
-def test_a_server_of_another_kind_is_told(client, comfy, capsys, answer):
+def test_another_kind_of_server_is_an_error(client, comfy, capsys, answer):
     comfy.refusal = 200, answer
 
     assert client() == 1
@@ -322,19 +324,19 @@ def test_a_server_of_another_kind_is_told(client, comfy, capsys, answer):
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "localhost:8188", "nothing"])
-def test_no_server_is_told_once(client, capsys, tmp_path, address):
+def test_a_missing_server_is_one_error_for_all_pictures(client, capsys, tmp_path, address):
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(b"x")
 
     assert client(tmp_path / "a.png", tmp_path / "b.png", "--server", address) == 1
 
-    told = capsys.readouterr().err
-    assert address in told and "--server" in told
-    assert len(told.splitlines()) == 1
+    error = capsys.readouterr().err
+    assert address in error and "--server" in error
+    assert len(error.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (None, "is no workflow"),
         ("{", "is no workflow"),
@@ -343,10 +345,10 @@ def test_no_server_is_told_once(client, capsys, tmp_path, address):
         ('{"1": {"class_type": "SaveImage", "inputs": {}}}', "the workflow has no LoadImage"),
     ],
 )
-def test_a_workflow_that_cannot_serve_is_told(client, capsys, tmp_path, content, told):
+def test_a_workflow_that_cannot_be_used_is_an_error(client, capsys, tmp_path, content, message):
     (tmp_path / "a.png").write_bytes(b"x")
     if content is not None:
         (tmp_path / "flow.json").write_text(content, "utf-8")
 
     assert client(tmp_path / "a.png", "--workflow", tmp_path / "flow.json") == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
