@@ -1,4 +1,4 @@
-"""The nodes on ComfyUI's canvas: what is known of them, and what of them is seen."""
+"""The nodes on ComfyUI's canvas: their state, and the part of the canvas that is visible."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 @dataclass
 class Canvas:
-    """Of a page on which ``nodes()`` answers all nodes."""
+    """The canvas of a page on which ``nodes()`` returns all nodes."""
 
     page: Any
 
     def ids(self) -> list[str]:
-        """Of all nodes on the canvas."""
+        """The ids of all nodes on the canvas."""
         return self.page.evaluate("nodes().map((node) => String(node.id))")
 
     def node(self, id: str) -> dict[str, Any]:
-        """What is known of a node."""
+        """The type, size and properties of a node, and whether the type is registered."""
         script = """(id) => {
             const node = nodes().find((one) => String(one.id) === id);
             const known = !!LiteGraph.registered_node_types[node.type];
@@ -27,11 +27,11 @@ class Canvas:
         return self.page.evaluate(script, str(id))
 
     def first_of(self, type: str) -> str:
-        """The id of a node of that type."""
+        """The id of the first node of that type."""
         return self.page.evaluate("(type) => String(nodes().find((node) => node.type === type).id)", type)
 
     def add(self, type: str) -> str:
-        """A node, put on the canvas by the page's own API; answers its id."""
+        """Add a node through the page's own API; returns its id."""
         script = """(type) => {
             const node = LiteGraph.createNode(type);
             node.pos = [400, 200];
@@ -53,7 +53,7 @@ class Canvas:
         self.pause(600)
 
     def centre(self, id: str) -> None:
-        """Bring a node to the middle of the window, all of it."""
+        """Bring the whole node to the middle of the window."""
         script = """(id) => {
             const canvas = app.canvas, box = canvas.canvas.getBoundingClientRect();
             const node = nodes().find((one) => String(one.id) === id);
@@ -67,7 +67,7 @@ class Canvas:
         self.pause(500)
 
     def show_end(self, id: str) -> None:
-        """The lower end of a node at its natural size, in front of other nodes: results are shown there."""
+        """Bring the lower end of a node, where results are shown, into the window at full size."""
         script = """(id) => {
             const canvas = app.canvas, box = canvas.canvas.getBoundingClientRect();
             const node = nodes().find((one) => String(one.id) === id);
@@ -81,14 +81,14 @@ class Canvas:
         self.pause(700)
 
     def fit(self) -> None:
-        """The whole workflow in the window."""
+        """Bring the whole workflow into the window."""
         self.command("Comfy.Canvas.FitView")
         self.pause(1200)
 
     def command(self, name: str) -> None:
-        """What a menu entry does."""
+        """Run the command of a menu entry."""
         self.page.evaluate("(name) => { app.extensionManager.command.execute(name); }", name)
 
     def pause(self, milliseconds: float) -> None:
-        """Let the page go on."""
+        """Wait while the page goes on."""
         self.page.wait_for_timeout(milliseconds)

@@ -1,4 +1,4 @@
-"""The server's API, with the standard library."""
+"""Requests to ComfyUI's API, with the standard library."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ DIRECT = build_opener(ProxyHandler({}))
 
 
 def get_json(url: str, timeout_s: float = 30) -> Any:
-    """The answer; raises ValueError where it holds NaN or Infinity, which is no JSON and breaks browsers."""
+    """The JSON answer to a GET; raises ValueError for NaN and Infinity, which are no JSON and break browsers."""
     with DIRECT.open(url, timeout=timeout_s) as answer:
         return json.loads(answer.read(), parse_constant=refuse)
 
 
-def post_json(url: str, given: object, timeout_s: float = 30) -> Any:
-    """The answer to a POST of JSON; None for an empty one."""
-    request = Request(url, json.dumps(given).encode(), {"Content-Type": "application/json"})
+def post_json(url: str, content: object, timeout_s: float = 30) -> Any:
+    """The JSON answer to a POST of JSON; None for an empty one."""
+    request = Request(url, json.dumps(content).encode(), {"Content-Type": "application/json"})
     with DIRECT.open(request, timeout=timeout_s) as answer:
         body = answer.read()
     return json.loads(body, parse_constant=refuse) if body else None
@@ -30,7 +30,7 @@ def refuse(constant: str) -> None:
 
 
 def run_workflow(address: str, workflow: dict[str, Any], timeout_s: float = 180) -> dict[str, Any]:
-    """The outputs of the nodes, from the history; fails with what the server says of a run that fails."""
+    """The ui payloads of the nodes after a run; a run that fails is an AssertionError with the server's messages."""
     prompt_id = post_json(f"{address}/prompt", {"prompt": workflow})["prompt_id"]
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
@@ -39,7 +39,7 @@ def run_workflow(address: str, workflow: dict[str, Any], timeout_s: float = 180)
             assert run["status"]["status_str"] == "success", run["status"]["messages"]
             return run["outputs"]
         time.sleep(0.1)
-    raise TimeoutError(f"not done after {timeout_s} s")
+    raise TimeoutError(f"the run has not ended after {timeout_s} s")
 
 
 def read_workflow(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""ComfyUI as the user named it by --comfyui, with this pack in it; without one, the tests here are skipped."""
+"""A real ComfyUI, given by --comfyui, with this pack in it; without one, the tests here are skipped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Starter = Callable[..., AbstractContextManager[Server]]
 
 @pytest.fixture(scope="session")
 def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Starter:
-    """Starts a server with these flags; its log is kept with the artefacts."""
+    """A function that starts a server with flags; its log goes into the artefacts folder."""
     option = request.config.getoption
     comfyui, front_end_root = option("--comfyui"), option("--front-end-root")
     if comfyui is None:
@@ -50,14 +50,14 @@ def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def comfy(started: Starter) -> Iterator[Server]:
-    """The server as most people start it."""
+    """The server without flags."""
     with started() as server:
         yield server
 
 
 @pytest.fixture
 def page_of(chromium: Any, artefacts: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., FrontEnd]]:
-    """Opens a server's page; errors of ours in its console and requests for files of ours that fail, fail the test."""
+    """A function that opens a server's page; errors in its console and failed requests that are ours fail the test."""
     context = chromium.new_context(viewport={"width": 1600, "height": 1000}, accept_downloads=True)
     opened: list[FrontEnd] = []
 
@@ -80,5 +80,5 @@ def page_of(chromium: Any, artefacts: Path, request: pytest.FixtureRequest) -> I
 
 @pytest.fixture
 def front_end(comfy: Server, page_of: Callable[..., FrontEnd]) -> FrontEnd:
-    """The page of the server that most tests share."""
+    """The page of the shared server."""
     return page_of(comfy)

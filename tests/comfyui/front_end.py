@@ -1,4 +1,4 @@
-"""ComfyUI's real page, and what a person does on it."""
+"""ComfyUI's real page, and the actions of a user on it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .canvas import Canvas
 from .client import post_json
 from .server import PACK, Server
 
-#: What counts as a fault of this pack, and what front ends ask for before they take what is there.
+#: Errors that count as ours, and requests for help pages in other languages, which front ends try first.
 OURS = rf"/extensions/{PACK}/|/workflow_templates/{PACK}/|[Cc]lip_?[Gg]rid"
 NOT_OURS = r"404.*/docs/[^/]+/[A-Za-z-]+\.md"
 READY = """() => {
@@ -29,14 +29,14 @@ PRELUDE = """() => {
 
 @dataclass
 class FrontEnd(Canvas):
-    """Playwright's page of one server."""
+    """A page of one server in Playwright."""
 
     comfy: Server
     artefacts: Path
     trouble: Trouble = field(default_factory=lambda: Trouble(ours=OURS, expected=[NOT_OURS]))
 
     def open(self, *, is_vue: bool = False) -> None:
-        """The page with everything set up, and no first-time tour in the way; is_vue: with "Nodes 2.0"."""
+        """Open the page and wait until it is set up, without the first-time tour; is_vue: with "Nodes 2.0"."""
         settings = {"Comfy.TutorialCompleted": True, "Comfy.VueNodes.Enabled": is_vue}
         post_json(f"{self.comfy.address}/settings", settings)
         self.trouble.watch(self.page)
@@ -46,16 +46,16 @@ class FrontEnd(Canvas):
 
     @property
     def version(self) -> tuple[int, ...]:
-        """Of ComfyUI's front end."""
+        """The version of ComfyUI's front end."""
         return tuple(int(part) for part in self.page.evaluate("window.__COMFYUI_FRONTEND_VERSION__").split("."))
 
     def reload(self) -> None:
-        """The page anew, with the workflow that it remembers."""
+        """Reload the page, which restores the workflow."""
         self.page.reload(wait_until="domcontentloaded")
         self.ready()
 
     def ready(self) -> None:
-        """Wait until nothing more is registered."""
+        """Wait until all nodes and extensions are registered."""
         self.page.wait_for_function(READY, timeout=120_000, polling=200)
         self.page.evaluate(PRELUDE)
         last = None
@@ -65,7 +65,7 @@ class FrontEnd(Canvas):
         self.dismiss()
 
     def dismiss(self) -> None:
-        """Close what the page opened by itself."""
+        """Close the dialogs that the page opened by itself."""
         for _ in range(3):
             if not self.page.locator("[role=dialog]:visible").count():
                 return
@@ -73,14 +73,14 @@ class FrontEnd(Canvas):
             self.pause(500)
 
     def new(self) -> None:
-        """A blank workflow, seen at its natural size."""
+        """A blank workflow at full size."""
         self.command("Comfy.NewBlankWorkflow")
         self.page.wait_for_function("nodes().length === 0")
         self.page.evaluate("() => { app.canvas.ds.scale = 1; app.canvas.ds.offset = [0, 0]; }")
         self.pause(400)
 
     def load(self, workflow: dict[str, Any]) -> None:
-        """A workflow in API format, as if its file were dropped on the page."""
+        """Load a workflow in API format, as if its file were dropped on the page."""
         self.page.evaluate("([workflow]) => app.loadApiJson(workflow, 'test')", [workflow])
         self.page.wait_for_function("(count) => nodes().length === count", arg=len(workflow))
         # side by side: nodes grow when they show results, and ComfyUI puts some below each other
@@ -88,7 +88,7 @@ class FrontEnd(Canvas):
         self.pause(800)
 
     def switch_tab(self) -> None:
-        """To a new workflow and back, as the tabs at the top do."""
+        """Switch to a new workflow and back, as with the tabs at the top."""
         self.command("Comfy.NewBlankWorkflow")
         self.page.wait_for_function("nodes().length === 0")
         self.pause(800)
@@ -97,7 +97,7 @@ class FrontEnd(Canvas):
         self.pause(800)
 
     def help_of(self, id: str) -> str:
-        """The text of the help page of a node, from the button over it."""
+        """The text of a node's help page, opened by the button over the node."""
         self.select(id)
         self.page.locator("[data-testid=info-button]").last.click()
         pages = self.page.locator(".node-help-content:visible, [class*=node-help]:visible, .markdown-content:visible")
@@ -106,7 +106,7 @@ class FrontEnd(Canvas):
         return max(pages.all_inner_texts(), key=len)
 
     def search(self, text: str) -> dict[str, Any]:
-        """The node that a double click, the text and Enter put on the canvas: its type, id and what was offered."""
+        """The node that a double click, the text and Enter add: its type and id, and all that was offered."""
         before = self.ids()
         box = self.page.locator("input[placeholder*='Search Nodes'], input[placeholder*='Add a node']").last
         for _ in range(4):
@@ -129,7 +129,7 @@ class FrontEnd(Canvas):
         return {"id": added, "type": self.node(added)["type"], "offered": offered}
 
     def choose_template(self, name: str) -> None:
-        """Load an example of ours through the template browser."""
+        """Load one of our examples through the template browser."""
         self.command("Comfy.BrowseTemplates")
         dialog = self.page.locator("[role=dialog]").last
         dialog.wait_for(state="visible")
@@ -142,7 +142,7 @@ class FrontEnd(Canvas):
         self.pause(1000)
 
     def click_middle(self, target: Any) -> None:
-        """Without waiting for animations around it."""
+        """Click without waiting for animations."""
         target.wait_for(state="attached")
         target.scroll_into_view_if_needed()
         self.pause(300)
@@ -150,7 +150,7 @@ class FrontEnd(Canvas):
         self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
     def queue(self) -> dict[str, Any]:
-        """Click Run; answers what the server says to it."""
+        """Click Run; returns the server's answer."""
         is_run = re.compile(r"/prompt$")
         with self.page.expect_response(lambda one: is_run.search(one.url) and one.request.method == "POST") as posted:
             button = self.page.locator("[data-testid=queue-button]").first
@@ -158,11 +158,11 @@ class FrontEnd(Canvas):
         return posted.value.json()
 
     def run(self, timeout_s: float = 180) -> dict[str, Any]:
-        """Click Run and wait; answers the run's history."""
-        told = self.queue()
-        assert told.get("prompt_id"), told
+        """Click Run and wait; returns the history of the run."""
+        answer = self.queue()
+        assert answer.get("prompt_id"), answer
         for _ in range(int(timeout_s * 4)):
-            history = self.comfy.ask(f"/history/{told['prompt_id']}").get(told["prompt_id"])
+            history = self.comfy.ask(f"/history/{answer['prompt_id']}").get(answer["prompt_id"])
             if history:
                 break
             self.pause(250)
@@ -171,12 +171,12 @@ class FrontEnd(Canvas):
         return history
 
     def shot(self, name: str) -> None:
-        """A picture for the artefacts."""
+        """Save a screenshot with the artefacts."""
         self.page.screenshot(path=self.artefacts / f"{name}.png")
 
 
 def seen(target: Any, timeout_ms: float) -> bool:
-    """Whether it becomes visible in that time."""
+    """Whether the element becomes visible in that time."""
     from playwright.sync_api import TimeoutError as TooLong
 
     try:

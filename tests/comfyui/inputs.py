@@ -1,4 +1,4 @@
-"""Pictures for ComfyUI's input folder, of things that the bundled model knows."""
+"""Images for ComfyUI's input folder that the bundled model recognises."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHAPES = ("circle", "square", "triangle")
 
 
 def draw_inputs(folder: Path) -> None:
-    """example.png, which ComfyUI brings too, and a folder of a dozen."""
+    """Draw example.png, which ComfyUI has too, and a folder of twelve images."""
     draw_shape("red", "circle", folder / "example.png")
     for colour in COLOURS:
         for shape in SHAPES:
@@ -20,7 +20,7 @@ def draw_inputs(folder: Path) -> None:
 
 
 def draw_shape(colour: str, shape: str, path: Path) -> None:
-    """One large shape on white."""
+    """Draw one large shape on white."""
     path.parent.mkdir(exist_ok=True)
     scene = Scene(kind="shape", colour=colour, shape=shape, size="large", background="white")
     draw(scene, 224, np.random.default_rng(0)).save(path)

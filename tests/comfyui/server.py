@@ -1,4 +1,4 @@
-"""A ComfyUI of one's own: this pack copied into a base folder, and a server that only this machine reaches."""
+"""A ComfyUI server on this machine, with a copy of this pack in a base folder of its own."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .client import get_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PACK = "ComfyUI-CLIP-Grid"
-#: No model hub is asked for anything: what is missing fails at once.
+#: No requests to model hubs: a missing file is an error at once.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
 
 
 @dataclass(kw_only=True)
 class Server:
-    """One that can be stopped and started again at the same address."""
+    """A server that can be stopped and started again at the same address."""
 
     comfyui: Path
     python: Path
@@ -39,7 +39,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, timeout_s: float = 240) -> None:
-        """Returns when nodes are there; raises RuntimeError with the end of the log if it dies or takes too long."""
+        """Start and wait until nodes are registered; raises RuntimeError with the end of the log if that fails."""
         self.port = self.port or free_port()
         command = [self.python, self.comfyui / "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port)]
         command += ["--disable-auto-launch", "--disable-api-nodes", "--base-directory", self.base, *self.flags]
@@ -53,18 +53,18 @@ class Server:
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > end:
                 self.stop()
-                raise RuntimeError(f"ComfyUI does not start; the end of {self.log}:\n{self.told()[-3000:]}")
+                raise RuntimeError(f"ComfyUI does not start; the end of {self.log}:\n{self.log_text()[-3000:]}")
             time.sleep(0.2)
 
     def answers(self) -> bool:
-        """Whether it does."""
+        """Whether the server answers."""
         try:
             return bool(get_json(f"{self.address}/object_info", timeout_s=60))
         except (URLError, ConnectionError, TimeoutError):
             return False
 
     def stop(self) -> None:
-        """This one process, politely first."""
+        """Terminate the server; kill it if it does not end."""
         if self.process is None:
             return
         self.process.terminate()
@@ -75,17 +75,17 @@ class Server:
             self.process.wait(15)
         self.process = None
 
-    def told(self) -> str:
+    def log_text(self) -> str:
         """The log so far."""
         return self.log.read_text("utf-8", errors="replace")
 
     def ask(self, path: str) -> Any:
-        """A GET's JSON."""
+        """The JSON answer to a GET."""
         return get_json(self.address + path)
 
 
 def make_base(folder: Path) -> None:
-    """The folders that ComfyUI expects, with this pack as it would be cloned."""
+    """Make the folders that ComfyUI expects, with this pack as if it were cloned."""
     for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
         (folder / name).mkdir(parents=True)
     listed = subprocess.run(
@@ -99,7 +99,7 @@ def make_base(folder: Path) -> None:
 
 
 def free_port() -> int:
-    """One that nobody listens on now."""
+    """A port on which nothing listens."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

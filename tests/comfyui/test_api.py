@@ -1,4 +1,4 @@
-"""The pack in a real server, without a browser: nodes, workflows, files, histories, flags."""
+"""Tests: the pack in a real ComfyUI server without a browser: nodes, workflows, files, histories, flags."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ TEMPLATES = sorted((ROOT / "example_workflows").glob("*.json"))
 
 
 def test_every_node_is_ours_and_has_its_category(comfy):
-    told = comfy.ask("/object_info")
+    declared = comfy.ask("/object_info")
 
     for node_id in clip_grid.NODE_CLASS_MAPPINGS:
-        assert told[node_id]["python_module"] == f"custom_nodes.{PACK}"
-        assert told[node_id]["category"].startswith("CLIP Grid/")
-        assert told[node_id]["display_name"] == clip_grid.NODE_DISPLAY_NAME_MAPPINGS[node_id]
+        assert declared[node_id]["python_module"] == f"custom_nodes.{PACK}"
+        assert declared[node_id]["category"].startswith("CLIP Grid/")
+        assert declared[node_id]["display_name"] == clip_grid.NODE_DISPLAY_NAME_MAPPINGS[node_id]
 
 
-def test_nothing_of_ours_is_complained_about_in_the_log(comfy):
-    lines = [line for line in comfy.told().splitlines() if PACK in line or "clip_grid" in line]
+def test_the_log_has_no_errors_or_warnings_of_ours(comfy):
+    lines = [line for line in comfy.log_text().splitlines() if PACK in line or "clip_grid" in line]
 
     assert [line for line in lines if "FAILED" in line or "rror" in line or "arning" in line] == []
 
 
-def test_the_template_browser_is_offered_the_templates_and_nothing_else(comfy):
+def test_the_template_browser_gets_our_templates_and_nothing_else(comfy):
     assert set(comfy.ask("/workflow_templates")[PACK]) == {path.stem for path in TEMPLATES}
     assert [path for path in TEMPLATES if not path.with_suffix(".jpg").is_file()] == []
 
@@ -59,7 +59,7 @@ def test_a_sheet_is_made_under_every_flag(started, comfy, flags):
 
 
 def entries(outputs):
-    """Every file that a history names."""
+    """All files that the outputs name."""
     lists = [values for output in outputs.values() for values in output.values()]
     return [one for values in lists for one in values if isinstance(one, dict) and "filename" in one]
 

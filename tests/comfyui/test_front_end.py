@@ -1,4 +1,4 @@
-"""The pack in ComfyUI's real front end, in a real browser."""
+"""Tests: the pack in ComfyUI's real front end, in a real browser."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def test_every_node_is_found_by_its_name(front_end):
 
     for node_id, name in names.items():
         front_end.new()
-        found = front_end.search(name)
-        front_end.centre(found["id"])
+        added = front_end.search(name)
+        front_end.centre(added["id"])
         front_end.shot(node_id)
 
-        assert found["type"] == node_id, found["offered"]
+        assert added["type"] == node_id, added["offered"]
 
 
 @pytest.mark.parametrize(
     ("words", "node_id"), [("tag", "ClipGrid_CLIPLabel"), ("caption", "ClipGrid_CLIPLabel"), ("similarity", MATCH)]
 )
-def test_nodes_are_offered_for_the_words_that_people_type(front_end, words, node_id):
+def test_nodes_are_found_by_common_words(front_end, words, node_id):
     front_end.new()
 
     offered = front_end.search(words)["offered"]
@@ -57,15 +57,15 @@ def test_every_template_loads_without_missing_nodes_and_runs(front_end, name):
     assert history["outputs"]
 
 
-def test_every_node_explains_itself(front_end):
+def test_every_node_has_a_help_page(front_end):
     for node_id, name in clip_grid.NODE_DISPLAY_NAME_MAPPINGS.items():
         front_end.new()
 
-        told = front_end.help_of(front_end.add(node_id))
+        text = front_end.help_of(front_end.add(node_id))
         front_end.shot(node_id)
 
-        assert name.split(" (")[0] in told
-        assert len(told) > 400
+        assert name.split(" (")[0] in text
+        assert len(text) > 400
 
 
 def test_results_are_shown_in_the_nodes(ran):
@@ -132,7 +132,7 @@ def test_a_corrected_label_is_on_the_next_sheet(ran):
 
 @pytest.mark.parametrize("away", ["switch_tab", "reload"])
 def test_results_are_still_there_after(ran, away):
-    # ComfyUI saves a draft of the workflow a moment after it changed
+    # ComfyUI saves a draft of the workflow a moment after a change
     ran.pause(1500)
     getattr(ran, away)()
     ran.show_end(ran.first_of(MATCH))
@@ -160,7 +160,7 @@ def test_the_browser_parts_are_in_the_language_of_the_settings(comfy, page_of):
         post_json(f"{comfy.address}/settings", {"Comfy.Locale": "en"})
 
 
-def test_the_layout_is_drawn_before_anything_has_run(front_end):
+def test_the_layout_is_drawn_before_a_run(front_end):
     front_end.load(WORKFLOW)
     front_end.show_end(front_end.first_of(SHEET))
 
@@ -169,7 +169,7 @@ def test_the_layout_is_drawn_before_anything_has_run(front_end):
     front_end.shot("layout")
 
 
-def test_our_settings_have_a_page(front_end):
+def test_our_settings_are_in_the_settings_dialog(front_end):
     front_end.command("Comfy.ShowSettingsDialog")
     dialog = front_end.page.locator("[role=dialog]").last
 
@@ -180,7 +180,7 @@ def test_our_settings_have_a_page(front_end):
     assert seen(dialog.get_by_text("Keep the results of nodes with the workflow"), 3000)
 
 
-def test_a_node_that_fails_says_why_and_what_to_do(front_end):
+def test_the_error_of_a_node_is_shown_with_the_cure(front_end):
     front_end.load(WORKFLOW | {"4": {"class_type": MATCH, "inputs": WORKFLOW["4"]["inputs"] | {"text": " "}}})
 
     front_end.queue()
@@ -189,7 +189,7 @@ def test_a_node_that_fails_says_why_and_what_to_do(front_end):
     front_end.shot("failure")
 
 
-def test_the_page_goes_on_when_the_server_was_started_again(started, page_of):
+def test_the_page_works_on_after_a_restart_of_the_server(started, page_of):
     with started() as server:
         front_end = page_of(server)
         front_end.load(WORKFLOW)
@@ -212,7 +212,7 @@ def test_the_page_goes_on_when_the_server_was_started_again(started, page_of):
 
 @pytest.fixture
 def ran(front_end):
-    """A sheet and a score that were made, in the page."""
+    """The page after a run that made a sheet and a score."""
     front_end.load(WORKFLOW)
     front_end.run()
     return front_end
