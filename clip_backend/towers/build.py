@@ -11,7 +11,6 @@ from ..checkpoints.weights import Weights
 from .config import text_config, vision_config
 from .cpu import Linear, can_pack, has_fast_bf16
 from .towers import TextTower, Tower, VisionTower
-from .transformer import Mlp
 
 #: Tables with more rows than this are vocabularies.
 _VOCABULARY_ROWS = 8192
@@ -44,51 +43,25 @@ def build_text(
 
 
 def _fill(tower: Tower, weights: Weights, device: torch.device, dtype: torch.dtype, pack: bool) -> None:
-    packs = pack and device.type == "cpu" and _is_packable(dtype)
-    gains = _packing_gains(tower)
+    packs = pack and device.type == "cpu" and (dtype != torch.bfloat16 or has_fast_bf16()) and can_pack(dtype)
     for name, module in tower.named_modules():
-        prefix = f"{name}." if name else ""
-        if not isinstance(module, Linear):
-            _fill_others(module, prefix, weights)
-            _copy_out(module, weights.path, device, dtype)
-            continue
-        _fill_linear(module, prefix, weights)
-        if packs:
-            module.pack(dtype, *gains.get(module, (1.0, 1.0)))
+        _read_parameters(module, f"{name}." if name else "", weights)
+        if packs and isinstance(module, Linear):
+            module.pack(dtype)
         else:
             _copy_out(module, weights.path, device, dtype)
     weights.release()
     tower.requires_grad_(False).eval()
 
 
-def _packing_gains(tower: Tower) -> dict[Linear, tuple[float, float]]:
-    """The factors of weight and bias of the layers for which they are not 1; see ``Linear.pack``."""
-    return {
-        linear: gain
-        for module in tower.modules()
-        if isinstance(module, Mlp)
-        for linear, gain in module.packing_gains().items()
-    }
-
-
-def _is_packable(dtype: torch.dtype) -> bool:
-    if dtype == torch.bfloat16 and not has_fast_bf16():
-        return False
-    return dtype in (torch.float32, torch.bfloat16) and can_pack(dtype)
-
-
-def _fill_linear(linear: Linear, prefix: str, weights: Weights) -> None:
-    """Its parameters as the file has them; fused ones are concatenated."""
-    for key, parameter in linear.named_parameters(recurse=False):
-        names = linear.names_in_state(prefix, key)
+def _read_parameters(module: nn.Module, prefix: str, weights: Weights) -> None:
+    """Its own parameters as the file has them; those of a fused layer are concatenated."""
+    for key, parameter in module.named_parameters(recurse=False):
+        names = module.names_in_state(prefix, key) if isinstance(module, Linear) else [prefix + key]
         shape = (parameter.shape[0] // len(names), *parameter.shape[1:])
         parts = [_read(weights, name, shape) for name in names]
-        _set(linear, key, parts[0] if len(parts) == 1 else torch.cat(parts))
-
-
-def _fill_others(module: nn.Module, prefix: str, weights: Weights) -> None:
-    for key, parameter in module.named_parameters(recurse=False):
-        _set(module, key, _read(weights, prefix + key, tuple(parameter.shape)))
+        tensor = parts[0] if len(parts) == 1 else torch.cat(parts)
+        setattr(module, key, nn.Parameter(tensor, requires_grad=False))
 
 
 def _read(weights: Weights, name: str, shape: tuple[int, ...]) -> torch.Tensor:
@@ -99,22 +72,14 @@ def _read(weights: Weights, name: str, shape: tuple[int, ...]) -> torch.Tensor:
     return tensor
 
 
-def _set(module: nn.Module, key: str, tensor: torch.Tensor) -> None:
-    setattr(module, key, nn.Parameter(tensor, requires_grad=False))
-
-
 def _copy_out(module: nn.Module, path: str, device: torch.device, dtype: torch.dtype) -> None:
     """Copies the parameters out of the mapped file to the device, in their final dtype."""
+    is_vocabulary = isinstance(module, nn.Embedding) and module.num_embeddings > _VOCABULARY_ROWS
     for key, parameter in module.named_parameters(recurse=False):
-        held = _held_dtype(module, parameter.dtype, dtype)
+        # rows of a vocabulary are converted when looked up, so it can stay small
+        is_small = parameter.dtype in (torch.float16, torch.bfloat16)
+        held = parameter.dtype if is_vocabulary and is_small and dtype == torch.float32 else dtype
         tensor = parameter.data.to(device, held, copy=True).contiguous()
         if held == torch.float16 and not torch.isfinite(tensor.sum(dtype=torch.float32)):
             raise CheckpointError(path, f"its {key} is too large for float16; choose bf16 or fp32")
-        _set(module, key, tensor)
-
-
-def _held_dtype(module: nn.Module, in_file: torch.dtype, dtype: torch.dtype) -> torch.dtype:
-    """The dtype to hold a parameter in: rows of a vocabulary are converted when looked up, so it can stay small."""
-    is_small = in_file in (torch.float16, torch.bfloat16)
-    is_vocabulary = isinstance(module, nn.Embedding) and module.num_embeddings > _VOCABULARY_ROWS
-    return in_file if is_vocabulary and is_small and dtype == torch.float32 else dtype
+        setattr(module, key, nn.Parameter(tensor, requires_grad=False))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...errors import CheckpointError
-from ..checkpoints.info import Activation, CheckpointInfo, VisionShape
+from ..checkpoints.info import Activation, CheckpointInfo, TextShape, VisionShape
 
 #: clip pools the class token or the end of the text and projects it; siglip pools by attention or the last position.
 Kind = Literal["clip", "siglip"]
@@ -44,26 +44,17 @@ def vision_config(info: CheckpointInfo) -> TowerConfig:
     kind, shape = _kind(info), info.vision
     if shape is None:
         raise CheckpointError(str(info.path), "it holds no picture tower; give a file that does")
-    _check_heads(info, shape.width, shape.heads)
-    _check_grid(info, shape, kind)
-    if kind == "siglip":
-        # its pooling keeps the width, and there is no projection
-        embedding = shape.width if info.has_vision_projection else None
-    else:
-        embedding = info.projection if info.has_vision_projection else None
-    return TowerConfig(
-        kind=kind,
-        width=shape.width,
-        layers=shape.layers,
-        heads=shape.heads,
-        mlp=shape.mlp,
-        tokens=shape.tokens,
-        activation=info.activation,
-        eps=info.eps,
-        embedding=embedding,
-        patch=shape.patch,
-        image_size=shape.image_size,
-    )
+    # SigLIP's pooling keeps the width, and there is no projection
+    embedding = shape.width if kind == "siglip" else info.projection
+    config = _config(info, kind, shape, shape.tokens, embedding if info.has_vision_projection else None)
+    side = shape.image_size // shape.patch if shape.patch > 0 else 0
+    if side * side + (kind == "clip") != shape.tokens:
+        reason = (
+            f"its position table has {shape.tokens} rows, which does not fit pictures of {shape.image_size} px in "
+            f"patches of {shape.patch} px; its configuration belongs to another model"
+        )
+        raise CheckpointError(str(info.path), reason)
+    return replace(config, patch=shape.patch, image_size=shape.image_size)
 
 
 def text_config(info: CheckpointInfo) -> TowerConfig:
@@ -71,25 +62,14 @@ def text_config(info: CheckpointInfo) -> TowerConfig:
     kind, shape = _kind(info), info.text
     if shape is None:
         raise CheckpointError(str(info.path), "it holds no text tower; give a file that does")
-    _check_heads(info, shape.width, shape.heads)
+    config = _config(info, kind, shape, shape.context, info.projection)
     if not info.has_text_projection or info.projection is None:
         reason = (
             "its text tower lacks text_projection, without which text cannot be compared with pictures; "
             "give the file of the whole model"
         )
         raise CheckpointError(str(info.path), reason)
-    return TowerConfig(
-        kind=kind,
-        width=shape.width,
-        layers=shape.layers,
-        heads=shape.heads,
-        mlp=shape.mlp,
-        tokens=shape.context,
-        activation=info.activation,
-        eps=info.eps,
-        embedding=info.projection,
-        vocabulary=shape.vocabulary,
-    )
+    return replace(config, vocabulary=shape.vocabulary)
 
 
 def _kind(info: CheckpointInfo) -> Kind:
@@ -99,18 +79,21 @@ def _kind(info: CheckpointInfo) -> Kind:
     return kind
 
 
-def _check_heads(info: CheckpointInfo, width: int, heads: int) -> None:
-    if heads < 1 or width % heads:
-        reason = f"{heads} heads do not divide its width of {width}; give the right number as heads"
+def _config(
+    info: CheckpointInfo, kind: Kind, shape: VisionShape | TextShape, tokens: int, embedding: int | None
+) -> TowerConfig:
+    """What both kinds of tower have in common."""
+    if shape.heads < 1 or shape.width % shape.heads:
+        reason = f"{shape.heads} heads do not divide its width of {shape.width}; give the right number as heads"
         raise CheckpointError(str(info.path), reason)
-
-
-def _check_grid(info: CheckpointInfo, shape: VisionShape, kind: Kind) -> None:
-    """Raises CheckpointError if the position table does not fit the image size."""
-    side = shape.image_size // shape.patch if shape.patch > 0 else 0
-    if side * side + (kind == "clip") != shape.tokens:
-        reason = (
-            f"its position table has {shape.tokens} rows, which does not fit pictures of {shape.image_size} px in "
-            f"patches of {shape.patch} px; its configuration belongs to another model"
-        )
-        raise CheckpointError(str(info.path), reason)
+    return TowerConfig(
+        kind=kind,
+        width=shape.width,
+        layers=shape.layers,
+        heads=shape.heads,
+        mlp=shape.mlp,
+        tokens=tokens,
+        activation=info.activation,
+        eps=info.eps,
+        embedding=embedding,
+    )

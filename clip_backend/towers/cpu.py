@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, cast
 
 import torch
@@ -40,7 +40,7 @@ def is_medium_exact() -> bool:
     ramp = torch.arange(256, dtype=torch.float32)
     left, right = torch.cos(ramp.outer(ramp)), torch.sin(ramp.outer(ramp) + 1)  # [256, 256]
     with _MediumPrecision():
-        product = torch.nn.functional.linear(left, right)
+        product = functional.linear(left, right)
     exact = left.double() @ right.double().T
     return float((product - exact).abs().max() / exact.abs().max()) <= _SINGLE
 
@@ -55,9 +55,12 @@ class _MediumPrecision:
     def __enter__(self) -> None:
         with _MediumPrecision._lock:
             if _MediumPrecision._depth == 0:
-                _MediumPrecision._before = _precision()
-                if _MediumPrecision._before is not None:
+                try:
+                    _MediumPrecision._before = torch.get_float32_matmul_precision()
                     torch.set_float32_matmul_precision("medium")
+                except RuntimeError:
+                    # the program used torch's newer settings, which exclude this one
+                    _MediumPrecision._before = None
             _MediumPrecision._depth += 1
 
     def __exit__(self, *error: object) -> None:
@@ -67,29 +70,22 @@ class _MediumPrecision:
                 torch.set_float32_matmul_precision(_MediumPrecision._before)
 
 
-def _precision() -> str | None:
-    """The setting; None if the program used torch's newer settings, which exclude this one."""
-    try:
-        return torch.get_float32_matmul_precision()
-    except RuntimeError:
-        return None
-
-
-@contextmanager
-def fast_products(device: torch.device) -> Iterator[None]:
+def fast_products(device: torch.device) -> AbstractContextManager[None]:
     """A scope in which float32 products on the processor use the fastest exact implementation.
 
     Other devices keep the user's precision setting.
     """
-    if device.type != "cpu" or not is_medium_exact():
-        yield
-        return
-    with _MediumPrecision():
-        yield
+    return _MediumPrecision() if device.type == "cpu" and is_medium_exact() else nullcontext()
 
 
+Fusible = Activation | Literal[""]
 #: Activations that oneDNN fuses into a product: its name and variant for each.
-_FUSED = {"": ("none", ""), "gelu": ("gelu", "none"), "gelu_tanh": ("gelu", "tanh"), "silu": ("swish", "")}
+_FUSED: dict[Fusible, tuple[str, str]] = {
+    "": ("none", ""),
+    "gelu": ("gelu", "none"),
+    "gelu_tanh": ("gelu", "tanh"),
+    "silu": ("swish", ""),
+}
 #: Weights are packed for products of about this many rows; other numbers of rows work as well.
 _ROWS = 512
 _TOLERANCE = {torch.float32: 3e-6, torch.bfloat16: 2e-2}
@@ -100,12 +96,7 @@ def pack(weight: torch.Tensor) -> torch.Tensor:
     return cast(torch.Tensor, torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _ROWS))
 
 
-def unpack(packed: torch.Tensor) -> torch.Tensor:
-    """The weight that was packed, unchanged."""
-    return packed.to_dense()
-
-
-def linear(x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor | None, activation: str = "") -> torch.Tensor:
+def linear(x: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor | None, activation: Fusible) -> torch.Tensor:
     """``activation(x @ weight.T + bias)``; activation: "" for none, "gelu", "gelu_tanh" or "silu"."""
     name, variant = _FUSED[activation]
     return cast(torch.Tensor, torch.ops.mkldnn._linear_pointwise(x, packed, bias, name, [], variant))
@@ -126,16 +117,11 @@ def can_pack(dtype: torch.dtype) -> bool:
     try:
         packed = pack(weight)
         products = [linear(x, packed, None, activation) for activation in _FUSED]
-        back = unpack(packed)
+        back = packed.to_dense()
     except (AttributeError, NotImplementedError, RuntimeError, TypeError):
         return False
     exact = x.double() @ weight.double().T
-    expected = (
-        exact,
-        torch.nn.functional.gelu(exact),
-        torch.nn.functional.gelu(exact, approximate="tanh"),
-        torch.nn.functional.silu(exact),
-    )
+    expected = [activate(exact, activation) if activation else exact for activation in _FUSED]
     error = max(float((product - answer).abs().max()) for product, answer in zip(products, expected, strict=True))
     return bool(torch.equal(back, weight)) and error <= _TOLERANCE[dtype] * float(exact.abs().max())
 
@@ -159,26 +145,36 @@ class Linear(nn.Module):
     names: the names, relative to the parent module, under which equal parts of its rows are in a state dict, such as
     ``("q_proj.", "k_proj.", "v_proj.")`` for a fused projection; by default its own name.
 
+    gains: factors of the packed weight and bias. As oneDNN computes quick_gelu by silu, see ``QUICK``, the layer with
+    quick_gelu takes gains of 1.702, and the next layer's weight a gain of 1 / 1.702.
+
     A packed weight is an opaque tensor for the processor. ``weight`` is then a meta tensor of the true shape and dtype,
     and a move to another device or dtype unpacks it first.
     """
 
-    def __init__(self, width: int, out: int, *, bias: bool = True, names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        width: int,
+        out: int,
+        *,
+        bias: bool = True,
+        names: Sequence[str] = (),
+        gains: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(out, width), requires_grad=False)
         self.bias = nn.Parameter(torch.empty(out), requires_grad=False) if bias else None
-        self.names = tuple(names)
+        self.names, self.gains = tuple(names), gains
         self._packed: torch.Tensor | None = None
         self._packed_bias: torch.Tensor | None = None
-        self._gain = 1.0
 
     @property
     def is_packed(self) -> bool:
         """Whether the weight is packed."""
         return self._packed is not None
 
-    def forward(self, x: torch.Tensor, activation: Activation | Literal[""] = "") -> torch.Tensor:
-        """The product, then the activation if any; see ``pack`` about quick_gelu in packed layers."""
+    def forward(self, x: torch.Tensor, activation: Fusible = "") -> torch.Tensor:
+        """The product, then the activation if any; see the class about quick_gelu in packed layers."""
         if self._packed is not None:
             fused = "silu" if activation == "quick_gelu" else activation
             return linear(x, self._packed, self._packed_bias, fused)
@@ -186,15 +182,10 @@ class Linear(nn.Module):
         product = functional.linear(x, self.weight.to(x.dtype), bias)
         return activate(product, activation) if activation else product
 
-    def pack(self, dtype: torch.dtype, gain: float = 1.0, bias_gain: float = 1.0) -> None:
-        """Packs the weight in this dtype and drops the original.
-
-        gain, bias_gain: factors of weight and bias. quick_gelu(x) = silu(1.702 x) / 1.702, and oneDNN fuses silu: the
-        layer with quick_gelu takes gains of 1.702, and the next layer's weight a gain of 1 / 1.702.
-        """
-        weight = self.weight.data
+    def pack(self, dtype: torch.dtype) -> None:
+        """Packs the weight in this dtype and drops the original."""
+        weight, (gain, bias_gain) = self.weight.data, self.gains
         self._packed = pack((weight if gain == 1 else weight.float() * gain).to(dtype))
-        self._gain = gain
         self.weight = nn.Parameter(torch.empty(weight.shape, dtype=dtype, device="meta"), requires_grad=False)
         if self.bias is not None:
             bias = self.bias.data
@@ -209,8 +200,8 @@ class Linear(nn.Module):
         self._packed = self._packed_bias = None
 
     def _plain(self, packed: torch.Tensor) -> torch.Tensor:
-        weight = unpack(packed)
-        return weight if self._gain == 1 else (weight.float() / self._gain).to(weight.dtype)
+        weight, gain = packed.to_dense(), self.gains[0]
+        return weight if gain == 1 else (weight.float() / gain).to(weight.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles get the plain weight, since they cannot hold an opaque tensor."""

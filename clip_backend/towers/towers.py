@@ -35,23 +35,22 @@ class VisionOutput:
 class Tower(nn.Module, ABC):
     """What both towers share: device, dtype, packing and loading."""
 
+    #: The position table's name: a parameter that is never packed, with the device and dtype of all.
+    positions: str
+
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()
         self.config = config
 
-    def plain_parameter(self) -> torch.Tensor:
-        """A parameter that is never packed, with the device and dtype of all."""
-        raise NotImplementedError
-
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return self.plain_parameter().device
+        return self.get_parameter(self.positions).device
 
     @property
     def dtype(self) -> torch.dtype:
         """The dtype in which the weights are held."""
-        return self.plain_parameter().dtype
+        return self.get_parameter(self.positions).dtype
 
     @property
     def compute_dtype(self) -> torch.dtype:
@@ -100,19 +99,22 @@ class Tower(nn.Module, ABC):
 class VisionTower(Tower):
     """Pictures -> embeddings and token states."""
 
+    positions = "vision_model.embeddings.position_embedding.weight"
+
     def __init__(self, config: TowerConfig) -> None:
         super().__init__(config)
         self.vision_model = VisionModel(config)
         has_projection = config.kind == "clip" and config.embedding is not None
         self.visual_projection = Linear(config.width, config.embedding or 0, bias=False) if has_projection else None
 
-    def plain_parameter(self) -> torch.Tensor:
-        """The position table."""
-        return self.vision_model.embeddings.position_embedding.weight
-
     def forward(self, pixels: torch.Tensor, *, states: bool = False) -> VisionOutput:
         """pixels: float32 [B, 3, S, S], normalised, of the model's size; raises InputError for another size."""
-        self._check(pixels)
+        side = self.config.image_size
+        if pixels.ndim != 4 or tuple(pixels.shape[1:]) != (3, side, side):
+            raise InputError(
+                f"pixels of shape {list(pixels.shape)} do not fit the model, which takes [B, 3, {side}, {side}]; "
+                "prepare the pictures with the model's own preprocessing"
+            )
         with fast_products(self.device):
             return self._encode(pixels, states)
 
@@ -134,12 +136,8 @@ class VisionTower(Tower):
         """[B, T, W] -> [B, P]."""
         model = self.vision_model
         if self.visual_projection is not None:
-            projected: torch.Tensor = self.visual_projection(model.post_layernorm(last[:, 0]))
-            return projected.float()
-        if model.head is not None:
-            pooled: torch.Tensor = model.head(model.post_layernorm(last))
-            return pooled.float()
-        return None
+            return cast(torch.Tensor, self.visual_projection(model.post_layernorm(last[:, 0]))).float()
+        return None if model.head is None else cast(torch.Tensor, model.head(model.post_layernorm(last))).float()
 
     def project(self, tokens: torch.Tensor) -> torch.Tensor:
         """Last states [B, T, W] -> [B, T, P]: every token through the norm and projection of the class token.
@@ -150,16 +148,7 @@ class VisionTower(Tower):
             raise InputError("this model has no projection for single tokens; use its token states as they are")
         with fast_products(self.device):
             normed = self.vision_model.post_layernorm(tokens.to(self.device, self.compute_dtype))
-            projected: torch.Tensor = self.visual_projection(normed)  # [B, T, P]
-        return projected.float()
-
-    def _check(self, pixels: torch.Tensor) -> None:
-        side = self.config.image_size
-        if pixels.ndim != 4 or tuple(pixels.shape[1:]) != (3, side, side):
-            raise InputError(
-                f"pixels of shape {list(pixels.shape)} do not fit the model, which takes [B, 3, {side}, {side}]; "
-                "prepare the pictures with the model's own preprocessing"
-            )
+            return cast(torch.Tensor, self.visual_projection(normed)).float()  # [B, T, P]
 
 
 class VisionModel(nn.Module):
@@ -206,23 +195,20 @@ class PatchEmbeddings(nn.Module):
         patches = functional.conv2d(pixels, conv.weight.to(dtype), bias, conv.stride)  # [B, W, G, G]
         x = patches.flatten(2).transpose(1, 2)  # [B, G * G, W]
         if self.class_embedding is not None:
-            first = self.class_embedding.to(dtype).expand(len(x), 1, -1)
-            x = torch.cat([first, x], dim=1)  # [B, 1 + G * G, W]
+            x = torch.cat([self.class_embedding.to(dtype).expand(len(x), 1, -1), x], dim=1)  # [B, 1 + G * G, W]
         return x + self.position_embedding.weight.to(dtype)
 
 
 class TextTower(Tower):
     """Token ids -> embeddings."""
 
+    positions = "text_model.embeddings.position_embedding.weight"
+
     def __init__(self, config: TowerConfig) -> None:
         super().__init__(config)
         self.text_model = TextModel(config)
         is_clip = config.kind == "clip"
         self.text_projection = Linear(config.width, config.embedding or 0, bias=False) if is_clip else None
-
-    def plain_parameter(self) -> torch.Tensor:
-        """The position table."""
-        return self.text_model.embeddings.position_embedding.weight
 
     def forward(self, ids: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
         """int64 [B, L] -> float32 [B, P], not of unit length.
@@ -244,8 +230,7 @@ class TextTower(Tower):
         rows = ends if self.text_projection is not None else torch.full_like(ends, ids.shape[1] - 1)
         pooled = model.final_layer_norm(model.encoder(x, rows)[0][:, 0])  # [B, W]
         linear = cast(Linear, model.head if self.text_projection is None else self.text_projection)
-        projected: torch.Tensor = linear(pooled)  # [B, P]
-        return projected.float()
+        return cast(torch.Tensor, linear(pooled)).float()  # [B, P]
 
 
 class TextModel(nn.Module):

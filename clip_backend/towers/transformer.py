@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -39,8 +41,7 @@ class Attention(nn.Module):
         mixed = functional.scaled_dot_product_attention(
             query, key, value, attn_mask=mask, is_causal=is_causal and rows is None
         )
-        product: torch.Tensor = self.out_proj(join_heads(mixed))
-        return product
+        return cast(torch.Tensor, self.out_proj(mixed.transpose(1, 2).flatten(2)))
 
 
 def split_heads(fused: torch.Tensor, heads: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -50,19 +51,15 @@ def split_heads(fused: torch.Tensor, heads: int) -> tuple[torch.Tensor, torch.Te
     return query, key, value
 
 
-def join_heads(mixed: torch.Tensor) -> torch.Tensor:
-    """[B, H, T, W / H] -> [B, T, W]."""
-    return mixed.transpose(1, 2).flatten(2)
-
-
 class Mlp(nn.Module):
     """Two linear layers with the activation between them."""
 
     def __init__(self, config: TowerConfig) -> None:
         super().__init__()
         self.activation = config.activation
-        self.fc1 = Linear(config.width, config.mlp)
-        self.fc2 = Linear(config.mlp, config.width)
+        quick = QUICK if self.activation == "quick_gelu" else 1.0
+        self.fc1 = Linear(config.width, config.mlp, gains=(quick, quick))
+        self.fc2 = Linear(config.mlp, config.width, gains=(1 / quick, 1.0))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[..., W] -> [..., W]."""
@@ -70,13 +67,7 @@ class Mlp(nn.Module):
             # a host that moves modules one by one has unpacked only one of the two
             self.fc1.unpack()
             self.fc2.unpack()
-        product: torch.Tensor = self.fc2(self.fc1(x, self.activation))
-        return product
-
-    def packing_gains(self) -> dict[Linear, tuple[float, float]]:
-        """The factors of weight and bias of each layer when it is packed; see ``Linear.pack``."""
-        quick = QUICK if self.activation == "quick_gelu" else 1.0
-        return {self.fc1: (quick, quick), self.fc2: (1 / quick, 1.0)}
+        return cast(torch.Tensor, self.fc2(self.fc1(x, self.activation)))
 
 
 class Layer(nn.Module):
@@ -95,8 +86,7 @@ class Layer(nn.Module):
         if rows is not None:
             x = x.take_along_dim(rows[:, None, None], 1)  # [B, 1, W]
         x = x + mixed
-        wide: torch.Tensor = self.mlp(self.layer_norm2(x))
-        return x + wide
+        return x + cast(torch.Tensor, self.mlp(self.layer_norm2(x)))
 
 
 class Encoder(nn.Module):
@@ -150,5 +140,4 @@ class ProbeAttention(nn.Module):
         # one product for query, keys and values, since the weight may be packed as one
         query, key, value = split_heads(self.qkv(torch.cat([probe, x], dim=1)), self.heads)  # [B, H, 1 + T, W / H]
         mixed = functional.scaled_dot_product_attention(query[:, :, :1], key[:, :, 1:], value[:, :, 1:])
-        product: torch.Tensor = self.out_proj(join_heads(mixed))
-        return product
+        return cast(torch.Tensor, self.out_proj(mixed.transpose(1, 2).flatten(2)))

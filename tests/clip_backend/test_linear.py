@@ -46,11 +46,11 @@ def test_quick_gelu_is_its_formula():
 @needs_onednn
 @pytest.mark.parametrize("then", ACTIVATIONS)
 def test_packed_it_answers_the_same(then):
-    linear, x = layer(), drawn(5, 7, 40, seed=9)
-    before = linear(x, then)
     gain = QUICK if then == "quick_gelu" else 1.0
+    linear, x = layer(gains=(gain, gain)), drawn(5, 7, 40, seed=9)
+    before = linear(x, then)
 
-    linear.pack(torch.float32, gain, gain)
+    linear.pack(torch.float32)
 
     assert linear.is_packed
     assert float((linear(x, then) / gain - before).abs().max()) <= 1e-5
@@ -69,10 +69,10 @@ def test_unpacked_it_has_the_very_weight_again():
 
 @needs_onednn
 def test_unpacked_after_a_gain_it_is_right_to_a_rounding():
-    linear = layer()
+    linear = layer(gains=(QUICK, QUICK))
     before, bias = linear.weight.clone(), linear.bias.clone()
 
-    linear.pack(torch.float32, QUICK, QUICK)
+    linear.pack(torch.float32)
     linear.unpack()
 
     assert torch.allclose(linear.weight, before, rtol=3e-7, atol=0)
