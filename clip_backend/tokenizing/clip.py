@@ -13,7 +13,6 @@ from .vocabularies import TokenFiles
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as PackageTokenizer
-    from tokenizers.models import BPE
 
 
 #: OpenAI's names of the special tokens.
@@ -25,6 +24,7 @@ _ENDS = (END, "<end_of_text>")
 PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 #: Only the first merges of OpenAI's file are used; with 512 letters and 2 special tokens they make 49,408 tokens.
 _MERGES = 49152 - 256 - 2
+_BPE_OPTIONS = {"end_of_word_suffix": "</w>", "unk_token": END}
 
 
 def clip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False) -> FastTokenizer:
@@ -32,32 +32,21 @@ def clip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = Fals
 
     Raises CheckpointError for files that are no vocabulary of CLIP.
     """
-    package = _package_tokenizer(files)
-    begin, end = (_special_token(package, names, files.path) for names in (_BEGINNINGS, _ENDS))
-    if as_open_clip:
-        _split_as_open_clip(package)
-    special = SpecialTokens(begin=(begin,), end=(end,), pad=end, context=context, trims=True)
-    return FastTokenizer(package, special, lower_case if as_open_clip else unchanged)
-
-
-def _package_tokenizer(files: TokenFiles) -> PackageTokenizer:
     tokenizers = tokenizers_package()
     with reading(files.path):
         if files.kind == "tokenizer.json":
             package: PackageTokenizer = tokenizers.Tokenizer.from_file(str(files.path))
-            return package
-        package = tokenizers.Tokenizer(_bpe(files))
-    _split_as_transformers(package)
-    return package
-
-
-def _bpe(files: TokenFiles) -> BPE:
-    from tokenizers.models import BPE
-
-    if files.kind == "openai":
-        vocabulary, merges = _openai_vocabulary(files.path)
-        return BPE(vocabulary, merges, end_of_word_suffix="</w>", unk_token=END)
-    return BPE.from_file(str(files.path), str(files.merges), end_of_word_suffix="</w>", unk_token=END)
+        elif files.kind == "openai":
+            package = tokenizers.Tokenizer(tokenizers.models.BPE(*_openai_vocabulary(files.path), **_BPE_OPTIONS))
+        else:
+            merges = files.path.with_name("merges.txt")
+            bpe = tokenizers.models.BPE.from_file(str(files.path), str(merges), **_BPE_OPTIONS)
+            package = tokenizers.Tokenizer(bpe)
+    begin, end = (_special_token(package, names, files.path) for names in (_BEGINNINGS, _ENDS))
+    if as_open_clip or files.kind != "tokenizer.json":
+        _split(package, as_open_clip)
+    special = SpecialTokens(begin=(begin,), end=(end,), pad=end, context=context, trims=True)
+    return FastTokenizer(package, special, lower_case if as_open_clip else unchanged)
 
 
 def _openai_vocabulary(path: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
@@ -97,24 +86,20 @@ def _special_token(package: PackageTokenizer, names: tuple[str, ...], path: Path
     raise CheckpointError(str(path), f"no vocabulary of CLIP: it lacks {names[0]}; put the model's own files there")
 
 
-def _split_as_transformers(package: PackageTokenizer) -> None:
-    """Source: transformers, ``CLIPTokenizer``."""
+def _split(package: PackageTokenizer, as_open_clip: bool) -> None:
+    """Normalises and splits as transformers' ``CLIPTokenizer``, or as open_clip's ``SimpleTokenizer``.
+
+    open_clip's has no normaliser and takes each piece as it is.
+    """
     from tokenizers import Regex, normalizers, pre_tokenizers
 
-    package.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
-    )
-    pieces = pre_tokenizers.Split(Regex(PIECES), behavior="removed", invert=True)
-    package.pre_tokenizer = pre_tokenizers.Sequence([pieces, pre_tokenizers.ByteLevel(add_prefix_space=False)])
-
-
-def _split_as_open_clip(package: PackageTokenizer) -> None:
-    """Without a normaliser, and each piece as it is; source: open_clip, ``SimpleTokenizer``."""
-    from tokenizers import Regex, normalizers, pre_tokenizers
-
-    package.normalizer = normalizers.Sequence([])
-    # its pattern ignores case, so U+0345, whose upper case is a letter, counts as one
-    regex = Regex(PIECES.replace(r"\p{N}]+", r"\p{N}\x{345}]+"))
-    pieces = pre_tokenizers.Split(regex, behavior="removed", invert=True)
-    letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    if as_open_clip:
+        # its pattern ignores case, so U+0345, whose upper case is a letter, counts as one
+        steps, pattern = [], PIECES.replace(r"\p{N}]+", r"\p{N}\x{345}]+")
+    else:
+        steps = [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+        pattern = PIECES
+    package.normalizer = normalizers.Sequence(steps)
+    pieces = pre_tokenizers.Split(Regex(pattern), behavior="removed", invert=True)
+    letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not as_open_clip)
     package.pre_tokenizer = pre_tokenizers.Sequence([pieces, letters])

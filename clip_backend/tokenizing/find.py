@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Literal
 
 from ...errors import CheckpointError
-from ..checkpoints.info import CheckpointInfo, TextShape
+from ..checkpoints.info import CheckpointInfo
 from ..finding.folders import StrPath
 from .clip import clip_tokenizer
 from .siglip import siglip2_tokenizer, siglip_tokenizer
 from .tokenizer import FastTokenizer, Tokenizer
-from .vocabularies import TokenFiles, files_beside, files_elsewhere, files_given
+from .vocabularies import files_beside, files_elsewhere, files_given
 
 #: Whose text cleaning: transformers' (the default, which needs only the ``tokenizers`` package, and which most
 #: published numbers were made with), or open_clip's, which resolves HTML entities and, with ftfy, repairs text. They
@@ -34,8 +34,6 @@ _CURES = {
     "was searched too",
     "siglip2": "put its tokenizer.json beside it, or as {sidecar}; the cache of Hugging Face was searched too",
 }
-
-
 _CURES |= {"longclip": _CURES["clip"], "naflex": _CURES["siglip2"]}
 
 
@@ -55,33 +53,20 @@ def find_tokenizer(
     if info.text is None or info.family not in _MAKERS:
         raise CheckpointError(str(info.path), "it reads no text; choose a model with a text encoder")
     refused: list[str] = []
-    candidates = _candidates(info, search) if given is None else files_given(given)
-    for tokenizer in _fitting(info, info.text, candidates, style, refused):
-        return tokenizer
+    is_siglip = info.family not in ("clip", "longclip")
+    searched = chain(files_beside(info), files_elsewhere(siglip=is_siglip, search=search))
+    for files in searched if given is None else files_given(given):
+        try:
+            tokenizer = _MAKERS[info.family](files, info.text.context, as_open_clip=style == "open_clip")
+        except CheckpointError as error:
+            refused.append(str(error))
+            continue
+        excess = tokenizer.size - info.text.vocabulary
+        if excess <= _SPARE.get(info.family, 0) and (files.is_own or excess >= 0):
+            return tokenizer
+        refused.append(f"{files.path}: it has {tokenizer.size}")
     if given is not None:
         refused = refused or [f"there is none in {given}"]
     cure = _CURES[info.family].format(sidecar=f"{info.path.stem}.tokenizer.json")
     why = f" ({'; '.join(refused)})" if refused else ""
     raise CheckpointError(str(info.path), f"there is no vocabulary for its {info.text.vocabulary} tokens{why}; {cure}")
-
-
-def _candidates(info: CheckpointInfo, search: Sequence[StrPath]) -> Iterator[TokenFiles]:
-    siglip = info.family not in ("clip", "longclip")
-    return chain(files_beside(info), files_elsewhere(siglip=siglip, search=search))
-
-
-def _fitting(
-    info: CheckpointInfo, text: TextShape, candidates: Iterator[TokenFiles], style: Style, refused: list[str]
-) -> Iterator[Tokenizer]:
-    """The tokenizers that fit the model; ``refused`` gets why others do not."""
-    for files in candidates:
-        try:
-            tokenizer = _MAKERS[info.family](files, text.context, as_open_clip=style == "open_clip")
-        except CheckpointError as error:
-            refused.append(str(error))
-            continue
-        excess = tokenizer.size - text.vocabulary
-        if excess <= _SPARE.get(info.family, 0) and (files.is_own or excess >= 0):
-            yield tokenizer
-        else:
-            refused.append(f"{files.path}: it has {tokenizer.size}")

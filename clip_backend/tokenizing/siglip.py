@@ -9,8 +9,7 @@ import json
 import re
 import string
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
     from tokenizers.normalizers import Normalizer
 
 
-#: Types of pieces that text consists of; the others are special tokens that no text may produce.
 _NORMAL, _UNKNOWN, _USER_DEFINED, _BYTE = 1, 2, 4, 6
+#: Types of pieces that text consists of; the others are special tokens that no text may produce.
+_READABLE = (_NORMAL, _USER_DEFINED, _BYTE)
 _UNIGRAM = 1
 #: Below the score of every real piece, so that no text becomes a special token.
 _NEVER = -1e6
@@ -32,47 +32,34 @@ _VARINT_BITS = 63
 _FIXED = {1: 8, 5: 4}
 
 
-@dataclass(frozen=True)
-class SentencePieceModel:
-    """The contents of a ``spiece.model``."""
-
-    #: (piece, score, type) by id.
-    pieces: tuple[tuple[str, float, int], ...]
-    model_type: int
-    #: The compiled character map of the normaliser.
-    charsmap: bytes
-
-
 def read_unigram(path: Path) -> PackageTokenizer:
     """The tokenizer of the file, without special tokens; raises CheckpointError for a damaged file or another kind."""
-    try:
-        model = _parsed(path.read_bytes())
-    except (OSError, ValueError, IndexError, struct.error) as error:
-        raise CheckpointError(str(path), f"no model of sentencepiece ({error}); fetch the file again") from error
-    if model.model_type != _UNIGRAM:
-        raise CheckpointError(str(path), "a model of sentencepiece that is not unigram; put tokenizer.json beside it")
-    with reading(path):
-        return _unigram(model)
-
-
-def _unigram(model: SentencePieceModel) -> PackageTokenizer:
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-    readable = (_NORMAL, _USER_DEFINED, _BYTE)
-    scored = [(piece, score if kind in readable else _NEVER) for piece, score, kind in model.pieces]
-    kinds = [kind for _, _, kind in model.pieces]
+    try:
+        pieces, model_type, charsmap = _parsed(path.read_bytes())
+    except (OSError, ValueError, IndexError, struct.error) as error:
+        raise CheckpointError(str(path), f"no model of sentencepiece ({error}); fetch the file again") from error
+    if model_type != _UNIGRAM:
+        raise CheckpointError(str(path), "a model of sentencepiece that is not unigram; put tokenizer.json beside it")
+    kinds = [kind for _, _, kind in pieces]
     unknown = kinds.index(_UNKNOWN) if _UNKNOWN in kinds else None
-    package = Tokenizer(models.Unigram(scored, unknown, _BYTE in kinds))
-    steps: list[normalizers.Normalizer] = [normalizers.Precompiled(model.charsmap)] if model.charsmap else []
-    package.normalizer = normalizers.Sequence(
-        [*steps, normalizers.Replace(Regex(" {2,}"), " "), normalizers.Strip(left=True, right=True)]
-    )
-    package.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
+    scored = [(piece, score if kind in _READABLE else _NEVER) for piece, score, kind in pieces]
+    with reading(path):
+        package = Tokenizer(models.Unigram(scored, unknown, _BYTE in kinds))
+        steps: list[Normalizer] = [normalizers.Precompiled(charsmap)] if charsmap else []
+        package.normalizer = normalizers.Sequence(
+            [*steps, normalizers.Replace(Regex(" {2,}"), " "), normalizers.Strip(left=True, right=True)]
+        )
+        package.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
     return package
 
 
-def _parsed(content: bytes) -> SentencePieceModel:
-    """Source: sentencepiece, ``sentencepiece_model.proto``: 1 pieces, 2 trainer_spec, 3 normalizer_spec."""
+def _parsed(content: bytes) -> tuple[list[tuple[str, float, int]], int, bytes]:
+    """(piece, score, type) by id, the type of the model, and the compiled character map of its normaliser.
+
+    Source: sentencepiece, ``sentencepiece_model.proto``: 1 pieces, 2 trainer_spec, 3 normalizer_spec.
+    """
     pieces = []
     model_type, charsmap = _UNIGRAM, b""
     for number, value in _fields(content):
@@ -84,7 +71,7 @@ def _parsed(content: bytes) -> SentencePieceModel:
             charsmap = next((_bytes(table) for n, table in _fields(_bytes(value)) if n == 2), b"")
     if not pieces:
         raise ValueError("it has no pieces")
-    return SentencePieceModel(tuple(pieces), model_type, charsmap)
+    return pieces, model_type, charsmap
 
 
 def _piece(content: bytes) -> tuple[str, float, int]:
@@ -148,27 +135,37 @@ def siglip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = Fa
 
     Source: big_vision, ``canonicalize_text``, as in transformers' ``SiglipTokenizer``.
     """
-    package = _package_tokenizer(files)
-    _normalise_first(package, _canonical_steps())
-    return _fast(package, files.path, _SIGLIP_TOKENS, context, as_open_clip)
+    return _tokenizer(files, context, as_open_clip, _canonical_steps, _SIGLIP_TOKENS)
 
 
 def siglip2_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False) -> FastTokenizer:
     """SigLIP 2's tokenizer: Gemma's in lower case, as in its training, padded on the right to the context."""
-    package = _package_tokenizer(files)
-    _normalise_first(package, [tokenizers_package().normalizers.Lowercase()])
-    return _fast(package, files.path, _SIGLIP2_TOKENS, context, as_open_clip)
+    return _tokenizer(
+        files, context, as_open_clip, lambda: [tokenizers_package().normalizers.Lowercase()], _SIGLIP2_TOKENS
+    )
 
 
-def _package_tokenizer(files: TokenFiles) -> PackageTokenizer:
+def _tokenizer(
+    files: TokenFiles,
+    context: int,
+    as_open_clip: bool,
+    first_steps: Callable[[], list[Normalizer]],
+    default: tuple[str, str],
+) -> FastTokenizer:
+    """A tokenizer that normalises by the first steps, then by its own; default: names of its pad and end tokens."""
     tokenizers = tokenizers_package()
-    if files.kind == "spiece.model":
-        return read_unigram(files.path)
-    if files.kind != "tokenizer.json":
+    if files.kind not in ("spiece.model", "tokenizer.json"):
         raise CheckpointError(str(files.path), "a vocabulary of CLIP, not of SigLIP; put its tokenizer.json there")
-    with reading(files.path):
-        package: PackageTokenizer = tokenizers.Tokenizer.from_file(str(files.path))
-    return package
+    if files.kind == "spiece.model":
+        package = read_unigram(files.path)
+    else:
+        with reading(files.path):
+            package = tokenizers.Tokenizer.from_file(str(files.path))
+    own = [package.normalizer] if package.normalizer else []
+    package.normalizer = tokenizers.normalizers.Sequence([*first_steps(), *own])
+    pad, end = _pad_and_end(package, files.path, default)
+    special = SpecialTokens(end=(end,), pad=pad, context=context, trims=False)
+    return FastTokenizer(package, special, canonical if as_open_clip else unchanged)
 
 
 def _canonical_steps() -> list[Normalizer]:
@@ -186,45 +183,23 @@ def _canonical_steps() -> list[Normalizer]:
     ]
 
 
-def _normalise_first(package: PackageTokenizer, steps: list[Normalizer]) -> None:
-    from tokenizers import normalizers
-
-    own = [package.normalizer] if package.normalizer else []
-    package.normalizer = normalizers.Sequence([*steps, *own])
-
-
-def _fast(
-    package: PackageTokenizer, path: Path, default: tuple[str, str], context: int, as_open_clip: bool
-) -> FastTokenizer:
-    pad, end = _pad_and_end(package, path, default)
-    special = SpecialTokens(end=(end,), pad=pad, context=context, trims=False)
-    return FastTokenizer(package, special, canonical if as_open_clip else unchanged)
-
-
 def _pad_and_end(package: PackageTokenizer, path: Path, default: tuple[str, str]) -> tuple[int, int]:
-    """(pad, end) as the configuration beside the vocabulary names them."""
-    named = _configured_tokens(path.parent)
-    ids = []
-    for key, name in zip(("pad_token", "eos_token"), default, strict=True):
-        index = package.token_to_id(named.get(key, name))
-        if index is None:
-            raise CheckpointError(str(path), f"no vocabulary of SigLIP: it lacks {named.get(key, name)}")
-        ids.append(index)
-    return ids[0], ids[1]
-
-
-def _configured_tokens(folder: Path) -> dict[str, str]:
-    tokens: dict[str, str] = {}
-    for name in _CONFIGS:
+    """(pad, end) as the configuration beside the vocabulary names them, else by default."""
+    names: dict[str, str] = {}
+    for config in (path.with_name(name) for name in _CONFIGS):
         try:
-            content = json.loads((folder / name).read_bytes())
+            content = json.loads(config.read_bytes())
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
-            raise CheckpointError(str(folder / name), f"cannot be read ({error}); fetch it again") from error
+            raise CheckpointError(str(config), f"cannot be read ({error}); fetch it again") from error
         for key in ("pad_token", "eos_token"):
             value = content.get(key) if isinstance(content, dict) else None
             token = value.get("content") if isinstance(value, dict) else value
             if isinstance(token, str):
-                tokens.setdefault(key, token)
-    return tokens
+                names.setdefault(key, token)
+    pad, end = names.get("pad_token", default[0]), names.get("eos_token", default[1])
+    pad_id, end_id = package.token_to_id(pad), package.token_to_id(end)
+    if pad_id is None or end_id is None:
+        raise CheckpointError(str(path), f"no vocabulary of SigLIP: it lacks {pad if pad_id is None else end}")
+    return pad_id, end_id

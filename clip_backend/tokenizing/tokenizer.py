@@ -118,21 +118,8 @@ class FastTokenizer:
         self._package = package
         self._special = special
         self._clean = clean
-
-    @property
-    def context(self) -> int:
-        """The context length: tokens that a text may have, special tokens included."""
-        return self._special.context
-
-    @property
-    def marks(self) -> int:
-        """How many special tokens each text has."""
-        return len(self._special.begin) + len(self._special.end)
-
-    @property
-    def trims(self) -> bool:
-        """Whether a batch may be as short as its longest text."""
-        return self._special.trims
+        self.context, self.trims, self.pad_id = special.context, special.trims, special.pad
+        self.marks = len(special.begin) + len(special.end)
 
     @property
     def size(self) -> int:
@@ -140,11 +127,6 @@ class FastTokenizer:
         # ids may have gaps, and special tokens may lie above the vocabulary
         highest = max(*self._special.begin, *self._special.end, self._special.pad)
         return max(int(self._package.get_vocab_size()), highest + 1)
-
-    @property
-    def pad_id(self) -> int:
-        """The padding token, after the end of a text."""
-        return self._special.pad
 
     @cached_property
     def fingerprint(self) -> str:
@@ -154,12 +136,18 @@ class FastTokenizer:
 
     def encode(self, texts: Sequence[str], *, allow_empty: bool = False) -> list[TokenizedText]:
         """The ids of each text; see Tokenizer."""
-        checked = _checked(texts)
-        readable = [self.cleaned(text) for text in checked]
+        if isinstance(texts, str):
+            raise InputError("texts is one string; give a list of strings")
+        for index, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise InputError(f"text {index} is {type(text).__name__}, not a string; give strings alone")
+        readable = [self.cleaned(text) for text in texts]
         encodings = self._package.encode_batch(readable, add_special_tokens=False)
-        tokenized = [self._tokenized(*parts) for parts in zip(checked, readable, encodings, strict=True)]
-        if not allow_empty:
-            self._check_filled(tokenized)
+        tokenized = [self._tokenized(*parts) for parts in zip(texts, readable, encodings, strict=True)]
+        for index, text in enumerate(texts):
+            if len(tokenized[index].ids) == self.marks and not allow_empty:
+                why = f"{text[:_SHOWN]!r} has nothing that the model reads" if text[:_SHOWN].strip() else "is empty"
+                raise InputError(f"text {index} {why}; give it words or leave it out")
         return tokenized
 
     def spans(self, text: str) -> list[tuple[int, int]]:
@@ -174,27 +162,8 @@ class FastTokenizer:
     def _tokenized(self, text: str, readable: str, encoding: Encoding) -> TokenizedText:
         ids: list[int] = encoding.ids
         most = self.context - self.marks
-        dropped = ""
-        if len(ids) > most:
-            start = encoding.offsets[most][0]
-            dropped = readable[start:].strip()
+        dropped = readable[encoding.offsets[most][0] :].strip() if len(ids) > most else ""
         return TokenizedText(text, (*self._special.begin, *ids[:most], *self._special.end), dropped)
-
-    def _check_filled(self, texts: list[TokenizedText]) -> None:
-        for index, tokenized in enumerate(texts):
-            if len(tokenized.ids) == self.marks:
-                shown = tokenized.text[:_SHOWN]
-                why = f"{shown!r} has nothing that the model reads" if shown.strip() else "is empty"
-                raise InputError(f"text {index} {why}; give it words or leave it out")
-
-
-def _checked(texts: Sequence[str]) -> Sequence[str]:
-    if isinstance(texts, str):
-        raise InputError("texts is one string; give a list of strings")
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise InputError(f"text {index} is {type(text).__name__}, not a string; give strings alone")
-    return texts
 
 
 def batch_of(texts: Sequence[TokenizedText], tokenizer: Tokenizer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -275,15 +244,10 @@ def canonical(text: str) -> str:
 
 
 def _repaired(text: str) -> str:
-    return html.unescape(html.unescape(_repair()(text))).strip()
-
-
-def _repair() -> Callable[[str], str]:
-    """ftfy's repair of broken encodings and curly quotes; without that package texts stay as they are."""
-    if importlib.util.find_spec("ftfy") is None:
-        return unchanged
-    repair: Callable[[str], str] = importlib.import_module("ftfy").fix_text
-    return repair
+    """HTML entities resolved, and with ftfy, if it is installed, broken encodings and curly quotes repaired."""
+    if importlib.util.find_spec("ftfy") is not None:
+        text = importlib.import_module("ftfy").fix_text(text)
+    return html.unescape(html.unescape(text)).strip()
 
 
 @contextmanager

@@ -26,17 +26,12 @@ _KINDS: dict[str, Kind] = {".json": "tokenizer.json", ".gz": "openai", ".model":
 
 @dataclass(frozen=True)
 class TokenFiles:
-    """A vocabulary on disk."""
+    """A vocabulary on disk; that of a ``vocab.json`` has its ``merges.txt`` beside it."""
 
     kind: Kind
     path: Path
     #: Whether it can only be this model's own; it may then have fewer tokens than the model's embedding has rows.
     is_own: bool = False
-
-    @property
-    def merges(self) -> Path:
-        """The second file of a ``vocab.json``."""
-        return self.path.with_name("merges.txt")
 
 
 def files_in(folder: Path) -> Iterator[TokenFiles]:
