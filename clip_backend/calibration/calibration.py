@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,16 +141,31 @@ def _problem(values: Any) -> str:
         return f"it is of version {values.get('version')!r}, and this program reads version {VERSION}"
     if missing := [field.name for field in fields(Calibration) if field.name not in values]:
         return f"it lacks {', '.join(missing)}"
-    for name, is_valid in _VALID.items():
-        if not is_valid(values[name]):
-            return f"its {name} is {values[name]!r}"
+    for field in fields(Calibration):
+        if not _is_valid(field.name, values[field.name]):
+            return f"its {field.name} is {values[field.name]!r}"
     return ""
+
+
+def _is_valid(name: str, value: Any) -> bool:
+    """Whether the field of this name can have the value."""
+    if name in ("model", "fingerprint", "space"):
+        return isinstance(value, str)
+    if name in ("pairs", "positives"):
+        return type(value) is int and value > 0
+    if name == "roc_auc_interval":
+        return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    return _is_number(value) and (name != "slope" or value > 0) and (name != "roc_auc" or 0 <= value <= 1)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def fit_platt(scores: Scores, labels: Labels) -> tuple[float, float]:
     """Slope and intercept of p = sigmoid(slope * score + intercept).
 
-    The labels are softened as by Platt, so that perfectly separable labels have a finite solution.
+    The targets are near 1 and 0 rather than equal to them, so that perfectly separable labels have a finite solution.
     Source: Platt 1999; by Newton's method with halved steps, after Lin, Lin & Weng 2007 ("A note on Platt's
     probabilistic outputs for support vector machines").
     Raises InputError for scores that are not finite or all equal, and for labels of one kind alone.
@@ -163,15 +177,10 @@ def fit_platt(scores: Scores, labels: Labels) -> tuple[float, float]:
         raise InputError(f"all scores are {values[0]:g}, which tells no pair from another; give pairs that differ")
     # standardised, so that step sizes and the gradient's limit do not depend on the scale
     standardised = (values - mean) / spread
-    slope, intercept = _newton(np.stack([standardised, np.ones_like(standardised)]), _soft_targets(is_match))
+    positives, negatives = int(is_match.sum()), int((~is_match).sum())
+    targets = np.where(is_match, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    slope, intercept = _newton(np.stack([standardised, np.ones_like(standardised)]), targets)
     return float(slope / spread), float(intercept - slope * mean / spread)
-
-
-def _soft_targets(is_match: NDArray[np.bool_]) -> Float64s:
-    """Targets near 1 and 0 (Platt 1999): (positives + 1) / (positives + 2) and 1 / (negatives + 2)."""
-    positives = int(is_match.sum())
-    negatives = len(is_match) - positives
-    return np.where(is_match, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
 
 def _newton(inputs: Float64s, targets: Float64s) -> Float64s:
@@ -199,28 +208,3 @@ def _newton(inputs: Float64s, targets: Float64s) -> Float64s:
 def _loss(logits: Float64s, targets: Float64s) -> float:
     """Cross-entropy, summed, for logits of any size."""
     return float((np.logaddexp(0, logits) - targets * logits).sum())
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-_VALID: Mapping[str, Callable[[Any], bool]] = {
-    "model": _is_text,
-    "fingerprint": _is_text,
-    "space": _is_text,
-    "slope": lambda value: _is_number(value) and value > 0,
-    "intercept": _is_number,
-    "pairs": _is_count,
-    "positives": _is_count,
-    "roc_auc": lambda value: _is_number(value) and 0 <= value <= 1,
-    "roc_auc_interval": lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)),
-}

@@ -27,7 +27,10 @@ def roc_auc(labels: Labels, scores: Scores) -> float:
     is_match, values = checked(labels, scores)
     positives = int(is_match.sum())
     negatives = len(is_match) - positives
-    wins = _ranks(values)[is_match].sum() - positives * (positives + 1) / 2
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    # places in ascending order from 1; equal values share the mean of theirs
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place.reshape(-1)]
+    wins = ranks[is_match].sum() - positives * (positives + 1) / 2
     return float(wins / positives / negatives)
 
 
@@ -53,9 +56,9 @@ def average_precision(labels: Labels, scores: Scores) -> float:
 
     The sum of (recall step) x precision at each distinct score, not interpolated.
     """
-    cuts = _Cuts(labels, scores)
-    steps = np.diff(cuts.true, prepend=0.0) / cuts.positives
-    return float((steps * cuts.true / (cuts.true + cuts.false)).sum())
+    true, false, _ = _cuts(labels, scores)
+    steps = np.diff(true, prepend=0.0) / true[-1]
+    return float((steps * true / (true + false)).sum())
 
 
 def best_threshold(labels: Labels, scores: Scores) -> float:
@@ -63,13 +66,12 @@ def best_threshold(labels: Labels, scores: Scores) -> float:
 
     It lies halfway to the next lower score; of equally good ones it is the highest. Source: Youden 1950.
     """
-    cuts = _Cuts(labels, scores)
-    balance = cuts.true / cuts.positives - cuts.false / cuts.negatives
-    best = int(np.argmax(balance))
-    upper = float(cuts.scores[best])
-    if best + 1 == len(cuts.scores):
+    true, false, distinct = _cuts(labels, scores)
+    best = int(np.argmax(true / true[-1] - false / false[-1]))
+    upper = float(distinct[best])
+    if best + 1 == len(distinct):
         return upper
-    lower = float(cuts.scores[best + 1])
+    lower = float(distinct[best + 1])
     middle = upper / 2 + lower / 2
     # neighbouring floats have nothing between them
     return middle if lower < middle <= upper else upper
@@ -132,24 +134,11 @@ def _check_finite(values: Float64s) -> None:
         raise InputError(f"the score of row {broken[0] + 1} is {values[broken[0]]}; leave the row out or score it anew")
 
 
-def _ranks(values: Float64s) -> Float64s:
-    """Places in ascending order from 1; equal values share the mean of theirs."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks: Float64s = (ends - (counts - 1) / 2)[place.reshape(-1)]
-    return ranks
-
-
-class _Cuts:
-    """Counts of matches and mismatches at or above each distinct score, from the highest down."""
-
-    def __init__(self, labels: Labels, scores: Scores) -> None:
-        is_match, values = checked(labels, scores)
-        order = np.argsort(-values, kind="stable")
-        falling = values[order]
-        ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
-        #: Matches and mismatches at or above each.
-        self.true: Float64s = np.cumsum(is_match[order])[ends].astype(np.float64)
-        self.false: Float64s = ends + 1 - self.true
-        self.scores: Float64s = falling[ends]
-        self.positives, self.negatives = self.true[-1], self.false[-1]
+def _cuts(labels: Labels, scores: Scores) -> tuple[Float64s, Float64s, Float64s]:
+    """(matches, mismatches, score): each distinct score from the highest down, with the counts at or above it."""
+    is_match, values = checked(labels, scores)
+    order = np.argsort(-values, kind="stable")
+    falling = values[order]
+    ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
+    true: Float64s = np.cumsum(is_match[order])[ends].astype(np.float64)
+    return true, ends + 1 - true, falling[ends]
