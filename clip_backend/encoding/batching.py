@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("clip_grid")
 T = TypeVar("T")
 R = TypeVar("R")
-#: Batches of pictures that are prepared while one is computed.
-LOOK_AHEAD = 3
 #: The batch size on the CPU after the device had no memory for even one picture.
 CPU_BATCH = 8
 #: Bytes that a batch may need beside the weights, and the largest batch; a larger one is no faster.

@@ -16,17 +16,7 @@ from ...errors import InputError, PictureError
 from ...imaging import Progress, content_hash, open_picture
 from ..preparing.pictures import NamedPicture, NamedPictures, Pictures, named_pictures
 from ..preparing.preprocessing import Preprocessing, normalised, pixel_hash, prepare
-from .batching import (
-    LOOK_AHEAD,
-    BatchSize,
-    Gate,
-    Placement,
-    batch_size_for,
-    filled,
-    float32_on_cpu,
-    prefetch,
-    run_shrinking,
-)
+from .batching import BatchSize, Gate, Placement, batch_size_for, filled, float32_on_cpu, prefetch, run_shrinking
 from .cache import EmbeddingCache, Row, row_key
 from .features import Identity
 from .image_features import (
@@ -49,6 +39,8 @@ DECODED_BYTES = 512 << 20
 MOST_HASHED = 64 << 20
 #: Bytes of pictures in memory that wait to be prepared; it bounds those that a generator makes.
 WAITING_BYTES = 256 << 20
+#: Batches that are prepared while one is computed.
+LOOK_AHEAD = 3
 #: Threads that read and prepare; each holds a decoded picture.
 THREADS = min(8, os.cpu_count() or 1)
 NOT_FINITE = "the model's numbers for it are not finite; choose dtype='fp32'"
