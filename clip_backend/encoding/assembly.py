@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
-
-import torch
 
 from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.joined import joined_space
@@ -15,11 +12,9 @@ from ..checkpoints.weights import Weights, open_weights
 from ..preparing.preprocessing import preprocessing_of
 from ..shapes_demo import called
 from ..tokenizing.find import find_tokenizer
-from ..tokenizing.tokenizer import Tokenizer
 from ..towers.build import build_text, build_vision
-from .batching import LocalPlacement, Placement
 from .cache import EmbeddingCache, sampled_digest
-from .devices import LoadOptions, torch_dtype
+from .devices import LoadOptions
 from .disk_cache import FolderStore
 from .encoder import OTHER_TEXTS, ClipEncoder
 from .features import Identity
@@ -96,33 +91,19 @@ def cache_of(options: LoadOptions) -> EmbeddingCache:
 
 
 def _vision_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TowerVisionEncoder:
-    device, pack = _building(options)
-    tower = build_vision(info, weights, device=device, dtype=torch_dtype(options.dtype), pack=pack)
+    tower = build_vision(
+        info, weights, device=options.build_device, dtype=options.torch_dtype, pack=options.device.type == "cpu"
+    )
     capabilities = capabilities_of(tower.config)
-    return TowerVisionEncoder(tower=tower, capabilities=capabilities, placement=place_by(options)(tower))
+    return TowerVisionEncoder(tower=tower, capabilities=capabilities, placement=options.place(tower))
 
 
 def text_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TextEncoder:
     """The text tower of a model, filled and placed, with its tokenizer; raises CheckpointError without either."""
-    device, pack = _building(options)
-    tokenizer = _tokenizer(info, options)
-    tower = build_text(info, weights, device=device, dtype=torch_dtype(options.dtype), pack=pack)
-    return TextEncoder(tower=tower, tokenizer=tokenizer, placement=place_by(options)(tower))
-
-
-def _tokenizer(info: CheckpointInfo, options: LoadOptions) -> Tokenizer:
-    given = options.tokenizer
-    if given is None or isinstance(given, (str, os.PathLike)):
-        return find_tokenizer(info, given=given, search=options.vocabularies)
-    return given
-
-
-def _building(options: LoadOptions) -> tuple[torch.device, bool]:
-    """Where a tower is built, and whether its weights are packed; a host moves the tower itself, later."""
-    on_cpu = options.device.type == "cpu"
-    return torch.device("cpu") if options.placement else options.device, on_cpu
-
-
-def place_by(options: LoadOptions) -> Callable[[torch.nn.Module], Placement]:
-    """What puts a tower on its device: the host's placement, or plain torch."""
-    return options.placement or (lambda tower: LocalPlacement(tower, options.device))
+    tokenizer = options.tokenizer
+    if tokenizer is None or isinstance(tokenizer, (str, os.PathLike)):
+        tokenizer = find_tokenizer(info, given=tokenizer, search=options.vocabularies)
+    tower = build_text(
+        info, weights, device=options.build_device, dtype=options.torch_dtype, pack=options.device.type == "cpu"
+    )
+    return TextEncoder(tower=tower, tokenizer=tokenizer, placement=options.place(tower))

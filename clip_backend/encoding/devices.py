@@ -1,4 +1,4 @@
-"""Where a model computes and in which type of number, from the words that users know."""
+"""The device and the number type that a model computes in, whether it fits into memory, and the options of loading."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import InputError, LimitError
+from .batching import LocalPlacement, Placement
 
 if TYPE_CHECKING:
     import torch
@@ -16,61 +17,50 @@ if TYPE_CHECKING:
 
     from ..finding.folders import StrPath
     from ..tokenizing.tokenizer import Tokenizer
-    from .batching import Placement
 
-#: "auto": accurate, that is fp32 on the processor and fp16 on a device; "fast": bf16 where the processor is fast at it.
+#: "auto": accurate, fp32 on the CPU and fp16 on other devices; "fast": on the CPU bf16 where it computes fast in it.
 DTYPES = ("auto", "fast", "fp32", "fp16", "bf16")
 _LONG_NAMES = {"float32": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16"}
+_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
+_GIB = 1 << 30
 
 
-def choose_device(given: str | torch.device) -> torch.device:
-    """The device of this name; "auto" is a graphics card if torch sees one.
+def choose_device(name: str | torch.device) -> torch.device:
+    """The device of this name; "auto" is a GPU if torch sees one.
 
     Raises InputError for a name that torch does not know or a device that is not there.
     """
     import torch
 
-    if str(given) == "auto":
+    if str(name) == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        device = torch.device(given)
+        device = torch.device(name)
     except RuntimeError as error:
-        raise InputError(f"device is {str(given)!r}; give auto, cpu, cuda or mps") from error
+        raise InputError(f"device is {str(name)!r}; give auto, cpu, cuda or mps") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"device is {device}, but torch sees {torch.cuda.device_count()} such cards; give auto or cpu")
     return device
 
 
-def choose_dtype(given: str | torch.dtype, device: torch.device) -> str:
-    """ "fp32", "fp16" or "bf16" from one of DTYPES, or from torch's own types and their names."""
-    name = str(given).removeprefix("torch.")
-    name = _LONG_NAMES.get(name, name)
-    if name not in DTYPES:
-        raise InputError(f"dtype is {name!r}; it must be one of {', '.join(DTYPES)}")
-    if name in ("auto", "fast"):
-        return _chosen(device, fast=name == "fast")
-    return name
+def choose_dtype(name: str | torch.dtype, device: torch.device) -> str:
+    """ "fp32", "fp16" or "bf16" from one of DTYPES, or from torch's own types and their names.
 
-
-def _chosen(device: torch.device, *, fast: bool) -> str:
-    from ..towers.cpu import has_fast_bf16
-
+    Raises InputError for any other name.
+    """
+    short = str(name).removeprefix("torch.")
+    short = _LONG_NAMES.get(short, short)
+    if short not in DTYPES:
+        raise InputError(f"dtype is {short!r}; it must be one of {', '.join(DTYPES)}")
+    if short not in ("auto", "fast"):
+        return short
     if device.type != "cpu":
         return "fp16"
-    return "bf16" if fast and has_fast_bf16() else "fp32"
+    from ..towers.cpu import has_fast_bf16
 
-
-def torch_dtype(name: str) -> torch.dtype:
-    """torch's type for "fp32", "fp16" or "bf16"."""
-    import torch
-
-    return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[name]
-
-
-_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
-_GIB = 1 << 30
+    return "bf16" if short == "fast" and has_fast_bf16() else "fp32"
 
 
 def weight_bytes(parameters: int, dtype: str) -> int:
@@ -78,37 +68,33 @@ def weight_bytes(parameters: int, dtype: str) -> int:
     return parameters * _BYTES[dtype]
 
 
-def check_fits(name: str, needed: int, free: int | None, where: str) -> None:
-    """Raises LimitError if more bytes are needed than are free; unknown free memory is taken for enough."""
+def check_fits(name: str, needed: int, free: int | None, device: str) -> None:
+    """Raises LimitError if more bytes are needed than are free on the device; None, for unknown, is enough."""
     if free is not None and needed > free:
-        cure = "choose dtype='fp16' or a smaller model, close other programs" + (
-            "" if where == "cpu" else " or use cpu"
-        )
+        cure = "choose dtype='fp16' or a smaller model, close other programs"
+        cure += "" if device == "cpu" else " or use cpu"
         raise LimitError(
-            f"{name} does not fit: it needs {needed / _GIB:.1f} GiB and {where} has {free / _GIB:.1f} GiB free; {cure}"
+            f"{name} does not fit: it needs {needed / _GIB:.1f} GiB and {device} has {free / _GIB:.1f} GiB free; {cure}"
         )
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """The memory that is free for new weights; None where nothing tells."""
+    """The memory that is free for new weights; None where it is not known."""
     if device.type == "cuda":
         import torch
 
         free, _ = torch.cuda.mem_get_info(device)
         return int(free) + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return _free_main_memory() if device.type == "cpu" else None
-
-
-def _free_main_memory() -> int | None:
+    if device.type != "cpu":
+        return None
     try:
-        psutil = importlib.import_module("psutil")
+        return int(importlib.import_module("psutil").virtual_memory().available)
     except ImportError:
-        return _free_pages()
-    return int(psutil.virtual_memory().available)
+        return _free_by_linux()
 
 
-def _free_pages() -> int | None:
-    """Without psutil: Linux counts what it could free too, other systems do not tell."""
+def _free_by_linux() -> int | None:
+    """What Linux could free is counted too; None on other systems."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:
             lines = dict(line.split(":", 1) for line in file)
@@ -124,16 +110,34 @@ class LoadOptions:
     device: torch.device
     #: "fp32", "fp16" or "bf16".
     dtype: str
-    #: Puts a tower where it computes; None for plain torch.
+    #: What places a tower on its device; None for plain torch.
     placement: Callable[[nn.Module], Placement] | None = None
-    #: One that is ready, or the vocabulary or folder to take it from; None to look beside the model and elsewhere.
+    #: A tokenizer, or the vocabulary file or folder of one; None to look beside the model and in ``vocabularies``.
     tokenizer: Tokenizer | StrPath | None = None
-    #: Folders with a vocabulary or of a ComfyUI, searched after what lies beside the model.
+    #: Folders with a vocabulary, or of a ComfyUI.
     vocabularies: tuple[StrPath, ...] = ()
-    #: Where embeddings are kept on disk; None for nowhere.
+    #: The folder for embeddings; None for memory alone.
     cache_folder: Path | None = None
-    #: Memory that a batch may need beside the weights; None for what suits the device.
+    #: Bytes that a batch may need beside the weights; None for what suits the device.
     budget_bytes: int | None = None
     allow_pickle: bool = False
-    #: Other ways to prepare pictures: fields of Preprocessing.
+    #: Fields of ``Preprocessing`` that differ from the model's own.
     preprocessing: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """torch's type for ``dtype``."""
+        import torch
+
+        return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[self.dtype]
+
+    @property
+    def build_device(self) -> torch.device:
+        """Where a tower is built: in main memory if ``placement`` moves it later."""
+        import torch
+
+        return torch.device("cpu") if self.placement else self.device
+
+    def place(self, tower: nn.Module) -> Placement:
+        """The placement of a tower that was built."""
+        return self.placement(tower) if self.placement else LocalPlacement(tower, self.device)

@@ -281,7 +281,7 @@ class ImageRun:
                 # a copy, because the row is a view of the whole batch; token states stay out of the cache folder, which
                 # would grow by a megabyte per picture
                 copy = {row_key(picture.key, self._cache_key, want): row[place].copy()}
-                self._cache.put(copy, keep=want == "embeds")
+                self._cache.put(copy, persist=want == "embeds")
 
     def _fail(self, picture: Prepared, stage: Stage, reason: str) -> None:
         if self._strict:

@@ -14,9 +14,9 @@ from ...errors import CheckpointError, InputError, MissingPackage
 from ..checkpoints.info import CheckpointInfo, VisionShape
 from ..checkpoints.spaces import space_of
 from ..checkpoints.weights import open_weights
-from ..encoding.assembly import USUAL_SCALE, cache_key, cache_of, identity_of, place_by, text_encoder
+from ..encoding.assembly import USUAL_SCALE, cache_key, cache_of, identity_of, text_encoder
 from ..encoding.batching import Placement, float32_on_cpu
-from ..encoding.devices import LoadOptions, torch_dtype
+from ..encoding.devices import LoadOptions
 from ..encoding.encoder import ClipEncoder
 from ..encoding.features import Identity
 from ..encoding.image_features import StateName, VisionCapabilities
@@ -83,7 +83,7 @@ def _dino_vision(
     files = open_hub_files(info, allow_pickle=options.allow_pickle)
     hub = hub_model(info, files.shapes)
     side = preprocessing.size // vision.patch
-    model = build_model(info, hub, files, torch_dtype(options.dtype))
+    model = build_model(info, hub, files, options.torch_dtype)
     tower = DinoTower(model, vision, side, hub.registers)
     capabilities = VisionCapabilities(
         width=vision.width,
@@ -92,7 +92,7 @@ def _dino_vision(
         projection=vision.width,
         registers=hub.registers,
     )
-    return TowerVisionEncoder(tower=tower, capabilities=capabilities, placement=place_by(options)(tower))
+    return TowerVisionEncoder(tower=tower, capabilities=capabilities, placement=options.place(tower))
 
 
 def _naflex(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> ClipEncoder:
@@ -114,7 +114,7 @@ def _naflex_vision(
     info: CheckpointInfo, vision: VisionShape, identity: Identity, options: LoadOptions
 ) -> NaflexVisionEncoder:
     files = open_hub_files(info, allow_pickle=options.allow_pickle).below("vision_model.")
-    model = build_model(info, hub_model(info, files.shapes), files, torch_dtype(options.dtype))
+    model = build_model(info, hub_model(info, files.shapes), files, options.torch_dtype)
     size = identity.preprocessing.size if identity.preprocessing else vision.image_size
     side = size // vision.patch
     capabilities = VisionCapabilities(
@@ -128,7 +128,7 @@ def _naflex_vision(
     )
     tower = NaflexTower(model, vision, side * side)
     return NaflexVisionEncoder(
-        tower=tower, capabilities=capabilities, placement=place_by(options)(tower), patch=vision.patch
+        tower=tower, capabilities=capabilities, placement=options.place(tower), patch=vision.patch
     )
 
 

@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.encoding.cache import EmbeddingCache, EncoderCache, LeastRecent, file_identity, row_key
+from clip_grid.clip_backend.encoding.cache import EmbeddingCache, EncoderCache, LruCache, file_identity, row_key
 from clip_grid.errors import CheckpointError
 
 
@@ -19,7 +19,7 @@ def row(*values):
 
 
 def test_the_value_used_longest_ago_goes_first():
-    held = LeastRecent(2)
+    held = LruCache(2)
     held.put("a", 1)
     held.put("b", 2)
     held.get("a")
@@ -30,7 +30,7 @@ def test_the_value_used_longest_ago_goes_first():
 
 
 def test_bytes_bound_the_memory_and_a_row_put_twice_counts_once():
-    cache = EmbeddingCache(most_bytes=16)
+    cache = EmbeddingCache(max_bytes=16)
     cache.put({"a": row(1, 2)})
     cache.put({"a": row(1, 2)})
     cache.put({"b": row(3, 4)})
@@ -43,7 +43,7 @@ def test_bytes_bound_the_memory_and_a_row_put_twice_counts_once():
 
 
 def test_a_row_larger_than_the_memory_is_not_held():
-    cache = EmbeddingCache(most_bytes=4)
+    cache = EmbeddingCache(max_bytes=4)
     cache.put({"a": row(1, 2)})
 
     assert cache.get("a") is None
@@ -103,7 +103,7 @@ def test_an_encoder_is_built_anew_when_its_file_changed(tmp_path):
 
 
 def test_only_a_few_encoders_are_held(tmp_path):
-    cache = EncoderCache(most=2)
+    cache = EncoderCache(max_encoders=2)
     files = [tmp_path / name for name in "abc"]
     for file in files:
         file.write_bytes(b"x")
@@ -144,7 +144,7 @@ def test_rows_survive_a_restart(tmp_path):
 
 def test_rows_that_are_not_kept_stay_out_of_the_folder(tmp_path):
     cache = EmbeddingCache(store=FolderStore(tmp_path))
-    cache.put({"a": row(1)}, keep=False)
+    cache.put({"a": row(1)}, persist=False)
     cache.flush()
 
     assert shards(tmp_path) == []
