@@ -1,11 +1,10 @@
-"""``CLIPVisionEncoder``: a thin face over ``load_encoder`` for those who want the states of single pictures."""
+"""``CLIPVisionEncoder``: the states of single pictures, by an encoder of ``load_encoder``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..clip_backend.encoding.image_features import ImageFeatures
 from ..clip_backend.finding.folders import StrPath
 from ..clip_backend.loading import load_encoder
 from ..errors import InputError
@@ -20,28 +19,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class VisionFeatures:
-    """One picture, with the shapes that the model really has: of CLIP-G 1280 and 1664, of CLIP-H 1024 and 1280."""
+    """The features of one picture; P and W are the model's own: CLIP-G has 1280 and 1664, CLIP-H 1024 and 1280."""
 
     #: The projected embedding [1, P], not normalised.
     global_features: Tensor
-    #: The class token after the last layer [1, W].
+    #: The class token after the last layer [1, W]; None of a model without one.
     cls_token: Tensor | None = None
-    #: The patches after the last layer [1, T, W]; None unless they were asked for.
+    #: The patches after the last layer [1, T, W]; None unless asked for.
     patch_features: Tensor | None = None
 
 
 class CLIPVisionEncoder:
-    """The pictures' tower of a model."""
+    """The vision tower of a model."""
 
     def __init__(self, encoder: Encoder) -> None:
-        #: What it stands on, for all that this face does not show.
+        #: What computes, with everything that this class leaves out.
         self.encoder = encoder
 
     @classmethod
     def from_pretrained(
         cls, path: StrPath, device: str | torch.device = "auto", torch_dtype: str | torch.dtype = "auto"
     ) -> CLIPVisionEncoder:
-        """From a file such as clip_vision_g.safetensors, a folder, or a name that ``clip-grid models`` lists."""
+        """From a file such as clip_vision_g.safetensors, a folder, or a name that ``clip-grid models`` lists.
+
+        Raises what ``load_encoder`` raises.
+        """
         return cls(load_encoder(path, device=device, dtype=torch_dtype))
 
     def get_embedding_dim(self) -> int:
@@ -49,22 +51,26 @@ class CLIPVisionEncoder:
         return self.encoder.dim
 
     def encode_image(self, image: OnePicture, return_patch_features: bool = False) -> VisionFeatures:
-        """The features of one picture: PIL, numpy [H, W, C], torch [C, H, W] or a file."""
+        """The features of one picture: PIL, numpy [H, W, C], torch [C, H, W] or a file.
+
+        Raises InputError for several pictures and for a model without a vision tower or embedding, PictureError for a
+        picture that cannot be read.
+        """
         several = self.encode_images_batch(image, return_patch_features=return_patch_features)
         if len(several) != 1:
             raise InputError(f"encode_image was given {len(several)} pictures; use encode_images_batch")
         return several[0]
 
     def encode_images_batch(self, images: Pictures, return_patch_features: bool = False) -> list[VisionFeatures]:
-        """The features of each picture, in order."""
+        """The features of each picture, in order; raises what ``encode_image`` raises."""
         wants = ("embeds", "cls_hidden", "patch_tokens") if return_patch_features else ("embeds", "cls_hidden")
         features = self.encoder.encode_images(images, wants=wants)
-        return [_of_one(features, row) for row in range(len(features))]
-
-
-def _of_one(features: ImageFeatures, row: int) -> VisionFeatures:
-    def one(states: Tensor | None) -> Tensor | None:
-        return None if states is None else states[row : row + 1]
-
-    embeds = features.require("image_embeds")[row : row + 1]
-    return VisionFeatures(embeds, one(features.cls_hidden), one(features.patch_tokens))
+        embeds, cls_token, patches = features.require("image_embeds"), features.cls_hidden, features.patch_tokens
+        return [
+            VisionFeatures(
+                embeds[row : row + 1],
+                None if cls_token is None else cls_token[row : row + 1],
+                None if patches is None else patches[row : row + 1],
+            )
+            for row in range(len(features))
+        ]

@@ -66,7 +66,7 @@ def test_the_next_process_computes_nothing_that_is_in_the_folder(first, place):
 WRITE = """
 from pathlib import Path
 import numpy as np
-from clip_grid.clip_backend.running.disk_cache import FolderStore
+from clip_grid.clip_backend.encoding.disk_cache import FolderStore
 store = FolderStore(Path(sys.argv[1]))
 name = sys.argv[2]
 for number in range(40):

@@ -23,6 +23,7 @@ from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.preparing.preprocessing import Preprocessing
 from clip_grid.errors import CheckpointError, InputError, MissingPackage, SpaceError
 
+from .encoding.toy_encoder import ToyTokenizer
 from .tiny_hub_models import (
     DINOS,
     change,
@@ -32,7 +33,6 @@ from .tiny_hub_models import (
     tiny_naflex,
 )
 from .tiny_models import random_pictures
-from .toy_encoder import ToyTokenizer
 
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 

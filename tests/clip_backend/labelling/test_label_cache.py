@@ -15,7 +15,7 @@ from clip_grid.clip_backend.labelling.distinctive import distinctive_labels
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
 
-from ..toy_encoder import ToyText, ToyTokenizer, ToyVision, toy_encoder
+from ..encoding.toy_encoder import ToyText, ToyTokenizer, ToyVision, toy_encoder
 from .cosine_encoder import facet_of, vocabulary
 
 SUBJECT = facet_of(["cat", "dog", "cow"], "subject", templates=("{}", "a {}"))

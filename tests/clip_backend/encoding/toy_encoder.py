@@ -80,8 +80,8 @@ class ToyTokenizer:
     def encode(self, texts, *, allow_empty=False):
         if not allow_empty and "" in texts:
             raise InputError(f"text {list(texts).index('')} is empty")
-        room = self.context - 2
-        return [TokenizedText(t, (1, *(ord(c) for c in t[:room]), 2), t[room:]) for t in texts]
+        length = self.context - 2
+        return [TokenizedText(t, (1, *(ord(c) for c in t[:length]), 2), t[length:]) for t in texts]
 
     def spans(self, text):
         return [(n, n + 1) for n in range(len(text))]
@@ -94,15 +94,15 @@ class ToyTokenizer:
 class ToyPlacement:
     """Memory for so many thousands of bytes; the processor, if it comes to that, has more."""
 
-    room: int = 1000
-    cpu_room: int = 1000
+    capacity: int = 1000
+    cpu_capacity: int = 1000
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     asked: list[int] = field(default_factory=list)
     moved: bool = False
 
     def ready(self, working_bytes):
         self.asked.append(working_bytes)
-        if working_bytes > self.room * 1000:
+        if working_bytes > self.capacity * 1000:
             raise torch.OutOfMemoryError("toy")
 
     def is_out_of_memory(self, error):
@@ -112,7 +112,7 @@ class ToyPlacement:
         pass
 
     def move_to_cpu(self):
-        self.moved, self.room = True, self.cpu_room
+        self.moved, self.capacity = True, self.cpu_capacity
 
 
 ABLE = VisionCapabilities(width=3, tokens=5, grid=(2, 2), projection=4)

@@ -18,17 +18,17 @@ from clip_grid.errors import LimitError
 
 
 class ToyMemory:
-    """Room for so many at a time; none on the device means that only the processor has room."""
+    """Memory for so many at a time; with none on the device, only the CPU has some."""
 
-    def __init__(self, room: int, cpu_room: int = 1000) -> None:
-        self.room = room
-        self.cpu_room = cpu_room
+    def __init__(self, capacity: int, cpu_capacity: int = 1000) -> None:
+        self.capacity = capacity
+        self.cpu_capacity = cpu_capacity
         self.tried: list[int] = []
         self.emptied = 0
 
     def forward(self, batch):
         self.tried.append(len(batch))
-        if len(batch) > self.room:
+        if len(batch) > self.capacity:
             raise RuntimeError("toy: out of memory")
         return [item * 10 for item in batch]
 
@@ -39,7 +39,7 @@ class ToyMemory:
         self.emptied += 1
 
     def move_to_cpu(self):
-        self.room = self.cpu_room
+        self.capacity = self.cpu_capacity
 
 
 def run(items, memory, size):
@@ -47,7 +47,7 @@ def run(items, memory, size):
 
 
 def test_a_batch_that_does_not_fit_is_halved_and_the_size_is_remembered():
-    memory, size = ToyMemory(room=3), BatchSize(16)
+    memory, size = ToyMemory(capacity=3), BatchSize(16)
 
     assert run(list(range(10)), memory, size) == [n * 10 for n in range(10)]
     assert memory.tried == [10, 5, 2, 2, 2, 2, 2]
@@ -56,7 +56,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_size_is_remembered():
 
 
 def test_the_next_run_starts_with_the_size_that_worked():
-    memory, size = ToyMemory(room=3), BatchSize(16)
+    memory, size = ToyMemory(capacity=3), BatchSize(16)
     run(list(range(8)), memory, size)
     memory.tried.clear()
 
@@ -66,7 +66,7 @@ def test_the_next_run_starts_with_the_size_that_worked():
 
 
 def test_where_one_alone_does_not_fit_the_processor_computes_and_a_note_says_so(caplog):
-    memory, size = ToyMemory(room=0), BatchSize(4)
+    memory, size = ToyMemory(capacity=0), BatchSize(4)
 
     assert run([1, 2, 3], memory, size) == [10, 20, 30]
     assert memory.tried == [3, 1, 3]
@@ -77,21 +77,21 @@ def test_where_one_alone_does_not_fit_the_processor_computes_and_a_note_says_so(
 
 def test_where_the_processor_has_no_room_either_the_limit_is_named():
     with pytest.raises(LimitError, match="batch of one"):
-        run([1], ToyMemory(room=0, cpu_room=0), BatchSize(4))
+        run([1], ToyMemory(capacity=0, cpu_capacity=0), BatchSize(4))
 
 
 def test_other_errors_pass_through_at_once():
     def broken(batch):
         raise RuntimeError("shapes do not fit")
 
-    memory = ToyMemory(room=5)
+    memory = ToyMemory(capacity=5)
     with pytest.raises(RuntimeError, match="shapes"):
         list(run_shrinking([1, 2], broken, BatchSize(2), memory))
     assert memory.emptied == 0
 
 
 def test_nothing_in_gives_nothing_out():
-    assert run([], ToyMemory(room=1), BatchSize(4)) == []
+    assert run([], ToyMemory(capacity=1), BatchSize(4)) == []
 
 
 def test_batches_are_full_but_for_the_last():

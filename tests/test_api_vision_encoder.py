@@ -1,4 +1,4 @@
-"""CLIPVisionEncoder: the face that other programs know, with the shapes that are true."""
+"""CLIPVisionEncoder: the methods that other programs call, with the true shapes of the model."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch")
 from clip_grid.api.vision_encoder import CLIPVisionEncoder
 from clip_grid.errors import InputError
 
-from .tiny_models import random_pictures, tiny_clip
-from .toy_encoder import toy_encoder
+from .clip_backend.encoding.toy_encoder import toy_encoder
+from .clip_backend.tiny_models import random_pictures, tiny_clip
 
 
 @pytest.fixture(scope="module")

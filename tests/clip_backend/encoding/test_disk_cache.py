@@ -1,129 +1,20 @@
-"""Caches: what is used longest ago goes first; what is on disk survives, and a broken file costs itself alone."""
+"""Embeddings on disk: rows survive a restart, other processes and broken files, which cost their own rows alone."""
 
 from __future__ import annotations
 
-import os
 import threading
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.encoding.cache import EmbeddingCache, EncoderCache, LruCache, file_identity, row_key
-from clip_grid.errors import CheckpointError
+
+pytest.importorskip("safetensors")
+from clip_grid.clip_backend.encoding import disk_cache
+from clip_grid.clip_backend.encoding.cache import EmbeddingCache
+from clip_grid.clip_backend.encoding.disk_cache import SHARD_ROWS, FolderStore, read_keys, shard_bytes
 
 
 def row(*values):
     return np.array(values, np.float32)
-
-
-# in memory
-
-
-def test_the_value_used_longest_ago_goes_first():
-    held = LruCache(2)
-    held.put("a", 1)
-    held.put("b", 2)
-    held.get("a")
-
-    held.put("c", 3)
-
-    assert (held.get("a"), held.get("b"), held.get("c")) == (1, None, 3)
-
-
-def test_bytes_bound_the_memory_and_a_row_put_twice_counts_once():
-    cache = EmbeddingCache(max_bytes=16)
-    cache.put({"a": row(1, 2)})
-    cache.put({"a": row(1, 2)})
-    cache.put({"b": row(3, 4)})
-    assert cache.get("a") is not None
-
-    cache.put({"c": row(5, 6)})
-
-    assert cache.get("b") is None
-    assert cache.get("c").tolist() == [5, 6]
-
-
-def test_a_row_larger_than_the_memory_is_not_held():
-    cache = EmbeddingCache(max_bytes=4)
-    cache.put({"a": row(1, 2)})
-
-    assert cache.get("a") is None
-
-
-def test_hits_and_misses_are_counted():
-    cache = EmbeddingCache()
-    cache.get("a")
-    cache.put({"a": row(1)})
-    cache.get("a")
-    cache.get("a")
-
-    assert (cache.hits, cache.misses) == (2, 1)
-
-
-def test_a_cleared_cache_knows_only_what_is_stored():
-    cache = EmbeddingCache()
-    cache.put({"a": row(1)})
-
-    cache.clear()
-
-    assert cache.get("a") is None
-
-
-def test_keys_differ_when_any_part_does():
-    assert row_key("a", "b") == row_key("a", "b")
-    assert len({row_key("a", "b"), row_key("ab", ""), row_key("a", "b", ""), row_key(("a", "b"))}) == 4
-
-
-# encoders
-
-
-def test_an_encoder_is_built_once_for_the_same_files_and_options(tmp_path):
-    file = tmp_path / "m.safetensors"
-    file.write_bytes(b"x")
-    cache, built = EncoderCache(), []
-
-    def build():
-        built.append(1)
-        return object()
-
-    first = cache.get([file], ("cpu",), build)
-
-    assert cache.get([file], ("cpu",), build) is first
-    assert cache.get([file], ("cuda",), build) is not first
-    assert len(built) == 2
-
-
-def test_an_encoder_is_built_anew_when_its_file_changed(tmp_path):
-    file = tmp_path / "m.safetensors"
-    file.write_bytes(b"x")
-    cache = EncoderCache()
-    first = cache.get([file], (), object)
-    os.utime(file, ns=(1, 1))
-
-    assert cache.get([file], (), object) is not first
-
-
-def test_only_a_few_encoders_are_held(tmp_path):
-    cache = EncoderCache(max_encoders=2)
-    files = [tmp_path / name for name in "abc"]
-    for file in files:
-        file.write_bytes(b"x")
-    first = cache.get([files[0]], (), object)
-    for file in files[1:]:
-        cache.get([file], (), object)
-
-    assert cache.get([files[0]], (), object) is not first
-
-
-def test_a_file_that_is_gone_is_named(tmp_path):
-    with pytest.raises(CheckpointError, match=r"gone\.safetensors: it is gone"):
-        file_identity(tmp_path / "gone.safetensors")
-
-
-# on disk
-
-pytest.importorskip("safetensors")
-from clip_grid.clip_backend.encoding import disk_cache as shard_files
-from clip_grid.clip_backend.encoding.disk_cache import SHARD_ROWS, FolderStore, read_keys, shard_bytes
 
 
 def shards(folder):
@@ -220,7 +111,7 @@ def test_a_shard_that_may_not_be_read_now_is_not_removed(tmp_path):
 
 
 def test_shards_of_another_version_are_left_alone(tmp_path, monkeypatch):
-    monkeypatch.setattr(shard_files, "VERSION", "0")
+    monkeypatch.setattr(disk_cache, "VERSION", "0")
     (tmp_path / "old.safetensors").write_bytes(shard_bytes({"a": row(1)}))
     monkeypatch.undo()
 
