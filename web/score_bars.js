@@ -12,10 +12,12 @@ import { loadTexts } from "./lib/texts.mjs";
 const widgets = new WeakMap();
 
 /** @type {Record<string, import("./lib/results.mjs").OutputKey[]>} */
-const keptKeys = Object.fromEntries(Object.entries(SCORES).map(([nodeClass, key]) => [nodeClass, [key, "clip_notes"]]));
+const savedKeys = Object.fromEntries(
+  Object.entries(SCORES).map(([nodeClass, key]) => [nodeClass, [key, "clip_notes"]]),
+);
 
 const hooks = resultHooks({
-  keptKeys,
+  savedKeys,
   show: (node, output, cut) => widgets.get(node)?.show(() => resultOf(output, decimals(), cut)),
   shorten: shortenScores,
 });
@@ -26,7 +28,7 @@ app.registerExtension({
   init: loadTexts,
   setup: loadStyles,
   nodeCreated(node) {
-    if (node.comfyClass in keptKeys) widgets.set(node, new ScoreWidget(node));
+    if (node.comfyClass in savedKeys) widgets.set(node, new ScoreWidget(node));
     hooks.nodeCreated(node);
   },
 });

@@ -15,7 +15,7 @@ const widgets = new WeakMap();
 
 const hooks = resultHooks({
   // names of files alone: the rest is in the sidecars
-  keptKeys: Object.fromEntries(
+  savedKeys: Object.fromEntries(
     [...SHEET_NODES].map((nodeClass) => [nodeClass, /** @type {OutputKey[]} */ (["images", "clip_grid_files"])]),
   ),
   show(node, output) {

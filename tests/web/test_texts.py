@@ -58,12 +58,14 @@ def test_a_translation_has_the_texts_with_their_values_and_nothing_else(locale):
 
 @pytest.mark.parametrize("locale", TRANSLATED)
 def test_a_translation_keeps_the_names_of_inputs_and_choices(locale):
-    kept = r"\b(?:label_position|over|below|above|sidecar|csv)\b"
+    typed = r"\b(?:label_position|over|below|above|sidecar|csv)\b"
     texts = translation(locale)
 
     for key, entry in english().items():
         if key.startswith(("edit.", "sheet.", "save.")):
-            assert set(re.findall(kept, str(entry), re.ASCII)) <= set(re.findall(kept, str(texts[key]), re.ASCII)), key
+            assert set(re.findall(typed, str(entry), re.ASCII)) <= set(re.findall(typed, str(texts[key]), re.ASCII)), (
+                key
+            )
 
 
 @pytest.mark.parametrize("locale", TRANSLATED)

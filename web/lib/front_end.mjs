@@ -92,14 +92,14 @@ export function isLinked(node, name) {
  * @template {keyof Owner} Name
  * @param {Owner} owner
  * @param {Name} name a method that the owner has or may get
- * @param {(...given: Parameters<Extract<Owner[Name], (...given: never[]) => unknown>>) => void} after
+ * @param {(...args: Parameters<Extract<Owner[Name], (...args: never[]) => unknown>>) => void} after
  */
 export function callAfter(owner, name, after) {
-  const methods = /** @type {Record<keyof Owner, ((...given: unknown[]) => unknown) | null | undefined>} */ (owner);
+  const methods = /** @type {Record<keyof Owner, ((...args: unknown[]) => unknown) | null | undefined>} */ (owner);
   const original = methods[name];
-  methods[name] = function (...given) {
-    const result = original?.apply(this, given);
-    /** @type {(...given: unknown[]) => void} */ (after)(...given);
+  methods[name] = function (...args) {
+    const result = original?.apply(this, args);
+    /** @type {(...args: unknown[]) => void} */ (after)(...args);
     return result;
   };
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** The latest result of each node: shown after a run, a change of tabs and a reload, and kept with the workflow. */
+/** The latest result of each node: shown after a run, a change of tabs and a reload, and saved with the workflow. */
 import { app } from "../../../scripts/app.js";
 import { callAfter, rootGraph, setting } from "./front_end.mjs";
 import { text } from "./texts.mjs";
@@ -24,7 +24,7 @@ import { text } from "./texts.mjs";
  */
 /** @typedef {keyof Output} OutputKey */
 /** @typedef {Partial<Record<OutputKey, number>>} FullLengths of the lists that were cut to fit into the workflow */
-/** @typedef {{output: Output, cut?: FullLengths}} KeptResult */
+/** @typedef {{output: Output, cut?: FullLengths}} SavedResult */
 
 /** The property of a node that holds the copy. */
 const PROPERTY = "clip_grid_result";
@@ -47,11 +47,11 @@ export function latestOutput(node) {
 /**
  * Hooks of an extension that shows results, to be spread into registerExtension.
  * @param {object} options
- * @param {Record<string, OutputKey[]>} options.keptKeys for each node class, the lists that are kept with the workflow
+ * @param {Record<string, OutputKey[]>} options.savedKeys for each node class, the lists that are saved with the workflow
  * @param {(node: GraphNode, output: Output, cut: FullLengths) => void} options.show also called again for an output
  * @param {(output: Output) => Output} [options.shorten] leaves out of the copy what can be spared
  */
-export function resultHooks({ keptKeys, show, shorten = (output) => output }) {
+export function resultHooks({ savedKeys, show, shorten = (output) => output }) {
   /** @type {typeof show} */
   const remember = (node, output, cut) => {
     latest.set(node, output);
@@ -60,17 +60,17 @@ export function resultHooks({ keptKeys, show, shorten = (output) => output }) {
   return {
     /** @param {GraphNode} node */
     nodeCreated(node) {
-      const keys = keptKeys[node.comfyClass];
+      const keys = savedKeys[node.comfyClass];
       if (!keys) return;
       callAfter(node, "onExecuted", (output) => {
         // the front end also calls the node of the same id in the workflow of another tab
         if (!output || !keys.some((key) => output[key])) return;
-        keep(node, shorten(output), keys);
+        save(node, shorten(output), keys);
         remember(node, output, {});
       });
       callAfter(node, "onConfigure", () => {
-        const kept = /** @type {KeptResult | undefined} */ (node.properties?.[PROPERTY]);
-        if (kept?.output) remember(node, kept.output, kept.cut ?? {});
+        const saved = /** @type {SavedResult | undefined} */ (node.properties?.[PROPERTY]);
+        if (saved?.output) remember(node, saved.output, saved.cut ?? {});
       });
     },
 
@@ -78,7 +78,7 @@ export function resultHooks({ keptKeys, show, shorten = (output) => output }) {
     onNodeOutputsUpdated(outputs) {
       for (const [locator, output] of Object.entries(outputs ?? {})) {
         const node = nodeAt(locator);
-        if (node && keptKeys[node.comfyClass]?.some((key) => output?.[key])) remember(node, output, {});
+        if (node && savedKeys[node.comfyClass]?.some((key) => output?.[key])) remember(node, output, {});
       }
     },
   };
@@ -94,12 +94,12 @@ function nodeAt(locator) {
 }
 
 /**
- * Keep a copy with the workflow, unless the user does not want that.
+ * Save a copy with the workflow, unless the user does not want that.
  * @param {GraphNode} node
  * @param {Output} output
  * @param {OutputKey[]} keys
  */
-function keep(node, output, keys) {
+function save(node, output, keys) {
   if (!setting("ClipGrid.KeepResults", true)) {
     delete node.properties[PROPERTY];
     return;
@@ -116,16 +116,16 @@ function keep(node, output, keys) {
  * @param {Output} output
  * @param {OutputKey[]} keys
  * @param {number} [maxLength] characters of JSON
- * @returns {KeptResult}
+ * @returns {SavedResult}
  */
 export function cutToFit(output, keys, maxLength = MAX_LENGTH) {
-  const kept = /** @type {Record<string, unknown[]>} */ (
+  const saved = /** @type {Record<string, unknown[]>} */ (
     copyOf(Object.fromEntries(keys.filter((key) => Array.isArray(output[key])).map((key) => [key, output[key]])))
   );
-  const full = Object.entries(kept).map(([key, list]) => /** @type {const} */ ([key, list.length]));
-  while (JSON.stringify(kept).length > maxLength) halveLongest(kept);
-  const cut = full.filter(([key, length]) => kept[key].length < length);
-  return cut.length ? { output: kept, cut: Object.fromEntries(cut) } : { output: kept };
+  const full = Object.entries(saved).map(([key, list]) => /** @type {const} */ ([key, list.length]));
+  while (JSON.stringify(saved).length > maxLength) halveLongest(saved);
+  const cut = full.filter(([key, length]) => saved[key].length < length);
+  return cut.length ? { output: saved, cut: Object.fromEntries(cut) } : { output: saved };
 }
 
 /** @param {Record<string, unknown[]>} lists */

@@ -62,10 +62,10 @@ async function fetchTranslations() {
 export function text(key, ...values) {
   const { texts, plural } = language();
   /** @type {Record<string, string | number> | undefined} */
-  const given = values[0];
+  const params = values[0];
   const entry = texts[key];
-  const pattern = typeof entry === "string" ? entry : (entry[pluralForm(plural, given?.count)] ?? entry.other);
-  return given ? pattern.replace(/\{(\w+)\}/g, (_, name) => String(given[name])) : pattern;
+  const pattern = typeof entry === "string" ? entry : (entry[pluralForm(plural, params?.count)] ?? entry.other);
+  return params ? pattern.replace(/\{(\w+)\}/g, (_, name) => String(params[name])) : pattern;
 }
 
 /**

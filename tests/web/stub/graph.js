@@ -69,8 +69,8 @@ export class Node {
   }
 
   serialize() {
-    const kept = this.widgets.filter((widget) => widget.serialize !== false);
-    const saved = { id: this.id, type: this.type, pos: this.pos, size: this.size, mode: this.mode, properties: this.properties, widgets_values: kept.map((widget) => widget.value) };
+    const saving = this.widgets.filter((widget) => widget.serialize !== false);
+    const saved = { id: this.id, type: this.type, pos: this.pos, size: this.size, mode: this.mode, properties: this.properties, widgets_values: saving.map((widget) => widget.value) };
     this.onSerialize?.(saved);
     return JSON.parse(JSON.stringify(saved));
   }
@@ -78,8 +78,8 @@ export class Node {
   /** @param {any} saved */
   configure(saved) {
     this.properties = { ...this.properties, ...saved.properties };
-    const kept = this.widgets.filter((widget) => widget.serialize !== false);
-    kept.forEach((widget, place) => { if (place < (saved.widgets_values?.length ?? 0)) widget.value = saved.widgets_values[place]; });
+    const saving = this.widgets.filter((widget) => widget.serialize !== false);
+    saving.forEach((widget, place) => { if (place < (saved.widgets_values?.length ?? 0)) widget.value = saved.widgets_values[place]; });
     this.onConfigure?.(saved);
   }
 }

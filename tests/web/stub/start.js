@@ -17,7 +17,7 @@ const stub = {
   /** The workflow as it is saved. */
   workflow: () => app.rootGraph.serialize(),
 
-  /** To another tab and back: outputs are kept by the page. */
+  /** Go to another tab and back; the page remembers the outputs. */
   async switchTab() {
     saved = { workflow: app.rootGraph.serialize(), outputs: structuredClone(app.nodeOutputs) };
     await app.loadGraphData({ nodes: [] });

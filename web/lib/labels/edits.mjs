@@ -60,7 +60,7 @@ export function editLabel(node, report, cellIndex, label) {
  * Change several labels at once, undone as one.
  * @param {GraphNode} node
  * @param {Report | null} report
- * @param {Map<number, string>} labels by the place of the picture among those given
+ * @param {Map<number, string>} labels by the place of the picture among the inputs
  * @returns {boolean} false if they cannot be changed; a notice has said what to do
  */
 export function setLabels(node, report, labels) {
@@ -126,8 +126,8 @@ function write(node, value) {
 export function labelLines(node, report) {
   const typed = linesOf(String(widgetOf(node, "labels")?.value ?? ""));
   const cells = report?.cells ?? [];
-  const found = report?.images_found;
-  const count = Math.max(Number.isInteger(found) ? Number(found) : 0, ...cells.map((cell) => (cell.index ?? -1) + 1));
+  const total = report?.images_found;
+  const count = Math.max(Number.isInteger(total) ? Number(total) : 0, ...cells.map((cell) => (cell.index ?? -1) + 1));
   const shown = Array.from({ length: count }, () => "");
   for (const cell of cells) if (cell.index !== undefined) shown[cell.index] = asLine(cell.label ?? "");
   // a single line is the label of all pictures

@@ -76,7 +76,7 @@ class LabelList {
 
   /**
    * @param {Cell} cell
-   * @param {number} index place among the pictures as they were given
+   * @param {number} index place of the picture among the inputs
    * @param {string} label
    */
   #row(cell, index, label) {

@@ -26,7 +26,7 @@ import { text } from "../texts.mjs";
  * @property {number} [page]
  * @property {number} [row]
  * @property {number} [column]
- * @property {number} [index] place among the pictures as they were given; older sheets lack it
+ * @property {number} [index] place among the input pictures; older sheets lack it
  * @property {string} [path]
  * @property {string} [label]
  * @property {string} [source]
@@ -75,7 +75,7 @@ import { text } from "../texts.mjs";
 /** @typedef {{files: FileEntry[], report: Report | null, problem: string}} SheetFiles `problem`: why no report */
 
 /**
- * The sheets of an output. The copy that is kept with the workflow has only the names of files: sidecars are read.
+ * The sheets of an output. The copy that is saved with the workflow has only the names of files: sidecars are read.
  * @param {Output} output
  * @returns {Promise<Sheet[]>}
  */

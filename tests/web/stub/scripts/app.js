@@ -28,9 +28,9 @@ class App {
     this.extensionManager.register(extension);
   }
 
-  /** @param {string} hook @param {...any} given */
-  call(hook, ...given) {
-    for (const extension of this.extensions) extension[hook]?.(...given, this);
+  /** @param {string} hook @param {...any} args */
+  call(hook, ...args) {
+    for (const extension of this.extensions) extension[hook]?.(...args, this);
   }
 
   async start() {
