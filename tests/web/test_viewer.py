@@ -104,7 +104,7 @@ def test_the_cells_are_sorted_by_label_in_both_directions(viewer_of):
 
     stub.viewer.locator("select").first.select_option("label")
     assert shown(stub) == ["cell 1", "cell 9", "cell 10"]
-    stub.viewer.locator(".clip-grid-wall").press("r")
+    stub.viewer.locator(".clip-grid-cell-list").press("r")
 
     assert shown(stub) == ["cell 10", "cell 9", "cell 1"]
 

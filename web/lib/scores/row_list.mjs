@@ -102,7 +102,7 @@ function rowElement(row, hasThreeLines) {
     word && make("span", { cls: "clip-grid-score-word", text: word }),
     // bdi: names of any writing direction leave the rest of the line as it is
     make("bdi", { cls: "clip-grid-score-name", text: name, attrs: { dir: "auto" } }),
-    picture && make("bdi", { cls: "clip-grid-score-of", text: picture, attrs: { dir: "auto" } }),
+    picture && make("bdi", { cls: "clip-grid-score-picture", text: picture, attrs: { dir: "auto" } }),
     make("span", { cls: "clip-grid-score-number", text: score }),
   );
   const last =

@@ -34,7 +34,7 @@ export class CellsView {
       onSize: (side) => this.element.style.setProperty("--clip-grid-tile", `${side}px`),
     });
     this.list = make("div", {
-      cls: "clip-grid-wall",
+      cls: "clip-grid-cell-list",
       attrs: { role: "listbox", "aria-label": text("cells.list"), "aria-multiselectable": "true" },
     });
     this.message = make("p", { cls: "clip-grid-missing" });

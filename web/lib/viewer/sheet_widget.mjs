@@ -84,7 +84,7 @@ export class SheetWidget {
   /** @param {GraphNode} node */
   constructor(node) {
     this.node = node;
-    this.summary = make("span", { cls: "clip-grid-node-facts", text: text("node.queue") });
+    this.summary = make("span", { cls: "clip-grid-node-summary", text: text("node.queue") });
     this.button = make("button", {
       text: text("node.open"),
       title: text("node.open_hint"),

@@ -50,7 +50,7 @@ export class Toolbar {
     );
     this.element = make(
       "header",
-      { cls: "clip-grid-bar" },
+      { cls: "clip-grid-toolbar" },
       this.title,
       make(
         "span",
@@ -107,7 +107,7 @@ export class PageList {
     });
     this.element = make(
       "nav",
-      { cls: "clip-grid-rail", attrs: { "aria-label": text("page.list"), hidden: places.length < 2 } },
+      { cls: "clip-grid-page-list", attrs: { "aria-label": text("page.list"), hidden: places.length < 2 } },
       ...children,
     );
   }
@@ -171,7 +171,7 @@ export class CellsToolbar {
     this.count = make("span", { cls: "clip-grid-quiet", attrs: { role: "status" } });
     const sort = make("label", { text: `${text("cells.sort_by")} ` }, this.select);
     const size = make("label", { text: `${text("cells.size")} ` }, this.size);
-    this.element = make("div", { cls: "clip-grid-wall-bar" }, this.filter, sort, this.direction, size, this.count);
+    this.element = make("div", { cls: "clip-grid-cells-toolbar" }, this.filter, sort, this.direction, size, this.count);
   }
 
   get words() {
