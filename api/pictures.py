@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import InputError
-from ..grid.pictures.clip_grid_sheets import is_clip_grid_sheet
-from ..grid.pictures.find import find_files
+from ..grid.pictures.find import find_files, is_clip_grid_sheet
 
 StrPath = str | os.PathLike[str]
 Array = NDArray[np.generic]

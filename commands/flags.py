@@ -60,7 +60,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--model", metavar="MODEL",
         help="file, folder, or a name that clip-grid models lists (default: what CLIP_GRID_MODEL names, else the first "
-        "one there that has both halves)",
+        "one there with a vision and a text encoder)",
     )  # fmt: skip
     add("--text-encoder", metavar="MODEL", help="a second file for the texts, of the same embedding space")
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto, a graphics card if there is one)")

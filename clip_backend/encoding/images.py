@@ -340,4 +340,5 @@ def decoded_bytes(picture: NamedPicture) -> int:
     if picture.path is None:
         return picture.held_bytes
     with open_picture(picture.path) as opened:
-        return 4 * opened.width * opened.height
+        pixels: int = opened.width * opened.height
+        return 4 * pixels

@@ -26,8 +26,7 @@ from ...imaging import (
     upright_rgb,
     upright_size,
 )
-from .clip_grid_sheets import has_sheet_record, is_clip_grid_sheet
-from .find import NamedFile, readable
+from .find import NamedFile, has_sheet_record, is_clip_grid_sheet, readable
 from .metadata import embedded_texts, read_generation
 
 Value = TypeVar("Value")

@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import MAX_TEXT_MEMORY
 
 from ...options import options_of
-from ..pictures.clip_grid_sheets import RECORD_KEY, SOFTWARE
+from ..pictures.find import RECORD_KEY, SOFTWARE
 from ..planner import PlannedSheet
 from ..template import GridTemplate
 from .png import LONGEST_TEXT_BYTES

@@ -15,7 +15,7 @@ from ...imaging import Pixels
 from ..layout.plan import PagePlan
 from ..paint.render import PaintJob, paint_page
 from ..paint.style import SheetStyle
-from ..pictures.clip_grid_sheets import RECORD_KEY, SOFTWARE
+from ..pictures.find import RECORD_KEY, SOFTWARE
 from ..planner import PlannedSheet
 from .documents import write_document
 from .embed import JPEG_EXIF_LIMIT, exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record

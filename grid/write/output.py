@@ -11,7 +11,7 @@ from PIL import features
 
 from ...errors import InputError, OutputError
 from ...imaging import Pixels
-from ..pictures.clip_grid_sheets import is_clip_grid_sheet
+from ..pictures.find import is_clip_grid_sheet
 
 #: The suffix of files of each format.
 SUFFIX = {

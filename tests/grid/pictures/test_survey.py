@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_grid.errors import InputError, PictureError
-from clip_grid.grid.pictures.clip_grid_sheets import RECORD_KEY, SOFTWARE
-from clip_grid.grid.pictures.find import find_files
+from clip_grid.grid.pictures.find import RECORD_KEY, SOFTWARE, find_files
 from clip_grid.grid.pictures.survey import (
     Picture,
     Skipped,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from clip_grid.api import export_grid
-from clip_grid.grid.pictures.clip_grid_sheets import is_clip_grid_sheet
-from clip_grid.grid.pictures.find import find_files
+from clip_grid.grid.pictures.find import find_files, is_clip_grid_sheet
 from clip_grid.grid.pictures.survey import survey_files
 from clip_grid.grid.write.png import write_png
 from clip_grid.grid.write.tiff import write_tiff
