@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from clip_grid.cli import main
 
-from .clip_backend.layout_fixtures import LAYOUTS, STRANGERS, write_header, write_layout
+from .clip_backend.checkpoints.layout_files import OTHER_MODELS, layout_named, write_layout
+from .clip_backend.checkpoints.safetensors_files import write_sparse
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,11 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 def models(tmp_path: Path) -> Path:
     """A folder of a vision tower, a whole CLIP, a broken file and something else."""
     folder = tmp_path / "models"
-    for layout in LAYOUTS:
-        if layout.name in ("clip_vision_h", "hf_b32"):
-            write_layout(layout, folder)
+    for name in ("clip_vision_h", "hf_b32"):
+        write_layout(layout_named(name), folder)
     (folder / "broken.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
-    write_header(folder / "t5.safetensors", {name: ("F16", shape) for name, shape in STRANGERS["t5"]().items()})
+    write_sparse(folder / "t5.safetensors", {name: ("F16", shape) for name, shape in OTHER_MODELS["t5"]().items()})
     return folder
 
 
@@ -77,10 +77,10 @@ def test_json_holds_every_fact_and_nothing_else_is_on_stdout(models: Path, capsy
 def test_a_comfyui_is_searched_by_its_root(tmp_path, capsys):
     root = tmp_path / "ComfyUI"
     (root / "custom_nodes").mkdir(parents=True)
-    write_layout(LAYOUTS[0], root / "models" / "clip_vision")
+    write_layout(layout_named("hf_b32"), root / "models" / "clip_vision")
 
     assert main(["models", "--comfyui", str(root), "--quiet"]) == 0
-    assert f"{LAYOUTS[0].name}.safetensors" in capsys.readouterr().out
+    assert "hf_b32.safetensors" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])

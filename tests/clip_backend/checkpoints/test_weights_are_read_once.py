@@ -1,4 +1,4 @@
-"""Loading costs one reading of the file and no second copy of it, whatever the weights become."""
+"""Loading reads each tensor once and holds no second copy of the weights, in every dtype."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ torch = pytest.importorskip("torch")
 from clip_grid.clip_backend.checkpoints.weights import Weights, open_tensors
 from clip_grid.clip_backend.towers.build import build_text, build_vision
 
-from . import tiny_towers as tiny
+from .. import tiny_towers as tiny
 
 
 class WatchedFiles:
-    """Files that count how often each tensor is read and how many bytes of them are held at a time."""
+    """Files that count how often each tensor is read, and how many bytes are held at a time."""
 
     def __init__(self, info):
         self._files = open_tensors(info)

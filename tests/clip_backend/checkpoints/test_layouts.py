@@ -1,4 +1,4 @@
-"""Every layout that a model may have on the disk is read from its header alone, fact by fact."""
+"""Every layout that a model file may have is read from its header alone."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from clip_grid.clip_backend.checkpoints.info import CheckpointInfo
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.errors import CheckpointError
 
-from .header_files import write_header
-from .layout_fixtures import LAYOUTS, STRANGERS, Layout, entries_of, size_of, write_layout, write_tensors
-from .layout_names import Shapes, Text, Vision, dinov2, dinov3, hf_clip, hf_siglip, hf_text
+from .layout_files import LAYOUTS, OTHER_MODELS, Layout, entries_of, layout_named, write_layout
+from .safetensors_files import size_of, write_sparse, write_tensors
+from .tensor_names import Shapes, Text, Vision, dinov2, dinov3, hf_clip, hf_siglip, hf_text
 
 DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
-def test_every_fact_of_a_layout_is_read(layout: Layout, tmp_path: Path):
+def test_everything_about_a_layout_is_read(layout: Layout, tmp_path: Path):
     path = write_layout(layout, tmp_path)
 
-    info = read_checkpoint(path, **layout.given)
+    info = read_checkpoint(path, **layout.arguments)
 
     assert info.family == layout.family
     assert info.projection == layout.projection
     assert (info.has_vision_projection, info.has_text_projection) == (layout.vision_projection, layout.text_projection)
     assert info.dtype == DTYPES[layout.dtype]
-    for found, wanted in ((info.vision, layout.vision), (info.text, layout.text)):
-        if wanted is None:
-            assert found is None
+    for shape, expected in ((info.vision, layout.vision), (info.text, layout.text)):
+        if expected is None:
+            assert shape is None
         else:
-            assert {name: getattr(found, name) for name in wanted} == wanted
+            assert {name: getattr(shape, name) for name in expected} == expected
     assert (not info.problem) == layout.loads, info.problem
     check_assumed(layout, info)
 
 
 def check_assumed(layout: Layout, info: CheckpointInfo) -> None:
-    """What no file tells is said to be assumed: nothing but a configuration tells how the numbers are to be used."""
-    told = any(name.endswith("config.json") for name in layout.folder)
+    """What no file states is listed as assumed; the activation of a CLIP is only stated by a config."""
+    has_config = any(name.endswith("config.json") for name in layout.folder)
     assert set(info.unknown) <= set(info.sources)
-    if not told and layout.family in ("clip", "longclip") and not info.problem:
+    if not has_config and layout.family in ("clip", "longclip") and not info.problem:
         assert "activation" in info.unknown
 
 
@@ -50,10 +50,10 @@ def test_there_are_enough_layouts():
     assert len({layout.name for layout in LAYOUTS}) == len(LAYOUTS)
 
 
-@pytest.mark.parametrize("name", STRANGERS)
-def test_no_facts_are_made_up_about_other_models(name: str, tmp_path: Path):
-    shapes = STRANGERS[name]()
-    path = write_header(tmp_path / "x.safetensors", {part: ("F16", shape) for part, shape in shapes.items()})
+@pytest.mark.parametrize("name", OTHER_MODELS)
+def test_nothing_is_made_up_about_models_of_other_kinds(name: str, tmp_path: Path):
+    shapes = OTHER_MODELS[name]()
+    path = write_sparse(tmp_path / "x.safetensors", {part: ("F16", shape) for part, shape in shapes.items()})
 
     try:
         info = read_checkpoint(path)
@@ -64,20 +64,17 @@ def test_no_facts_are_made_up_about_other_models(name: str, tmp_path: Path):
     assert info.problem
 
 
-# --- sizes that users know
-
-
 @pytest.mark.parametrize(
     ("name", "size"), [("clip_vision_h", 1_264_153_600), ("clip_vision_g", 3_689_814_528), ("clip_g", 1_389_319_680)]
 )
 def test_the_examples_have_the_sizes_of_the_published_files(name: str, size: int):
-    layout = next(layout for layout in LAYOUTS if layout.name == name)
+    layout = layout_named(name)
 
     assert sum(map(size_of, entries_of(layout).values())) == size
 
 
 def test_parameters_and_bytes_are_counted(tmp_path: Path):
-    layout = next(layout for layout in LAYOUTS if layout.name == "clip_vision_h")
+    layout = layout_named("clip_vision_h")
 
     path = write_layout(layout, tmp_path)
     info = read_checkpoint(path)
@@ -86,13 +83,10 @@ def test_parameters_and_bytes_are_counted(tmp_path: Path):
     assert info.size_bytes == path.stat().st_size
 
 
-# --- what the libraries write
-
-
 def clip_config() -> dict[str, dict[str, int]]:
     block = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-    sight = block | {"image_size": 32, "patch_size": 8}
-    return {"vision_config": sight, "text_config": block | {"max_position_embeddings": 16, "vocab_size": 32000}}
+    vision = block | {"image_size": 32, "patch_size": 8}
+    return {"vision_config": vision, "text_config": block | {"max_position_embeddings": 16, "vocab_size": 32000}}
 
 
 def saved_shapes(folder: Path) -> Shapes:
@@ -150,46 +144,22 @@ def test_the_names_of_dinov3_are_those_that_transformers_writes(tmp_path: Path):
     assert saved_shapes(tmp_path) == dinov3(Vision(32, 2, 64, 16, 0))
 
 
-# --- more than one way to the same facts
-
-
-@pytest.mark.parametrize(
-    "names",
-    [("clip_g", "clip_vision_g", "hf_bigg", "sdxl", "sd3"), ("sd2", "clip_vision_h", "hf_h14", "svd", "oc_h14")],
-)
-def test_parts_of_one_published_model_share_a_space(names: tuple[str, ...], tmp_path: Path):
-    infos = [read_checkpoint(write_layout(layout, tmp_path)) for layout in LAYOUTS if layout.name in names]
-
-    assert len(infos) == len(names)
-    assert len({info.space for info in infos}) == 1
-    assert infos[0].space
-
-
-def test_models_of_different_sizes_and_towers_without_a_projection_share_none(tmp_path: Path):
-    names = ("clip_vision_l", "clip_vision_h", "clip_vision_g", "siglip_b16", "hf_b32", "dinov2_b")
-    spaces = [read_checkpoint(write_layout(layout, tmp_path)).space for layout in LAYOUTS if layout.name in names]
-    bare = [layout for layout in LAYOUTS if layout.name in ("clip_l", "clip_vision_l_bare", "v5_text_l", "sd15")]
-
-    assert len(set(spaces)) == len(names)
-    assert [read_checkpoint(write_layout(layout, tmp_path)).space for layout in bare] == [None] * 4
-
-
-def test_a_file_of_real_numbers_has_the_facts_of_its_sparse_twin(tmp_path: Path):
+def test_a_sparse_file_is_read_like_one_with_numbers(tmp_path: Path):
     entries = {name: ("F16", shape) for name, shape in hf_text(Text(32, 2, 64, 16, 99)).items()}
 
     real = read_checkpoint(write_tensors(tmp_path / "a.safetensors", entries))
-    sparse = read_checkpoint(write_header(tmp_path / "b.safetensors", entries))
+    sparse = read_checkpoint(write_sparse(tmp_path / "b.safetensors", entries))
 
     assert (real.text, real.family, real.layout) == (sparse.text, sparse.family, sparse.layout)
     assert real.fingerprint != sparse.fingerprint
 
 
-def test_the_order_of_the_tensors_means_nothing(tmp_path: Path):
-    entries = entries_of(next(layout for layout in LAYOUTS if layout.name == "tiny"))
+def test_the_order_of_the_tensors_does_not_matter(tmp_path: Path):
+    entries = entries_of(layout_named("tiny"))
     backwards = dict(reversed(entries.items()))
 
-    one = read_checkpoint(write_header(tmp_path / "a.safetensors", entries))
-    other = read_checkpoint(write_header(tmp_path / "b.safetensors", backwards))
+    one = read_checkpoint(write_sparse(tmp_path / "a.safetensors", entries))
+    other = read_checkpoint(write_sparse(tmp_path / "b.safetensors", backwards))
 
     assert (one.vision, one.text, one.projection) == (other.vision, other.text, other.projection)
     assert one.fingerprint == other.fingerprint

@@ -1,4 +1,4 @@
-"""One example of every layout that a model may have on the disk, with what must be read out of it."""
+"""An example of every layout that a model file may have, with what must be read from it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .header_files import Entries, header_of, size_of, write_header, write_tensors
-from .layout_names import (
+from .safetensors_files import Entries, size_of, write_sparse
+from .tensor_names import (
     Shapes,
     Text,
     Vision,
@@ -34,8 +34,6 @@ from .layout_names import (
     without,
 )
 
-__all__ = ["LAYOUTS", "STRANGERS", "Layout", "entries_of", "header_of", "write_header", "write_layout", "write_tensors"]
-
 # the table of sizes: width, layers, mlp, patch, tokens
 B32, B16 = Vision(768, 12, 3072, 32, 50), Vision(768, 12, 3072, 16, 197)
 L14, L336 = Vision(1024, 24, 4096, 14, 257), Vision(1024, 24, 4096, 14, 577)
@@ -57,19 +55,19 @@ TINY_T, TINY_ST = Text(32, 2, 64, 16, 99), Text(32, 2, 64, 16, 32000)
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """A model on the disk and the facts that its reader must find."""
+    """A model file or folder, and what must be read from it."""
 
     name: str
     shapes: Callable[[], Shapes]
-    family: str
-    #: Of VisionShape and TextShape; a tower that is not there is None, an empty one is not looked into.
+    family: str = "clip"
+    #: Fields of VisionShape and TextShape; None for an encoder that is not there, empty for one that is not checked.
     vision: Mapping[str, int] | None = None
     text: Mapping[str, int] | None = None
-    #: Of the embedding; None where no tower has a matrix for it.
+    #: The length of an embedding; None if no encoder has a projection.
     projection: int | None = None
     vision_projection: bool = False
     text_projection: bool = False
-    #: Whether a part of this package can compute with it.
+    #: Whether the package can load it.
     loads: bool = True
     dtype: str = "F32"
     #: Tensors of other types than the rest.
@@ -78,12 +76,8 @@ class Layout:
     #: Files of a folder: {name: content}; none for a single file.
     folder: Mapping[str, object] = field(default_factory=dict)
     shards: int = 1
-    #: Of read_checkpoint.
-    given: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def is_pair(self) -> bool:
-        return self.vision is not None and self.text is not None
+    #: Arguments of read_checkpoint.
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
 
 def entries_of(layout: Layout) -> Entries:
@@ -92,14 +86,14 @@ def entries_of(layout: Layout) -> Entries:
 
 
 def write_layout(layout: Layout, root: Path) -> Path:
-    """The file or folder of a layout, named after it, in ``root``; sparse, so that it takes no room."""
+    """The file or folder of a layout, sparse, in ``root`` under its name."""
     entries = entries_of(layout)
     if not layout.folder:
-        return write_header(root / f"{layout.name}.safetensors", entries, layout.metadata)
+        return write_sparse(root / f"{layout.name}.safetensors", entries, layout.metadata)
     folder = root / layout.name
     names = [name for name in layout.folder if name.endswith(".safetensors")]
     if names:
-        write_header(folder / names[0], entries, layout.metadata)
+        write_sparse(folder / names[0], entries, layout.metadata)
     else:
         _write_shards(folder, entries, layout.shards)
     for name, content in layout.folder.items():
@@ -114,25 +108,22 @@ def _write_shards(folder: Path, entries: Entries, count: int) -> None:
     for index in range(count):
         file = f"model-{index + 1:05}-of-{count:05}.safetensors"
         mine = names[index::count]
-        write_header(folder / file, {name: entries[name] for name in mine}, {"format": "pt"})
+        write_sparse(folder / file, {name: entries[name] for name in mine}, {"format": "pt"})
         where |= dict.fromkeys(mine, file)
     total = sum(map(size_of, entries.values()))
     index_of = {"metadata": {"total_size": total}, "weight_map": where}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index_of), "utf-8")
 
 
-# --- what must be found
-
-
 def vision(v: Vision, heads: int, image: int) -> dict[str, int]:
-    """The facts of a vision tower with a class token where its tokens are one more than a square."""
+    """The fields of a vision encoder; it has a class token if its tokens are no square number."""
     square = round(v.tokens**0.5) ** 2 == v.tokens
     sizes = {"width": v.width, "layers": v.layers, "mlp": v.mlp, "patch": v.patch, "tokens": v.tokens}
     return sizes | {"heads": heads, "image_size": image, "has_class_token": not square}
 
 
 def text(t: Text, heads: int) -> dict[str, int]:
-    """The facts of a text tower."""
+    """The fields of a text encoder."""
     sizes = {"width": t.width, "layers": t.layers, "mlp": t.mlp, "heads": heads}
     return sizes | {"context": t.context, "vocabulary": t.vocabulary}
 
@@ -146,30 +137,20 @@ XLONG, XS768, XS1024, XS1152 = text(LONG, 12), text(S768, 12), text(S1024, 16), 
 XS2_768, XS2_1152 = text(S2_768, 12), text(S2_1152, 16)
 
 
-def both(name: str, shapes: Callable[[], Shapes], projection: int, **facts: object) -> Layout:
-    """A model of two towers, each with its projection."""
-    return Layout(
-        name=name,
-        shapes=shapes,
-        projection=projection,
-        vision_projection=True,
-        text_projection=True,
-        **({"family": "clip"} | facts),
-    )
+def pair(name: str, shapes: Callable[[], Shapes], projection: int, **fields: object) -> Layout:
+    """A model with two encoders, each with its projection."""
+    has = {"vision_projection": True, "text_projection": True}
+    return Layout(name=name, shapes=shapes, projection=projection, **has, **fields)
 
 
-def eyes(name: str, shapes: Callable[[], Shapes], projection: int | None, **facts: object) -> Layout:
-    """A vision tower alone."""
-    has = projection is not None
-    return Layout(
-        name=name, shapes=shapes, projection=projection, vision_projection=has, **({"family": "clip"} | facts)
-    )
+def vision_only(name: str, shapes: Callable[[], Shapes], projection: int | None, **fields: object) -> Layout:
+    """A lone vision encoder."""
+    return Layout(name=name, shapes=shapes, projection=projection, vision_projection=projection is not None, **fields)
 
 
-def words(name: str, shapes: Callable[[], Shapes], projection: int | None, **facts: object) -> Layout:
-    """A text tower alone."""
-    has = projection is not None
-    return Layout(name=name, shapes=shapes, projection=projection, text_projection=has, **({"family": "clip"} | facts))
+def text_only(name: str, shapes: Callable[[], Shapes], projection: int | None, **fields: object) -> Layout:
+    """A lone text encoder."""
+    return Layout(name=name, shapes=shapes, projection=projection, text_projection=projection is not None, **fields)
 
 
 def hf_text_g() -> Shapes:
@@ -196,9 +177,9 @@ def sd3() -> Shapes:
 
 
 def unclip_l() -> Shapes:
-    """SD2 unCLIP: a text tower and a vision tower that have nothing to do with each other."""
-    eye = under("embedder.model.visual.", oc_visual(L14, 768))
-    return diffusion_model() | eye | under("cond_stage_model.model.", oc_text_h())
+    """SD2 unCLIP: a text encoder and a vision encoder of different models."""
+    visual = under("embedder.model.visual.", oc_visual(L14, 768))
+    return diffusion_model() | visual | under("cond_stage_model.model.", oc_text_h())
 
 
 def long_clip() -> Shapes:
@@ -242,110 +223,119 @@ OPEN_CLIP_CONFIG = {
 }  # fmt: skip
 
 LAYOUTS: tuple[Layout, ...] = (
-    # transformers, both towers
-    both("hf_b32", lambda: hf_clip(B32, T512, 512), 512, vision=VB32, text=X512, others=POSITIONS),
-    both("hf_b16", lambda: hf_clip(B16, T512, 512), 512, vision=VB16, text=X512),
-    both("hf_l14", lambda: hf_clip(L14, T768, 768), 768, vision=VL, text=X768, dtype="F16"),
-    both("hf_l14_336", lambda: hf_clip(L336, T768, 768), 768, vision=VL336, text=X768),
-    both("hf_h14", lambda: hf_clip(H14, T1024, 1024), 1024, vision=VH, text=X1024),
-    both("hf_h14_378", lambda: hf_clip(H378, T1024, 1024), 1024, vision=VH378, text=X1024),
-    both("hf_g14", lambda: hf_clip(G14, T1024, 1024), 1024, vision=VG14, text=X1024),
-    both("hf_bigg", lambda: hf_clip(BIGG, T1280, 1280), 1280, vision=VBIGG, text=X1280, dtype="BF16"),
-    both("hf_longclip", lambda: hf_clip(L14, LONG, 768), 768, vision=VL, text=XLONG, family="longclip"),
-    # one tower of them, also as ComfyUI keeps them
-    eyes("clip_vision_l", lambda: hf_clip_vision(L14) | {"visual_projection.weight": (768, 1024)}, 768, vision=VL),
-    eyes("clip_vision_h", lambda: hf_clip_vision(H14) | {"visual_projection.weight": (1024, 1280)}, 1024, vision=VH,
-         dtype="F16"),
-    eyes("clip_vision_g", lambda: hf_clip_vision(BIGG) | {"visual_projection.weight": (1280, 1664)}, 1280,
-         vision=VBIGG, dtype="F16"),
-    eyes("clip_vision_l_bare", lambda: hf_clip_vision(L14), None, vision=VL),
-    eyes("v5_vision_l", lambda: without("vision_model.", hf_clip_vision(L14)), None, vision=VL),
-    words("v5_text_l", lambda: without("text_model.", hf_text(T768)), None, text=X768),
-    words("clip_l", lambda: hf_text(T768), None, text=X768, dtype="F16", others=POSITIONS),
-    words("clip_l_projected", lambda: hf_text(T768) | {"text_projection.weight": (768, 768)}, 768, text=X768),
-    words("clip_g", hf_text_g, 1280, text=X1280, dtype="F16"),
-    words("sd2_diffusers_text", lambda: hf_text(replace(T1024, layers=23)), None, loads=False,
+    # transformers, both encoders
+    pair("hf_b32", lambda: hf_clip(B32, T512, 512), 512, vision=VB32, text=X512, others=POSITIONS),
+    pair("hf_b16", lambda: hf_clip(B16, T512, 512), 512, vision=VB16, text=X512),
+    pair("hf_l14", lambda: hf_clip(L14, T768, 768), 768, vision=VL, text=X768, dtype="F16"),
+    pair("hf_l14_336", lambda: hf_clip(L336, T768, 768), 768, vision=VL336, text=X768),
+    pair("hf_h14", lambda: hf_clip(H14, T1024, 1024), 1024, vision=VH, text=X1024),
+    pair("hf_h14_378", lambda: hf_clip(H378, T1024, 1024), 1024, vision=VH378, text=X1024),
+    pair("hf_g14", lambda: hf_clip(G14, T1024, 1024), 1024, vision=VG14, text=X1024),
+    pair("hf_bigg", lambda: hf_clip(BIGG, T1280, 1280), 1280, vision=VBIGG, text=X1280, dtype="BF16"),
+    pair("hf_longclip", lambda: hf_clip(L14, LONG, 768), 768, vision=VL, text=XLONG, family="longclip"),
+    # one encoder of them, also as ComfyUI has them
+    vision_only("clip_vision_l", lambda: hf_clip_vision(L14) | {"visual_projection.weight": (768, 1024)}, 768,
+                vision=VL),
+    vision_only("clip_vision_h", lambda: hf_clip_vision(H14) | {"visual_projection.weight": (1024, 1280)}, 1024,
+                vision=VH, dtype="F16"),
+    vision_only("clip_vision_g", lambda: hf_clip_vision(BIGG) | {"visual_projection.weight": (1280, 1664)}, 1280,
+                vision=VBIGG, dtype="F16"),
+    vision_only("clip_vision_l_bare", lambda: hf_clip_vision(L14), None, vision=VL),
+    vision_only("v5_vision_l", lambda: without("vision_model.", hf_clip_vision(L14)), None, vision=VL),
+    text_only("v5_text_l", lambda: without("text_model.", hf_text(T768)), None, text=X768),
+    text_only("clip_l", lambda: hf_text(T768), None, text=X768, dtype="F16", others=POSITIONS),
+    text_only("clip_l_projected", lambda: hf_text(T768) | {"text_projection.weight": (768, 768)}, 768, text=X768),
+    text_only("clip_g", hf_text_g, 1280, text=X1280, dtype="F16"),
+    text_only("sd2_diffusers_text", lambda: hf_text(replace(T1024, layers=23)), None, loads=False,
           text=text(replace(T1024, layers=23), 16)),
     # open_clip
-    both("oc_b32", lambda: oc_clip(B32, T512, 512), 512, vision=VB32, text=X512),
-    both("oc_l14", lambda: oc_clip(L14, T768, 768), 768, vision=VL, text=X768),
-    both("oc_h14", lambda: oc_clip(H14, T1024, 1024), 1024, vision=VH, text=X1024, dtype="F16"),
-    both("oc_bigg", lambda: oc_clip(BIGG, T1280, 1280), 1280, vision=VBIGG, text=X1280),
-    both("oc_custom_text", lambda: oc_clip(B16, T512, 512, text_prefix="text."), 512, vision=VB16, text=X512),
-    eyes("oc_visual", lambda: under("visual.", oc_visual(H14, 1024)), 1024, vision=VH),
-    both("longclip", long_clip, 768, vision=VL, text=XLONG, family="longclip"),
+    pair("oc_b32", lambda: oc_clip(B32, T512, 512), 512, vision=VB32, text=X512),
+    pair("oc_l14", lambda: oc_clip(L14, T768, 768), 768, vision=VL, text=X768),
+    pair("oc_h14", lambda: oc_clip(H14, T1024, 1024), 1024, vision=VH, text=X1024, dtype="F16"),
+    pair("oc_bigg", lambda: oc_clip(BIGG, T1280, 1280), 1280, vision=VBIGG, text=X1280),
+    pair("oc_custom_text", lambda: oc_clip(B16, T512, 512, text_prefix="text."), 512, vision=VB16, text=X512),
+    vision_only("oc_visual", lambda: under("visual.", oc_visual(H14, 1024)), 1024, vision=VH),
+    pair("longclip", long_clip, 768, vision=VL, text=XLONG, family="longclip"),
     # SigLIP
-    both("siglip_b16", lambda: hf_siglip(SIG_B16, S768), 768, family="siglip", vision=V_SIG_B, text=XS768),
-    both("siglip_l16", lambda: hf_siglip(SIG_L16, S1024), 1024, family="siglip", vision=V_SIG_L, text=XS1024),
-    both("so400m", lambda: hf_siglip(SO400M, S1152), 1152, family="siglip", vision=V_SO, text=XS1152),
-    both("siglip2_b16", lambda: hf_siglip(SIG_B16, S2_768), 768, family="siglip2", vision=V_SIG_B, text=XS2_768),
-    both("siglip2_g", lambda: hf_siglip(SIG2_G, S2_1152), 1536, family="siglip2", vision=V_SIG2_G, text=XS2_1152),
-    eyes("sigclip_vision_so400m", lambda: hf_siglip_vision(SO400M), 1152, family="siglip", vision=V_SO, dtype="F16"),
-    eyes("v5_siglip_vision", lambda: without("vision_model.", hf_siglip_vision(SIG_B16)), 768, family="siglip",
-         vision=V_SIG_B),
-    words("siglip2_text", lambda: hf_siglip_text(S2_768, 768), 768, family="siglip2", text=XS2_768),
-    both("naflex", lambda: hf_siglip(NAFLEX, S2_768, naflex=True), 768, family="naflex", vision=V_NAFLEX, text=XS2_768),
-    eyes("naflex_vision", lambda: hf_siglip_vision(NAFLEX, naflex=True), 768, family="naflex", vision=V_NAFLEX),
-    both("oc_siglip", lambda: timm_siglip(SIG_B16, S768), 768, family="siglip", vision=V_SIG_B, text=XS768),
-    both("oc_siglip2_so400m", lambda: timm_siglip(SO400M, S2_1152), 1152, family="siglip2", vision=V_SO, text=XS2_1152),
+    pair("siglip_b16", lambda: hf_siglip(SIG_B16, S768), 768, family="siglip", vision=V_SIG_B, text=XS768),
+    pair("siglip_l16", lambda: hf_siglip(SIG_L16, S1024), 1024, family="siglip", vision=V_SIG_L, text=XS1024),
+    pair("so400m", lambda: hf_siglip(SO400M, S1152), 1152, family="siglip", vision=V_SO, text=XS1152),
+    pair("siglip2_b16", lambda: hf_siglip(SIG_B16, S2_768), 768, family="siglip2", vision=V_SIG_B, text=XS2_768),
+    pair("siglip2_g", lambda: hf_siglip(SIG2_G, S2_1152), 1536, family="siglip2", vision=V_SIG2_G, text=XS2_1152),
+    vision_only("sigclip_vision_so400m", lambda: hf_siglip_vision(SO400M), 1152, family="siglip", vision=V_SO,
+                dtype="F16"),
+    vision_only("v5_siglip_vision", lambda: without("vision_model.", hf_siglip_vision(SIG_B16)), 768, family="siglip",
+                vision=V_SIG_B),
+    text_only("siglip2_text", lambda: hf_siglip_text(S2_768, 768), 768, family="siglip2", text=XS2_768),
+    pair("naflex", lambda: hf_siglip(NAFLEX, S2_768, naflex=True), 768, family="naflex", vision=V_NAFLEX, text=XS2_768),
+    vision_only("naflex_vision", lambda: hf_siglip_vision(NAFLEX, naflex=True), 768, family="naflex", vision=V_NAFLEX),
+    pair("oc_siglip", lambda: timm_siglip(SIG_B16, S768), 768, family="siglip", vision=V_SIG_B, text=XS768),
+    pair("oc_siglip2_so400m", lambda: timm_siglip(SO400M, S2_1152), 1152, family="siglip2", vision=V_SO, text=XS2_1152),
     # other families
-    eyes("dinov2_b", lambda: dinov2(DINO_B), None, family="dinov2", vision=vision(DINO_B, 12, 518)),
-    eyes("dinov2_l", lambda: dinov2(DINO_L), None, family="dinov2", vision=vision(DINO_L, 16, 518)),
-    eyes("dinov2_g", lambda: dinov2(DINO_G, gated=True), None, family="dinov2",
-         vision=vision(DINO_G, 24, 518)),
-    eyes("dinov2_registers", lambda: dinov2(DINO_B, registers=4), None, family="dinov2",
-         vision=vision(DINO_B, 12, 518)),
-    eyes("dinov3", lambda: dinov3(DINO3_B), None, family="dinov3",
-         vision={"width": 768, "layers": 12, "mlp": 3072, "patch": 16, "heads": 12}),
-    # known and refused
-    both("eva02_l", lambda: eva02(replace(L14, mlp=2730), T768, 768), 768, family="eva", vision={}, text={},
+    vision_only("dinov2_b", lambda: dinov2(DINO_B), None, family="dinov2", vision=vision(DINO_B, 12, 518)),
+    vision_only("dinov2_l", lambda: dinov2(DINO_L), None, family="dinov2", vision=vision(DINO_L, 16, 518)),
+    vision_only("dinov2_g", lambda: dinov2(DINO_G, gated=True), None, family="dinov2",
+                vision=vision(DINO_G, 24, 518)),
+    vision_only("dinov2_registers", lambda: dinov2(DINO_B, registers=4), None, family="dinov2",
+                vision=vision(DINO_B, 12, 518)),
+    vision_only("dinov3", lambda: dinov3(DINO3_B), None, family="dinov3",
+                vision={"width": 768, "layers": 12, "mlp": 3072, "patch": 16, "heads": 12}),
+    # recognised, not supported
+    pair("eva02_l", lambda: eva02(replace(L14, mlp=2730), T768, 768), 768, family="eva", vision={}, text={},
          loads=False),
-    both("eva01_g", lambda: eva01(G14, T768, 1024), 1024, family="eva", vision={}, text={}, loads=False),
-    both("coca_b32", lambda: coca(B32, T512), 512, family="coca", vision={}, text={}, loads=False),
-    both("rn50", lambda: resnet50(T512, 1024), 1024, family="resnet", vision={}, text={}, loads=False),
-    both("convnext", lambda: convnext(Text(640, 12, 2560), 640), 640, family="other", vision={}, text={}, loads=False),
-    # towers inside of checkpoints
-    words("sd15", lambda: diffusion_model() | under("cond_stage_model.transformer.", hf_text(T768)), None, text=X768,
+    pair("eva01_g", lambda: eva01(G14, T768, 1024), 1024, family="eva", vision={}, text={}, loads=False),
+    pair("coca_b32", lambda: coca(B32, T512), 512, family="coca", vision={}, text={}, loads=False),
+    pair("rn50", lambda: resnet50(T512, 1024), 1024, family="resnet", vision={}, text={}, loads=False),
+    pair("convnext", lambda: convnext(Text(640, 12, 2560), 640), 640, family="other", vision={}, text={}, loads=False),
+    # encoders inside of checkpoints
+    text_only("sd15", lambda: diffusion_model() | under("cond_stage_model.transformer.", hf_text(T768)), None,
+              text=X768,
           others={"cond_stage_model.transformer.text_model.embeddings.position_ids": ("I64", (1, 77))}),
-    words("sd15_old", lambda: diffusion_model() | under(
+    text_only("sd15_old", lambda: diffusion_model() | under(
         "cond_stage_model.transformer.", without("text_model.", hf_text(T768))), None, text=X768),
-    words("sd2", lambda: diffusion_model() | under("cond_stage_model.model.", oc_text_h()), 1024, text=X1024),
-    words("sdxl", sdxl, 1280, text=X1280, dtype="F16"),
-    words("sdxl_asked_for_l", sdxl, None, text=X768, dtype="F16",
-          given={"prefix": "conditioner.embedders.0.transformer."}),
-    words("sdxl_refiner", lambda: diffusion_model() | under(
+    text_only("sd2", lambda: diffusion_model() | under("cond_stage_model.model.", oc_text_h()), 1024, text=X1024),
+    text_only("sdxl", sdxl, 1280, text=X1280, dtype="F16"),
+    text_only("sdxl_asked_for_l", sdxl, None, text=X768, dtype="F16",
+          arguments={"prefix": "conditioner.embedders.0.transformer."}),
+    text_only("sdxl_refiner", lambda: diffusion_model() | under(
         "conditioner.embedders.0.model.", oc_text(T1280, 1280)), 1280, text=X1280),
-    words("sd3", sd3, 1280, text=X1280, dtype="F16"),
-    words("sd3_asked_for_l", sd3, 768, text=X768, dtype="F16",
-          given={"prefix": "text_encoders.clip_l.transformer."}),
-    eyes("unclip_asked_for_vision", unclip_l, 768, vision=VL, given={"prefix": "embedder.model.visual."}),
-    eyes("svd", lambda: diffusion_model() | under(
+    text_only("sd3", sd3, 1280, text=X1280, dtype="F16"),
+    text_only("sd3_asked_for_l", sd3, 768, text=X768, dtype="F16",
+          arguments={"prefix": "text_encoders.clip_l.transformer."}),
+    vision_only("unclip_asked_for_vision", unclip_l, 768, vision=VL, arguments={"prefix": "embedder.model.visual."}),
+    vision_only("svd", lambda: diffusion_model() | under(
         "conditioner.embedders.0.open_clip.model.visual.", oc_visual(H14, 1024)), 1024, vision=VH),
-    eyes("stable_cascade", lambda: {"model.diffusion_model.embedding.1.weight": (320, 16, 1, 1)} | under(
+    vision_only("stable_cascade", lambda: {"model.diffusion_model.embedding.1.weight": (320, 16, 1, 1)} | under(
         "clip_l_vision.", hf_clip_vision(L14) | {"visual_projection.weight": (768, 1024)}), 768, vision=VL),
-    eyes("hunyuan3d", lambda: {"model.latent_in.weight": (1024, 64)} | under(
+    vision_only("hunyuan3d", lambda: {"model.latent_in.weight": (1024, 64)} | under(
         "conditioner.main_image_encoder.model.", dinov2(DINO_L)), None, family="dinov2",
         vision=vision(DINO_L, 16, 518)),
     # folders
-    both("hf_folder", lambda: hf_clip(B32, T512, 512), 512, vision=VB32, text=X512,
+    pair("hf_folder", lambda: hf_clip(B32, T512, 512), 512, vision=VB32, text=X512,
          folder={"model.safetensors": "", "config.json": CLIP_CONFIG, "preprocessor_config.json": PREPROCESSOR}),
-    both("hf_sharded", lambda: hf_clip(BIGG, T1280, 1280), 1280, vision=VBIGG, text=X1280, shards=3,
+    pair("hf_sharded", lambda: hf_clip(BIGG, T1280, 1280), 1280, vision=VBIGG, text=X1280, shards=3,
          folder={"config.json": BIGG_CONFIG}),
-    both("oc_folder", lambda: oc_clip(L14, T768, 768), 768, vision=VL, text=X768,
+    pair("oc_folder", lambda: oc_clip(L14, T768, 768), 768, vision=VL, text=X768,
          folder={"open_clip_model.safetensors": "", "open_clip_config.json": OPEN_CLIP_CONFIG}),
-    both("tiny_folder", lambda: hf_clip(TINY, TINY_T, 24), 24, vision=vision(TINY, 4, 32), text=text(TINY_T, 4),
+    pair("tiny_folder", lambda: hf_clip(TINY, TINY_T, 24), 24, vision=vision(TINY, 4, 32), text=text(TINY_T, 4),
          folder={"model.safetensors": "", "config.json": TINY_CONFIG}),
-    # tiny: the shapes alone cannot tell the number of heads
-    both("tiny", lambda: hf_clip(TINY, TINY_T, 24), 24,
+    # tiny: its shapes do not tell the number of heads
+    pair("tiny", lambda: hf_clip(TINY, TINY_T, 24), 24,
          vision={"width": 32, "layers": 2, "mlp": 64, "patch": 8, "tokens": 17, "image_size": 32},
          text={"width": 32, "layers": 2, "mlp": 64, "context": 16, "vocabulary": 99}),
-    both("tiny_siglip", lambda: hf_siglip(TINY_SIG, TINY_ST), 32, family="siglip",
+    pair("tiny_siglip", lambda: hf_siglip(TINY_SIG, TINY_ST), 32, family="siglip",
          vision={"width": 32, "layers": 2, "mlp": 64, "patch": 8, "tokens": 16, "image_size": 32},
          text={"width": 32, "layers": 2, "mlp": 64, "context": 16, "vocabulary": 32000}),
 )  # fmt: skip
 
-#: Files that hold no model of ours: no facts are to be made up about them.
-STRANGERS: Mapping[str, Callable[[], Shapes]] = {
+
+def layout_named(name: str) -> Layout:
+    """The layout of ``LAYOUTS`` with this name."""
+    return next(layout for layout in LAYOUTS if layout.name == name)
+
+
+#: Models of other kinds, about which nothing may be made up.
+OTHER_MODELS: Mapping[str, Callable[[], Shapes]] = {
     "lora": lambda: {"lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight": (8, 768), "a.alpha": ()},
     "vae": lambda: {"encoder.conv_in.weight": (128, 3, 3, 3), "decoder.conv_out.bias": (3,)},
     "unet": diffusion_model,

@@ -1,4 +1,4 @@
-"""Files that belong together have one embedding space; files that only look alike do not."""
+"""Files that can be used together have one embedding space; files of equal shapes alone do not."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import pytest
 from clip_grid.clip_backend.checkpoints.info import CheckpointInfo
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 
-from .header_files import write_header
-from .layout_fixtures import LAYOUTS, write_layout
-from .layout_names import Text, hf_text
+from .layout_files import layout_named, write_layout
+from .safetensors_files import write_sparse
+from .tensor_names import Text, hf_text
 
 LAION_BIGG = "laion/CLIP-ViT-bigG-14-laion2B-39B-b160k"
 LAION_H = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
 OPENAI_L = "openai/clip-vit-large-patch14"
 
 
-def info_of(name: str, folder: Path, **given: object) -> CheckpointInfo:
-    layout = next(layout for layout in LAYOUTS if layout.name == name)
-    return read_checkpoint(write_layout(layout, folder / "-".join(["x", *map(str, given)])), **layout.given, **given)
+def info_of(name: str, folder: Path, **arguments: object) -> CheckpointInfo:
+    layout = layout_named(name)
+    path = write_layout(layout, folder / "-".join(["x", *map(str, arguments)]))
+    return read_checkpoint(path, **layout.arguments, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -39,10 +40,10 @@ def info_of(name: str, folder: Path, **given: object) -> CheckpointInfo:
     ],
 )
 def test_pairs_that_users_own_have_one_space(text: str, vision: str, space: str, source: str, tmp_path: Path):
-    words, sight = info_of(text, tmp_path), info_of(vision, tmp_path)
+    text_info, vision_info = info_of(text, tmp_path), info_of(vision, tmp_path)
 
-    assert (words.space, sight.space) == (space, space)
-    assert words.sources["space"] == source
+    assert (text_info.space, vision_info.space) == (space, space)
+    assert text_info.sources["space"] == source
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_pairs_that_users_own_have_one_space(text: str, vision: str, space: str,
         ("sigclip_vision_so400m", "siglip_b16"),
     ],
 )
-def test_models_that_only_look_alike_have_two_spaces(one: str, other: str, tmp_path: Path):
+def test_models_that_are_only_similar_have_two_spaces(one: str, other: str, tmp_path: Path):
     assert info_of(one, tmp_path).space != info_of(other, tmp_path).space
 
 
@@ -70,22 +71,22 @@ def test_both_layouts_of_longclip_have_one_space(tmp_path: Path):
 @pytest.mark.parametrize(
     "name", ["clip_l", "sd15", "clip_vision_l_bare", "v5_vision_l", "sd2_diffusers_text", "siglip2_text"]
 )
-def test_a_tower_that_nothing_tells_the_other_of_has_no_space(name: str, tmp_path: Path):
+def test_a_lone_encoder_of_no_known_model_has_no_space(name: str, tmp_path: Path):
     info = info_of(name, tmp_path)
 
     assert info.space is None
     assert "space" not in info.sources
 
 
-def test_a_text_tower_of_two_models_has_no_space(tmp_path: Path):
+def test_a_text_encoder_that_two_models_may_have_has_no_space(tmp_path: Path):
     shapes = hf_text(Text(512, 12, 2048)) | {"text_projection.weight": (512, 512)}
-    path = write_header(tmp_path / "b.safetensors", {name: ("F16", shape) for name, shape in shapes.items()})
+    path = write_sparse(tmp_path / "b.safetensors", {name: ("F16", shape) for name, shape in shapes.items()})
 
-    # B/32 and B/16 have text towers of equal shapes
+    # the text encoders of B/32 and B/16 have equal shapes
     assert read_checkpoint(path).space is None
 
 
-def test_an_activation_that_is_stated_tells_the_model_of_laion_from_that_of_openai(tmp_path: Path):
+def test_a_stated_activation_tells_laions_model_from_openais(tmp_path: Path):
     assert info_of("clip_vision_l", tmp_path, activation="gelu").space == "laion/CLIP-ViT-L-14-laion2B-s32B-b82K"
     assert info_of("clip_vision_l", tmp_path, activation="quick_gelu").space == OPENAI_L
     other = info_of("clip_vision_h", tmp_path, activation="quick_gelu")
@@ -93,23 +94,42 @@ def test_an_activation_that_is_stated_tells_the_model_of_laion_from_that_of_open
 
 
 @pytest.mark.parametrize("name", ["tiny", "siglip_b16", "dinov2_b", "naflex"])
-def test_a_model_that_is_not_well_known_has_a_space_of_its_own(name: str, tmp_path: Path):
+def test_an_unknown_model_has_a_space_of_its_own(name: str, tmp_path: Path):
     info = info_of(name, tmp_path)
 
     assert info.space == f"{info.family}:{info.fingerprint}"
 
 
-def test_a_picture_tower_beside_a_foreign_text_tower_is_no_model_of_openai(tmp_path: Path):
-    layout = next(layout for layout in LAYOUTS if layout.name == "clip_vision_l")
+def test_a_vision_encoder_with_another_kind_of_text_encoder_is_no_known_model(tmp_path: Path):
+    layout = layout_named("clip_vision_l")
     shapes = layout.shapes() | {"text_model.embeddings.word_embeddings.weight": (21128, 768)}
 
-    info = read_checkpoint(write_header(tmp_path / "x.safetensors", {name: ("F16", s) for name, s in shapes.items()}))
+    info = read_checkpoint(write_sparse(tmp_path / "x.safetensors", {name: ("F16", s) for name, s in shapes.items()}))
 
     assert info.space == f"clip:{info.fingerprint}"
     assert "another kind" in info.notes[0]
 
 
-def test_a_space_may_be_given(tmp_path: Path):
+def test_the_space_may_be_an_argument(tmp_path: Path):
     info = info_of("clip_vision_l", tmp_path, space="mine")
 
     assert (info.space, info.sources["space"]) == ("mine", "argument")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("clip_g", "clip_vision_g", "hf_bigg", "sdxl", "sd3"), ("sd2", "clip_vision_h", "hf_h14", "svd", "oc_h14")],
+)
+def test_parts_of_one_published_model_share_a_space(names: tuple[str, ...], tmp_path: Path):
+    infos = [info_of(name, tmp_path) for name in names]
+
+    assert len({info.space for info in infos}) == 1
+    assert infos[0].space
+
+
+def test_models_of_different_sizes_share_no_space_and_encoders_without_projection_have_none(tmp_path: Path):
+    names = ("clip_vision_l", "clip_vision_h", "clip_vision_g", "siglip_b16", "hf_b32", "dinov2_b")
+    bare = ("clip_l", "clip_vision_l_bare", "v5_text_l", "sd15")
+
+    assert len({info_of(name, tmp_path).space for name in names}) == len(names)
+    assert [info_of(name, tmp_path).space for name in bare] == [None] * 4

@@ -1,4 +1,4 @@
-"""Pairs of files: put together only when both are of one space and each has its projection."""
+"""Two files are used as one model only if they share a space and each has its projection."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEXT = CheckpointInfo(
 )  # fmt: skip
 
 
-def test_two_files_of_one_space_go_together():
+def test_two_files_of_one_space_are_joined():
     assert joined_space(VISION, TEXT) == "laion/bigG"
 
 
@@ -34,12 +34,12 @@ def test_two_spaces_are_refused_with_files_and_spaces_named():
         joined_space(VISION, other)
 
 
-def test_two_known_spaces_of_one_length_are_refused_even_on_trust():
+def test_two_known_spaces_of_one_length_are_refused_even_with_trust_space():
     with pytest.raises(SpaceError, match="different models"):
         joined_space(VISION, replace(TEXT, space="other/bigG"), trust_space=True)
 
 
-def test_two_lengths_are_refused_even_on_trust():
+def test_two_lengths_are_refused_even_with_trust_space():
     with pytest.raises(SpaceError, match="different models"):
         joined_space(VISION, replace(TEXT, space=None, projection=768), trust_space=True)
 
@@ -53,7 +53,7 @@ def test_an_unknown_space_is_refused_and_the_cure_is_named():
     ("vision", "text", "space"),
     [("laion/bigG", None, "laion/bigG"), (None, "laion/bigG", "laion/bigG"), (None, None, "model:v+t")],
 )
-def test_an_unknown_space_of_equal_length_is_taken_on_trust(vision, text, space):
+def test_an_unknown_space_of_equal_length_is_accepted_with_trust_space(vision, text, space):
     assert joined_space(replace(VISION, space=vision), replace(TEXT, space=text), trust_space=True) == space
 
 
@@ -62,12 +62,12 @@ def test_a_text_encoder_without_projection_is_never_used():
         joined_space(VISION, replace(TEXT, has_text_projection=False), trust_space=True)
 
 
-def test_a_vision_tower_without_projection_is_never_used():
+def test_a_vision_encoder_without_projection_is_never_used():
     with pytest.raises(CheckpointError, match="no visual projection"):
         joined_space(replace(VISION, has_vision_projection=False), TEXT, trust_space=True)
 
 
-def test_the_towers_must_be_there():
+def test_a_missing_encoder_is_named():
     with pytest.raises(CheckpointError, match="no text tower"):
         joined_space(VISION, VISION)
     with pytest.raises(CheckpointError, match="no vision tower"):
@@ -79,7 +79,7 @@ def test_a_file_with_a_problem_is_refused_with_it():
         joined_space(VISION, replace(TEXT, problem="it has 23 of 24 layers; get the whole file"))
 
 
-def test_a_model_by_itself_is_of_the_space_that_its_file_tells():
+def test_a_model_by_itself_has_the_space_that_its_file_states():
     assert space_of(replace(VISION, sources={"space": "sidecar"})) == "laion/bigG"
 
 

@@ -1,4 +1,4 @@
-"""Names and shapes of the tensors of every kind of model, by formula: what its library writes into a file."""
+"""Names and shapes of the tensors of every kind of model, as its library writes them into a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Vision:
-    """The sizes of a vision tower that show in its tensors."""
+    """The sizes of a vision encoder that its tensors show."""
 
     width: int
     layers: int
@@ -21,7 +21,7 @@ class Vision:
 
 @dataclass(frozen=True)
 class Text:
-    """The sizes of a text tower that show in its tensors."""
+    """The sizes of a text encoder that its tensors show."""
 
     width: int
     layers: int
@@ -36,7 +36,7 @@ def under(prefix: str, shapes: Shapes) -> Shapes:
 
 
 def without(prefix: str, shapes: Shapes) -> Shapes:
-    """The same tensors with the prefix taken off where it stands."""
+    """The same tensors with the prefix removed where it is."""
     return {name.removeprefix(prefix): shape for name, shape in shapes.items()}
 
 
@@ -50,9 +50,6 @@ def norm(name: str, width: int) -> Shapes:
 
 def blocks(name: str, count: int, block: Shapes) -> Shapes:
     return {f"{name}.{index}.{part}": shape for index in range(count) for part, shape in block.items()}
-
-
-# --- transformers
 
 
 def hf_block(width: int, mlp: int) -> Shapes:
@@ -75,7 +72,7 @@ def hf_clip_vision(v: Vision) -> Shapes:
 
 
 def hf_text(t: Text) -> Shapes:
-    """CLIPTextModel; also the text tower of SigLIP but for its head."""
+    """CLIPTextModel; also the text encoder of SigLIP without its head."""
     shapes: Shapes = {
         "embeddings.token_embedding.weight": (t.vocabulary, t.width),
         "embeddings.position_embedding.weight": (t.context, t.width),
@@ -166,9 +163,6 @@ def dinov3(v: Vision) -> Shapes:
     return shapes | blocks("layer", v.layers, block) | norm("norm", w)
 
 
-# --- open_clip
-
-
 def resblock(width: int, mlp: int) -> Shapes:
     parts: Shapes = {"attn.in_proj_weight": (3 * width, width), "attn.in_proj_bias": (3 * width,)}
     parts |= linear("attn.out_proj", width, width) | norm("ln_1", width) | norm("ln_2", width)
@@ -176,7 +170,7 @@ def resblock(width: int, mlp: int) -> Shapes:
 
 
 def oc_visual(v: Vision, projection: int = 0) -> Shapes:
-    """The vision tower without ``visual.``; no projection: no matrix for it."""
+    """The vision encoder without ``visual.``; projection 0: without that matrix."""
     shapes: Shapes = {
         "class_embedding": (v.width,),
         "positional_embedding": (v.tokens, v.width),
@@ -189,7 +183,7 @@ def oc_visual(v: Vision, projection: int = 0) -> Shapes:
 
 
 def oc_text(t: Text, projection: int) -> Shapes:
-    """The text tower without any prefix."""
+    """The text encoder without any prefix."""
     shapes: Shapes = {
         "positional_embedding": (t.context, t.width),
         "token_embedding.weight": (t.vocabulary, t.width),
@@ -228,7 +222,7 @@ def coca(v: Vision, t: Text) -> Shapes:
 
 
 def timm_siglip(v: Vision, t: Text) -> Shapes:
-    """SigLIP as open_clip keeps it: the tower is timm's."""
+    """SigLIP of open_clip: the vision encoder is timm's."""
     w = v.width
     block = linear("attn.qkv", 3 * w, w) | linear("attn.proj", w, w) | norm("norm1", w) | norm("norm2", w)
     mlp = linear("mlp.fc1", v.mlp, w) | linear("mlp.fc2", w, v.mlp)
@@ -302,9 +296,6 @@ def convnext(t: Text, projection: int) -> Shapes:
         "visual.head.proj.weight": (projection, 1024),
     }
     return shapes | norm("visual.trunk.head.norm", 1024) | oc_text(t, projection)
-
-
-# --- what stands beside a tower in ComfyUI's files
 
 
 def diffusion_model() -> Shapes:

@@ -1,4 +1,4 @@
-"""Files that are no safetensors are told by name, with the cure, and nothing in them is run."""
+"""Files that are no safetensors are recognised and refused with the cure, and nothing in them is run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
-from clip_grid.errors import CheckpointError
+from clip_grid.errors import CheckpointError, InputError
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1710671599\n"
 
@@ -44,12 +44,12 @@ def test_what_is_no_model_is_refused_with_the_cure(content: bytes, what: str, cu
     assert cure in caught.value.reason
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path):
+def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(CheckpointError, match="not there"):
         read_checkpoint(tmp_path / "gone.safetensors")
 
 
-def test_gguf_is_known_and_refused(tmp_path: Path):
+def test_gguf_is_recognised_and_refused(tmp_path: Path):
     path = tmp_path / "clip.gguf"
     path.write_bytes(b"GGUF\x03\0\0\0" + b"\0" * 100)
 
@@ -59,7 +59,7 @@ def test_gguf_is_known_and_refused(tmp_path: Path):
     assert "safetensors file of the same model" in info.problem
 
 
-def test_weights_of_torch_are_known_and_not_opened(tmp_path: Path):
+def test_pickles_of_torch_are_recognised_and_not_opened(tmp_path: Path):
     torch = pytest.importorskip("torch")
     torch.save({"a": torch.zeros(3)}, tmp_path / "new.pt")
     torch.save({"a": torch.zeros(3)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
@@ -72,7 +72,7 @@ def test_weights_of_torch_are_known_and_not_opened(tmp_path: Path):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_programs_of_torch_are_known_and_refused(tmp_path: Path):
+def test_programs_of_torch_are_recognised_and_refused(tmp_path: Path):
     torch = pytest.importorskip("torch")
     module = torch.nn.Linear(2, 2)
     torch.jit.save(torch.jit.trace(module, torch.zeros(1, 2)), tmp_path / "ViT-B-32.pt")
@@ -115,8 +115,6 @@ def test_another_zip_is_no_model(tmp_path: Path):
     assert "without weights" in read_checkpoint(tmp_path / "x.zip").problem
 
 
-# --- a folder with a pickle and its configuration
-
 CONFIG = {"model_type": "clip", "projection_dim": 768,
           "vision_config": {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16,
                             "intermediate_size": 4096, "patch_size": 14},
@@ -131,7 +129,7 @@ def pickle_folder(folder: Path, config: object) -> Path:
     return folder
 
 
-def test_a_pickle_with_its_configuration_is_told_by_it(tmp_path: Path):
+def test_the_sizes_of_a_pickle_come_from_its_config(tmp_path: Path):
     folder = pickle_folder(tmp_path / "clip", CONFIG)
 
     refused = read_checkpoint(folder)
@@ -146,7 +144,7 @@ def test_a_pickle_with_its_configuration_is_told_by_it(tmp_path: Path):
     assert info.space == "openai/clip-vit-large-patch14"
 
 
-def test_a_pickle_without_configuration_asks_for_one(tmp_path: Path):
+def test_a_pickle_without_a_config_asks_for_one(tmp_path: Path):
     folder = pickle_folder(tmp_path / "clip", CONFIG)
     (folder / "config.json").unlink()
 
@@ -154,8 +152,27 @@ def test_a_pickle_without_configuration_asks_for_one(tmp_path: Path):
 
 
 @pytest.mark.parametrize("value", [0, -1, "x", None, 1.5, True, 10**12])
-def test_a_configuration_with_impossible_sizes_is_refused(value: object, tmp_path: Path):
+def test_a_config_with_impossible_sizes_is_refused(value: object, tmp_path: Path):
     config = CONFIG | {"vision_config": {"hidden_size": value}}
 
     with pytest.raises(CheckpointError, match="hidden_size"):
         read_checkpoint(pickle_folder(tmp_path / "clip", config), allow_pickle=True)
+
+
+def test_what_the_config_of_a_pickle_does_not_state_is_listed_as_assumed(tmp_path: Path):
+    config = {**CONFIG, "vision_config": {**CONFIG["vision_config"], "hidden_act": "relu"}}
+
+    info = read_checkpoint(pickle_folder(tmp_path / "clip", config), allow_pickle=True)
+
+    assert "'relu'; give one of" in info.notes[0]
+    assert (info.activation, info.sources["activation"]) == ("quick_gelu", "assumed")
+
+
+def test_an_argument_overrides_the_config_of_a_pickle(tmp_path: Path):
+    folder = pickle_folder(tmp_path / "clip", CONFIG)
+
+    info = read_checkpoint(folder, allow_pickle=True, text_heads=8)
+
+    assert info.text and (info.text.heads, info.sources["text_heads"]) == (8, "argument")
+    with pytest.raises(InputError, match="7 heads do not divide a width of 768"):
+        read_checkpoint(folder, allow_pickle=True, text_heads=7)

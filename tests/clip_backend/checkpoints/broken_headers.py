@@ -1,4 +1,4 @@
-"""Broken files by the thousand: each from a good header, spoilt by a seeded generator in one of many ways."""
+"""Broken files: each a valid header that a seeded generator damaged in one of many kinds."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .header_files import header_of, size_of
-from .layout_names import Shapes, Text, Vision, dinov2, eva02, hf_clip, hf_siglip, oc_clip, resnet50, timm_siglip
+from .safetensors_files import header_of, size_of
+from .tensor_names import Shapes, Text, Vision, dinov2, eva02, hf_clip, hf_siglip, oc_clip, resnet50, timm_siglip
 
 _V, _S, _T = Vision(16, 1, 32, 8, 5), Vision(16, 1, 32, 8, 4), Text(16, 1, 32, 8, 49)
-#: Small models of many layouts; the headers that are spoilt.
-GOOD: tuple[Shapes, ...] = (
+#: Small models of many layouts, whose headers are damaged.
+VALID: tuple[Shapes, ...] = (
     hf_clip(_V, _T, 12), oc_clip(_V, _T, 12), hf_siglip(_S, _T), timm_siglip(_S, _T), dinov2(_V), eva02(_V, _T, 12),
     resnet50(_T, 12), {f"conditioner.embedders.1.model.{name}": shape for name, shape in oc_clip(_V, _T, 12).items()},
 )  # fmt: skip
 _DTYPES = ("F32", "F16", "F16", "F16", "BF16", "I64", "F8_E4M3", "U8")
-#: What may stand where a number, a name or a list should.
+#: Values in the place of a number, a name or a list.
 ODD: tuple[object, ...] = (
     None, True, -1, 0, 1, 2**31, 2**53 + 1, 2**63, 2**64, -(2**63), 10**400, 1.5, 1e308, float("nan"), float("inf"),
     "", "F32", "x" * 5000, "\x00", "\ud800", "²", [], {}, [[]], [-1], [0], [2**62, 2**62], [1] * 500, [1.5], ["1"],
@@ -43,13 +43,13 @@ Header = dict[str, object]
 
 @dataclass(frozen=True)
 class BrokenFile:
-    """The first bytes of a file, and how long it is with what follows them, which is nothing but zeros."""
+    """The first bytes of a file, and its size with the zeros that follow them."""
 
     data: bytes
     size: int
 
     def write(self, path: Path) -> Path:
-        # some file systems flush a file that is emptied to be written anew
+        # some file systems flush a file that is truncated and written again
         path.unlink(missing_ok=True)
         with path.open("xb") as file:
             file.write(self.data)
@@ -58,23 +58,23 @@ class BrokenFile:
 
 
 def broken_files(count: int, seed: int) -> Iterator[BrokenFile]:
-    """As many files, equal for equal seeds; some of them are still good."""
+    """As many files, the same for one seed; some of them are still valid."""
     chance = random.Random(seed)
     for _ in range(count):
-        shapes = dict(chance.choice(GOOD))
-        way = chance.random()
-        if way < 0.35:
+        shapes = dict(chance.choice(VALID))
+        kind = chance.random()
+        if kind < 0.35:
             for _ in range(chance.choice((1, 1, 2, 3, 8))):
                 chance.choice(_CHANGES)(shapes, chance)
         entries = {name: (chance.choice(_DTYPES), shape) for name, shape in shapes.items()}
         header, size = header_of(entries), sum(map(size_of, entries.values()))
-        if way < 0.35:
+        if kind < 0.35:
             yield _file(json.dumps(header).encode(), size)
-        elif way < 0.65:
-            yield _spoilt_bytes(_file(json.dumps(header).encode(), size), chance)
+        elif kind < 0.65:
+            yield _damaged_bytes(_file(json.dumps(header).encode(), size), chance)
         else:
             for _ in range(chance.choice((1, 1, 1, 2, 5))):
-                chance.choice(_SPOILERS)(header, chance)
+                chance.choice(_DAMAGES)(header, chance)
             yield _file(_dumped(header, chance), size)
 
 
@@ -82,15 +82,12 @@ def _file(text: bytes, size: int) -> BrokenFile:
     return BrokenFile(struct.pack("<Q", len(text)) + text, 8 + len(text) + size)
 
 
-# --- headers that are sound, of models that are not
-
-
-def _strange_shape(shapes: Shapes, chance: random.Random) -> None:
+def _odd_shape(shapes: Shapes, chance: random.Random) -> None:
     sizes = (0, 1, 2, 3, 5, 8, 14, 16, 48, 49, 257, 1000)
     shapes[chance.choice(list(shapes))] = tuple(chance.choice(sizes) for _ in range(chance.randrange(5)))
 
 
-def _strange_size(shapes: Shapes, chance: random.Random) -> None:
+def _odd_size(shapes: Shapes, chance: random.Random) -> None:
     name = chance.choice(list(shapes))
     sizes = list(shapes[name])
     if sizes:
@@ -98,72 +95,69 @@ def _strange_size(shapes: Shapes, chance: random.Random) -> None:
     shapes[name] = tuple(sizes)
 
 
-def _missing(shapes: Shapes, chance: random.Random) -> None:
+def _remove_tensors(shapes: Shapes, chance: random.Random) -> None:
     for _ in range(chance.choice((1, 1, 4))):
         if len(shapes) > 1:
             del shapes[chance.choice(list(shapes))]
 
 
-def _strange_name(shapes: Shapes, chance: random.Random) -> None:
+def _odd_name(shapes: Shapes, chance: random.Random) -> None:
     name = chance.choice([name for name in _NAMES if name != "__metadata__"])
     shapes[name] = shapes.pop(chance.choice(list(shapes)))
 
 
-def _foreign_part(shapes: Shapes, chance: random.Random) -> None:
-    shapes |= dict(chance.sample(list(chance.choice(GOOD).items()), 5))
+def _part_of_another(shapes: Shapes, chance: random.Random) -> None:
+    shapes |= dict(chance.sample(list(chance.choice(VALID).items()), 5))
 
 
-_CHANGES = (_strange_shape, _strange_size, _missing, _strange_name, _foreign_part)
-
-
-# --- headers that are not sound
+_CHANGES = (_odd_shape, _odd_size, _remove_tensors, _odd_name, _part_of_another)
 
 
 def _dumped(header: Header, chance: random.Random) -> bytes:
-    """The header as text, now and then with keys that stand twice, nesting without end, or no UTF-8."""
+    """The header as text, sometimes with duplicate keys, deep nesting, or bytes that are no UTF-8."""
     text = json.dumps(header, ensure_ascii=chance.random() < 0.7).encode("utf-8", "surrogatepass")
-    way = chance.random()
-    if way < 0.05:
+    kind = chance.random()
+    if kind < 0.05:
         return text[:-1] + b"," + text[1:]
-    if way < 0.08:
+    if kind < 0.08:
         return text.replace(b"[", b"[" * chance.choice((2, 900, 20_000)), 1)
-    if way < 0.10:
+    if kind < 0.10:
         return b'{"a":' * 5000 + text + b"}" * 5000
-    if way < 0.12:
+    if kind < 0.12:
         return text.replace(b"0", b"9" * chance.choice((20, 5000)), 1)
-    if way < 0.16:
+    if kind < 0.16:
         return text.replace(b"e", bytes([chance.randrange(128, 256)]), 3)
     return text
 
 
-def _spoilt_bytes(good: BrokenFile, chance: random.Random) -> BrokenFile:
-    raw = bytearray(good.data)
+def _damaged_bytes(valid: BrokenFile, chance: random.Random) -> BrokenFile:
+    raw = bytearray(valid.data)
     end = len(raw)
-    size = good.size
-    way = chance.randrange(7)
-    if way == 0:
+    size = valid.size
+    kind = chance.randrange(7)
+    if kind == 0:
         for _ in range(chance.choice((1, 1, 3, 30))):
             raw[chance.randrange(end)] ^= 1 << chance.randrange(8)
-    elif way == 1:
+    elif kind == 1:
         size = chance.choice((0, 4, 7, 8, 9, chance.randrange(end), chance.randrange(size), size - 1, size + 1))
         del raw[size:]
-    elif way == 2:
+    elif kind == 2:
         near = max(0, end - 8 + chance.randrange(-40, 4200))
         raw[:8] = struct.pack("<Q", chance.choice((*_LENGTHS, near, near)))
-    elif way == 3:
+    elif kind == 3:
         place = chance.randrange(8, end)
         raw[place:place] = chance.randbytes(chance.randrange(1, 40))
-    elif way == 4:
+    elif kind == 4:
         place = chance.randrange(8, end)
         del raw[place : place + chance.randrange(1, 400)]
-    elif way == 5:
+    elif kind == 5:
         filling = (b"{" * end)[: end - 8], b"[" * (end - 8), b'{"a":' * (end // 5), b'{"' + b"\xff" * (end - 10)
         raw[8:] = chance.choice(filling)
     else:
         start = chance.choice(_STARTS)
         raw[: len(start)] = start
         del raw[chance.randrange(len(start), len(raw)) :]
-    return BrokenFile(bytes(raw), max(len(raw), size) if way != 1 else size)
+    return BrokenFile(bytes(raw), max(len(raw), size) if kind != 1 else size)
 
 
 def _some(header: Header, chance: random.Random) -> str:
@@ -181,7 +175,7 @@ def _odd_field(header: Header, chance: random.Random) -> None:
         entry[field] = chance.choice(ODD)
 
 
-def _lost_field(header: Header, chance: random.Random) -> None:
+def _remove_field(header: Header, chance: random.Random) -> None:
     entry = header.get(_some(header, chance))
     if isinstance(entry, dict):
         entry.pop(chance.choice(("dtype", "shape", "data_offsets")), None)
@@ -201,25 +195,25 @@ def _other_shape(header: Header, chance: random.Random) -> None:
         entry["shape"] = [chance.choice((0, 1, 2, 3, 5, 8, 14, 16, 49, 257, 10**6)) for _ in range(count)]
 
 
-def _swapped_shapes(header: Header, chance: random.Random) -> None:
+def _swap_shapes(header: Header, chance: random.Random) -> None:
     one, other = header.get(_some(header, chance)), header.get(_some(header, chance))
     if isinstance(one, dict) and isinstance(other, dict):
         one["shape"], other["shape"] = other.get("shape"), one.get("shape")
 
 
-def _moved(header: Header, chance: random.Random) -> None:
+def _move(header: Header, chance: random.Random) -> None:
     entry = header.get(_some(header, chance))
     if isinstance(entry, dict):
         start = chance.choice((0, 1, 64, 10**6, 2**62))
         entry["data_offsets"] = [start, start + chance.choice((-64, 0, 1, 64, 10**6, 2**62))]
 
 
-def _lost_tensors(header: Header, chance: random.Random) -> None:
+def _remove_entries(header: Header, chance: random.Random) -> None:
     for _ in range(chance.choice((1, 3, 20))):
         header.pop(_some(header, chance), None)
 
 
-def _renamed(header: Header, chance: random.Random) -> None:
+def _rename(header: Header, chance: random.Random) -> None:
     header[chance.choice(_NAMES)] = header.pop(_some(header, chance), None)
 
 
@@ -237,7 +231,7 @@ def _odd_pair(header: Header, chance: random.Random) -> None:
     header["__metadata__"] = {"config.json": text, "format": "pt", "mean": text, "activation": "none"}
 
 
-_SPOILERS: tuple[Callable[[Header, random.Random], None], ...] = (
-    _odd_entry, _odd_field, _lost_field, _odd_number, _other_shape, _swapped_shapes, _moved, _lost_tensors, _renamed,
+_DAMAGES: tuple[Callable[[Header, random.Random], None], ...] = (
+    _odd_entry, _odd_field, _remove_field, _odd_number, _other_shape, _swap_shapes, _move, _remove_entries, _rename,
     _odd_metadata, _odd_pair,
 )  # fmt: skip

@@ -1,16 +1,18 @@
-"""Files of the safetensors format that tests write: true to size without taking room, or tiny and real."""
+"""Safetensors files for tests: sparse ones of full size, tiny ones with numbers, and how much of them is read."""
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-#: {name of a tensor: (type of its numbers, shape)}
+#: {name of a tensor: (dtype, shape)}
 Entries = Mapping[str, tuple[str, tuple[int, ...]]]
 BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I8": 1, "U8": 1}
 
@@ -21,7 +23,7 @@ def size_of(entry: tuple[str, tuple[int, ...]]) -> int:
 
 
 def header_of(entries: Entries, metadata: Mapping[str, str] | None = None) -> dict[str, object]:
-    """The header as the format wants it, tensors one after the other."""
+    """A valid header, with the tensors one after the other."""
     header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
     end = 0
     for name, (dtype, shape) in entries.items():
@@ -31,19 +33,19 @@ def header_of(entries: Entries, metadata: Mapping[str, str] | None = None) -> di
 
 
 def packed(header: object) -> bytes:
-    """The header as it stands at the start of a file, padded to a multiple of eight bytes."""
+    """The start of a file with this header, padded to a multiple of eight bytes."""
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text
 
 
-def write_header(
+def write_sparse(
     path: Path,
     entries: Entries,
     metadata: Mapping[str, str] | None = None,
     fill: Mapping[str, bytes] | None = None,
 ) -> Path:
-    """A file of full size whose tensors are a hole, which reads as zeros and takes no room on the disk.
+    """A file of full size whose tensors read as zeros and take no space on the disk.
 
     fill: the first bytes of some tensors.
     """
@@ -62,15 +64,34 @@ def write_header(
 
 
 def write_tensors(path: Path, entries: Entries, metadata: Mapping[str, str] | None = None, *, seed: int = 0) -> Path:
-    """A file of small tensors of normally distributed numbers, equal for equal seeds whatever their type is."""
+    """A file of normally distributed numbers, the same for one seed in every dtype."""
     values = np.random.default_rng(seed)
     fill = {name: as_bytes(values.standard_normal(shape), dtype) for name, (dtype, shape) in entries.items()}
-    return write_header(path, entries, metadata, fill)
+    return write_sparse(path, entries, metadata, fill)
 
 
 def as_bytes(values: np.ndarray, dtype: str) -> bytes:
-    """The numbers in the type of a tensor."""
+    """The numbers as a safetensors dtype stores them."""
     if dtype == "BF16":
         return (values.astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()
     plain = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I8": "<i1", "U8": "<u1"}
     return values.astype(plain[dtype]).tobytes()
+
+
+class CountingOpener:
+    """Opens files without a buffer, and counts the bytes and reads."""
+
+    def __init__(self) -> None:
+        self.bytes = self.reads = 0
+
+    def __call__(self, path: Path) -> BinaryIO:
+        counter = self
+
+        class Counted(io.FileIO):
+            def read(self, size: int = -1, /) -> bytes:
+                data = super().read(size)
+                counter.bytes += len(data)
+                counter.reads += 1
+                return data
+
+        return Counted(path)

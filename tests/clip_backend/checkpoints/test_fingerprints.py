@@ -1,4 +1,4 @@
-"""Equal weights have one fingerprint in every layout and type of number; other weights of equal shapes have another."""
+"""Equal weights have one fingerprint in every layout and dtype; other weights of equal shapes have another."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from clip_grid.clip_backend.checkpoints.properties import Properties
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 
-from .header_files import as_bytes, write_header
-from .layout_names import Text, Vision, hf_clip, hf_clip_vision, oc_clip
+from .safetensors_files import as_bytes, write_sparse
+from .tensor_names import Text, Vision, hf_clip, hf_clip_vision, oc_clip
 
 VISION, TEXT, PROJECTION = Vision(32, 2, 64, 8, 17), Text(24, 2, 48, 16, 99), 20
 Arrays = dict[str, np.ndarray]
-#: Of open_clip -> of transformers; what stands in three tensors there is one here.
+#: open_clip's names of tensors -> those of transformers, which has query, key and value apart.
 NAMES = {
     "ln_1": "layer_norm1", "ln_2": "layer_norm2", "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2",
     "attn.out_proj": "self_attn.out_proj", "visual.transformer.resblocks": "vision_model.encoder.layers",
@@ -30,29 +30,29 @@ NAMES = {
 
 
 def weights(seed: int = 0) -> Arrays:
-    """Random ones under the names of transformers, in numbers that float16 has exactly."""
+    """Random weights by the names of transformers, in numbers that float16 has exactly."""
     values = np.random.default_rng(seed)
     shapes = hf_clip(VISION, TEXT, PROJECTION)
     return {name: values.standard_normal(shape).astype("f2").astype("f4") for name, shape in shapes.items()}
 
 
 def in_open_clip(hf: Arrays) -> Arrays:
-    found: Arrays = {}
+    arrays: Arrays = {}
     for name in oc_clip(VISION, TEXT, PROJECTION):
         target = name
         for own, theirs in NAMES.items():
             target = target.replace(own, theirs, 1) if target.startswith(own) or f".{own}." in target else target
         if "attn.in_proj_" in name:
             stem, kind = target.split("attn.in_proj_")
-            found[name] = np.concatenate([hf[f"{stem}self_attn.{part}_proj.{kind}"] for part in "qkv"])
+            arrays[name] = np.concatenate([hf[f"{stem}self_attn.{part}_proj.{kind}"] for part in "qkv"])
         else:
-            found[name] = hf[target].T if name in ("visual.proj", "text_projection") else hf[target]
-    return found
+            arrays[name] = hf[target].T if name in ("visual.proj", "text_projection") else hf[target]
+    return arrays
 
 
 def saved(path: Path, arrays: Arrays, dtype: str = "F32") -> Path:
     entries = {name: (dtype, array.shape) for name, array in arrays.items()}
-    return write_header(path, entries, fill={name: as_bytes(array, dtype) for name, array in arrays.items()})
+    return write_sparse(path, entries, fill={name: as_bytes(array, dtype) for name, array in arrays.items()})
 
 
 def test_transformers_and_open_clip_have_one_fingerprint(tmp_path: Path):
@@ -80,7 +80,7 @@ def test_float32_that_float16_rounds_still_has_its_fingerprint(tmp_path: Path):
     assert single.fingerprint == half.fingerprint
 
 
-def test_a_tower_alone_has_its_part_of_the_fingerprint_of_the_pair(tmp_path: Path):
+def test_a_lone_encoder_has_its_part_of_the_fingerprint_of_the_pair(tmp_path: Path):
     whole = weights()
     alone = {name: whole[name] for name in (*hf_clip_vision(VISION), "visual_projection.weight")}
     inside = {f"vision_tower.{name}": array for name, array in alone.items()}
@@ -109,7 +109,7 @@ def test_weights_that_differ_have_another_fingerprint(name: str, tmp_path: Path)
     assert one.fingerprint != other.fingerprint
 
 
-def test_known_weights_bring_their_habits_along(tmp_path: Path):
+def test_known_weights_state_their_properties(tmp_path: Path):
     path = saved(tmp_path / "a.safetensors", weights())
     half = (0.5, 0.5, 0.5)
     known = Properties(activation="gelu", mean=half, space="someone/model")
@@ -124,7 +124,7 @@ def test_known_weights_bring_their_habits_along(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["visual_projection.weight", "text_projection.weight"])
-def test_a_projection_that_was_trained_anew_changes_the_fingerprint(tmp_path: Path, name: str):
+def test_a_retrained_projection_changes_the_fingerprint(tmp_path: Path, name: str):
     before, after = weights(), weights()
     after[name] = weights(seed=1)[name]
 

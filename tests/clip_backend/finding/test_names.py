@@ -10,13 +10,13 @@ from clip_grid.clip_backend.finding.folders import ModelPathConfig
 from clip_grid.clip_backend.finding.names import default_model
 from clip_grid.errors import InputError
 
-from .layout_fixtures import LAYOUTS, write_layout
+from ..checkpoints.layout_files import layout_named, write_layout
 
 
 def models(folder: Path, *names: str):
     """What is found in a folder with models of these layouts."""
     for name in names:
-        write_layout(next(layout for layout in LAYOUTS if layout.name == name), folder)
+        write_layout(layout_named(name), folder)
     return lambda: find_models(ModelPathConfig(clip_vision_paths=folder))
 
 

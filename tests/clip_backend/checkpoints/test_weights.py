@@ -1,3 +1,5 @@
+"""Weights are read by the names of Hugging Face from every layout, and what cannot be read is named."""
+
 from __future__ import annotations
 
 import copy
@@ -13,7 +15,7 @@ from clip_grid.clip_backend.checkpoints.weights import check_pickle, open_weight
 from clip_grid.clip_backend.towers.build import build_text, build_vision
 from clip_grid.errors import CheckpointError
 
-from . import tiny_towers as tiny
+from .. import tiny_towers as tiny
 
 CLIP, SIGLIP = tiny.hf("clip"), tiny.hf("siglip")
 
@@ -32,7 +34,7 @@ def without(state, *starts):
 
 
 def bare(state, tower):
-    """One tower as transformers 5 writes it."""
+    """One encoder as transformers 5 writes it."""
     return {name.removeprefix(tower): tensor for name, tensor in state.items() if name.startswith(tower)}
 
 
@@ -42,8 +44,8 @@ LAYOUTS = {
     "open_clip, text of its own": (tiny.to_open_clip(CLIP, text="text."), "", CLIP),
     "open_clip, SigLIP by timm": (tiny.to_timm_siglip(SIGLIP), "", SIGLIP),
     "transformers, SigLIP": (SIGLIP, "", SIGLIP),
-    "transformers 5, picture tower": (bare(CLIP, "vision_model."), "", without(CLIP, "text", "visual_", "logit")),
-    "transformers 5, text tower": (bare(CLIP, "text_model."), "", without(CLIP, "vis", "text_proj", "logit")),
+    "transformers 5, vision encoder": (bare(CLIP, "vision_model."), "", without(CLIP, "text", "visual_", "logit")),
+    "transformers 5, text encoder": (bare(CLIP, "text_model."), "", without(CLIP, "vis", "text_proj", "logit")),
     "transformers 5, SigLIP": (bare(SIGLIP, "vision_model."), "", without(SIGLIP, "text", "logit")),
     "ComfyUI's clip_g": (without(CLIP, "vis", "logit"), "", without(CLIP, "vis", "logit")),
     "SDXL": (
@@ -85,7 +87,7 @@ def test_every_layout_gives_the_tensors_of_transformers(tmp_path, layout):
         ("clip", tiny.to_open_clip(CLIP, text="text.")),
     ],
 )
-def test_towers_of_every_layout_give_equal_embeddings(tmp_path, family, state):
+def test_encoders_of_every_layout_give_equal_embeddings(tmp_path, family, state):
     known = tiny.info(tiny.write(tiny.hf(family), tmp_path / "hf.safetensors"), family)
     other = tiny.info(tiny.write(state, tmp_path / "other.safetensors"), family)
 
@@ -129,14 +131,11 @@ def test_the_scale_and_bias_are_numbers_as_stored(tmp_path):
     assert opened(tmp_path, without(CLIP, "logit")).number("logit_scale") is None
 
 
-def test_buffers_of_older_files_are_left_alone(tmp_path):
+def test_buffers_of_older_files_are_ignored(tmp_path):
     ids = {"text_model.embeddings.position_ids": torch.arange(10.0)[None]}
     info = tiny.info(tiny.write(CLIP | ids, tmp_path / "old.safetensors"))
 
     assert build_text(info, open_weights(info), device="cpu", dtype=torch.float32)
-
-
-# refusals
 
 
 def build(tmp_path, state, dtype=torch.float32):
@@ -162,7 +161,7 @@ def test_a_tensor_of_another_shape_is_named_with_both_shapes(tmp_path):
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("name", ["vision_model.post_layernorm.weight", "visual_projection.weight"])
-def test_weights_that_are_no_numbers_are_refused(tmp_path, name, bad):
+def test_weights_that_are_not_finite_are_refused(tmp_path, name, bad):
     damaged = CLIP[name].clone()
     damaged.view(-1)[3] = bad
 
@@ -178,7 +177,7 @@ def test_weights_too_large_for_float16_are_refused_with_the_cure(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["int8", "float8_e4m3fn", "float8_e5m2"])
-def test_quantised_weights_are_refused_by_their_type(tmp_path, kind):
+def test_quantised_weights_are_refused_with_their_dtype(tmp_path, kind):
     from safetensors.torch import save_file
 
     name = "vision_model.encoder.layers.0.mlp.fc1.weight"
@@ -189,7 +188,7 @@ def test_quantised_weights_are_refused_by_their_type(tmp_path, kind):
         build_vision(info, open_weights(info), device="cpu", dtype=torch.float32)
 
 
-def test_a_file_that_went_away_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CheckpointError, match=r"gone.safetensors: it is gone; look for the models again"):
         open_weights(tiny.info(tmp_path / "gone.safetensors"))
 
@@ -218,9 +217,6 @@ def test_a_model_with_a_problem_is_not_opened(tmp_path):
         open_weights(tiny.info(tmp_path / "eva.safetensors", problem="EVA is not supported"))
 
 
-# pickles
-
-
 def pickled(path, content):
     torch.save(content, path)
     return tiny.info(path)
@@ -235,7 +231,7 @@ def test_a_pickle_is_read_only_if_that_is_allowed(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["state_dict", "model"])
-def test_the_tensors_of_a_training_are_found(tmp_path, key):
+def test_the_tensors_of_a_training_checkpoint_are_found(tmp_path, key):
     weights = open_weights(pickled(tmp_path / "model.pt", {key: CLIP, "epoch": 3}), allow_pickle=True)
 
     assert torch.equal(weights.read("visual_projection.weight"), CLIP["visual_projection.weight"])
@@ -254,7 +250,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_a_packed_archive_is_refused_before_it_is_unpacked(tmp_path):
+def test_a_compressed_archive_is_refused_before_it_is_unpacked(tmp_path):
     path = tmp_path / "bomb.pt"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb/data.pkl", bytes(1 << 20))
@@ -276,7 +272,7 @@ def test_an_archive_whose_members_overlap_is_refused(tmp_path):
         check_pickle(path)
 
 
-def test_a_program_is_refused(tmp_path):
+def test_a_torchscript_program_is_refused(tmp_path):
     path = tmp_path / "ViT-B-32.pt"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("model/code/__torch__.py", b"")
@@ -286,7 +282,7 @@ def test_a_program_is_refused(tmp_path):
         check_pickle(path)
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_a_pickle_that_is_no_archive_is_refused(tmp_path):
     path = tmp_path / "old.pth"
     path.write_bytes(b"\x80\x02}q\x00.")
 
@@ -299,14 +295,11 @@ def test_a_pickle_without_tensors_is_refused(tmp_path):
         open_weights(pickled(tmp_path / "empty.pt", {"epoch": 3}), allow_pickle=True)
 
 
-# names alone
-
-
-def test_names_that_nobody_knows_are_left_out():
+def test_unknown_names_are_left_out():
     assert tensor_sources({"lora_unet_down.weight": (2, 2), "first_stage_model.encoder.conv_in.weight": (2, 2)}) == {}
 
 
-def test_a_fused_projection_is_three_shares():
+def test_a_fused_projection_is_split_into_three():
     found = tensor_sources({"visual.transformer.resblocks.7.attn.in_proj_weight": (96, 32)})
 
     key = found["vision_model.encoder.layers.7.self_attn.k_proj.weight"]

@@ -10,16 +10,16 @@ import pytest
 from clip_grid.api import FoundModel, ModelPathConfig, find_models
 from clip_grid.clip_backend.finding import catalog
 
-from .header_files import write_header
-from .layout_fixtures import LAYOUTS, STRANGERS, write_layout
+from ..checkpoints.layout_files import OTHER_MODELS, layout_named, write_layout
+from ..checkpoints.safetensors_files import write_sparse
 
 
 def layout(name: str, folder: Path) -> Path:
-    return write_layout(next(layout for layout in LAYOUTS if layout.name == name), folder)
+    return write_layout(layout_named(name), folder)
 
 
 def stranger(name: str, path: Path) -> Path:
-    return write_header(path, {part: ("F16", shape) for part, shape in STRANGERS[name]().items()})
+    return write_sparse(path, {part: ("F16", shape) for part, shape in OTHER_MODELS[name]().items()})
 
 
 @pytest.fixture
