@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +16,6 @@ from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.clip_backend.encoding.batching import LocalPlacement
 from clip_grid.clip_backend.encoding.cache import EncoderCache
 from clip_grid.clip_backend.encoding.disk_cache import read_keys
-from clip_grid.clip_backend.finding.catalog import FoundModel
-from clip_grid.clip_backend.finding.names import find_model
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.errors import CheckpointError, InputError, LimitError, MissingPackage, SpaceError
 from PIL import Image
@@ -137,42 +134,6 @@ def test_a_device_that_is_not_there_is_named(clip):
         load_encoder(clip.folder, device="gpu")
     with pytest.raises(InputError, match="cuda:99"):
         load_encoder(clip.folder, device="cuda:99")
-
-
-def test_a_name_finds_its_model(clip):
-    found = [
-        FoundModel("clip_vision/tiny.safetensors", clip.folder / "model.safetensors"),
-        FoundModel("b/c", Path("x")),
-    ]
-
-    for name in ("clip_vision/tiny.safetensors", "clip_vision\\tiny", "tiny.safetensors", "tiny"):
-        assert find_model(name, find=lambda: found) == clip.folder / "model.safetensors"
-
-
-def test_an_unknown_name_is_answered_with_the_nearest():
-    found = [FoundModel("clip_vision_h.safetensors", Path("h")), FoundModel("unrelated", Path("u"))]
-
-    with pytest.raises(InputError, match=r"no model 'clip_vison_h'; did you mean 'clip_vision_h\.safetensors'\?"):
-        find_model("clip_vison_h", find=lambda: found)
-    with pytest.raises(InputError, match="none at all was found"):
-        find_model("anything", find=list)
-
-
-def test_the_demo_model_is_found_by_its_name():
-    assert read_checkpoint(find_model("shapes-demo", find=list)).family == "clip"
-
-
-def test_a_name_of_two_models_is_not_guessed():
-    found = [FoundModel("a/model.safetensors", Path("a")), FoundModel("b/model.safetensors", Path("b"))]
-
-    with pytest.raises(InputError, match=r"'a/model\.safetensors', 'b/model\.safetensors'"):
-        find_model("model", find=lambda: found)
-    assert find_model("b/model", find=lambda: found) == Path("b")
-
-
-def test_a_name_that_no_repository_can_have_is_refused_without_asking_the_network():
-    with pytest.raises(InputError, match="cannot be fetched from the hub"):
-        find_model("a/b/c/d", download=True, find=list)
 
 
 def test_a_path_that_leads_nowhere_is_named(tmp_path):

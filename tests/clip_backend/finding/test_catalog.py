@@ -1,4 +1,4 @@
-"""What is found in the folders of a user: every model once, and nothing that fails costs the others."""
+"""Every model in the folders of a user is listed once, and one that fails hides no other."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..checkpoints.layout_files import OTHER_MODELS, layout_named, write_layout
 from ..checkpoints.safetensors_files import write_sparse
 
 
-def layout(name: str, folder: Path) -> Path:
+def write_named(name: str, folder: Path) -> Path:
     return write_layout(layout_named(name), folder)
 
 
-def stranger(name: str, path: Path) -> Path:
+def write_other(name: str, path: Path) -> Path:
     return write_sparse(path, {part: ("F16", shape) for part, shape in OTHER_MODELS[name]().items()})
 
 
@@ -27,14 +27,14 @@ def comfyui(tmp_path: Path) -> Path:
     """A folder of ComfyUI with a model of each kind that matters, and some that do not."""
     models = tmp_path / "ComfyUI" / "models"
     (tmp_path / "ComfyUI" / "custom_nodes").mkdir(parents=True)
-    layout("clip_vision_h", models / "clip_vision")
-    layout("clip_g", models / "text_encoders")
-    layout("sdxl", models / "checkpoints")
-    layout("hf_folder", models / "diffusers")
-    layout("siglip_b16", models / "LLM")
-    stranger("t5", models / "text_encoders" / "t5xxl.safetensors")
-    stranger("unet", models / "checkpoints" / "unet.safetensors")
-    layout("clip_l", models / "loras")
+    write_named("clip_vision_h", models / "clip_vision")
+    write_named("clip_g", models / "text_encoders")
+    write_named("sdxl", models / "checkpoints")
+    write_named("hf_folder", models / "diffusers")
+    write_named("siglip_b16", models / "LLM")
+    write_other("t5", models / "text_encoders" / "t5xxl.safetensors")
+    write_other("unet", models / "checkpoints" / "unet.safetensors")
+    write_named("clip_l", models / "loras")
     return tmp_path / "ComfyUI"
 
 
@@ -66,9 +66,9 @@ def test_folders_of_other_kinds_are_not_opened(comfyui: Path):
     assert "clip_l.safetensors" not in names
 
 
-def test_a_model_that_is_known_and_refused_is_listed_with_the_reason(tmp_path: Path):
+def test_a_model_that_is_not_supported_is_listed_with_the_reason(tmp_path: Path):
     for name in ("eva02_l", "coca_b32", "rn50", "convnext"):
-        layout(name, tmp_path)
+        write_named(name, tmp_path)
 
     found = find_models(ModelPathConfig(other_paths=tmp_path))
 
@@ -85,9 +85,9 @@ def test_a_model_that_is_known_and_refused_is_listed_with_the_reason(tmp_path: P
         (b"\xff\x00\x00\x00\x00\x00\x00\x00{}", "cut short"),
     ],
 )
-def test_a_broken_file_is_listed_with_its_reason_and_costs_the_others_nothing(tmp_path, content: bytes, reason: str):
+def test_a_broken_file_is_listed_with_its_reason_and_hides_no_other(tmp_path, content: bytes, reason: str):
     (tmp_path / "broken.safetensors").write_bytes(content)
-    layout("clip_vision_l", tmp_path)
+    write_named("clip_vision_l", tmp_path)
 
     broken, good = find_models(ModelPathConfig(clip_vision_paths=tmp_path))
 
@@ -97,7 +97,7 @@ def test_a_broken_file_is_listed_with_its_reason_and_costs_the_others_nothing(tm
 
 
 @pytest.mark.parametrize("kind", ["clip_vision", "checkpoint"])
-def test_a_pickle_among_checkpoints_is_no_news_but_one_among_clip_vision_is(tmp_path, kind: str):
+def test_a_pickle_is_listed_among_clip_vision_models_and_not_among_checkpoints(tmp_path, kind: str):
     (tmp_path / "old.ckpt").write_bytes(b"\x80\x02}q\x00(X\x05\x00\x00\x00stateq\x01K\x01u.")
     config = ModelPathConfig()
     config.add_model_path(kind, tmp_path)
@@ -107,7 +107,7 @@ def test_a_pickle_among_checkpoints_is_no_news_but_one_among_clip_vision_is(tmp_
 
 
 def test_a_model_in_two_folders_or_under_two_names_is_listed_once(tmp_path: Path):
-    path = layout("clip_vision_l", tmp_path / "a")
+    path = write_named("clip_vision_l", tmp_path / "a")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "link.safetensors").symlink_to(path)
     config = ModelPathConfig(clip_vision_paths=[tmp_path / "a", tmp_path / "b"], other_paths=[tmp_path, path])
@@ -125,9 +125,9 @@ def test_a_link_that_leads_nowhere_is_listed_with_the_cure(tmp_path: Path):
     assert "leads nowhere" in model.problem
 
 
-def test_a_file_that_disappears_between_listing_and_reading_costs_itself_only(tmp_path: Path, monkeypatch):
+def test_a_file_that_disappears_between_listing_and_reading_hides_no_other(tmp_path: Path, monkeypatch):
     for name in ("clip_vision_g", "clip_vision_h", "clip_vision_l"):
-        layout(name, tmp_path)
+        write_named(name, tmp_path)
     gone = tmp_path / "clip_vision_h.safetensors"
     is_file = os.path.isfile
 
@@ -151,30 +151,30 @@ def test_folders_that_do_not_exist_hold_nothing(tmp_path: Path):
 
 
 def test_a_name_of_any_script_is_kept(tmp_path: Path):
-    os.rename(layout("clip_vision_l", tmp_path), tmp_path / "視覚 é.safetensors")
+    os.rename(write_named("clip_vision_l", tmp_path), tmp_path / "視覚 é.safetensors")
 
     (model,) = find_models(ModelPathConfig(other_paths=tmp_path))
 
     assert model.name == "視覚 é.safetensors"
 
 
-def test_the_dictionary_of_a_model_holds_every_fact_and_goes_through_json(tmp_path: Path):
-    path = layout("hf_folder", tmp_path)
+def test_a_model_as_a_dictionary_has_every_field_and_is_valid_json(tmp_path: Path):
+    path = write_named("hf_folder", tmp_path)
 
     (model,) = find_models(ModelPathConfig(other_paths=tmp_path))
-    told = json.loads(json.dumps(model.to_dict()))
+    facts_of = json.loads(json.dumps(model.to_dict()))
 
-    assert told["name"] == "hf_folder"
-    assert told["info"]["vision"]["width"] == 768
-    assert told["info"]["files"] == [str(path / "model.safetensors")]
-    assert told["info"]["sources"]["activation"] == "config"
-    assert told["unknown"] == list(model.info.unknown)
-    assert set(told["info"]) == set(type(model.info).__dataclass_fields__)
+    assert facts_of["name"] == "hf_folder"
+    assert facts_of["info"]["vision"]["width"] == 768
+    assert facts_of["info"]["files"] == [str(path / "model.safetensors")]
+    assert facts_of["info"]["sources"]["activation"] == "config"
+    assert facts_of["unknown"] == list(model.info.unknown)
+    assert set(facts_of["info"]) == set(type(model.info).__dataclass_fields__)
 
 
 def test_the_folders_searched_are_those_of_the_machine_when_none_are_given(tmp_path, monkeypatch):
     hub = tmp_path / "hub" / "models--a--b" / "snapshots" / "1"
-    layout("hf_folder", hub.parent)
+    write_named("hf_folder", hub.parent)
     os.rename(hub.parent / "hf_folder", hub)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
 
@@ -183,5 +183,5 @@ def test_the_folders_searched_are_those_of_the_machine_when_none_are_given(tmp_p
     assert "a/b" in names
 
 
-def test_nothing_but_kinds_that_may_hold_a_clip_is_searched():
+def test_folders_of_kinds_that_hold_no_clip_are_not_searched():
     assert not {kind.value for kind in catalog.SEARCHED_TYPES} & {"lora", "vae", "controlnet", "upscaler", "ipadapter"}
