@@ -13,7 +13,7 @@ from clip_grid.api.models import ModelChoice
 from clip_grid.clip_backend.finding import names
 from clip_grid.clip_backend.shapes_demo.drawing import Scene, draw
 from clip_grid.errors import InputError, PictureError
-from clip_grid.tools.shapes_demo.exam import caption_of
+from clip_grid.tools.shapes_demo.captions import complete_caption
 
 pytest.importorskip("torch")
 pytest.importorskip("safetensors")
@@ -123,7 +123,7 @@ def test_a_folder_of_several_is_not_taken_for_one_picture(folder):
 
 
 def test_pictures_match_their_own_captions(folder):
-    texts = [caption_of(scene) for scene in SCENES]
+    texts = [complete_caption(scene) for scene in SCENES]
 
     run = api.match(folder, texts, model=DEMO)
     turned = api.match(folder, texts[1:] + texts[:1], model=DEMO, phrases=False)
@@ -202,8 +202,8 @@ def pairs_file(folder: Path, count: int = 4) -> Path:
         for place in range(count):
             name = f"ä{place}.png"
             draw(SCENES[place % 4], 96, rng).save(folder.parent / name)
-            rows.writerow([name, caption_of(SCENES[place % 4]), 1])
-            rows.writerow([name, caption_of(SCENES[(place + 1) % 4]), 0])
+            rows.writerow([name, complete_caption(SCENES[place % 4]), 1])
+            rows.writerow([name, complete_caption(SCENES[(place + 1) % 4]), 0])
     return path
 
 

@@ -10,7 +10,7 @@ from ..checkpoints.joined import joined_space
 from ..checkpoints.spaces import space_of
 from ..checkpoints.weights import Weights, open_weights
 from ..preparing.preprocessing import preprocessing_of
-from ..shapes_demo import called
+from ..shapes_demo import model_label
 from ..tokenizing.find import find_tokenizer
 from ..towers.build import build_text, build_vision
 from .cache import EmbeddingCache, sampled_digest
@@ -57,7 +57,7 @@ def identity_of(
     assumed |= {"logit_scale"} if scale is None else set()
     assumed |= {"logit_bias"} if needs_bias and bias is None else set()
     return Identity(
-        name=" + ".join(called(info.path) for info in infos),
+        name=" + ".join(model_label(info.path) for info in infos),
         space=space,
         dim=(vision.projection if vision.has_vision_projection or vision.vision is None else None) or 0,
         fingerprint="+".join(info.fingerprint for info in infos),

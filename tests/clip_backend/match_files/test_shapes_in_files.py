@@ -11,8 +11,9 @@ for package in ("torch", "tokenizers", "safetensors"):
     pytest.importorskip(package)
 from clip_grid.clip_backend.encoding.cache import EncoderCache
 from clip_grid.clip_backend.loading import load_encoder
-from clip_grid.clip_backend.shapes_demo.drawing import changed_scene, draw, random_scene
-from clip_grid.tools.shapes_demo.exam import caption_of
+from clip_grid.clip_backend.shapes_demo.drawing import draw, random_scene
+from clip_grid.tools.shapes_demo.captions import complete_caption
+from clip_grid.tools.shapes_demo.dataset import changed_scene
 
 COUNT = 80
 
@@ -32,7 +33,7 @@ def pairs(tmp_path_factory):
         scene = random_scene(rng, empty=0, noise=0)
         draw(scene, 96, rng).save(folder / f"{number}.png")
         is_match = number % 2 == 0
-        rows.append((f"{number}.png", caption_of(scene if is_match else changed_scene(scene, rng)), is_match))
+        rows.append((f"{number}.png", complete_caption(scene if is_match else changed_scene(scene, rng)), is_match))
     path = folder / "pairs.csv"
     path.write_text(csv_text(["image_path", "text", "label"], rows), "utf-8", newline="")
     return path

@@ -7,8 +7,9 @@ import pytest
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.matching.match import match_pictures
 from clip_grid.clip_backend.matching.result import MatchOptions
-from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, Scene, changed_scene, draw, one_of, random_scene
-from clip_grid.tools.shapes_demo.exam import caption_of
+from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, Scene, draw, one_of, random_scene
+from clip_grid.tools.shapes_demo.captions import complete_caption
+from clip_grid.tools.shapes_demo.dataset import changed_scene
 
 for package in ("torch", "safetensors", "tokenizers"):
     pytest.importorskip(package)
@@ -22,7 +23,7 @@ def listed(scene):
 
 
 #: Each form of a caption, with the place of the phrase that tells each field.
-FORMS = {listed: (0, 1, 2, 3), caption_of: (0, 0, 0, 1)}
+FORMS = {listed: (0, 1, 2, 3), complete_caption: (0, 0, 0, 1)}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_true_captions_score_above_false_ones(demo, drawn):
     swapped = [*scenes[1:], scenes[0]]
 
     def results(claims):
-        return match_pictures(demo, pictures, [caption_of(one) for one in claims]).results
+        return match_pictures(demo, pictures, [complete_caption(one) for one in claims]).results
 
     true = results(scenes)
     for claims in (swapped, changed):
@@ -143,7 +144,7 @@ def test_a_text_about_noise_is_no_evidence_even_where_it_is_true(demo):
 def test_a_long_text_is_read_whole_or_tells_what_was_left_out(demo, drawn):
     scene, picture = drawn[0][0], drawn[1][0]
     padding = "nothing else is to be seen here and there is not much more to say about it, "
-    text = padding * 20 + caption_of(scene)
+    text = padding * 20 + complete_caption(scene)
 
     cut, mean = (
         match_pictures(demo, [picture], [text], options=MatchOptions(long_text=way, phrases=False))
@@ -162,7 +163,7 @@ def test_broken_files_among_good_ones_cost_only_themselves(demo, drawn, tmp_path
     broken.write_bytes(b"no picture")
     holes = np.full((8, 8, 3), np.nan, np.float32)
     given = [pictures[0], broken, pictures[1], holes, tmp_path / "missing.png", pictures[2]]
-    texts = [caption_of(scenes[place]) for place in (0, 0, 1, 0, 0, 2)]
+    texts = [complete_caption(scenes[place]) for place in (0, 0, 1, 0, 0, 2)]
 
     found = match_pictures(demo, given, texts)
 
@@ -175,7 +176,7 @@ def test_broken_files_among_good_ones_cost_only_themselves(demo, drawn, tmp_path
 
 def test_a_second_run_encodes_nothing_anew(demo, drawn):
     scenes, pictures, _ = drawn
-    texts = [caption_of(scene) for scene in scenes[:8]]
+    texts = [complete_caption(scene) for scene in scenes[:8]]
     match_pictures(demo, pictures[:8], texts)
     before = demo.cache.misses
 
