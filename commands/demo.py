@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
     parser.add_argument("directory", nargs="?", default=FOLDER, help="where to put them (default: %(default)s)")
     parser.add_argument(
-        "--use-clip", action="store_true", help=f"also draw shapes and have {SHAPES_DEMO}, a tiny demo model, label them"
+        "--use-clip", action="store_true", help=f"also draw shapes and have {SHAPES_DEMO}, a demo model, label them"
     )
     add_output_flags(parser)
     parser.set_defaults(run=show_demo)

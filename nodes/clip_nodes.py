@@ -31,7 +31,7 @@ class CLIPModelLoader:
 
         host = get_host()
         model = "Found in your model folders by looking into the files; shapes-demo is a toy that comes with the pack"
-        other = "A second file with texts' half of the same CLIP, where the model's own file has none"
+        other = "A second file with the text encoder of the same CLIP, where the model's own file has none"
         return {
             "required": {"model": (model_names(host), {"tooltip": model})},
             "optional": {

@@ -25,7 +25,7 @@ class SheetNode:
     RETURN_TYPES = ("IMAGE", "STRING", "STRING")
     RETURN_NAMES = ("grid", "path", "report")
     OUTPUT_TOOLTIPS = (
-        "The sheet, one image per page; reduced when all pages together have more than 64 megapixels",
+        "The sheet, one image per page; reduced if its pages have over 64 megapixels together (a batch shares them)",
         "The saved files",
         "What was placed where, what was skipped and why, as JSON",
     )

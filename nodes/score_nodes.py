@@ -17,11 +17,11 @@ _IMAGE: Declaration = (
 _MODEL: Declaration = (MODEL_TYPE, {"tooltip": "From CLIP Model Loader; or connect clip and clip_vision instead"})
 _CLIP: Declaration = (
     "CLIP",
-    {"tooltip": "Texts' half of a CLIP that ComfyUI has loaded; clip_vision must be of the same CLIP"},
+    {"tooltip": "The text encoder of a CLIP that ComfyUI has loaded; clip_vision must be of the same CLIP"},
 )
 _CLIP_VISION: Declaration = (
     "CLIP_VISION",
-    {"tooltip": "Pictures' half of a CLIP that ComfyUI has loaded; clip must be of the same CLIP"},
+    {"tooltip": "The vision encoder of a CLIP that ComfyUI has loaded; clip must be of the same CLIP"},
 )
 _PICTURES = "The pictures one by one, in their order"
 _REPORT = "Every number with its scale, and notes, as JSON"

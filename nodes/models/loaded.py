@@ -138,7 +138,7 @@ def connected_model(inputs: Inputs, host: Host, *, reads_texts: bool = True) -> 
         encoder = core_vision_encoder(models["clip_vision"], host)
     else:
         name, other = ("clip", "clip_vision") if "clip" in models else ("clip_vision", "clip")
-        raise InputError(f"{name} is half of a model; connect {other} of the same CLIP too, or model alone")
+        raise InputError(f"{name} is only one encoder of a model; connect {other} of the same CLIP too, or model alone")
     return encoder.identity.name, encoder
 
 

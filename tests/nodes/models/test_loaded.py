@@ -94,8 +94,8 @@ def test_a_model_that_disappeared_is_refused_with_the_cure(host, model):
     [
         ({}, "no model is connected; connect model"),
         ({"model": [None]}, "no model is connected"),
-        ({"clip": ["a clip"]}, "clip is half of a model; connect clip_vision"),
-        ({"clip_vision": ["a clip"]}, "clip_vision is half of a model; connect clip of"),
+        ({"clip": ["a clip"]}, "clip is only one encoder of a model; connect clip_vision"),
+        ({"clip_vision": ["a clip"]}, "clip_vision is only one encoder of a model; connect clip of"),
         ({"model": ["shapes-demo"]}, "model holds a str"),
         ({"model": ["a", "b"]}, "2 models are connected to model"),
         ({"model": ["a"], "clip": ["b"]}, "model and clip"),
