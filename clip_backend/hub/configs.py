@@ -15,7 +15,7 @@ from .files import canonical, folder_json
 Shapes = Mapping[str, Shape]
 Setting = int | float | str | bool
 _ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "quick_gelu": "quick_gelu", "silu": "silu"}
-_REGISTERS = "embeddings.register_tokens"
+_REGISTERS, _NO_REGISTERS = "embeddings.register_tokens", (1, 0, 0)
 _MOST_RATIO = 64
 
 
@@ -23,31 +23,24 @@ _MOST_RATIO = 64
 class HubModel:
     """A model class of transformers and the settings of its configuration."""
 
-    #: The module below ``transformers.models``.
+    #: The module below ``transformers.models``, and what the names of its classes begin with.
     module: str
-    model: str
-    config: str
+    name: str
     settings: Mapping[str, Setting]
     #: Register tokens between the class token and the patches.
     registers: int = 0
 
 
-def hub_model(info: CheckpointInfo, shapes: Shapes) -> HubModel:
-    """The model class and settings for a checkpoint; shapes: of its tensors, named without prefix.
+def hub_model(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubModel:
+    """The model class and settings for a checkpoint of one of ``FAMILIES``; shapes: of its tensors without prefix.
 
     Raises CheckpointError for a model that transformers has no configuration for.
     """
-    vision = info.vision
-    if vision is None:
-        raise CheckpointError(str(info.path), "it holds no vision tower; give a file that does")
     if vision.heads < 1 or vision.width % vision.heads:
         reason = f"{vision.heads} heads do not divide its width of {vision.width}; give the right number as heads"
         raise CheckpointError(str(info.path), reason)
     named = {canonical(name): shape for name, shape in shapes.items()}
-    makers = {"dinov2": _dinov2, "dinov3": _dinov3, "naflex": _naflex}
-    if info.family not in makers:
-        raise CheckpointError(str(info.path), f"models of the family {info.family} are not loaded; choose a CLIP model")
-    return makers[info.family](info, vision, named)
+    return FAMILIES[info.family](info, vision, named)
 
 
 def _common(info: CheckpointInfo, vision: VisionShape) -> dict[str, Setting]:
@@ -62,13 +55,9 @@ def _common(info: CheckpointInfo, vision: VisionShape) -> dict[str, Setting]:
     }
 
 
-def _registers(shapes: Shapes) -> int:
-    return shapes[_REGISTERS][-2] if _REGISTERS in shapes else 0
-
-
 def _dinov2(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubModel:
     gated = any("mlp.weights_in." in name or "mlp.gate_proj." in name for name in shapes)
-    registers = _registers(shapes)
+    registers = shapes.get(_REGISTERS, _NO_REGISTERS)[-2]
     side = int((vision.tokens - 1) ** 0.5)
     settings = _common(info, vision) | {
         # of the position table; it is interpolated for pictures of another size
@@ -77,12 +66,10 @@ def _dinov2(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubMod
         "use_swiglu_ffn": gated,
         "qkv_bias": "encoder.layer.0.attention.q_proj.bias" in shapes,
     }
-    if registers:
-        settings["num_register_tokens"] = registers
-        names = "dinov2_with_registers", "Dinov2WithRegistersModel", "Dinov2WithRegistersConfig"
-    else:
-        names = "dinov2", "Dinov2Model", "Dinov2Config"
-    return HubModel(*names, settings, registers)
+    if not registers:
+        return HubModel("dinov2", "Dinov2", settings)
+    settings["num_register_tokens"] = registers
+    return HubModel("dinov2_with_registers", "Dinov2WithRegisters", settings, registers)
 
 
 def _ratio(info: CheckpointInfo, vision: VisionShape, gated: bool) -> int:
@@ -98,7 +85,7 @@ def _ratio(info: CheckpointInfo, vision: VisionShape, gated: bool) -> int:
 def _dinov3(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubModel:
     first = "model.layer.0."
     gated = f"{first}mlp.gate_proj.weight" in shapes
-    registers = _registers(shapes)
+    registers = shapes.get(_REGISTERS, _NO_REGISTERS)[-2]
     settings = _common(info, vision) | {
         "image_size": vision.image_size,
         "intermediate_size": vision.mlp,
@@ -114,7 +101,7 @@ def _dinov3(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubMod
     if gated and info.sources.get("activation") in (None, "assumed"):
         # as in all published gated models
         settings["hidden_act"] = "silu"
-    return HubModel("dinov3_vit", "DINOv3ViTModel", "DINOv3ViTConfig", settings, registers)
+    return HubModel("dinov3_vit", "DINOv3ViT", settings, registers)
 
 
 def _rope_theta(info: CheckpointInfo) -> float:
@@ -127,7 +114,10 @@ def _naflex(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubMod
     if "head.probe" not in shapes:
         raise CheckpointError(str(info.path), "it lacks head.probe, with which a picture's patches are put together")
     settings = _common(info, vision) | {"intermediate_size": vision.mlp, "num_patches": vision.tokens}
-    return HubModel("siglip2", "Siglip2VisionModel", "Siglip2VisionConfig", settings)
+    return HubModel("siglip2", "Siglip2Vision", settings)
+
+
+FAMILIES = {"dinov2": _dinov2, "dinov3": _dinov3, "naflex": _naflex}
 
 
 #: The sizes of the published evaluations: the short side is resized to 256, and the middle 224 are cropped. DINOv2's
@@ -140,24 +130,17 @@ def dino_preprocessing(info: CheckpointInfo, vision: VisionShape, changes: Mappi
 
     A size given by the caller overrides it and scales the short side. changes: any fields of ``Preprocessing``.
     """
-    size, short = _configured_sizes(info)
+    raw = folder_json(info, "preprocessor_config.json")
+    whole = part(raw, "size")
+    size = _side(part(raw, "crop_size"), "height") or _side(whole, "height")
+    # the side of the cropped square, and the short side before the crop
+    size, short = (SIZE, SHORT_SIDE) if size is None else (size, _side(whole, "shortest_edge") or size)
     if info.sources.get("image_size") == "argument":
         short = vision.image_size * short // size
         size = vision.image_size
     sized = replace(info, vision=replace(vision, image_size=size))
     defaults: dict[str, object] = {"short_side": max(short, size)} if info.fit == "crop" else {}
     return preprocessing_of(sized, **{**defaults, **changes})
-
-
-def _configured_sizes(info: CheckpointInfo) -> tuple[int, int]:
-    """The side of the cropped square, and the short side before the crop."""
-    raw = folder_json(info, "preprocessor_config.json")
-    whole = part(raw, "size")
-    size = _side(part(raw, "crop_size"), "height") or _side(whole, "height")
-    short = _side(whole, "shortest_edge")
-    if size is None:
-        return SIZE, SHORT_SIDE
-    return size, short or size
 
 
 def _side(raw: Mapping[str, object], name: str) -> int | None:

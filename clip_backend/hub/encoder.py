@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...errors import CheckpointError, InputError, MissingPackage
 from ..checkpoints.info import CheckpointInfo, VisionShape
 from ..checkpoints.spaces import space_of
-from ..checkpoints.weights import open_weights
+from ..checkpoints.weights import open_tensors, open_weights
 from ..encoding.assembly import USUAL_SCALE, cache_key, cache_of, identity_of, text_encoder
 from ..encoding.batching import Placement, float32_on_cpu
 from ..encoding.devices import LoadOptions
@@ -22,8 +22,8 @@ from ..encoding.features import Identity
 from ..encoding.image_features import StateName, VisionCapabilities
 from ..encoding.images import TowerVisionEncoder
 from ..preparing.preprocessing import Preprocessing
-from .configs import HubModel, dino_preprocessing, hub_model
-from .files import HubFiles, TensorPart, open_hub_files, parts_for
+from .configs import FAMILIES, HubModel, dino_preprocessing, hub_model
+from .files import HubFiles, parts_for
 from .towers import DinoTower, NaflexTower, flat_batch, most_patches, prepare_flexible
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def load(info: CheckpointInfo, options: LoadOptions) -> ClipEncoder:
     missing or of another shape, and MissingPackage without a transformers that knows the model.
     """
     vision = info.vision
-    if info.family not in ("dinov2", "dinov3", "naflex"):
+    if info.family not in FAMILIES:
         raise CheckpointError(str(info.path), f"models of the family {info.family} are not loaded; choose a CLIP model")
     if vision is None:
         raise CheckpointError(str(info.path), "it holds no vision tower; give a file that does")
@@ -80,10 +80,8 @@ def _dino(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> Cl
 def _dino_vision(
     info: CheckpointInfo, vision: VisionShape, preprocessing: Preprocessing, options: LoadOptions
 ) -> TowerVisionEncoder:
-    files = open_hub_files(info, allow_pickle=options.allow_pickle)
-    hub = hub_model(info, files.shapes)
     side = preprocessing.size // vision.patch
-    model = build_model(info, hub, files, options.torch_dtype)
+    model, hub = build_model(info, vision, options)
     tower = DinoTower(model, vision, side, hub.registers)
     capabilities = VisionCapabilities(
         width=vision.width,
@@ -113,8 +111,7 @@ def _naflex(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> 
 def _naflex_vision(
     info: CheckpointInfo, vision: VisionShape, identity: Identity, options: LoadOptions
 ) -> NaflexVisionEncoder:
-    files = open_hub_files(info, allow_pickle=options.allow_pickle).below("vision_model.")
-    model = build_model(info, hub_model(info, files.shapes), files, options.torch_dtype)
+    model, _ = build_model(info, vision, options, "vision_model.")
     size = identity.preprocessing.size if identity.preprocessing else vision.image_size
     side = size // vision.patch
     capabilities = VisionCapabilities(
@@ -127,9 +124,7 @@ def _naflex_vision(
         no_tokens=NO_TOKENS,
     )
     tower = NaflexTower(model, vision, side * side)
-    return NaflexVisionEncoder(
-        tower=tower, capabilities=capabilities, placement=options.place(tower), patch=vision.patch
-    )
+    return NaflexVisionEncoder(tower=tower, capabilities=capabilities, placement=options.place(tower))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +134,6 @@ class NaflexVisionEncoder:
     tower: NaflexTower
     capabilities: VisionCapabilities
     placement: Placement
-    patch: int
 
     def memory_bytes(self, batch: int) -> int:
         """About how many bytes a batch needs beside the weights."""
@@ -149,79 +143,73 @@ class NaflexVisionEncoder:
         """uint8 [H, W, 3], whole patches; raises InputError for preprocessing that is not for such a model."""
         if preprocessing.fit != "squash":
             raise InputError(f"fit is {preprocessing.fit!r}, but this model takes pictures whole; give fit='squash'")
-        most = most_patches(preprocessing, self.patch)
+        most = most_patches(preprocessing, self.tower.patch)
         if most != self.capabilities.tokens:
-            cure = f"load it with image_size={preprocessing.size}"
             raise InputError(
-                f"the preprocessing makes up to {most} patches and the model takes {self.capabilities.tokens}; {cure}"
+                f"the preprocessing makes up to {most} patches and the model takes {self.capabilities.tokens}; "
+                f"load it with image_size={preprocessing.size}"
             )
-        return prepare_flexible(picture, preprocessing, self.patch)
+        return prepare_flexible(picture, preprocessing, self.tower.patch)
 
     def states(
         self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
     ) -> dict[StateName, Tensor]:
         """The embeddings, float32 on the CPU."""
-        batch = flat_batch(prepared, preprocessing, self.patch, self.placement.device)
+        batch = flat_batch(prepared, preprocessing, self.tower.patch, self.placement.device)
         with torch.inference_mode():
-            embeds = float32_on_cpu(self.tower(batch))  # [B, P]
+            embeds = float32_on_cpu(self.tower(*batch))  # [B, P]
         return {want: embeds for want in wants if want == "embeds"}
 
 
-def build_model(info: CheckpointInfo, hub: HubModel, files: HubFiles, dtype: torch.dtype) -> nn.Module:
-    """The vision model of a checkpoint, on the processor, with its weights held in ``dtype``.
+def build_model(
+    info: CheckpointInfo, vision: VisionShape, options: LoadOptions, prefix: str = ""
+) -> tuple[nn.Module, HubModel]:
+    """The vision model of a checkpoint, on the processor, and what it was built from.
 
+    prefix: of the names of its tensors, in files that hold more than it.
     Raises CheckpointError with the names of tensors that are missing, of another shape or left over, and
     MissingPackage without a transformers that knows the model.
     """
-    config_class, model_class = _classes(info, hub)
-    with torch.device("meta"):
-        model: nn.Module = model_class(config_class(**hub.settings))
-    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    state = _read(files, wanted, dtype)
-    model.load_state_dict(state, strict=False, assign=True)
-    _initialise_rest(model, dtype)
-    return model.eval().requires_grad_(False)
-
-
-def _classes(info: CheckpointInfo, hub: HubModel) -> tuple[Any, Any]:
-    """The config and model class, imported from their modules, since the top of the package needs torchvision."""
+    tensors = open_tensors(info, allow_pickle=options.allow_pickle)
+    files = HubFiles(str(info.path), tensors, info.prefix).below(prefix)
+    hub, dtype = hub_model(info, vision, files.shapes), options.torch_dtype
     package = f"transformers.models.{hub.module}"
     try:
+        # from their modules, since the top of the package needs torchvision
         configs = importlib.import_module(f"{package}.configuration_{hub.module}")
         models = importlib.import_module(f"{package}.modeling_{hub.module}")
-        return getattr(configs, hub.config), getattr(models, hub.model)
+        config_class, model_class = getattr(configs, f"{hub.name}Config"), getattr(models, f"{hub.name}Model")
     except (ImportError, AttributeError) as error:
         cure = "install it, or a newer one, with: pip install --upgrade transformers"
-        raise MissingPackage(f"{info.path} needs transformers with {hub.model} ({error}); {cure}") from error
+        raise MissingPackage(f"{info.path} needs transformers with {hub.name}Model ({error}); {cure}") from error
+    with torch.device("meta"):
+        model: nn.Module = model_class(config_class(**hub.settings))
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    model.load_state_dict(_read(files, shapes, dtype), strict=False, assign=True)
+    _initialise_rest(model, dtype)
+    return model.eval().requires_grad_(False), hub
 
 
 def _read(files: HubFiles, wanted: Mapping[str, tuple[int, ...]], dtype: torch.dtype) -> dict[str, torch.Tensor]:
     """Every wanted tensor under its name in the installed version of transformers."""
     parts = parts_for(wanted, files.shapes)
-    used = {part.name for several in parts.values() for part in several}
-    _refuse(files, "lacks", _needed(wanted.keys() - parts.keys()), "it is incomplete, fetch it again")
+    used = {name for several in parts.values() for name, _ in several}
+    _refuse(files, "lacks", wanted.keys() - parts.keys(), "it is incomplete, fetch it again")
     cure = "it is of another kind than its family, use the model as it was published"
-    _refuse(files, "also holds", _needed(files.shapes.keys() - used), cure)
+    _refuse(files, "also holds", files.shapes.keys() - used, cure)
     state = {}
     for name, several in parts.items():
-        tensor = _joined(files, several, dtype)
+        tensors = [files.read(part, dtype) for part in several]
+        tensor = tensors[0] if len(tensors) == 1 else torch.cat(tensors)
         if tensor.shape != wanted[name]:
-            reason = f"{several[0].name} has shape {list(tensor.shape)} where {list(wanted[name])} is needed"
+            reason = f"{several[0][0]} has shape {list(tensor.shape)} where {list(wanted[name])} is needed"
             raise CheckpointError(files.path, f"{reason}; it is damaged or its configuration is another model's")
         state[name] = tensor
     return state
 
 
-def _joined(files: HubFiles, parts: tuple[TensorPart, ...], dtype: torch.dtype) -> torch.Tensor:
-    tensors = [files.read(part, dtype) for part in parts]
-    return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
-
-
-def _needed(names: Iterable[str]) -> list[str]:
-    return sorted(name for name in names if not name.endswith(_UNUSED))
-
-
-def _refuse(files: HubFiles, verb: str, names: list[str], cure: str) -> None:
+def _refuse(files: HubFiles, verb: str, tensors: Iterable[str], cure: str) -> None:
+    names = sorted(name for name in tensors if not name.endswith(_UNUSED))
     if names:
         more = f" and {len(names) - _SHOWN} more tensors" if len(names) > _SHOWN else ""
         raise CheckpointError(files.path, f"{verb} {', '.join(names[:_SHOWN])}{more}; {cure}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import torch
 
@@ -11,7 +10,7 @@ from ...errors import CheckpointError
 from ..checkpoints.config_files import read_json
 from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.weight_names import Shape
-from ..checkpoints.weights import FLOAT_DTYPES, TensorFiles, open_tensors
+from ..checkpoints.weights import FLOAT_DTYPES, TensorFiles
 
 #: Names of transformers 4 -> names of transformers 5.
 _RENAMED = {
@@ -26,15 +25,8 @@ _PREFIXES = {"layer.": "model.layer.", "vision_model.": ""}
 #: Gate and value of a gated MLP, which transformers 4 concatenates.
 _FUSED = "mlp.weights_in."
 _GATE, _VALUE = "mlp.gate_proj.", "mlp.up_proj."
-
-
-@dataclass(frozen=True)
-class TensorPart:
-    """A tensor of a file, or the first or second half of its rows."""
-
-    name: str
-    #: 0 for the first half of the rows, 1 for the second; None for all of it.
-    half: int | None = None
+#: The name of a tensor of a file, and 0 for the first half of its rows, 1 for the second, None for all of them.
+TensorPart = tuple[str, int | None]
 
 
 def canonical(name: str) -> str:
@@ -52,27 +44,21 @@ def parts_for(wanted: Iterable[str], available: Iterable[str]) -> Mapping[str, t
 
     Both sides may have the names of transformers 4 or 5.
     """
-    parts: dict[str, TensorPart] = {}
+    parts: dict[str, tuple[TensorPart, ...]] = {}
     for name in available:
         target = canonical(name)
         if _FUSED in target:
-            parts[target.replace(_FUSED, _GATE)] = TensorPart(name, 0)
-            parts[target.replace(_FUSED, _VALUE)] = TensorPart(name, 1)
-        parts[target] = TensorPart(name)
-    return {name: several for name in wanted if (several := _parts_of(canonical(name), parts))}
-
-
-def _parts_of(target: str, parts: Mapping[str, TensorPart]) -> tuple[TensorPart, ...]:
-    if target in parts:
-        return (parts[target],)
-    if _FUSED not in target:
-        return ()
-    halves = target.replace(_FUSED, _GATE), target.replace(_FUSED, _VALUE)
-    return tuple(parts[half] for half in halves) if all(half in parts for half in halves) else ()
+            parts[target.replace(_FUSED, _GATE)] = ((name, 0),)
+            parts[target.replace(_FUSED, _VALUE)] = ((name, 1),)
+        parts[target] = ((name, None),)
+    for gate in [target for target in parts if _GATE in target]:
+        if value := parts.get(gate.replace(_GATE, _VALUE)):
+            parts.setdefault(gate.replace(_GATE, _FUSED), parts[gate] + value)
+    return {name: parts[canonical(name)] for name in wanted if canonical(name) in parts}
 
 
 class HubFiles:
-    """The tensors of one vision model."""
+    """The tensors of one vision model: those of the files whose names have the prefix."""
 
     def __init__(self, path: str, files: TensorFiles, prefix: str) -> None:
         self.path = path
@@ -91,25 +77,21 @@ class HubFiles:
 
     def read(self, part: TensorPart, dtype: torch.dtype) -> torch.Tensor:
         """A copy in this dtype; raises CheckpointError for NaN, infinity, and other kinds of numbers."""
-        stored = self._files.read(self._prefix + part.name)
+        name, half = part
+        stored = self._files.read(self._prefix + name)
         if stored.dtype not in FLOAT_DTYPES:
             kind = str(stored.dtype).removeprefix("torch.")
-            raise CheckpointError(self.path, f"{part.name} holds {kind} numbers; get the file in float16 or float32")
-        if part.half is not None:
-            stored = stored.chunk(2)[part.half]
+            raise CheckpointError(self.path, f"{name} holds {kind} numbers; get the file in float16 or float32")
+        if half is not None:
+            stored = stored.chunk(2)[half]
         tensor = stored.to(dtype, copy=True)
         # the sum is not finite if any number is not, and needs no memory
         if not torch.isfinite(tensor.sum(dtype=torch.float32)):
-            cure = "is too large for this dtype; choose fp32" if torch.isfinite(stored.sum(dtype=torch.float32)) else (
-                "holds NaN or infinity; the file is damaged, fetch it again"
-            )  # fmt: skip
-            raise CheckpointError(self.path, f"{part.name} {cure}")
+            reason = "holds NaN or infinity; the file is damaged, fetch it again"
+            if torch.isfinite(stored.sum(dtype=torch.float32)):
+                reason = "is too large for this dtype; choose fp32"
+            raise CheckpointError(self.path, f"{name} {reason}")
         return tensor
-
-
-def open_hub_files(info: CheckpointInfo, *, allow_pickle: bool = False) -> HubFiles:
-    """The files of a model, mapped into memory; raises CheckpointError as ``weights.open_weights`` does."""
-    return HubFiles(str(info.path), open_tensors(info, allow_pickle=allow_pickle), info.prefix)
 
 
 def folder_json(info: CheckpointInfo, name: str) -> Mapping[str, object]:

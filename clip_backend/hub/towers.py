@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,28 +18,10 @@ from ...imaging import Size, flattened, picture_of, tensor_to_array
 from ..checkpoints.info import VisionShape
 from ..preparing.preprocessing import Preprocessing
 from ..towers.cpu import fast_products, has_fast_bf16
+from ..towers.towers import VisionOutput
 
 #: Widths of numbers that each token has in memory at a time, beside the MLP: queries, keys, values, norms, residual.
 _LIVE_WIDTHS = 8
-
-
-class HubStates(NamedTuple):
-    """The output for a batch; see ``image_features.VisionOutput``."""
-
-    embeds: Tensor | None
-    last_hidden: Tensor | None = None
-    penultimate: Tensor | None = None
-
-
-class FlatBatch(NamedTuple):
-    """Pictures of several shapes as rows of flat patches, padded with zeros."""
-
-    #: float32 [B, N, P * P * 3], normalised.
-    patches: Tensor
-    #: int64 [B, N]; 1 for a patch, 0 for padding.
-    mask: Tensor
-    #: int64 [B, 2]: rows and columns of patches.
-    grids: Tensor
 
 
 class CastingLinear(nn.Module):
@@ -55,23 +37,8 @@ class CastingLinear(nn.Module):
         return linear(states, self.small.weight.float(), None if bias is None else bias.float())
 
 
-def compute_in_float32(model: nn.Module) -> None:
-    """Makes a model compute in float32 while the large matrices of its layers keep their dtype."""
-    layers = [layer for part in model.modules() if isinstance(part, nn.ModuleList) for layer in part]
-    matrices = {module for layer in layers for module in layer.modules() if type(module) is nn.Linear}
-    parents = [
-        (parent, name) for parent in model.modules() for name, child in parent.named_children() if child in matrices
-    ]
-    matrices_at = [(parent, name, getattr(parent, name)) for parent, name in parents]
-    for parent, name in parents:
-        setattr(parent, name, nn.Identity())
-    model.float()
-    for parent, name, small in matrices_at:
-        setattr(parent, name, CastingLinear(small))
-
-
 class HubTower(nn.Module):
-    """What the towers of transformers share."""
+    """A vision model of transformers as a tower: what both kinds share."""
 
     #: How many layers' states are held until the end.
     kept_states = 0
@@ -79,14 +46,14 @@ class HubTower(nn.Module):
     def __init__(self, model: nn.Module, vision: VisionShape, tokens: int) -> None:
         super().__init__()
         self.model = model
-        self._vision = vision
+        self._vision, self.patch = vision, vision.patch
         #: Tokens of one picture, class token and registers included.
         self.tokens = tokens
 
     def memory_bytes(self, batch: int) -> int:
         """About how much memory a batch needs beside the weights."""
         numbers = 2 * self._vision.mlp + (_LIVE_WIDTHS + self.kept_states) * self._vision.width
-        pixels = 3 * self._vision.patch**2
+        pixels = 3 * self.patch**2
         return 4 * batch * self.tokens * (numbers + pixels)
 
     @property
@@ -95,11 +62,27 @@ class HubTower(nn.Module):
         return next(self.model.parameters()).device
 
     def use_float32_if_slow(self) -> None:
-        """On a CPU that is slow in the dtype of the weights, computes in float32 from now on."""
-        held = next(self.model.parameters()).dtype
-        is_slow = held == torch.float16 or (held == torch.bfloat16 and not has_fast_bf16())
-        if self.device.type == "cpu" and is_slow:
-            compute_in_float32(self.model)
+        """On a CPU that is slow in the dtype of the weights, computes in float32 from now on.
+
+        The large matrices of the layers keep their dtype.
+        """
+        dtype = next(self.model.parameters()).dtype
+        is_slow = dtype == torch.float16 or (dtype == torch.bfloat16 and not has_fast_bf16())
+        if self.device.type != "cpu" or not is_slow:
+            return
+        stacks = [module for module in self.model.modules() if isinstance(module, nn.ModuleList)]
+        matrices = [
+            (parent, name, child)
+            for layers in stacks
+            for parent in layers.modules()
+            for name, child in parent.named_children()
+            if type(child) is nn.Linear
+        ]
+        for parent, name, _ in matrices:
+            setattr(parent, name, nn.Identity())
+        self.model.float()
+        for parent, name, small in matrices:
+            setattr(parent, name, CastingLinear(small))
 
 
 class DinoTower(HubTower):
@@ -111,40 +94,38 @@ class DinoTower(HubTower):
         self.kept_states = vision.layers + 1
         self._side = side
 
-    def forward(self, pixels: Tensor, *, states: bool = False) -> HubStates:
+    def forward(self, pixels: Tensor, *, states: bool = False) -> VisionOutput:
         """The class token after the final norm, of pictures float32 [B, 3, S, S], and the states of all tokens.
 
         Raises InputError for pictures of another size.
         """
         size = pixels.shape[-1]
-        if size // self._vision.patch != self._side:
-            wanted = self._side * self._vision.patch
+        if size // self.patch != self._side:
+            wanted = self._side * self.patch
             raise InputError(f"pictures of {size} px came to a model for {wanted} px; load it with image_size={size}")
         self.use_float32_if_slow()
         with fast_products(self.device):
             output = self.model(pixel_values=pixels, output_hidden_states=states)
         if not states:
-            return HubStates(output.pooler_output)
-        return HubStates(output.pooler_output, output.hidden_states[-1], output.hidden_states[-2])
+            return VisionOutput(output.pooler_output)
+        return VisionOutput(output.pooler_output, output.hidden_states[-1], output.hidden_states[-2])
 
     def project(self, tokens: Tensor) -> Tensor:
         """Every token after the final norm, which is the whole projection of these models."""
         model: Any = self.model
         norm: nn.Module = model.layernorm if hasattr(model, "layernorm") else model.norm
-        projected: Tensor = norm(tokens)
-        return projected
+        return cast(Tensor, norm(tokens))
 
 
 class NaflexTower(HubTower):
     """SigLIP 2 for pictures of any shape."""
 
-    def forward(self, batch: FlatBatch) -> Tensor:
-        """The embeddings [B, P], pooled by attention over the patches that are there."""
+    def forward(self, patches: Tensor, mask: Tensor, grids: Tensor) -> Tensor:
+        """The embeddings [B, P] of a ``flat_batch``, pooled by attention over the patches that are there."""
         self.use_float32_if_slow()
         with fast_products(self.device):
-            output = self.model(pixel_values=batch.patches, pixel_attention_mask=batch.mask, spatial_shapes=batch.grids)
-        pooled: Tensor = output.pooler_output
-        return pooled
+            output = self.model(pixel_values=patches, pixel_attention_mask=mask, spatial_shapes=grids)
+        return cast(Tensor, output.pooler_output)
 
 
 #: Bounds and precision of the search for the scale; other numbers would give some pictures another grid than in
@@ -176,7 +157,7 @@ def _cells(side: int, scale: float, patch: int) -> int:
     return max(1, math.ceil(side * scale / patch))
 
 
-def prepare_flexible(picture: Image.Image | torch.Tensor, preprocessing: Preprocessing, patch: int) -> torch.Tensor:
+def prepare_flexible(picture: Image.Image | Tensor, preprocessing: Preprocessing, patch: int) -> Tensor:
     """uint8 [rows * patch, columns * patch, 3]: the picture resized by Pillow to a whole number of patches.
 
     picture: as ``preprocessing.prepare`` takes it. Raises InputError for a picture without pixels.
@@ -192,9 +173,13 @@ def prepare_flexible(picture: Image.Image | torch.Tensor, preprocessing: Preproc
 
 
 def flat_batch(
-    pictures: Sequence[torch.Tensor], preprocessing: Preprocessing, patch: int, device: torch.device
-) -> FlatBatch:
-    """Prepared pictures as normalised flat patches, row by row of each picture's grid, on the device."""
+    pictures: Sequence[Tensor], preprocessing: Preprocessing, patch: int, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(patches, mask, grids) of prepared pictures of several shapes, on the device.
+
+    patches: float32 [B, N, P * P * 3], normalised, row by row of each picture's grid, padded with zeros. mask: int64
+    [B, N], 1 for a patch, 0 for padding. grids: int64 [B, 2], rows and columns of patches.
+    """
     most = most_patches(preprocessing, patch)
     patches = torch.zeros(len(pictures), most, patch * patch * 3)
     mask = torch.zeros(len(pictures), most, dtype=torch.int64)
@@ -207,4 +192,4 @@ def flat_batch(
         patches[place, : rows * columns] = cells.reshape(rows * columns, -1)
         mask[place, : rows * columns] = 1
         grids.append((rows, columns))
-    return FlatBatch(patches.to(device), mask.to(device), torch.tensor(grids, device=device))
+    return patches.to(device), mask.to(device), torch.tensor(grids, device=device)
