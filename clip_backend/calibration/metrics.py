@@ -20,18 +20,14 @@ _Z95 = 1.959963984540054
 def roc_auc(labels: Labels, scores: Scores) -> float:
     """How often a match has a higher score than a mismatch, 0..1; ties count half.
 
-    Source: the area under the ROC curve by ranks (Mann & Whitney 1947).
+    It is the area under the ROC curve. Source: Mann & Whitney 1947.
     Raises InputError, as all functions here, for lengths that differ, for scores that are not finite, and for labels of
     one kind alone.
     """
-    is_match, values = checked(labels, scores)
-    positives = int(is_match.sum())
-    negatives = len(is_match) - positives
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    # places in ascending order from 1; equal values share the mean of theirs
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place.reshape(-1)]
-    wins = ranks[is_match].sum() - positives * (positives + 1) / 2
-    return float(wins / positives / negatives)
+    true, false, _ = _cuts(labels, scores)
+    # each mismatch with the matches above it, and half of those of its own score
+    wins = (np.diff(false, prepend=0.0) * (true - np.diff(true, prepend=0.0) / 2)).sum()
+    return float(wins / true[-1] / false[-1])
 
 
 def roc_auc_interval(area: float, positives: int, negatives: int) -> tuple[float, float]:
