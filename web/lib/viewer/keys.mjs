@@ -52,7 +52,8 @@ function isForElement({ target, key }) {
   if (target instanceof HTMLButtonElement) return key === "Enter" || key === " ";
   if (!(target instanceof HTMLInputElement)) return false;
   return (
-    target.type !== "range" || (target.closest(".clip-grid-cells-toolbar") !== null && /^(Arrow|Home|End|Page)/.test(key))
+    target.type !== "range" ||
+    (target.closest(".clip-grid-cells-toolbar") !== null && /^(Arrow|Home|End|Page)/.test(key))
   );
 }
 
