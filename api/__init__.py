@@ -7,7 +7,7 @@ from ..clip_backend.checkpoints.info import CheckpointInfo
 from ..clip_backend.checkpoints.read import read_checkpoint
 from ..clip_backend.encoding.features import Features
 from ..clip_backend.encoding.image_features import FailedPicture, ImageFeatures
-from ..clip_backend.finding.catalog import ComfyUIPathResolver, FoundModel, find_models
+from ..clip_backend.finding.catalog import FoundModel, find_models
 from ..clip_backend.finding.folders import ModelPathConfig, ModelType, detect_comfyui_installation, find_model_folders
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.labelling.result import Labelled, PictureLabels
@@ -25,6 +25,7 @@ from .label import CLIPLabeler, label_images
 from .match import analyze_image_text_match, match
 from .match_files import match_pairs
 from .models import open_encoder
+from .path_resolver import ComfyUIPathResolver
 from .rank import rank
 from .sheets import (
     SheetInputs,

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..clip_backend.preparing.resize import torch_resizer
 from ..errors import ClipGridError, InputError
 from ..grid.labels.clip import Labeller, Scorer
 from ..grid.pictures.find import find_files
@@ -25,6 +24,7 @@ from .clip_sheets import ClipOptions, finders, split_options
 from .models import AUTO
 from .pictures import Images, StrPath, paths_or_pictures
 from .sheet_files import batch_targets, expand_directories, home_path, page_namer, target_and_format, without_own
+from .torch_resize import torch_resizer
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

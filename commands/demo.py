@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw, ImageFilter, PngImagePlugin
 from ..api import GridReport, export_grid
 from ..atomic import atomic_file
 from ..clip_backend.shapes_demo import SHAPES_DEMO
-from ..clip_backend.shapes_demo.drawing import COLOURS, SHAPES, draw, random_scene
 from ..grid.report import BatchReport
 from ..imaging import Progress
 from .output import DONE, Bar, add_output_flags, note, print_json
+from .shape_drawing import COLOURS, SHAPES, draw, random_scene
 
 FOLDER = "clip-grid-demo"
 _SHEETS: dict[str, dict[str, Any]] = {

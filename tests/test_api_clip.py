@@ -11,7 +11,7 @@ import pytest
 from clip_grid import api
 from clip_grid.api.models import ModelChoice
 from clip_grid.clip_backend.finding import names
-from clip_grid.clip_backend.shapes_demo.drawing import Scene, draw
+from clip_grid.commands.shape_drawing import Scene, draw
 from clip_grid.errors import InputError, PictureError
 from clip_grid.tools.shapes_demo.captions import complete_caption
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ...errors import CheckpointError, InputError
+from ...errors import CheckpointError
 from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.read import read_checkpoint
-from .folders import ModelPathConfig, ModelType, StrPath, detect_comfyui_installation, find_model_folders
+from .folders import ModelPathConfig, ModelType, find_model_folders
 
 #: Where a CLIP may be, the likeliest first; LoRAs, VAEs and the like are not opened.
 SEARCHED_TYPES = (
@@ -84,7 +84,7 @@ def list_possible_models(config: ModelPathConfig) -> Iterator[tuple[PossibleMode
         for folder in config.get_paths(kind):
             # ComfyUI's folders need not exist; those of the user were checked
             if folder.exists():
-                yield from ((model, kind) for model in _new(possible_models(folder), seen))
+                yield from ((model, kind) for model in distinct_models(possible_models(folder), seen))
 
 
 def inspect_model(model: PossibleModel, kind: ModelType) -> FoundModel:
@@ -135,7 +135,7 @@ def possible_models(folder: Path) -> Iterator[PossibleModel]:
         waiting += filter(os.path.isdir, reversed(below))
 
 
-def _new(models: Iterable[PossibleModel], seen: set[str]) -> Iterator[PossibleModel]:
+def distinct_models(models: Iterable[PossibleModel], seen: set[str]) -> Iterator[PossibleModel]:
     """Those that were not seen yet, under this or another name; adds them to ``seen``."""
     for model in models:
         real = str(model.path) if model.problem else os.path.realpath(model.path)
@@ -186,36 +186,6 @@ def _is_main(snapshot: Path) -> bool:
         return (snapshot.parents[1] / "refs" / "main").read_text("utf-8").strip() == snapshot.name
     except (OSError, ValueError):
         return False
-
-
-class ComfyUIPathResolver:
-    """The model files of one configuration by kind."""
-
-    def __init__(self, config: ModelPathConfig) -> None:
-        self.config = config
-
-    @classmethod
-    def from_comfyui(cls, root: StrPath) -> ComfyUIPathResolver:
-        """Of a folder of ComfyUI; raises InputError if there is no such folder."""
-        return cls(ModelPathConfig.from_root(root))
-
-    @classmethod
-    def from_auto_detect(cls, search_paths: Sequence[StrPath] | None = None) -> ComfyUIPathResolver:
-        """Of the first ComfyUI in these paths, or in the usual places; raises InputError if there is none."""
-        root = detect_comfyui_installation(search_paths)
-        if root is None:
-            where = "the usual places" if search_paths is None else ", ".join(map(str, search_paths))
-            raise InputError(f"there is no ComfyUI in {where}; give its folder")
-        return cls.from_comfyui(root)
-
-    def scan_models(self, kind: ModelType | str) -> list[Path]:
-        """The models of this kind, each once, in the order of their folders; by name alone, none is opened."""
-        models = (model for folder in self.config.get_paths(kind) for model in possible_models(folder))
-        return [model.path for model in _new((model for model in models if not model.problem), set())]
-
-    def get_stats(self) -> dict[str, int]:
-        """How many models there are of each kind."""
-        return {kind.value: len(self.scan_models(kind)) for kind in ModelType}
 
 
 #: What people call a vision transformer of this width and this many layers.

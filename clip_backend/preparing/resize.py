@@ -1,4 +1,4 @@
-"""Resizing where Pillow's own cannot be used: its filter as matrix products on any device, and LANCZOS by torch.
+"""Resizing where Pillow's own cannot be used: its filter as matrix products on any device.
 
 Pillow filters across, rounds to 8 bits, then filters down and rounds again; since 13.0 in the other order where the
 height shrinks much more than the width. Its weights are whole numbers of 22 bits, so that float64 gives its results
@@ -14,10 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image
 
-from ...errors import MissingPackage
-from ...imaging import Size
 from ..checkpoints.info import Interpolation
 
 if TYPE_CHECKING:
@@ -129,37 +126,3 @@ _KERNELS: dict[Interpolation, tuple[Callable[[Floats], Floats], float]] = {
     "bicubic": (_bicubic, 2.0),
     "bilinear": (_bilinear, 1.0),
 }
-
-
-def torch_resizer() -> Callable[[Image.Image, Size, Box], Image.Image]:
-    """(picture, size, box to show) -> picture of that size, each level at most 1 of 255 from Pillow's LANCZOS.
-
-    Transparent pictures, boxes that do not begin and end on whole pixels, and enlarging are left to Pillow.
-    Raises MissingPackage without a torch that knows LANCZOS.
-    """
-    try:
-        import torch
-        from torch.nn.functional import interpolate
-    except ImportError as error:
-        raise MissingPackage("resample is torch, but torch is not installed; choose fast, or install torch") from error
-    try:
-        interpolate(torch.zeros(1, 1, 4, 4), 2, mode="lanczos", antialias=True)
-    except (ValueError, NotImplementedError) as error:
-        raise MissingPackage(
-            f"resample is torch, but torch {torch.__version__} does not know LANCZOS; choose fast, or install torch "
-            "2.13 or newer"
-        ) from error
-
-    def resize(image: Image.Image, size: Size, box: Box) -> Image.Image:
-        is_whole = all(edge == int(edge) for edge in box)
-        is_smaller = size[0] <= box[2] - box[0] and size[1] <= box[3] - box[1]
-        if image.mode != "RGB" or not (is_whole and is_smaller):
-            return image.resize(size, Image.Resampling.LANCZOS, box=box)
-        part = image.crop((int(box[0]), int(box[1]), int(box[2]), int(box[3])))
-        if part.size == size:
-            return part
-        pixels = torch.from_numpy(np.array(part)).permute(2, 0, 1)[None]  # [1, 3, H, W], channels last in memory
-        resized = interpolate(pixels, size=size[::-1], mode="lanczos", antialias=True)
-        return Image.fromarray(resized[0].permute(1, 2, 0).contiguous().numpy())  # [h, w, 3]
-
-    return resize

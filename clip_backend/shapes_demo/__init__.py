@@ -10,8 +10,8 @@ A colour alone ("red") means that of the shape, and that of the background only 
 around those that it knows do little harm; a caption without any of them fits no picture.
 
 It was trained from random weights by ``tools/shapes_demo`` of the repository, on 30,000 pictures drawn by
-``drawing.py`` and on generated captions; no other picture, text or weight was used. Training makes a cosine above 0.25
-mean that a caption is true. It took 3,121 steps, 29 minutes on two CPU cores that had other work.
+``commands/shape_drawing.py`` and on generated captions; no other picture, text or weight was used. Training makes a
+cosine above 0.25 mean that a caption is true. It took 3,121 steps, 29 minutes on two CPU cores that had other work.
 
 Results on 2,000 new pictures, 48 to 224 pixels wide (``tools/shapes_demo/evaluate.py``): colour and shape, one of 64
 captions, 99.3 % right; each word against the others of its field, at least 99.6 % right; true captions against those

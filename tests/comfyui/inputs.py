@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from clip_grid.clip_backend.shapes_demo.drawing import Scene, draw
+from clip_grid.commands.shape_drawing import Scene, draw
 
 COLOURS = ("red", "green", "blue", "yellow")
 SHAPES = ("circle", "square", "triangle")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from clip_grid.cli import main
-from clip_grid.clip_backend.shapes_demo.drawing import Scene, draw
+from clip_grid.commands.shape_drawing import Scene, draw
 
 #: The bundled model, and no trace of the run outside its memory.
 DEMO = ("--model", "shapes-demo", "--device", "cpu", "--no-cache")

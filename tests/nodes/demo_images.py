@@ -10,7 +10,7 @@ import torch
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
-from clip_grid.clip_backend.shapes_demo.drawing import Scene, draw
+from clip_grid.commands.shape_drawing import Scene, draw
 from clip_grid.nodes.models.loaded import LoadedModel
 from PIL import Image
 

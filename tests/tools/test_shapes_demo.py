@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
-from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, Scene, random_scene
 from clip_grid.clip_backend.tokenizing.clip import byte_letters, vocabulary_of
+from clip_grid.commands.shape_drawing import COLOURS, SHAPES, Scene, random_scene
 from clip_grid.tools.shapes_demo.captions import detailed_caption, random_caption, unrelated_caption, with_article
 from clip_grid.tools.shapes_demo.dataset import changed_scene, draw_batch, draw_dataset, true_claims
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, SIZES, Scene, one_of
+from clip_grid.commands.shape_drawing import COLOURS, SHAPES, SIZES, Scene, one_of
 
 if TYPE_CHECKING:
     import numpy as np

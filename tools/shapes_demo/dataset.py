@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, SIZES, Scene, draw, one_of, random_scene
+from clip_grid.commands.shape_drawing import COLOURS, SHAPES, SIZES, Scene, draw, one_of, random_scene
 from PIL import Image
 
 from .captions import detailed_caption, random_caption, unrelated_caption, word_captions

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from clip_grid.clip_backend.calibration.metrics import roc_auc
-from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, SIZES, Scene, draw, one_of, random_scene
+from clip_grid.commands.shape_drawing import COLOURS, SHAPES, SIZES, Scene, draw, one_of, random_scene
 from PIL import Image
 
 from .captions import complete_caption, with_article

@@ -13,7 +13,7 @@ from clip_grid.clip_backend.labelling.distinctive import distinctive_labels
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
 from clip_grid.clip_backend.loading import load_encoder
-from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, Scene, draw, random_scene
+from clip_grid.commands.shape_drawing import COLOURS, SHAPES, Scene, draw, random_scene
 from clip_grid.tools.shapes_demo.captions import with_article
 
 from .cosine_encoder import facet_of, vocabulary

@@ -11,7 +11,7 @@ for package in ("torch", "tokenizers", "safetensors"):
     pytest.importorskip(package)
 from clip_grid.clip_backend.encoding.cache import EncoderCache
 from clip_grid.clip_backend.loading import load_encoder
-from clip_grid.clip_backend.shapes_demo.drawing import draw, random_scene
+from clip_grid.commands.shape_drawing import draw, random_scene
 from clip_grid.tools.shapes_demo.captions import complete_caption
 from clip_grid.tools.shapes_demo.dataset import changed_scene
 

@@ -7,7 +7,7 @@ import pytest
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.matching.match import match_pictures
 from clip_grid.clip_backend.matching.result import MatchOptions
-from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, Scene, draw, one_of, random_scene
+from clip_grid.commands.shape_drawing import COLOURS, SHAPES, Scene, draw, one_of, random_scene
 from clip_grid.tools.shapes_demo.captions import complete_caption
 from clip_grid.tools.shapes_demo.dataset import changed_scene
 

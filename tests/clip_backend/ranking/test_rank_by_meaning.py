@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.ranking.ranking import rank_by_references, rank_by_scores, rank_by_text
 from clip_grid.clip_backend.ranking.result import RankOptions
-from clip_grid.clip_backend.shapes_demo.drawing import SIZES, draw, random_scene
+from clip_grid.commands.shape_drawing import SIZES, draw, random_scene
 from clip_grid.errors import InputError, PictureError
 from clip_grid.tools.shapes_demo.captions import with_article
 

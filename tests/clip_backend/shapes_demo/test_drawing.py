@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.shapes_demo.drawing import SHAPES, Scene, draw, random_scene
+from clip_grid.commands.shape_drawing import SHAPES, Scene, draw, random_scene
 
 
 def rng(seed=0):

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
-from clip_grid.clip_backend.shapes_demo.drawing import COLOURS, SHAPES, Scene, draw, random_scene
+from clip_grid.commands.shape_drawing import COLOURS, SHAPES, Scene, draw, random_scene
 from clip_grid.tools.shapes_demo.captions import with_article
 from clip_grid.tools.shapes_demo.evaluate import evaluate
 from PIL import Image, ImageDraw

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from clip_grid.api import export_grid
-from clip_grid.clip_backend.preparing.resize import torch_resizer
+from clip_grid.api.torch_resize import torch_resizer
 from clip_grid.errors import MissingPackage
 from PIL import Image
 

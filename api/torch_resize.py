@@ -1,0 +1,44 @@
+"""LANCZOS by torch for the pictures of a sheet, where the template asks for ``resample`` torch."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from ..errors import MissingPackage
+from ..grid.paint.resize import Crop, Resizer
+from ..imaging import Size
+
+
+def torch_resizer() -> Resizer:
+    """(picture, size, box to show) -> picture of that size, each level at most 1 of 255 from Pillow's LANCZOS.
+
+    Transparent pictures, boxes that do not begin and end on whole pixels, and enlarging are left to Pillow.
+    Raises MissingPackage without a torch that knows LANCZOS.
+    """
+    try:
+        import torch
+        from torch.nn.functional import interpolate
+    except ImportError as error:
+        raise MissingPackage("resample is torch, but torch is not installed; choose fast, or install torch") from error
+    try:
+        interpolate(torch.zeros(1, 1, 4, 4), 2, mode="lanczos", antialias=True)
+    except (ValueError, NotImplementedError) as error:
+        raise MissingPackage(
+            f"resample is torch, but torch {torch.__version__} does not know LANCZOS; choose fast, or install torch "
+            "2.13 or newer"
+        ) from error
+
+    def resize(image: Image.Image, size: Size, box: Crop) -> Image.Image:
+        is_whole = all(edge == int(edge) for edge in box)
+        is_smaller = size[0] <= box[2] - box[0] and size[1] <= box[3] - box[1]
+        if image.mode != "RGB" or not (is_whole and is_smaller):
+            return image.resize(size, Image.Resampling.LANCZOS, box=box)
+        part = image.crop((int(box[0]), int(box[1]), int(box[2]), int(box[3])))
+        if part.size == size:
+            return part
+        pixels = torch.from_numpy(np.array(part)).permute(2, 0, 1)[None]  # [1, 3, H, W], channels last in memory
+        resized = interpolate(pixels, size=size[::-1], mode="lanczos", antialias=True)
+        return Image.fromarray(resized[0].permute(1, 2, 0).contiguous().numpy())  # [h, w, 3]
+
+    return resize
