@@ -60,10 +60,8 @@ def stated_properties(
     folder: the one with the configs of the model. What contradicts the shapes is ignored. Raises CheckpointError for a
     ``.clip.json`` that is invalid: it was written for this package.
     """
-    stated: list[tuple[Source, Properties]] = []
+    stated: list[tuple[Source, Properties]] = [("sidecar", _sidecar_properties(info))]
     notes: list[str] = []
-    if sidecar := _sidecar_of(info.path):
-        stated.append(("sidecar", _sidecar_properties(sidecar, info)))
     for name in (_PREPROCESSOR, _OPEN_CLIP, _HF):
         if folder and (folder / name).is_file() and (info.vision or name != _PREPROCESSOR):
             try:
@@ -81,13 +79,12 @@ def stated_properties(
     return stated, notes
 
 
-def _sidecar_of(path: Path) -> Path | None:
-    """The JSON file that is about one model file; None for a folder."""
-    files = [path.with_name(path.stem + suffix) for suffix in (_OUR_SIDECAR, ".json")]
-    return None if path.is_dir() else next((file for file in files if file.is_file() and file != path), None)
-
-
-def _sidecar_properties(sidecar: Path, info: CheckpointInfo) -> Properties:
+def _sidecar_properties(info: CheckpointInfo) -> Properties:
+    """Of the JSON file that is about one model file; a folder has none."""
+    files = [info.path.with_name(info.path.stem + suffix) for suffix in (_OUR_SIDECAR, ".json")]
+    sidecar = next((file for file in files if file.is_file() and file != info.path), None)
+    if sidecar is None or info.path.is_dir():
+        return Properties()
     try:
         return _any_form(read_json(sidecar), info, sidecar.name)
     except InputError as error:
@@ -255,14 +252,10 @@ def _open_clip_properties(raw: Json, info: CheckpointInfo, where: str) -> Proper
             _check_size(where, "text width", text_cfg.get("width", 512), text.width)
             _check_size(where, "text layers", text_cfg.get("layers", 12), text.layers)
         stated["text_heads" if vision else "heads"] = text_cfg.get("heads", 8)
-    return check_properties(stated | _open_clip_preparation(raw), _OPEN_CLIP)
-
-
-def _open_clip_preparation(raw: Json) -> dict[str, object]:
-    if not isinstance(raw.get("preprocess_cfg"), dict):
-        return {}
-    usual = {"mean": OPENAI_MEAN, "std": OPENAI_STD, "interpolation": "bicubic", "resize_mode": "shortest"}
-    stated: Json = {**usual, **part(raw, "preprocess_cfg")}
-    mode = stated["resize_mode"]
-    fit = _FITS.get(mode, mode) if isinstance(mode, str) else mode
-    return {"fit": fit, **{name: stated[name] for name in ("mean", "std", "interpolation")}}
+    if isinstance(raw.get("preprocess_cfg"), dict):
+        usual = {"mean": OPENAI_MEAN, "std": OPENAI_STD, "interpolation": "bicubic", "resize_mode": "shortest"}
+        preparation: Json = {**usual, **part(raw, "preprocess_cfg")}
+        mode = preparation["resize_mode"]
+        stated["fit"] = _FITS.get(mode, mode) if isinstance(mode, str) else mode
+        stated |= {name: preparation[name] for name in ("mean", "std", "interpolation")}
+    return check_properties(stated, _OPEN_CLIP)

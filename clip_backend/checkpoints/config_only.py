@@ -36,15 +36,22 @@ def describe_other_format(files: WeightFiles, other: OtherFormat, *, allow_pickl
 def _with_sizes(info: CheckpointInfo, file: Path) -> CheckpointInfo:
     raw = read_json(file)
     configs = encoder_configs(raw)
+    family, text = configs.family, None
     try:
-        vision = _vision(configs.vision, configs.family) if configs.vision else None
-        text = _text(configs.text) if configs.text else None
+        vision = _vision(configs.vision, family) if configs.vision else None
+        if stated := configs.text:
+            context, vocabulary = _size(stated, "max_position_embeddings"), _size(stated, "vocab_size")
+            text = TextShape(**_sizes(stated), context=context, vocabulary=vocabulary)
         projection = _projection(raw, configs, vision)
     except InputError as error:
         raise CheckpointError(str(file), f"{error}") from error
+    layout = "dinov2" if family == "dinov2" else f"hf-{family}"
+    if family == "clip" and text and text.context == LONGCLIP_CONTEXT:
+        family = "longclip"
+    if family == "siglip" and text and text.vocabulary == SIGLIP2_VOCABULARY:
+        family = "siglip2"
     return replace(
-        info, layout="dinov2" if configs.family == "dinov2" else f"hf-{configs.family}",
-        family=_family(configs, text), vision=vision, text=text, projection=projection,
+        info, layout=layout, family=family, vision=vision, text=text, projection=projection,
         has_vision_projection=bool(vision and projection), has_text_projection=bool(text and projection),
     )  # fmt: skip
 
@@ -58,11 +65,6 @@ def _vision(raw: Json, family: Family) -> VisionShape:
     return VisionShape(
         **_sizes(raw), patch=patch, tokens=tokens, image_size=image_size, has_class_token=has_class_token
     )
-
-
-def _text(raw: Json) -> TextShape:
-    sizes = _sizes(raw)
-    return TextShape(**sizes, context=_size(raw, "max_position_embeddings"), vocabulary=_size(raw, "vocab_size"))
 
 
 def _sizes(raw: Json) -> dict[str, int]:
@@ -88,11 +90,3 @@ def _size(raw: Json, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _LARGEST_SIZE:
         raise InputError(f"{name} is {value!r}, no size; fetch the file again")
     return value
-
-
-def _family(configs: EncoderConfigs, text: TextShape | None) -> Family:
-    if configs.family == "clip" and text and text.context == LONGCLIP_CONTEXT:
-        return "longclip"
-    if configs.family == "siglip" and text and text.vocabulary == SIGLIP2_VOCABULARY:
-        return "siglip2"
-    return configs.family

@@ -89,17 +89,12 @@ def _below(prefix: str, tensors: Tensors) -> Iterator[Candidate]:
     rows = [row for row in ENCODERS if prefix + row.embedding in tensors and not prefix.endswith(row.not_below)]
     rows = [row for row in rows if _fits(row, prefix, tensors)]
     for layout in dict.fromkeys(row.layout for row in rows):
-        vision, text = (
-            next((row for row in rows if (row.layout, row.part) == (layout, part)), None) for part in ("vision", "text")
-        )
-        yield Candidate(
-            prefix=prefix,
-            layout=layout,
-            family=(vision or text or rows[0]).family,
-            vision=vision,
-            text=text,
-            has_other_text=text is None and any(prefix + name in tensors for name in OTHER_TEXT_ENCODERS),
-        )
+        # of two rows for one part the first is the more particular
+        parts = {row.part: row for row in reversed(rows) if row.layout == layout}
+        vision, text = parts.get("vision"), parts.get("text")
+        family = (vision or text or rows[0]).family
+        has_other = text is None and any(prefix + name in tensors for name in OTHER_TEXT_ENCODERS)
+        yield Candidate(prefix=prefix, layout=layout, family=family, vision=vision, text=text, has_other_text=has_other)
 
 
 def _fits(row: EncoderLayout | UnsupportedLayout, prefix: str, tensors: Tensors) -> bool:
@@ -170,7 +165,12 @@ class EncoderReader:
         has_class_token = bool(row.class_token) and self._prefix + row.class_token in self._tensors
         if row.position:
             tokens = self._positions(width)
-            image_size = self._image_size(family, tokens - has_class_token, patch)
+            grid = isqrt(max(tokens - has_class_token, 0))
+            if grid * grid != tokens - has_class_token or not grid:
+                raise self._misfit(row.position)
+            # 27 patches of 14 px are 378 px; SigLIP's pictures have 384, of which the last six are cut off
+            is_384 = family in ("siglip", "siglip2") and (grid, patch) == (27, 14)
+            image_size = 384 if is_384 else grid * patch
         else:
             image_size = _DINOV3_IMAGE_SIZE
             tokens = (image_size // patch) ** 2 + has_class_token
@@ -184,8 +184,13 @@ class EncoderReader:
 
     def _sizes(self, family: Family, width: int) -> dict[str, int]:
         """What both kinds of encoders have."""
-        heads = default_heads(family, self._row.part, width)
-        return {"width": width, "layers": self._layers(width), "heads": heads, "mlp": self._mlp(width)}
+        layers = self._layers(width)
+        mlp, columns = self._shape(f"{self._row.blocks}0.{self._fc1}", 2)
+        if columns != width:
+            raise self._misfit(self._fc1)
+        if self._fc1.endswith("weights_in.weight"):
+            mlp //= 2  # DINOv2 of transformers 4 has both matrices of a gated MLP in one
+        return {"width": width, "layers": layers, "heads": default_heads(family, self._row.part, width), "mlp": mlp}
 
     def _patches(self) -> tuple[int, int]:
         """Width and side of a patch: of a convolution, or of a matrix that takes flat patches."""
@@ -197,14 +202,6 @@ class EncoderReader:
         elif len(shape) == 4 and shape[1] == _RGB and shape[2] == shape[3]:
             return shape[0], shape[2]
         raise self._misfit(self._row.embedding)
-
-    def _image_size(self, family: Family, patches: int, patch: int) -> int:
-        grid = isqrt(max(patches, 0))
-        if grid * grid != patches or not grid:
-            raise self._misfit(self._row.position)
-        # 27 patches of 14 px are 378 px; SigLIP's pictures have 384, of which the last six are cut off
-        is_384 = family in ("siglip", "siglip2") and (grid, patch) == (27, 14)
-        return 384 if is_384 else grid * patch
 
     def _positions(self, width: int) -> int:
         shape = self._shape(self._row.position)
@@ -223,13 +220,6 @@ class EncoderReader:
         if self._shape(f"{self._row.blocks}{count - 1}.{self._norm}") != (width,):
             raise self._misfit(self._norm)
         return count
-
-    def _mlp(self, width: int) -> int:
-        rows, columns = self._shape(f"{self._row.blocks}0.{self._fc1}", 2)
-        if columns != width:
-            raise self._misfit(self._fc1)
-        # DINOv2 of transformers 4 has both matrices of a gated MLP in one
-        return rows // 2 if self._fc1.endswith("weights_in.weight") else rows
 
     def _shape(self, name: str, dimensions: int | None = None) -> tuple[int, ...]:
         entry = self._tensors.get(self._prefix + name)

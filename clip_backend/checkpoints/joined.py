@@ -20,11 +20,7 @@ def joined_space(vision: CheckpointInfo, text: CheckpointInfo, *, trust_space: b
     Raises CheckpointError for a file without the encoder or the projection that is needed of it, SpaceError for two of
     different or unknown spaces.
     """
-    for info in (vision, text):
-        if info.problem:
-            raise CheckpointError(str(info.path), info.problem)
-    _check_vision(vision)
-    _check_text(text)
+    _check_encoders(vision, text)
     first, second = (
         f"{info.path} ({what}, space {info.space or 'unknown'}, {info.projection} numbers)"
         for info, what in ((vision, "pictures"), (text, "texts"))
@@ -42,23 +38,23 @@ def joined_space(vision: CheckpointInfo, text: CheckpointInfo, *, trust_space: b
     return vision.space or text.space or own_space(vision, text)
 
 
-def _check_vision(info: CheckpointInfo) -> None:
-    if info.vision is None:
-        raise CheckpointError(str(info.path), "it has no vision tower; give a clip_vision file as the model")
-    if not info.has_vision_projection:
+def _check_encoders(vision: CheckpointInfo, text: CheckpointInfo) -> None:
+    for info in (vision, text):
+        if info.problem:
+            raise CheckpointError(str(info.path), info.problem)
+    if vision.vision is None:
+        raise CheckpointError(str(vision.path), "it has no vision tower; give a clip_vision file as the model")
+    if not vision.has_vision_projection:
         raise CheckpointError(
-            str(info.path),
+            str(vision.path),
             "it has no visual projection, so its pictures cannot be compared with texts; get the file with projection, "
             "such as a 'CLIPVisionModelWithProjection' export or a full CLIP model",
         )
-
-
-def _check_text(info: CheckpointInfo) -> None:
-    if info.text is None:
-        raise CheckpointError(str(info.path), "it has no text tower; give a CLIP text encoder as text_encoder")
-    if not info.has_text_projection:
+    if text.text is None:
+        raise CheckpointError(str(text.path), "it has no text tower; give a CLIP text encoder as text_encoder")
+    if not text.has_text_projection:
         raise CheckpointError(
-            str(info.path),
+            str(text.path),
             "it has no text_projection (the usual clip_l of ComfyUI does not), so its texts cannot be compared with "
             "pictures; get the full CLIP model, or clip_g for clip_vision_g",
         )

@@ -70,10 +70,6 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _is_fraction(value: object) -> bool:
-    return _is_number(value) and 0 < value < 1
-
-
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_COUNT
 
@@ -81,14 +77,6 @@ def _is_count(value: object) -> bool:
 def _is_color(value: object) -> TypeGuard[Sequence[float]]:
     numbers = value if isinstance(value, (list, tuple)) and len(value) == 3 else [None]
     return all(_is_number(number) and abs(number) < 1000 for number in numbers)
-
-
-def _is_positive_color(value: object) -> bool:
-    return _is_color(value) and min(value) > 0
-
-
-def _is_short_text(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 200
 
 
 def _one_of(choices: tuple[str, ...]) -> tuple[Callable[[object], bool], str]:
@@ -100,15 +88,15 @@ _COUNT = (_is_count, f"a whole number from 1 to {_LARGEST_COUNT}")
 #: For each property whether a value is valid, and what to give instead.
 _VALID: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "activation": _one_of(get_args(Activation)),
-    "eps": (_is_fraction, "a number between 0 and 1"),
+    "eps": (lambda value: _is_number(value) and 0 < value < 1, "a number between 0 and 1"),
     "mean": (_is_color, "three numbers, for red, green and blue"),
-    "std": (_is_positive_color, "three numbers above 0, for red, green and blue"),
+    "std": (lambda value: _is_color(value) and min(value) > 0, "three numbers above 0, for red, green and blue"),
     "fit": _one_of(get_args(Fit)),
     "interpolation": _one_of(get_args(Interpolation)),
     "image_size": _COUNT,
     "heads": _COUNT,
     "text_heads": _COUNT,
-    "space": (_is_short_text, "the name of an embedding space"),
+    "space": (lambda value: isinstance(value, str) and 0 < len(value) <= 200, "the name of an embedding space"),
 }
 
 OPENAI_MEAN, OPENAI_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)

@@ -14,7 +14,7 @@ from .detection import Candidate, find_candidates, with_prefix
 from .info import CheckpointInfo, Source
 from .properties import NAMES, Properties, check_properties, default_properties, resolve, without_impossible
 from .safetensors_header import Opener, TensorEntry, Tensors, open_unbuffered
-from .spaces import KNOWN_WEIGHTS, built_in_encoder, find_space, fingerprint, known_properties
+from .spaces import KNOWN_WEIGHTS, built_in_encoder, find_space, fingerprint
 from .weight_files import WeightFiles, find_weights
 
 _DTYPES = {
@@ -68,9 +68,10 @@ def read_checkpoint(
         return _unsupported(files, chosen, chosen.unsupported.problem)
     info = _with_sizes(files, chosen, opener)
     others = [other for other in candidates if (other.prefix, other.layout) != (chosen.prefix, chosen.layout)]
-    notes = (*_notes(info, chosen), *(_other_model(other, files.tensors) for other in others))
-    looked_up = known_properties(info.fingerprint, known)
-    return _with_properties(replace(info, notes=notes), files, argument, looked_up, chosen.has_other_text)
+    info = replace(info, notes=tuple(_notes(info, chosen, others, files.tensors)))
+    keys = (info.fingerprint, *info.fingerprint.split("-"))
+    looked_up = next((known[key] for key in keys if key in known), Properties())
+    return _with_properties(info, files, argument, looked_up, chosen.has_other_text)
 
 
 def _unrecognised(files: WeightFiles) -> CheckpointInfo:
@@ -139,8 +140,8 @@ def _problem(info: CheckpointInfo, projections: set[int]) -> str:
     return ""
 
 
-def _notes(info: CheckpointInfo, chosen: Candidate) -> list[str]:
-    """What to know about a model before using it."""
+def _notes(info: CheckpointInfo, chosen: Candidate, others: Iterable[Candidate], tensors: Tensors) -> list[str]:
+    """What to know about a model before using it, and how to choose the other models of the same checkpoint."""
     notes = []
     if info.text and not info.has_text_projection:
         notes.append("its text tower has no text_projection, so its texts cannot be compared with pictures")
@@ -152,15 +153,12 @@ def _notes(info: CheckpointInfo, chosen: Candidate) -> list[str]:
     if built_in and built_in.part == "text":
         checkpoint = built_in.checkpoint
         notes.append(f"the text encoder of {checkpoint} checkpoints, which training may have moved from its pair")
+    for other in others:
+        parts = " and ".join(row.part for row in other.encoders) or other.family
+        size = 0 if other.unsupported else max(other.projections(tensors).values(), default=0)
+        embedding = f", embeddings of {size}" if size else ", without projection"
+        notes.append(f"also holds {other.layout} ({parts}{embedding}); choose it with prefix {other.prefix!r}")
     return notes
-
-
-def _other_model(other: Candidate, tensors: Tensors) -> str:
-    """A note about another model of the same checkpoint, and how to choose it."""
-    parts = " and ".join(row.part for row in other.encoders) or other.family
-    size = 0 if other.unsupported else max(other.projections(tensors).values(), default=0)
-    embedding = f", embeddings of {size}" if size else ", without projection"
-    return f"also holds {other.layout} ({parts}{embedding}); choose it with prefix {other.prefix!r}"
 
 
 def _with_properties(

@@ -84,7 +84,14 @@ def read_header(path: Path, opener: Opener = open_unbuffered) -> Header:
     """
     with reading(path, opener) as file:
         start, size = read_start(path, file)
-        length = _header_length(path, start, size)
+        (length,) = struct.unpack_from("<Q", start)
+        if start[_LENGTH_BYTES : _LENGTH_BYTES + 1] != b"{":
+            raise CheckpointError(str(path), "no safetensors file and nothing else that is known; choose a model file")
+        if length > LONGEST_HEADER:
+            reason = f"its header claims {length:,} bytes, more than the {LONGEST_HEADER:,} that are allowed"
+            raise CheckpointError(str(path), f"{reason}; it is damaged, fetch it again")
+        if length > size - _LENGTH_BYTES:
+            raise _cut_short(path, size, length + _LENGTH_BYTES)
         # its last byte first, so that no hundred megabytes of rubbish are read
         file.seek(_LENGTH_BYTES + length - 1)
         if read_exactly(path, file, 1) not in (b"}", b" "):
@@ -113,18 +120,6 @@ def read_exactly(path: Path, file: BinaryIO, count: int) -> bytes:
             raise CheckpointError(str(path), "ended while it was read; is it being written? try again when it is done")
         data += piece
     return data
-
-
-def _header_length(path: Path, start: bytes, size: int) -> int:
-    (length,) = struct.unpack_from("<Q", start)
-    if start[_LENGTH_BYTES : _LENGTH_BYTES + 1] != b"{":
-        raise CheckpointError(str(path), "no safetensors file and nothing else that is known; choose a model file")
-    if length > LONGEST_HEADER:
-        reason = f"its header claims {length:,} bytes, more than the {LONGEST_HEADER:,} that are allowed"
-        raise CheckpointError(str(path), f"{reason}; it is damaged, fetch it again")
-    if length > size - _LENGTH_BYTES:
-        raise _cut_short(path, size, length + _LENGTH_BYTES)
-    return int(length)
 
 
 def _parsed(path: Path, text: bytes, size: int) -> Header:

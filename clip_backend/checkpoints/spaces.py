@@ -166,11 +166,6 @@ def fingerprint(
     return digest.hexdigest()[:_DIGITS]
 
 
-def known_properties(fingerprint: str, known: Mapping[str, Properties]) -> Properties:
-    """What is known about a model, by its whole fingerprint or by that of one encoder."""
-    return next((known[key] for key in (fingerprint, *fingerprint.split("-")) if key in known), Properties())
-
-
 def _kind(family: Family) -> str:
     # what only the other encoder tells is left out, so that an encoder alone has the fingerprint of the same in a pair
     return "siglip" if family in ("siglip2", "naflex") else "clip" if family == "longclip" else family

@@ -107,7 +107,14 @@ def _of_file(path: Path, file: Path, opener: Opener, folder: Path | None) -> Wei
 
 
 def _of_index(path: Path, index: Path, opener: Opener) -> WeightFiles:
-    shards = _shards(index)
+    """The tensors of all files that an index names, each of which must be in its folder."""
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+        raise CheckpointError(str(index), "is no index of shards; fetch it again")
+    for name in sorted(set(names.values())):
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise CheckpointError(str(index), f"names {name[:80]!r}, which is no safetensors file beside it")
+    shards = tuple(index.with_name(name) for name in sorted(set(names.values())))
     tensors: dict[str, TensorEntry] = {}
     metadata: dict[str, str] = {}
     for shard in shards:
@@ -119,18 +126,6 @@ def _of_index(path: Path, index: Path, opener: Opener) -> WeightFiles:
         tensors |= header.tensors
         metadata |= header.metadata
     return WeightFiles(path=path, files=shards, tensors=tensors, metadata=metadata, folder=index.parent)
-
-
-def _shards(index: Path) -> tuple[Path, ...]:
-    """The files that an index names, all in its folder."""
-    names = read_json(index).get("weight_map")
-    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
-        raise CheckpointError(str(index), "is no index of shards; fetch it again")
-    files = sorted(set(names.values()))
-    for name in files:
-        if Path(name).name != name or not name.endswith(".safetensors"):
-            raise CheckpointError(str(index), f"names {name[:80]!r}, which is no safetensors file beside it")
-    return tuple(index.with_name(name) for name in files)
 
 
 _SAFE = "use the .safetensors file of the same model"

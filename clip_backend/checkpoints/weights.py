@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from ...errors import CheckpointError
 from .info import CheckpointInfo
 from .weight_files import inspect_zip
-from .weight_names import Shape, TensorPart, TensorSource, tensor_sources
+from .weight_names import Shape, TensorSource, tensor_sources
 
 FLOAT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
@@ -65,9 +65,11 @@ class Weights:
     def shape(self, name: str) -> Shape:
         """Of a tensor, without reading it; raises CheckpointError if it is missing."""
         source = self._source(name)
-        first = self._files.shapes[source.parts[0].name]
-        rows = sum(self._rows(part) for part in source.parts)
-        shape = (rows, *first[1:]) if first else ()
+        stored = [self._files.shapes[part.name] for part in source.parts]
+        counts = [shape[0] if shape else 1 for shape in stored]
+        parts = zip(source.parts, counts, strict=True)
+        rows = sum((count if part.stop is None else part.stop) - part.start for part, count in parts)
+        shape = (rows, *stored[0][1:]) if stored[0] else ()
         return shape[::-1] if source.is_transposed else shape
 
     def read(self, name: str, shape: Shape | None = None) -> torch.Tensor:
@@ -80,7 +82,14 @@ class Weights:
         if shape is not None and _without_leading_ones(self.shape(name)) != _without_leading_ones(shape):
             reason = f"{name} has shape {list(self.shape(name))} where {list(shape)} is needed; {_INCOMPLETE}"
             raise CheckpointError(self.path, reason)
-        parts = [self._part(part) for part in source.parts]
+        parts = []
+        for part in source.parts:
+            rows = self._files.read(part.name, part.start, part.stop)
+            if rows.dtype not in FLOAT_DTYPES:
+                dtype = str(rows.dtype).removeprefix("torch.")
+                reason = f"{part.name} holds {dtype} numbers; get the file in float16, bfloat16 or float32"
+                raise CheckpointError(self.path, reason)
+            parts.append(rows)
         tensor = parts[0] if len(parts) == 1 else torch.cat(parts)
         tensor = tensor.T if source.is_transposed else tensor
         return tensor if shape is None else tensor.reshape(shape)
@@ -97,19 +106,6 @@ class Weights:
         if name not in self._sources:
             raise CheckpointError(self.path, f"{name} is missing; {_INCOMPLETE}")
         return self._sources[name]
-
-    def _rows(self, part: TensorPart) -> int:
-        shape = self._files.shapes[part.name]
-        stop = (shape[0] if shape else 1) if part.stop is None else part.stop
-        return stop - part.start
-
-    def _part(self, part: TensorPart) -> torch.Tensor:
-        tensor = self._files.read(part.name, part.start, part.stop)
-        if tensor.dtype not in FLOAT_DTYPES:
-            dtype = str(tensor.dtype).removeprefix("torch.")
-            reason = f"{part.name} holds {dtype} numbers; get the file in float16, bfloat16 or float32"
-            raise CheckpointError(self.path, reason)
-        return tensor
 
 
 def _without_leading_ones(shape: Shape) -> Shape:
@@ -197,12 +193,8 @@ def _unpickled(file: Path) -> dict[str, torch.Tensor]:
         first = str(error).split("\n")[0]
         reason = f"it holds more than tensors or is broken ({first}); convert it to safetensors where it came from"
         raise CheckpointError(str(file), reason) from error
-    return _tensors_in(file, content)
-
-
-def _tensors_in(file: Path, content: object) -> dict[str, torch.Tensor]:
-    """The tensors of a state dict, or of the one in a training checkpoint."""
     if isinstance(content, dict):
+        # a state dict, or a training checkpoint with one
         keys = ("state_dict", "model", "model_state_dict")
         inner = next((content[key] for key in keys if isinstance(content.get(key), dict)), content)
         if tensors := {str(name): value for name, value in inner.items() if isinstance(value, torch.Tensor)}:
