@@ -57,10 +57,14 @@ class Candidate:
 
     def projections(self, tensors: Tensors) -> dict[str, int]:
         """The length of the embeddings of each encoder that has a projection."""
-        if self.unsupported:
-            sizes = _unsupported_projections(self.unsupported, self.prefix, tensors)
-        else:
-            sizes = {row.part: _projection(row, self.prefix, tensors) for row in self.encoders}
+        prefix, sizes = self.prefix, {row.part: _projection(row, self.prefix, tensors) for row in self.encoders}
+        if row := self.unsupported:
+            vision = tensors.get(prefix + row.projection) if row.projection else None
+            text = next((tensors[prefix + name] for name in _TEXT_PROJECTIONS if prefix + name in tensors), None)
+            if vision and len(vision.shape) == 2:
+                sizes["vision"] = vision.shape[-1 if row.is_transposed else 0]
+            if text and len(text.shape) == 2:
+                sizes["text"] = text.shape[0 if text.name.endswith(".weight") else -1]
         return {part: size for part, size in sizes.items() if size}
 
 
@@ -125,15 +129,6 @@ def _projection(row: EncoderLayout, prefix: str, tensors: Tensors) -> int:
         return 0
     is_pooling_head = row.part == "vision" and row.family == "siglip"
     return entry.shape[-1] if is_pooling_head or row.is_transposed else entry.shape[0]
-
-
-def _unsupported_projections(row: UnsupportedLayout, prefix: str, tensors: Tensors) -> dict[str, int]:
-    entry = tensors.get(prefix + row.projection) if row.projection else None
-    sizes = {"vision": entry.shape[-1 if row.is_transposed else 0] if entry and len(entry.shape) == 2 else 0}
-    text = next((tensors[prefix + name] for name in _TEXT_PROJECTIONS if prefix + name in tensors), None)
-    if text and len(text.shape) == 2:
-        sizes["text"] = text.shape[0 if text.name.endswith(".weight") else -1]
-    return sizes
 
 
 def _member(candidate: Candidate, tensors: Tensors) -> Family:

@@ -150,21 +150,16 @@ def _dinov3(layout: str, blocks: str, fc1: str) -> EncoderLayout:
     )  # fmt: skip
 
 
-_Q_V4, _Q_V5 = "attention.attention.query.weight", "attention.q_proj.weight"
 #: The encoders that are read, the more particular layout first.
 ENCODERS: tuple[EncoderLayout, ...] = (
     *_hf("vision_model.", "text_model."),
     *_hf("", "", "-bare", ("vision_model.", "text_model.")),
     *_open_clip(),
     # of transformers 4 and 5, each with plain and gated MLPs
-    _dino("dinov2", _Q_V4, "mlp.fc1.weight"),
-    _dino("dinov2", _Q_V4, "mlp.weights_in.weight"),
-    _dino("dinov2-v5", _Q_V5, "mlp.fc1.weight"),
-    _dino("dinov2-v5", _Q_V5, "mlp.gate_proj.weight"),
-    _dinov3("dinov3", "layer.", "mlp.up_proj.weight"),
-    _dinov3("dinov3", "layer.", "mlp.gate_proj.weight"),
-    _dinov3("dinov3-v5", "model.layer.", "mlp.up_proj.weight"),
-    _dinov3("dinov3-v5", "model.layer.", "mlp.gate_proj.weight"),
+    *(_dino("dinov2", "attention.attention.query.weight", mlp) for mlp in ("mlp.fc1.weight", "mlp.weights_in.weight")),
+    *(_dino("dinov2-v5", "attention.q_proj.weight", mlp) for mlp in ("mlp.fc1.weight", "mlp.gate_proj.weight")),
+    *(_dinov3("dinov3", "layer.", mlp) for mlp in ("mlp.up_proj.weight", "mlp.gate_proj.weight")),
+    *(_dinov3("dinov3-v5", "model.layer.", mlp) for mlp in ("mlp.up_proj.weight", "mlp.gate_proj.weight")),
 )
 
 _CURE = "choose a CLIP or SigLIP model with a plain vision transformer, such as ViT-L-14"
@@ -184,10 +179,8 @@ UNSUPPORTED: tuple[UnsupportedLayout, ...] = (
                       tensors=_below("visual.trunk.blocks.0.attn.", "q_proj.weight", "q_bias")),
     UnsupportedLayout(layout="eva", family="eva", problem=_EVA, projection="visual.head.weight",
                       tensors=_below("visual.blocks.0.", "attn.q_bias", "attn.q_proj.weight", "mlp.w1.weight")),
-    UnsupportedLayout(layout="timm", family="other", problem=_OTHER, projection="visual.head.proj.weight",
-                      tensors=("visual.head.proj.weight",)),
-    UnsupportedLayout(layout="timm", family="other", problem=_OTHER, projection="visual.trunk.head.weight",
-                      tensors=("visual.trunk.head.weight",)),
+    *(UnsupportedLayout(layout="timm", family="other", problem=_OTHER, projection=name, tensors=(name,))
+      for name in ("visual.head.proj.weight", "visual.trunk.head.weight")),
     UnsupportedLayout(layout="timm", family="other", problem=_OTHER,
                       tensors=_below("visual.trunk.", "stem.0.weight", "stem.0.conv_kxk.0.conv.weight", "cls_token")),
     UnsupportedLayout(layout="timm", family="other", problem=_OTHER, tensors=("visual.trunk.blocks.0.norm1.weight",),

@@ -130,9 +130,8 @@ def _has_shapes_of(info: CheckpointInfo, known: KnownSpace) -> bool:
 def space_of(info: CheckpointInfo) -> str:
     """The embedding space of the features of one model by itself.
 
-    A space that is only assumed, by the shapes of a known model, is good enough to find the other encoder. But other
-    models were trained with the same shapes, and comparing their features would fail in silence: such a model has a
-    space of its own.
+    A space that is assumed, by the shapes of a known model, is good enough to find the other encoder, but features of
+    other models with these shapes cannot be compared: such a model has a space of its own.
     """
     return own_space(info) if info.space is None or info.sources.get("space") == "assumed" else info.space
 

@@ -75,7 +75,18 @@ def tensor_sources(shapes: Mapping[str, Shape], prefix: str = "") -> dict[str, T
     sources: dict[str, TensorSource] = {}
     for name, stored in in_file.items():
         sources.update(_renamed(name, stored, shapes[stored]))
-    return sources | dict(_combined(in_file, shapes))
+    # tensors that are made of two tensors of the file
+    for kind in ("weight", "bias"):
+        query, key_value = (in_file.get(f"visual.trunk.attn_pool.{part}.{kind}") for part in ("q", "kv"))
+        if query and key_value:
+            pair = TensorPart(query), TensorPart(key_value)
+            sources[f"vision_model.head.attention.in_proj_{kind}"] = TensorSource(pair)
+    first, second = in_file.get("positional_embedding"), in_file.get("positional_embedding_res")
+    if first and second:
+        kept = TensorPart(first, 0, LONGCLIP_KEPT_ROWS)
+        rest = TensorPart(second, LONGCLIP_KEPT_ROWS, shapes[second][0])
+        sources["text_model.embeddings.position_embedding.weight"] = TensorSource((kept, rest))
+    return sources
 
 
 def _with_encoder(names: Mapping[str, str]) -> dict[str, str]:
@@ -116,17 +127,3 @@ def _looked_up(table: Mapping[str, str], name: str) -> str | None:
     if name in table:
         return table[name]
     return table[stem + dot] + last if last in ("weight", "bias") and stem + dot in table else None
-
-
-def _combined(in_file: Mapping[str, str], shapes: Mapping[str, Shape]) -> Iterator[tuple[str, TensorSource]]:
-    """The tensors that are made of two tensors of the file."""
-    for kind in ("weight", "bias"):
-        query, key_value = (in_file.get(f"visual.trunk.attn_pool.{part}.{kind}") for part in ("q", "kv"))
-        if query and key_value:
-            source = TensorSource((TensorPart(query), TensorPart(key_value)))
-            yield f"vision_model.head.attention.in_proj_{kind}", source
-    first, second = in_file.get("positional_embedding"), in_file.get("positional_embedding_res")
-    if first and second:
-        kept = TensorPart(first, 0, LONGCLIP_KEPT_ROWS)
-        rest = TensorPart(second, LONGCLIP_KEPT_ROWS, shapes[second][0])
-        yield "text_model.embeddings.position_embedding.weight", TensorSource((kept, rest))
