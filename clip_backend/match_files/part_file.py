@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ...atomic import output_error
 from ...errors import OutputError
@@ -62,7 +62,10 @@ class PartFile:
 
     def append(self, rows: Mapping[str, DoneRow]) -> None:
         """Adds results to the file; raises OutputError if they cannot be written."""
-        added = b"".join(_line(key, row) for key, row in rows.items())
+        records = (
+            {"key": key, "fingerprint": row.fingerprint, "result": asdict(row.result)} for key, row in rows.items()
+        )
+        added = b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records)
         if not self._whole:
             added = _HEADER + added
         try:
@@ -81,20 +84,13 @@ class PartFile:
         self.path.unlink(missing_ok=True)
 
 
-def _line(key: str, row: DoneRow) -> bytes:
-    record = {"key": key, "fingerprint": row.fingerprint, "result": asdict(row.result)}
-    return json.dumps(record, ensure_ascii=False).encode() + b"\n"
-
-
 def _rows(line: bytes) -> dict[str, DoneRow]:
     """A key and its result; nothing for the header, or for a broken line, whose row is scored again."""
     try:
         record = json.loads(line)
-        return {str(record["key"]): DoneRow(str(record["fingerprint"]), _result(record["result"]))}
+        values = record["result"]
+        phrases = tuple(PhraseScore(**phrase) for phrase in values["phrases"])
+        result = MatchResult(**{**values, "phrases": phrases})
+        return {str(record["key"]): DoneRow(str(record["fingerprint"]), result)}
     except (ValueError, KeyError, TypeError):
         return {}
-
-
-def _result(values: Mapping[str, Any]) -> MatchResult:
-    phrases = tuple(PhraseScore(**phrase) for phrase in values["phrases"])
-    return MatchResult(**{**values, "phrases": phrases})

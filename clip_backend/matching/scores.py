@@ -170,15 +170,10 @@ def _probabilities(
     if is_sigmoid(encoder):
         return sigmoid(own), "sigmoid"
     # e^own / (e^own + sum of the captions' e^logit) = sigmoid(own - logsumexp(captions))
-    others = _log_sum_exp(logits(neutral, encoder))
-    return sigmoid(own - others), f"softmax against {neutral.shape[1]} captions"
-
-
-def _log_sum_exp(values: Float64s) -> Float64s:
-    """[N, C] -> [N, 1]."""
-    most = values.max(axis=1, keepdims=True)
-    total: Float64s = most + np.log(np.exp(values - most).sum(axis=1, keepdims=True))
-    return total
+    others = logits(neutral, encoder)  # [N, C]
+    most = others.max(axis=1, keepdims=True)
+    total = most + np.log(np.exp(others - most).sum(axis=1, keepdims=True))  # [N, 1]
+    return sigmoid(own - total), f"softmax against {neutral.shape[1]} captions"
 
 
 #: The threshold of calibrated probabilities: as likely as not.

@@ -186,15 +186,37 @@ class Candidates:
 
 def ranked(candidates: Candidates, options: RankOptions) -> tuple[RankedPicture, ...]:
     """Every picture, the best first; raises InputError if none has a score, or near-duplicates cannot be told."""
+    names, scores = candidates.names, candidates.scores.tolist()
     order = best_first(candidates.scores, options.descending)
-    reasons = _without_score(candidates)
+    missing = np.flatnonzero(~np.isfinite(candidates.scores)).tolist()
+    reasons = {index: candidates.failures.get(index) or f"its score is {scores[index]}" for index in missing}
     if len(reasons) == len(order):
-        raise InputError(f"none of the {len(order)} pictures has a score ({candidates.names[0]}: {reasons[0]})")
-    groups = _groups(candidates, order[: len(order) - len(reasons)], options.duplicates)
-    reasons |= _duplicates(candidates, groups)
-    reasons |= _not_kept([index for index in order.tolist() if index not in reasons], candidates.scores, options)
+        raise InputError(f"none of the {len(order)} pictures has a score ({names[0]}: {reasons[0]})")
+    groups = np.arange(len(names), dtype=np.intp)
+    if options.duplicates:
+        if candidates.vectors is None:
+            raise InputError(
+                "near-duplicates cannot be told by scores alone; give the features of the pictures, or set duplicates "
+                "to 0"
+            )
+        # in order, so that the first of a group is its best
+        scored = order[: len(order) - len(reasons)]
+        groups[scored] = scored[near_duplicates(candidates.vectors[scored], options.duplicates)]
+        others = np.flatnonzero(groups != np.arange(len(groups)))
+        cosines = (candidates.vectors[others] * candidates.vectors[groups[others]]).sum(axis=1)
+        for index, cosine in zip(others.tolist(), cosines.tolist(), strict=True):
+            reasons[index] = f"near-duplicate of {names[groups[index]]} (cosine {cosine:.3f})"
+    reasons |= _not_kept([index for index in order.tolist() if index not in reasons], scores, options)
     return tuple(
-        _ranked_picture(candidates, index, reasons.get(index, ""), int(groups[index])) for index in order.tolist()
+        RankedPicture(
+            index=index,
+            name=names[index],
+            score=scores[index],
+            is_kept=index not in reasons,
+            reason=reasons.get(index, ""),
+            group=int(groups[index]),
+        )
+        for index in order.tolist()
     )
 
 
@@ -226,38 +248,7 @@ def _merge_groups(firsts: Indices, start: int, near: NDArray[np.bool_]) -> None:
             firsts[np.isin(firsts, groups)] = groups[0]
 
 
-def _without_score(candidates: Candidates) -> dict[int, str]:
-    missing = np.flatnonzero(~np.isfinite(candidates.scores)).tolist()
-    return {index: candidates.failures.get(index) or f"its score is {candidates.scores[index]}" for index in missing}
-
-
-def _groups(candidates: Candidates, order: Indices, least: float) -> Indices:
-    """The index of the best near-duplicate of each picture, int [N]; order: the indices of those that have a score."""
-    groups = np.arange(len(candidates.names), dtype=np.intp)
-    if least == 0:
-        return groups
-    if candidates.vectors is None:
-        raise InputError(
-            "near-duplicates cannot be told by scores alone; give the features of the pictures, or set duplicates to 0"
-        )
-    # in order, the first of a group is its best
-    groups[order] = order[near_duplicates(candidates.vectors[order], least)]
-    return groups
-
-
-def _duplicates(candidates: Candidates, groups: Indices) -> dict[int, str]:
-    """Why each picture that is not the best of its group is rejected."""
-    if candidates.vectors is None:
-        return {}
-    others = np.flatnonzero(groups != np.arange(len(groups)))
-    cosines = (candidates.vectors[others] * candidates.vectors[groups[others]]).sum(axis=1)
-    return {
-        index: f"near-duplicate of {candidates.names[groups[index]]} (cosine {cosine:.3f})"
-        for index, cosine in zip(others.tolist(), cosines.tolist(), strict=True)
-    }
-
-
-def _not_kept(order: Sequence[int], scores: Scores, options: RankOptions) -> dict[int, str]:
+def _not_kept(order: Sequence[int], scores: Sequence[float], options: RankOptions) -> dict[int, str]:
     """Why the options reject pictures; order: the indices of the remaining pictures, the best first."""
     if options.keep == TOP_K:
         reason = "not the best" if options.k == 1 else f"not among the best {options.k}"
@@ -268,10 +259,3 @@ def _not_kept(order: Sequence[int], scores: Scores, options: RankOptions) -> dic
         short = [index for index in order if sign * scores[index] < sign * options.threshold]
         return {index: f"its score {scores[index]:g} is {side} the threshold {options.threshold:g}" for index in short}
     return {}
-
-
-def _ranked_picture(candidates: Candidates, index: int, reason: str, group: int) -> RankedPicture:
-    score = float(candidates.scores[index])
-    return RankedPicture(
-        index=index, name=candidates.names[index], score=score, is_kept=not reason, reason=reason, group=group
-    )
