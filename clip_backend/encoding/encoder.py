@@ -21,36 +21,8 @@ from .texts import SentenceEncoder, TextEncoder
 OTHER_TEXTS = "choose a full model, or give a text_encoder of the same space"
 
 
-class Encoder(Protocol):
+class Encoder(HasIdentity, Protocol):
     """What every family of models offers."""
-
-    @property
-    def identity(self) -> Identity:
-        """Name, space and numbers of the model, and which of them are assumed."""
-
-    @property
-    def space(self) -> str:
-        """The embedding space: features of two encoders compare only if it is equal."""
-
-    @property
-    def dim(self) -> int:
-        """The length of an embedding; 0 for a model with token states only."""
-
-    @property
-    def logit_scale(self) -> float:
-        """The factor of cosines in logits; see ``identity.assumed``."""
-
-    @property
-    def logit_bias(self) -> float:
-        """What is added to scaled cosines; 0 except for SigLIP."""
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash of the weights."""
-
-    @property
-    def preprocessing(self) -> Preprocessing | None:
-        """How pictures are prepared; None if it takes none."""
 
     def encode_images(
         self,

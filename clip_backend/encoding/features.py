@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,29 +164,30 @@ class Identity:
     notes: tuple[str, ...] = ()
 
 
-class HasIdentity:
+class HasIdentity(Protocol):
     """The properties of an encoder that come from its ``identity``."""
 
+    #: Name, space and numbers of the model, and which of them are assumed.
     identity: Identity
 
     @property
     def space(self) -> str:
-        """The embedding space."""
+        """The embedding space: features of two encoders compare only if it is equal."""
         return self.identity.space
 
     @property
     def dim(self) -> int:
-        """The length of an embedding; 0 if there is none."""
+        """The length of an embedding; 0 for a model with token states only."""
         return self.identity.dim
 
     @property
     def logit_scale(self) -> float:
-        """The factor of cosines."""
+        """The factor of cosines in logits; see ``identity.assumed``."""
         return self.identity.logit_scale
 
     @property
     def logit_bias(self) -> float:
-        """What is added to scaled cosines."""
+        """What is added to scaled cosines; 0 except for SigLIP."""
         return self.identity.logit_bias
 
     @property
@@ -196,5 +197,5 @@ class HasIdentity:
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """How pictures are prepared; None without a vision tower."""
+        """How pictures are prepared; None without a vision encoder."""
         return self.identity.preprocessing
