@@ -96,12 +96,20 @@ def _sidecar_properties(info: CheckpointInfo) -> Properties:
 
 
 def _config_properties(file: Path, info: CheckpointInfo) -> Properties:
+    """Of a config of the model or of its preprocessor; InputError for what is invalid or contradicts the shapes."""
     raw = read_json(file)
-    if file.name == _PREPROCESSOR:
-        return _preprocessor_properties(raw)
     if file.name == _OPEN_CLIP and not _is_open_clip(raw):
         return Properties()
-    return _any_form({"model_type": "clip", **raw}, info, file.name)
+    if file.name != _PREPROCESSOR:
+        return _any_form({"model_type": "clip", **raw}, info, file.name)
+    stated: dict[str, object] = {"mean": raw.get("image_mean"), "std": raw.get("image_std")}
+    resample, size = raw.get("resample"), raw.get("size")
+    stated["interpolation"] = _FILTERS.get(resample) if isinstance(resample, int) else None
+    if raw.get("do_center_crop") is True:
+        stated["fit"] = "crop"
+    elif isinstance(size, dict) and "height" in size:
+        stated["fit"] = "squash"
+    return check_properties(stated, _PREPROCESSOR)
 
 
 def _metadata_properties(metadata: Mapping[str, str], info: CheckpointInfo) -> Properties:
@@ -208,18 +216,6 @@ def _hf_properties(configs: EncoderConfigs, info: CheckpointInfo, where: str) ->
     activation = main.get("hidden_act")
     stated["activation"] = _ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
     return check_properties(stated | {"eps": main.get("layer_norm_eps")}, _HF)
-
-
-def _preprocessor_properties(raw: Json) -> Properties:
-    """How pictures are prepared by a preprocessor_config.json; InputError for invalid values."""
-    stated: dict[str, object] = {"mean": raw.get("image_mean"), "std": raw.get("image_std")}
-    resample, size = raw.get("resample"), raw.get("size")
-    stated["interpolation"] = _FILTERS.get(resample) if isinstance(resample, int) else None
-    if raw.get("do_center_crop") is True:
-        stated["fit"] = "crop"
-    elif isinstance(size, dict) and "height" in size:
-        stated["fit"] = "squash"
-    return check_properties(stated, _PREPROCESSOR)
 
 
 _FITS = {"shortest": "crop", "longest": "pad", "squash": "squash"}

@@ -136,7 +136,17 @@ def _parsed(path: Path, text: bytes, size: int) -> Header:
     tensors = {name: _entry(path, name, value, data_start) for name, value in raw.items()}
     if not tensors:
         raise CheckpointError(str(path), "a safetensors file without a tensor; fetch it again")
-    _check_offsets(path, tensors, data_start, size)
+    # the format wants them one after the other, from the header to the end of the file
+    end = data_start
+    for entry in sorted(tensors.values(), key=lambda entry: (entry.begin, entry.end)):
+        if entry.begin != end:
+            raise _damaged(path, entry.name, "overlaps another" if entry.begin < end else "comes after a hole")
+        end = entry.end
+    if end > size:
+        raise _cut_short(path, size, end)
+    if end < size:
+        reason = f"has {size - end:,} bytes after its last tensor; it is damaged, fetch it again"
+        raise CheckpointError(str(path), reason)
     return Header(tensors, {key: value for key, value in texts.items() if isinstance(value, str)})
 
 
@@ -170,20 +180,6 @@ def _sizes(value: object) -> tuple[int, ...] | None:
     if isinstance(value, list) and all(type(number) is int and 0 <= number < 2**63 for number in value):
         return tuple(value)
     return None
-
-
-def _check_offsets(path: Path, tensors: Tensors, data_start: int, size: int) -> None:
-    """The format wants tensors one after the other, from the header to the end of the file."""
-    end = data_start
-    for entry in sorted(tensors.values(), key=lambda entry: (entry.begin, entry.end)):
-        if entry.begin != end:
-            raise _damaged(path, entry.name, "overlaps another" if entry.begin < end else "comes after a hole")
-        end = entry.end
-    if end > size:
-        raise _cut_short(path, size, end)
-    if end < size:
-        reason = f"has {size - end:,} bytes after its last tensor; it is damaged, fetch it again"
-        raise CheckpointError(str(path), reason)
 
 
 def _cut_short(path: Path, size: int, needed: int) -> CheckpointError:
