@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .encoding.batching import Placement
     from .encoding.encoder import Encoder
 
-
 Model = StrPath | CheckpointInfo
 #: Options of ``Preprocessing`` that no model file decides; ``read_checkpoint`` takes the others.
 _PREPROCESSING_ONLY = ("reference", "resampling", "background", "pad_color", "short_side")

@@ -20,7 +20,6 @@ from .metrics import Labels, Scores, checked, roc_auc, roc_auc_interval
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
 
-
 MOST_STEPS = 100
 MOST_HALVINGS = 60
 #: The gradient per pair that counts as 0.

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ..preparing.preprocessing import Preprocessing
     from ..towers.config import TowerConfig
 
-
 StateName = Literal["embeds", "cls_hidden", "patch_tokens", "penultimate_hidden", "last_hidden", "projected_patches"]
 #: Where a picture failed.
 Stage = Literal["read", "encode"]

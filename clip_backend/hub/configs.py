@@ -119,7 +119,6 @@ def _naflex(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubMod
 
 FAMILIES = {"dinov2": _dinov2, "dinov3": _dinov3, "naflex": _naflex}
 
-
 #: The sizes of the published evaluations: the short side is resized to 256, and the middle 224 are cropped. DINOv2's
 #: position table is for 518 and is interpolated.
 SIZE, SHORT_SIDE = 224, 256

@@ -29,7 +29,6 @@ from .towers import DinoTower, NaflexTower, flat_batch, most_patches, prepare_fl
 if TYPE_CHECKING:
     from PIL import Image
 
-
 #: Tensors that only training needs.
 _UNUSED = ("mask_token", "position_ids")
 _SHOWN = 3

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
     from ..preparing.pictures import Pictures
 
-
 #: How much the probability of a label counts beside its information.
 PROBABILITY_WEIGHT = 0.1
 #: Labels of each facet that are tried for a picture, and labels of all facets that are tried in pairs.

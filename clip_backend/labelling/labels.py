@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
     from ..preparing.pictures import Pictures
 
-
 Indices = NDArray[np.int64]
 #: Values that differ by less count as equal; the cosines of one picture in two batches differ by a tenth of it.
 STEP = 1e-6

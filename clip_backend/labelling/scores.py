@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
     from ..preparing.pictures import Pictures
 
-
 Flags = NDArray[np.bool_]
 #: Thresholds without one of the user's: for a softmax; for SigLIP's sigmoid; and for a sigmoid of the logits of a model
 #: that was trained with a softmax.

@@ -18,7 +18,6 @@ from .result import AUTO, CUSTOM, MODES, PRESETS, MatchOptions, ThresholdScale, 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
 
-
 _MATRIX = "choose the mode matrix for every picture with every text"
 
 

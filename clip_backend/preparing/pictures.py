@@ -20,7 +20,6 @@ from ...imaging import BRIGHTEST_HIGHLIGHT, Size, Tensor, load_picture, picture_
 if TYPE_CHECKING:
     import torch
 
-
 Array = NDArray[np.generic]
 OnePicture = Union[str, "os.PathLike[str]", Image.Image, Array, "torch.Tensor"]
 #: A picture, a batch, or any nesting of lists, tuples and generators of these.

@@ -17,7 +17,6 @@ from .resize import Span, float_resize, product_resize
 if TYPE_CHECKING:
     import torch
 
-
 #: Whose rounding of sizes and offsets is followed; of "comfy" also the arithmetic of the filter.
 Reference = Literal["openclip", "hf", "comfy"]
 #: "close", "exact": Pillow's pixels, but on Apple's GPUs a few may be a level off; "fast": torch's filter, which is a

@@ -20,7 +20,6 @@ from ..checkpoints.info import Interpolation
 if TYPE_CHECKING:
     import torch
 
-
 #: Of Pillow's weights for pictures of 8 bits.
 WEIGHT_BITS = 22
 Floats = NDArray[np.float64]

@@ -20,7 +20,6 @@ from .result import ABOVE_THRESHOLD, TOP_K, RankedPicture, Ranking, RankOptions
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
 
-
 #: Rows that are compared at once with all others: 40 MB of cosines for 10,000 pictures.
 ROWS = 1024
 #: By how much rounding may lower the cosine of two equal vectors.

@@ -16,7 +16,6 @@ from .banks import neutral_captions, noise_pictures
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
 
-
 #: Cosines, and what is derived from them in their precision.
 Float32s = NDArray[np.float32]
 #: Logits, probabilities and what is derived from them.

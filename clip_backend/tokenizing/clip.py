@@ -14,7 +14,6 @@ from .vocabularies import TokenFiles
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as PackageTokenizer
 
-
 #: OpenAI's names of the special tokens.
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 #: OpenAI's and open_clip's names.

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer as PackageTokenizer
     from tokenizers.normalizers import Normalizer
 
-
 _NORMAL, _UNKNOWN, _USER_DEFINED, _BYTE = 1, 2, 4, 6
 #: Types of pieces that text consists of; the others are special tokens that no text may produce.
 _READABLE = (_NORMAL, _USER_DEFINED, _BYTE)

@@ -15,7 +15,6 @@ PLAIN = (SLOT,)
 #: The facet of labels that are listed without one.
 DEFAULT_FACET = "label"
 
-
 #: The node above all others of a tree, which has no name.
 ROOT = -1
 

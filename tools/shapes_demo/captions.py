@@ -10,7 +10,6 @@ from clip_grid.commands.shape_drawing import COLOURS, SHAPES, SIZES, Scene, one_
 if TYPE_CHECKING:
     import numpy as np
 
-
 _THINGS = ("shape", "object", "thing")
 _PLAIN = ("an empty {0} background", "a plain {0} background", "nothing but {0}", "an empty {0} picture", "plain {0}")
 _NOTHING = ("an empty background", "an empty picture", "nothing", "a plain background", "a picture of nothing")

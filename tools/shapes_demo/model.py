@@ -22,7 +22,6 @@ from torch.nn.functional import unfold
 if TYPE_CHECKING:
     from transformers import CLIPModel
 
-
 #: Mean and standard deviation of CLIP's preprocessing.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)

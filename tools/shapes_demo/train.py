@@ -34,7 +34,6 @@ from .model import (
 if TYPE_CHECKING:
     from transformers import CLIPModel
 
-
 log = logging.getLogger("clip_grid")
 Tokenize = Callable[[Sequence[str]], dict[str, torch.Tensor]]
 #: The highest logarithm of the logit scale, as in CLIP.
