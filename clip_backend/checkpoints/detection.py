@@ -1,7 +1,4 @@
-"""The models in a state dict, recognised by the names of its tensors, and their sizes, by the shapes.
-
-A checkpoint may hold several models, each below a prefix of its own.
-"""
+"""The models in a state dict, each below a prefix, by the names of its tensors; and their sizes, by the shapes."""
 
 from __future__ import annotations
 
@@ -21,7 +18,8 @@ SIGLIP2_VOCABULARY = 256_000
 _SIGLIP2_G_WIDTH = 1536
 _DINOV3_IMAGE_SIZE = 224
 _RGB = 3
-_TELLING = tuple(
+#: The tensors by which layouts are looked for.
+_MARKERS = tuple(
     dict.fromkeys((*(row.embedding for row in ENCODERS), *(name for row in UNSUPPORTED for name in row.tensors)))
 )
 _TEXT_PROJECTIONS = ("text_projection", "text.text_projection", "text.text_projection.weight")
@@ -76,10 +74,10 @@ def find_candidates(tensors: Tensors) -> list[Candidate]:
 
 
 def _prefixes(name: str) -> Iterator[str]:
-    """What stands before the name of a tensor that tells a layout."""
-    if name.endswith(_TELLING):
-        for telling in _TELLING:
-            prefix = name.removesuffix(telling)
+    """The prefixes with which this name would be that of a marker."""
+    if name.endswith(_MARKERS):
+        for marker in _MARKERS:
+            prefix = name.removesuffix(marker)
             if len(prefix) < len(name) and (not prefix or prefix.endswith(".")):
                 yield prefix
 

@@ -59,7 +59,7 @@ class CheckpointInfo:
     #: Whose names the tensors have, such as ``hf-clip`` or ``open_clip``; see layouts.py.
     layout: str
     family: Family
-    #: What stands before the name of every tensor, such as ``cond_stage_model.model.``.
+    #: The start of the names of all its tensors, such as ``cond_stage_model.model.``.
     prefix: str = ""
     vision: VisionShape | None = None
     text: TextShape | None = None

@@ -1,6 +1,6 @@
-"""How each library names the tensors of an encoder: those that tell which layout it is, its sizes and its fingerprint.
+"""How each library names the tensors by which an encoder, its sizes and its fingerprint are recognised.
 
-All names stand below the prefix that a model has in its file.
+All names come after the prefix that a model has in its file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class EncoderLayout:
     embedding: str
     #: The position table; empty if the layout has none, as the names below.
     position: str
-    #: What stands before the number of a block.
+    #: The part of a name before the number of a block.
     blocks: str
     #: In a block: the first norm, the query (alone, or with key and value below it), the first matrix of the MLP.
     block: tuple[str, str, str]
@@ -112,9 +112,8 @@ def _open_clip() -> list[EncoderLayout]:
             layout="open_clip", part="vision", family="clip", blocks="visual.transformer.resblocks.",
             block=_OPEN_CLIP_BLOCK, embedding="visual.conv1.weight", position="visual.positional_embedding",
             class_token="visual.class_embedding", final_norm="visual.ln_post.weight", projection="visual.proj",
-            is_transposed=True,
-            needs=_below("visual.", "class_embedding", "ln_pre.weight", "ln_post.weight", _RESBLOCK),
-            lacks=_below("visual.", "attn_pool.query", _LAYER_SCALE)),
+            is_transposed=True, lacks=_below("visual.", "attn_pool.query", _LAYER_SCALE),
+            needs=_below("visual.", "class_embedding", "ln_pre.weight", "ln_post.weight", _RESBLOCK)),
         replace(_open_clip_text(""), not_below=("text.",)),
         replace(own_text, lacks=("text.cls_emb", projection, *own_text.lacks)),
         EncoderLayout(

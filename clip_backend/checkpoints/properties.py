@@ -1,4 +1,4 @@
-"""Properties of a model that its shapes do not tell: which source of them wins, their valid and their usual values."""
+"""Properties of a model that its shapes do not determine: which source wins, valid values, and usual values."""
 
 from __future__ import annotations
 
@@ -132,9 +132,8 @@ def default_properties(info: CheckpointInfo) -> Properties:
         image_size=vision.image_size if vision else None,
     )  # fmt: skip
     if family in _SIGLIP:
-        filter_: Interpolation = "bicubic" if family == "siglip" else "bilinear"
-        usual = replace(usual, fit="squash", interpolation=filter_, mean=_HALF, std=_HALF)
-        return replace(usual, activation="gelu_tanh", eps=1e-6)
+        usual = replace(usual, activation="gelu_tanh", eps=1e-6, mean=_HALF, std=_HALF, fit="squash")
+        return replace(usual, interpolation="bicubic" if family == "siglip" else "bilinear")
     if family in ("dinov2", "dinov3"):
         return replace(usual, eps=1e-6 if family == "dinov2" else 1e-5, mean=_IMAGENET_MEAN, std=_IMAGENET_STD)
     if vision and (vision.width, vision.tokens) == (_DFN_WIDTH, _DFN_TOKENS):

@@ -36,22 +36,22 @@ def read_checkpoint(
     allow_pickle: bool = False,
     known: Mapping[str, Properties] = KNOWN_WEIGHTS,
     opener: Opener = open_unbuffered,
-    **given: object,
+    **properties: object,
 ) -> CheckpointInfo:
     """What a safetensors file, a folder of transformers or open_clip, or another kind of weights is.
 
     prefix: which model of a checkpoint; else the best one for comparing pictures with texts. allow_pickle: weights in a
     pickle are no problem; their sizes come from the config.json in their folder. known: what is known about weights by
-    their fingerprint. given: any of ``activation``, ``eps``, ``mean``, ``std``, ``fit``, ``interpolation``,
+    their fingerprint. properties: any of ``activation``, ``eps``, ``mean``, ``std``, ``fit``, ``interpolation``,
     ``image_size``, ``heads``, ``text_heads``, ``space``, which overrides what files state.
 
     Reads the header and a few kB of small tensors. Raises CheckpointError for what is no model, and for one that is
     damaged; a model that is recognised but cannot be loaded has a ``problem``. Raises InputError for a property that is
     unknown, invalid, or impossible with the shapes.
     """
-    if unknown := sorted(set(given) - set(NAMES)):
+    if unknown := sorted(set(properties) - set(NAMES)):
         raise InputError(f"{unknown[0]} is no property of a model; give any of {', '.join(NAMES)}")
-    argument = check_properties(given, "given")
+    argument = check_properties(properties, "given")
     files = find_weights(Path(path), opener)
     if files.other_format:
         info = describe_other_format(files, files.other_format, allow_pickle=allow_pickle)
@@ -95,7 +95,7 @@ def _unsupported(files: WeightFiles, chosen: Candidate, problem: str) -> Checkpo
 
 
 def _with_sizes(files: WeightFiles, chosen: Candidate, opener: Opener) -> CheckpointInfo:
-    """The chosen model with what its tensors tell; CheckpointError if they do not fit each other."""
+    """The chosen model with what its tensors determine; CheckpointError if they contradict each other."""
     tensors, prefix = files.tensors, chosen.prefix
     family, vision, text = chosen.sizes(files.path, tensors)
     projections = chosen.projections(tensors)
@@ -187,7 +187,7 @@ def _with_properties(
     info = replace(info, vision=vision, text=text, notes=(*info.notes, *notes), sources=sources, **values)
     if info.space is None:
         activation = None if winners["activation"] == "assumed" else properties.activation
-        if space := find_space(info, activation, has_other_text=has_other_text):
+        if space := find_space(info, activation, has_other_text):
             return replace(info, space=space[0], sources={**sources, "space": space[1]})
     return info
 
@@ -197,14 +197,14 @@ def _sources(info: CheckpointInfo, winners: Mapping[str, Source], shapes: Source
     vision = info.vision
     sources: dict[str, Source] = {"shapes": shapes}
     sources |= {name: source for name, source in winners.items() if source != "assumed"}
-    # without a text encoder SigLIP cannot be told from SigLIP 2
+    # without a text encoder SigLIP and SigLIP 2 cannot be distinguished
     is_family_assumed = info.family == "siglip" and info.text is None and shapes == "header"
     sources["family"] = "assumed" if is_family_assumed else shapes
     for name, source in winners.items():
         if source == "assumed" and (vision or name not in _VISION_ONLY):
             sources[name] = source
-    # a position table tells the size, but for SigLIP of 378 or 384 px; DINOv3 has none
-    if vision and sources["image_size"] == "assumed" and info.family != "dinov3":
-        is_exact = vision.image_size % vision.patch == 0
-        sources["image_size"] = shapes if is_exact else "assumed"
+    # a position table determines the size, except for SigLIP's 378 or 384 px; DINOv3 has none
+    is_size_known = vision is not None and info.family != "dinov3" and vision.image_size % vision.patch == 0
+    if is_size_known and sources["image_size"] == "assumed":
+        sources["image_size"] = shapes
     return sources

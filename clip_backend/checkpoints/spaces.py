@@ -55,7 +55,7 @@ KNOWN_SPACES: tuple[KnownSpace, ...] = (
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """An encoder that diffusion checkpoints hold under this prefix, told by its part and width."""
+    """An encoder that diffusion checkpoints have under this prefix; part and width distinguish several."""
 
     prefix: str
     part: str
@@ -94,10 +94,8 @@ def built_in_encoder(info: CheckpointInfo) -> BuiltIn | None:
     return None
 
 
-def find_space(
-    info: CheckpointInfo, activation: Activation | None, *, has_other_text: bool = False
-) -> tuple[str, Source] | None:
-    """The embedding space of a model for which none is stated, and how it is known; None if nothing tells it.
+def find_space(info: CheckpointInfo, activation: Activation | None, has_other_text: bool) -> tuple[str, Source] | None:
+    """The embedding space of a model for which none is stated, and its source; None if it is unknown.
 
     activation: the stated one; None if it is only assumed. has_other_text: the model has a text encoder that is not
     read, and so is none of the known ones. A vision encoder of no known model has a space of its own, for its pictures
@@ -166,7 +164,7 @@ def fingerprint(
 
 
 def _kind(family: Family) -> str:
-    # what only the other encoder tells is left out, so that an encoder alone has the fingerprint of the same in a pair
+    # only what this encoder itself determines, so that it has the same fingerprint alone and in a pair
     return "siglip" if family in ("siglip2", "naflex") else "clip" if family == "longclip" else family
 
 

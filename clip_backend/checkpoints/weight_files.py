@@ -28,7 +28,7 @@ class OtherFormat:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightFiles:
-    """The files of a model and what their headers say."""
+    """The files of a model and the content of their headers."""
 
     #: The file or folder that was asked for.
     path: Path
@@ -133,15 +133,12 @@ _GGUF = OtherFormat(
     "gguf", f"weights in a GGUF file, which the GGUF loaders of text models read and this package does not; {_SAFE}"
 )
 _OLD_PICKLE = OtherFormat(
-    "pickle",
-    f"weights in an old pickle, which is opened by running what it says; {_SAFE}, or save it anew with torch",
+    "pickle", f"weights in an old pickle, which runs code when it is opened; {_SAFE}, or save it anew with torch"
 )
 _PICKLE = OtherFormat(
-    "pickle",
-    f"weights in a pickle, which may run code when it is opened; {_SAFE}, "
-    "or allow pickles for this file if you trust where it came from",
-    is_readable_pickle=True,
-)
+    "pickle", "weights in a pickle, which may run code when it is opened; "
+    f"{_SAFE}, or allow pickles for this file if you trust where it came from", is_readable_pickle=True,
+)  # fmt: skip
 _TORCHSCRIPT = OtherFormat(
     "torchscript", f"a TorchScript program, which runs code when it is opened; {_SAFE} (openai's .pt files are such)"
 )
@@ -152,7 +149,7 @@ _MOST_MEMBERS = 100_000
 
 def _other_format(path: Path, start: bytes) -> OtherFormat | None:
     if start[8:9] == b"{":
-        return None  # safetensors, whose first 8 bytes are a number and may look like anything
+        return None  # safetensors, whose first 8 bytes are a number and may be any
     if start.startswith(b"GGUF"):
         return _GGUF
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -178,9 +175,8 @@ def inspect_zip(path: Path) -> OtherFormat:
     names = {member.filename.split("/", 1)[-1] for member in members[:_MOST_MEMBERS]}
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
         return _TORCHSCRIPT
-    if names & {"archive_format", "serialized_exported_program.json"} or any(
-        name.startswith("models/") and name.endswith(".json") for name in names
-    ):
+    has_model = any(name.startswith("models/") and name.endswith(".json") for name in names)
+    if has_model or names & {"archive_format", "serialized_exported_program.json"}:
         return _PT2
     if "data.pkl" not in names:
         return _ZIP

@@ -65,7 +65,7 @@ class TensorSource:
 
 
 def tensor_sources(shapes: Mapping[str, Shape], prefix: str = "") -> dict[str, TensorSource]:
-    """Hugging Face's name of every tensor that is understood, and where it is in the file.
+    """Hugging Face's name of every known tensor, and where it is in the file.
 
     shapes: of all tensors of the file, by their names there. Names without the prefix, and buffers, are left out.
     """

@@ -105,32 +105,31 @@ def inspect_model(model: PossibleModel, kind: ModelType) -> FoundModel:
     return FoundModel(name, path, info, info.problem, is_recognised or kind is ModelType.CLIP_VISION)
 
 
-def possible_models(folder: Path) -> Iterator[PossibleModel]:
+def possible_models(root: Path) -> Iterator[PossibleModel]:
     """What may be a model in a folder and all below it, links followed, each folder once; hidden ones are left out.
 
     A folder of transformers or open_clip is one model. A path to a file is that file. What cannot be listed, and a link
     that leads nowhere or back, has a problem.
     """
-    if os.path.isfile(folder):
-        yield PossibleModel(folder.name, folder)
+    if os.path.isfile(root):
+        yield PossibleModel(root.name, root)
         return
     seen: set[str] = set()
-    waiting = [folder]
+    waiting = [root]
     while waiting:
         here = waiting.pop()
         real = os.path.realpath(here)
         if real in seen:
             if Path(os.path.realpath(here.parent)).is_relative_to(real):
-                yield PossibleModel(_name(folder, here), here, f"a link that leads back to {real}; it is left out")
+                yield PossibleModel(_name(root, here), here, f"a link that leads back to {real}; it is left out")
             continue
         seen.add(real)
         try:
             entries = sorted(os.listdir(here), key=lambda name: (name.casefold(), name))
         except OSError as error:
-            problem = f"cannot be listed ({error.strerror}); check its permissions"
-            yield PossibleModel(_name(folder, here), here, problem)
+            yield PossibleModel(_name(root, here), here, f"cannot be listed ({error.strerror}); check its permissions")
             continue
-        yield from _in_folder(folder, here, entries)
+        yield from _in_folder(root, here, entries)
         below = [here / entry for entry in entries if not entry.startswith((".", "datasets--", "spaces--"))]
         waiting += filter(os.path.isdir, reversed(below))
 

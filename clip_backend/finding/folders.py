@@ -96,7 +96,13 @@ class ModelPathConfig:
             for folder in kind.folders:
                 if os.path.isdir(models / folder):
                     config.add_model_path(kind, models / folder)
-        config._add_extra(base / "extra_model_paths.yaml")
+        extra, notes = read_extra_paths(base / "extra_model_paths.yaml")
+        config.notes = tuple(notes)
+        kinds = {folder.casefold(): kind for kind in ModelType for folder in kind.folders}
+        for name, path, is_default in extra:
+            # other packs have folders of their own names here
+            if named := kinds.get(name.casefold()):
+                config.add_model_path(named, path, first=is_default)
         return config
 
     def add_model_path(self, kind: ModelType | str, path: StrPath, *, first: bool = False) -> None:
@@ -113,15 +119,6 @@ class ModelPathConfig:
     def all_paths(self) -> list[Path]:
         """The folders of all kinds, each once."""
         return list(dict.fromkeys(path for kind in ModelType for path in self.get_paths(kind)))
-
-    def _add_extra(self, file: Path) -> None:
-        folders, notes = read_extra_paths(file)
-        self.notes = (*self.notes, *notes)
-        kinds = {folder.casefold(): kind for kind in ModelType for folder in kind.folders}
-        for name, path, is_default in folders:
-            # other packs have folders of their own names here
-            if kind := kinds.get(name.casefold()):
-                self.add_model_path(kind, path, first=is_default)
 
 
 def merge_configs(configs: Iterable[ModelPathConfig]) -> ModelPathConfig:
