@@ -14,7 +14,6 @@ from ...options import SLOT, check_templates
 PLAIN = (SLOT,)
 #: The facet of labels that are listed without one.
 DEFAULT_FACET = "label"
-
 #: The node above all others of a tree, which has no name.
 ROOT = -1
 
@@ -25,7 +24,7 @@ class Tree:
 
     names: tuple[str, ...]
     #: The nodes below each node that has any; from ROOT on, each node before those below it.
-    children: Mapping[int, tuple[int, ...]]
+    children: dict[int, tuple[int, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
