@@ -144,7 +144,7 @@ def distinct_nodes(nodes: NodeScores, rules: Rules) -> Flags:
 def lowest_nodes(tree: Tree, fits: Flags) -> Flags:
     """The nodes that fit, without those above another one that fits [N, V]."""
     covered = np.zeros_like(fits)
-    for parent, children in reversed(list(tree.children.items())):
+    for parent, children in reversed(tree.children.items()):
         if parent != ROOT:
             covered[:, parent] = (fits[:, children] | covered[:, children]).any(axis=1)
     return fits & ~covered

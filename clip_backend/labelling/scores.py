@@ -259,7 +259,7 @@ def accumulate(tree: Tree, values: Float64s, join: np.ufunc) -> Float64s:
     """
     nodes = np.zeros((len(values), len(tree.names)))
     nodes[:, : values.shape[1]] = values
-    for parent, children in reversed(list(tree.children.items())):
+    for parent, children in reversed(tree.children.items()):
         if parent != ROOT:
             for child in reversed(children):
                 join(nodes[:, parent], nodes[:, child], out=nodes[:, parent])
