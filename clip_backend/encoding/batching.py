@@ -140,7 +140,7 @@ def batch_size_for(bytes_each: int, placement: Placement, budget_bytes: int | No
 def run_shrinking(
     items: Sequence[T], forward: Callable[[Sequence[T]], R], size: BatchSize, memory: Placement
 ) -> Iterator[tuple[Sequence[T], R]]:
-    """The items in order, in batches that fit, each with its result; a batch that does not fit is tried in halves."""
+    """The items in order, in batches that fit, each with its result; a batch that does not fit is split in two."""
     start = 0
     while start < len(items):
         batch = items[start : start + size.size]

@@ -58,7 +58,7 @@ def core_encoder(clip_vision: Any, clip: Any, host: Host) -> CoreEncoder:
     if pair is None:
         raise SpaceError(
             f"there is no CLIP that goes with a CLIP_VISION of width {width} for pictures of {size} px; these go "
-            f"together: {'; '.join(_PAIRS.values())}. Others have both halves in one file: choose it in CLIP Model "
+            f"together: {'; '.join(_PAIRS.values())}. Others have both encoders in one file: choose it in CLIP Model "
             "Loader"
         )
     text = core_text_encoder(clip, host, dim=vision.dim, space=vision.space)

@@ -53,8 +53,8 @@ def auto_model(host: Host) -> tuple[str, tuple[str, ...]]:
     names = [name for name in complete_model_names(host) if name != DEMO]
     if not names:
         raise InputError(
-            "there is no CLIP in your model folders that has both halves, pictures and texts, in one file; choose one "
-            "by its name, or link one from CLIP Model Loader"
+            "there is no CLIP in your model folders that has both encoders, for pictures and texts, in one file; "
+            "choose one by its name, or link one from CLIP Model Loader"
         )
     others = f", the first of {len(names)} in your model folders" if len(names) > 1 else ""
     return names[0], (f"the model is {names[0]}{others}",)

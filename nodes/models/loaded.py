@@ -129,7 +129,7 @@ def connected_model(inputs: Inputs, host: Host, *, reads_texts: bool = True) -> 
         )
     if "model" in models:
         if len(models) > 1:
-            raise InputError(f"models are connected to {' and '.join(models)}; leave model, or the two halves")
+            raise InputError(f"models are connected to {' and '.join(models)}; leave model, or the two encoders")
         loaded = check_loaded(models["model"], "model")
         return loaded.name, loaded.encoder
     if len(models) == 2:

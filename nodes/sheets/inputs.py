@@ -56,7 +56,7 @@ def _own_inputs(host: Host) -> dict[str, Declaration]:
     )
     model = (
         "The model that looks at the pictures, or one linked from CLIP Model Loader; auto = the first in your model "
-        "folders that has both halves. If it cannot be used, the sheet is made without it"
+        "folders that has both encoders. If it cannot be used, the sheet is made without it"
     )
     return {
         "labels": (AnyType("*"), {"widgetType": "STRING", "default": "", "multiline": True, "tooltip": labels}),

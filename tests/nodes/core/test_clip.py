@@ -164,7 +164,7 @@ def test_a_clip_and_a_clip_vision_compare_images_with_texts(host):
 
 
 def test_sizes_that_no_clip_of_comfyui_has_are_refused(host):
-    with pytest.raises(SpaceError, match="both halves in one file"):
+    with pytest.raises(SpaceError, match="both encoders in one file"):
         core_encoder(ToyClipVision(), clip_l(tower(12)), host)
 
 
