@@ -41,40 +41,40 @@ class ClipOptions:
     score_text: str = option("", "Score each picture by CLIP against this text, and show its cosine as a badge")
 
 
-def split_options(given: Mapping[str, object]) -> tuple[ClipOptions, dict[str, object]]:
-    """The wishes among some options, and the options that are left."""
+def split_options(keywords: Mapping[str, object]) -> tuple[ClipOptions, dict[str, object]]:
+    """The options of CLIP among some keywords, and the keywords that are left."""
     known = options_of(ClipOptions)
-    wishes = read_options(ClipOptions, {name: value for name, value in given.items() if name in known})
-    return wishes, {name: value for name, value in given.items() if name not in known}
+    options = read_options(ClipOptions, {name: value for name, value in keywords.items() if name in known})
+    return options, {name: value for name, value in keywords.items() if name not in known}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finders:
-    """What finds labels and scores in the pictures of sheets; None for what is not wished for."""
+class ClipFunctions:
+    """The functions that label and score the pictures of a sheet; None for what the options do not ask for."""
 
     labeller: Labeller | None = None
     scorer: Scorer | None = None
-    #: What the user should know of their work; it grows while they are at it.
+    #: What the user should know of their results; it grows while they run.
     notes: list[str] = field(default_factory=list)
 
 
-def finders(
-    wishes: ClipOptions,
+def clip_functions(
+    options: ClipOptions,
     progress: Progress | None = None,
     *,
     model: LazyModel | None = None,
     vocabulary: Vocabulary | None = None,
-) -> Finders:
-    """What finds what is wished for; model and words are looked for when the first picture needs them.
+) -> ClipFunctions:
+    """The functions that the options ask for; model and vocabulary are opened when the first picture needs them.
 
-    model, vocabulary: instead of those that the wishes name.
+    model, vocabulary: instead of those that the options name.
     """
     notes: list[str] = []
-    opened = model or ModelChoice(wishes.clip_model)
-    words = cache(lambda: vocabulary or vocabulary_from_text(wishes.vocabulary))
-    return Finders(
-        labeller=_labeller(opened, words, progress, notes) if wishes.use_clip else None,
-        scorer=_scorer(opened, wishes.score_text, progress, notes) if wishes.score_text else None,
+    opened = model or ModelChoice(options.clip_model)
+    words = cache(lambda: vocabulary or vocabulary_from_text(options.vocabulary))
+    return ClipFunctions(
+        labeller=_labeller(opened, words, progress, notes) if options.use_clip else None,
+        scorer=_scorer(opened, options.score_text, progress, notes) if options.score_text else None,
         notes=notes,
     )
 

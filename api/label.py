@@ -47,11 +47,11 @@ def label_images(
     """
     wanted = read_options(LabelOptions, options)
     words = _words(labels, vocabulary)
-    given = gather(images)
+    batch = gather(images)
     opened = ModelChoice.of(model)
     find = distinctive_labels if contrast else label_pictures
-    run = find(opened(), given.pictures, words, options=wanted, progress=progress)
-    return replace(run, notes=(*opened.notes, *given.notes, *run.notes))
+    run = find(opened(), batch.pictures, words, options=wanted, progress=progress)
+    return replace(run, notes=(*opened.notes, *batch.notes, *run.notes))
 
 
 class CLIPLabeler:
@@ -87,9 +87,9 @@ class CLIPLabeler:
 
     def label(self, images: Images, progress: Progress | None = None) -> Labelled:
         """Everything that is known: probabilities, other labels, failures."""
-        given = gather(images)
-        run = label_pictures(self._model(), given.pictures, self._words, options=self._options, progress=progress)
-        return replace(run, notes=(*self._model.notes, *given.notes, *run.notes))
+        batch = gather(images)
+        run = label_pictures(self._model(), batch.pictures, self._words, options=self._options, progress=progress)
+        return replace(run, notes=(*self._model.notes, *batch.notes, *run.notes))
 
 
 def _words(labels: Sequence[str] | None, vocabulary: Vocabulary | StrPath) -> Vocabulary:

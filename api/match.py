@@ -36,11 +36,11 @@ def match(
     Raises InputError for counts that do not fit the mode, SpaceError for a calibration of another model.
     """
     wanted = read_options(MatchOptions, options)
-    given = gather(images)
+    batch = gather(images)
     learnt = given_calibration(calibration)
     opened = ModelChoice.of(model)
-    run = match_pictures(opened(), given.pictures, texts, options=wanted, calibration=learnt, progress=progress)
-    return replace(run, notes=(*opened.notes, *given.notes, *run.notes))
+    run = match_pictures(opened(), batch.pictures, texts, options=wanted, calibration=learnt, progress=progress)
+    return replace(run, notes=(*opened.notes, *batch.notes, *run.notes))
 
 
 def analyze_image_text_match(

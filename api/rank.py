@@ -38,11 +38,11 @@ def rank(
     text = text or ""
     if (text != "") + (scores is not None) + (references is not None) != 1:
         raise InputError("pictures are ranked by one of text, scores and references; give exactly one of them")
-    given = gather(images)
-    pictures = given.pictures
+    batch = gather(images)
+    pictures = batch.pictures
     if scores is not None and not wanted.duplicates:
         names = [_name(one, place) for place, one in enumerate(pictures)]
-        return replace(rank_scores(scores, options=wanted, names=names), notes=given.notes)
+        return replace(rank_scores(scores, options=wanted, names=names), notes=batch.notes)
     liked = None if references is None else gather(references).pictures
     opened = ModelChoice.of(model)
     encoder = opened()
@@ -52,7 +52,7 @@ def rank(
         run = rank_by_references(encoder, pictures, liked, options=wanted, progress=progress)
     else:
         run = rank_by_text(encoder, pictures, text, options=wanted, progress=progress)
-    return replace(run, notes=(*opened.notes, *given.notes, *run.notes))
+    return replace(run, notes=(*opened.notes, *batch.notes, *run.notes))
 
 
 def _name(picture: object, place: int) -> str:

@@ -20,7 +20,7 @@ from ..grid.table.table import Table, parse_table, read_table
 from ..grid.template import GridTemplate, find_template, read_template
 from ..grid.write.output import ONE_FILE, Output
 from ..imaging import Progress
-from .clip_sheets import ClipOptions, finders, split_options
+from .clip_sheets import ClipOptions, clip_functions, split_options
 from .models import AUTO
 from .pictures import Images, StrPath, paths_or_pictures
 from .sheet_files import batch_targets, expand_directories, home_path, page_namer, target_and_format, without_own
@@ -48,8 +48,8 @@ class SheetInputs:
     labeller: Labeller | None = None
     #: Finds scores in the pictures; given scores of the same name beat them.
     scorer: Scorer | None = None
-    #: What these two want the user to know; it may grow while they are at work.
-    found_notes: Sequence[str] = ()
+    #: What the user should know of their results; it may grow while they run.
+    clip_notes: Sequence[str] = ()
     #: Texts embedded in the sheet, such as ``workflow`` and ``prompt``.
     texts: Mapping[str, str] = field(default_factory=dict)
     #: Names for pictures given as arrays.
@@ -190,14 +190,14 @@ def export_batch(
     return BatchReport(tuple(grids), tuple(failed))
 
 
-def with_clip(inputs: SheetInputs, wishes: ClipOptions, progress: Progress | None = None) -> SheetInputs:
-    """The inputs with what finds the labels and scores that are wished for; one that is there already stays."""
-    found = finders(wishes, progress)
+def with_clip(inputs: SheetInputs, options: ClipOptions, progress: Progress | None = None) -> SheetInputs:
+    """The inputs with the functions that label and score by CLIP; a function that is there already stays."""
+    clip = clip_functions(options, progress)
     return replace(
         inputs,
-        labeller=inputs.labeller or found.labeller,
-        scorer=inputs.scorer or found.scorer,
-        found_notes=inputs.found_notes or found.notes,
+        labeller=inputs.labeller or clip.labeller,
+        scorer=inputs.scorer or clip.scorer,
+        clip_notes=inputs.clip_notes or clip.notes,
     )
 
 
@@ -255,6 +255,6 @@ def to_plan_inputs(inputs: SheetInputs, survey: Survey, template: GridTemplate) 
         scores=survey.of_pictures(inputs.scores),
         labeller=inputs.labeller,
         scorer=inputs.scorer,
-        clip_notes=inputs.found_notes,
+        clip_notes=inputs.clip_notes,
         resizer=resizer,
     )

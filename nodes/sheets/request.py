@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...api.clip_sheets import ClipOptions, Finders, finders
+from ...api.clip_sheets import ClipFunctions, ClipOptions, clip_functions
 from ...api.models import LazyModel
 from ...api.sheets import SheetInputs
 from ...atomic import atomic_file
@@ -62,7 +62,7 @@ def read_request(inputs: Inputs, host: Host, progress: Progress | None = None) -
         scores=[{SCORE: _score(value, i)} for i, value in enumerate(flatten(inputs.get("scores") or ()), 1)],
         labeller=clip.labeller,
         scorer=clip.scorer,
-        found_notes=clip.notes,
+        clip_notes=clip.notes,
     )
     template = choose_template(inputs, host)
     if data.scores and not template.badge:
@@ -130,13 +130,13 @@ def save_template(template: GridTemplate, host: Host) -> Path:
     return path
 
 
-def _clip(inputs: Inputs, host: Host, progress: Progress | None) -> Finders:
+def _clip(inputs: Inputs, host: Host, progress: Progress | None) -> ClipFunctions:
     """Functions that label and score images by CLIP, if the inputs say so; the model is loaded when they are called."""
     values = {name: first_value(inputs, name) for name in ("use_clip", "vocabulary", "score_text")}
     options = read_options(ClipOptions, {name: value for name, value in values.items() if value is not None})
     vocabulary = read_vocabulary_input(options.vocabulary, host) if options.use_clip else None
     model = first_value(inputs, "clip_model")
-    return finders(options, progress, model=LazyModel(lambda: _load(model, host)), vocabulary=vocabulary)
+    return clip_functions(options, progress, model=LazyModel(lambda: _load(model, host)), vocabulary=vocabulary)
 
 
 def _load(model: object, host: Host) -> tuple[Encoder, tuple[str, ...]]:
