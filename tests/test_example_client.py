@@ -216,8 +216,10 @@ def test_progress_is_read_from_the_queue(client, comfy, capsys):
     assert capsys.readouterr().err.splitlines() == ["waiting, 1 before it", "waiting, next", "running"]
 
 
-def test_progress_comes_from_the_websocket_if_its_package_is_installed(client, comfy, capsys):
+def test_progress_comes_from_the_websocket_if_its_package_is_installed(client, comfy, capsys, monkeypatch):
     pytest.importorskip("websockets")
+    # the event that ends the run ends the pause, however slowly the events come
+    monkeypatch.setattr("comfy_progress.PAUSE_S", 60)
     mine, other = {"prompt_id": "run 1"}, {"prompt_id": "another"}
     comfy.busy = 1
     comfy.events = [
