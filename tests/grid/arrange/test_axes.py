@@ -9,16 +9,11 @@ from itertools import product
 import pytest
 from clip_grid.errors import InputError
 from clip_grid.grid.arrange.axes import Axes, Axis, find_axes
-from clip_grid.grid.arrange.tables import PageTable, arrange_by_axes
+from clip_grid.grid.arrange.tables import arrange_by_axes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-Pictures = list[dict[str, str]]
-
-
-def every(**columns: tuple[str, ...]) -> Pictures:
-    """One picture for each combination."""
-    return [dict(zip(columns, cell, strict=True)) for cell in product(*columns.values())]
+from .axis_pictures import CFGS, SAMPLERS, Pictures, every, picture_rows, shuffled
 
 
 def names(axes: Axes) -> tuple[str | None, str | None, str | None]:
@@ -43,26 +38,6 @@ def test_a_column_that_some_pictures_lack_is_no_constant():
 
     assert axes.constant == {"a": "1"}
     assert axes.varying == ("lora",)
-
-
-SAMPLERS = ("euler", "heun", "dpm_2", "dpm_10")
-
-
-CFGS = ("1.5", "4", "7", "10", "30")
-
-
-def shuffled(pictures: Pictures, seed: int = 0) -> Pictures:
-    order = pictures.copy()
-    random.Random(seed).shuffle(order)
-    return order
-
-
-def picture_rows(sheet: PageTable) -> list[list[int | str | None]]:
-    """The sheet as rows of picture indices: None for a marked hole, "" for a place without a slot."""
-    table: list[list[int | str | None]] = [[""] * sheet.columns for _ in range(sheet.rows)]
-    for slot in sheet.cells:
-        table[slot.row][slot.column] = slot.index
-    return table
 
 
 def test_the_longer_axis_runs_across_up_to_twelve_values_and_down_beyond():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from itertools import product
 
 import pytest
 from clip_grid.errors import InputError
@@ -21,32 +19,7 @@ from clip_grid.grid.arrange.tables import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-Pictures = list[dict[str, str]]
-
-
-SAMPLERS = ("euler", "heun", "dpm_2", "dpm_10")
-
-
-CFGS = ("1.5", "4", "7", "10", "30")
-
-
-def every(**columns: tuple[str, ...]) -> Pictures:
-    """One picture for each combination."""
-    return [dict(zip(columns, cell, strict=True)) for cell in product(*columns.values())]
-
-
-def shuffled(pictures: Pictures, seed: int = 0) -> Pictures:
-    order = pictures.copy()
-    random.Random(seed).shuffle(order)
-    return order
-
-
-def picture_rows(sheet: PageTable) -> list[list[int | str | None]]:
-    """The sheet as rows of picture indices: None for a marked hole, "" for a place without a slot."""
-    table: list[list[int | str | None]] = [[""] * sheet.columns for _ in range(sheet.rows)]
-    for slot in sheet.cells:
-        table[slot.row][slot.column] = slot.index
-    return table
+from .axis_pictures import CFGS, SAMPLERS, Pictures, every, picture_rows, shuffled
 
 
 def test_a_shuffled_product_with_one_file_deleted_is_a_table_with_one_hole():
