@@ -107,19 +107,19 @@ class BatchSize:
             raise InputError(f"batch_size is {batch_size}; it must be at least 1")
         return cls(batch_size, on_cpu=placement.device.type == "cpu")
 
-    def shrink(self, memory: Placement, failed: int) -> None:
+    def shrink(self, placement: Placement, failed: int) -> None:
         """After a batch of ``failed`` did not fit: half of it, and the CPU if a single one did not fit.
 
         Raises LimitError if a single one does not fit on the CPU either.
         """
-        memory.empty_cache()
+        placement.empty_cache()
         if failed > 1:
             self.size = max(1, failed // 2)
             logger.info("memory ran out with a batch of %d; going on with %d", failed, self.size)
         elif self.on_cpu:
             raise LimitError("memory ran out with a batch of one; free some memory or choose a smaller model")
         else:
-            memory.move_to_cpu()
+            placement.move_to_cpu()
             self.on_cpu, self.size = True, CPU_BATCH
             self.notes.append("the device has no memory for even one picture or text; the processor computed instead")
             logger.warning(self.notes[-1])
@@ -138,26 +138,26 @@ def batch_size_for(bytes_each: int, placement: Placement, budget_bytes: int | No
 
 
 def run_shrinking(
-    items: Sequence[T], forward: Callable[[Sequence[T]], R], size: BatchSize, memory: Placement
+    items: Sequence[T], forward: Callable[[Sequence[T]], R], size: BatchSize, placement: Placement
 ) -> Iterator[tuple[Sequence[T], R]]:
     """The items in order, in batches that fit, each with its result; a batch that does not fit is split in two."""
     start = 0
     while start < len(items):
         batch = items[start : start + size.size]
-        result = _attempt(batch, forward, memory)
+        result = _attempt(batch, forward, placement)
         if result is None:
             # outside of the except block, whose traceback keeps the failed batch's tensors alive
-            size.shrink(memory, len(batch))
+            size.shrink(placement, len(batch))
             continue
         start += len(batch)
         yield batch, result[0]
 
 
-def _attempt(batch: Sequence[T], forward: Callable[[Sequence[T]], R], memory: Placement) -> tuple[R] | None:
+def _attempt(batch: Sequence[T], forward: Callable[[Sequence[T]], R], placement: Placement) -> tuple[R] | None:
     try:
         return (forward(batch),)
     except (RuntimeError, MemoryError) as error:
-        if not memory.is_out_of_memory(error):
+        if not placement.is_out_of_memory(error):
             raise
     return None
 
@@ -168,22 +168,22 @@ def prefetch(
     *,
     threads: int,
     ahead: int,
-    weigh: Callable[[T], int] = lambda item: 0,
-    most_weight: int = 1,
+    size_of: Callable[[T], int] = lambda item: 0,
+    max_waiting_bytes: int = 1,
 ) -> Generator[R, None, None]:
     """The results of ``work`` for the items, in order, computed in threads up to ``ahead`` items in advance.
 
-    Items are taken from ``items`` in the caller's thread, as they are needed. weigh: bytes that an item holds while it
-    waits; at most ``most_weight`` of them wait at a time, or one item.
+    Items are taken from ``items`` in the caller's thread, as they are needed. size_of: bytes that an item holds while
+    it waits; at most ``max_waiting_bytes`` wait at a time, or one item.
     Closing the generator, or an error in ``work`` or ``items``, cancels what waits and ends the threads.
     """
     waiting: deque[tuple[Future[R], int]] = deque()
     pool = ThreadPoolExecutor(max(1, threads), thread_name_prefix="clip_grid")
     try:
         for item in items:
-            waiting.append((pool.submit(work, item), weigh(item)))
+            waiting.append((pool.submit(work, item), size_of(item)))
             del item
-            while len(waiting) >= max(1, ahead) or _weight(waiting) > most_weight:
+            while len(waiting) >= max(1, ahead) or _waiting_bytes(waiting) > max_waiting_bytes:
                 yield waiting.popleft()[0].result()
         while waiting:
             yield waiting.popleft()[0].result()
@@ -191,12 +191,12 @@ def prefetch(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _weight(waiting: Iterable[tuple[Future[R], int]]) -> int:
-    """The weight of the items whose work is not done; results are small."""
-    return sum(weight for future, weight in waiting if weight and not future.done())
+def _waiting_bytes(waiting: Iterable[tuple[Future[R], int]]) -> int:
+    """The bytes of the items whose work is not done; results are small."""
+    return sum(size for future, size in waiting if size and not future.done())
 
 
-def filled(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:
+def batched(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:
     """Lists of ``size()`` items, asked anew for each; only the last may be shorter."""
     batch: list[T] = []
     for item in items:
@@ -208,25 +208,25 @@ def filled(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:
         yield batch
 
 
-class Gate:
-    """Bounds the total weight of what several threads do at a time; a weight above the bound goes alone."""
+class ByteSemaphore:
+    """Bounds the bytes that several threads hold at a time; a thread that needs more than the bound runs alone."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._inside = 0
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._held = 0
         self._changed = Condition()
 
     @contextmanager
-    def passing(self, weight: int) -> Iterator[None]:
-        """A scope of this weight; waits until it fits."""
+    def acquire(self, size: int) -> Iterator[None]:
+        """A scope that holds this many bytes; waits until they fit."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._inside or self._inside + weight <= self._most)
-            self._inside += weight
+            self._changed.wait_for(lambda: not self._held or self._held + size <= self._max_bytes)
+            self._held += size
         try:
             yield
         finally:
             with self._changed:
-                self._inside -= weight
+                self._held -= size
                 self._changed.notify_all()
 
 

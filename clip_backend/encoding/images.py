@@ -13,10 +13,19 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError, PictureError
-from ...imaging import Progress, content_hash, open_picture
+from ...imaging import Progress
 from ..preparing.pictures import NamedPicture, NamedPictures, Pictures, named_pictures
 from ..preparing.preprocessing import Preprocessing, normalised, pixel_hash, prepare
-from .batching import BatchSize, Gate, Placement, batch_size_for, filled, float32_on_cpu, prefetch, run_shrinking
+from .batching import (
+    BatchSize,
+    ByteSemaphore,
+    Placement,
+    batch_size_for,
+    batched,
+    float32_on_cpu,
+    prefetch,
+    run_shrinking,
+)
 from .cache import EmbeddingCache, Row, row_key
 from .features import Identity
 from .image_features import (
@@ -35,8 +44,6 @@ if TYPE_CHECKING:
 
 #: Bytes of decoded pictures that all threads together hold; a larger picture is decoded alone.
 DECODED_BYTES = 512 << 20
-#: Larger files are not hashed; their prepared pixels are.
-MOST_HASHED = 64 << 20
 #: Bytes of pictures in memory that wait to be prepared; it bounds those that a generator makes.
 WAITING_BYTES = 256 << 20
 #: Batches that are prepared while one is computed.
@@ -119,7 +126,7 @@ class ImageEncoder:
         self, vision: VisionEncoder, identity: Identity, cache: EmbeddingCache, budget_bytes: int | None = None
     ) -> None:
         self.vision, self.identity, self.cache = vision, identity, cache
-        self.gate = Gate(DECODED_BYTES)
+        self.decoding = ByteSemaphore(DECODED_BYTES)
         self._size = batch_size_for(vision.memory_bytes(1), vision.placement, budget_bytes)
 
     def encode(
@@ -133,10 +140,10 @@ class ImageEncoder:
         preprocessing: Preprocessing | None,
     ) -> ImageFeatures:
         """See ``Encoder.encode_images``."""
-        asked = check_wants(wants)
-        absent = self.vision.capabilities.absent(asked)
-        given = tuple(want for want in asked if want not in absent)
-        if not given:
+        requested = check_wants(wants)
+        absent = self.vision.capabilities.absent(requested)
+        available = tuple(want for want in requested if want not in absent)
+        if not available:
             raise InputError(f"{self.identity.name}: {next(iter(absent.values()))}")
         preprocessing = preprocessing or self.identity.preprocessing
         if preprocessing is None:
@@ -144,7 +151,7 @@ class ImageEncoder:
         size = self._size if batch_size is None else BatchSize.of(batch_size, self.vision.placement)
         # a draft of a JPEG is close to the full decode, but not equal
         draft = (preprocessing.size, preprocessing.size) if preprocessing.resampling == "fast" else None
-        run = ImageRun(self, given, preprocessing, size, strict=strict, progress=progress)
+        run = ImageRun(self, available, preprocessing, size, strict=strict, progress=progress)
         return run.encode(named_pictures(pictures, draft=draft, strict=strict), absent)
 
 
@@ -158,7 +165,7 @@ class Prepared:
     key: str = ""
     #: uint8 [H, W, 3].
     pixels: Tensor | None = None
-    known: Mapping[StateName, Row] = field(default_factory=dict)
+    cached: Mapping[StateName, Row] = field(default_factory=dict)
     #: Empty if all went well.
     reason: str = ""
 
@@ -177,7 +184,7 @@ class ImageRun:
         progress: Progress | None,
     ) -> None:
         self._vision, self._identity, self._cache = encoder.vision, encoder.identity, encoder.cache
-        self._gate = encoder.gate
+        self._decoding = encoder.decoding
         self._wants, self._preprocessing, self._size = wants, preprocessing, size
         self._strict, self._progress = strict, progress
         #: Everything that the rows depend on beside the picture.
@@ -197,11 +204,11 @@ class ImageRun:
         self._total = pictures.total
         source = prefetch(
             enumerate(pictures), self._prepared, threads=THREADS, ahead=LOOK_AHEAD * self._size.size,
-            weigh=lambda numbered: numbered[1].held_bytes, most_weight=WAITING_BYTES,
+            size_of=lambda numbered: numbered[1].held_bytes, max_waiting_bytes=WAITING_BYTES,
         )  # fmt: skip
         try:
             with closing(source) as prepared:
-                for batch in filled(self._unknown(prepared), lambda: self._size.size):
+                for batch in batched(self._uncached(prepared), lambda: self._size.size):
                     self._compute(batch)
             self._report(0)
         finally:
@@ -216,19 +223,19 @@ class ImageRun:
         """
         index, picture = numbered
         try:
-            key = file_hash(picture)
-            known = self._cached(key) if key else {}
-            if key and (known or key in self._rows):
-                return Prepared(index, picture.name, key, known=known)
-            with self._gate.passing(decoded_bytes(picture)):
+            key = picture.file_hash()
+            cached = self._cached(key) if key else {}
+            if key and (cached or key in self._rows):
+                return Prepared(index, picture.name, key, cached=cached)
+            with self._decoding.acquire(picture.decoded_bytes()):
                 pixels = self._vision.prepare(picture.load(), self._preprocessing)
         except InputError as error:
             reason = error.reason if isinstance(error, PictureError) else str(error)
             return Prepared(index, picture.name, reason=reason)
         if not key:
             key = pixel_hash(pixels)
-            known = self._cached(key)
-        return Prepared(index, picture.name, key, pixels=pixels, known=known)
+            cached = self._cached(key)
+        return Prepared(index, picture.name, key, pixels=pixels, cached=cached)
 
     def _cached(self, key: str) -> Mapping[StateName, Row]:
         """The wanted rows from the cache; empty unless all of them are there."""
@@ -240,7 +247,7 @@ class ImageRun:
             rows[want] = row
         return rows
 
-    def _unknown(self, prepared: Iterable[Prepared]) -> Iterator[Prepared]:
+    def _uncached(self, prepared: Iterable[Prepared]) -> Iterator[Prepared]:
         """The pictures that must be computed; the others are recorded."""
         for picture in prepared:
             self._taken += 1
@@ -250,8 +257,8 @@ class ImageRun:
             # without the pixels, which are dropped once they are computed
             self._order.append(Prepared(picture.index, picture.name, picture.key))
             if picture.key not in self._rows:
-                self._rows[picture.key] = dict(picture.known)
-                if not picture.known:
+                self._rows[picture.key] = dict(picture.cached)
+                if not picture.cached:
                     yield picture
 
     def _compute(self, batch: Sequence[Prepared]) -> None:
@@ -322,23 +329,3 @@ class ImageRun:
             dtype=identity.dtype,
             **{FIELD_OF[want]: torch.from_numpy(np.stack(rows)) for want, rows in states.items()},
         )
-
-
-def file_hash(picture: NamedPicture) -> str:
-    """The hash of a picture's file; empty without a file, and for one that is large or cannot be read."""
-    path = picture.path
-    try:
-        if path is None or path.stat().st_size > MOST_HASHED:
-            return ""
-        return content_hash(path.read_bytes())
-    except OSError:  # loading it gives the reason
-        return ""
-
-
-def decoded_bytes(picture: NamedPicture) -> int:
-    """Bytes of the decoded picture; raises PictureError for a file that cannot be opened."""
-    if picture.path is None:
-        return picture.held_bytes
-    with open_picture(picture.path) as opened:
-        pixels: int = opened.width * opened.height
-        return 4 * pixels

@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...errors import InputError, PictureError
-from ...imaging import BRIGHTEST_HIGHLIGHT, Size, Tensor, load_picture, picture_of, upright_rgb
+from ...imaging import (
+    BRIGHTEST_HIGHLIGHT,
+    Size,
+    Tensor,
+    content_hash,
+    load_picture,
+    open_picture,
+    picture_of,
+    upright_rgb,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +33,8 @@ Array = NDArray[np.generic]
 OnePicture = Union[str, "os.PathLike[str]", Image.Image, Array, "torch.Tensor"]
 #: A picture, a batch, or any nesting of lists, tuples and generators of these.
 Pictures = OnePicture | Iterable[Any]
+#: Larger files are not hashed; their prepared pixels are.
+MAX_HASHED_BYTES = 64 << 20
 #: Numbers of channels: grey, RGB, RGBA.
 CHANNELS = (1, 3, 4)
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
@@ -56,6 +67,24 @@ class NamedPicture:
         return (
             4 * self.source.width * self.source.height if isinstance(self.source, Image.Image) else self.source.nbytes
         )
+
+    def file_hash(self) -> str:
+        """The hash of its file; empty without a file, and for one that is large or cannot be read."""
+        path = self.path
+        try:
+            if path is None or path.stat().st_size > MAX_HASHED_BYTES:
+                return ""
+            return content_hash(path.read_bytes())
+        except OSError:  # loading it gives the reason
+            return ""
+
+    def decoded_bytes(self) -> int:
+        """Bytes of the decoded picture; raises PictureError for a file that cannot be opened."""
+        if self.path is None:
+            return self.held_bytes
+        with open_picture(self.path) as opened:
+            pixels: int = opened.width * opened.height
+            return 4 * pixels
 
     def load(self) -> Image.Image | torch.Tensor:
         """Upright RGB or RGBA, or a tensor [H, W, C] on its own device, floats or uint8; raises PictureError."""

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...clip_backend.encoding.batching import BatchSize, batch_for, filled, float32_on_cpu, prefetch, run_shrinking
+from ...clip_backend.encoding.batching import BatchSize, batch_for, batched, float32_on_cpu, prefetch, run_shrinking
 from ...clip_backend.encoding.encoder import ClipEncoder
 from ...clip_backend.encoding.features import Identity
 from ...clip_backend.encoding.image_features import ImageFeatures, StateName, VisionCapabilities
@@ -85,7 +85,7 @@ class CoreVision:
         layer_bytes = 0
         prepared = prefetch(source, lambda one: self._prepare(one, preprocessing), threads=THREADS, ahead=2 * size.size)
         with closing(prepared) as ready:
-            for batch in filled(ready, lambda: size.size):
+            for batch in batched(ready, lambda: size.size):
                 for part, output in run_shrinking(batch, self._forward, size, self.placement):
                     layer_bytes += output[_LAYERS].nbytes if _LAYERS in output else 0
                     outputs.append(output if layer_bytes <= self._max_layer_bytes else _without_layers(output))

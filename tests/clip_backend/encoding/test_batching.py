@@ -8,9 +8,9 @@ import pytest
 from clip_grid.clip_backend.encoding.batching import (
     CPU_BATCH,
     BatchSize,
-    Gate,
+    ByteSemaphore,
     batch_for,
-    filled,
+    batched,
     prefetch,
     run_shrinking,
 )
@@ -95,12 +95,12 @@ def test_nothing_in_gives_nothing_out():
 
 
 def test_batches_are_full_but_for_the_last():
-    assert list(filled(range(7), lambda: 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(batched(range(7), lambda: 3)) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 def test_batches_follow_a_size_that_changes():
     size = BatchSize(4)
-    batches = filled(range(8), lambda: size.size)
+    batches = batched(range(8), lambda: size.size)
     first = next(batches)
     size.size = 2
 
@@ -138,22 +138,22 @@ def test_no_more_items_are_taken_than_are_looked_ahead():
 
 
 def test_heavy_items_wait_one_at_a_time():
-    gate, started = threading.Event(), []
+    release, started = threading.Event(), []
 
     def source():
         for item in range(10):
             started.append(item)
             if len(started) == 2:
-                gate.set()
+                release.set()
             yield item
 
     def work(item):
         if item == 0:
-            assert gate.wait(10)
+            assert release.wait(10)
         return item
 
     # the second item is taken before the first is done, the third only after
-    results = prefetch(source(), work, threads=2, ahead=8, weigh=lambda item: 6, most_weight=10)
+    results = prefetch(source(), work, threads=2, ahead=8, size_of=lambda item: 6, max_waiting_bytes=10)
     assert next(results) == 0
     assert len(started) <= 4
     assert list(results) == list(range(1, 10))
@@ -186,10 +186,10 @@ def test_an_error_of_the_work_comes_out_and_ends_the_threads():
 
 
 def test_a_gate_keeps_those_inside_within_the_budget():
-    gate, inside, most = Gate(10), [], []
+    semaphore, inside, most = ByteSemaphore(10), [], []
 
     def work(weight):
-        with gate.passing(weight):
+        with semaphore.acquire(weight):
             inside.append(weight)
             most.append(sum(inside))
             threading.Event().wait(0.001)
@@ -202,9 +202,9 @@ def test_a_gate_keeps_those_inside_within_the_budget():
 
 
 def test_a_gate_opens_again_after_an_error():
-    gate = Gate(1)
-    with pytest.raises(ValueError), gate.passing(1):
+    semaphore = ByteSemaphore(1)
+    with pytest.raises(ValueError), semaphore.acquire(1):
         raise ValueError
 
-    with gate.passing(1):
+    with semaphore.acquire(1):
         pass
