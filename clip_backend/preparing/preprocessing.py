@@ -25,9 +25,11 @@ Resampling = Literal["close", "exact", "fast"]
 Triple = tuple[float, float, float]
 Rgb = tuple[int, int, int]
 
-#: Pictures are resized whole and then cropped, as the references do; beyond this ratio of the resized picture to the
-#: square, which only long thin pictures have, memory does not allow it, and the square alone is computed.
+#: Pictures are resized whole and then cropped, as the references do. Where the resized picture is this many times the
+#: square, which only long thin pictures reach, the square alone is computed: with torch's filter because memory does
+#: not allow the whole, with Pillow's because it is faster and gives the same pixels.
 MAX_WASTE = 64
+MAX_PILLOW_WASTE = 7
 _FILTERS: dict[Interpolation, Image.Resampling] = {
     "bicubic": Image.Resampling.BICUBIC,
     "bilinear": Image.Resampling.BILINEAR,
@@ -198,7 +200,8 @@ def _resized_part(image: Image.Image, across: Span, down: Span, preprocessing: P
     import torch
 
     resized, interpolation = (across.resized, down.resized), preprocessing.interpolation
-    if _is_too_large(resized, preprocessing):
+    max_waste = MAX_WASTE if preprocessing.resampling == "fast" else MAX_PILLOW_WASTE
+    if resized[0] * resized[1] > max_waste * preprocessing.size**2:
         return product_resize(torch.from_numpy(np.array(image)), across, down, interpolation)
     if preprocessing.resampling == "fast" and image.size != resized:
         whole = _torch_resize(torch.from_numpy(np.array(image)), resized, interpolation)
@@ -214,7 +217,7 @@ def _comfy_part(levels: torch.Tensor, across: Span, down: Span, preprocessing: P
     Source: ComfyUI's clip_preprocess.
     """
     resized = across.resized, down.resized
-    if _is_too_large(resized, preprocessing):
+    if resized[0] * resized[1] > MAX_WASTE * preprocessing.size**2:
         part = float_resize(levels, across, down, preprocessing.interpolation)
     else:
         if (levels.shape[1], levels.shape[0]) != resized:
@@ -229,10 +232,6 @@ def _torch_resize(pixels: torch.Tensor, size: Size, interpolation: Interpolation
 
     planes = pixels.permute(2, 0, 1)[None]  # [1, C, H, W], channels last in memory
     return interpolate(planes, size[::-1], mode=interpolation, antialias=True)[0].permute(1, 2, 0)
-
-
-def _is_too_large(resized: Size, preprocessing: Preprocessing) -> bool:
-    return resized[0] * resized[1] > MAX_WASTE * preprocessing.size**2
 
 
 def _padded(part: torch.Tensor, crop: Crop, preprocessing: Preprocessing) -> torch.Tensor:
