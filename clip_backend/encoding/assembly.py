@@ -52,10 +52,10 @@ def identity_of(
     """The identity of an encoder of these two checkpoints, or of one given twice; a missing scale is ``assumed``."""
     infos = (vision,) if vision is text else (vision, text)
     scale, bias = _number(weights, "logit_scale"), _number(weights, "logit_bias")
-    needs_bias = vision.family in ("siglip", "siglip2")
+    is_sigmoid = vision.family in ("siglip", "siglip2")
     assumed = {name for info in infos for name in info.unknown}
     assumed |= {"logit_scale"} if scale is None else set()
-    assumed |= {"logit_bias"} if needs_bias and bias is None else set()
+    assumed |= {"logit_bias"} if is_sigmoid and bias is None else set()
     return Identity(
         name=" + ".join(model_label(info.path) for info in infos),
         space=space,
@@ -66,6 +66,7 @@ def identity_of(
         preprocessing=preprocessing_of(vision, **options.preprocessing) if vision.vision else None,
         logit_scale=USUAL_SCALE if scale is None else math.exp(scale),
         logit_bias=bias or 0.0,
+        is_sigmoid=is_sigmoid,
         assumed=tuple(sorted(assumed)),
         no_texts=NO_TEXT_PROJECTION if text.text is not None and not text.has_text_projection else "",
         notes=tuple(note for info in infos for note in info.notes),

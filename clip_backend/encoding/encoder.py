@@ -33,12 +33,14 @@ class Encoder(HasIdentity, Protocol):
         strict: bool = True,
         progress: Progress | None = None,
         preprocessing: Preprocessing | None = None,
+        with_statistics: bool = False,
     ) -> ImageFeatures:
         """The wanted states of pictures, in their order: files, PIL, arrays, tensors, batches, or a mixture of these.
 
         strict: the first picture that cannot be used raises PictureError, and a value that is no picture by its type or
         shape raises InputError; otherwise each is listed in ``failed``. progress: called with (done, in all) between
         batches; what it raises stops the run within a batch. preprocessing: used in place of the model's own.
+        with_statistics: also give the ``statistics`` of the pixels, by which blank pictures and noise are told.
         Equal pictures are computed once, and cached ones not at all.
         Raises InputError without pictures, or if the model gives none of the wanted states.
         """
@@ -115,10 +117,17 @@ class ClipEncoder(HasIdentity):
         strict: bool = True,
         progress: Progress | None = None,
         preprocessing: Preprocessing | None = None,
+        with_statistics: bool = False,
     ) -> ImageFeatures:
         """The wanted states of pictures."""
         return self._images.encode(
-            pictures, wants, batch_size=batch_size, strict=strict, progress=progress, preprocessing=preprocessing
+            pictures,
+            wants,
+            batch_size=batch_size,
+            strict=strict,
+            progress=progress,
+            preprocessing=preprocessing,
+            with_statistics=with_statistics,
         )
 
     def encode_texts(

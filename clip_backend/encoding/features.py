@@ -156,6 +156,8 @@ class Identity:
     logit_scale: float = 100.0
     #: What is added to scaled cosines.
     logit_bias: float = 0.0
+    #: Whether its family was trained with a sigmoid for each pair of picture and text, as SigLIP was.
+    is_sigmoid: bool = False
     #: Properties that no file states, such as a missing scale.
     assumed: tuple[str, ...] = ()
     #: Why it encodes no texts, where that is not obvious, and the cure.

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...errors import InputError
 from .features import Features
 
@@ -75,6 +78,9 @@ class ImageFeatures:
     absent: Mapping[str, str] = field(default_factory=dict)
     #: Notes for the user, such as that memory ran out and the CPU was used.
     notes: tuple[str, ...] = ()
+    #: Contrast and correlation of each picture, by which blank ones and noise are told, float32 [N, 2]; see
+    #: ``pixel_statistics``. None unless they were asked for.
+    statistics: NDArray[np.float32] | None = None
 
     #: Rows and columns of patches.
     grid: tuple[int, int]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...errors import InputError, PictureError
 from ...imaging import Progress
+from ..preparing.blank import pixel_statistics
 from ..preparing.pictures import NamedPicture, NamedPictures, Pictures, named_pictures
 from ..preparing.preprocessing import Preprocessing, normalised, pixel_hash, prepare
 from .batching import (
@@ -138,6 +139,7 @@ class ImageEncoder:
         strict: bool,
         progress: Progress | None,
         preprocessing: Preprocessing | None,
+        with_statistics: bool = False,
     ) -> ImageFeatures:
         """See ``Encoder.encode_images``."""
         requested = check_wants(wants)
@@ -151,7 +153,9 @@ class ImageEncoder:
         size = self._size if batch_size is None else BatchSize.of(batch_size, self.vision.placement)
         # a draft of a JPEG is close to the full decode, but not equal
         draft = (preprocessing.size, preprocessing.size) if preprocessing.resampling == "fast" else None
-        run = ImageRun(self, available, preprocessing, size, strict=strict, progress=progress)
+        run = ImageRun(
+            self, available, preprocessing, size, strict=strict, progress=progress, with_statistics=with_statistics
+        )
         return run.encode(named_pictures(pictures, draft=draft, strict=strict), absent)
 
 
@@ -166,6 +170,8 @@ class Prepared:
     #: uint8 [H, W, 3].
     pixels: Tensor | None = None
     cached: Mapping[StateName, Row] = field(default_factory=dict)
+    #: ``pixel_statistics`` [2], where they are wanted.
+    statistics: Row | None = None
     #: Empty if all went well.
     reason: str = ""
 
@@ -182,15 +188,17 @@ class ImageRun:
         *,
         strict: bool,
         progress: Progress | None,
+        with_statistics: bool,
     ) -> None:
         self._vision, self._identity, self._cache = encoder.vision, encoder.identity, encoder.cache
         self._decoding = encoder.decoding
         self._wants, self._preprocessing, self._size = wants, preprocessing, size
-        self._strict, self._progress = strict, progress
+        self._strict, self._progress, self._with_statistics = strict, progress, with_statistics
         #: Everything that the rows depend on beside the picture.
         self._cache_key = f"{encoder.identity.cache_key} {preprocessing.key}"
         self._order: list[Prepared] = []
         self._rows: dict[str, dict[StateName, Row]] = {}
+        self._statistics: dict[str, Row] = {}
         self._not_finite: set[str] = set()
         self._failed: list[FailedPicture] = []
         self._taken = 0
@@ -225,17 +233,30 @@ class ImageRun:
         try:
             key = picture.file_hash()
             cached = self._cached(key) if key else {}
-            if key and (cached or key in self._rows):
-                return Prepared(index, picture.name, key, cached=cached)
+            statistics = self._cached_statistics(key)
+            is_computed = bool(key and (cached or key in self._rows))
+            if is_computed and (statistics is not None or not self._with_statistics):
+                return Prepared(index, picture.name, key, cached=cached, statistics=statistics)
             with self._decoding.acquire(picture.decoded_bytes()):
-                pixels = self._vision.prepare(picture.load(), self._preprocessing)
+                loaded = picture.load()
+                if self._with_statistics and statistics is None:
+                    statistics = pixel_statistics(loaded)
+                if is_computed:
+                    return Prepared(index, picture.name, key, cached=cached, statistics=statistics)
+                pixels = self._vision.prepare(loaded, self._preprocessing)
         except InputError as error:
             reason = error.reason if isinstance(error, PictureError) else str(error)
             return Prepared(index, picture.name, reason=reason)
         if not key:
             key = pixel_hash(pixels)
             cached = self._cached(key)
-        return Prepared(index, picture.name, key, pixels=pixels, cached=cached)
+        return Prepared(index, picture.name, key, pixels=pixels, cached=cached, statistics=statistics)
+
+    def _cached_statistics(self, key: str) -> Row | None:
+        if not (key and self._with_statistics):
+            return None
+        own = self._statistics.get(key)
+        return self._cache.get(_statistics_key(key)) if own is None else own
 
     def _cached(self, key: str) -> Mapping[StateName, Row]:
         """The wanted rows from the cache; empty unless all of them are there."""
@@ -254,6 +275,9 @@ class ImageRun:
             if picture.reason:
                 self._fail(picture, "read", picture.reason)
                 continue
+            if picture.statistics is not None and picture.key not in self._statistics:
+                self._statistics[picture.key] = picture.statistics
+                self._cache.put({_statistics_key(picture.key): picture.statistics})
             # without the pixels, which are dropped once they are computed
             self._order.append(Prepared(picture.index, picture.name, picture.key))
             if picture.key not in self._rows:
@@ -327,5 +351,12 @@ class ImageRun:
             fingerprint=identity.fingerprint,
             space=identity.space,
             dtype=identity.dtype,
+            statistics=np.stack([self._statistics[picture.key] for picture in kept])
+            if kept and self._with_statistics
+            else None,
             **{FIELD_OF[want]: torch.from_numpy(np.stack(rows)) for want, rows in states.items()},
         )
+
+
+def _statistics_key(key: str) -> str:
+    return row_key(key, "pixel statistics")

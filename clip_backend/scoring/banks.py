@@ -1,84 +1,124 @@
-"""What every model is shown for comparison: fixed captions of everyday things, and fixed pictures of noise."""
+"""What a picture's cosine with a text is compared with: 64 short texts and 128 captions of unrelated things.
+
+A text is compared with the texts of its own length: with CLIP, short texts have higher cosines with any picture than
+captions, and vary half as much.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: Pixels of a side of a noise picture.
-SIDE = 96
-#: Noise pictures of each kind.
-EACH = 3
-Pixels = NDArray[np.uint8]
-_Values = NDArray[np.float64]
+from ...options import SLOT
+from ..encoding.features import Features
+
+if TYPE_CHECKING:
+    from ..encoding.encoder import Encoder
+
+#: Cosines, and what is derived from them in their precision.
+Float32s = NDArray[np.float32]
+LengthClass = Literal["short", "long"]
+#: The most words of a short text.
+MOST_SHORT_WORDS = 6
+#: Bank texts that all have about one cosine with a picture say nothing about it; z is not divided by less.
+LEAST_DEVIATION = 0.005
+#: Letters of scripts that are written without spaces between words; two of them count as a word.
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bank:
+    """The texts of one version of the bank."""
+
+    version: int
+    #: Nouns, each with the short text in which it is compared.
+    nouns: dict[str, str]
+    captions: tuple[str, ...]
 
 
 @cache
-def neutral_captions() -> tuple[str, ...]:
-    """256 different captions, which have nothing to do with a given picture more often than not."""
-    text = (Path(__file__).parent / "neutral_captions.txt").read_text("utf-8")
-    return tuple(line for line in text.splitlines() if line)
+def bank() -> Bank:
+    """The bank that comes with the package: 64 nouns, and 128 captions of 7 to 12 words, a quarter with people."""
+    texts = json.loads((Path(__file__).parent / "bank.json").read_text("utf-8"))
+    return Bank(version=texts["version"], nouns=texts["nouns"], captions=tuple(texts["captions"]))
 
 
-@cache
-def noise_pictures() -> tuple[Pixels, ...]:
-    """24 pictures that show nothing, uint8 [96, 96, 3], the same in every process."""
-    rng = np.random.default_rng(0)
-    return tuple(_as_pixels(draw(rng)) for draw in _KINDS for _ in range(EACH))
+def length_class(text: str) -> LengthClass:
+    """The bank of a text: "short" up to six words, else "long"; two letters without word spaces count as a word."""
+    unspaced = len(_UNSPACED.findall(text))
+    words = len(_WORD.findall(_UNSPACED.sub(" ", text))) + (unspaced + 1) // 2
+    return "short" if words <= MOST_SHORT_WORDS else "long"
 
 
-def _as_pixels(values: _Values) -> Pixels:
-    """RGB pixels from numbers in 0..1, [S, S] or [S, S, 3]; those outside are clipped."""
-    colour = values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2)
-    pixels: Pixels = (np.clip(colour, 0, 1) * 255 + 0.5).astype(np.uint8)
-    return pixels
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EncodedBank:
+    """The bank's texts as unit vectors of one encoder."""
+
+    #: Of the nouns, in their short texts [64, D].
+    short: Features
+    #: Of the captions [128, D].
+    long: Features
+
+    def cosines(self, pictures: Features) -> dict[LengthClass, Float32s]:
+        """Cosines of N pictures with the texts of each length, float32 [N, 64] and [N, 128]."""
+        return {"short": pictures.similarity(self.short), "long": pictures.similarity(self.long)}
 
 
-def _colour_noise(rng: np.random.Generator) -> _Values:
-    return rng.random((SIDE, SIDE, 3))
+#: By the identity of the encoder, and by template and treatment of long texts.
+_encoded: dict[int, dict[tuple[str, str], EncodedBank]] = {}
 
 
-def _grey_noise(rng: np.random.Generator) -> _Values:
-    return 0.5 + 0.2 * rng.standard_normal((SIDE, SIDE))
+def encoded_bank(encoder: Encoder, *, template: str = SLOT, long_text: str = "truncate") -> EncodedBank:
+    """The bank as an encoder reads it, kept while the encoder is.
+
+    template, long_text: how the texts are encoded that are compared with the bank.
+    """
+    kept = _encoded.get(id(encoder))
+    if kept is None:
+        kept = _encoded[id(encoder)] = {}
+        finalize(encoder, _encoded.pop, id(encoder), None)
+    if (template, long_text) not in kept:
+        texts = [template.replace(SLOT, text) for text in (*bank().nouns.values(), *bank().captions)]
+        features = encoder.encode_texts(texts, long_text=long_text)
+        nouns = len(bank().nouns)
+        places = np.arange(len(texts))
+        kept[template, long_text] = EncodedBank(
+            short=features.select(places[:nouns]), long=features.select(places[nouns:])
+        )
+    return kept[template, long_text]
 
 
-def _salt_and_pepper(rng: np.random.Generator) -> _Values:
-    return (rng.random((SIDE, SIDE)) < 0.5).astype(np.float64)
+def deviations(bank_cosines: Float32s) -> Float32s:
+    """Standard deviation of each picture's cosines with the bank, at least 0.005, float32 [N, 1] from [N, B]."""
+    spread: Float32s = np.maximum(bank_cosines.std(axis=1, keepdims=True), np.float32(LEAST_DEVIATION))
+    return spread
 
 
-def _coarse_noise(rng: np.random.Generator) -> _Values:
-    return np.kron(rng.random((SIDE // 8, SIDE // 8, 3)), np.ones((8, 8, 1))).astype(np.float64)
+def z_scores(cosines: Float32s, bank_cosines: Float32s) -> Float32s:
+    """How many standard deviations cosines lie above the mean of the bank's for the same picture, float32 [N, M].
+
+    cosines: of N pictures with M texts [N, M]. bank_cosines: of the same pictures with the bank's texts [N, B].
+    """
+    z: Float32s = (cosines - bank_cosines.mean(axis=1, keepdims=True)) / deviations(bank_cosines)
+    return z
 
 
-def _faint_noise(rng: np.random.Generator) -> _Values:
-    return 0.5 + 0.03 * rng.standard_normal((SIDE, SIDE, 3))
+def percentiles(cosines: Float32s, bank_cosines: Float32s) -> Float32s:
+    """How many of a hundred bank texts fit a picture worse, 0..100, float32 [N, M]; ties count half.
 
-
-def _uniform_grey(rng: np.random.Generator) -> _Values:
-    return np.full((SIDE, SIDE), 0.25 + 0.5 * rng.random())
-
-
-def _gradient(rng: np.random.Generator) -> _Values:
-    y, x = np.mgrid[0:SIDE, 0:SIDE] / (SIDE - 1)
-    angle = rng.random() * 2 * np.pi
-    shade: _Values = 0.5 + 0.4 * (np.cos(angle) * (x - 0.5) + np.sin(angle) * (y - 0.5))
-    return shade
-
-
-def _pink_noise(rng: np.random.Generator) -> _Values:
-    """Noise whose amplitude falls with frequency, as that of photographs does."""
-    spectrum = np.fft.fft2(rng.standard_normal((SIDE, SIDE, 3)), axes=(0, 1))
-    y, x = np.meshgrid(np.fft.fftfreq(SIDE), np.fft.fftfreq(SIDE), indexing="ij")
-    amplitude = 1 / np.maximum(np.hypot(y, x), 1 / SIDE)
-    clouds = np.fft.ifft2(spectrum * amplitude[..., None], axes=(0, 1)).real
-    around_grey: _Values = 0.5 + 0.2 * clouds / clouds.std()
-    return around_grey
-
-
-_KINDS: tuple[Callable[[np.random.Generator], _Values], ...] = (
-    _colour_noise, _grey_noise, _salt_and_pepper, _coarse_noise, _faint_noise, _uniform_grey, _gradient, _pink_noise,
-)  # fmt: skip
+    cosines: of N pictures with M texts [N, M]. bank_cosines: of the same pictures with the bank's texts [N, B].
+    """
+    ordered = np.sort(bank_cosines, axis=1)
+    rows = zip(ordered, cosines, strict=True)
+    below = [np.searchsorted(row, own, "left") + np.searchsorted(row, own, "right") for row, own in rows]
+    share: Float32s = (50.0 * np.array(below).reshape(cosines.shape) / bank_cosines.shape[1]).astype(np.float32)
+    return share
