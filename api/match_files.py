@@ -47,8 +47,8 @@ def match_pairs(
     )  # fmt: skip
     notes = opened.notes
     if save_calibration is not None and report.done:
-        labels, cosines = report.labelled()
-        fitted = fit_calibration(cosines, labels, opened())
+        labels, z = report.labelled()
+        fitted = fit_calibration(z, labels, opened(), wanted)
         fitted.save(save_calibration)
         notes = (*notes, *fitted.notes, f"the calibration is in {save_calibration}")
     return replace(report, notes=(*notes, *report.notes))

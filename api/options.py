@@ -85,7 +85,10 @@ class PhraseKeywords(TypedDict, total=False):
     """Options of ``analyze_image_text_match``: fields of MatchOptions beside the threshold."""
 
     mode: Literal["auto", "pairs", "matrix", "broadcast"]
-    preset: Literal["threshold", "lenient", "balanced", "strict", "percentile 90", "percentile 95", "percentile 99"]
+    preset: Literal[
+        "auto", "threshold", "z 1.5", "z 2.5", "percentile 90", "percentile 95", "percentile 99", "lenient", "balanced",
+        "strict",
+    ]  # fmt: skip
     phrases: bool
     long_text: Literal["mean", "max", "truncate"]
     template: str

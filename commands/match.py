@@ -71,11 +71,11 @@ def lines_of(run: Matches, model: str) -> Iterator[str]:
 def one_pair(one: MatchResult) -> Iterator[str]:
     """Every score of one pair on a line of its own, with its scale."""
     yield printable(f"{one.verdict}: {one.image} · {one.text}")
-    if one.reason:
-        yield _INDENT + one.reason
+    yield _INDENT + one.reason
     limit = {one.threshold_scale: f"a match from {one.threshold:g} on"}
     rows = [
-        ("cosine", f"{one.cosine:.3f}", limit.get("cosine"), f"noise reaches {one.noise_floor:.3f}"),
+        ("z", f"{one.z:.2f}", limit.get("z"), _Z),
+        ("cosine", f"{one.cosine:.3f}", limit.get("cosine"), ""),
         ("percentile", f"{one.percentile:.1f}", limit.get("percentile"), _PERCENTILE),
         ("probability", f"{one.probability:.3f}", limit.get("probability"), one.probability_scale),
         ("CLIPScore", f"{one.clip_score:.3f}", None, "2.5 x cosine, at least 0"),
@@ -90,11 +90,11 @@ def one_pair(one: MatchResult) -> Iterator[str]:
 
 def phrases(several: Sequence[PhraseScore]) -> Iterator[str]:
     """A line per phrase, and which of them the picture lacks."""
-    yield from aligned_lines([("phrase", "cosine", "support", ""), *map(_phrase, several)], right=[1, 2])
+    yield from aligned_lines([("phrase", "z", "support", ""), *map(_phrase, several)], right=[1, 2])
 
 
 def _phrase(one: PhraseScore) -> tuple[str, str, str, str]:
-    return one.text, f"{one.cosine:.3f}", f"{one.support:+.3f}", "missing" if one.is_missing else ""
+    return one.text, f"{one.z:.2f}", f"{one.support:+.2f}", one.status
 
 
 def threshold_line(results: Sequence[MatchResult], model: str) -> str:
@@ -106,7 +106,7 @@ def threshold_line(results: Sequence[MatchResult], model: str) -> str:
 def scales_of(results: Sequence[MatchResult]) -> str:
     """The scales that the columns of ``pairs`` do not name."""
     scales = " or ".join(sorted({one.probability_scale for one in results}))
-    return f"percentile: how many {_PERCENTILE}; probability: {scales}"
+    return f"z: {_Z}; percentile: how many {_PERCENTILE}; probability: {scales}"
 
 
 def pairs(results: Sequence[MatchResult]) -> Iterator[str]:
@@ -118,15 +118,14 @@ def pairs(results: Sequence[MatchResult]) -> Iterator[str]:
     for name, value in shared:
         yield printable(f"{_COLUMN[name]}: {value}")
     own = [name for name in _COLUMN if name not in dict(shared)]
-    head = ("verdict", "cosine", "percentile", "probability", "noise floor", *(_COLUMN[name] for name in own))
+    head = ("verdict", "z", "cosine", "percentile", "probability", *(_COLUMN[name] for name in own))
     lines = aligned_lines(
         [head, *((*_scores(one), *(getattr(one, name) for name in own)) for one in results)], right=_NUMBERS
     )
     yield next(lines)
     for line, one in zip(lines, results, strict=True):
         yield line
-        if why := _why(one):
-            yield printable(_INDENT + why)
+        yield printable(_INDENT + _why(one))
 
 
 _COLUMN = {"image": "picture", "text": "text"}
@@ -134,15 +133,15 @@ _NUMBERS = (1, 2, 3, 4)
 
 
 def _scores(one: MatchResult) -> tuple[str, ...]:
-    numbers = (f"{one.cosine:.3f}", f"{one.percentile:.1f}", f"{one.probability:.3f}", f"{one.noise_floor:.3f}")
+    numbers = (f"{one.z:.2f}", f"{one.cosine:.3f}", f"{one.percentile:.1f}", f"{one.probability:.3f}")
     return (one.verdict, *numbers)
 
 
 def _why(one: MatchResult) -> str:
     """The reason, and what is missing if that is a part of the text."""
-    missing = [f"{phrase.text} (cosine {phrase.cosine:.3f})" for phrase in one.missing_phrases]
+    missing = [f"{phrase.text} (z {phrase.z:.2f})" for phrase in one.missing_phrases]
     lacks = [f"missing: {', '.join(missing)}"] if missing and len(one.phrases) > 1 else []
-    return "; ".join([*filter(None, [one.reason]), *lacks])
+    return "; ".join([one.reason, *lacks])
 
 
 def matrix(results: Sequence[MatchResult]) -> Iterator[str]:

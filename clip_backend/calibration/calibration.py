@@ -1,4 +1,4 @@
-"""Calibration: what a cosine of one model is worth as a probability, fitted to labelled pairs and kept as a file."""
+"""Calibration: what z is worth as a probability for one model, fitted to labelled pairs and kept as a file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ...atomic import atomic_file
 from ...errors import InputError, SpaceError
+from ..matching.result import MatchOptions
+from ..scoring.banks import bank
 from ..scoring.scales import Float64s, sigmoid
 from .metrics import Labels, Scores, checked, roc_auc, roc_auc_interval
 
@@ -24,17 +26,17 @@ MOST_STEPS = 100
 MOST_HALVINGS = 60
 #: The gradient per pair that counts as 0.
 _FLAT = 1e-10
-#: The version of the file format.
-VERSION = 1
+#: The version of the file format; calibrations of version 1 were fitted to cosines.
+VERSION = 2
 #: Fewer labelled pairs are refused.
 LEAST_PAIRS = 10
-#: Below this area under the ROC curve, cosines hardly tell matches from mismatches.
+#: Below this area under the ROC curve, z hardly tells matches from mismatches.
 LEAST_AREA = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """p = sigmoid(slope * cosine + intercept), for the model that it was fitted to and for no other."""
+    """p = sigmoid(slope * z + intercept), for the model that it was fitted to, and texts encoded as then."""
 
     #: The model's name in messages, and what identifies it.
     model: str
@@ -42,38 +44,50 @@ class Calibration:
     space: str
     slope: float
     intercept: float
+    #: The version of the bank of texts among which z was taken.
+    bank: int
+    #: How texts were encoded; see ``MatchOptions``.
+    template: str
+    long_text: str
+    prompt_syntax: bool
     #: Labelled pairs, and those of them that match.
     pairs: int
     positives: int
-    #: Of the cosines of these pairs, with where the true area lies with 95 % confidence.
+    #: Of z of these pairs, with where the true area lies with 95 % confidence.
     roc_auc: float
     roc_auc_interval: tuple[float, float]
 
     @property
     def threshold(self) -> float:
-        """The cosine of probability 0.5."""
+        """The z of probability 0.5."""
         return -self.intercept / self.slope
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A warning for the user if the cosines hardly separate the labels."""
+        """A warning for the user if z hardly separates the labels."""
         if self.roc_auc >= LEAST_AREA:
             return ()
         return (
-            f"the cosines of {self.model} hardly tell these matches from mismatches (ROC-AUC {self.roc_auc:.2f}); "
+            f"the scores of {self.model} hardly tell these matches from mismatches (ROC-AUC {self.roc_auc:.2f}); "
             "probabilities from them say little; look at the labels, or choose another model",
         )
 
-    def probability(self, cosines: NDArray[np.floating] | Scores) -> Float64s:
+    def probability(self, z: NDArray[np.floating] | Scores) -> Float64s:
         """How likely each is a match, 0..1; any shape."""
-        return sigmoid(self.slope * np.asarray(cosines, np.float64) + self.intercept)
+        return sigmoid(self.slope * np.asarray(z, np.float64) + self.intercept)
 
-    def check(self, encoder: Encoder) -> None:
-        """Raises SpaceError for another model than it was fitted to, whose cosines mean something else."""
+    def check(self, encoder: Encoder, options: MatchOptions) -> None:
+        """Raises SpaceError for another model than it was fitted to, and InputError for another encoding of texts."""
         if (self.fingerprint, self.space) != (encoder.fingerprint, encoder.space):
             raise SpaceError(
-                f"the calibration is for {self.model}, not for {encoder.identity.name}, whose cosines mean something "
+                f"the calibration is for {self.model}, not for {encoder.identity.name}, whose scores mean something "
                 "else; use that model, or fit a calibration for this one"
+            )
+        now = text_settings(options)
+        own = {name: getattr(self, name) for name in now}
+        if differing := [f"{name} {own[name]!r}, not {now[name]!r}" for name in now if own[name] != now[name]]:
+            raise InputError(
+                f"the calibration was fitted with {', '.join(differing)}; choose the same, or fit a calibration anew"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,20 +102,26 @@ class Calibration:
             file.write(json.dumps(self.to_dict(), indent=2, ensure_ascii=False).encode() + b"\n")
 
 
-def fit_calibration(cosines: Scores, labels: Labels, encoder: Encoder) -> Calibration:
-    """A calibration from the cosines of labelled pairs [N], in which 1 or true is a match.
+def text_settings(options: MatchOptions) -> dict[str, Any]:
+    """Everything beside the model that z depends on, by the names of ``Calibration``."""
+    names = ("template", "long_text", "prompt_syntax")
+    return {"bank": bank().version} | {name: getattr(options, name) for name in names}
 
-    Raises InputError for fewer than 10 pairs, for labels of one kind alone, for cosines that are not finite or all
-    equal, and where mismatches have the higher cosines.
+
+def fit_calibration(z: Scores, labels: Labels, encoder: Encoder, options: MatchOptions | None = None) -> Calibration:
+    """A calibration from z of labelled pairs [N], in which 1 or true is a match.
+
+    options: how the texts were encoded; None for the defaults. Raises InputError for fewer than 10 pairs, for labels of one kind alone, for z
+    that are not finite or all equal, and where mismatches have the higher z.
     """
-    is_match, values = checked(labels, cosines)
+    is_match, values = checked(labels, z)
     if len(values) < LEAST_PAIRS:
         raise InputError(f"a calibration needs at least {LEAST_PAIRS} labelled pairs; there are {len(values)}")
     slope, intercept = fit_platt(values, is_match)
     area, positives = roc_auc(is_match, values), int(is_match.sum())
     if slope <= 0:
         raise InputError(
-            f"the mismatches have higher cosines than the matches (ROC-AUC {area:.2f}), so the labels look swapped; "
+            f"the mismatches have higher scores than the matches (ROC-AUC {area:.2f}), so the labels look swapped; "
             "1 must stand for a match"
         )
     return Calibration(
@@ -110,6 +130,7 @@ def fit_calibration(cosines: Scores, labels: Labels, encoder: Encoder) -> Calibr
         space=encoder.space,
         slope=slope,
         intercept=intercept,
+        **text_settings(options or MatchOptions()),
         pairs=len(values),
         positives=positives,
         roc_auc=area,
@@ -148,9 +169,11 @@ def _problem(values: Any) -> str:
 
 def _is_valid(name: str, value: Any) -> bool:
     """Whether the field of this name can have the value."""
-    if name in ("model", "fingerprint", "space"):
+    if name in ("model", "fingerprint", "space", "template", "long_text"):
         return isinstance(value, str)
-    if name in ("pairs", "positives"):
+    if name == "prompt_syntax":
+        return isinstance(value, bool)
+    if name in ("bank", "pairs", "positives"):
         return type(value) is int and value > 0
     if name == "roc_auc_interval":
         return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))

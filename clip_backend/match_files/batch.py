@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import numpy as np
+
 from ...errors import CheckpointError, InputError, PictureError, SpaceError
 from ...imaging import Progress
 from ..calibration.calibration import Calibration
@@ -16,13 +18,14 @@ from ..encoding.cache import row_key
 from ..finding.folders import StrPath
 from ..matching.match import dropped_note, match_pictures
 from ..matching.result import Matches, MatchOptions, MatchResult
-from ..scoring.banks import noise_pictures
 from .pairs_file import PairRow, read_pairs
 from .part_file import DoneRow, PartFile
 from .report import PairResult, PairsReport, check_target, measure, write_results
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
+#: A picture that can be read.
+_ANY_PICTURE = np.zeros((8, 8, 3), np.uint8)
 NOT_FINITE = "its cosine is not a number; choose dtype='fp32'"
 Outcome = MatchResult | str
 #: Pairs that are scored and then saved at a time: what an interruption costs at most.
@@ -181,7 +184,7 @@ class PairsRun:
         if self._tasks and not (is_same_model and all(task.key in known for task in self._tasks)):
             encoder = self._open_encoder()
             if self._calibration:
-                self._calibration.check(encoder)
+                self._calibration.check(encoder, self._options)
             known = {key: row for key, row in known.items() if row.fingerprint == encoder.fingerprint}
         self._outcomes = {task.row.number: known[task.key].result for task in self._tasks if task.key in known}
         self.resumed = len(self._outcomes)
@@ -213,7 +216,7 @@ class PairsRun:
             raise
         except InputError as error:
             # an error that does not come from one of these pairs is raised here as well
-            self._match(encoder, noise_pictures()[:1], ["a picture"], **settings)
+            self._match(encoder, [_ANY_PICTURE], ["a picture"], **settings)
             if len(tasks) == 1:
                 return [str(error)]
             return [outcome for task in tasks for outcome in self._outcomes_of([task], encoder)]

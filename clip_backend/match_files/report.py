@@ -34,7 +34,7 @@ class PairResult:
 
 #: Of ``MatchResult.to_dict``; the picture's path stands in its own column.
 SCORE_KEYS = (
-    "cosine", "clip_score", "clip_score_100", "probability", "probability_scale", "percentile", "noise_floor",
+    "cosine", "clip_score", "clip_score_100", "probability", "probability_scale", "z", "percentile",
     "verdict", "reason", "threshold", "threshold_scale", "model", "phrases", "dropped", "clip_similarity_score",
     "clip_match_status", "clip_is_match",
 )  # fmt: skip
@@ -42,7 +42,7 @@ SCORE_KEYS = (
 
 @dataclass(frozen=True, kw_only=True)
 class PairMetrics:
-    """How well cosines tell the labelled matches from the labelled mismatches."""
+    """How well z tells the labelled matches from the labelled mismatches."""
 
     #: Labelled pairs with a result, and those of them that are labelled as matches.
     pairs: int
@@ -53,7 +53,7 @@ class PairMetrics:
     average_precision: float
     #: The share of verdicts, match or not, that agree with the label.
     accuracy: float
-    #: The cosine of highest balanced accuracy.
+    #: The z of highest balanced accuracy.
     best_threshold: float
 
 
@@ -91,10 +91,10 @@ class PairsReport:
         return "error" if not self.done else "partial" if self.failed else "ok"
 
     def labelled(self) -> tuple[list[bool], list[float]]:
-        """The labels of the rows that have one, and their cosines: what a calibration is fitted to."""
-        pairs = [(one.row.label, one.result.cosine) for one in self.results if one.result]
-        known = [(label, cosine) for label, cosine in pairs if label is not None]
-        return [label for label, _ in known], [cosine for _, cosine in known]
+        """The labels of the rows that have one, and their z: what a calibration is fitted to."""
+        pairs = [(one.row.label, one.result.z) for one in self.results if one.result]
+        known = [(label, z) for label, z in pairs if label is not None]
+        return [label for label, _ in known], [z for _, z in known]
 
     def summary(self) -> dict[str, Any]:
         """Plain JSON values of all but the single rows; the keys are stable."""
@@ -115,16 +115,16 @@ def measure(results: Sequence[PairResult]) -> PairMetrics | None:
     positives = sum(labels)
     if not 0 < positives < len(labels):
         return None
-    cosines = [result.cosine for _, result in pairs]
-    area = roc_auc(labels, cosines)
+    z = [result.z for _, result in pairs]
+    area = roc_auc(labels, z)
     return PairMetrics(
         pairs=len(labels),
         positives=positives,
         roc_auc=area,
         roc_auc_interval=roc_auc_interval(area, positives, len(labels) - positives),
-        average_precision=average_precision(labels, cosines),
+        average_precision=average_precision(labels, z),
         accuracy=accuracy(labels, [result.is_match for _, result in pairs]),
-        best_threshold=best_threshold(labels, cosines),
+        best_threshold=best_threshold(labels, z),
     )
 
 

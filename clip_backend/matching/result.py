@@ -12,18 +12,31 @@ from ..encoding.image_features import FailedPicture
 #: How the option for it is explained.
 PROMPT_SYNTAX_HELP = "Read texts as prompts: (weights:1.2), <lora:names> and BREAK are left out"
 #: What a threshold is compared with.
-ThresholdScale = Literal["cosine", "percentile", "probability"]
-CUSTOM = "threshold"
-#: Each preset's scale and threshold. Cosines differ from model to model; percentiles mean the same for each of them.
-PRESETS: Mapping[str, tuple[ThresholdScale, float]] = {
-    "lenient": ("cosine", 0.20),
-    "balanced": ("cosine", 0.25),
-    "strict": ("cosine", 0.30),
-    "percentile 90": ("percentile", 90.0),
-    "percentile 95": ("percentile", 95.0),
-    "percentile 99": ("percentile", 99.0),
+ThresholdScale = Literal["z", "cosine", "percentile", "probability"]
+AUTO, CUSTOM = "auto", "threshold"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The threshold of a match, and the scale it is on."""
+
+    threshold: float
+    scale: ThresholdScale
+
+
+#: z and percentiles mean the same for each model. Of 500 photographs by OpenAI B/16, z reaches 2 with 94.5 % of their
+#: own captions and with 3.6 % of those of others. The cosines were chosen for OpenAI's B/32 and B/16.
+PRESETS: Mapping[str, Limit] = {
+    AUTO: Limit(2.0, "z"),
+    "z 1.5": Limit(1.5, "z"),
+    "z 2.5": Limit(2.5, "z"),
+    "percentile 90": Limit(90.0, "percentile"),
+    "percentile 95": Limit(95.0, "percentile"),
+    "percentile 99": Limit(99.0, "percentile"),
+    "lenient": Limit(0.20, "cosine"),
+    "balanced": Limit(0.25, "cosine"),
+    "strict": Limit(0.30, "cosine"),
 }
-AUTO = "auto"
 MODES = (AUTO, "pairs", "matrix", "broadcast")
 
 
@@ -31,7 +44,9 @@ MODES = (AUTO, "pairs", "matrix", "broadcast")
 class MatchOptions:
     """When a picture matches a text, and how the two are put together."""
 
-    threshold: float = option(0.25, "Least cosine of a match", low=-1, high=1)
+    threshold: float = option(
+        0.0, "Least cosine of a match, such as 0.25; 0 = automatic, by the preset", low=-1, high=1
+    )
     mode: str = option(
         AUTO,
         "pairs: the first picture with the first text, and so on; matrix: every picture with every text; broadcast: "
@@ -39,10 +54,11 @@ class MatchOptions:
         choices=MODES,
     )
     preset: str = option(
-        CUSTOM,
-        "threshold: the number above; lenient, balanced, strict: cosines of 0.20, 0.25, 0.30; percentile: how many of "
-        "a hundred captions of everyday things the text must beat, which means the same for every model",
-        choices=(CUSTOM, *PRESETS),
+        AUTO,
+        "auto: z of 2, by how many standard deviations the text must fit better than unrelated texts of its length, "
+        "which means the same for every model; percentile: how many of a hundred of them it must beat; lenient, "
+        "balanced, strict: cosines of 0.20, 0.25, 0.30, made for OpenAI B/32 and B/16; threshold: the number above",
+        choices=(AUTO, CUSTOM, *(name for name in PRESETS if name != AUTO)),
     )
     phrases: bool = option(True, "Also score each phrase of a text, to tell which part of it is missing")
     long_text: str = option(
@@ -57,6 +73,8 @@ class MatchOptions:
     prompt_syntax: bool = option(True, PROMPT_SYNTAX_HELP, advanced=True)
 
 
+#: What is known of a phrase.
+PhraseStatus = Literal["shown", "unclear", "missing"]
 Verdict = Literal["match", "weak", "mismatch", "undecided"]
 STATUS: dict[Verdict, str] = {
     "match": "Match",
@@ -73,18 +91,23 @@ class PhraseScore:
     text: str
     #: Of the phrase alone.
     cosine: float
-    #: Of the phrase alone, 0..100, as in ``MatchResult``.
+    #: Of the phrase alone among unrelated short texts, as in ``MatchResult``.
+    z: float
     percentile: float
-    #: By how much the whole text's cosine falls when the phrase is left out; below 0, the picture fits better without.
-    #: Of a text that is one phrase: its cosine less that of a middling caption of everyday things.
+    #: By how much the whole text's cosine falls when the phrase is left out, in standard deviations of the cosines of
+    #: unrelated captions; below 0, the picture fits better without it. 0 for a text that is one phrase.
     support: float
-    #: Whether the picture seems to lack what the phrase says.
-    is_missing: bool
+    status: PhraseStatus
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the picture seems to lack what the phrase says."""
+        return self.status == "missing"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        scores = {"cosine": self.cosine, "percentile": self.percentile, "support": self.support}
-        return {"text": self.text} | scores | {"is_missing": self.is_missing}
+        scores = {"cosine": self.cosine, "z": self.z, "percentile": self.percentile, "support": self.support}
+        return {"text": self.text} | scores | {"status": self.status, "is_missing": self.is_missing}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,18 +125,18 @@ class MatchResult:
     clip_score: float
     #: 0..1; ``probability_scale`` says of what.
     probability: float
-    #: "softmax against 256 captions", "sigmoid" or "calibrated".
+    #: "softmax against 128 unrelated texts", "sigmoid" or "calibrated".
     probability_scale: str
-    #: How many of a hundred captions of everyday things fit this picture worse, 0..100.
+    #: By how many standard deviations the cosine lies above the mean of unrelated texts of its length for this picture.
+    z: float
+    #: How many of a hundred of these texts fit this picture worse, 0..100.
     percentile: float
-    #: The cosine that this text reaches on pictures of noise; what is below is no evidence.
-    noise_floor: float
     verdict: Verdict
     #: What the verdict compared, with ``threshold_scale``.
     threshold: float
     threshold_scale: ThresholdScale
-    #: Why it is weak or undecided; empty else.
-    reason: str = ""
+    #: Why, in words.
+    reason: str
     phrases: tuple[PhraseScore, ...] = ()
     #: The end of the text that the model did not read.
     dropped: str = ""
@@ -152,9 +175,9 @@ class MatchResult:
             "clip_score_100": 100 * max(self.cosine, 0.0),
             "probability": self.probability,
             "probability_scale": self.probability_scale,
+            "z": self.z,
             "percentile": self.percentile,
             "picture_percentile": self.picture_percentile,
-            "noise_floor": self.noise_floor,
             "verdict": self.verdict,
             "reason": self.reason,
             "threshold": self.threshold,

@@ -1,8 +1,8 @@
-"""The numbers of each pair of picture and text, and the verdict they give."""
+"""The numbers of each pair of picture and text: cosine, z and percentile among the bank, and probability."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Protocol
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..encoding.features import Features
-from ..scoring.scales import Background, Float32s, Float64s, clip_score, is_sigmoid, logits, percentiles, sigmoid
-from .result import AUTO, CUSTOM, MODES, PRESETS, MatchOptions, ThresholdScale, Verdict
+from ..scoring.banks import LEAST_DEVIATION, Float32s, LengthClass, percentiles, z_scores
+from ..scoring.scales import Float64s, clip_score, is_sigmoid, logits, share_beside, sigmoid
+from .result import AUTO, MODES, MatchOptions, ThresholdScale
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
@@ -56,6 +57,8 @@ class Pairing:
     #: As the model reads them; of pairs, one for each of the N pictures.
     texts: Features
     is_paired: bool
+    #: The bank that each of the texts is compared with.
+    classes: Sequence[LengthClass]
 
     def cosines(self) -> Float32s:
         """Of each pair, float32 [N, M]."""
@@ -63,10 +66,10 @@ class Pairing:
             return self.images.paired_similarity(self.texts)[:, None]
         return self.images.similarity(self.texts)
 
-    def of_texts(self, values: Float32s) -> Float32s:
-        """A number for each text [texts] as numbers for the pairs [N, M]."""
-        shape = (len(self.images), 1 if self.is_paired else len(self.texts))
-        return np.broadcast_to(values[:, None] if self.is_paired else values, shape)
+    def block(self, length: LengthClass) -> tuple[slice | NDArray[np.intp], slice | NDArray[np.intp]]:
+        """The rows and the columns of the pairs whose text is compared with the bank of this length."""
+        places = np.flatnonzero(np.array(self.classes) == length)
+        return (places, slice(None)) if self.is_paired else (slice(None), places)
 
     def pairs_of(self, text: int) -> tuple[NDArray[np.intp], int]:
         """The rows and the column of the pairs in which this text stands."""
@@ -90,13 +93,13 @@ _BLOCK = 256
 
 
 class Calibrated(Protocol):
-    """Turns a model's cosines into probabilities that were fitted to labelled pairs."""
+    """Turns a model's z into probabilities that were fitted to labelled pairs."""
 
-    def probability(self, cosines: NDArray[np.floating]) -> Float64s:
-        """0..1, in the shape of the cosines."""
+    def probability(self, z: NDArray[np.floating]) -> Float64s:
+        """0..1, in the shape of z."""
 
-    def check(self, encoder: Encoder) -> None:
-        """Raises InputError if it was fitted to another model."""
+    def check(self, encoder: Encoder, options: MatchOptions) -> None:
+        """Raises InputError if it was fitted to another model, or to texts that were encoded in another way."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,39 +107,59 @@ class Scores:
     """Numbers of the pairs, each [N, M]; see ``MatchResult`` for what they are."""
 
     cosine: Float32s
-    probability: Float64s
-    probability_scale: str
+    z: Float32s
     percentile: Float32s
-    noise_floor: Float32s
+    probability: Float64s
+    #: What ``probability`` is, for texts of each length.
+    probability_scales: Mapping[LengthClass, str]
+    #: Whether all texts of the bank have about one cosine with the picture, so that z says nothing.
+    is_flat: NDArray[np.bool_]
     #: None for a run of few pictures.
     picture_percentile: Float32s | None = None
 
     def rows(self) -> Iterator[tuple[float, float, float, float, float, float | None]]:
-        """Cosine, CLIPScore, probability, percentile, noise floor and picture percentile of each pair, row by row."""
+        """Cosine, CLIPScore, probability, z, percentile and picture percentile of each pair, row by row."""
         ranks = self.picture_percentile
-        columns = (self.cosine, clip_score(self.cosine), self.probability, self.percentile, self.noise_floor)
+        columns = (self.cosine, clip_score(self.cosine), self.probability, self.z, self.percentile)
         lists = [numbers.ravel().tolist() for numbers in columns]
         return zip(*lists, repeat(None) if ranks is None else ranks.ravel().tolist(), strict=False)
 
     def on(self, scale: ThresholdScale) -> NDArray[np.floating]:
         """The numbers of a scale that a threshold can be of."""
-        if scale == "probability":
-            return self.probability
-        return self.percentile if scale == "percentile" else self.cosine
+        return {"probability": self.probability, "percentile": self.percentile, "z": self.z, "cosine": self.cosine}[
+            scale
+        ]
 
 
 def scores_of(
-    pairing: Pairing, background: Background, encoder: Encoder, calibration: Calibrated | None = None
+    pairing: Pairing,
+    bank_cosines: Mapping[LengthClass, Float32s],
+    encoder: Encoder,
+    calibration: Calibrated | None = None,
 ) -> Scores:
-    """The scores of a pairing."""
+    """The scores of a pairing; bank_cosines: of its pictures with the bank's texts of each length [N, B]."""
     cosines = pairing.cosines()
-    probability, scale = _probabilities(cosines, background.neutral, encoder, calibration)
+    z, percentile, probability = np.empty_like(cosines), np.empty_like(cosines), np.empty(cosines.shape)
+    is_flat = np.empty(cosines.shape, np.bool_)
+    for length, bank in bank_cosines.items():
+        rows, columns = pairing.block(length)
+        own, beside = cosines[rows, columns], bank[rows]
+        z[rows, columns] = z_scores(own, beside)
+        percentile[rows, columns] = percentiles(own, beside)
+        probability[rows, columns] = share_beside(logits(own, encoder), logits(beside, encoder))
+        is_flat[rows, columns] = beside.std(axis=1, keepdims=True) < LEAST_DEVIATION
+    scales = {length: f"softmax against {bank.shape[1]} unrelated texts" for length, bank in bank_cosines.items()}
+    if is_sigmoid(encoder):
+        probability, scales = sigmoid(logits(cosines, encoder)), dict.fromkeys(scales, "sigmoid")
+    if calibration is not None:
+        probability, scales = calibration.probability(z), dict.fromkeys(scales, "calibrated")
     return Scores(
         cosine=cosines,
+        z=z,
+        percentile=percentile,
         probability=probability,
-        probability_scale=scale,
-        percentile=percentiles(cosines, background.neutral),
-        noise_floor=pairing.of_texts(background.noise_floor(pairing.texts)),
+        probability_scales=scales,
+        is_flat=is_flat,
         picture_percentile=picture_percentiles(pairing),
     )
 
@@ -158,86 +181,3 @@ def picture_percentiles(pairing: Pairing) -> Float32s | None:
         shares.append(percentiles(own, run))
     every = np.concatenate(shares)
     return every if pairing.is_paired else every.T
-
-
-def _probabilities(
-    cosines: Float32s, neutral: Float32s, encoder: Encoder, calibration: Calibrated | None
-) -> tuple[Float64s, str]:
-    if calibration is not None:
-        return calibration.probability(cosines), "calibrated"
-    own = logits(cosines, encoder)
-    if is_sigmoid(encoder):
-        return sigmoid(own), "sigmoid"
-    # e^own / (e^own + sum of the captions' e^logit) = sigmoid(own - logsumexp(captions))
-    others = logits(neutral, encoder)  # [N, C]
-    most = others.max(axis=1, keepdims=True)
-    total = most + np.log(np.exp(others - most).sum(axis=1, keepdims=True))  # [N, 1]
-    return sigmoid(own - total), f"softmax against {neutral.shape[1]} captions"
-
-
-#: The threshold of calibrated probabilities: as likely as not.
-EVEN = 0.5
-#: Captions of a hundred that a text must beat to be a match, and to be a weak one below the threshold.
-MATCH_PERCENTILE = 75.0
-WEAK_PERCENTILE = 90.0
-_ORDER: tuple[Verdict, ...] = ("mismatch", "weak", "undecided", "match")
-
-
-@dataclass(frozen=True)
-class Limit:
-    """The threshold of the verdict, and the scale it is on."""
-
-    threshold: float
-    scale: ThresholdScale
-
-
-def limit_of(options: MatchOptions, *, is_calibrated: bool) -> Limit:
-    """The threshold of the options, or of their preset.
-
-    With a calibration and neither of them changed, it is a calibrated probability of 0.5.
-    Raises InputError for an unknown preset and for a threshold that is no number.
-    """
-    if options.preset != CUSTOM:
-        if options.preset not in PRESETS:
-            raise InputError(f"preset is {options.preset!r}; it must be one of {', '.join((CUSTOM, *PRESETS))}")
-        scale, threshold = PRESETS[options.preset]
-        return Limit(threshold, scale)
-    if not np.isfinite(options.threshold):
-        raise InputError(f"threshold is {options.threshold}; it must be a number")
-    if is_calibrated and options.threshold == MatchOptions.threshold:
-        return Limit(EVEN, "probability")
-    return Limit(options.threshold, "cosine")
-
-
-def lacks_evidence(cosine: Float32s, noise_floor: Float32s, percentile: Float32s) -> NDArray[np.bool_]:
-    """Whether noise scores as high, or a quarter of the captions of everyday things score higher."""
-    lacking: NDArray[np.bool_] = (cosine <= noise_floor) | (percentile < MATCH_PERCENTILE)
-    return lacking
-
-
-def verdicts(scores: Scores, limit: Limit) -> list[Verdict]:
-    """The verdict of each pair, row by row.
-
-    match: the threshold is reached, the cosine is above what the text reaches on noise, and the text beats at least 75
-    of a hundred captions of everyday things. undecided: the threshold is reached, but one of the others is not, so that
-    the number says little. weak: below the threshold, but above noise, and better than at least 90 of a hundred
-    captions. mismatch: everything else.
-    """
-    value = scores.on(limit.scale)
-    # a cosine of 0.2 must reach a threshold of 0.2, whichever of the two was rounded to float32
-    reached = value >= np.asarray(limit.threshold, value.dtype)
-    lacking = lacks_evidence(scores.cosine, scores.noise_floor, scores.percentile)
-    is_near = (scores.cosine > scores.noise_floor) & (scores.percentile >= WEAK_PERCENTILE)
-    codes = np.select([reached & ~lacking, reached, is_near], [3, 2, 1], 0)
-    return [_ORDER[code] for code in codes.ravel().tolist()]
-
-
-def reason_of(verdict: Verdict, cosine: float, noise_floor: float, percentile: float) -> str:
-    """Why a verdict is weak or undecided; empty for the others."""
-    if verdict == "weak":
-        return f"it is below the threshold, but better than {percentile:.0f} of a hundred unrelated captions"
-    if verdict != "undecided":
-        return ""
-    if cosine <= noise_floor:
-        return f"noise scores as high: with this text it reaches a cosine of {noise_floor:.3f}"
-    return f"{100 - percentile:.0f} of a hundred unrelated captions score higher"

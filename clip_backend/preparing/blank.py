@@ -17,7 +17,7 @@ Emptiness = Literal["", "blank", "noise"]
 SIDE = 64
 #: Red, green and blue in grey (ITU-R BT.601), as Pillow weighs them.
 LUMA = (0.299, 0.587, 0.114)
-#: Levels of 255: the flattest of 221 photographs and drawings has 9.1; flat grey, shades and faint noise have at most 3.4.
+#: Levels of 255. Of 221 photographs and drawings the flattest has 9.1; flat grey, shades and faint noise have 3.4.
 BLANK_CONTRAST = 5.0
 #: The noisiest of 221 photographs and drawings, of bricks, has 0.06; noise has at most 0.01.
 NOISE_CORRELATION = 0.04

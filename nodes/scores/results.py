@@ -90,10 +90,9 @@ def match_images(images: Values, texts: Values, inputs: Inputs, host: Host) -> d
 def _match_row(one: MatchResult) -> _MatchRow:
     words = " ".join(one.text.split())
     text = words if len(words) <= MAX_TEXT else f"{words[: MAX_TEXT - 1]}…"
-    reason = f" ({one.reason})" if one.reason else ""
-    scores = f"cosine {one.cosine:.3f}, percentile {one.percentile:.1f}, CLIPScore {one.clip_score:.3f}"
+    scores = f"z {one.z:.2f}, cosine {one.cosine:.3f}, percentile {one.percentile:.1f}, CLIPScore {one.clip_score:.3f}"
     missing = ", ".join(repr(phrase.text) for phrase in one.missing_phrases)
-    line = f"{one.image}, {text!r}: {STATUS[one.verdict]}{reason}; {scores}{f'; missing: {missing}' if missing else ''}"
+    line = f"{one.image}, {text!r}: {STATUS[one.verdict]} ({one.reason}); {scores}{f'; missing: {missing}' if missing else ''}"
     return float(one.cosine), one.is_match, one.status, one.to_dict(), line
 
 
