@@ -55,7 +55,8 @@ def match_texts(args: argparse.Namespace) -> int:
 
 
 _INDENT = "    "
-_PERCENTILE = "of 100 captions of everyday things fit this picture worse"
+_PERCENTILE = "of 100 unrelated texts of its length fit this picture worse"
+_Z = "standard deviations above the mean of these texts"
 
 
 def lines_of(run: Matches, model: str) -> Iterator[str]:

@@ -111,8 +111,9 @@ def text_settings(options: MatchOptions) -> dict[str, Any]:
 def fit_calibration(z: Scores, labels: Labels, encoder: Encoder, options: MatchOptions | None = None) -> Calibration:
     """A calibration from z of labelled pairs [N], in which 1 or true is a match.
 
-    options: how the texts were encoded; None for the defaults. Raises InputError for fewer than 10 pairs, for labels of one kind alone, for z
-    that are not finite or all equal, and where mismatches have the higher z.
+    options: how the texts were encoded; None for the defaults.
+    Raises InputError for fewer than 10 pairs, for labels of one kind alone, for z that are not finite or all equal, and
+    where mismatches have the higher z.
     """
     is_match, values = checked(labels, z)
     if len(values) < LEAST_PAIRS:

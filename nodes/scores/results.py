@@ -92,7 +92,8 @@ def _match_row(one: MatchResult) -> _MatchRow:
     text = words if len(words) <= MAX_TEXT else f"{words[: MAX_TEXT - 1]}…"
     scores = f"z {one.z:.2f}, cosine {one.cosine:.3f}, percentile {one.percentile:.1f}, CLIPScore {one.clip_score:.3f}"
     missing = ", ".join(repr(phrase.text) for phrase in one.missing_phrases)
-    line = f"{one.image}, {text!r}: {STATUS[one.verdict]} ({one.reason}); {scores}{f'; missing: {missing}' if missing else ''}"
+    lacks = f"; missing: {missing}" if missing else ""
+    line = f"{one.image}, {text!r}: {STATUS[one.verdict]} ({one.reason}); {scores}{lacks}"
     return float(one.cosine), one.is_match, one.status, one.to_dict(), line
 
 
