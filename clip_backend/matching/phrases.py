@@ -42,7 +42,8 @@ _TELLS_QUALITY = re.compile(
 )
 #: CLIP does not count: "two cats" is judged as "cats", and "1girl" as "girl".
 _COUNT = re.compile(
-    r"(?<![\w:./-])(?:\d{1,3}\+?(?=\s+[^\W\d]|(?:girl|boy|other)s?\b)|(?:a\s+)?(?:pair|couple|dozen)s?\s+of\b|"
+    r"(?<![\w:./-])(?:\d{1,3}\+?(?:(?=(?:girl|boy|other)s?\b)|(?=\s+[^\W\d]))(?!\s+(?:mm|cm|m|km|px|bit|fps|years?|am|pm|"
+    r"degrees?|percent)\b)|(?:a\s+)?(?:pair|couple|dozen)s?\s+of\b|"
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|a\s+dozen|several)(?=\s))\s*",
     re.IGNORECASE,
 )
