@@ -21,6 +21,8 @@ LUMA = (0.299, 0.587, 0.114)
 BLANK_CONTRAST = 5.0
 #: The noisiest of 221 photographs and drawings, of bricks, has 0.06; noise has at most 0.01.
 NOISE_CORRELATION = 0.04
+#: Stripes have none across and much along them; noise has none in either direction.
+STRIPES_CORRELATION = 0.2
 _Floats = NDArray[np.float64]
 
 
@@ -28,7 +30,7 @@ def pixel_statistics(picture: Image.Image | torch.Tensor) -> NDArray[np.float32]
     """Contrast and correlation of a picture, float32 [2]; see ``emptiness``.
 
     Contrast is the standard deviation of grey around its best-fitting plane, in levels of 255; correlation, -1..1, the
-    smaller of those between neighbours across and down. Both are taken on a copy that averages square blocks of
+    smaller of those between neighbours across and down, or the larger one from 0.2 on, for stripes. Both are taken on a copy that averages square blocks of
     pixels, so that neighbours in the copy share none. Where grey is flat, the colour that varies most stands for it:
     red on a green of the same brightness is no blank picture.
     picture: PIL, or a tensor [H, W, C] with C = 1, 3 or 4, floats of 0..1 or uint8.
@@ -78,8 +80,9 @@ def _contrast(plane: _Floats) -> float:
 
 
 def _correlation(plane: _Floats) -> float:
-    """The smaller correlation of neighbours; 1 where there are none, or all are equal."""
-    return min(_neighbours(plane[:, 1:], plane[:, :-1]), _neighbours(plane[1:], plane[:-1]))
+    """The correlation of neighbours; 1 where there are none, or all are equal."""
+    smaller, larger = sorted((_neighbours(plane[:, 1:], plane[:, :-1]), _neighbours(plane[1:], plane[:-1])))
+    return larger if larger >= STRIPES_CORRELATION else smaller
 
 
 def _neighbours(one: _Floats, other: _Floats) -> float:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from clip_grid.clip_backend.matching.match import match_pictures
 from clip_grid.clip_backend.matching.result import MatchOptions
 from clip_grid.errors import InputError, SpaceError
 
-from .vector_encoder import VectorEncoder, all_at, quarter_at, text_at
+from .vector_encoder import VectorEncoder, bank_at, text_at
 
 
 def one_result(encoder, text="a cat", **options):
@@ -17,34 +18,42 @@ def one_result(encoder, text="a cat", **options):
 
 
 class Halved:
-    """A calibration that gives half of each cosine, for the model that it is made for."""
+    """A calibration that gives half of z, for the model that it is made for."""
 
     def __init__(self, fits=True):
         self.fits = fits
 
-    def probability(self, cosines):
-        return cosines.astype(np.float64) / 2
+    def probability(self, z):
+        return z.astype(np.float64) / 2
 
-    def check(self, encoder):
+    def check(self, encoder, options):
         if not self.fits:
             raise InputError(f"the calibration is of another model than {encoder.identity.name}")
 
 
 def test_a_pair_has_every_score_under_the_name_of_its_scale():
-    # 64 captions at 0.5, 192 at 0.1
-    encoder = VectorEncoder({"a cat": text_at(0.3, on_noise=0.2)}, captions=quarter_at(0.5, 0.1))
+    # 32 short texts at 0.1, 32 at 0.2
+    encoder = VectorEncoder({"a cat": text_at(0.3)}, bank=bank_at(0.15, 0.05))
 
     result = one_result(encoder)
 
     assert result.cosine == pytest.approx(0.3)
     assert result.clip_score == pytest.approx(0.75)
-    against = 64 * math.exp(5) + 192 * math.exp(1)
+    assert result.z == pytest.approx(3)
+    against = 32 * math.exp(1) + 32 * math.exp(2)
     assert result.probability == pytest.approx(math.exp(3) / (math.exp(3) + against))
-    assert result.probability_scale == "softmax against 256 captions"
-    assert result.percentile == pytest.approx(75)
-    assert result.noise_floor == pytest.approx(0.2)
+    assert result.probability_scale == "softmax against 64 unrelated texts"
+    assert result.percentile == 100
     assert result.picture_percentile is None
     assert (result.image, result.text, result.model) == ("cat.png", "a cat", "table")
+
+
+def test_a_caption_is_compared_with_captions():
+    caption = "a grey cat that sleeps on a sofa"
+    result = one_result(VectorEncoder({caption: text_at(0.3)}), caption, phrases=False)
+
+    assert result.probability_scale == "softmax against 128 unrelated texts"
+    assert "128 of 128 unrelated captions" in result.reason
 
 
 def test_a_negative_cosine_has_no_clip_score():
@@ -52,34 +61,39 @@ def test_a_negative_cosine_has_no_clip_score():
 
 
 def test_the_probability_of_a_sharp_model_does_not_overflow():
-    sharp = VectorEncoder({"a cat": text_at(0.9)}, captions=all_at(-0.9), logit_scale=1000.0)
+    sharp = VectorEncoder({"a cat": text_at(0.9)}, bank=bank_at(-0.9, 0.01), logit_scale=1000.0)
 
     assert one_result(sharp).probability == pytest.approx(1)
 
 
-def test_a_model_with_a_bias_gives_the_sigmoid_of_each_pair():
-    encoder = VectorEncoder({"a cat": text_at(0.3)}, logit_scale=20.0, logit_bias=-5.0)
+def siglip(texts, **numbers):
+    encoder = VectorEncoder(texts, **numbers)
+    return replace(encoder, identity=replace(encoder.identity, is_sigmoid=True))
+
+
+def test_a_model_of_siglips_family_shows_the_sigmoid_of_each_pair_and_is_judged_by_z():
+    encoder = siglip({"a cat": text_at(0.1)}, bank=bank_at(0.0, 0.03), logit_scale=100.0, logit_bias=-16.0)
 
     result = one_result(encoder)
 
-    assert result.probability == pytest.approx(1 / (1 + math.exp(-1)))
+    assert (result.verdict, result.threshold_scale) == ("match", "z")
+    assert result.probability == pytest.approx(1 / (1 + math.exp(6)))
     assert result.probability_scale == "sigmoid"
 
 
 def test_a_calibration_gives_the_probability_and_judges_by_it():
-    texts = {"a cat": text_at(0.98), "a dog": text_at(0.9)}
-    encoder = VectorEncoder(texts)
-    above = VectorEncoder({"a cat": text_at(1.0)})
+    # z of 0.98, 0.4 and 1.2
+    cosines = {"a cat": 0.149, "a dog": 0.12, "a cow": 0.16}
+    encoder = VectorEncoder({text: text_at(cosine) for text, cosine in cosines.items()})
 
-    below = match_pictures(encoder, ["cat.png"], ["a cat", "a dog"], calibration=Halved()).results
-    sure = match_pictures(above, ["cat.png"], ["a cat"], calibration=Halved()).results[0]
+    results = match_pictures(encoder, ["cat.png"], list(cosines), calibration=Halved()).results
 
-    assert [one.probability for one in below] == pytest.approx([0.49, 0.45])
-    assert [(one.probability_scale, one.threshold_scale, one.threshold) for one in below] == [
+    assert [one.probability for one in results] == pytest.approx([0.49, 0.2, 0.6], abs=1e-4)
+    assert {(one.probability_scale, one.threshold_scale, one.threshold) for one in results} == {
         ("calibrated", "probability", 0.5)
-    ] * 2
-    assert [one.verdict for one in below] == ["weak", "weak"]
-    assert sure.verdict == "match"
+    }
+    assert [one.verdict for one in results] == ["weak", "mismatch", "match"]
+    assert results[2].reason.startswith("its probability of 0.600 reaches 0.5; it fits better than")
 
 
 def test_a_threshold_or_preset_that_was_chosen_goes_before_a_calibration():
@@ -134,7 +148,7 @@ def test_eight_pictures_tell_how_well_each_of_them_fits():
 
 def test_pictures_rank_alike_by_pairs_and_in_a_matrix():
     pictures = {f"{n}.png": text_at(n / 10) for n in range(9)}
-    texts = {f"text {n}": text_at(0.9 - n / 20, 0.1) for n in range(9)}
+    texts = {f"text {n}": text_at(0.9 - n / 20) for n in range(9)}
     encoder = VectorEncoder(texts, pictures)
 
     pairs = match_pictures(encoder, list(pictures), list(texts)).results
@@ -145,7 +159,7 @@ def test_pictures_rank_alike_by_pairs_and_in_a_matrix():
         assert twin.picture_percentile == one.picture_percentile
         assert twin.percentile == one.percentile
         assert twin.cosine == pytest.approx(one.cosine, abs=1e-6)
-        assert (twin.noise_floor, twin.verdict) == (pytest.approx(one.noise_floor), one.verdict)
+        assert (twin.z, twin.verdict) == (pytest.approx(one.z, abs=1e-4), one.verdict)
 
 
 def test_a_result_is_plain_json_with_stable_keys():
@@ -172,13 +186,13 @@ def test_what_the_files_of_a_model_do_not_tell_is_noted():
 
 
 def test_a_cosine_threshold_for_siglip_is_noted_with_its_cure():
-    encoder = VectorEncoder({"a cat": text_at(0.3)}, logit_bias=-16.0)
+    encoder = siglip({"a cat": text_at(0.3)})
 
-    by_cosine = match_pictures(encoder, ["cat.png"], ["a cat"])
-    by_percentile = match_pictures(encoder, ["cat.png"], ["a cat"], options=MatchOptions(preset="percentile 95"))
+    by_cosine = match_pictures(encoder, ["cat.png"], ["a cat"], options=MatchOptions(threshold=0.25))
+    by_default = match_pictures(encoder, ["cat.png"], ["a cat"])
 
-    assert "percentile 95" in by_cosine.notes[0]
-    assert by_percentile.notes == ()
+    assert "choose the preset auto" in by_cosine.notes[0]
+    assert by_default.notes == ()
 
 
 def test_features_pair_row_by_row_and_only_in_one_space():

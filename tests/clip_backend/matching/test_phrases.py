@@ -4,11 +4,12 @@ import math
 
 import pytest
 from clip_grid.clip_backend.matching.match import MOST_PHRASED, match_pictures
+from clip_grid.clip_backend.matching.phrases import judged_phrases
 from clip_grid.clip_backend.matching.result import MatchOptions
 from clip_grid.clip_backend.matching.texts import MOST_PHRASES, Phrase, phrases_of
 from hypothesis import given, strategies
 
-from .vector_encoder import VectorEncoder, all_at, text_at
+from .vector_encoder import VectorEncoder, bank_at, text_at
 
 
 def parts(text):
@@ -117,52 +118,92 @@ def test_a_text_of_one_thing_over_and_over_is_split_at_once(text):
     assert 1 <= len(phrases_of(text)) <= MOST_PHRASES
 
 
+def judged(text):
+    return [phrase.text for phrase in judged_phrases(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("a cat on a red sofa, masterpiece, best quality, 8k", ["a cat", "a red sofa"]),
+        ("score_9, score_8_up, highly detailed, trending on artstation, a castle", ["a castle"]),
+        ("1girl, solo, long hair, ultra-detailed, absurdres", ["girl", "solo", "long hair"]),
+        ("two cats on a red sofa", ["cats", "a red sofa"]),
+        ("a couple of dogs and a pair of shoes in a park", ["dogs", "shoes", "a park"]),
+        ("a couple walking on the beach", ["a couple walking", "the beach"]),
+        ("a man without a hat on a bridge, no people, not blurry", ["a man", "a bridge"]),
+        ("a 4k monitor, 35 mm film, 1990s car, f/1.8", ["a 4k monitor", "35 mm film", "1990s car", "f/1.8"]),
+        ("a detailed map of the world, sharp rocks", ["a detailed map of the world", "sharp rocks"]),
+        ("masterpiece", []),
+    ],
+)
+def test_quality_words_counts_and_negations_are_no_phrases(text, phrases):
+    assert judged(text) == phrases
+
+
+def test_a_text_of_quality_words_alone_has_no_phrases():
+    assert scored({"best quality, 8k": text_at(0.2)}, "best quality, 8k").phrases == ()
+
+
 def scored(texts, whole, **options):
-    encoder = VectorEncoder(texts, captions=all_at(0.1))
+    """The result of a text among bank texts at 0.1 with a standard deviation of 0.05."""
+    encoder = VectorEncoder(texts, bank=bank_at(0.1, 0.05))
     return match_pictures(encoder, ["cat.png"], [whole], options=MatchOptions(**options)).results[0]
 
 
-def test_the_phrase_without_which_the_picture_fits_better_is_missing():
-    result = scored({"a cat, a hat": text_at(0.2), "a cat": text_at(0.3), "a hat": text_at(0.15)}, "a cat, a hat")
+def test_a_phrase_says_how_it_fits_alone_and_what_it_adds():
+    result = scored({"a cat, a hat": text_at(0.2), "a cat": text_at(0.3), "a hat": text_at(0.11)}, "a cat, a hat")
 
     cat, hat = result.phrases
-    assert (cat.cosine, hat.cosine) == (pytest.approx(0.3), pytest.approx(0.15))
-    # the cosine of the whole less that of the other phrase
-    assert (cat.support, hat.support) == (pytest.approx(0.05), pytest.approx(-0.1))
-    assert (cat.percentile, hat.percentile) == (100, 100)
+    assert (cat.cosine, hat.cosine) == (pytest.approx(0.3), pytest.approx(0.11))
+    assert (cat.z, hat.z) == (pytest.approx(4), pytest.approx(0.2, abs=1e-4))
+    assert (cat.percentile, hat.percentile) == (100, 50)
+    # the cosine of the whole less that of the other phrase, in standard deviations
+    assert (cat.support, hat.support) == (pytest.approx(0.09 / 0.05, abs=1e-4), pytest.approx(-0.1 / 0.05, abs=1e-4))
+    assert (cat.status, hat.status) == ("shown", "missing")
     assert (cat.is_missing, hat.is_missing) == (False, True)
     assert result.weakest_phrase is hat
-    assert result.to_dict()["phrases"][1]["is_missing"] is True
+    assert result.missing_phrases == (hat,)
+    assert result.to_dict()["phrases"][1] == {
+        "text": "a hat",
+        "cosine": hat.cosine,
+        "z": hat.z,
+        "percentile": 50,
+        "support": hat.support,
+        "status": "missing",
+        "is_missing": True,
+    }
 
 
-def test_a_phrase_that_fits_well_alone_is_not_missing_for_a_little_less_support():
-    # two thirds of the way from 0.1, where the captions are, to 0.3 is 0.2333
-    texts = {"a cat, a hat": text_at(0.29), "a cat": text_at(0.3)}
+@pytest.mark.parametrize(
+    ("z", "support", "status"),
+    [
+        (0.4, 1.0, "missing"),
+        (0.6, 0.0, "unclear"),
+        (0.6, -0.2, "missing"),
+        (1.4, -0.2, "missing"),
+        (1.6, -0.2, "unclear"),
+        (0.6, 0.3, "shown"),
+        (2.1, -0.5, "shown"),
+    ],
+)
+def test_a_phrase_is_shown_missing_or_unclear_by_its_z_and_support(z, support, status):
+    texts = {"a cat, a hat": text_at(0.2 + 0.05 * support), "a cat": text_at(0.2), "a hat": text_at(0.1 + 0.05 * z)}
 
-    near = scored(texts | {"a hat": text_at(0.234)}, "a cat, a hat")
-    short = scored(texts | {"a hat": text_at(0.232)}, "a cat, a hat")
-
-    assert [one.is_missing for one in near.phrases] == [False, False]
-    assert [one.is_missing for one in short.phrases] == [False, True]
-
-
-def test_a_phrase_that_supports_the_text_is_not_missing_however_low_it_is_alone():
-    texts = {"a cat, red": text_at(0.31), "a cat": text_at(0.3), "red": text_at(0.12)}
-
-    assert [one.is_missing for one in scored(texts, "a cat, red").phrases] == [False, False]
+    assert scored(texts, "a cat, a hat").phrases[1].status == status
 
 
 def test_where_nothing_fits_every_phrase_is_missing():
     texts = {"a cat, a hat": text_at(0.06), "a cat": text_at(0.05), "a hat": text_at(0.04)}
 
-    assert [one.is_missing for one in scored(texts, "a cat, a hat").phrases] == [True, True]
+    assert [one.status for one in scored(texts, "a cat, a hat").phrases] == ["missing", "missing"]
 
 
-def test_a_text_of_one_phrase_is_held_against_a_middling_caption():
-    present, absent = (scored({"a cat": text_at(cosine)}, "a cat").phrases[0] for cosine in (0.3, 0.08))
+@pytest.mark.parametrize(("cosine", "status"), [(0.3, "shown"), (0.15, "unclear"), (0.08, "missing")])
+def test_a_text_of_one_phrase_is_judged_by_its_z_alone(cosine, status):
+    (phrase,) = scored({"a cat": text_at(cosine)}, "a cat").phrases
 
-    assert (present.support, present.is_missing) == (pytest.approx(0.2), False)
-    assert (absent.support, absent.is_missing) == (pytest.approx(-0.02), True)
+    assert (phrase.support, phrase.status) == (0, status)
 
 
 def test_phrases_are_left_out_where_they_are_not_wanted():

@@ -5,69 +5,78 @@ import itertools
 import numpy as np
 import pytest
 from clip_grid.clip_backend.matching.match import match_pictures
-from clip_grid.clip_backend.matching.result import PRESETS, MatchOptions
-from clip_grid.clip_backend.matching.scores import Limit, Scores, limit_of, verdicts
+from clip_grid.clip_backend.matching.result import PRESETS, Limit, MatchOptions
+from clip_grid.clip_backend.matching.scores import Scores
+from clip_grid.clip_backend.matching.verdict import limit_of, verdicts
 from clip_grid.errors import InputError
 
-from .vector_encoder import VectorEncoder, all_at, quarter_at, text_at
+from .vector_encoder import BLANK, NOISE, VectorEncoder, bank_at, text_at
+
+#: Mean and standard deviation of the bank, of short texts of OpenAI's B/32.
+BANK = (0.195, 0.021)
 
 
-def judged(cosine, on_noise=0.0, captions=None, **options):
-    encoder = VectorEncoder({"a cat": text_at(cosine, on_noise)}, captions=captions or all_at(0.0))
+def judged(cosine, bank=BANK, statistics=None, **options):
+    encoder = VectorEncoder(
+        {"a cat": text_at(cosine)}, bank=bank_at(*bank), statistics={"cat.png": statistics} if statistics else {}
+    )
     return match_pictures(encoder, ["cat.png"], ["a cat"], options=MatchOptions(**options)).results[0]
 
 
-def test_a_cosine_above_threshold_noise_and_captions_is_a_match():
-    result = judged(0.31, on_noise=0.1)
+def test_a_text_that_lies_two_deviations_above_unrelated_ones_is_a_match():
+    result = judged(0.2457)
 
-    assert (result.verdict, result.is_match, result.reason) == ("match", True, "")
-    assert result.status == "Match (score: 0.310)"
-    assert (result.threshold, result.threshold_scale) == (0.25, "cosine")
+    assert (result.verdict, result.is_match) == ("match", True)
+    assert result.z == pytest.approx(2.41, abs=0.01)
+    assert result.percentile == 100
+    assert (result.threshold, result.threshold_scale) == (2, "z")
+    assert (
+        result.reason == "it fits better than 64 of 64 unrelated short texts, 2.4 standard deviations above their mean"
+    )
+    assert result.status == "Match (score: 0.246)"
 
 
-def test_a_cosine_that_noise_reaches_too_is_undecided():
-    result = judged(0.31, on_noise=0.35)
+def test_a_text_less_than_one_deviation_above_unrelated_ones_is_a_mismatch():
+    result = judged(0.193)
+
+    assert (result.verdict, result.is_match) == ("mismatch", False)
+    assert (
+        result.reason == "it fits better than 32 of 64 unrelated short texts, 0.1 standard deviations below their mean"
+    )
+    assert result.status == "Mismatch (score: 0.193)"
+
+
+def test_a_text_between_the_two_is_weak():
+    result = judged(0.22)
+
+    assert result.verdict == "weak"
+    assert result.reason.endswith("1.2 standard deviations above their mean; a match needs 2")
+    assert result.status == "Weak match (score: 0.220)"
+
+
+@pytest.mark.parametrize("options", [{}, {"preset": "lenient"}, {"threshold": 0.1}, {"preset": "percentile 90"}])
+@pytest.mark.parametrize(("statistics", "word"), [(BLANK, "blank"), (NOISE, "noise")])
+def test_a_picture_that_shows_nothing_is_undecided_whatever_decides(options, statistics, word):
+    result = judged(0.35, statistics=statistics, **options)
 
     assert (result.verdict, result.is_match) == ("undecided", False)
-    assert result.reason == "noise scores as high: with this text it reaches a cosine of 0.350"
-    assert result.status == "Undecided (score: 0.310)"
+    assert word in result.reason
+    assert result.status == "Undecided (score: 0.350)"
 
 
-def test_a_cosine_that_unrelated_captions_exceed_is_undecided():
-    # 64 of 256 captions score higher, and a quarter of the others as high, which counts half
-    result = judged(0.31, captions=quarter_at(0.4, 0.31))
+def test_unrelated_texts_that_all_fit_alike_leave_the_default_undecided():
+    result = judged(0.35, bank=(0.2, 0.004))
 
     assert result.verdict == "undecided"
-    assert result.percentile == pytest.approx(37.5)
-    assert result.reason == "62 of a hundred unrelated captions score higher"
-
-
-def test_three_quarters_of_the_captions_must_be_beaten_and_are_enough():
-    assert judged(0.31, captions=quarter_at(0.4, 0.2)).verdict == "match"
-    assert judged(0.31, captions=lambda n: quarter_at(0.4, 0.2)(0 if n == 1 else n)).verdict == "undecided"
-
-
-def test_a_cosine_below_the_threshold_that_stands_out_is_weak():
-    result = judged(0.2, on_noise=0.1)
-
-    assert (result.verdict, result.is_match) == ("weak", False)
-    assert result.reason == "it is below the threshold, but better than 100 of a hundred unrelated captions"
-    assert result.status == "Weak match (score: 0.200)"
-
-
-@pytest.mark.parametrize("on_noise, captions", [(0.2, all_at(0.0)), (0.0, quarter_at(0.3, 0.1)), (0.3, all_at(0.3))])
-def test_a_low_cosine_that_does_not_stand_out_is_a_mismatch(on_noise, captions):
-    result = judged(0.2, on_noise, captions)
-
-    assert (result.verdict, result.reason) == ("mismatch", "")
-    assert result.status == "Mismatch (score: 0.200)"
+    assert result.reason == "the model tells unrelated texts apart too little on this picture to judge by them"
+    assert judged(0.35, bank=(0.2, 0.004), threshold=0.3).verdict == "match"
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_tells_its_threshold_and_scale(preset):
     result = judged(0.27, preset=preset)
 
-    assert (result.threshold_scale, result.threshold) == PRESETS[preset]
+    assert Limit(result.threshold, result.threshold_scale) == PRESETS[preset]
 
 
 @pytest.mark.parametrize("cosine, matches", [(0.19, []), (0.21, ["lenient"]), (0.26, ["lenient", "balanced"])])
@@ -77,48 +86,72 @@ def test_cosine_presets_are_the_thresholds_of_their_names(cosine, matches):
     assert [name for name in names if judged(cosine, preset=name).is_match] == matches
 
 
+def test_a_cosine_that_was_chosen_decides_alone_and_says_so():
+    near, far = judged(0.24, threshold=0.25), judged(0.21, threshold=0.25)
+    loose = judged(0.21, threshold=0.2)
+
+    assert (near.verdict, far.verdict, loose.verdict) == ("weak", "mismatch", "match")
+    assert near.reason.startswith("its cosine of 0.240 is below 0.25; it fits better than 64 of 64")
+    assert loose.reason.startswith("its cosine of 0.210 reaches 0.2; ")
+    assert (loose.threshold, loose.threshold_scale) == (0.2, "cosine")
+
+
 def test_percentile_presets_do_not_look_at_the_size_of_the_cosine():
-    # 0.05 beats 243 of 256 captions: 94.9 of a hundred
-    def captions(place):
-        return all_at(0.1 if place < 13 else 0.0)(place)
+    # it beats 60 of 64 short texts: 93.75 of a hundred
+    def bank(place):
+        return text_at(0.1 if place < 4 else 0.01)
 
-    verdict = {name: judged(0.05, captions=captions, preset=f"percentile {name}").verdict for name in (90, 95, 99)}
+    encoder = VectorEncoder({"a cat": text_at(0.05)}, bank=bank)
 
-    assert verdict == {90: "match", 95: "weak", 99: "weak"}
+    def verdict(preset):
+        return match_pictures(encoder, ["cat.png"], "a cat", options=MatchOptions(preset=preset)).results[0].verdict
+
+    assert [verdict(f"percentile {name}") for name in (90, 95, 99)] == ["match", "weak", "weak"]
 
 
 def test_a_cosine_that_equals_the_threshold_reaches_it():
     for threshold in np.round(np.arange(0.01, 1, 0.01), 2).tolist():
-        cosine = np.full((1, 1), threshold, np.float32)
-        scores = Scores(
-            cosine=cosine, probability=cosine.astype(float), probability_scale="", percentile=100 * cosine**0,
-            noise_floor=0 * cosine,
-        )  # fmt: skip
-        assert verdicts(scores, Limit(threshold, "cosine")) == ["match"]
+        assert verdicts(scores_with(cosine=[threshold]), Limit(threshold, "cosine"), [""]) == ["match"]
 
 
-def test_the_verdict_is_that_of_the_rules_read_aloud():
-    numbers = np.array([*itertools.product([0.1, 0.25, 0.4], [0.0, 0.25, 0.5], [50, 74.9, 75, 89.9, 90, 100])])
-    cosine, floor, percentile = numbers.astype(np.float32).T[:, :, None]
-    scores = Scores(
-        cosine=cosine, probability=cosine.astype(float), probability_scale="", percentile=percentile, noise_floor=floor
+def scores_with(*, cosine=None, z=None, percentile=None, probability=None):
+    columns = [cosine, z, percentile, probability]
+    rows = len(next(one for one in columns if one is not None))
+    arrays = [np.array([0.0] * rows if one is None else one, np.float32)[:, None] for one in columns]
+    return Scores(
+        cosine=arrays[0],
+        z=arrays[1],
+        percentile=arrays[2],
+        probability=arrays[3].astype(float),
+        probability_scales={},
+        is_flat=np.zeros((rows, 1), bool),
     )
 
-    found = verdicts(scores, Limit(0.25, "cosine"))
 
-    def aloud(cosine, floor, percentile):
-        if cosine >= 0.25:
-            return "match" if cosine > floor and percentile >= 75 else "undecided"
-        return "weak" if cosine > floor and percentile >= 90 else "mismatch"
+@pytest.mark.parametrize("scale", ["z", "cosine", "percentile", "probability"])
+def test_the_verdict_is_that_of_the_rules_read_aloud(scale):
+    rows = [*itertools.product([0.0, 0.24, 0.26, 0.5], [0.9, 1.1, 2.1], ["", "blank"])]
+    value, z, empty = zip(*rows, strict=True)
+    numbers = {"z": z} | ({} if scale == "z" else {scale: value})
+    limit = Limit(2.0 if scale == "z" else 0.5, scale)
 
-    assert found == [aloud(*row) for row in numbers]
+    def aloud(value, z, empty):
+        if empty:
+            return "undecided"
+        if (z if scale == "z" else value) >= limit.threshold:
+            return "match"
+        return "mismatch" if (value < 0.25 if scale == "probability" else z < 1) else "weak"
+
+    assert verdicts(scores_with(**numbers), limit, empty) == [aloud(*row) for row in rows]
 
 
-def test_the_threshold_of_a_calibration_is_even_odds_unless_one_was_chosen():
+def test_a_preset_goes_before_a_threshold_and_that_before_a_calibration():
+    assert limit_of(MatchOptions(), is_calibrated=False) == Limit(2, "z")
     assert limit_of(MatchOptions(), is_calibrated=True) == Limit(0.5, "probability")
-    assert limit_of(MatchOptions(), is_calibrated=False) == Limit(0.25, "cosine")
     assert limit_of(MatchOptions(threshold=0.3), is_calibrated=True) == Limit(0.3, "cosine")
     assert limit_of(MatchOptions(preset="percentile 99"), is_calibrated=True) == Limit(99.0, "percentile")
+    # the number 0 itself, as a saved workflow of version 0.1 may have it
+    assert limit_of(MatchOptions(preset="threshold", threshold=0), is_calibrated=False) == Limit(0, "cosine")
 
 
 @pytest.mark.parametrize(

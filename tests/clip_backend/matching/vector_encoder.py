@@ -9,27 +9,24 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from clip_grid.clip_backend.encoding.features import Features, Identity, TextFeatures
 from clip_grid.clip_backend.encoding.image_features import FailedPicture
-from clip_grid.clip_backend.scoring.banks import neutral_captions
+from clip_grid.clip_backend.scoring.banks import bank
 from clip_grid.errors import InputError
 
-#: A picture of which every text knows its cosine, and the direction of all noise.
+#: A picture of which every text knows its cosine.
 PICTURE = (1.0, 0.0, 0.0, 0.0)
-NOISE = (0.0, 0.0, 1.0, 0.0)
 IDENTITY = Identity(name="table", space="table", dim=4, fingerprint="f", cache_key="k", dtype="fp32")
+#: Contrast and correlation of pictures that show something, of blank ones and of noise.
+SHOWN, BLANK, NOISE = (50.0, 0.9), (0.4, 1.0), (48.0, 0.01)
 
 
-def text_at(cosine: float, on_noise: float = 0.0) -> tuple[float, ...]:
-    """A text with this cosine to PICTURE, and with that to noise, which is its noise floor too."""
-    return cosine, math.sqrt(1 - cosine**2 - on_noise**2), on_noise, 0.0
+def text_at(cosine: float) -> tuple[float, ...]:
+    """A text with this cosine to PICTURE."""
+    return cosine, math.sqrt(1 - cosine**2), 0.0, 0.0
 
 
-def quarter_at(high: float, low: float) -> Callable[[int], tuple[float, ...]]:
-    """The 256 captions: of every four, one at the cosine ``high`` to PICTURE, and three at ``low``."""
-    return lambda place: (one := high if place % 4 == 0 else low, 0.0, 0.0, math.sqrt(1 - one**2))
-
-
-def all_at(cosine: float) -> Callable[[int], tuple[float, ...]]:
-    return quarter_at(cosine, cosine)
+def bank_at(mean: float, deviation: float) -> Callable[[int], tuple[float, ...]]:
+    """Bank texts whose cosines to PICTURE have this mean and standard deviation: half of them above, half below."""
+    return lambda place: (one := mean + (deviation if place % 2 else -deviation), 0.0, 0.0, math.sqrt(1 - one**2))
 
 
 @dataclass
@@ -40,6 +37,7 @@ class Images:
     names: tuple[str, ...]
     kept: tuple[int, ...]
     failed: tuple[FailedPicture, ...]
+    statistics: np.ndarray | None
     notes: tuple[str, ...] = ()
 
     def to_features(self, ids: Sequence[str] | None = None) -> Features:
@@ -48,11 +46,14 @@ class Images:
 
 @dataclass
 class VectorEncoder:
-    """Pictures are names; those of ``pictures`` have a vector, all others are broken, and arrays are noise."""
+    """Pictures are names; those of ``pictures`` have a vector, and all others are broken."""
 
     texts: dict[str, tuple[float, ...]] = field(default_factory=dict)
     pictures: dict[str, tuple[float, ...]] = field(default_factory=lambda: {"cat.png": PICTURE})
-    captions: Callable[[int], tuple[float, ...]] = field(default_factory=lambda: all_at(0.0))
+    #: Of each bank, by the place of a text.
+    bank: Callable[[int], tuple[float, ...]] = field(default_factory=lambda: bank_at(0.1, 0.05))
+    #: Contrast and correlation by picture; the others show something.
+    statistics: dict[str, tuple[float, float]] = field(default_factory=dict)
     logit_scale: float = 10.0
     logit_bias: float = 0.0
     identity: Identity = IDENTITY
@@ -61,26 +62,26 @@ class VectorEncoder:
     read: list[str] = field(default_factory=list)
     space: str = "table"
 
-    def encode_images(self, pictures, *, strict=True, progress=None, **_):
-        given = [pictures] if isinstance(pictures, str) else list(pictures)
-        if not given:
+    def encode_images(self, pictures, *, strict=True, progress=None, with_statistics=False, **_):
+        names = [pictures] if isinstance(pictures, str) else list(pictures)
+        if not names:
             raise InputError("no pictures were given; give at least one")
-        names = [one if isinstance(one, str) else f"picture {n}" for n, one in enumerate(given, 1)]
-        rows = [self.pictures.get(one) if isinstance(one, str) else NOISE for one in given]
-        self.seen += [one for one in given if isinstance(one, str)]
+        rows = [self.pictures.get(one) for one in names]
+        self.seen += names
         kept = tuple(place for place, row in enumerate(rows) if row is not None)
         failed = [FailedPicture(n, name, "read", "is broken") for n, name in enumerate(names) if rows[n] is None]
         if progress:
-            progress(len(given), len(given))
+            progress(len(names), len(names))
         vectors = np.array([rows[place] for place in kept], np.float32).reshape(len(kept), 4 if not kept else -1)
-        return Images(vectors, tuple(names[place] for place in kept), kept, tuple(failed))
+        statistics = np.array([self.statistics.get(names[place], SHOWN) for place in kept], np.float32)
+        read = tuple(names[place] for place in kept)
+        return Images(vectors, read, kept, tuple(failed), statistics if with_statistics else None)
 
     def encode_texts(self, texts, *, long_text="truncate", **_):
-        bank = {caption: place for place, caption in enumerate(neutral_captions())}
-        self.read += [text for text in texts if text not in bank]
-        rows = [
-            self.captions(bank[text]) if text in bank and text not in self.texts else self.texts[text] for text in texts
-        ]
+        banks = (bank().nouns.values(), bank().captions)
+        places = {text: place for texts_of in banks for place, text in enumerate(texts_of)}
+        self.read += [text for text in texts if text not in places]
+        rows = [self.texts[text] if text in self.texts else self.bank(places[text]) for text in texts]
         unit = Features.from_raw(np.array(rows, np.float32), texts, "table")
         dropped = tuple(self.dropped.get(text, "") if long_text == "truncate" else "" for text in texts)
         return TextFeatures(unit.vectors, unit.ids, "table", dropped)
