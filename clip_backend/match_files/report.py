@@ -53,7 +53,7 @@ class PairMetrics:
     average_precision: float
     #: The share of verdicts, match or not, that agree with the label.
     accuracy: float
-    #: The z of highest balanced accuracy.
+    #: The cosine of highest balanced accuracy, to be given as a threshold.
     best_threshold: float
 
 
@@ -124,13 +124,13 @@ def measure(results: Sequence[PairResult]) -> PairMetrics | None:
         roc_auc_interval=roc_auc_interval(area, positives, len(labels) - positives),
         average_precision=average_precision(labels, z),
         accuracy=accuracy(labels, [result.is_match for _, result in pairs]),
-        best_threshold=best_threshold(labels, z),
+        best_threshold=best_threshold(labels, [result.cosine for _, result in pairs]),
     )
 
 
 SUFFIXES = (".csv", ".json", ".jsonl")
 RESULT_COLUMNS = (
-    "cosine", "clip_score", "probability", "probability_scale", "percentile", "noise_floor", "verdict", "reason",
+    "cosine", "clip_score", "probability", "probability_scale", "z", "percentile", "verdict", "reason",
     "threshold", "threshold_scale", "missing_phrases", "model", "error", "clip_similarity_score", "clip_match_status",
     "clip_is_match",
 )  # fmt: skip

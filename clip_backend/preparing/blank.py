@@ -29,10 +29,10 @@ _Floats = NDArray[np.float64]
 def pixel_statistics(picture: Image.Image | torch.Tensor) -> NDArray[np.float32]:
     """Contrast and correlation of a picture, float32 [2]; see ``emptiness``.
 
-    Contrast is the standard deviation of grey around its best-fitting plane, in levels of 255; correlation, -1..1, the
-    smaller of those between neighbours across and down, or the larger one from 0.2 on, for stripes. Both are taken on a copy that averages square blocks of
-    pixels, so that neighbours in the copy share none. Where grey is flat, the colour that varies most stands for it:
-    red on a green of the same brightness is no blank picture.
+    Contrast is the standard deviation of grey around its best-fitting plane, in levels of 255. Correlation, -1..1, is
+    the smaller of those between neighbours across and down, or the larger one from 0.2 on, for stripes. Both are taken
+    on a copy that averages square blocks of pixels, so that neighbours in the copy share none. Where grey is flat, the
+    colour that varies most stands for it: red on a green of the same brightness is no blank picture.
     picture: PIL, or a tensor [H, W, C] with C = 1, 3 or 4, floats of 0..1 or uint8.
     """
     colours = _block_means(picture)  # [C, h, w]

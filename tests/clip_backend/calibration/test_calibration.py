@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from clip_grid.clip_backend.calibration.calibration import Calibration, fit_calibration, read_calibration
+from clip_grid.clip_backend.matching.result import MatchOptions
+from clip_grid.clip_backend.scoring.banks import bank
 from clip_grid.errors import InputError, OutputError, SpaceError
 
 
@@ -25,14 +29,14 @@ def fitted():
     return fit_calibration(*drawn(), model())
 
 
-def test_it_turns_cosines_into_probabilities_around_its_threshold(fitted):
+def test_it_turns_z_into_probabilities_around_its_threshold(fitted):
     below, at, above = fitted.probability([0.1, fitted.threshold, 0.4])
 
     assert below < 0.1 < 0.9 < above
     assert at == pytest.approx(0.5)
 
 
-def test_probabilities_keep_the_shape_of_the_cosines(fitted):
+def test_probabilities_keep_the_shape_of_z(fitted):
     assert fitted.probability(np.zeros((2, 3), np.float32)).shape == (2, 3)
     assert fitted.probability(np.zeros((2, 3), np.float32)).dtype == np.float64
 
@@ -57,7 +61,7 @@ def test_it_says_what_it_was_fitted_to(fitted):
     assert fitted.notes == ()
 
 
-def test_cosines_that_tell_nothing_are_noted():
+def test_z_that_tells_nothing_are_noted():
     weak = fit_calibration(*drawn(gap=0.012), model())
 
     assert "hardly tell these matches from mismatches (ROC-AUC 0.5" in weak.notes[0]
@@ -70,7 +74,7 @@ def test_a_file_gives_back_the_same_calibration(fitted, tmp_path):
     told = json.loads((tmp_path / "new" / "é.json").read_text("utf-8"))
     assert told["model"] == "toy é"
     assert told["threshold"] == pytest.approx(fitted.threshold)
-    assert told["version"] == 1
+    assert told["version"] == 2
 
 
 def test_the_home_is_known(fitted, tmp_path, monkeypatch):
@@ -84,10 +88,39 @@ def test_the_home_is_known(fitted, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("other", [model("other", fingerprint="g"), model("other", space="h")])
 def test_another_model_is_refused_by_name(fitted, other):
-    fitted.check(model("renamed"))
+    fitted.check(model("renamed"), MatchOptions())
 
     with pytest.raises(SpaceError, match=r"is for toy é, not for other.*fit a calibration for this one"):
-        fitted.check(other)
+        fitted.check(other, MatchOptions())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (MatchOptions(template="a photo of {}"), "fitted with template '{}', not 'a photo of {}'; choose the same"),
+        (MatchOptions(long_text="truncate"), "long_text 'mean', not 'truncate'"),
+        (MatchOptions(prompt_syntax=False), "prompt_syntax True, not False"),
+    ],
+)
+def test_texts_that_are_encoded_in_another_way_are_refused(fitted, options, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        fitted.check(model(), options)
+
+
+def test_a_calibration_for_another_bank_is_refused(fitted):
+    older = replace(fitted, bank=bank().version - 1)
+
+    with pytest.raises(InputError, match="fitted with bank 0, not 1"):
+        older.check(model(), MatchOptions())
+
+
+def test_it_remembers_how_texts_were_encoded():
+    options = MatchOptions(template="A photo depicts {}", long_text="max", prompt_syntax=False)
+
+    found = fit_calibration(*drawn(), model(), options)
+
+    assert (found.template, found.long_text, found.prompt_syntax) == ("A photo depicts {}", "max", False)
+    found.check(model(), options)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +151,8 @@ BROKEN = {
     "another encoding": (b"\xff\xfe{}", "is not JSON"),
     "a list": ([1], "JSON of something else"),
     "other JSON": ({"slope": 3}, "JSON of something else"),
-    "a later version": (changed(version=2), "version 2, and this program reads version 1"),
+    "a later version": (changed(version=3), "version 3, and this program reads version 2"),
+    "fitted to cosines": (changed(version=1), "version 1, and this program reads version 2"),
     "no slope": (changed(slope=..., pairs=...), "it lacks slope, pairs"),
     "NaN": (changed(intercept=float("nan")), "its intercept is nan"),
     "a huge number": (changed(intercept=10**400), "its intercept is 1000"),

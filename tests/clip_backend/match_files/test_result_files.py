@@ -42,8 +42,10 @@ def test_the_json_is_the_report(folder, toy):
     assert first["phrases"][0] == {
         "text": "in é",
         "cosine": 0.2,
+        "z": 0.1,
         "percentile": 9.0,
         "support": -0.01,
+        "status": "missing",
         "is_missing": True,
     }
     assert (second["cosine"], second["clip_is_match"], second["label"]) == (None, None, False)

@@ -60,8 +60,8 @@ def test_a_second_run_over_the_same_pictures_makes_no_forward_pass(pairs, report
 
 
 def test_a_calibration_from_one_half_gives_the_other_half_its_probabilities(pairs, report, encoder, tmp_path):
-    labels, cosines = report.labelled()
-    fit_calibration(cosines[: COUNT // 2], labels[: COUNT // 2], encoder).save(tmp_path / "c.json")
+    labels, z = report.labelled()
+    fit_calibration(z[: COUNT // 2], labels[: COUNT // 2], encoder).save(tmp_path / "c.json")
 
     calibrated = match_batch(
         pairs, None, lambda: encoder, options=MatchOptions(), calibration=read_calibration(tmp_path / "c.json")
