@@ -126,9 +126,11 @@ class Scores:
 
     def on(self, scale: ThresholdScale) -> NDArray[np.floating]:
         """The numbers of a scale that a threshold can be of."""
-        return {"probability": self.probability, "percentile": self.percentile, "z": self.z, "cosine": self.cosine}[
-            scale
-        ]
+        if scale == "probability":
+            return self.probability
+        if scale == "z":
+            return self.z
+        return self.percentile if scale == "percentile" else self.cosine
 
 
 def scores_of(
