@@ -41,7 +41,7 @@ class CorruptShard(BadShard):
 
 
 class FolderStore:
-    """A ``RowStore`` in one folder; a broken shard costs its own rows alone."""
+    """Rows in one folder, by key; a broken shard costs its own rows alone."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -154,7 +154,7 @@ class Identity:
     preprocessing: Preprocessing | None = None
     #: The factor of cosines in logits.
     logit_scale: float = 100.0
-    #: What is added to scaled cosines.
+    #: What is added to scaled cosines; 0 except for SigLIP.
     logit_bias: float = 0.0
     #: Properties that no file states, such as a missing scale.
     assumed: tuple[str, ...] = ()
@@ -165,37 +165,31 @@ class Identity:
 
 
 class HasIdentity(Protocol):
-    """The properties of an encoder that come from its ``identity``."""
+    """The properties of an encoder that come from its ``identity``, where they are described."""
 
     #: Name, space and numbers of the model, and which of them are assumed.
     identity: Identity
 
     @property
     def space(self) -> str:
-        """The embedding space: features of two encoders compare only if it is equal."""
         return self.identity.space
 
     @property
     def dim(self) -> int:
-        """The length of an embedding; 0 for a model with token states only."""
         return self.identity.dim
 
     @property
     def logit_scale(self) -> float:
-        """The factor of cosines in logits; see ``identity.assumed``."""
         return self.identity.logit_scale
 
     @property
     def logit_bias(self) -> float:
-        """What is added to scaled cosines; 0 except for SigLIP."""
         return self.identity.logit_bias
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the weights."""
         return self.identity.fingerprint
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """How pictures are prepared; None without a vision encoder."""
         return self.identity.preprocessing

@@ -85,7 +85,6 @@ class TowerVisionEncoder:
     placement: Placement
 
     def memory_bytes(self, batch: int) -> int:
-        """About how many bytes a batch needs beside the weights."""
         return self.tower.memory_bytes(batch)
 
     def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -95,7 +94,6 @@ class TowerVisionEncoder:
     def states(
         self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
     ) -> dict[StateName, Tensor]:
-        """The wanted states, float32 on the CPU."""
         pixels = normalised(prepared, preprocessing, self.placement.device)
         return tower_states(self.tower, pixels, wants, self.capabilities)
 
