@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -149,7 +150,7 @@ class ImageEncoder:
         size = self._size if batch_size is None else BatchSize.of(batch_size, self.vision.placement)
         # a draft of a JPEG is close to the full decode, but not equal
         draft = (preprocessing.size, preprocessing.size) if preprocessing.resampling == "fast" else None
-        run = ImageRun(self, available, preprocessing, size, strict=strict, progress=progress)
+        run = ImageRun(self, available, preprocessing, size, strict, progress)
         return run.encode(named_pictures(pictures, draft=draft, strict=strict), absent)
 
 
@@ -168,31 +169,27 @@ class Prepared:
     reason: str = ""
 
 
+@dataclass
 class ImageRun:
     """One call of ``encode_images``: distinct pictures are computed once, and the given order is kept."""
 
-    def __init__(
-        self,
-        encoder: ImageEncoder,
-        wants: Sequence[StateName],
-        preprocessing: Preprocessing,
-        size: BatchSize,
-        *,
-        strict: bool,
-        progress: Progress | None,
-    ) -> None:
-        self._vision, self._identity, self._cache = encoder.vision, encoder.identity, encoder.cache
-        self._decoding = encoder.decoding
-        self._wants, self._preprocessing, self._size = wants, preprocessing, size
-        self._strict, self._progress = strict, progress
-        #: Everything that the rows depend on beside the picture.
-        self._cache_key = f"{encoder.identity.cache_key} {preprocessing.key}"
-        self._order: list[Prepared] = []
-        self._rows: dict[str, dict[StateName, Row]] = {}
-        self._not_finite: set[str] = set()
-        self._failed: list[FailedPicture] = []
-        self._taken = 0
-        self._total: int | None = None
+    encoder: ImageEncoder
+    wants: Sequence[StateName]
+    preprocessing: Preprocessing
+    size: BatchSize
+    strict: bool
+    progress: Progress | None
+    _order: list[Prepared] = field(default_factory=list)
+    _rows: dict[str, dict[StateName, Row]] = field(default_factory=dict)
+    _not_finite: set[str] = field(default_factory=set)
+    _failed: list[FailedPicture] = field(default_factory=list)
+    _taken: int = 0
+    _total: int | None = None
+
+    @cached_property
+    def _cache_key(self) -> str:
+        """Everything that the rows depend on beside the picture."""
+        return f"{self.encoder.identity.cache_key} {self.preprocessing.key}"
 
     def encode(self, pictures: NamedPictures, absent: Mapping[StateName, str]) -> ImageFeatures:
         """The features of all pictures; absent: why some wanted states are not there.
@@ -201,17 +198,17 @@ class ImageRun:
         """
         self._total = pictures.total
         source = prefetch(
-            enumerate(pictures), self._prepared, threads=THREADS, ahead=LOOK_AHEAD * self._size.size,
+            enumerate(pictures), self._prepared, threads=THREADS, ahead=LOOK_AHEAD * self.size.size,
             size_of=lambda numbered: numbered[1].held_bytes, max_waiting_bytes=WAITING_BYTES,
         )  # fmt: skip
         try:
             with closing(source) as prepared:
-                for batch in batched(self._uncached(prepared), lambda: self._size.size):
+                for batch in batched(self._uncached(prepared), lambda: self.size.size):
                     self._compute(batch)
             self._report(0)
         finally:
             # what was computed before an interruption is saved too
-            self._cache.flush()
+            self.encoder.cache.flush()
         return self._features(absent)
 
     def _prepared(self, numbered: tuple[int, NamedPicture]) -> Prepared:
@@ -225,8 +222,8 @@ class ImageRun:
             cached = self._cached(key) if key else {}
             if key and (cached or key in self._rows):
                 return Prepared(index, picture.name, key, cached=cached)
-            with self._decoding.acquire(picture.decoded_bytes()):
-                pixels = self._vision.prepare(picture.load(), self._preprocessing)
+            with self.encoder.decoding.acquire(picture.decoded_bytes()):
+                pixels = self.encoder.vision.prepare(picture.load(), self.preprocessing)
         except InputError as error:
             reason = error.reason if isinstance(error, PictureError) else str(error)
             return Prepared(index, picture.name, reason=reason)
@@ -238,8 +235,8 @@ class ImageRun:
     def _cached(self, key: str) -> Mapping[StateName, Row]:
         """The wanted rows from the cache; empty unless all of them are there."""
         rows: dict[StateName, Row] = {}
-        for want in self._wants:
-            row = self._cache.get(row_key(key, self._cache_key, want))
+        for want in self.wants:
+            row = self.encoder.cache.get(row_key(key, self._cache_key, want))
             if row is None:
                 return {}
             rows[want] = row
@@ -261,16 +258,16 @@ class ImageRun:
 
     def _compute(self, batch: Sequence[Prepared]) -> None:
         remaining = len(batch)
-        for part, rows in run_shrinking(batch, self._forward, self._size, self._vision.placement):
+        for part, rows in run_shrinking(batch, self._forward, self.size, self.encoder.vision.placement):
             self._store(part, rows)
             remaining -= len(part)
             self._report(remaining)
 
     def _forward(self, batch: Sequence[Prepared]) -> Mapping[StateName, Row]:
         """The rows of a batch, [B, ...] by state."""
-        self._vision.placement.ready(self._vision.memory_bytes(len(batch)))
+        self.encoder.vision.placement.ready(self.encoder.vision.memory_bytes(len(batch)))
         pixels = [one.pixels for one in batch if one.pixels is not None]
-        states = self._vision.states(pixels, self._preprocessing, self._wants)
+        states = self.encoder.vision.states(pixels, self.preprocessing, self.wants)
         return {want: state.numpy() for want, state in states.items()}
 
     def _store(self, batch: Sequence[Prepared], rows: Mapping[StateName, Row]) -> None:
@@ -278,7 +275,7 @@ class ImageRun:
         for place, picture in enumerate(batch):
             if not finite[place]:
                 self._not_finite.add(picture.key)
-                if self._strict:
+                if self.strict:
                     raise PictureError(picture.name, NOT_FINITE)
                 continue
             self._rows[picture.key] = {want: row[place] for want, row in rows.items()}
@@ -286,16 +283,16 @@ class ImageRun:
                 # a copy, because the row is a view of the whole batch; token states stay out of the cache folder, which
                 # would grow by a megabyte per picture
                 copy = {row_key(picture.key, self._cache_key, want): row[place].copy()}
-                self._cache.put(copy, persist=want == "embeds")
+                self.encoder.cache.put(copy, persist=want == "embeds")
 
     def _fail(self, picture: Prepared, stage: Stage, reason: str) -> None:
-        if self._strict:
+        if self.strict:
             raise PictureError(picture.name, reason)
         self._failed.append(FailedPicture(picture.index, picture.name, stage, reason))
 
     def _report(self, waiting: int) -> None:
-        if self._progress:
-            self._progress(self._taken - waiting, self._taken if self._total is None else self._total)
+        if self.progress:
+            self.progress(self._taken - waiting, self._taken if self._total is None else self._total)
 
     def _features(self, absent: Mapping[StateName, str]) -> ImageFeatures:
         for picture in self._order:
@@ -304,24 +301,24 @@ class ImageRun:
         kept = [picture for picture in self._order if picture.key not in self._not_finite]
         if not kept and not self._failed:
             raise InputError("no pictures were given; give at least one")
-        states = {want: [self._rows[picture.key][want] for picture in kept] for want in self._wants if kept}
+        states = {want: [self._rows[picture.key][want] for picture in kept] for want in self.wants if kept}
         reasons = {FIELD_OF[want]: reason for want, reason in absent.items()}
         if not kept:
             reasons = dict.fromkeys(FIELD_OF.values(), "no picture could be read; see the failed ones")
-        able, identity = self._vision.capabilities, self._identity
+        able, identity = self.encoder.vision.capabilities, self.encoder.identity
         return ImageFeatures(
             names=tuple(picture.name for picture in kept),
             kept=tuple(picture.index for picture in kept),
             failed=tuple(sorted(self._failed, key=lambda failure: failure.index)),
             absent=reasons,
-            notes=tuple(self._size.notes),
+            notes=tuple(self.size.notes),
             grid=able.grid,
             hidden_size=able.width,
             projection_dim=able.projection,
             num_tokens=able.tokens,
             has_class_token=able.has_class_token,
             registers=able.registers,
-            preprocessing=self._preprocessing,
+            preprocessing=self.preprocessing,
             fingerprint=identity.fingerprint,
             space=identity.space,
             dtype=identity.dtype,

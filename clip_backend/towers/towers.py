@@ -59,20 +59,11 @@ class Tower(nn.Module, ABC):
             return self.dtype
         return torch.float32
 
-    @property
-    def is_packed(self) -> bool:
-        """Whether any weight is packed for oneDNN."""
-        return any(isinstance(module, Linear) and module.is_packed for module in self.modules())
-
     def unpack(self) -> None:
         """Makes all weights plain parameters, which can be trained, saved and moved."""
         for module in self.modules():
             if isinstance(module, Linear):
                 module.unpack()
-
-    def weight_bytes(self) -> int:
-        """Bytes of the weights."""
-        return sum(parameter.nbytes for parameter in self.parameters())
 
     def memory_bytes(self, batch: int) -> int:
         """About how many bytes a batch needs beside the weights."""
