@@ -83,7 +83,8 @@ def rank_by_text(
     (plain,) = plain_texts(check_texts(text), prompt_syntax=options.prompt_syntax)
     target = encoder.encode_texts(plain, long_text="mean")
     images = encoder.encode_images(pictures, strict=False, progress=progress)
-    return _by_cosine(encoder, images, target, options, f"cosine to {_short(plain)!r}", target.notes)
+    short = plain if len(plain) <= MOST_LETTERS else plain[: MOST_LETTERS - 1] + "…"
+    return _by_cosine(encoder, images, target, options, f"cosine to {short!r}", target.notes)
 
 
 def rank_by_references(
@@ -155,10 +156,6 @@ def _check_count(scores: int, pictures: int, what: str = "") -> None:
         raise InputError(f"there are {scores} scores but {what}{pictures} pictures; give one score for each picture")
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
-
-
 def ranked(
     names: Sequence[str],
     numbers: Scores,
@@ -173,8 +170,10 @@ def ranked(
     which those without a score are ignored. failures: why a picture has no score, by its index; else its score says it.
     """
     scores, failures = numbers.tolist(), failures or {}
-    order = best_first(numbers, options.descending)
-    missing = np.flatnonzero(~np.isfinite(numbers)).tolist()
+    is_finite = np.isfinite(numbers)
+    # ties as they were given, and pictures without a score last
+    order = np.argsort(np.where(is_finite, -numbers if options.descending else numbers, np.inf), kind="stable")
+    missing = np.flatnonzero(~is_finite).tolist()
     reasons = {index: failures.get(index) or f"its score is {scores[index]}" for index in missing}
     if len(reasons) == len(order):
         raise InputError(f"none of the {len(order)} pictures has a score ({names[0]}: {reasons[0]})")
@@ -204,12 +203,6 @@ def ranked(
         )
         for index in order.tolist()
     )
-
-
-def best_first(scores: Scores, descending: bool) -> Indices:
-    """The indices of the scores in order, int [N]: ties as they were given, and what is not finite last."""
-    keys = np.where(np.isfinite(scores), -scores if descending else scores, np.inf)
-    return np.argsort(keys, kind="stable")
 
 
 def near_duplicates(vectors: Vectors, least: float, *, rows: int = ROWS) -> Indices:
