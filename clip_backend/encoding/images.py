@@ -180,8 +180,8 @@ class ImageRun:
     strict: bool
     progress: Progress | None
     _order: list[Prepared] = field(default_factory=list)
+    #: By the key of a picture; empty until it is computed, and if its numbers are not finite.
     _rows: dict[str, dict[StateName, Row]] = field(default_factory=dict)
-    _not_finite: set[str] = field(default_factory=set)
     _failed: list[FailedPicture] = field(default_factory=list)
     _taken: int = 0
     _total: int | None = None
@@ -204,7 +204,11 @@ class ImageRun:
         try:
             with closing(source) as prepared:
                 for batch in batched(self._uncached(prepared), lambda: self.size.size):
-                    self._compute(batch)
+                    remaining = len(batch)
+                    for part, rows in run_shrinking(batch, self._forward, self.size, self.encoder.vision.placement):
+                        self._store(part, rows)
+                        remaining -= len(part)
+                        self._report(remaining)
             self._report(0)
         finally:
             # what was computed before an interruption is saved too
@@ -256,13 +260,6 @@ class ImageRun:
                 if not picture.cached:
                     yield picture
 
-    def _compute(self, batch: Sequence[Prepared]) -> None:
-        remaining = len(batch)
-        for part, rows in run_shrinking(batch, self._forward, self.size, self.encoder.vision.placement):
-            self._store(part, rows)
-            remaining -= len(part)
-            self._report(remaining)
-
     def _forward(self, batch: Sequence[Prepared]) -> Mapping[StateName, Row]:
         """The rows of a batch, [B, ...] by state."""
         self.encoder.vision.placement.ready(self.encoder.vision.memory_bytes(len(batch)))
@@ -274,7 +271,6 @@ class ImageRun:
         finite = np.logical_and.reduce([np.isfinite(row).reshape(len(batch), -1).all(1) for row in rows.values()])
         for place, picture in enumerate(batch):
             if not finite[place]:
-                self._not_finite.add(picture.key)
                 if self.strict:
                     raise PictureError(picture.name, NOT_FINITE)
                 continue
@@ -296,9 +292,9 @@ class ImageRun:
 
     def _features(self, absent: Mapping[StateName, str]) -> ImageFeatures:
         for picture in self._order:
-            if picture.key in self._not_finite:
+            if not self._rows[picture.key]:
                 self._fail(picture, "encode", NOT_FINITE)
-        kept = [picture for picture in self._order if picture.key not in self._not_finite]
+        kept = [picture for picture in self._order if self._rows[picture.key]]
         if not kept and not self._failed:
             raise InputError("no pictures were given; give at least one")
         states = {want: [self._rows[picture.key][want] for picture in kept] for want in self.wants if kept}
