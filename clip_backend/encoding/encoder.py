@@ -116,7 +116,6 @@ class ClipEncoder(HasIdentity):
         progress: Progress | None = None,
         preprocessing: Preprocessing | None = None,
     ) -> ImageFeatures:
-        """The wanted states of pictures."""
         return self._images.encode(
             pictures, wants, batch_size=batch_size, strict=strict, progress=progress, preprocessing=preprocessing
         )
@@ -129,5 +128,4 @@ class ClipEncoder(HasIdentity):
         batch_size: int | None = None,
         progress: Progress | None = None,
     ) -> TextFeatures:
-        """Unit vectors of texts."""
         return self._texts.encode(texts, long_text, batch_size, progress)

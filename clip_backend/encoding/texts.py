@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,9 +17,8 @@ from .batching import BatchSize, Placement, batch_size_for, float32_on_cpu, run_
 from .cache import EmbeddingCache, Row, row_key
 from .features import Identity, TextFeatures, unit_rows
 
-LongText = Literal["truncate", "mean", "max"]
 #: What is done with a text that is longer than the context.
-LONG_TEXT: tuple[LongText, ...] = get_args(LongText)
+LONG_TEXT = ("truncate", "mean", "max")
 #: Lengths of the texts in one batch differ by less than this, in tokens.
 BUCKET = 8
 Ids = tuple[int, ...]
