@@ -49,7 +49,7 @@ def rank_scores(
     _check_count(len(numbers), len(names))
     if features is not None:
         _check_count(len(numbers), len(features), "features of ")
-    pictures = ranked(names, numbers, options, vectors=None if features is None else features.vectors)
+    pictures = ranked(names, numbers, options, None if features is None else features.vectors, {})
     return Ranking(pictures=pictures, scale=scale)
 
 
@@ -134,7 +134,7 @@ def _ranking(
         vectors = np.zeros((len(scores), read.shape[1]), np.float32)
         vectors[list(images.kept)] = read
     in_order = [names[index] for index in range(len(scores))]
-    pictures = ranked(in_order, scores, options, vectors=vectors, failures=failures)
+    pictures = ranked(in_order, scores, options, vectors, failures)
     every = (*encoder.identity.notes, *notes, *images.notes)
     return Ranking(pictures=pictures, scale=scale, model=encoder.identity.name, notes=tuple(dict.fromkeys(every)))
 
@@ -157,19 +157,14 @@ def _check_count(scores: int, pictures: int, what: str = "") -> None:
 
 
 def ranked(
-    names: Sequence[str],
-    numbers: Scores,
-    options: RankOptions,
-    *,
-    vectors: Vectors | None,
-    failures: Mapping[int, str] | None = None,
+    names: Sequence[str], numbers: Scores, options: RankOptions, vectors: Vectors | None, failures: Mapping[int, str]
 ) -> tuple[RankedPicture, ...]:
     """Every picture, the best first; raises InputError if none has a score, or near-duplicates cannot be told.
 
     numbers: the scores, float64 [N]; NaN or infinite for a picture without one. vectors: unit rows, float32 [N, D], of
     which those without a score are ignored. failures: why a picture has no score, by its index; else its score says it.
     """
-    scores, failures = numbers.tolist(), failures or {}
+    scores = numbers.tolist()
     is_finite = np.isfinite(numbers)
     # ties as they were given, and pictures without a score last
     order = np.argsort(np.where(is_finite, -numbers if options.descending else numbers, np.inf), kind="stable")
