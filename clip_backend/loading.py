@@ -63,7 +63,9 @@ def load_encoder(
     Raises InputError for an unknown name or option, CheckpointError for a file that cannot be used, SpaceError for two
     files that do not belong together, LimitError for a model larger than the free memory, MissingPackage without torch.
     """
-    _check_packages()
+    if missing := [name for name in ("torch", "safetensors") if find_spec(name) is None]:
+        cure = "install CLIP's packages with: pip install 'clip-grid[clip]'"
+        raise MissingPackage(f"{' and '.join(missing)} must be there to load a model; {cure}")
     if budget_bytes is not None and budget_bytes < 1:
         raise InputError(f"budget_bytes is {budget_bytes}; give at least 1, or None for what suits the device")
     preprocessing = {name: overrides.pop(name) for name in _PREPROCESSING_ONLY if name in overrides}
@@ -86,13 +88,6 @@ def load_encoder(
     tokenizer_key = os.fspath(tokenizer) if isinstance(tokenizer, (str, os.PathLike)) else id(tokenizer)
     key = (repr(infos), repr(options), tokenizer_key, trust_space)
     return cache.get(files, key, lambda: _load(infos, options, trust_space))
-
-
-def _check_packages() -> None:
-    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
-    if missing:
-        cure = "install CLIP's packages with: pip install 'clip-grid[clip]'"
-        raise MissingPackage(f"{' and '.join(missing)} must be there to load a model; {cure}")
 
 
 def _checkpoint(model: Model, download: bool, allow_pickle: bool, overrides: dict[str, Any]) -> CheckpointInfo:

@@ -86,14 +86,6 @@ class Features:
             raise InputError(f"there is no row {outside[0]}; the features have {len(self)}")
         return Features(self.vectors[places], tuple(self.ids[place] for place in places), self.space)
 
-    def concat(self, *others: Features) -> Features:
-        """These rows, then those of the others; raises SpaceError when one is of another space."""
-        for other in others:
-            self._check_space(other)
-        every = (self, *others)
-        ids = tuple(name for features in every for name in features.ids)
-        return Features(np.concatenate([features.vectors for features in every]), ids, self.space)
-
     def _check_space(self, other: Features) -> None:
         if self.space != other.space:
             raise SpaceError(

@@ -117,10 +117,13 @@ class _Run:
         )
         scores = scores_of(pairing, background, self.encoder, self.calibration)
         dropped = features.dropped or ("",) * len(self.originals)
-        notes = [*_threshold_notes(self.options), *self._notes(scores, dropped)]
+        notes = [*self._notes(scores, dropped)]
         phrases: Phrases = {}
         if self.options.phrases and scores.cosine.size > MOST_PHRASED:
-            notes.append(_phrases_note(scores.cosine.size))
+            notes.append(
+                f"phrases are left out, for there are {scores.cosine.size} pairs, and more than {MOST_PHRASED} take "
+                "too much memory; match fewer pictures or texts at once to see which part of a text is missing"
+            )
         elif self.options.phrases:
             phrases = self._phrases(pairing, scores, background, images.kept if is_paired else range(len(texts)))
         return tuple(self._each(pairing, scores, images, phrases, dropped)), tuple(notes)
@@ -162,7 +165,10 @@ class _Run:
             )
 
     def _notes(self, scores: Scores, dropped: Sequence[str]) -> Iterator[str]:
-        """Notes on the model, the threshold, the probabilities and the texts."""
+        """Notes on the threshold, the model, the probabilities and the texts."""
+        preset, threshold = self.options.preset, self.options.threshold
+        if preset != CUSTOM and threshold != MatchOptions.threshold:
+            yield f"the preset {preset} decides, and not the threshold {threshold:g}; give one of them"
         yield from self.encoder.identity.notes
         if self.limit.scale == "cosine" and is_sigmoid(self.encoder):
             yield (
@@ -180,19 +186,6 @@ def dropped_note(count: int, total: int) -> str:
     return (
         f"the end of {count} of {total} texts was not read, for the model reads only so much: see dropped; choose "
         "long_text mean to read it in parts"
-    )
-
-
-def _threshold_notes(options: MatchOptions) -> Iterator[str]:
-    """A note on a threshold that has no effect because a preset was chosen."""
-    if options.preset != CUSTOM and options.threshold != MatchOptions.threshold:
-        yield f"the preset {options.preset} decides, and not the threshold {options.threshold:g}; give one of them"
-
-
-def _phrases_note(pairs: int) -> str:
-    return (
-        f"phrases are left out, for there are {pairs} pairs, and more than {MOST_PHRASED} take too much memory; match "
-        "fewer pictures or texts at once to see which part of a text is missing"
     )
 
 
