@@ -13,7 +13,7 @@ from .checkpoints.info import CheckpointInfo
 from .checkpoints.joined import joined_space
 from .checkpoints.read import read_checkpoint
 from .encoding.cache import EncoderCache, shared_encoders
-from .encoding.devices import LoadOptions, check_fits, choose_device, choose_dtype, free_bytes, weight_bytes
+from .encoding.devices import WEIGHT_BYTES, LoadOptions, check_fits, choose_device, choose_dtype, free_bytes
 from .finding.folders import StrPath
 from .finding.names import find_model
 from .tokenizing.tokenizer import Tokenizer
@@ -54,8 +54,8 @@ def load_encoder(
     dtype: "auto" (fp32 on the CPU, fp16 on other devices), "fast" (bf16 where the CPU computes fast in it), "fp32",
     "fp16" or "bf16". placement: moves each tower to its device instead of plain torch.
     tokenizer: a tokenizer, or the vocabulary file or folder of one. vocabularies: folders that are searched for one
-    after the model's own. cache_folder: stores embeddings on disk. budget_bytes: memory that a batch may need beside
-    the weights.
+    after the model's own. cache_folder: stores embeddings on disk, not in memory alone. budget_bytes: memory that a
+    batch may need beside the weights; without it what suits the device.
     trust_space: join two files although one does not name its embedding space. download: fetch a name of the Hugging
     Face hub that is not on this machine. overrides: what the file lacks or has wrong (``activation``, ``heads``,
     ``mean``, ``std``, ``fit``, ...) and fields of ``Preprocessing``, such as ``reference``.
@@ -63,7 +63,9 @@ def load_encoder(
     Raises InputError for an unknown name or option, CheckpointError for a file that cannot be used, SpaceError for two
     files that do not belong together, LimitError for a model larger than the free memory, MissingPackage without torch.
     """
-    _check_packages()
+    if missing := [name for name in ("torch", "safetensors") if find_spec(name) is None]:
+        cure = "install CLIP's packages with: pip install 'clip-grid[clip]'"
+        raise MissingPackage(f"{' and '.join(missing)} must be there to load a model; {cure}")
     if budget_bytes is not None and budget_bytes < 1:
         raise InputError(f"budget_bytes is {budget_bytes}; give at least 1, or None for what suits the device")
     preprocessing = {name: overrides.pop(name) for name in _PREPROCESSING_ONLY if name in overrides}
@@ -88,13 +90,6 @@ def load_encoder(
     return cache.get(files, key, lambda: _load(infos, options, trust_space))
 
 
-def _check_packages() -> None:
-    missing = [name for name in ("torch", "safetensors") if find_spec(name) is None]
-    if missing:
-        cure = "install CLIP's packages with: pip install 'clip-grid[clip]'"
-        raise MissingPackage(f"{' and '.join(missing)} must be there to load a model; {cure}")
-
-
 def _checkpoint(model: Model, download: bool, allow_pickle: bool, overrides: dict[str, Any]) -> CheckpointInfo:
     """What the model is; raises CheckpointError if it cannot be loaded."""
     if isinstance(model, CheckpointInfo) and not overrides and not (model.problem and allow_pickle):
@@ -108,7 +103,7 @@ def _checkpoint(model: Model, download: bool, allow_pickle: bool, overrides: dic
 
 
 def _load(infos: list[CheckpointInfo], options: LoadOptions, trust_space: bool) -> Encoder:
-    needed = sum(weight_bytes(info.parameters, options.dtype) for info in infos)
+    needed = sum(info.parameters for info in infos) * WEIGHT_BYTES[options.dtype]
     device = options.build_device
     check_fits(" + ".join(str(info.path) for info in infos), needed, free_bytes(device), str(device))
     if infos[0].family in KINDS:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..scoring.scales import Float64s
@@ -80,31 +80,13 @@ def accuracy(labels: Labels, are_matches: Labels) -> float:
     return float((truth == verdicts).mean())
 
 
-def recall_at_k(scores: ArrayLike, right: Sequence[int] | NDArray[np.integer], k: int) -> float:
-    """The share of rows whose right column is among the k highest, 0..1; ties count as if drawn by lot.
-
-    scores: [N, M], such as cosines of N texts with M pictures. right: the column of each row [N].
-    """
-    table, columns = np.asarray(scores, np.float64), np.asarray(right, np.intp)
-    if table.ndim != 2 or not table.size or k < 1:
-        raise InputError(f"scores have the shape {table.shape} and k is {k}; give [rows, columns], and at least 1")
-    _check_lengths(len(columns), len(table), "rows of scores")
-    outside = np.flatnonzero((columns < 0) | (columns >= table.shape[1]))
-    if outside.size:
-        raise InputError(
-            f"the right column of row {outside[0] + 1} is {columns[outside[0]]}; there are {table.shape[1]}"
-        )
-    _check_finite(table.sum(axis=1))
-    own = np.take_along_axis(table, columns[:, None], axis=1)
-    above, equal = (table > own).sum(axis=1), (table == own).sum(axis=1)
-    return float(np.clip((k - above) / equal, 0, 1).mean())
-
-
 def checked(labels: Labels, scores: Scores) -> tuple[NDArray[np.bool_], Float64s]:
     """Labels [N], bool, and scores [N], float64; raises InputError unless both kinds are there and all is finite."""
     is_match, values = _as_labels(labels), np.asarray(scores, np.float64)
     _check_lengths(len(is_match), len(values), "scores")
-    _check_finite(values)
+    broken = np.flatnonzero(~np.isfinite(values))
+    if broken.size:
+        raise InputError(f"the score of row {broken[0] + 1} is {values[broken[0]]}; leave the row out or score it anew")
     if is_match.all() or not is_match.any():
         what = "all are matches" if is_match.any() else "all are mismatches" if len(is_match) else "there are none"
         raise InputError(f"labels must be of both kinds, but {what}; give pairs that match and pairs that do not")
@@ -122,12 +104,6 @@ def _as_labels(labels: Labels) -> NDArray[np.bool_]:
 def _check_lengths(labels: int, others: int, what: str) -> None:
     if labels != others:
         raise InputError(f"there are {labels} labels but {others} {what}; give one for each")
-
-
-def _check_finite(values: Float64s) -> None:
-    broken = np.flatnonzero(~np.isfinite(values))
-    if broken.size:
-        raise InputError(f"the score of row {broken[0] + 1} is {values[broken[0]]}; leave the row out or score it anew")
 
 
 def _cuts(labels: Labels, scores: Scores) -> tuple[Float64s, Float64s, Float64s]:

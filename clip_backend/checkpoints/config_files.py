@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import CheckpointError, InputError
@@ -131,7 +130,7 @@ def _any_form(raw: Json, info: CheckpointInfo, where: str) -> Properties:
     if _is_open_clip(raw):
         return _open_clip_properties(raw, info, where)
     if "model_type" in raw or "vision_config" in raw or "text_config" in raw:
-        return _hf_properties(encoder_configs(raw), info, where)
+        return _hf_properties(raw, info, where)
     return check_properties(raw, where)
 
 
@@ -146,8 +145,8 @@ _ACTIVATIONS = {
 }  # fmt: skip
 #: By Pillow's numbers.
 _FILTERS = {2: "bilinear", 3: "bicubic"}
-_CLIP = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5, "num_channels": 3}
-_SIGLIP = {"hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-6, "num_channels": 3}
+_CLIP = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
+_SIGLIP = {"hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-6}
 _BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
 _CLIP_VISION = _CLIP | _BASE | {"image_size": 224, "patch_size": 32, "projection_dim": 512}
 _CLIP_TEXT = _CLIP | {
@@ -165,21 +164,15 @@ _DINOV3 = _DINOV2 | {
 _DINO = {"dinov2": _DINOV2, "dinov2_with_registers": _DINOV2 | {"patch_size": 16}, "dinov3_vit": _DINOV3}
 
 
-@dataclass(frozen=True)
-class EncoderConfigs:
-    """The parts of a config.json for the encoders, with the defaults of their classes in transformers filled in."""
+def encoder_configs(raw: Json) -> tuple[Family, Json | None, Json | None]:
+    """(family, vision, text): the parts of a config.json, with the defaults of their classes in transformers filled in.
 
-    family: Family
-    vision: Json | None = None
-    text: Json | None = None
-
-
-def encoder_configs(raw: Json) -> EncoderConfigs:
-    """By ``model_type``; an unknown one is taken for CLIP's."""
+    The family is that of ``model_type``; an unknown one is taken for CLIP's.
+    """
     kind = str(raw.get("model_type", "clip"))
     if kind.startswith("dino"):
         family: Family = "dinov3" if kind.startswith("dinov3") else "dinov2"
-        return EncoderConfigs(family, vision={**_DINO.get(kind, _DINOV2), **raw})
+        return family, {**_DINO.get(kind, _DINOV2), **raw}, None
     vision: Json = _CLIP_VISION
     text: Json = _CLIP_TEXT
     family = "clip"
@@ -187,32 +180,32 @@ def encoder_configs(raw: Json) -> EncoderConfigs:
         vision, text = _SIGLIP2_VISION if kind.startswith("siglip2") else _SIGLIP_VISION, _SIGLIP_TEXT
         family = "siglip"
     if "vision_config" not in raw and ("vision" in kind or kind.endswith("image")):
-        return EncoderConfigs(family, vision={**vision, **raw})
+        return family, {**vision, **raw}, None
     if "text_config" not in raw and "text" in kind:
-        return EncoderConfigs(family, text={**text, **raw})
+        return family, None, {**text, **raw}
     # older files of CLIP have what differs from the defaults a second time, in *_config_dict
     vision = {**vision, **part(raw, "vision_config_dict"), **part(raw, "vision_config")}
     text = {**text, **part(raw, "text_config_dict"), **part(raw, "text_config")}
-    return EncoderConfigs(family, vision, text)
+    return family, vision, text
 
 
-def _hf_properties(configs: EncoderConfigs, info: CheckpointInfo, where: str) -> Properties:
+def _hf_properties(raw: Json, info: CheckpointInfo, where: str) -> Properties:
     vision, text = info.vision, info.text
+    family, vision_raw, text_raw = encoder_configs(raw)
     stated: dict[str, object] = {}
-    main = configs.text or {}
-    if vision and configs.vision:
-        main = raw = configs.vision
-        if vision.has_class_token == (configs.family == "siglip"):
-            raise InputError(f"{where} says {configs.family} where the tensors are of another family")
-        _check_size(where, "width", raw.get("hidden_size"), vision.width)
-        _check_size(where, "patch size", raw.get("patch_size"), vision.patch)
-        _check_size(where, "number of layers", raw.get("num_hidden_layers"), vision.layers)
-        stated |= {"heads": raw.get("num_attention_heads"), "image_size": raw.get("image_size")}
-    if text and configs.text:
-        raw = configs.text
-        _check_size(where, "width of text", raw.get("hidden_size"), text.width)
-        _check_size(where, "number of text layers", raw.get("num_hidden_layers"), text.layers)
-        stated["text_heads" if vision else "heads"] = raw.get("num_attention_heads")
+    main = text_raw or {}
+    if vision and vision_raw:
+        main = vision_raw
+        if vision.has_class_token == (family == "siglip"):
+            raise InputError(f"{where} says {family} where the tensors are of another family")
+        _check_size(where, "width", vision_raw.get("hidden_size"), vision.width)
+        _check_size(where, "patch size", vision_raw.get("patch_size"), vision.patch)
+        _check_size(where, "number of layers", vision_raw.get("num_hidden_layers"), vision.layers)
+        stated |= {"heads": vision_raw.get("num_attention_heads"), "image_size": vision_raw.get("image_size")}
+    if text and text_raw:
+        _check_size(where, "width of text", text_raw.get("hidden_size"), text.width)
+        _check_size(where, "number of text layers", text_raw.get("num_hidden_layers"), text.layers)
+        stated["text_heads" if vision else "heads"] = text_raw.get("num_attention_heads")
     activation = main.get("hidden_act")
     stated["activation"] = _ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
     return check_properties(stated | {"eps": main.get("layer_norm_eps")}, _HF)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import CheckpointError, InputError
-from .config_files import EncoderConfigs, Json, encoder_configs, read_json
+from .config_files import Json, encoder_configs, read_json
 from .detection import LONGCLIP_CONTEXT, SIGLIP2_VOCABULARY
 from .info import CheckpointInfo, Family, TextShape, VisionShape
 from .weight_files import OtherFormat, WeightFiles
@@ -35,14 +35,18 @@ def describe_other_format(files: WeightFiles, other: OtherFormat, *, allow_pickl
 
 def _with_sizes(info: CheckpointInfo, file: Path) -> CheckpointInfo:
     raw = read_json(file)
-    configs = encoder_configs(raw)
-    family, text = configs.family, None
+    family, vision_raw, text_raw = encoder_configs(raw)
+    text = None
     try:
-        vision = _vision(configs.vision, family) if configs.vision else None
-        if stated := configs.text:
-            context, vocabulary = _size(stated, "max_position_embeddings"), _size(stated, "vocab_size")
-            text = TextShape(**_sizes(stated), context=context, vocabulary=vocabulary)
-        projection = _projection(raw, configs, vision)
+        vision = _vision(vision_raw, family) if vision_raw else None
+        if text_raw:
+            context, vocabulary = _size(text_raw, "max_position_embeddings"), _size(text_raw, "vocab_size")
+            text = TextShape(**_sizes(text_raw), context=context, vocabulary=vocabulary)
+        projection = None
+        if family == "siglip":
+            projection = vision.width if vision else None
+        elif family == "clip":
+            projection = _clip_projection(raw, vision_raw, text_raw)
     except InputError as error:
         raise CheckpointError(str(file), f"{error}") from error
     layout = "dinov2" if family == "dinov2" else f"hf-{family}"
@@ -73,16 +77,12 @@ def _sizes(raw: Json) -> dict[str, int]:
     return {name: _size(raw, key) for name, key in {**names, "mlp": "intermediate_size"}.items()}
 
 
-def _projection(raw: Json, configs: EncoderConfigs, vision: VisionShape | None) -> int | None:
-    if configs.family == "siglip":
-        return vision.width if vision else None
-    if configs.family != "clip":
-        return None
-    if configs.vision and configs.text:
+def _clip_projection(raw: Json, vision: Json | None, text: Json | None) -> int | None:
+    if vision and text:
         return _size({"projection_dim": 512, **raw}, "projection_dim")
     classes = raw.get("architectures")
     is_projected = isinstance(classes, list) and any(str(name).endswith("WithProjection") for name in classes)
-    return _size(configs.vision or configs.text or {}, "projection_dim") if is_projected else None
+    return _size(vision or text or {}, "projection_dim") if is_projected else None
 
 
 def _size(raw: Json, name: str) -> int:

@@ -70,10 +70,6 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_COUNT
-
-
 def _is_color(value: object) -> TypeGuard[Sequence[float]]:
     numbers = value if isinstance(value, (list, tuple)) and len(value) == 3 else [None]
     return all(_is_number(number) and abs(number) < 1000 for number in numbers)
@@ -84,7 +80,10 @@ def _one_of(choices: tuple[str, ...]) -> tuple[Callable[[object], bool], str]:
 
 
 _LARGEST_COUNT = 65_536
-_COUNT = (_is_count, f"a whole number from 1 to {_LARGEST_COUNT}")
+_COUNT = (
+    lambda value: type(value) is int and 0 < value <= _LARGEST_COUNT,
+    f"a whole number from 1 to {_LARGEST_COUNT}",
+)
 #: For each property whether a value is valid, and what to give instead.
 _VALID: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "activation": _one_of(get_args(Activation)),

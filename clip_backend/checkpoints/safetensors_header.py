@@ -54,14 +54,6 @@ class TensorEntry:
 Tensors = Mapping[str, TensorEntry]
 
 
-@dataclass(frozen=True)
-class Header:
-    """The tensors of one file by name, and the texts of its ``__metadata__``."""
-
-    tensors: Tensors
-    metadata: Mapping[str, str]
-
-
 def open_unbuffered(path: Path) -> BinaryIO:
     """The file, without a buffer that would read more than is asked for."""
     return open(path, "rb", buffering=0)
@@ -77,8 +69,8 @@ def reading(path: Path, opener: Opener = open_unbuffered) -> Iterator[BinaryIO]:
         raise CheckpointError(str(path), f"cannot be read ({error.strerror}); check the file") from error
 
 
-def read_header(path: Path, opener: Opener = open_unbuffered) -> Header:
-    """The header of a file, checked: sizes, offsets, no overlap, no name twice.
+def read_header(path: Path, opener: Opener = open_unbuffered) -> tuple[Tensors, Mapping[str, str]]:
+    """The tensors of a file by name, checked (sizes, offsets, no overlap, no name twice), and its ``__metadata__``.
 
     Raises CheckpointError that says what the file is instead, or what is wrong with it.
     """
@@ -122,7 +114,7 @@ def read_exactly(path: Path, file: BinaryIO, count: int) -> bytes:
     return data
 
 
-def _parsed(path: Path, text: bytes, size: int) -> Header:
+def _parsed(path: Path, text: bytes, size: int) -> tuple[Tensors, Mapping[str, str]]:
     try:
         raw = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -147,7 +139,7 @@ def _parsed(path: Path, text: bytes, size: int) -> Header:
     if end < size:
         reason = f"has {size - end:,} bytes after its last tensor; it is damaged, fetch it again"
         raise CheckpointError(str(path), reason)
-    return Header(tensors, {key: value for key, value in texts.items() if isinstance(value, str)})
+    return tensors, {key: value for key, value in texts.items() if isinstance(value, str)}
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

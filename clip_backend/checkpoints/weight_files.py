@@ -102,8 +102,8 @@ def _of_file(path: Path, file: Path, opener: Opener, folder: Path | None) -> Wei
         start, _ = read_start(file, opened)
     if other := _other_format(file, start):
         return WeightFiles(path=path, files=(file,), other_format=other, folder=folder)
-    header = read_header(file, opener)
-    return WeightFiles(path=path, files=(file,), tensors=header.tensors, metadata=header.metadata, folder=folder)
+    tensors, metadata = read_header(file, opener)
+    return WeightFiles(path=path, files=(file,), tensors=tensors, metadata=metadata, folder=folder)
 
 
 def _of_index(path: Path, index: Path, opener: Opener) -> WeightFiles:
@@ -120,11 +120,11 @@ def _of_index(path: Path, index: Path, opener: Opener) -> WeightFiles:
     for shard in shards:
         if not shard.is_file():
             raise CheckpointError(str(index), f"the shard {shard.name} is missing; fetch it again")
-        header = read_header(shard, opener)
-        if twice := tensors.keys() & header.tensors.keys():
+        own_tensors, own_metadata = read_header(shard, opener)
+        if twice := tensors.keys() & own_tensors.keys():
             raise CheckpointError(str(shard), f"{min(twice)[:80]} is in two shards; fetch the folder again")
-        tensors |= header.tensors
-        metadata |= header.metadata
+        tensors |= own_tensors
+        metadata |= own_metadata
     return WeightFiles(path=path, files=shards, tensors=tensors, metadata=metadata, folder=index.parent)
 
 

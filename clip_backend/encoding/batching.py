@@ -50,17 +50,14 @@ class LocalPlacement:
     """A model that is moved to its device once, when it is first used."""
 
     def __init__(self, model: nn.Module, device: torch.device) -> None:
-        self._model = model
-        self._device = device
+        self._model, self._device = model, device
         self._placed = False
 
     @property
     def device(self) -> torch.device:
-        """Where the model computes."""
         return self._device
 
     def ready(self, working_bytes: int) -> None:
-        """Moves the model at the first call."""
         if not self._placed:
             self._model.to(self._device)
             self._placed = True
@@ -74,14 +71,12 @@ class LocalPlacement:
         return isinstance(error, RuntimeError) and "not enough memory" in str(error)
 
     def empty_cache(self) -> None:
-        """Frees what the device's allocator keeps."""
         if self._device.type == "cuda":
             import torch
 
             torch.cuda.empty_cache()
 
     def move_to_cpu(self) -> None:
-        """Moves the model to main memory."""
         import torch
 
         self._device = torch.device("cpu")
@@ -144,22 +139,17 @@ def run_shrinking(
     start = 0
     while start < len(items):
         batch = items[start : start + size.size]
-        result = _attempt(batch, forward, placement)
-        if result is None:
-            # outside of the except block, whose traceback keeps the failed batch's tensors alive
-            size.shrink(placement, len(batch))
+        try:
+            result = forward(batch)
+        except (RuntimeError, MemoryError) as error:
+            if not placement.is_out_of_memory(error):
+                raise
+        else:
+            start += len(batch)
+            yield batch, result
             continue
-        start += len(batch)
-        yield batch, result[0]
-
-
-def _attempt(batch: Sequence[T], forward: Callable[[Sequence[T]], R], placement: Placement) -> tuple[R] | None:
-    try:
-        return (forward(batch),)
-    except (RuntimeError, MemoryError) as error:
-        if not placement.is_out_of_memory(error):
-            raise
-    return None
+        # outside of the except block, whose traceback keeps the failed batch's tensors alive
+        size.shrink(placement, len(batch))
 
 
 def prefetch(
@@ -183,17 +173,15 @@ def prefetch(
         for item in items:
             waiting.append((pool.submit(work, item), size_of(item)))
             del item
-            while len(waiting) >= max(1, ahead) or _waiting_bytes(waiting) > max_waiting_bytes:
+            # results are small, so that only the items whose work is not done count
+            while len(waiting) >= max(1, ahead) or max_waiting_bytes < sum(
+                size for future, size in waiting if size and not future.done()
+            ):
                 yield waiting.popleft()[0].result()
         while waiting:
             yield waiting.popleft()[0].result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _waiting_bytes(waiting: Iterable[tuple[Future[R], int]]) -> int:
-    """The bytes of the items whose work is not done; results are small."""
-    return sum(size for future, size in waiting if size and not future.done())
 
 
 def batched(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:

@@ -11,12 +11,15 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache as once
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import CheckpointError, OutputError
+
+if TYPE_CHECKING:
+    from .disk_cache import FolderStore
 
 logger = logging.getLogger("clip_grid")
 Row = NDArray[np.float32]
@@ -68,23 +71,10 @@ class LruCache(Generic[V]):
             self._size -= self._size_of(self._values.pop(key))
 
 
-class RowStore(Protocol):
-    """Slower storage for rows behind the memory, such as a folder."""
-
-    def get(self, key: str) -> Row | None:
-        """The row; None if it is not stored."""
-
-    def put(self, rows: Mapping[str, Row]) -> None:
-        """Takes rows, which need not be stored before ``flush``."""
-
-    def flush(self) -> None:
-        """Stores what was taken; raises OutputError if that fails."""
-
-
 class EmbeddingCache:
-    """Rows of numbers by a key of all that they depend on (``row_key``), in memory and optionally in a store."""
+    """Rows of numbers by a key of all that they depend on (``row_key``), in memory and optionally in a folder."""
 
-    def __init__(self, max_bytes: int = MEMORY_BYTES, store: RowStore | None = None) -> None:
+    def __init__(self, max_bytes: int = MEMORY_BYTES, store: FolderStore | None = None) -> None:
         self._memory: LruCache[Row] = LruCache(max_bytes, lambda row: row.nbytes)
         self._store = store
         self._lock = RLock()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 #: "auto": accurate, fp32 on the CPU and fp16 on other devices; "fast": on the CPU bf16 where it computes fast in it.
 DTYPES = ("auto", "fast", "fp32", "fp16", "bf16")
 _LONG_NAMES = {"float32": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16"}
-_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
+#: Bytes of one weight.
+WEIGHT_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 _GIB = 1 << 30
 
 
@@ -63,19 +64,12 @@ def choose_dtype(name: str | torch.dtype, device: torch.device) -> str:
     return "bf16" if short == "fast" and has_fast_bf16() else "fp32"
 
 
-def weight_bytes(parameters: int, dtype: str) -> int:
-    """The memory of so many weights."""
-    return parameters * _BYTES[dtype]
-
-
 def check_fits(name: str, needed: int, free: int | None, device: str) -> None:
     """Raises LimitError if more bytes are needed than are free on the device; None, for unknown, is enough."""
     if free is not None and needed > free:
-        cure = "choose dtype='fp16' or a smaller model, close other programs"
-        cure += "" if device == "cpu" else " or use cpu"
-        raise LimitError(
-            f"{name} does not fit: it needs {needed / _GIB:.1f} GiB and {device} has {free / _GIB:.1f} GiB free; {cure}"
-        )
+        need = f"it needs {needed / _GIB:.1f} GiB and {device} has {free / _GIB:.1f} GiB free"
+        cure = f"choose dtype='fp16' or a smaller model, close other programs{'' if device == 'cpu' else ' or use cpu'}"
+        raise LimitError(f"{name} does not fit: {need}; {cure}")
 
 
 def free_bytes(device: torch.device) -> int | None:
@@ -105,20 +99,15 @@ def _free_by_linux() -> int | None:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOptions:
-    """How a model is loaded."""
+    """How a model is loaded; ``load_encoder`` describes the options."""
 
     device: torch.device
     #: "fp32", "fp16" or "bf16".
     dtype: str
-    #: What places a tower on its device; None for plain torch.
     placement: Callable[[nn.Module], Placement] | None = None
-    #: A tokenizer, or the vocabulary file or folder of one; None to look beside the model and in ``vocabularies``.
     tokenizer: Tokenizer | StrPath | None = None
-    #: Folders with a vocabulary, or of a ComfyUI.
     vocabularies: tuple[StrPath, ...] = ()
-    #: The folder for embeddings; None for memory alone.
     cache_folder: Path | None = None
-    #: Bytes that a batch may need beside the weights; None for what suits the device.
     budget_bytes: int | None = None
     allow_pickle: bool = False
     #: Fields of ``Preprocessing`` that differ from the model's own.

@@ -41,7 +41,7 @@ class CorruptShard(BadShard):
 
 
 class FolderStore:
-    """A ``RowStore`` in one folder; a broken shard costs its own rows alone."""
+    """Rows in one folder, by key; a broken shard costs its own rows alone."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -170,8 +170,7 @@ def shard_bytes(rows: Mapping[str, Row]) -> bytes:
 
 def read_keys(path: Path) -> tuple[str, ...]:
     """The keys of a shard's rows, from its header alone; raises BadShard and FileNotFoundError."""
-    metadata, _ = _read(path, with_rows=False)
-    return _keys_of(metadata)
+    return _keys_of(_read(path, with_rows=False)[0])
 
 
 def read_rows(path: Path) -> NDArray[np.float32]:

@@ -119,7 +119,6 @@ class ClipEncoder(HasIdentity):
         preprocessing: Preprocessing | None = None,
         with_statistics: bool = False,
     ) -> ImageFeatures:
-        """The wanted states of pictures."""
         return self._images.encode(
             pictures,
             wants,
@@ -138,5 +137,4 @@ class ClipEncoder(HasIdentity):
         batch_size: int | None = None,
         progress: Progress | None = None,
     ) -> TextFeatures:
-        """Unit vectors of texts."""
         return self._texts.encode(texts, long_text, batch_size, progress)

@@ -86,14 +86,6 @@ class Features:
             raise InputError(f"there is no row {outside[0]}; the features have {len(self)}")
         return Features(self.vectors[places], tuple(self.ids[place] for place in places), self.space)
 
-    def concat(self, *others: Features) -> Features:
-        """These rows, then those of the others; raises SpaceError when one is of another space."""
-        for other in others:
-            self._check_space(other)
-        every = (self, *others)
-        ids = tuple(name for features in every for name in features.ids)
-        return Features(np.concatenate([features.vectors for features in every]), ids, self.space)
-
     def _check_space(self, other: Features) -> None:
         if self.space != other.space:
             raise SpaceError(
@@ -154,7 +146,7 @@ class Identity:
     preprocessing: Preprocessing | None = None
     #: The factor of cosines in logits.
     logit_scale: float = 100.0
-    #: What is added to scaled cosines.
+    #: What is added to scaled cosines; 0 except for SigLIP.
     logit_bias: float = 0.0
     #: Whether its family was trained with a sigmoid for each pair of picture and text, as SigLIP was.
     is_sigmoid: bool = False
@@ -167,37 +159,31 @@ class Identity:
 
 
 class HasIdentity(Protocol):
-    """The properties of an encoder that come from its ``identity``."""
+    """The properties of an encoder that come from its ``identity``, where they are described."""
 
     #: Name, space and numbers of the model, and which of them are assumed.
     identity: Identity
 
     @property
     def space(self) -> str:
-        """The embedding space: features of two encoders compare only if it is equal."""
         return self.identity.space
 
     @property
     def dim(self) -> int:
-        """The length of an embedding; 0 for a model with token states only."""
         return self.identity.dim
 
     @property
     def logit_scale(self) -> float:
-        """The factor of cosines in logits; see ``identity.assumed``."""
         return self.identity.logit_scale
 
     @property
     def logit_bias(self) -> float:
-        """What is added to scaled cosines; 0 except for SigLIP."""
         return self.identity.logit_bias
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the weights."""
         return self.identity.fingerprint
 
     @property
     def preprocessing(self) -> Preprocessing | None:
-        """How pictures are prepared; None without a vision encoder."""
         return self.identity.preprocessing

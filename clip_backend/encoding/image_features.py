@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..preparing.preprocessing import Preprocessing
     from ..towers.config import TowerConfig
+    from ..towers.towers import VisionOutput
 
 StateName = Literal["embeds", "cls_hidden", "patch_tokens", "penultimate_hidden", "last_hidden", "projected_patches"]
 #: Where a picture failed.
@@ -115,9 +116,8 @@ class ImageFeatures:
             raise InputError(f"there is no state {name!r}; choose from {', '.join(FIELD_OF.values())}")
         state: Tensor | None = getattr(self, name)
         if state is None:
-            want = next(want for want, field_name in FIELD_OF.items() if field_name == name)
-            default = f"{name} was not asked for; add {want!r} to wants"
-            raise InputError(self.absent.get(name, default))
+            want = "embeds" if name == "image_embeds" else name
+            raise InputError(self.absent.get(name, f"{name} was not asked for; add {want!r} to wants"))
         return state
 
     def to_features(self, ids: Sequence[str] | None = None) -> Features:
@@ -129,8 +129,7 @@ def check_wants(wants: Sequence[str]) -> tuple[StateName, ...]:
     """The wanted states, each once and in a fixed order; raises InputError for an unknown name, or without any."""
     if isinstance(wants, str):
         wants = (wants,)
-    short = {field_name: want for want, field_name in FIELD_OF.items()}
-    asked = {short.get(want, want) for want in wants}
+    asked = {"embeds" if want == "image_embeds" else want for want in wants}
     unknown = sorted(asked - set(STATE_NAMES))
     if unknown or not asked:
         raise InputError(
@@ -184,22 +183,6 @@ def capabilities_of(config: TowerConfig) -> VisionCapabilities:
         has_class_token=is_clip,
         projects_tokens=is_clip,
     )
-
-
-class VisionOutput(Protocol):
-    """The output of a vision tower for B pictures."""
-
-    @property
-    def embeds(self) -> Tensor | None:
-        """[B, P]."""
-
-    @property
-    def last_hidden(self) -> Tensor | None:
-        """[B, T, W]; only if states were asked for."""
-
-    @property
-    def penultimate(self) -> Tensor | None:
-        """[B, T, W]; only if states were asked for."""
 
 
 class VisionTower(Protocol):

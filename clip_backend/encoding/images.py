@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -86,7 +87,6 @@ class TowerVisionEncoder:
     placement: Placement
 
     def memory_bytes(self, batch: int) -> int:
-        """About how many bytes a batch needs beside the weights."""
         return self.tower.memory_bytes(batch)
 
     def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -96,7 +96,6 @@ class TowerVisionEncoder:
     def states(
         self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
     ) -> dict[StateName, Tensor]:
-        """The wanted states, float32 on the CPU."""
         pixels = normalised(prepared, preprocessing, self.placement.device)
         return tower_states(self.tower, pixels, wants, self.capabilities)
 
@@ -153,9 +152,7 @@ class ImageEncoder:
         size = self._size if batch_size is None else BatchSize.of(batch_size, self.vision.placement)
         # a draft of a JPEG is close to the full decode, but not equal
         draft = (preprocessing.size, preprocessing.size) if preprocessing.resampling == "fast" else None
-        run = ImageRun(
-            self, available, preprocessing, size, strict=strict, progress=progress, with_statistics=with_statistics
-        )
+        run = ImageRun(self, available, preprocessing, size, strict, progress, with_statistics)
         return run.encode(named_pictures(pictures, draft=draft, strict=strict), absent)
 
 
@@ -176,33 +173,30 @@ class Prepared:
     reason: str = ""
 
 
+@dataclass
 class ImageRun:
     """One call of ``encode_images``: distinct pictures are computed once, and the given order is kept."""
 
-    def __init__(
-        self,
-        encoder: ImageEncoder,
-        wants: Sequence[StateName],
-        preprocessing: Preprocessing,
-        size: BatchSize,
-        *,
-        strict: bool,
-        progress: Progress | None,
-        with_statistics: bool,
-    ) -> None:
-        self._vision, self._identity, self._cache = encoder.vision, encoder.identity, encoder.cache
-        self._decoding = encoder.decoding
-        self._wants, self._preprocessing, self._size = wants, preprocessing, size
-        self._strict, self._progress, self._with_statistics = strict, progress, with_statistics
-        #: Everything that the rows depend on beside the picture.
-        self._cache_key = f"{encoder.identity.cache_key} {preprocessing.key}"
-        self._order: list[Prepared] = []
-        self._rows: dict[str, dict[StateName, Row]] = {}
-        self._statistics: dict[str, Row] = {}
-        self._not_finite: set[str] = set()
-        self._failed: list[FailedPicture] = []
-        self._taken = 0
-        self._total: int | None = None
+    encoder: ImageEncoder
+    wants: Sequence[StateName]
+    preprocessing: Preprocessing
+    size: BatchSize
+    strict: bool
+    progress: Progress | None
+    with_statistics: bool = False
+    _order: list[Prepared] = field(default_factory=list)
+    #: By the key of a picture; empty until it is computed, and if its numbers are not finite.
+    _rows: dict[str, dict[StateName, Row]] = field(default_factory=dict)
+    #: ``pixel_statistics`` by the key of a picture.
+    _statistics: dict[str, Row] = field(default_factory=dict)
+    _failed: list[FailedPicture] = field(default_factory=list)
+    _taken: int = 0
+    _total: int | None = None
+
+    @cached_property
+    def _cache_key(self) -> str:
+        """Everything that the rows depend on beside the picture."""
+        return f"{self.encoder.identity.cache_key} {self.preprocessing.key}"
 
     def encode(self, pictures: NamedPictures, absent: Mapping[StateName, str]) -> ImageFeatures:
         """The features of all pictures; absent: why some wanted states are not there.
@@ -211,17 +205,21 @@ class ImageRun:
         """
         self._total = pictures.total
         source = prefetch(
-            enumerate(pictures), self._prepared, threads=THREADS, ahead=LOOK_AHEAD * self._size.size,
+            enumerate(pictures), self._prepared, threads=THREADS, ahead=LOOK_AHEAD * self.size.size,
             size_of=lambda numbered: numbered[1].held_bytes, max_waiting_bytes=WAITING_BYTES,
         )  # fmt: skip
         try:
             with closing(source) as prepared:
-                for batch in batched(self._uncached(prepared), lambda: self._size.size):
-                    self._compute(batch)
+                for batch in batched(self._uncached(prepared), lambda: self.size.size):
+                    remaining = len(batch)
+                    for part, rows in run_shrinking(batch, self._forward, self.size, self.encoder.vision.placement):
+                        self._store(part, rows)
+                        remaining -= len(part)
+                        self._report(remaining)
             self._report(0)
         finally:
             # what was computed before an interruption is saved too
-            self._cache.flush()
+            self.encoder.cache.flush()
         return self._features(absent)
 
     def _prepared(self, numbered: tuple[int, NamedPicture]) -> Prepared:
@@ -235,15 +233,15 @@ class ImageRun:
             cached = self._cached(key) if key else {}
             statistics = self._cached_statistics(key)
             is_computed = bool(key and (cached or key in self._rows))
-            if is_computed and (statistics is not None or not self._with_statistics):
+            if is_computed and (statistics is not None or not self.with_statistics):
                 return Prepared(index, picture.name, key, cached=cached, statistics=statistics)
-            with self._decoding.acquire(picture.decoded_bytes()):
+            with self.encoder.decoding.acquire(picture.decoded_bytes()):
                 loaded = picture.load()
-                if self._with_statistics and statistics is None:
+                if self.with_statistics and statistics is None:
                     statistics = pixel_statistics(loaded)
                 if is_computed:
                     return Prepared(index, picture.name, key, cached=cached, statistics=statistics)
-                pixels = self._vision.prepare(loaded, self._preprocessing)
+                pixels = self.encoder.vision.prepare(loaded, self.preprocessing)
         except InputError as error:
             reason = error.reason if isinstance(error, PictureError) else str(error)
             return Prepared(index, picture.name, reason=reason)
@@ -253,16 +251,16 @@ class ImageRun:
         return Prepared(index, picture.name, key, pixels=pixels, cached=cached, statistics=statistics)
 
     def _cached_statistics(self, key: str) -> Row | None:
-        if not (key and self._with_statistics):
+        if not (key and self.with_statistics):
             return None
         own = self._statistics.get(key)
-        return self._cache.get(_statistics_key(key)) if own is None else own
+        return self.encoder.cache.get(_statistics_key(key)) if own is None else own
 
     def _cached(self, key: str) -> Mapping[StateName, Row]:
         """The wanted rows from the cache; empty unless all of them are there."""
         rows: dict[StateName, Row] = {}
-        for want in self._wants:
-            row = self._cache.get(row_key(key, self._cache_key, want))
+        for want in self.wants:
+            row = self.encoder.cache.get(row_key(key, self._cache_key, want))
             if row is None:
                 return {}
             rows[want] = row
@@ -277,7 +275,7 @@ class ImageRun:
                 continue
             if picture.statistics is not None and picture.key not in self._statistics:
                 self._statistics[picture.key] = picture.statistics
-                self._cache.put({_statistics_key(picture.key): picture.statistics})
+                self.encoder.cache.put({_statistics_key(picture.key): picture.statistics})
             # without the pixels, which are dropped once they are computed
             self._order.append(Prepared(picture.index, picture.name, picture.key))
             if picture.key not in self._rows:
@@ -285,26 +283,18 @@ class ImageRun:
                 if not picture.cached:
                     yield picture
 
-    def _compute(self, batch: Sequence[Prepared]) -> None:
-        remaining = len(batch)
-        for part, rows in run_shrinking(batch, self._forward, self._size, self._vision.placement):
-            self._store(part, rows)
-            remaining -= len(part)
-            self._report(remaining)
-
     def _forward(self, batch: Sequence[Prepared]) -> Mapping[StateName, Row]:
         """The rows of a batch, [B, ...] by state."""
-        self._vision.placement.ready(self._vision.memory_bytes(len(batch)))
+        self.encoder.vision.placement.ready(self.encoder.vision.memory_bytes(len(batch)))
         pixels = [one.pixels for one in batch if one.pixels is not None]
-        states = self._vision.states(pixels, self._preprocessing, self._wants)
+        states = self.encoder.vision.states(pixels, self.preprocessing, self.wants)
         return {want: state.numpy() for want, state in states.items()}
 
     def _store(self, batch: Sequence[Prepared], rows: Mapping[StateName, Row]) -> None:
         finite = np.logical_and.reduce([np.isfinite(row).reshape(len(batch), -1).all(1) for row in rows.values()])
         for place, picture in enumerate(batch):
             if not finite[place]:
-                self._not_finite.add(picture.key)
-                if self._strict:
+                if self.strict:
                     raise PictureError(picture.name, NOT_FINITE)
                 continue
             self._rows[picture.key] = {want: row[place] for want, row in rows.items()}
@@ -312,47 +302,47 @@ class ImageRun:
                 # a copy, because the row is a view of the whole batch; token states stay out of the cache folder, which
                 # would grow by a megabyte per picture
                 copy = {row_key(picture.key, self._cache_key, want): row[place].copy()}
-                self._cache.put(copy, persist=want == "embeds")
+                self.encoder.cache.put(copy, persist=want == "embeds")
 
     def _fail(self, picture: Prepared, stage: Stage, reason: str) -> None:
-        if self._strict:
+        if self.strict:
             raise PictureError(picture.name, reason)
         self._failed.append(FailedPicture(picture.index, picture.name, stage, reason))
 
     def _report(self, waiting: int) -> None:
-        if self._progress:
-            self._progress(self._taken - waiting, self._taken if self._total is None else self._total)
+        if self.progress:
+            self.progress(self._taken - waiting, self._taken if self._total is None else self._total)
 
     def _features(self, absent: Mapping[StateName, str]) -> ImageFeatures:
         for picture in self._order:
-            if picture.key in self._not_finite:
+            if not self._rows[picture.key]:
                 self._fail(picture, "encode", NOT_FINITE)
-        kept = [picture for picture in self._order if picture.key not in self._not_finite]
+        kept = [picture for picture in self._order if self._rows[picture.key]]
         if not kept and not self._failed:
             raise InputError("no pictures were given; give at least one")
-        states = {want: [self._rows[picture.key][want] for picture in kept] for want in self._wants if kept}
+        states = {want: [self._rows[picture.key][want] for picture in kept] for want in self.wants if kept}
         reasons = {FIELD_OF[want]: reason for want, reason in absent.items()}
         if not kept:
             reasons = dict.fromkeys(FIELD_OF.values(), "no picture could be read; see the failed ones")
-        able, identity = self._vision.capabilities, self._identity
+        able, identity = self.encoder.vision.capabilities, self.encoder.identity
         return ImageFeatures(
             names=tuple(picture.name for picture in kept),
             kept=tuple(picture.index for picture in kept),
             failed=tuple(sorted(self._failed, key=lambda failure: failure.index)),
             absent=reasons,
-            notes=tuple(self._size.notes),
+            notes=tuple(self.size.notes),
             grid=able.grid,
             hidden_size=able.width,
             projection_dim=able.projection,
             num_tokens=able.tokens,
             has_class_token=able.has_class_token,
             registers=able.registers,
-            preprocessing=self._preprocessing,
+            preprocessing=self.preprocessing,
             fingerprint=identity.fingerprint,
             space=identity.space,
             dtype=identity.dtype,
             statistics=np.stack([self._statistics[picture.key] for picture in kept])
-            if kept and self._with_statistics
+            if kept and self.with_statistics
             else None,
             **{FIELD_OF[want]: torch.from_numpy(np.stack(rows)) for want, rows in states.items()},
         )

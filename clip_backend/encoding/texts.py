@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,9 +17,8 @@ from .batching import BatchSize, Placement, batch_size_for, float32_on_cpu, run_
 from .cache import EmbeddingCache, Row, row_key
 from .features import Identity, TextFeatures, unit_rows
 
-LongText = Literal["truncate", "mean", "max"]
 #: What is done with a text that is longer than the context.
-LONG_TEXT: tuple[LongText, ...] = get_args(LongText)
+LONG_TEXT = ("truncate", "mean", "max")
 #: Lengths of the texts in one batch differ by less than this, in tokens.
 BUCKET = 8
 Ids = tuple[int, ...]
@@ -81,19 +80,15 @@ class SentenceEncoder:
         if not texts:
             raise InputError("no texts were given; give at least one")
         size = self._size if batch_size is None else BatchSize.of(batch_size, self.text.placement)
-        parts = self._parts(texts, in_parts=long_text != "truncate")
+        tokenizer, in_parts = self.text.tokenizer, long_text != "truncate"
+        tokenized = tokenizer.encode(texts)
+        parts = [chunks(one.text, tokenizer) if in_parts and one.dropped else [one] for one in tokenized]
         rows = self._rows({part.ids: part for several in parts for part in several}, size, progress)
         self._cache.flush()
         pooled = [self._pooled([rows[part.ids] for part in several], several, long_text) for several in parts]
         unit = unit_rows(np.stack(pooled), [repr(text[:40]) for text in texts])
         dropped = tuple(several[-1].dropped for several in parts)
         return TextFeatures(unit, texts, self._space, dropped, tuple(size.notes))
-
-    def _parts(self, texts: Sequence[str], *, in_parts: bool) -> list[list[TokenizedText]]:
-        """Each text as its parts: one, unless it is too long and parts are wanted."""
-        tokenizer = self.text.tokenizer
-        tokenized = tokenizer.encode(texts)
-        return [chunks(one.text, tokenizer) if in_parts and one.dropped else [one] for one in tokenized]
 
     def _rows(
         self, distinct: Mapping[Ids, TokenizedText], size: BatchSize, progress: Progress | None

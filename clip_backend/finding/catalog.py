@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ...errors import CheckpointError
@@ -34,24 +34,13 @@ _SHOWN_REVISION = 8
 
 
 @dataclass(frozen=True)
-class PossibleModel:
-    """A file or folder that may be a model, by its name."""
+class FoundModel:
+    """A file or folder that may be a model by its name, and what it is."""
 
     #: Its path below the folder that was searched, with forward slashes; of a cached model the name on the hub.
     name: str
     path: Path
-    #: Why it cannot be opened; empty as far as is known.
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class FoundModel:
-    """A file or folder that was found, and what it is."""
-
-    #: As of ``PossibleModel``.
-    name: str
-    path: Path
-    #: None for what cannot be read.
+    #: None before ``inspect_model``, and for what cannot be read.
     info: CheckpointInfo | None = None
     #: Why it cannot be used, with the cure; empty if it can.
     problem: str = ""
@@ -77,7 +66,7 @@ def find_models(config: ModelPathConfig | None = None, *, everything: bool = Fal
     return [model for model in found if everything or model.is_of_interest]
 
 
-def list_possible_models(config: ModelPathConfig) -> Iterator[tuple[PossibleModel, ModelType]]:
+def list_possible_models(config: ModelPathConfig) -> Iterator[tuple[FoundModel, ModelType]]:
     """What may be a model, each once, with the kind of its folder, in the order of ``find_models``; none is opened."""
     seen: set[str] = set()
     for kind in SEARCHED_TYPES:
@@ -87,32 +76,32 @@ def list_possible_models(config: ModelPathConfig) -> Iterator[tuple[PossibleMode
                 yield from ((model, kind) for model in distinct_models(possible_models(folder), seen))
 
 
-def inspect_model(model: PossibleModel, kind: ModelType) -> FoundModel:
+def inspect_model(model: FoundModel, kind: ModelType) -> FoundModel:
     """What it is, by its header; what cannot be read has a problem.
 
     kind: of its folder. In that for CLIP's vision encoders every file was meant to be a model for pictures.
     """
-    name, path = model.name, model.path
     if model.problem:
-        return FoundModel(name, path, problem=model.problem)
+        return model
     try:
-        info = read_checkpoint(path)
+        info = read_checkpoint(model.path)
     except CheckpointError as error:
-        return FoundModel(name, path, problem=error.reason)
+        return replace(model, problem=error.reason)
     except OSError as error:
-        return FoundModel(name, path, problem=f"cannot be read ({error.strerror}); check the file")
+        return replace(model, problem=f"cannot be read ({error.strerror}); check the file")
     is_recognised = info.family != "other" or info.layout not in _UNSPECIFIC_LAYOUTS
-    return FoundModel(name, path, info, info.problem, is_recognised or kind is ModelType.CLIP_VISION)
+    is_of_interest = is_recognised or kind is ModelType.CLIP_VISION
+    return replace(model, info=info, problem=info.problem, is_of_interest=is_of_interest)
 
 
-def possible_models(root: Path) -> Iterator[PossibleModel]:
+def possible_models(root: Path) -> Iterator[FoundModel]:
     """What may be a model in a folder and all below it, links followed, each folder once; hidden ones are left out.
 
     A folder of transformers or open_clip is one model. A path to a file is that file. What cannot be listed, and a link
     that leads nowhere or back, has a problem.
     """
     if os.path.isfile(root):
-        yield PossibleModel(root.name, root)
+        yield FoundModel(root.name, root)
         return
     seen: set[str] = set()
     waiting = [root]
@@ -121,20 +110,22 @@ def possible_models(root: Path) -> Iterator[PossibleModel]:
         real = os.path.realpath(here)
         if real in seen:
             if Path(os.path.realpath(here.parent)).is_relative_to(real):
-                yield PossibleModel(_name(root, here), here, f"a link that leads back to {real}; it is left out")
+                yield FoundModel(_name(root, here), here, problem=f"a link that leads back to {real}; it is left out")
             continue
         seen.add(real)
         try:
             entries = sorted(os.listdir(here), key=lambda name: (name.casefold(), name))
         except OSError as error:
-            yield PossibleModel(_name(root, here), here, f"cannot be listed ({error.strerror}); check its permissions")
+            yield FoundModel(
+                _name(root, here), here, problem=f"cannot be listed ({error.strerror}); check its permissions"
+            )
             continue
         yield from _in_folder(root, here, entries)
         below = [here / entry for entry in entries if not entry.startswith((".", "datasets--", "spaces--"))]
         waiting += filter(os.path.isdir, reversed(below))
 
 
-def distinct_models(models: Iterable[PossibleModel], seen: set[str]) -> Iterator[PossibleModel]:
+def distinct_models(models: Iterable[FoundModel], seen: set[str]) -> Iterator[FoundModel]:
     """Those that were not seen yet, under this or another name; adds them to ``seen``."""
     for model in models:
         real = str(model.path) if model.problem else os.path.realpath(model.path)
@@ -143,10 +134,10 @@ def distinct_models(models: Iterable[PossibleModel], seen: set[str]) -> Iterator
             yield model
 
 
-def _in_folder(root: Path, here: Path, entries: Sequence[str]) -> Iterator[PossibleModel]:
+def _in_folder(root: Path, here: Path, entries: Sequence[str]) -> Iterator[FoundModel]:
     is_model = any(name in entries for name in _CONFIGS) and any(map(_FOLDER_WEIGHTS.fullmatch, entries))
     if is_model:
-        yield PossibleModel(_name(root, here), here)
+        yield FoundModel(_name(root, here), here)
     for entry in entries:
         # of a model's folder the other formats are the same weights again, or states of its training
         suffixes = _SAFE_SUFFIXES if is_model else _SUFFIXES
@@ -154,7 +145,7 @@ def _in_folder(root: Path, here: Path, entries: Sequence[str]) -> Iterator[Possi
         path = here / entry
         if own or entry.startswith(".") or not entry.lower().endswith(suffixes) or os.path.isdir(path):
             continue
-        yield PossibleModel(_name(root, path), path, _problem_of(path))
+        yield FoundModel(_name(root, path), path, problem=_problem_of(path))
 
 
 def _problem_of(path: Path) -> str:

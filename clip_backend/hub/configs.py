@@ -85,13 +85,15 @@ def _ratio(info: CheckpointInfo, vision: VisionShape, gated: bool) -> int:
 def _dinov3(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubModel:
     first = "model.layer.0."
     gated = f"{first}mlp.gate_proj.weight" in shapes
+    theta = folder_json(info, "config.json").get("rope_theta")
     registers = shapes.get(_REGISTERS, _NO_REGISTERS)[-2]
     settings = _common(info, vision) | {
         "image_size": vision.image_size,
         "intermediate_size": vision.mlp,
         "use_gated_mlp": gated,
         "num_register_tokens": registers,
-        "rope_theta": _rope_theta(info),
+        # the base of the rotary positions, which only the config states; 100 in all published models
+        "rope_theta": float(theta) if isinstance(theta, (int, float)) and theta > 1 else 100.0,
         "query_bias": f"{first}attention.q_proj.bias" in shapes,
         "key_bias": f"{first}attention.k_proj.bias" in shapes,
         "value_bias": f"{first}attention.v_proj.bias" in shapes,
@@ -102,12 +104,6 @@ def _dinov3(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubMod
         # as in all published gated models
         settings["hidden_act"] = "silu"
     return HubModel("dinov3_vit", "DINOv3ViT", settings, registers)
-
-
-def _rope_theta(info: CheckpointInfo) -> float:
-    """The base of the rotary positions, which only the config states; 100 in all published models."""
-    theta = folder_json(info, "config.json").get("rope_theta")
-    return float(theta) if isinstance(theta, (int, float)) and not isinstance(theta, bool) and theta > 1 else 100.0
 
 
 def _naflex(info: CheckpointInfo, vision: VisionShape, shapes: Shapes) -> HubModel:

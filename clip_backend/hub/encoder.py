@@ -135,7 +135,6 @@ class NaflexVisionEncoder:
     placement: Placement
 
     def memory_bytes(self, batch: int) -> int:
-        """About how many bytes a batch needs beside the weights."""
         return self.tower.memory_bytes(batch)
 
     def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _ANY_PICTURE = np.zeros((8, 8, 3), np.uint8)
 NOT_FINITE = "its cosine is not a number; choose dtype='fp32'"
 Outcome = MatchResult | str
+#: ``match_pictures`` or what takes its place: (encoder, pictures, texts, options=, calibration=) -> results.
+Match = Callable[..., Matches]
 #: Pairs that are scored and then saved at a time: what an interruption costs at most.
 CHUNK = 64
 #: The note where rows have labels but no metrics.
@@ -45,7 +47,7 @@ def match_batch(
     overwrite: bool = False,
     model: str = "",
     progress: Progress | None = None,
-    match: MatchFunction = match_pictures,
+    match: Match = match_pictures,
 ) -> PairsReport:
     """The score of each pair in a CSV file of image_path, text and perhaps label, written to ``out`` when all is done.
 
@@ -63,7 +65,8 @@ def match_batch(
     if target:
         check_target(target, source, overwrite=overwrite)
     table = read_pairs(source)
-    settings = repr((replace(options, mode="pairs"), calibration, model))
+    options = replace(options, mode="pairs")
+    settings = repr((options, calibration, model))
     planned = [task_of(row, (source.parent, Path.cwd()), settings) for row in table.rows]
     part = PartFile(target) if target else None
     known = part.read() if part else {}
@@ -136,43 +139,23 @@ def find_picture(name: str, folders: Sequence[Path]) -> Path:
     raise PictureError(name, f"there is no file {name}{where}; check the path")
 
 
-class MatchFunction(Protocol):
-    """Scores pictures and texts as ``match_pictures`` does."""
-
-    def __call__(
-        self,
-        encoder: Encoder,
-        pictures: Sequence[Any],
-        texts: Sequence[str],
-        *,
-        options: MatchOptions,
-        calibration: Calibration | None,
-    ) -> Matches:
-        """The results with the indices of their pictures; unreadable pictures are in ``failed``."""
-
-
+@dataclass
 class PairsRun:
     """Scores the rows of a file that have no result yet."""
 
-    def __init__(
-        self,
-        planned: Sequence[Task | PairResult],
-        open_encoder: Callable[[], Encoder],
-        match: MatchFunction,
-        options: MatchOptions,
-        calibration: Calibration | None,
-        part: PartFile | None,
-    ) -> None:
-        #: All rows in their order: tasks, and results of those that cannot be matched.
-        self._planned = planned
-        self._tasks = [one for one in planned if isinstance(one, Task)]
-        self._open_encoder, self._match, self._calibration, self._part = open_encoder, match, calibration, part
-        self._options = replace(options, mode="pairs")
-        self._outcomes: dict[int, Outcome] = {}
-        #: Rows whose result comes from an earlier run.
-        self.resumed = 0
-        #: Notes for the user, each once.
-        self.notes: dict[str, None] = {}
+    #: All rows in their order: tasks, and results of those that cannot be matched.
+    planned: Sequence[Task | PairResult]
+    open_encoder: Callable[[], Encoder]
+    match: Match
+    options: MatchOptions
+    calibration: Calibration | None
+    part: PartFile | None
+    #: Rows whose result comes from an earlier run.
+    resumed: int = 0
+    #: Notes for the user, each once.
+    notes: dict[str, None] = field(default_factory=dict)
+    #: By the number of the row.
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
 
     def work(self, known: Mapping[str, DoneRow], *, is_same_model: bool, progress: Progress | None = None) -> None:
         """Scores every row without a known result; an interruption keeps the chunks that are done.
@@ -180,16 +163,16 @@ class PairsRun:
         known: results by key. is_same_model: whether they are surely of this run's model, which is then opened only if
         there is a row to score. Raises SpaceError for a calibration of another model.
         """
-        encoder = None
-        if self._tasks and not (is_same_model and all(task.key in known for task in self._tasks)):
-            encoder = self._open_encoder()
-            if self._calibration:
-                self._calibration.check(encoder, self._options)
+        encoder, tasks = None, [one for one in self.planned if isinstance(one, Task)]
+        if tasks and not (is_same_model and all(task.key in known for task in tasks)):
+            encoder = self.open_encoder()
+            if self.calibration:
+                self.calibration.check(encoder, self.options)
             known = {key: row for key, row in known.items() if row.fingerprint == encoder.fingerprint}
-        self._outcomes = {task.row.number: known[task.key].result for task in self._tasks if task.key in known}
-        self.resumed = len(self._outcomes)
+        self.outcomes = {task.row.number: known[task.key].result for task in tasks if task.key in known}
+        self.resumed = len(self.outcomes)
         self._report(progress)
-        waiting = [task for task in self._tasks if task.row.number not in self._outcomes]
+        waiting = [task for task in tasks if task.row.number not in self.outcomes]
         for start in range(0, len(waiting), CHUNK):
             # waiting is empty where no encoder was opened
             self._score(waiting[start : start + CHUNK], cast("Encoder", encoder))
@@ -197,26 +180,26 @@ class PairsRun:
 
     def results(self) -> tuple[PairResult, ...]:
         """The results of all rows, in their order."""
-        return tuple(one if isinstance(one, PairResult) else self._result(one) for one in self._planned)
+        return tuple(one if isinstance(one, PairResult) else self._result(one) for one in self.planned)
 
     def _score(self, tasks: Sequence[Task], encoder: Encoder) -> None:
         pairs = list(zip(tasks, self._outcomes_of(tasks, encoder), strict=True))
-        self._outcomes |= {task.row.number: outcome for task, outcome in pairs}
-        if self._part:
+        self.outcomes |= {task.row.number: outcome for task, outcome in pairs}
+        if self.part:
             done = {task.key: DoneRow(encoder.fingerprint, one) for task, one in pairs if isinstance(one, MatchResult)}
-            self._part.append(done)
+            self.part.append(done)
 
     def _outcomes_of(self, tasks: Sequence[Task], encoder: Encoder) -> list[Outcome]:
         """The result of each task, or why it has none; raises errors that any other pair would meet too."""
-        settings: dict[str, Any] = {"options": self._options, "calibration": self._calibration}
+        settings = {"options": self.options, "calibration": self.calibration}
         try:
             texts = [task.row.text for task in tasks]
-            matches = self._match(encoder, [task.picture for task in tasks], texts, **settings)
+            matches = self.match(encoder, [task.picture for task in tasks], texts, **settings)
         except (SpaceError, CheckpointError):
             raise
         except InputError as error:
             # an error that does not come from one of these pairs is raised here as well
-            self._match(encoder, [_ANY_PICTURE], ["a picture"], **settings)
+            self.match(encoder, [_ANY_PICTURE], ["a picture"], **settings)
             if len(tasks) == 1:
                 return [str(error)]
             return [outcome for task in tasks for outcome in self._outcomes_of([task], encoder)]
@@ -232,11 +215,11 @@ class PairsRun:
 
     def _report(self, progress: Progress | None) -> None:
         if progress:
-            failed = len(self._planned) - len(self._tasks)
-            progress(failed + len(self._outcomes), len(self._planned))
+            failed = sum(isinstance(one, PairResult) for one in self.planned)
+            progress(failed + len(self.outcomes), len(self.planned))
 
     def _result(self, task: Task) -> PairResult:
-        outcome = self._outcomes[task.row.number]
+        outcome = self.outcomes[task.row.number]
         if isinstance(outcome, str):
             return PairResult(task.row, error=outcome)
         place = task.row.number - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,16 +42,6 @@ class PairsTable:
     rows: tuple[PairRow, ...]
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """The indices of the columns, and how many there are."""
-
-    width: int
-    image: int
-    text: int
-    label: int | None
-
-
 def read_pairs(path: Path) -> PairsTable:
     """The pairs in a CSV file in UTF-8, separated by commas, semicolons, tabs or bars; broken rows have a ``problem``.
 
@@ -66,7 +56,7 @@ def read_pairs(path: Path) -> PairsTable:
     header = next(lines, None)
     columns = header.cells if header else ()
     places = _columns(columns, path)
-    rows = tuple(_row(number, line.cells, places) for number, line in enumerate(lines, 1))
+    rows = tuple(_row(number, line.cells, len(columns), places) for number, line in enumerate(lines, 1))
     if not rows:
         raise InputError(f"{path} has a header but no rows; give each pair of picture and text a row")
     return PairsTable(columns, rows)
@@ -103,7 +93,8 @@ def _delimiter(text: str) -> str:
     return max(DELIMITERS, key=sense)
 
 
-def _columns(columns: Sequence[str], path: Path) -> _Columns:
+def _columns(columns: Sequence[str], path: Path) -> tuple[int, int, int | None]:
+    """The indices of the columns of pictures, texts and labels."""
     image, text = (_find(names, columns) for names in (IMAGE_COLUMNS, TEXT_COLUMNS))
     if image is None or text is None:
         what, names = ("pictures", IMAGE_COLUMNS) if image is None else ("texts", TEXT_COLUMNS)
@@ -111,7 +102,7 @@ def _columns(columns: Sequence[str], path: Path) -> _Columns:
             f"{path} has no column of {what}, only {', '.join(filter(None, columns))}; its first line must be a header "
             f"in which one column is called {', '.join(names[:-1])} or {names[-1]}"
         )
-    return _Columns(len(columns), image, text, _find(LABEL_COLUMNS, columns))
+    return image, text, _find(LABEL_COLUMNS, columns)
 
 
 def _find(names: Sequence[str], columns: Sequence[str]) -> int | None:
@@ -120,24 +111,21 @@ def _find(names: Sequence[str], columns: Sequence[str]) -> int | None:
     return next((plain.index(plain_name(name)) for name in names if plain_name(name) in plain), None)
 
 
-def _row(number: int, given: tuple[str, ...], places: _Columns) -> PairRow:
-    cells = tuple(map(plain_cell, (*given, *[""] * places.width)[: places.width]))
-    image, text = cells[places.image], cells[places.text]
-    written = "" if places.label is None else cells[places.label]
-    label = read_label(written)
-    problem = next(_problems(given, image, text, places), "")
-    if not problem and written and label is None:
-        problem = f"the label {written!r} is neither 1 nor 0; write 1 for a match, 0 for none, or nothing"
-    return PairRow(number, cells, image, text, label, problem)
-
-
-def _problems(given: Sequence[str], image: str, text: str, places: _Columns) -> Iterator[str]:
-    if any(given[places.width :]):
-        yield (
-            f"it has {len(given)} cells, the header {places.width}; a text that contains the separator must stand in "
-            "double quotes"
+def _row(number: int, written: tuple[str, ...], width: int, places: tuple[int, int, int | None]) -> PairRow:
+    """written: the cells of the row. width: how many the header has. places: as of ``_columns``."""
+    cells = tuple(map(plain_cell, (*written, *[""] * width)[:width]))
+    image, text, label_cell = ("" if place is None else cells[place] for place in places)
+    label = read_label(label_cell)
+    problem = ""
+    if any(written[width:]):
+        problem = (
+            f"it has {len(written)} cells, the header {width}; a text that contains the separator must stand in double "
+            "quotes"
         )
-    if not image:
-        yield "it names no picture; give the path of one"
-    if not text:
-        yield "its text is empty; write what the picture should show"
+    elif not image:
+        problem = "it names no picture; give the path of one"
+    elif not text:
+        problem = "its text is empty; write what the picture should show"
+    elif label_cell and label is None:
+        problem = f"the label {label_cell!r} is neither 1 nor 0; write 1 for a match, 0 for none, or nothing"
+    return PairRow(number, cells, image, text, label, problem)

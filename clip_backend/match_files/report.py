@@ -174,15 +174,12 @@ def write_results(out: Path, table: PairsTable, report: PairsReport) -> None:
 def _csv(columns: Sequence[str], results: Iterable[PairResult]) -> Iterator[str]:
     # the pairs may themselves be a file of results; their old scores are replaced
     kept = [place for place, column in enumerate(columns) if column not in RESULT_COLUMNS]
-    rows = ([*(one.row.cells[place] for place in kept), *_cells(one)] for one in results)
+    rows: list[list[Cell]] = []
+    for one in results:
+        missing = one.result.missing_phrases if one.result else ()
+        values = one.to_dict() | {"missing_phrases": "; ".join(phrase.text for phrase in missing)}
+        rows.append([*(one.row.cells[place] for place in kept), *(values[column] for column in RESULT_COLUMNS)])
     return csv_lines([*(columns[place] for place in kept), *RESULT_COLUMNS], rows)
-
-
-def _cells(one: PairResult) -> list[Cell]:
-    values = one.to_dict()
-    missing = one.result.missing_phrases if one.result else ()
-    values["missing_phrases"] = "; ".join(phrase.text for phrase in missing)
-    return [values[column] for column in RESULT_COLUMNS]
 
 
 def _json(report: PairsReport) -> Iterator[str]:

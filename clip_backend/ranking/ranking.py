@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,15 +45,12 @@ def rank_scores(
     features.
     """
     numbers = _numbers(scores)
-    candidates = Candidates(
-        names=tuple(names) or tuple(f"picture {number}" for number in range(1, len(numbers) + 1)),
-        scores=numbers,
-        vectors=None if features is None else features.vectors,
-    )
-    _check_count(len(numbers), len(candidates.names))
+    names = tuple(names) or tuple(f"picture {number}" for number in range(1, len(numbers) + 1))
+    _check_count(len(numbers), len(names))
     if features is not None:
         _check_count(len(numbers), len(features), "features of ")
-    return Ranking(pictures=ranked(candidates, options), scale=scale)
+    pictures = ranked(names, numbers, options, None if features is None else features.vectors, {})
+    return Ranking(pictures=pictures, scale=scale)
 
 
 def rank_by_scores(
@@ -87,7 +83,8 @@ def rank_by_text(
     (plain,) = plain_texts(check_texts(text), prompt_syntax=options.prompt_syntax)
     target = encoder.encode_texts(plain, long_text="mean")
     images = encoder.encode_images(pictures, strict=False, progress=progress)
-    return _by_cosine(encoder, images, target, options, f"cosine to {_short(plain)!r}", target.notes)
+    short = plain if len(plain) <= MOST_LETTERS else plain[: MOST_LETTERS - 1] + "…"
+    return _by_cosine(encoder, images, target, options, f"cosine to {short!r}", target.notes)
 
 
 def rank_by_references(
@@ -128,25 +125,18 @@ def _by_cosine(
 def _ranking(
     encoder: Encoder, images: ImageFeatures, scores: Scores, options: RankOptions, scale: str, notes: tuple[str, ...]
 ) -> Ranking:
-    every = (*encoder.identity.notes, *notes, *images.notes)
-    pictures = ranked(_candidates(images, scores), options)
-    return Ranking(pictures=pictures, scale=scale, model=encoder.identity.name, notes=tuple(dict.fromkeys(every)))
-
-
-def _candidates(images: ImageFeatures, scores: Scores) -> Candidates:
-    """The pictures as they were given; scores: NaN for those that could not be read."""
+    """The ranking of encoded pictures; scores: NaN for those that could not be read."""
     names = dict(zip(images.kept, images.names, strict=True)) | {one.index: one.name for one in images.failed}
+    failures = {one.index: one.reason for one in images.failed}
     vectors = None
     if images.kept:
         read = images.to_features().vectors
         vectors = np.zeros((len(scores), read.shape[1]), np.float32)
         vectors[list(images.kept)] = read
-    return Candidates(
-        names=tuple(names[index] for index in range(len(scores))),
-        scores=scores,
-        vectors=vectors,
-        failures={one.index: one.reason for one in images.failed},
-    )
+    in_order = [names[index] for index in range(len(scores))]
+    pictures = ranked(in_order, scores, options, vectors, failures)
+    every = (*encoder.identity.notes, *notes, *images.notes)
+    return Ranking(pictures=pictures, scale=scale, model=encoder.identity.name, notes=tuple(dict.fromkeys(every)))
 
 
 def _numbers(scores: Sequence[float | None] | NDArray[np.number]) -> Scores:
@@ -166,43 +156,34 @@ def _check_count(scores: int, pictures: int, what: str = "") -> None:
         raise InputError(f"there are {scores} scores but {what}{pictures} pictures; give one score for each picture")
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
+def ranked(
+    names: Sequence[str], numbers: Scores, options: RankOptions, vectors: Vectors | None, failures: Mapping[int, str]
+) -> tuple[RankedPicture, ...]:
+    """Every picture, the best first; raises InputError if none has a score, or near-duplicates cannot be told.
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Candidates:
-    """N pictures to rank."""
-
-    names: tuple[str, ...]
-    #: float64 [N]; NaN or infinite for a picture without a score.
-    scores: Scores
-    #: Unit rows, float32 [N, D]; rows of pictures without a score are ignored. None if unknown.
-    vectors: Vectors | None = None
-    #: Why a picture has no score, by its index; without an entry the score itself is the reason.
-    failures: Mapping[int, str] = field(default_factory=dict)
-
-
-def ranked(candidates: Candidates, options: RankOptions) -> tuple[RankedPicture, ...]:
-    """Every picture, the best first; raises InputError if none has a score, or near-duplicates cannot be told."""
-    names, scores = candidates.names, candidates.scores.tolist()
-    order = best_first(candidates.scores, options.descending)
-    missing = np.flatnonzero(~np.isfinite(candidates.scores)).tolist()
-    reasons = {index: candidates.failures.get(index) or f"its score is {scores[index]}" for index in missing}
+    numbers: the scores, float64 [N]; NaN or infinite for a picture without one. vectors: unit rows, float32 [N, D], of
+    which those without a score are ignored. failures: why a picture has no score, by its index; else its score says it.
+    """
+    scores = numbers.tolist()
+    is_finite = np.isfinite(numbers)
+    # ties as they were given, and pictures without a score last
+    order = np.argsort(np.where(is_finite, -numbers if options.descending else numbers, np.inf), kind="stable")
+    missing = np.flatnonzero(~is_finite).tolist()
+    reasons = {index: failures.get(index) or f"its score is {scores[index]}" for index in missing}
     if len(reasons) == len(order):
         raise InputError(f"none of the {len(order)} pictures has a score ({names[0]}: {reasons[0]})")
     groups = np.arange(len(names), dtype=np.intp)
     if options.duplicates:
-        if candidates.vectors is None:
+        if vectors is None:
             raise InputError(
                 "near-duplicates cannot be told by scores alone; give the features of the pictures, or set duplicates "
                 "to 0"
             )
         # in order, so that the first of a group is its best
         scored = order[: len(order) - len(reasons)]
-        groups[scored] = scored[near_duplicates(candidates.vectors[scored], options.duplicates)]
+        groups[scored] = scored[near_duplicates(vectors[scored], options.duplicates)]
         others = np.flatnonzero(groups != np.arange(len(groups)))
-        cosines = (candidates.vectors[others] * candidates.vectors[groups[others]]).sum(axis=1)
+        cosines = (vectors[others] * vectors[groups[others]]).sum(axis=1)
         for index, cosine in zip(others.tolist(), cosines.tolist(), strict=True):
             reasons[index] = f"near-duplicate of {names[groups[index]]} (cosine {cosine:.3f})"
     reasons |= _not_kept([index for index in order.tolist() if index not in reasons], scores, options)
@@ -217,12 +198,6 @@ def ranked(candidates: Candidates, options: RankOptions) -> tuple[RankedPicture,
         )
         for index in order.tolist()
     )
-
-
-def best_first(scores: Scores, descending: bool) -> Indices:
-    """The indices of the scores in order, int [N]: ties as they were given, and what is not finite last."""
-    keys = np.where(np.isfinite(scores), -scores if descending else scores, np.inf)
-    return np.argsort(keys, kind="stable")
 
 
 def near_duplicates(vectors: Vectors, least: float, *, rows: int = ROWS) -> Indices:

@@ -9,7 +9,7 @@ import json
 import re
 import string
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,22 +134,17 @@ def siglip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = Fa
 
     Source: big_vision, ``canonicalize_text``, as in transformers' ``SiglipTokenizer``.
     """
-    return _tokenizer(files, context, as_open_clip, _canonical_steps, _SIGLIP_TOKENS)
+    return _tokenizer(files, context, as_open_clip, _canonical_steps(), _SIGLIP_TOKENS)
 
 
 def siglip2_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False) -> FastTokenizer:
     """SigLIP 2's tokenizer: Gemma's in lower case, as in its training, padded on the right to the context."""
-    return _tokenizer(
-        files, context, as_open_clip, lambda: [tokenizers_package().normalizers.Lowercase()], _SIGLIP2_TOKENS
-    )
+    steps = [tokenizers_package().normalizers.Lowercase()]
+    return _tokenizer(files, context, as_open_clip, steps, _SIGLIP2_TOKENS)
 
 
 def _tokenizer(
-    files: TokenFiles,
-    context: int,
-    as_open_clip: bool,
-    first_steps: Callable[[], list[Normalizer]],
-    default: tuple[str, str],
+    files: TokenFiles, context: int, as_open_clip: bool, first_steps: list[Normalizer], default: tuple[str, str]
 ) -> FastTokenizer:
     """A tokenizer that normalises by the first steps, then by its own; default: names of its pad and end tokens."""
     tokenizers = tokenizers_package()
@@ -161,7 +156,7 @@ def _tokenizer(
         with reading(files.path):
             package = tokenizers.Tokenizer.from_file(str(files.path))
     own = [package.normalizer] if package.normalizer else []
-    package.normalizer = tokenizers.normalizers.Sequence([*first_steps(), *own])
+    package.normalizer = tokenizers.normalizers.Sequence([*first_steps, *own])
     pad, end = _pad_and_end(package, files.path, default)
     special = SpecialTokens(end=(end,), pad=pad, context=context, trims=False)
     return FastTokenizer(package, special, canonical if as_open_clip else unchanged)
@@ -169,15 +164,14 @@ def _tokenizer(
 
 def _canonical_steps() -> list[Normalizer]:
     """``canonicalize_text`` as steps of the tokenizer, so that the spans of tokens stay known."""
-    from tokenizers import Regex, normalizers
-
+    regex, normalizers = tokenizers_package().Regex, tokenizers_package().normalizers
     punctuation = "".join(map(re.escape, string.punctuation))
     return [
-        normalizers.Replace(Regex(_LAST_SIGMA), "ς"),
+        normalizers.Replace(regex(_LAST_SIGMA), "ς"),
         normalizers.Lowercase(),
-        normalizers.Replace(Regex(_SPACE), " "),
-        normalizers.Replace(Regex(f"[{punctuation}]"), ""),
-        normalizers.Replace(Regex(" +"), " "),
+        normalizers.Replace(regex(_SPACE), " "),
+        normalizers.Replace(regex(f"[{punctuation}]"), ""),
+        normalizers.Replace(regex(" +"), " "),
         normalizers.Strip(),
     ]
 

@@ -75,7 +75,7 @@ class Tokenizer(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Equal for tokenizers that give equal ids; part of the cache keys."""
+        """Equal for tokenizers that give equal ids."""
 
     def encode(self, texts: Sequence[str], *, allow_empty: bool = False) -> list[TokenizedText]:
         """The ids of each text, cut to the context; special tokens are kept, and what was cut off is in ``dropped``.
@@ -105,7 +105,7 @@ class SpecialTokens:
 
 
 class FastTokenizer:
-    """A tokenizer of the ``tokenizers`` package, with special tokens and truncation as the model wants them."""
+    """A ``Tokenizer`` by the ``tokenizers`` package, with special tokens and truncation as the model wants them."""
 
     def __init__(self, package: PackageTokenizer, special: SpecialTokens, clean: Callable[[str], str]) -> None:
         # whatever the file says of special tokens: none of them may come out of a text
@@ -135,7 +135,6 @@ class FastTokenizer:
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def encode(self, texts: Sequence[str], *, allow_empty: bool = False) -> list[TokenizedText]:
-        """The ids of each text; see Tokenizer."""
         if isinstance(texts, str):
             raise InputError("texts is one string; give a list of strings")
         for index, text in enumerate(texts):
@@ -151,12 +150,10 @@ class FastTokenizer:
         return tokenized
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where each token begins and ends in ``cleaned(text)``."""
         offsets: list[tuple[int, int]] = self._package.encode(self.cleaned(text), add_special_tokens=False).offsets
         return offsets
 
     def cleaned(self, text: str) -> str:
-        """The text as it is split."""
         return self._clean(_SURROGATES.sub("\ufffd", text))
 
     def _tokenized(self, text: str, readable: str, encoding: Encoding) -> TokenizedText:

@@ -84,14 +84,10 @@ def files_elsewhere(*, siglip: bool, search: Sequence[StrPath] = ()) -> Iterator
             yield from files_in(snapshot)
     if not siglip:
         for name in _PACKAGES:
-            yield from _in_package(name)
-
-
-def _in_package(name: str) -> Iterator[TokenFiles]:
-    try:
-        spec = importlib.util.find_spec(name)
-    except ValueError:
-        # a module without a spec, put into sys.modules by hand
-        return
-    if spec is not None and spec.origin is not None:
-        yield from files_in(Path(os.path.dirname(spec.origin)))
+            try:
+                spec = importlib.util.find_spec(name)
+            except ValueError:
+                # a module without a spec, put into sys.modules by hand
+                continue
+            if spec is not None and spec.origin is not None:
+                yield from files_in(Path(os.path.dirname(spec.origin)))

@@ -59,17 +59,15 @@ def _read_parameters(module: nn.Module, prefix: str, weights: Weights) -> None:
     for key, parameter in module.named_parameters(recurse=False):
         names = module.names_in_state(prefix, key) if isinstance(module, Linear) else [prefix + key]
         shape = (parameter.shape[0] // len(names), *parameter.shape[1:])
-        parts = [_read(weights, name, shape) for name in names]
+        parts = []
+        for name in names:
+            parts.append(weights.read(name, shape))
+            # the sum is not finite if any number is not, and needs no memory
+            if not torch.isfinite(parts[-1].sum(dtype=torch.float32)):
+                reason = f"{name} holds NaN or infinity; the file is damaged, fetch it again"
+                raise CheckpointError(weights.path, reason)
         tensor = parts[0] if len(parts) == 1 else torch.cat(parts)
         setattr(module, key, nn.Parameter(tensor, requires_grad=False))
-
-
-def _read(weights: Weights, name: str, shape: tuple[int, ...]) -> torch.Tensor:
-    tensor = weights.read(name, shape)
-    # the sum is not finite if any number is not, and needs no memory
-    if not torch.isfinite(tensor.sum(dtype=torch.float32)):
-        raise CheckpointError(weights.path, f"{name} holds NaN or infinity; the file is damaged, fetch it again")
-    return tensor
 
 
 def _copy_out(module: nn.Module, path: str, device: torch.device, dtype: torch.dtype) -> None:

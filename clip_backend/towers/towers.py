@@ -59,20 +59,11 @@ class Tower(nn.Module, ABC):
             return self.dtype
         return torch.float32
 
-    @property
-    def is_packed(self) -> bool:
-        """Whether any weight is packed for oneDNN."""
-        return any(isinstance(module, Linear) and module.is_packed for module in self.modules())
-
     def unpack(self) -> None:
         """Makes all weights plain parameters, which can be trained, saved and moved."""
         for module in self.modules():
             if isinstance(module, Linear):
                 module.unpack()
-
-    def weight_bytes(self) -> int:
-        """Bytes of the weights."""
-        return sum(parameter.nbytes for parameter in self.parameters())
 
     def memory_bytes(self, batch: int) -> int:
         """About how many bytes a batch needs beside the weights."""
@@ -127,17 +118,12 @@ class VisionTower(Tower):
         only_class = self.config.kind == "clip" and not states
         rows = torch.zeros(len(x), dtype=torch.int64, device=x.device) if only_class else None
         last, penultimate = model.encoder(x, rows)
-        embeds = self._pooled(last)
-        if not states:
-            return VisionOutput(embeds)
-        return VisionOutput(embeds, last.float(), penultimate.float())
-
-    def _pooled(self, last: torch.Tensor) -> torch.Tensor | None:
-        """[B, T, W] -> [B, P]."""
-        model = self.vision_model
+        embeds: torch.Tensor | None = None  # [B, P]
         if self.visual_projection is not None:
-            return cast(torch.Tensor, self.visual_projection(model.post_layernorm(last[:, 0]))).float()
-        return None if model.head is None else cast(torch.Tensor, model.head(model.post_layernorm(last))).float()
+            embeds = self.visual_projection(model.post_layernorm(last[:, 0])).float()
+        elif model.head is not None:
+            embeds = model.head(model.post_layernorm(last)).float()
+        return VisionOutput(embeds, last.float(), penultimate.float()) if states else VisionOutput(embeds)
 
     def project(self, tokens: torch.Tensor) -> torch.Tensor:
         """Last states [B, T, W] -> [B, T, P]: every token through the norm and projection of the class token.

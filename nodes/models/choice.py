@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from ...clip_backend.checkpoints.info import CheckpointInfo
-from ...clip_backend.finding.catalog import FoundModel, PossibleModel, inspect_model, list_possible_models
+from ...clip_backend.finding.catalog import FoundModel, inspect_model, list_possible_models
 from ...clip_backend.finding.folders import ModelPathConfig, ModelType
 from ...errors import ClipGridError, InputError
 from ..host.host import Host
@@ -29,7 +29,7 @@ _CONFIGS = ("config.json", "open_clip_config.json")
 #: Real path, size and modification time of a file.
 FileState = tuple[str, int, int]
 #: Everything that the information on a model depends on.
-_Key = tuple[PossibleModel, ModelType, tuple[FileState, ...]]
+_Key = tuple[FoundModel, ModelType, tuple[FileState, ...]]
 
 
 def model_names(host: Host) -> list[str]:
@@ -105,7 +105,7 @@ class ModelList:
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        read: Callable[[PossibleModel, ModelType], FoundModel] = inspect_model,
+        read: Callable[[FoundModel, ModelType], FoundModel] = inspect_model,
     ) -> None:
         self._clock = clock
         self._read = read

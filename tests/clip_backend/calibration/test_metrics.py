@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from itertools import permutations
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ from clip_grid.clip_backend.calibration.metrics import (
     accuracy,
     average_precision,
     best_threshold,
-    recall_at_k,
     roc_auc,
     roc_auc_interval,
 )
@@ -65,26 +63,6 @@ def balance_at(cut, labels, scores):
     return sum(matches) / len(matches) - sum(others) / len(others)
 
 
-@given(st.integers(1, 4), st.data())
-def test_recall_at_k_counts_ties_as_if_drawn_by_lot(columns, data):
-    scores = data.draw(
-        st.lists(st.lists(st.sampled_from([0, 1, 2]), min_size=columns, max_size=columns), min_size=1, max_size=3)
-    )
-    right = data.draw(st.lists(st.integers(0, columns - 1), min_size=len(scores), max_size=len(scores)))
-    k = data.draw(st.integers(1, columns + 1))
-
-    found = recall_at_k(scores, right, k)
-
-    shares = [share_of_draws(row, column, k) for row, column in zip(scores, right, strict=True)]
-    assert found == pytest.approx(sum(shares) / len(shares))
-
-
-def share_of_draws(row, column, k):
-    """Over all orders in which equal columns may come to stand."""
-    orders = [sorted(order, key=lambda place: -row[place]) for order in permutations(range(len(row)))]
-    return sum(column in order[:k] for order in orders) / len(orders)
-
-
 # against scikit-learn
 
 
@@ -113,15 +91,12 @@ def test_the_best_threshold_has_the_balanced_accuracy_of_scikit_learns_roc_curve
     assert 2 * metrics.balanced_accuracy_score(labels, scores >= cut) - 1 == pytest.approx(np.max(true - false))
 
 
-def test_recall_and_accuracy_are_those_of_scikit_learn():
+def test_accuracy_is_that_of_scikit_learn():
     metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(0)
-    scores, right = rng.random((50, 8)), rng.integers(0, 8, 50)
-    said = rng.random(50) < 0.5
+    truth, said = rng.random((2, 50)) < 0.5
 
-    for k in (1, 3, 7):
-        assert recall_at_k(scores, right, k) == metrics.top_k_accuracy_score(right, scores, k=k, labels=range(8))
-    assert accuracy(right > 3, said) == metrics.accuracy_score(right > 3, said)
+    assert accuracy(truth, said) == metrics.accuracy_score(truth, said)
 
 
 # by hand
@@ -217,22 +192,6 @@ MEASURES = [roc_auc, average_precision, best_threshold]
 def test_bad_input_is_named(measure, labels, scores, message):
     with pytest.raises(InputError, match=message):
         measure(labels, scores)
-
-
-@pytest.mark.parametrize(
-    ("scores", "right", "k", "message"),
-    [
-        ([], [], 1, "shape"),
-        ([[1.0]], [0], 0, "k is 0"),
-        ([[1.0]], [1], 1, "right column of row 1 is 1; there are 1"),
-        ([[1.0]], [-1], 1, "right column of row 1 is -1"),
-        ([[1.0]], [0, 0], 1, "2 labels but 1 rows of scores"),
-        ([[1.0, 2.0], [1.0, math.nan]], [0, 0], 1, "score of row 2 is nan"),
-    ],
-)
-def test_bad_recall_is_named(scores, right, k, message):
-    with pytest.raises(InputError, match=message):
-        recall_at_k(scores, right, k)
 
 
 @pytest.mark.parametrize(("area", "positives", "negatives"), [(1.5, 3, 3), (math.nan, 3, 3), (0.5, 0, 3), (0.5, 3, 0)])

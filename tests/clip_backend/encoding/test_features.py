@@ -64,11 +64,6 @@ def test_two_spaces_never_compare_and_both_are_named():
         features([[1.0, 0]], space="left").similarity(features([[1.0, 0]], space="right"))
 
 
-def test_two_spaces_are_never_joined():
-    with pytest.raises(SpaceError):
-        features([[1.0, 0]], space="left").concat(features([[1.0, 0]], space="right"))
-
-
 def test_rows_are_selected_in_the_order_asked_for():
     chosen = features([[1.0, 0], [0, 1], [-1, 0]]).select([2, 0])
 
@@ -79,13 +74,6 @@ def test_rows_are_selected_in_the_order_asked_for():
 def test_a_row_that_is_not_there_is_named():
     with pytest.raises(InputError, match="no row 5"):
         features([[1.0, 0]]).select([0, 5])
-
-
-def test_joined_features_keep_rows_and_ids_in_order():
-    joined = features([[1.0, 0]], ["a"]).concat(features([[0.0, 1]], ["b"]), features([[0.0, -1]], ["c"]))
-
-    assert joined.ids == ("a", "b", "c")
-    np.testing.assert_array_equal(joined.vectors, [[1, 0], [0, 1], [0, -1]])
 
 
 def test_no_rows_are_features_too():
