@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from clip_grid.clip_backend.matching.result import MatchResult, PhraseScore
+from clip_grid.clip_backend.matching.result import MatchResult, PhraseScore, PhraseStatus
+from clip_grid.clip_backend.matching.verdict import LEAST_Z
 from clip_grid.clip_backend.ranking.ranking import rank_scores
 from clip_grid.clip_backend.ranking.result import RankOptions
 from clip_grid.nodes.grid_nodes import LabeledGridExporterNode
@@ -24,21 +25,41 @@ def sheet(labels: Sequence[str], *, side: int = 24, **inputs: object) -> dict[st
     return result["ui"]
 
 
-def matches(*texts: str, cosine: float = 0.31) -> dict[str, Any]:
-    """The ``ui`` of CLIP Match Score: each text has a phrase that is found and one that is missing."""
-    pairs = [json_value(match(place, text, cosine - place / 10).to_dict()) for place, text in enumerate(texts)]
-    return {"clip_match": pairs, "clip_notes": [], "text": [""]}
+def matches(*texts: str, z: float = 3.2, **changes: object) -> dict[str, Any]:
+    """The ``ui`` of CLIP Match Score: each text has a z less by 1.5, and phrases of all three states."""
+    pairs = [match(place, text, z - 1.5 * place, **changes).to_dict() for place, text in enumerate(texts)]
+    return {"clip_match": [json_value(pair) for pair in pairs], "clip_notes": [], "text": [""]}
 
 
-def match(place: int, text: str, cosine: float) -> MatchResult:
-    phrases = (
-        PhraseScore(text=f"{text} there", cosine=cosine, percentile=99, support=0.1, is_missing=False),
-        PhraseScore(text=f"{text} gone", cosine=0.1, percentile=40, support=-0.1, is_missing=True),
+def match(place: int, text: str, z: float, **changes: Any) -> MatchResult:
+    """A text of this z by preset auto, with a cosine in proportion."""
+    cosine = 0.15 + 0.05 * z
+    states: Sequence[tuple[PhraseStatus, float]] = (("shown", 2.5), ("unclear", 1.75), ("missing", 0.25))
+    phrases = tuple(
+        PhraseScore(text=f"{text} {status}", cosine=0.05 * z, z=z, percentile=40, support=z - 1.75, status=status)
+        for status, z in states
     )
     names = {"image": "picture 1", "image_index": 0, "text": text, "text_index": place, "model": "shapes-demo"}
     scores = {"cosine": cosine, "clip_score": 2.5 * max(cosine, 0), "probability": 0.9, "probability_scale": "sigmoid"}
-    limits = {"percentile": 99.0, "noise_floor": 0.05, "threshold": 0.25, "threshold_scale": "cosine"}
-    return MatchResult(**names, **scores, **limits, verdict="match" if cosine >= 0.25 else "mismatch", phrases=phrases)
+    limits = {"z": z, "percentile": 99.0, "threshold": 2.0, "threshold_scale": "z", "reason": f"its z is {z:.1f}"}
+    verdict = "match" if z >= 2 else "mismatch" if z < LEAST_Z else "weak"
+    return MatchResult(**{**names, **scores, **limits, "verdict": verdict, "phrases": phrases, **changes})
+
+
+#: What version 0.1 saved with a workflow.
+OLD_MATCHES = {
+    "clip_match": [
+        {"image": "picture 1", "text": "a red circle", "cosine": 0.31, "probability": 0.9, "percentile": 99.0}
+        | {"probability_scale": "softmax against 256 captions", "noise_floor": 0.2, "verdict": "match", "reason": ""}
+        | {"threshold": 0.25, "threshold_scale": "cosine", "model": "shapes-demo"}
+        | {
+            "phrases": [
+                {"text": "a red circle", "cosine": 0.31, "percentile": 99.0, "support": 0.1, "is_missing": False},
+                {"text": "a hat", "cosine": 0.1, "percentile": 40.0, "support": -0.125, "is_missing": True},
+            ]
+        }
+    ]
+}
 
 
 def labels(*names: str) -> dict[str, Any]:

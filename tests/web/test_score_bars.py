@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from clip_grid.clip_backend.matching.verdict import LEAST_Z
 
-from .outputs import EVIL, labels, matches, ranks
+from .outputs import EVIL, OLD_MATCHES, labels, matches, ranks
 
 MATCH, LABEL, RANK = "ClipGrid_CLIPMatchScore", "ClipGrid_CLIPLabel", "ClipGrid_RankImages"
 
@@ -13,24 +14,91 @@ def rows(stub, place=0):
     return stub.node(place).locator(".clip-grid-score")
 
 
-def test_a_match_shows_its_verdict_its_scale_and_a_mark_at_the_threshold(page_of):
+def part_of_bar(rows, selector):
+    """Where an element on the bar begins and ends, 0..1."""
+    bar, part = (rows.locator(name).bounding_box() for name in (".clip-grid-score-bar", selector))
+    left = (part["x"] - bar["x"]) / bar["width"]
+    return left, left + part["width"] / bar["width"]
+
+
+def place_of(z):
+    """On the axis from -2 to 6."""
+    return (z + 2) / 8
+
+
+def test_a_match_shows_its_verdict_its_scores_with_their_scales_and_why(page_of):
     stub = page_of(MATCH)
 
-    stub.finish(matches("a red circle", "a blue square"))
+    stub.finish(matches("a red circle", "a blue square", "a hat"))
 
-    assert rows(stub).evaluate_all("(all) => all.map((row) => row.dataset.state)") == ["match", "mismatch"]
-    assert "cosine 0.310" in rows(stub).first.inner_text()
-    assert "threshold cosine 0.250" in stub.node().inner_text()
-    assert rows(stub).first.locator("[data-kind=threshold]").count() == 1
+    assert rows(stub).evaluate_all("(all) => all.map((row) => row.dataset.state)") == ["match", "weak", "mismatch"]
+    assert "z 3.20 · cosine 0.310" in rows(stub).first.inner_text()
+    assert [f"its z is {z}" in rows(stub).nth(place).inner_text() for place, z in enumerate([3.2, 1.7, 0.2])] == 3 * [
+        True
+    ]
+    assert "threshold z 2.00 · bars: z, -2 to 6" in stub.node().inner_text()
 
 
-def test_phrases_show_whether_they_are_missing(page_of):
+def test_bars_of_z_begin_at_zero_and_mark_the_threshold_and_where_texts_are_weak(page_of):
+    stub = page_of(MATCH)
+
+    stub.finish(matches("a red circle", z=4.0))
+
+    assert part_of_bar(rows(stub), ".clip-grid-score-fill") == pytest.approx((place_of(0), place_of(4)), abs=0.01)
+    weak = part_of_bar(rows(stub), "[data-kind=weak]")
+    assert weak == pytest.approx((place_of(LEAST_Z), place_of(2)), abs=0.01)
+    for kind, z in (("zero", 0), ("threshold", 2)):
+        assert sum(part_of_bar(rows(stub), f"[data-kind={kind}]")) / 2 == pytest.approx(place_of(z), abs=0.01)
+
+
+@pytest.mark.parametrize(("z", "axis"), [(9.3, "-2 to 10"), (-3.4, "-4 to 6")])
+def test_the_axis_of_z_reaches_to_every_value(page_of, z, axis):
+    stub = page_of(MATCH)
+
+    stub.finish(matches("a red circle", z=z))
+
+    assert f"bars: z, {axis}" in stub.node().inner_text()
+
+
+@pytest.mark.parametrize(
+    ("scale", "threshold", "score"),
+    [("cosine", 0.25, "cosine 0.310"), ("percentile", 95.0, "percentile 99 · cosine 0.310")],
+)
+def test_thresholds_on_other_scales_have_no_part_where_texts_are_weak(page_of, scale, threshold, score):
+    stub = page_of(MATCH)
+
+    stub.finish(matches("a red circle", threshold=threshold, threshold_scale=scale))
+
+    assert rows(stub).locator(".clip-grid-score-number").inner_text() == score
+    assert rows(stub).locator("[data-kind]").evaluate_all("(all) => all.map((one) => one.dataset.kind)") == [
+        "threshold"
+    ]
+
+
+def test_phrases_show_whether_they_are_shown_unclear_or_missing(page_of):
     stub = page_of(MATCH)
 
     stub.finish(matches("a red circle"))
 
-    phrases = rows(stub).first.locator("[data-missing]")
-    assert phrases.all_inner_texts() == ["✓ a red circle there", "✗ missing a red circle gone"]
+    phrases = rows(stub).first.locator("[data-phrase]")
+    assert phrases.all_inner_texts() == [
+        "✓ a red circle shown", "? unclear a red circle unclear", "✗ missing a red circle missing"
+    ]  # fmt: skip
+    assert phrases.last.get_attribute("title") == "a red circle missing: missing; z 0.25, cosine 0.013, support −1.50"
+    assert phrases.first.get_by_role("img", name="shown").count() == 1
+
+
+def test_a_result_that_version_0_1_saved_is_shown(page_of):
+    stub = page_of(MATCH)
+
+    stub.finish(OLD_MATCHES)
+
+    row = rows(stub).first
+    assert row.get_attribute("data-state") == "match"
+    assert row.locator(".clip-grid-score-number").inner_text() == "cosine 0.310"
+    assert row.locator("[data-phrase]").all_inner_texts() == ["✓ a red circle", "✗ missing a hat"]
+    assert row.locator("[data-phrase]").last.get_attribute("title") == ("a hat: missing; cosine 0.100, support −0.125")
+    assert row.locator("[data-kind]").count() == 1
 
 
 def test_bars_are_as_long_as_their_scores(page_of):
@@ -38,8 +106,7 @@ def test_bars_are_as_long_as_their_scores(page_of):
 
     stub.finish(labels("circle"))
 
-    bar, fill = (rows(stub).locator(name).bounding_box() for name in (".clip-grid-score-bar", ".clip-grid-score-fill"))
-    assert fill["width"] / bar["width"] == pytest.approx(0.75, abs=0.01)
+    assert part_of_bar(rows(stub), ".clip-grid-score-fill") == pytest.approx((0, 0.75), abs=0.01)
     assert "softmax over 8 labels" in stub.node().inner_text()
 
 
@@ -82,7 +149,7 @@ def test_another_number_of_decimals_shows_at_once(page_of):
 
     stub.setting("ClipGrid.Decimals", 1)
 
-    rows(stub).first.get_by_text("cosine 0.3", exact=True).wait_for()
+    rows(stub).first.get_by_text("z 3.2 · cosine 0.3", exact=True).wait_for()
 
 
 def test_texts_never_become_elements(page_of):

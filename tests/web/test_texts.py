@@ -94,13 +94,14 @@ def test_scores_previews_and_notices_speak_the_language_of_the_settings(page_of,
     stub = page_of(MATCH, TEMPLATE, locale=locale)
     assert texts["scores.hint"] in stub.node().inner_text()
 
-    stub.finish(matches("a red circle", "a blue square"))
+    stub.finish(matches("a red circle", "a blue square", "a hat"))
     stub.command("EditLabels")
     stub.node(1).locator(".clip-grid-plan-sheet svg").wait_for()
 
     rows = stub.node().locator(".clip-grid-score")
     assert f"{texts['scale.cosine']} 0.310" in rows.first.inner_text()
-    assert texts["match.mismatch"] in rows.nth(1).inner_text()
+    assert f"? {texts['match.unclear']}" in rows.first.inner_text()
+    assert texts["match.weak"] in rows.nth(1).inner_text() and texts["match.mismatch"] in rows.nth(2).inner_text()
     assert texts["layout.pictures"] in stub.node(1).inner_text()
     stub.page.wait_for_function("() => app.extensionManager.notices.length > 0")
     assert stub.notices()[0]["summary"] == texts["edit.no_node"]

@@ -151,12 +151,14 @@ const SAME_IN_ALL = ["probability_scale", "model"];
 const DETAILS = ["phrases", "top", "facets", "dropped"];
 /** Digits of a number that a reader needs. */
 const DIGITS = 6;
+/** Verdicts whose reasons follow from the scores. */
+const JUDGED_BY_SCORES = ["match", "weak", "mismatch"];
 /** Characters that are left of a long text. */
 const TEXT_LENGTH = 80;
 
 /**
- * A smaller copy of an output of scores. Of a long one first the phrases that were found are left out, then all
- * details, then the ends of texts; a note says so.
+ * A smaller copy of an output of scores. Of a long one first the phrases that are shown are left out, then all
+ * details, then the ends of texts and the reasons that say no more than the scores; a note says so.
  * @param {Output} output
  * @param {number} [shortEnough] characters of JSON
  * @returns {Output}
@@ -164,11 +166,11 @@ const TEXT_LENGTH = 80;
 export function shortenScores(output, shortEnough = SHORT_ENOUGH) {
   const slim = copyOf(output, REDUNDANT);
   if (JSON.stringify(slim).length <= shortEnough) return slim;
-  const missing = withoutFound(copyOf(slim, SAME_IN_ALL));
+  const missing = withoutShown(copyOf(slim, SAME_IN_ALL));
   if (JSON.stringify(missing).length <= shortEnough) return noted(missing);
   const bare = copyOf(slim, [...SAME_IN_ALL, ...DETAILS]);
   if (JSON.stringify(bare).length <= shortEnough) return noted(bare);
-  return noted({ ...bare, ...(bare.clip_match && { clip_match: bare.clip_match.map(withShortText) }) });
+  return noted({ ...bare, ...(bare.clip_match && { clip_match: bare.clip_match.map(shortest) }) });
 }
 
 /**
@@ -189,16 +191,19 @@ function copyOf(value, leftOut) {
 }
 
 /**
- * Only the phrases that are missing, and the two likeliest labels.
+ * Only the phrases that are missing or unclear, and the two likeliest labels.
  * @param {Output} output
  * @returns {Output}
  */
-function withoutFound(output) {
+function withoutShown(output) {
   const { clip_match: matches, clip_labels: labels } = output;
   return {
     ...output,
     ...(matches && {
-      clip_match: matches.map((one) => ({ ...one, phrases: one.phrases?.filter((phrase) => phrase.is_missing) })),
+      clip_match: matches.map((one) => ({
+        ...one,
+        phrases: one.phrases?.filter((phrase) => phrase.is_missing || phrase.status === "unclear"),
+      })),
     }),
     ...(labels && { clip_labels: labels.map((one) => ({ ...one, top: one.top?.slice(0, 2) })) }),
   };
@@ -208,10 +213,13 @@ function withoutFound(output) {
  * @param {MatchEntry} entry
  * @returns {MatchEntry}
  */
-function withShortText(entry) {
-  return entry.text && entry.text.length > TEXT_LENGTH
-    ? { ...entry, text: `${entry.text.slice(0, TEXT_LENGTH)}…` }
-    : entry;
+function shortest({ reason, ...entry }) {
+  const { verdict, text: whole = "" } = entry;
+  return {
+    ...entry,
+    ...(whole.length > TEXT_LENGTH && { text: `${whole.slice(0, TEXT_LENGTH)}…` }),
+    ...(!(verdict && JUDGED_BY_SCORES.includes(verdict)) && { reason }),
+  };
 }
 
 /**

@@ -5,26 +5,34 @@ import {
   axisOf,
   axisText,
   barOf,
+  digitsOf,
   formatScore,
   formatSigned,
   isNumber,
   marksOn,
   placeOn,
   scaleName,
+  scoreOn,
 } from "./numbers.mjs";
 
 /** @typedef {import("./rows.mjs").MatchEntry} MatchEntry */
+/** @typedef {import("./rows.mjs").Mark} Mark */
+/** @typedef {import("./rows.mjs").PhraseState} PhraseState */
 /** @typedef {import("./rows.mjs").Row} Row */
 /** @typedef {import("./rows.mjs").Rows} Rows */
+/** @typedef {NonNullable<MatchEntry["threshold_scale"]>} Scale */
 /** @typedef {"match" | "weak" | "mismatch" | "undecided"} Verdict */
 /** @typedef {{name: string, picture: string}} Named */
 /**
  * @typedef {object} Drawing what the rows of a result have in common
- * @property {"cosine" | "percentile" | "probability"} scale
+ * @property {Scale} scale
  * @property {import("./numbers.mjs").Axis} axis
  * @property {number} digits
  * @property {(entry: MatchEntry) => Named} nameOf
  */
+
+/** The z below which a text is a mismatch, whatever the threshold is; clip_backend/matching/verdict.py has the rule. */
+const LEAST_Z = 1;
 
 /**
  * @param {MatchEntry[]} entries
@@ -58,13 +66,9 @@ function verdictWords() {
   };
 }
 
-/**
- * Percentiles are whole numbers.
- * @param {string} scale
- * @param {number} digits
- */
-function digitsOf(scale, digits) {
-  return scale === "percentile" ? 0 : digits;
+/** @returns {Record<PhraseState, string>} */
+function phraseWords() {
+  return { shown: text("match.shown"), unclear: text("match.unclear"), missing: text("match.missing") };
 }
 
 /**
@@ -77,22 +81,36 @@ function matchRow(entry, { scale, axis, digits, nameOf }) {
   if (!isNumber(value)) return unreadRow(entry, nameOf(entry));
   const words = verdictWords();
   const state = entry.verdict && entry.verdict in words ? /** @type {Verdict} */ (entry.verdict) : "undecided";
-  const marks = marksOn(axis, entry.threshold, scaleName(scale), digits);
-  if (scale === "cosine" && isNumber(entry.noise_floor)) {
-    const title = text("match.noise", { value: formatScore(entry.noise_floor, digits) });
-    marks.push({ kind: "noise", at: placeOn(entry.noise_floor, axis), title });
-  }
+  // the score output of the node is the cosine
+  const shown = scale === "cosine" || !isNumber(entry.cosine) ? [scale] : [scale, "cosine"];
   return {
     ...nameOf(entry),
     state,
     word: words[state],
-    marks,
+    marks: matchMarks(entry, scale, axis, digits),
     bar: barOf(value, axis),
-    score: `${scaleName(scale)} ${formatScore(value, digitsOf(scale, digits))}`,
+    score: shown.map((one) => scoreOn(one, entry[/** @type {Scale} */ (one)], digits)).join(" · "),
     phrases: (entry.phrases ?? []).map((phrase) => phraseOf(phrase, digits)),
     note: entry.reason ?? "",
     details: detailsOf(entry, words[state], digits),
   };
+}
+
+/**
+ * The marks of every bar, and on one of z also the part where a text is weak.
+ * @param {MatchEntry} entry
+ * @param {Scale} scale
+ * @param {import("./numbers.mjs").Axis} axis
+ * @param {number} digits
+ * @returns {Mark[]}
+ */
+function matchMarks({ threshold }, scale, axis, digits) {
+  const own = digitsOf(scale, digits);
+  const marks = marksOn(axis, threshold, scaleName(scale), own);
+  if (scale !== "z" || !isNumber(threshold) || threshold <= LEAST_Z) return marks;
+  const values = { scale: scaleName(scale), low: formatScore(LEAST_Z, own), high: formatScore(threshold, own) };
+  const title = text("match.weak_from", values);
+  return [{ kind: "weak", at: placeOn(LEAST_Z, axis), end: placeOn(threshold, axis), title }, ...marks];
 }
 
 /**
@@ -132,18 +150,25 @@ function namesOf(entries) {
 }
 
 /**
- * @param {NonNullable<MatchEntry["phrases"]>[number]} phrase
+ * @param {import("./rows.mjs").ScoredPhrase} phrase
  * @param {number} digits
  * @returns {import("./rows.mjs").Phrase}
  */
-function phraseOf(phrase, digits) {
-  const values = {
-    phrase: phrase.text,
-    cosine: formatScore(phrase.cosine, digits),
-    support: formatSigned(phrase.support, digits),
-  };
-  const title = phrase.is_missing ? text("match.phrase_missing", values) : text("match.phrase_found", values);
-  return { text: phrase.text, isMissing: phrase.is_missing, title };
+function phraseOf({ text: phrase, status, z, cosine, support, is_missing: isMissing }, digits) {
+  const state = status ?? (isMissing ? "missing" : "shown");
+  const scores = [
+    isNumber(z) && scoreOn("z", z, digits),
+    scoreOn("cosine", cosine, digits),
+    // in standard deviations as z is, in results of version 0.1 a cosine
+    text("match.support", { value: formatSigned(support, isNumber(z) ? digitsOf("z", digits) : digits) }),
+  ];
+  const values = { phrase, scores: scores.filter(Boolean).join(", ") };
+  const title = {
+    shown: text("match.phrase_shown", values),
+    unclear: text("match.phrase_unclear", values),
+    missing: text("match.phrase_missing", values),
+  }[state];
+  return { text: phrase, state, word: phraseWords()[state], title };
 }
 
 /**
@@ -153,17 +178,15 @@ function phraseOf(phrase, digits) {
  * @returns {string}
  */
 function detailsOf(entry, verdict, digits) {
-  const scales = /** @type {const} */ (["cosine", "clip_score", "probability", "percentile", "noise_floor"]);
+  const scales = /** @type {const} */ (["z", "percentile", "cosine", "clip_score", "probability"]);
   const scores = scales
     .filter((scale) => isNumber(entry[scale]))
     .map((scale) => {
       const of = scale === "probability" && entry.probability_scale ? ` (${entry.probability_scale})` : "";
-      return `${scaleName(scale)} ${formatScore(entry[scale], digitsOf(scale, digits))}${of}`;
+      return `${scoreOn(scale, entry[scale], digits)}${of}`;
     });
-  const threshold = {
-    scale: scaleName(entry.threshold_scale ?? "cosine"),
-    value: formatScore(entry.threshold, digits),
-  };
+  const scale = entry.threshold_scale ?? "cosine";
+  const threshold = { scale: scaleName(scale), value: formatScore(entry.threshold, digitsOf(scale, digits)) };
   return [
     entry.image,
     entry.text,

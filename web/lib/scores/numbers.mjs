@@ -41,6 +41,31 @@ export function formatScore(value, digits) {
   return value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
 }
 
+/** Digits after the point of a z: more of them say nothing. */
+const Z_DIGITS = 2;
+
+/**
+ * Digits after the point of numbers on a scale: percentiles are whole numbers, and z has two digits at most.
+ * @param {string} scale
+ * @param {number} digits as set by the user
+ * @returns {number}
+ */
+export function digitsOf(scale, digits) {
+  if (scale === "percentile") return 0;
+  return scale === "z" ? Math.min(Z_DIGITS, digits) : digits;
+}
+
+/**
+ * A score with the name of its scale, in the digits of the scale.
+ * @param {string} scale
+ * @param {unknown} value
+ * @param {number} digits as set by the user
+ * @returns {string}
+ */
+export function scoreOn(scale, value, digits) {
+  return `${scaleName(scale)} ${formatScore(value, digitsOf(scale, digits))}`;
+}
+
 /**
  * A probability; one that would become 0 is written as less than the least number with these digits.
  * @param {unknown} value
@@ -64,11 +89,11 @@ export function formatSigned(value, digits) {
 }
 
 const SCALES = /** @type {const} */ ({
+  z: "scale.z",
   cosine: "scale.cosine",
   clip_score: "scale.clip_score",
   probability: "scale.probability",
   percentile: "scale.percentile",
-  noise_floor: "scale.noise_floor",
 });
 
 /**
@@ -93,6 +118,8 @@ export function axisText(scale, { low, high }) {
 
 /** Where the axis of cosines ends: those of CLIP rarely reach 0.4. */
 const COSINE_ENDS = [0.4, 0.6, 0.8, 1];
+/** The axis of z where no value lies beyond: unrelated texts have about -2 to 2, right ones 2 to 6. */
+const Z_AXIS = { low: -2, high: 6 };
 
 /**
  * The axis of a scale that holds all these numbers.
@@ -106,6 +133,9 @@ export function axisOf(scale, values) {
   const most = numbers.reduce((a, b) => Math.max(a, b), 0);
   if (scale.startsWith("cosine")) {
     return { low: Math.floor(10 * least) / 10, high: COSINE_ENDS.find((end) => most <= end) ?? most };
+  }
+  if (scale === "z") {
+    return { low: Math.min(Z_AXIS.low, Math.floor(least)), high: Math.max(Z_AXIS.high, Math.ceil(most)) };
   }
   if (scale === "percentile") return { low: 0, high: 100 };
   if (scale === "probability") return { low: 0, high: 1 };

@@ -2,7 +2,7 @@
 /** The scrolling list of rows of a result; of a long one only the rows on the screen are elements. */
 import { make } from "../dom.mjs";
 import { text } from "../texts.mjs";
-import { SIGNS } from "./rows.mjs";
+import { PHRASE_SIGNS, SIGNS } from "./rows.mjs";
 
 /** @typedef {import("./rows.mjs").Row} Row */
 /** @typedef {{first: number, end: number}} Range the first row, and the one after the last */
@@ -130,9 +130,10 @@ function barElement({ bar, marks }) {
   const fill =
     bar &&
     make("span", { cls: "clip-grid-score-fill", style: { left: percent(bar[0]), width: percent(bar[1] - bar[0]) } });
-  const drawn = marks.map(({ kind, at, title }) =>
-    make("span", { cls: "clip-grid-score-mark", title, data: { kind }, style: { left: percent(at) } }),
-  );
+  const drawn = marks.map(({ kind, at, end, title }) => {
+    const style = { left: percent(at), ...(end !== undefined && { width: percent(end - at) }) };
+    return make("span", { cls: "clip-grid-score-mark", title, data: { kind }, style });
+  });
   return make("div", { cls: "clip-grid-score-bar", data: { empty: String(!bar) } }, fill, ...drawn);
 }
 
@@ -140,16 +141,17 @@ function barElement({ bar, marks }) {
  * @param {import("./rows.mjs").Phrase} phrase
  * @returns {HTMLElement}
  */
-function phraseElement({ text: phrase, isMissing, title }) {
+function phraseElement({ text: phrase, state, word, title }) {
   const sign = make("span", {
-    text: isMissing ? `✗ ${text("match.missing")} ` : "✓ ",
-    attrs: { "aria-hidden": "true" },
+    // most phrases are shown: their sign is enough to see
+    text: state === "shown" ? `${PHRASE_SIGNS[state]} ` : `${PHRASE_SIGNS[state]} ${word} `,
+    attrs: { role: "img", "aria-label": word },
   });
   return make(
     "span",
-    { cls: "clip-grid-score-phrase", title, data: { missing: String(isMissing) } },
+    { cls: "clip-grid-score-phrase", title, data: { phrase: state } },
     sign,
-    make(isMissing ? "s" : "span", { text: phrase }),
+    make(state === "missing" ? "s" : "span", { text: phrase }),
   );
 }
 

@@ -11,8 +11,15 @@ import { labelRows, rankRows } from "./picture_rows.mjs";
  * What a row says of its picture; colour, sign and word tell it.
  * @typedef {keyof typeof SIGNS} State
  */
-/** @typedef {{kind: "threshold" | "noise" | "next" | "zero", at: number, title: string}} Mark on the bar, at 0..1 */
-/** @typedef {{text: string, isMissing: boolean, title: string}} Phrase of a text */
+/**
+ * @typedef {object} Mark on the bar
+ * @property {"threshold" | "weak" | "next" | "zero"} kind
+ * @property {number} at 0..1
+ * @property {number} [end] 0..1, of a mark that is a part of the bar
+ * @property {string} title
+ */
+/** @typedef {keyof typeof PHRASE_SIGNS} PhraseState */
+/** @typedef {{text: string, state: PhraseState, word: string, title: string}} Phrase of a text; `word`: its state */
 
 /**
  * @typedef {object} Row
@@ -35,19 +42,28 @@ import { labelRows, rankRows } from "./picture_rows.mjs";
  * @property {string} [image]
  * @property {string} [text]
  * @property {string} [verdict]
+ * @property {number | null} [z] not in results of version 0.1
  * @property {number | null} [cosine]
  * @property {number | null} [clip_score]
  * @property {number | null} [probability]
  * @property {string} [probability_scale]
  * @property {number | null} [percentile]
- * @property {number | null} [noise_floor]
  * @property {number | null} [threshold]
- * @property {"cosine" | "percentile" | "probability"} [threshold_scale]
+ * @property {"z" | "cosine" | "percentile" | "probability"} [threshold_scale]
  * @property {string} [reason]
  * @property {string} [clip_match_status]
  * @property {string} [model]
- * @property {{text: string, cosine: number, support: number, is_missing: boolean}[]} [phrases]
+ * @property {ScoredPhrase[]} [phrases]
  * @property {string} [dropped] the end of the text that the model did not read
+ */
+/**
+ * @typedef {object} ScoredPhrase
+ * @property {string} text
+ * @property {number} cosine
+ * @property {number} [z] not in results of version 0.1, whose support is a cosine
+ * @property {number} support
+ * @property {PhraseState} [status] not in results of version 0.1
+ * @property {boolean} is_missing
  */
 /** @typedef {{label: string, facet: string, probability: number, cosine: number}} ScoredLabel */
 /**
@@ -96,6 +112,9 @@ export const SIGNS = {
   unscored: "!",
   unread: "!",
 };
+
+/** The same of phrases. */
+export const PHRASE_SIGNS = { shown: "✓", unclear: "?", missing: "✗" };
 
 /** How many rows are in a state, in the order in which the counts are shown. */
 const COUNTS = /** @type {const} */ ({
