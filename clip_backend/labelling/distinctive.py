@@ -12,19 +12,10 @@ import numpy as np
 from ...imaging import Progress
 from ..scoring.scales import Float64s
 from ..words.vocabulary import ROOT, Tree, Vocabulary
-from .labels import (
-    DEFECTS,
-    can_combine,
-    compose,
-    leading_first,
-    picture_labels,
-    select_labels,
-    top_indices,
-    two_best,
-)
+from .labels import Flags, can_combine, compose, leading_first, picture_labels, select_labels, top_indices, two_best
 from .options import LabelOptions
 from .result import NONE_OF_THESE, FacetLabel, Labelled, PictureLabels
-from .scores import FacetScores, Flags, NodeScores, Rules, VocabularyScores, score_pictures
+from .scores import FacetScores, Rules, VocabularyScores, score_pictures
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
@@ -94,28 +85,28 @@ def information(shares: Float64s) -> Float64s:
 
 
 def rated_labels(scores: VocabularyScores) -> list[list[RatedLabel]]:
-    """For each picture the labels that may be named for it, the best rated first."""
+    """For each picture the labels that may be named for it, the best rated first; none for a blank one or noise."""
     rated: list[list[RatedLabel]] = [[] for _ in scores.indices]
     for facet in scores.facets:
-        if not (scores.rules.is_composed and facet.facet.name == DEFECTS):
+        if not (scores.rules.is_composed and facet.kind == "defects"):
             for row, labels in enumerate(_rate_facet(facet, scores.rules)):
-                rated[row] += labels
+                rated[row] += [] if scores.emptiness[row] else labels
     return [sorted(labels, key=lambda one: -one.rating) for labels in rated]
 
 
 def _rate_facet(scores: FacetScores, rules: Rules) -> Iterator[list[RatedLabel]]:
-    nodes = scores.nodes
-    nats = information(nodes.shares)
-    fits = nodes.is_above_noise & (nodes.probabilities >= rules.threshold) & distinct_nodes(nodes, rules)
-    fits = lowest_nodes(nodes.tree, fits)
+    tree, shares = scores.tree, scores.shares
+    nats = information(shares)
+    fits = (shares >= rules.threshold) & distinct_nodes(tree, shares, scores.margin)
+    fits = lowest_nodes(tree, fits & (shares > scores.no_defect[:, None]))
     # -1 is below every rating, for information is at least -1/e
-    ratings = np.where(fits, nats + PROBABILITY_WEIGHT * nodes.probabilities, -1.0)
+    ratings = np.where(fits, nats + PROBABILITY_WEIGHT * shares, -1.0)
     for row, ranking in enumerate(top_indices(ratings, MOST_PER_FACET).tolist()):
         yield [
             RatedLabel(
                 facet=scores.facet.name,
-                label=nodes.tree.names[node],
-                probability=float(nodes.probabilities[row, node]),
+                label=tree.names[node],
+                probability=float(shares[row, node]),
                 information=float(nats[row, node]),
             )
             for node in ranking
@@ -123,20 +114,20 @@ def _rate_facet(scores: FacetScores, rules: Rules) -> Iterator[list[RatedLabel]]
         ]
 
 
-def distinct_nodes(nodes: NodeScores, rules: Rules) -> Flags:
+def distinct_nodes(tree: Tree, shares: Float64s, margin: float) -> Flags:
     """Whether a node may be named for a picture although it may not be sure [N, V].
 
     A node without a parent needs half of the greatest share, for a picture can show a cat and a sofa. A node below
     another one must lead those beside it by the margin, for what may be a poodle or a beagle is a dog.
     """
-    distinct = np.zeros(nodes.shares.shape, np.bool_)
-    for parent, children in nodes.tree.children.items():
+    distinct = np.zeros(shares.shape, np.bool_)
+    for parent, children in tree.children.items():
         if parent == ROOT:
-            shares = nodes.shares[:, children]
-            distinct[:, children] = shares >= PLAUSIBLE * shares.max(axis=1, keepdims=True)
+            own = shares[:, children]
+            distinct[:, children] = own >= PLAUSIBLE * own.max(axis=1, keepdims=True)
         else:
-            first, share, second = two_best(nodes.shares, children)
-            leads = distinct[:, parent] & (share - second >= rules.margin)
+            first, share, second = two_best(shares, children)
+            leads = distinct[:, parent] & (share - second >= margin)
             distinct[:, children] = leads[:, None] & (first[:, None] == children)
     return distinct
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,17 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...imaging import Progress
+from ..preparing.blank import Emptiness
 from ..scoring.scales import Float64s
-from ..words.vocabulary import ROOT, Vocabulary
+from ..words.vocabulary import ROOT, Tree, Vocabulary
 from .options import LabelOptions
 from .result import NONE_OF_THESE, UNLABELED, FacetLabel, FacetResult, Labelled, PictureLabels, RankedLabel
-from .scores import FacetScores, NodeScores, Rules, VocabularyScores, score_pictures
+from .rivals import DEFECTS
+from .scores import LEAST_Z, FacetScores, Rules, VocabularyScores, score_pictures
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
     from ..preparing.pictures import Pictures
 
 Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 #: Values that differ by less count as equal; the cosines of one picture in two batches differ by a tenth of it.
 STEP = 1e-6
 _SEPARATOR = " · "
@@ -28,8 +31,10 @@ _SEPARATOR = " · "
 MOST_WORDS = 5
 #: Facets that come first in a composed label, in this order; the others follow in that of the vocabulary.
 LEADING_FACETS = ("subject", "medium", "style")
-#: Its labels never stand in a composed one: what is wrong with a picture is not what it shows.
-DEFECTS = "defects"
+#: The share of the unrelated nouns from which a picture shows none of the labels, if no label has enough.
+NONE_SHARE = 0.5
+#: Why a picture without content has no label.
+EMPTY_REASONS: Mapping[Emptiness, str] = {"blank": "the picture is blank", "noise": "the picture shows noise only"}
 
 
 def label_pictures(
@@ -56,8 +61,15 @@ def picture_labels(scores: VocabularyScores) -> list[PictureLabels]:
     if scores.features is None:
         return []
     by_facet = [label_facet(facet, scores.rules) for facet in scores.facets]
-    rows = zip(scores.features.ids, scores.indices, zip(*by_facet, strict=True), strict=True)
-    return [_label_picture(name, index, facets, scores.rules) for name, index, facets in rows]
+    rows = zip(scores.features.ids, scores.indices, scores.emptiness, zip(*by_facet, strict=True), strict=True)
+    return [
+        _label_picture(name, index, _without_labels(facets, EMPTY_REASONS[empty]) if empty else facets, scores.rules)
+        for name, index, empty, facets in rows
+    ]
+
+
+def _without_labels(facets: Iterable[FacetResult], reason: str) -> list[FacetResult]:
+    return [replace(one, label="", probability=0.0, labels=(), reason=reason) for one in facets]
 
 
 def _label_picture(name: str, index: int, facets: Sequence[FacetResult], rules: Rules) -> PictureLabels:
@@ -86,56 +98,64 @@ def _why_none_is_sure(facets: Sequence[FacetResult]) -> str:
     first = next((one for one in facets if one.facet != DEFECTS), None)
     if first is None:
         return "the vocabulary names defects only"
+    if all(one.reason == first.reason for one in facets):
+        return first.reason
     return f"no facet is sure of a label; {first.facet}: {first.reason}"
 
 
 def label_facet(scores: FacetScores, rules: Rules) -> list[FacetResult]:
     """The label of one facet for each picture."""
-    nodes = scores.nodes
-    ranking = top_indices(scores.adjusted, max(rules.top_k, 2))  # [N, K]
-    most_probable = nodes.probabilities.max(axis=1)  # [N]
-    if rules.is_independent:
-        none, why_none = 1 - most_probable, "no label is likely enough"
-        is_none = most_probable < rules.threshold
-    else:
-        none, why_none = nodes.none_share, "captions of everyday things fit it better"
-        is_none = none > nodes.shares.max(axis=1)
-    confident = np.full(len(ranking), ROOT) if rules.multiple else confident_nodes(nodes, rules)
+    ranking = top_indices(scores.cosines, max(rules.top_k, 2))  # [N, K]
+    fitting = _fitting_labels(scores, rules) if rules.multiple else _sure_labels(scores, rules)
+    noun_share, is_none = scores.noun_shares.sum(axis=1), nouns_win(scores, rules)
     results = []
-    for row, node in enumerate(confident.tolist()):
-        reason = ""
-        if rules.allows_none and is_none[row]:
-            fitting, reason = [(NONE_OF_THESE, float(none[row]))], why_none
-        elif rules.multiple:
-            fitting = _fitting_labels(scores, rules, row)
-        elif node != ROOT and nodes.is_above_noise[row, node]:
-            fitting = [(nodes.tree.names[node], float(nodes.probabilities[row, node]))]
-        else:
-            fitting = []
-        if not fitting:
-            reason = _why_unlabeled(scores, rules, row, ranking[row], "" if node == ROOT else nodes.tree.names[node])
-        label, probability = fitting[0] if fitting else ("", 0.0)
+    for row, labels in enumerate(fitting):
+        label, probability = labels[0] if labels else ("", 0.0)
+        if not labels and is_none[row] and rules.allows_none:
+            label, probability = NONE_OF_THESE, float(noun_share[row])
         results.append(
             FacetResult(
                 facet=scores.facet.name,
                 label=label,
                 probability=probability,
-                labels=() if reason else tuple(one for one, _ in fitting),
+                labels=tuple(one for one, _ in labels),
                 top=tuple(_ranked(scores, row, place) for place in ranking[row, : rules.top_k].tolist()),
-                reason=reason,
+                reason="" if labels else _why_unlabeled(scores, rules, row, ranking[row], is_none=bool(is_none[row])),
             )
         )
     return results
 
 
-def _fitting_labels(scores: FacetScores, rules: Rules, row: int) -> list[tuple[str, float]]:
-    """Every label that is above the threshold and above noise, with its probability, the likeliest first."""
-    probabilities = scores.probabilities[row]
-    fitting = np.flatnonzero((probabilities >= rules.threshold) & scores.is_above_noise[row])
-    if not len(fitting):
-        return []
-    order = top_indices(scores.adjusted[row : row + 1, fitting], len(fitting))[0]
-    return [(scores.facet.labels[place], float(probabilities[place])) for place in fitting[order]]
+def nouns_win(scores: FacetScores, rules: Rules) -> Flags:
+    """Whether the unrelated nouns have more than half of each picture's softmax, and no label enough of it [N]."""
+    is_weak = scores.shares.max(axis=1) < rules.threshold
+    won: Flags = is_weak & (scores.noun_shares.sum(axis=1) > NONE_SHARE)
+    return won
+
+
+def _sure_labels(scores: FacetScores, rules: Rules) -> list[list[tuple[str, float]]]:
+    """For each picture the label or group that is sure, with its probability; empty without one."""
+    nodes = confident_nodes(
+        scores.tree, scores.shares, threshold=rules.threshold, margin=scores.margin, rival=scores.no_defect
+    )
+    return [
+        [] if node == ROOT else [(scores.tree.names[node], float(scores.shares[row, node]))]
+        for row, node in enumerate(nodes.tolist())
+    ]
+
+
+def _fitting_labels(scores: FacetScores, rules: Rules) -> list[list[tuple[str, float]]]:
+    """For each picture every label that fits, with its probability, the likeliest first."""
+    count = len(scores.facet.labels)
+    fits = scores.z >= LEAST_Z if rules.by_z else scores.probabilities >= rules.threshold
+    fits = fits & (scores.shares[:, :count] > scores.no_defect[:, None])
+    found = []
+    for row, own in enumerate(fits):
+        places = np.flatnonzero(own)
+        if len(places):
+            places = places[top_indices(scores.cosines[row : row + 1, places], len(places))[0]]
+        found.append([(scores.facet.labels[place], float(scores.probabilities[row, place])) for place in places])
+    return found
 
 
 def _ranked(scores: FacetScores, row: int, place: int) -> RankedLabel:
@@ -144,43 +164,44 @@ def _ranked(scores: FacetScores, row: int, place: int) -> RankedLabel:
         facet=scores.facet.name,
         probability=float(scores.probabilities[row, place]),
         cosine=float(scores.cosines[row, place]),
+        z=float(scores.z[row, place]),
+        sigmoid=None if scores.sigmoids is None else float(scores.sigmoids[row, place]),
     )
 
 
-def _why_unlabeled(scores: FacetScores, rules: Rules, row: int, ranking: Indices, confident: str) -> str:
-    """Why no label is sure. confident: the node that would be, but for noise; empty without one."""
+def _why_unlabeled(scores: FacetScores, rules: Rules, row: int, ranking: Indices, *, is_none: bool) -> str:
+    """Why no label is sure. ranking: the labels' places, the best first. is_none: whether the nouns win."""
     best, *others = (_ranked(scores, row, place) for place in ranking[:2].tolist())
-    if not scores.is_above_noise[row, ranking[0]]:
-        what = "cosine without its prior" if rules.removes_prior else "cosine"
-        cosine, floor = scores.adjusted[row, ranking[0]], scores.floor[ranking[0]]
-        numbers = f"its {what} is {cosine:.3f}, noise reaches {floor:.3f}"
-        return f"{best.label!r} fits best, but no better than noise: {numbers}"
-    if confident:
-        return f"{confident!r} fits no better than noise does"
+    nouns, defectless, highest = scores.noun_shares[row], scores.no_defect[row], scores.shares[row].max()
+    if is_none:
+        first = scores.nouns[int(nouns.argmax())]
+        return f"unrelated nouns fit it better, {first!r} best: they have {nouns.sum():.3f} of the probability"
+    if scores.kind == "defects" and highest - defectless < scores.margin:
+        return f"{best.label!r} is the likeliest with {highest:.3f}, not ahead of no defect with {defectless:.3f}"
+    if rules.by_z:
+        return f"{best.label!r} fits best with a z of {best.z:.1f}, below {LEAST_Z:g}"
     if best.probability < rules.threshold:
         return f"{best.label!r} is the likeliest with {best.probability:.3f}, below {rules.threshold:g}"
-    rivals = [repr(one.label) for one in others if one.probability > scores.nodes.none_share[row]]
-    return f"{best.label!r} and {rivals[0] if rivals else NONE_OF_THESE} are too close to tell apart"
+    return f"{best.label!r} and {others[0].label!r} are too close to tell apart"
 
 
-def confident_nodes(nodes: NodeScores, rules: Rules) -> Indices:
+def confident_nodes(tree: Tree, shares: Float64s, *, threshold: float, margin: float, rival: Float64s) -> Indices:
     """For each picture the most specific node that is sure [N]; ROOT without one.
 
-    A node is sure if its probability reaches the threshold and its share leads, by the margin, that of every node
-    outside its branch and of "none of these". Outside are the nodes beside it and beside each node above it.
+    A node is sure if its share reaches the threshold and leads, by the margin, the rival's and that of every node
+    outside its branch. Outside are the nodes beside it and beside each node above it.
+    shares: of the nodes [N, V]. rival: what all of them must lead [N].
     """
-    count, tree = len(nodes.shares), nodes.tree
-    chosen = np.full(count, ROOT)
+    chosen = np.full(len(shares), ROOT)
     # of each node that has nodes below it: where it is sure [N], and the greatest share outside its branch [N]
-    parents = {ROOT: (np.ones(count, np.bool_), nodes.none_share)}
+    parents = {ROOT: (np.ones(len(shares), np.bool_), rival)}
     for parent, children in tree.children.items():
-        is_sure, rival = parents[parent]
-        first, share, second = two_best(nodes.shares, children)
-        rival = np.maximum(rival, second)
-        probability = nodes.probabilities[np.arange(count), first]
-        leads = is_sure & (share - rival >= rules.margin) & (probability >= rules.threshold)
+        is_sure, highest = parents[parent]
+        first, share, second = two_best(shares, children)
+        highest = np.maximum(highest, second)
+        leads = is_sure & (share - highest >= margin) & (share >= threshold)
         chosen = np.where(leads, first, chosen)
-        parents |= {child: (leads & (first == child), rival) for child in children if child in tree.children}
+        parents |= {child: (leads & (first == child), highest) for child in children if child in tree.children}
     return chosen
 
 

@@ -19,7 +19,7 @@ class FacetLabel:
 
     label: str
     facet: str
-    #: On the scale of the result; that of a group is the sum of its labels'.
+    #: On the scale of the result, 0..1; that of a group is the sum of its labels'.
     probability: float
 
 
@@ -28,10 +28,17 @@ class RankedLabel(FacetLabel):
     """One of the likeliest labels of a facet, sure or not."""
 
     cosine: float
+    #: How many standard deviations the cosine is above the mean of unrelated nouns' through the same templates.
+    z: float
+    #: What a model trained with a sigmoid says, 0..1; None for other models. It decides nothing: the sigmoid of a
+    #: right label may be 0.0004.
+    sigmoid: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {"label": self.label, "facet": self.facet, "probability": self.probability, "cosine": self.cosine}
+        """Plain JSON values; ``sigmoid`` is there for models trained with one."""
+        entry = {"label": self.label, "facet": self.facet, "probability": self.probability, "cosine": self.cosine}
+        entry |= {"z": self.z}
+        return entry if self.sigmoid is None else entry | {"sigmoid": self.sigmoid}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +65,7 @@ class PictureLabels:
     label: str
     #: The probability of the label, the least one if it is made of two; 0 for "unlabeled".
     score: float
-    #: What ``score`` and the probabilities are, such as "softmax over 8 labels" or "sigmoid".
+    #: What ``score`` and the probabilities are, such as "softmax over 8 labels and 64 unrelated nouns".
     scale: str
     #: With the option ``multiple`` every label that fits; else the labels in ``label``. Empty for "unlabeled" and
     #: "none of these".

@@ -52,6 +52,13 @@ def emptiness(statistics: NDArray[np.float32]) -> Emptiness:
     return "noise" if correlation < NOISE_CORRELATION else ""
 
 
+def emptiness_of_each(statistics: NDArray[np.float32] | None, count: int) -> tuple[Emptiness, ...]:
+    """The emptiness of each of ``count`` pictures; nothing is known of pictures without ``statistics`` [N, 2]."""
+    if statistics is None:
+        return ("",) * count
+    return tuple(emptiness(row) for row in statistics)
+
+
 def _block_means(picture: Image.Image | torch.Tensor) -> _Floats:
     """Means of whole blocks [C, h, w] in levels of 255, of red, green and blue or of one grey."""
     if isinstance(picture, Image.Image):

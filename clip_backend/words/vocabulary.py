@@ -10,8 +10,9 @@ from functools import cached_property
 from ...errors import InputError
 from ...options import SLOT, check_templates
 
-#: The templates of a facet without its own: the label alone.
-PLAIN = (SLOT,)
+#: The templates of a facet without its own, as of labels in a list: models read a word better in a sentence (Radford et
+#: al. 2021, section 3.1.4), and not every picture is a photo.
+GIVEN_TEMPLATES = (f"a photo of a {SLOT}", SLOT)
 #: The facet of labels that are listed without one.
 DEFAULT_FACET = "label"
 #: The node above all others of a tree, which has no name.
@@ -37,7 +38,7 @@ class Facet:
 
     name: str
     labels: tuple[str, ...]
-    templates: tuple[str, ...] = PLAIN
+    templates: tuple[str, ...] = GIVEN_TEMPLATES
     #: The label or group -> the group that it belongs to, which need not be a label.
     parents: Mapping[str, str] = field(default_factory=dict)
 
@@ -116,13 +117,13 @@ def build_vocabulary(
 ) -> Vocabulary:
     """The entries by facet, in their order, with notes on what was merged.
 
-    templates: by facet; the others have the label alone. Raises InputError as Facet and Vocabulary do.
+    templates: by facet; the others have those of given labels. Raises InputError as Facet and Vocabulary do.
     """
     by_facet: dict[str, list[Entry]] = {}
     for entry in entries:
         by_facet.setdefault(text_key(entry.facet), []).append(entry)
     own = {text_key(facet): texts for facet, texts in (templates or {}).items()}
-    built = [_build_facet(group, own.get(key, PLAIN)) for key, group in by_facet.items()]
+    built = [_build_facet(group, own.get(key, GIVEN_TEMPLATES)) for key, group in by_facet.items()]
     notes = tuple(note for _, notes in built for note in notes)
     return Vocabulary(name=name, facets=tuple(facet for facet, _ in built), notes=notes)
 
@@ -163,7 +164,7 @@ def merge_vocabularies(first: Vocabulary, second: Vocabulary) -> Vocabulary:
         for facet in facets
         for label in facet.labels
     )
-    templates = {text_key(facet.name): facet.templates for facet in facets if facet.templates != PLAIN}
+    templates = {text_key(facet.name): facet.templates for facet in facets if facet.templates != GIVEN_TEMPLATES}
     merged = build_vocabulary(f"{first.name} + {second.name}", entries, templates=templates)
     # a facet with a single label may have more now; if not, building has noted it again
     single = {_single_label_note(facet.name) for facet in facets}
