@@ -15,6 +15,7 @@ from ..words.vocabulary import ROOT, Tree, Vocabulary
 from .labels import Flags, can_combine, compose, leading_first, picture_labels, select_labels, top_indices, two_best
 from .options import LabelOptions
 from .result import NONE_OF_THESE, FacetLabel, Labelled, PictureLabels
+from .rivals import FacetKind
 from .scores import FacetScores, Rules, VocabularyScores, score_pictures
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ PROBABILITY_WEIGHT = 0.1
 MOST_PER_FACET, MOST_PAIRED = 6, 16
 #: Information below this, in nats, sets no picture apart: that of a label which nine pictures of ten share.
 LEAST_INFORMATION = 0.1
-#: The part of the greatest share that a label or group without a parent needs to be named beside it.
+#: The part of the greatest share that a thing without a parent needs to be named beside it.
 PLAUSIBLE = 0.5
 #: Values that are equal when rounded to so many digits count as equal.
 DIGITS = 4
@@ -97,7 +98,7 @@ def rated_labels(scores: VocabularyScores) -> list[list[RatedLabel]]:
 def _rate_facet(scores: FacetScores, rules: Rules) -> Iterator[list[RatedLabel]]:
     tree, shares = scores.tree, scores.shares
     nats = information(shares)
-    fits = (shares >= rules.threshold) & distinct_nodes(tree, shares, scores.margin)
+    fits = (shares >= rules.threshold) & distinct_nodes(tree, shares, scores.kind, scores.margin)
     fits = lowest_nodes(tree, fits & (shares > scores.no_defect[:, None]))
     # -1 is below every rating, for information is at least -1/e
     ratings = np.where(fits, nats + PROBABILITY_WEIGHT * shares, -1.0)
@@ -114,20 +115,20 @@ def _rate_facet(scores: FacetScores, rules: Rules) -> Iterator[list[RatedLabel]]
         ]
 
 
-def distinct_nodes(tree: Tree, shares: Float64s, margin: float) -> Flags:
+def distinct_nodes(tree: Tree, shares: Float64s, kind: FacetKind, margin: float) -> Flags:
     """Whether a node may be named for a picture although it may not be sure [N, V].
 
-    A node without a parent needs half of the greatest share, for a picture can show a cat and a sofa. A node below
-    another one must lead those beside it by the margin, for what may be a poodle or a beagle is a dog.
+    A thing without a parent needs half of the greatest share, for a picture can show a cat and a sofa. Every other node
+    must lead those beside it by the margin, for what may be a poodle or a beagle is a dog, and a picture has one mood.
     """
     distinct = np.zeros(shares.shape, np.bool_)
     for parent, children in tree.children.items():
-        if parent == ROOT:
+        if parent == ROOT and kind == "things":
             own = shares[:, children]
             distinct[:, children] = own >= PLAUSIBLE * own.max(axis=1, keepdims=True)
         else:
             first, share, second = two_best(shares, children)
-            leads = distinct[:, parent] & (share - second >= margin)
+            leads = (parent == ROOT or distinct[:, parent]) & (share - second >= margin)
             distinct[:, children] = leads[:, None] & (first[:, None] == children)
     return distinct
 

@@ -172,12 +172,14 @@ def _ranked(scores: FacetScores, row: int, place: int) -> RankedLabel:
 def _why_unlabeled(scores: FacetScores, rules: Rules, row: int, ranking: Indices, *, is_none: bool) -> str:
     """Why no label is sure. ranking: the labels' places, the best first. is_none: whether the nouns win."""
     best, *others = (_ranked(scores, row, place) for place in ranking[:2].tolist())
-    nouns, defectless, highest = scores.noun_shares[row], scores.no_defect[row], scores.shares[row].max()
+    nouns, defectless = scores.noun_shares[row], scores.no_defect[row]
     if is_none:
-        first = scores.nouns[int(nouns.argmax())]
-        return f"unrelated nouns fit it better, {first!r} best: they have {nouns.sum():.3f} of the probability"
-    if scores.kind == "defects" and highest - defectless < scores.margin:
-        return f"{best.label!r} is the likeliest with {highest:.3f}, not ahead of no defect with {defectless:.3f}"
+        noun = scores.nouns[int(nouns.argmax())]
+        return f"unrelated nouns fit it better, {noun!r} best: they have {nouns.sum():.3f} of the probability"
+    first = int(scores.shares[row].argmax())
+    if scores.kind == "defects" and scores.shares[row, first] - defectless < scores.margin:
+        what, share = scores.tree.names[first], scores.shares[row, first]
+        return f"{what!r} is the likeliest with {share:.3f}, not ahead of no defect with {defectless:.3f}"
     if rules.by_z:
         return f"{best.label!r} fits best with a z of {best.z:.1f}, below {LEAST_Z:g}"
     if best.probability < rules.threshold:

@@ -35,6 +35,19 @@ def texts(pictures, *facets, **given):
 OIL, PENCIL, PHOTO = {"oil painting": 0.4}, {"pencil sketch": 0.4}, {"photo": 0.4}
 
 
+def test_pictures_without_content_are_unlabeled_with_their_reason():
+    pictures = {name: {"cat": 0.4, **OIL} for name in ("a.png", "flat.png", "static.png")}
+    encoder = encoder_for(pictures, empty={"flat.png": "blank", "static.png": "noise"})
+
+    run = distinctive_labels(encoder, list(pictures), vocabulary(*FACETS))
+
+    assert [(one.label, one.reason) for one in run.pictures] == [
+        ("cat · oil painting", ""),
+        ("unlabeled", "the picture is blank"),
+        ("unlabeled", "the picture shows noise only"),
+    ]
+
+
 # what sets apart
 
 
@@ -72,7 +85,7 @@ def test_the_mood_is_named_where_it_alone_differs():
 
 
 def test_one_picture_has_its_plain_label():
-    assert texts({"a.png": {"cat": 0.05, "oil painting": 0.05, "calm": 0.5}}) == ["cat · oil painting"]
+    assert texts({"a.png": {"cat": 0.1, "oil painting": 0.05, "calm": 0.5}}) == ["cat · oil painting"]
 
 
 def test_a_label_that_nearly_all_share_does_not_replace_the_plain_one():
@@ -152,6 +165,24 @@ def test_labels_have_two_to_five_words():
 
     assert all(2 <= len(label.replace(" ·", "").split()) <= 5 for label in texts(pictures))
     assert texts({"a.png": {"cat": 0.4}, "b.png": {"dog": 0.4}}) == ["subject: cat", "subject: dog"]
+
+
+def test_a_mood_that_does_not_lead_the_next_is_no_candidate():
+    # calm by 0.52 and 0.48, wild by 0.48 and 0.52: they tell the pictures apart, but neither is sure
+    nearly = log(0.52 / 0.48) / 50
+    pictures = {"a.png": {"cat": 0.4, "calm": nearly}, "b.png": {"cat": 0.4, "wild": nearly}}
+
+    assert texts(pictures, SUBJECT, MOOD) == ["subject: cat", "subject: cat 2"]
+
+
+def test_a_defect_alone_must_be_likelier_than_no_defect():
+    defects = facet_of(["blurry", "grainy"], "defects")
+    pictures = {
+        "a.png": {"blurry": 0.2, "grainy": 0, "other": 0.1},
+        "b.png": {"blurry": 0.2, "other": 0.3, "grainy": 0},
+    }
+
+    assert texts(pictures, defects) == ["blurry", "unlabeled"]
 
 
 def test_defects_never_stand_in_a_label():

@@ -9,12 +9,12 @@ import pytest
 from clip_grid.clip_backend.labelling.distinctive import lowest_nodes
 from clip_grid.clip_backend.labelling.labels import confident_nodes, label_pictures, top_indices
 from clip_grid.clip_backend.labelling.options import LabelOptions
-from clip_grid.clip_backend.labelling.scores import NodeScores, accumulate, rules_for
+from clip_grid.clip_backend.labelling.scores import accumulate
 from clip_grid.clip_backend.words.vocabulary import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .cosine_encoder import CosineEncoder, encoder_of_one, facet_of, vocabulary
+from .cosine_encoder import NOUNS, CosineEncoder, encoder_of_one, facet_of, vocabulary
 
 KINDS = {"poodle": "dog", "beagle": "dog", "dog": "animal", "tabby": "cat", "cat": "animal"}
 BREEDS = facet_of(["poodle", "beagle", "tabby", "car"], parents=KINDS)
@@ -26,7 +26,7 @@ def shares(**wanted):
 
 
 def labelled(encoder, **options):
-    chosen = LabelOptions(**{"none_of_these": False, "noise_floor": False} | options)
+    chosen = LabelOptions(**{"none_of_these": False} | options)
     return label_pictures(encoder, ["a.png"], vocabulary(BREEDS), options=chosen).pictures[0]
 
 
@@ -37,16 +37,14 @@ def test_groups_that_are_no_labels_are_nodes_after_them():
     assert list(tree.children.items()) == [(ROOT, (3, 5)), (5, (4, 6)), (4, (0, 1)), (6, (2,))]
 
 
-def test_a_group_has_the_sum_or_the_maximum_of_its_own_and_all_below_it():
+def test_a_group_has_the_sum_of_its_own_and_all_below_it():
     tree = facet_of(["dog", "poodle", "car"], parents={"poodle": "dog", "dog": "animal"}).tree
 
-    sums = accumulate(tree, np.array([[0.2, 0.5, 0.3]]), np.add)
-    tops = accumulate(tree, np.array([[0.2, 0.5, 0.3]]), np.maximum)
+    sums = accumulate(tree, np.array([[0.2, 0.5, 0.3]]))
 
     assert dict(zip(tree.names, sums[0], strict=True)) == pytest.approx(
         {"dog": 0.7, "poodle": 0.5, "car": 0.3, "animal": 0.7}
     )
-    assert dict(zip(tree.names, tops[0], strict=True)) == {"dog": 0.5, "poodle": 0.5, "car": 0.3, "animal": 0.5}
 
 
 def test_the_lowest_nodes_that_fit_have_none_below_them_that_fits():
@@ -89,37 +87,51 @@ def test_two_kinds_that_are_too_close_give_no_label():
     assert "too close to tell apart" in answer.reason
 
 
-def test_none_of_these_is_a_rival_of_the_whole_tree():
-    encoder = CosineEncoder({"a.png": {"poodle": 0.3, "beagle": 0.3, "tabby": 0, "car": 0, "other": 0.33}})
+def test_nouns_take_their_shares_from_labels_and_groups():
+    encoder = encoder_of_one(poodle=0.5, beagle=0.5, tabby=0, car=0, other=0.1)
 
     answer = labelled(encoder, none_of_these=True)
 
     assert answer.label == "dog"
-    assert answer.score == pytest.approx(2 * exp(3) / (2 * exp(3) + 2 + exp(3.3)), abs=1e-5)
+    assert answer.score == pytest.approx(2 * exp(5) / (2 * exp(5) + 2 + NOUNS * exp(1)), abs=1e-5)
 
 
-def test_a_kind_of_a_sigmoid_has_the_probability_of_its_likeliest_label():
-    encoder = CosineEncoder({"a.png": {"poodle": 0.5, "beagle": 0.5, "tabby": 0, "car": 0}}, logit_bias=-5.0)
+def test_a_group_that_is_likely_enough_is_named_though_each_of_its_labels_is_not():
+    # of 512 in all, the nouns have 320 and each breed 96: 0.19, together 0.375
+    encoder = encoder_of_one(poodle=log(96) / 10, beagle=log(96) / 10, tabby=-9, car=-9, other=log(5) / 10)
+    encoder.pictures["a.png"].update(tabby=-0.5, car=-0.5)
 
-    answer = labelled(encoder)
+    answer = labelled(encoder, none_of_these=True)
 
-    assert (answer.label, answer.score) == ("dog", pytest.approx(0.5, abs=1e-5))
-
-
-def test_noise_silences_a_kind_by_its_likeliest_label():
-    noise = {"poodle": 0.3, "beagle": 0.3}
-    encoder = CosineEncoder({"a.png": {"poodle": 0.3, "beagle": 0.3}}, noise)
-
-    assert labelled(encoder, noise_floor=True).label == "unlabeled"
+    assert (answer.label, answer.score) == ("dog", pytest.approx(0.375, abs=1e-3))
 
 
-def test_a_kind_whose_likeliest_label_fits_like_noise_is_silent():
-    noise = {"poodle": 0.35, "beagle": 0.0, "tabby": 0.0, "car": 0.0}
-    encoder = CosineEncoder({"a.png": {"poodle": 0.35, "beagle": 0.349}}, noise)
+def test_a_tree_of_which_no_node_is_likely_enough_is_none_of_these():
+    answer = labelled(encoder_of_one(poodle=0.2, beagle=0.2, tabby=0, car=0, other=0.2), none_of_these=True)
 
-    answer = labelled(encoder, noise_floor=True)
+    assert (answer.label, answer.score) == ("none of these", pytest.approx(64 / (66 + 2 * exp(-2)), abs=1e-5))
 
-    assert (answer.label, answer.reason[:24]) == ("unlabeled", "'poodle' fits best, but ")
+
+def test_a_noun_that_a_group_names_does_not_compete():
+    plants = facet_of(["oak", "elm"], parents={"oak": "trees", "elm": "trees"})
+    encoder = CosineEncoder({"a.png": {"oak": 0.4, "elm": 0.1, "tree": 0.8}})
+
+    run = label_pictures(encoder, ["a.png"], vocabulary(plants))
+
+    assert "tree" not in encoder.texts
+    assert run.pictures[0].scale == f"softmax over 2 labels and {NOUNS - 1} unrelated nouns"
+
+
+def test_a_group_of_defects_must_lead_that_there_is_none():
+    unsharp = facet_of(["blurry", "shaken"], "defects", parents={"blurry": "unsharp", "shaken": "unsharp"})
+
+    def of(**cosines):
+        return label_pictures(encoder_of_one(**cosines), ["a.png"], vocabulary(unsharp)).pictures[0]
+
+    assert of(blurry=0.3, shaken=0.3, other=0.3).label == "unsharp"
+    flawless = of(blurry=0.3, shaken=0.3, other=0.39)
+    assert flawless.label == "unlabeled"
+    assert flawless.reason == "'unsharp' is the likeliest with 0.448, not ahead of no defect with 0.552"
 
 
 def deepest_by_search(tree, shares, threshold, margin):
@@ -144,21 +156,21 @@ def test_the_confident_node_is_the_one_that_a_search_over_all_nodes_finds(seed, 
     rng = np.random.default_rng(seed)
     labels = [str(number) for number in range(8)]
     parents = {str(n): str(int(rng.integers(n + 1, 12))) for n in range(11) if rng.random() < 0.7}
-    facet = facet_of(labels, parents=parents)
-    tree = facet.tree
-    sums = accumulate(tree, rng.dirichlet(np.full(8, 0.4), 5), np.add)
-    nodes = NodeScores(
-        tree=tree,
-        probabilities=sums,
-        shares=sums,
-        is_above_noise=np.ones(sums.shape, bool),
-        none_share=np.zeros(5),
-    )
-    rules = rules_for(CosineEncoder({}), vocabulary(facet), LabelOptions(threshold=threshold, margin=margin))
+    tree = facet_of(labels, parents=parents).tree
+    sums = accumulate(tree, rng.dirichlet(np.full(8, 0.4), 5))
 
     expected = [deepest_by_search(tree, row, threshold, margin) for row in sums]
 
-    assert confident_nodes(nodes, rules).tolist() == expected
+    found = confident_nodes(tree, sums, threshold=threshold, margin=margin, rival=np.zeros(5))
+    assert found.tolist() == expected
+
+
+def test_a_node_that_does_not_lead_the_rival_is_not_sure():
+    tree = facet_of(["cat", "dog"]).tree
+
+    found = confident_nodes(tree, np.array([[0.5, 0.1]] * 3), threshold=0.2, margin=0.1, rival=np.array([0, 0.3, 0.45]))
+
+    assert found.tolist() == [0, 0, ROOT]
 
 
 # order

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from clip_grid.clip_backend.encoding.features import TextFeatures, unit_rows
-from clip_grid.clip_backend.labelling.scores import embed_labels
+from clip_grid.clip_backend.labelling.rivals import NO_DEFECT
+from clip_grid.clip_backend.labelling.scores import embed_facets
+from clip_grid.clip_backend.scoring.banks import bank
 from clip_grid.errors import InputError
 
 from .cosine_encoder import CosineEncoder, facet_of, vocabulary
@@ -19,23 +21,34 @@ def rows_of(*texts):
 def test_a_label_is_the_mean_of_its_prompts_made_unit_again():
     encoder = rows_of("a cat", "the cat", "a dog", "the dog")
 
-    (features,), _ = embed_labels(encoder, vocabulary(facet_of(["cat", "dog"], templates=("a {}", "the {}"))))
+    (facet,), _ = embed_facets(encoder, vocabulary(facet_of(["cat", "dog"], templates=("a {}", "the {}"))))
 
     half = np.sqrt(0.5)
     expected = [half * (encoder.encode_texts([f"a {name}", f"the {name}"]).vectors.sum(0)) for name in ("cat", "dog")]
-    np.testing.assert_allclose(features.vectors, expected, atol=1e-6)
-    assert features.ids == ("cat", "dog")
+    np.testing.assert_allclose(facet.labels.vectors, expected, atol=1e-6)
+    assert facet.labels.ids == ("cat", "dog")
 
 
-def test_all_facets_are_encoded_in_one_call_with_their_own_templates():
+def test_all_facets_and_their_rivals_are_encoded_in_one_call_through_their_own_templates():
     encoder = rows_of("cat")
+    facets = facet_of(["cat", "dog"], "subject"), facet_of(["oil"], "medium", templates=("{} art",))
 
-    embedded, _ = embed_labels(
-        encoder, vocabulary(facet_of(["cat", "dog"], "subject"), facet_of(["oil"], "medium", templates=("{} art",)))
-    )
+    subject, medium = embed_facets(encoder, vocabulary(*facets))[0]
 
-    assert encoder.texts == ["cat", "dog", "oil art"]
-    assert [features.ids for features in embedded] == [("cat", "dog"), ("oil",)]
+    nouns = tuple(bank().nouns)
+    assert encoder.texts == ["cat", "dog", *nouns, "oil art", *(f"{noun} art" for noun in nouns)]
+    assert (subject.labels.ids, subject.nouns.ids) == (("cat", "dog"), nouns)
+    assert (medium.labels.ids, medium.no_defect) == (("oil",), None)
+
+
+def test_no_defect_is_one_competitor_of_three_texts_through_the_templates():
+    prompts = [f"{text}{end}" for text in NO_DEFECT for end in ("", "!")]
+    encoder = rows_of(*prompts)
+
+    (facet,), _ = embed_facets(encoder, vocabulary(facet_of(["blurry"], "defects", templates=("{}", "{}!"))))
+
+    expected = encoder.encode_texts(prompts).vectors.sum(0) / np.sqrt(6)
+    np.testing.assert_allclose(facet.no_defect.vectors, [expected], atol=1e-6)
 
 
 class RandomTexts(CosineEncoder):
@@ -46,32 +59,33 @@ class RandomTexts(CosineEncoder):
         return TextFeatures(unit_rows(rows, texts), tuple(texts), self.space, ("",) * len(texts))
 
 
-def test_the_means_equal_a_loop_over_facets_and_labels():
+def test_the_means_equal_a_loop_over_labels_and_templates():
     labels = ["p", "q", "r", "s"]
-    facets = facet_of(labels, templates=("{}", "a {}", "the {}")), facet_of(["t"], "other", templates=("{}", "a {}"))
+    facet = facet_of(labels, templates=("{}", "a {}", "the {}"))
     encoder = RandomTexts({})
-    rows = encoder.encode_texts(["any"] * 14).vectors
+    names = [*labels, *bank().nouns]
+    rows = encoder.encode_texts(["any"] * (3 * len(names))).vectors
 
-    (first, second), _ = embed_labels(encoder, vocabulary(*facets))
+    (found,), _ = embed_facets(encoder, vocabulary(facet))
 
-    for label in range(4):
-        total = sum(rows[3 * label + place] for place in range(3))
-        np.testing.assert_allclose(first.vectors[label], total / np.linalg.norm(total), atol=1e-6)
-    total = rows[12] + rows[13]
-    np.testing.assert_allclose(second.vectors[0], total / np.linalg.norm(total), atol=1e-6)
+    vectors = [*found.labels.vectors, *found.nouns.vectors]
+    for place, vector in enumerate(vectors):
+        total = sum(rows[3 * place + template] for template in range(3))
+        np.testing.assert_allclose(vector, total / np.linalg.norm(total), atol=1e-6)
+    assert len(vectors) == len(names)
 
 
 def test_a_label_with_braces_stands_in_its_prompt_as_it_is():
     encoder = rows_of("cat")
 
-    embed_labels(encoder, vocabulary(facet_of(["{0} été {}"], templates=("a photo of {}",))))
+    embed_facets(encoder, vocabulary(facet_of(["{0} été {}"], templates=("a photo of {}",))))
 
-    assert encoder.texts == ["a photo of {0} été {}"]
+    assert encoder.texts[:2] == ["a photo of {0} été {}", "a photo of chair"]
 
 
 def test_labels_longer_than_the_context_are_named_in_a_note():
     long = "a very long label that goes on and on and never ends at all"
-    _, (note,) = embed_labels(CosineEncoder({"a.png": {}}, context=20), vocabulary("cat", long))
+    _, (note,) = embed_facets(CosineEncoder({"a.png": {}}, context=20), vocabulary("cat", long))
 
     assert "'a very long label that goes on and on an…'" in note
     assert "cat" not in note.split("'")
@@ -80,7 +94,7 @@ def test_labels_longer_than_the_context_are_named_in_a_note():
 def test_a_note_names_three_long_labels_and_counts_the_others():
     labels = [f"label number {number}" for number in range(10)]
 
-    _, (note,) = embed_labels(CosineEncoder({"a.png": {}}, context=5), vocabulary(*labels))
+    _, (note,) = embed_facets(CosineEncoder({"a.png": {}}, context=5), vocabulary(*labels))
 
     assert "'label number 2' and 7 more" in note
 
@@ -93,4 +107,4 @@ def test_prompts_that_cancel_out_are_refused_with_the_label():
             return found
 
     with pytest.raises(InputError, match="cat"):
-        embed_labels(Contrary({"a.png": {"cat": 0.1}}), vocabulary(facet_of(["cat"], templates=("{}", "no {}"))))
+        embed_facets(Contrary({"a.png": {"cat": 0.1}}), vocabulary(facet_of(["cat"], templates=("{}", "no {}"))))
