@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .host import get_host
-from .sockets.inputs import MODEL_TYPE, NUMBERS, Declaration, Values, first_text, option_inputs
+from .sockets.inputs import MODEL_TYPE, NUMBERS_AND_VERDICTS, Declaration, Values, first_text, option_inputs
 
 _IMAGE: Declaration = (
     "IMAGE",
@@ -146,7 +146,10 @@ class RankImages(ScoringNode):
         from .scores.ranks import EmptyOptions
 
         text = "Rank by how well pictures match this text; or connect scores or references instead"
-        scores = "Rank by these numbers, one for each picture, such as the score output of CLIP Match Score"
+        scores = (
+            "Rank by these numbers, one for each picture, such as the score output of CLIP Match Score; of its is_match "
+            "output, above threshold keeps the matches"
+        )
         references = "Rank by likeness to these pictures; several stand for what they have in common"
         # saved workflows hold the values of widgets by position: these stay first, new options are appended
         first = ("keep", "k", "threshold", "descending", "duplicates", "when_empty")
@@ -154,7 +157,7 @@ class RankImages(ScoringNode):
             "required": {"image": _IMAGE},
             "optional": {
                 "text": ("STRING", {"default": "", "multiline": True, "tooltip": text}),
-                "scores": (NUMBERS, {"forceInput": True, "tooltip": scores}),
+                "scores": (NUMBERS_AND_VERDICTS, {"forceInput": True, "tooltip": scores}),
                 "references": ("IMAGE", {"tooltip": references}),
                 "model": _MODEL,
                 "clip": _CLIP,

@@ -25,6 +25,8 @@ MODEL_TYPE = "CLIP_GRID_MODEL"
 FEATURES_TYPE = "CLIP_GRID_FEATURES"
 #: Scores: FLOAT in this pack, INT in some others.
 NUMBERS = "FLOAT,INT"
+#: The same, and whether each picture is a match, which counts as 1 or 0.
+NUMBERS_AND_VERDICTS = f"{NUMBERS},BOOLEAN"
 
 _Options = TypeVar("_Options", bound="DataclassInstance")
 

@@ -30,10 +30,18 @@ FIRST_TEMPLATE = {
     "pad_color": "gray", "border_width": 2, "border_color": "blue", "header": "h", "footer": "f", "legend": "off",
     "badge": "score", "winner": "lowest", "resample": "lanczos", "frame": 4, "sidecar": False,
 }  # fmt: skip
+#: And those of the match node.
+FIRST_MATCH = {
+    "text": "a red circle", "threshold": 0.25, "mode": "broadcast", "preset": "threshold", "phrases": False,
+    "long_text": "max", "template": "A photo depicts {}", "prompt_syntax": False,
+}  # fmt: skip
+#: The presets that it had.
+FIRST_PRESETS = ("threshold", "lenient", "balanced", "strict", "percentile 90", "percentile 95", "percentile 99")
 FIRST = {
     "ClipGrid_LabeledGridExporter": FIRST_SHEET,
     "ClipGrid_BatchLabeledGridExporter": {"directories": "a\nb", **FIRST_SHEET},
     "ClipGrid_GridTemplate": FIRST_TEMPLATE,
+    "ClipGrid_CLIPMatchScore": FIRST_MATCH,
 }
 pytestmark = pytest.mark.usefixtures("host")
 
@@ -87,3 +95,22 @@ def test_a_template_of_an_old_workflow_keeps_its_options():
     assert {name: made[name] for name in FIRST_TEMPLATE if name != "save"} == {
         name: value for name, value in FIRST_TEMPLATE.items() if name != "save"
     }
+
+
+def test_a_match_node_of_an_old_workflow_judges_by_its_cosine():
+    pytest.importorskip("torch")
+    from .demo_images import image, run
+
+    node = clip_grid.NODE_CLASS_MAPPINGS["ClipGrid_CLIPMatchScore"]
+    values = loaded("ClipGrid_CLIPMatchScore", list(FIRST_MATCH.values()))
+
+    judged = run(node, image("red circle", "blue star"), **values)["ui"]["clip_match"]
+
+    assert {(one["threshold"], one["threshold_scale"]) for one in judged} == {(0.25, "cosine")}
+    assert [one["clip_is_match"] for one in judged] == [one["cosine"] >= 0.25 for one in judged]
+
+
+def test_every_preset_of_an_old_workflow_is_still_there():
+    inputs = clip_grid.NODE_CLASS_MAPPINGS["ClipGrid_CLIPMatchScore"].INPUT_TYPES()["optional"]
+
+    assert set(FIRST_PRESETS) <= set(inputs["preset"][0])

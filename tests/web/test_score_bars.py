@@ -82,7 +82,7 @@ def test_phrases_show_whether_they_are_shown_unclear_or_missing(page_of):
 
     phrases = rows(stub).first.locator("[data-phrase]")
     assert phrases.all_inner_texts() == [
-        "✓ a red circle shown", "? unclear a red circle unclear", "✗ missing a red circle missing"
+        "✓ a red circle shown", "? unclear: a red circle unclear", "✗ missing: a red circle missing"
     ]  # fmt: skip
     assert phrases.last.get_attribute("title") == "a red circle missing: missing; z 0.25, cosine 0.013, support −1.50"
     assert phrases.first.get_by_role("img", name="shown").count() == 1
@@ -96,7 +96,7 @@ def test_a_result_that_version_0_1_saved_is_shown(page_of):
     row = rows(stub).first
     assert row.get_attribute("data-state") == "match"
     assert row.locator(".clip-grid-score-number").inner_text() == "cosine 0.310"
-    assert row.locator("[data-phrase]").all_inner_texts() == ["✓ a red circle", "✗ missing a hat"]
+    assert row.locator("[data-phrase]").all_inner_texts() == ["✓ a red circle", "✗ missing: a hat"]
     assert row.locator("[data-phrase]").last.get_attribute("title") == ("a hat: missing; cosine 0.100, support −0.125")
     assert row.locator("[data-kind]").count() == 1
 

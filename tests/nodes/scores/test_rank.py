@@ -47,6 +47,14 @@ def test_scores_of_another_node_rank_and_need_no_model():
     assert "2 of 3 kept, by given" in answer["ui"]["text"][0]
 
 
+def test_verdicts_as_scores_keep_the_pictures_that_match():
+    pictures = image("blue star", "red circle", "green heart")
+
+    answer = rank(pictures, model=None, scores=[False, True, True], keep="above threshold", threshold=0.5)
+
+    assert answer["result"][2] == [1, 2] and answer["result"][5] == [0]
+
+
 def test_a_constant_list_of_scores_comes_from_the_api():
     assert rank(image("blue star", "red circle"), model=None, scores=[[1, 2]])["result"][2] == [1]
 

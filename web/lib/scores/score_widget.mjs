@@ -12,7 +12,7 @@ import { SIGNS } from "./rows.mjs";
 
 /** The space that ComfyUI leaves above and below elements of nodes, in pixels. */
 const MARGIN = 6;
-/** The height of the rows that are seen without scrolling: about ten of them. */
+/** The height of the rows that are seen without scrolling: about six matches with phrases, or ten other rows. */
 const MAX_ROWS_HEIGHT = 460;
 /** The height before the first run. */
 const EMPTY_HEIGHT = 34;
@@ -94,7 +94,7 @@ export class ScoreWidget {
     app.canvas?.setDirty(true, true);
   }
 
-  /** The height that shows all rows, or about ten; the same as before while the element is not on the page. */
+  /** The height that shows all rows, or as many as fit; the same as before while the element is not on the page. */
   #measure() {
     if (!this.#read || !this.#element.isConnected || this.#element.offsetWidth === 0) return this.#height;
     const rows = Math.min(this.#list.fullHeight, MAX_ROWS_HEIGHT);
