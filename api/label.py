@@ -12,8 +12,8 @@ from ..clip_backend.labelling.distinctive import distinctive_labels
 from ..clip_backend.labelling.labels import label_pictures
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.labelling.result import UNLABELED, Labelled
-from ..clip_backend.words.sources import vocabulary_from_labels, vocabulary_from_text
-from ..clip_backend.words.vocabulary import Vocabulary
+from ..clip_backend.words.sources import vocabulary_from_text
+from ..clip_backend.words.vocabulary import Vocabulary, vocabulary_from_labels
 from ..errors import InputError
 from ..imaging import Progress
 from ..options import read_options

@@ -27,7 +27,8 @@ from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
 from clip_grid.clip_backend.labelling.result import Labelled
 from clip_grid.clip_backend.loading import load_encoder
-from clip_grid.clip_backend.words.sources import default_vocabulary, vocabulary_from_labels
+from clip_grid.clip_backend.words.sources import default_vocabulary
+from clip_grid.clip_backend.words.vocabulary import vocabulary_from_labels
 from clip_models import model_folder
 from clip_peers import zero_shot_labels
 from rounds import interleaved, ratios

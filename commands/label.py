@@ -11,8 +11,8 @@ from ..api import label_images
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.labelling.result import UNLABELED, Labelled, PictureLabels
 from ..clip_backend.words.files import is_vocabulary_file, read_vocabulary
-from ..clip_backend.words.sources import vocabulary_from_labels, vocabulary_from_text
-from ..clip_backend.words.vocabulary import Vocabulary
+from ..clip_backend.words.sources import vocabulary_from_text
+from ..clip_backend.words.vocabulary import Vocabulary, vocabulary_from_labels
 from ..csv_cells import Cell
 from ..errors import InputError
 from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags

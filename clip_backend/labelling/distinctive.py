@@ -11,11 +11,10 @@ import numpy as np
 
 from ...imaging import Progress
 from ..scoring.scales import Float64s
-from ..words.vocabulary import ROOT, Tree, Vocabulary
+from ..words.vocabulary import ROOT, FacetKind, Tree, Vocabulary
 from .labels import Flags, can_combine, compose, leading_first, picture_labels, select_labels, top_indices, two_best
 from .options import LabelOptions
 from .result import NONE_OF_THESE, FacetLabel, Labelled, PictureLabels
-from .rivals import FacetKind
 from .scores import FacetScores, Rules, VocabularyScores, score_pictures
 
 if TYPE_CHECKING:

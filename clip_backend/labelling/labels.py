@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from ...imaging import Progress
 from ..preparing.blank import Emptiness
 from ..scoring.scales import Float64s
-from ..words.vocabulary import ROOT, Tree, Vocabulary
+from ..words.vocabulary import DEFECTS, ROOT, Tree, Vocabulary
 from .options import LabelOptions
 from .result import NONE_OF_THESE, UNLABELED, FacetLabel, FacetResult, Labelled, PictureLabels, RankedLabel
-from .rivals import DEFECTS
 from .scores import LEAST_Z, FacetScores, Rules, VocabularyScores, score_pictures
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..encoding.features import Features
-from ..scoring.banks import Float32s, LengthClass, deviations, percentiles, z_scores
+from ..scoring.banks import LengthClass
+from ..scoring.scales import Float32s, deviations, percentiles, z_scores
 from .result import PhraseScore, PhraseStatus
 from .scores import Pairing, Scores
 from .texts import Phrase, phrases_of

@@ -12,8 +12,19 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..encoding.features import Features
-from ..scoring.banks import LEAST_DEVIATION, Float32s, LengthClass, percentiles, z_scores
-from ..scoring.scales import Float64s, clip_score, is_sigmoid, logits, share_beside, sigmoid
+from ..scoring.banks import LengthClass
+from ..scoring.scales import (
+    LEAST_DEVIATION,
+    Float32s,
+    Float64s,
+    clip_score,
+    is_sigmoid,
+    logits,
+    percentiles,
+    share_beside,
+    sigmoid,
+    z_scores,
+)
 from .result import AUTO, MODES, MatchOptions, ThresholdScale
 
 if TYPE_CHECKING:

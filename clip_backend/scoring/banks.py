@@ -15,21 +15,17 @@ from typing import TYPE_CHECKING, Literal
 from weakref import finalize
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...options import SLOT
 from ..encoding.features import Features
+from .scales import Float32s
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
 
-#: Cosines, and what is derived from them in their precision.
-Float32s = NDArray[np.float32]
 LengthClass = Literal["short", "long"]
 #: The most words of a short text.
 MOST_SHORT_WORDS = 6
-#: Bank texts that all have about one cosine with a picture say nothing about it; z is not divided by less.
-LEAST_DEVIATION = 0.005
 #: Letters of scripts that are written without spaces between words; two of them count as a word.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
@@ -95,30 +91,3 @@ def encoded_bank(encoder: Encoder, *, template: str = SLOT, long_text: str = "tr
             short=features.select(places[:nouns]), long=features.select(places[nouns:])
         )
     return kept[template, long_text]
-
-
-def deviations(bank_cosines: Float32s) -> Float32s:
-    """Standard deviation of each picture's cosines with the bank, at least 0.005, float32 [N, 1] from [N, B]."""
-    spread: Float32s = np.maximum(bank_cosines.std(axis=1, keepdims=True), np.float32(LEAST_DEVIATION))
-    return spread
-
-
-def z_scores(cosines: Float32s, bank_cosines: Float32s) -> Float32s:
-    """How many standard deviations cosines lie above the mean of the bank's for the same picture, float32 [N, M].
-
-    cosines: of N pictures with M texts [N, M]. bank_cosines: of the same pictures with the bank's texts [N, B].
-    """
-    z: Float32s = (cosines - bank_cosines.mean(axis=1, keepdims=True)) / deviations(bank_cosines)
-    return z
-
-
-def percentiles(cosines: Float32s, bank_cosines: Float32s) -> Float32s:
-    """How many of a hundred bank texts fit a picture worse, 0..100, float32 [N, M]; ties count half.
-
-    cosines: of N pictures with M texts [N, M]. bank_cosines: of the same pictures with the bank's texts [N, B].
-    """
-    ordered = np.sort(bank_cosines, axis=1)
-    rows = zip(ordered, cosines, strict=True)
-    below = [np.searchsorted(row, own, "left") + np.searchsorted(row, own, "right") for row, own in rows]
-    share: Float32s = (50.0 * np.array(below).reshape(cosines.shape) / bank_cosines.shape[1]).astype(np.float32)
-    return share

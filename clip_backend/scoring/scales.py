@@ -1,4 +1,4 @@
-"""Cosines on a model's own scale: CLIPScore, logits, and their probabilities."""
+"""Scales of cosines: CLIPScore; z and percentile among a bank's; a model's logits and their probabilities."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .banks import Float32s
-
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
 
+#: Cosines, and what is derived from them in their precision.
+Float32s = NDArray[np.float32]
 #: Logits, probabilities and what is derived from them.
 Float64s = NDArray[np.float64]
+#: Bank texts that all have about one cosine with a picture say nothing about it; z is not divided by less.
+LEAST_DEVIATION = 0.005
 #: The weight of CLIPScore (Hessel et al. 2021, section 3).
 CLIP_SCORE_WEIGHT = 2.5
 
@@ -23,6 +25,33 @@ def clip_score(cosines: Float32s) -> Float32s:
     """2.5 * max(cosine, 0), without the paper's "A photo depicts" before the text."""
     scores: Float32s = np.float32(CLIP_SCORE_WEIGHT) * np.maximum(cosines, np.float32(0))
     return scores
+
+
+def deviations(bank_cosines: Float32s) -> Float32s:
+    """Standard deviation of each picture's cosines with the bank, at least 0.005, float32 [N, 1] from [N, B]."""
+    spread: Float32s = np.maximum(bank_cosines.std(axis=1, keepdims=True), np.float32(LEAST_DEVIATION))
+    return spread
+
+
+def z_scores(cosines: Float32s, bank_cosines: Float32s) -> Float32s:
+    """How many standard deviations cosines lie above the mean of the bank's for the same picture, float32 [N, M].
+
+    cosines: of N pictures with M texts [N, M]. bank_cosines: of the same pictures with the bank's texts [N, B].
+    """
+    z: Float32s = (cosines - bank_cosines.mean(axis=1, keepdims=True)) / deviations(bank_cosines)
+    return z
+
+
+def percentiles(cosines: Float32s, bank_cosines: Float32s) -> Float32s:
+    """How many of a hundred bank texts fit a picture worse, 0..100, float32 [N, M]; ties count half.
+
+    cosines: of N pictures with M texts [N, M]. bank_cosines: of the same pictures with the bank's texts [N, B].
+    """
+    ordered = np.sort(bank_cosines, axis=1)
+    rows = zip(ordered, cosines, strict=True)
+    below = [np.searchsorted(row, own, "left") + np.searchsorted(row, own, "right") for row, own in rows]
+    share: Float32s = (50.0 * np.array(below).reshape(cosines.shape) / bank_cosines.shape[1]).astype(np.float32)
+    return share
 
 
 def logits(cosines: NDArray[np.floating], encoder: Encoder) -> Float64s:

@@ -1,15 +1,15 @@
-"""Vocabularies that need no file of the user's: the default one, a list of labels, and the text of an option."""
+"""The default vocabulary, and the vocabulary that the text of an option names."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from ...errors import InputError
 from .files import is_vocabulary_file, read_vocabulary
-from .vocabulary import DEFAULT_FACET, Entry, Vocabulary, build_vocabulary, merge_vocabularies
+from .vocabulary import Vocabulary, merge_vocabularies, vocabulary_from_labels
 
 #: The facets of the default vocabulary, one file in ``data`` each.
 DEFAULT_FACETS = ("medium", "subject", "style", "lighting", "colour", "composition", "mood", "defects")
@@ -23,27 +23,6 @@ def default_vocabulary() -> Vocabulary:
     folder = Path(__file__).parent / "data"
     read = [read_vocabulary(folder / f"{name}.json") for name in DEFAULT_FACETS]
     return Vocabulary(name="own words", facets=tuple(facet for one in read for facet in one.facets))
-
-
-def vocabulary_from_labels(labels: Iterable[str], *, name: str = "labels", templates: Sequence[str] = ()) -> Vocabulary:
-    """One facet of the labels; those that differ only in case or spaces are one, with a note.
-
-    Raises InputError for no labels, and for one that is empty or no text.
-    """
-    if isinstance(labels, str):
-        raise InputError(f"the labels are the text {labels[:40]!r}; give a list of texts")
-    if not isinstance(labels, Iterable):
-        raise InputError(f"the labels are a {type(labels).__name__}; give a list of texts")
-    labels = list(labels)
-    if not labels:
-        raise InputError("no labels were given; give at least one, and two or more to choose between")
-    for number, label in enumerate(labels, 1):
-        if not isinstance(label, str):
-            raise InputError(f"label {number} of {len(labels)} is {label!r}; a label must be a text")
-        if not label.strip():
-            raise InputError(f"label {number} of {len(labels)} is empty; take it out")
-    own = {DEFAULT_FACET: tuple(templates)} if templates else None
-    return build_vocabulary(name, (Entry(label=label) for label in labels), templates=own)
 
 
 def vocabulary_from_text(text: str, *, resolve: Callable[[str], Path] = Path) -> Vocabulary:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Literal
 
 from ...errors import InputError
 from ...options import SLOT, check_templates
@@ -13,6 +14,11 @@ from ...options import SLOT, check_templates
 #: The templates of a facet without its own, as of labels in a list: models read a word better in a sentence (Radford et
 #: al. 2021, section 3.1.4), and not every picture is a photo.
 GIVEN_TEMPLATES = (f"a photo of a {SLOT}", SLOT)
+#: What the labels of a facet name: things, which unrelated nouns compete with; the manner of the picture, which every
+#: picture has; or what is wrong in it.
+FacetKind = Literal["things", "manner", "defects"]
+MANNER_FACETS = frozenset(("medium", "style", "lighting", "colour", "color", "composition", "mood"))
+DEFECTS = "defects"
 #: The facet of labels that are listed without one.
 DEFAULT_FACET = "label"
 #: The node above all others of a tree, which has no name.
@@ -62,6 +68,14 @@ class Facet:
                 raise InputError(f"in the facet {self.name!r}, {parent!r} is a kind of itself; take a parent out")
             path.append(parent)
         return tuple(path[1:])
+
+    @property
+    def kind(self) -> FacetKind:
+        """What its labels name, by its own name; those of a facet that is not known by it name things."""
+        name = text_key(self.name)
+        if name == DEFECTS:
+            return "defects"
+        return "manner" if name in MANNER_FACETS else "things"
 
     @cached_property
     def tree(self) -> Tree:
@@ -154,6 +168,27 @@ def _build_facet(entries: Sequence[Entry], templates: tuple[str, ...]) -> tuple[
     if len(labels) == 1:
         notes.append(_single_label_note(name))
     return Facet(name=name, labels=tuple(labels), templates=templates, parents=parents), notes
+
+
+def vocabulary_from_labels(labels: Iterable[str], *, name: str = "labels", templates: Sequence[str] = ()) -> Vocabulary:
+    """One facet of the labels; those that differ only in case or spaces are one, with a note.
+
+    Raises InputError for no labels, and for one that is empty or no text.
+    """
+    if isinstance(labels, str):
+        raise InputError(f"the labels are the text {labels[:40]!r}; give a list of texts")
+    if not isinstance(labels, Iterable):
+        raise InputError(f"the labels are a {type(labels).__name__}; give a list of texts")
+    labels = list(labels)
+    if not labels:
+        raise InputError("no labels were given; give at least one, and two or more to choose between")
+    for number, label in enumerate(labels, 1):
+        if not isinstance(label, str):
+            raise InputError(f"label {number} of {len(labels)} is {label!r}; a label must be a text")
+        if not label.strip():
+            raise InputError(f"label {number} of {len(labels)} is empty; take it out")
+    own = {DEFAULT_FACET: tuple(templates)} if templates else None
+    return build_vocabulary(name, (Entry(label=label) for label in labels), templates=own)
 
 
 def merge_vocabularies(first: Vocabulary, second: Vocabulary) -> Vocabulary:

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from ...clip_backend.words.files import EXTENSIONS
-from ...clip_backend.words.sources import ADD_PREFIX, vocabulary_from_labels, vocabulary_from_text
-from ...clip_backend.words.vocabulary import Vocabulary
+from ...clip_backend.words.sources import ADD_PREFIX, vocabulary_from_text
+from ...clip_backend.words.vocabulary import Vocabulary, vocabulary_from_labels
 from ...errors import InputError
 from ..host.host import Host
 from .inputs import Values

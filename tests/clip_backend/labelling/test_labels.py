@@ -8,10 +8,9 @@ import pytest
 from clip_grid.clip_backend.labelling.labels import can_combine, compose, label_pictures, select_labels
 from clip_grid.clip_backend.labelling.options import LabelOptions
 from clip_grid.clip_backend.labelling.result import FacetLabel
-from clip_grid.clip_backend.labelling.rivals import NO_DEFECT
+from clip_grid.clip_backend.labelling.scores import NO_DEFECT
 from clip_grid.clip_backend.scoring.banks import bank
-from clip_grid.clip_backend.words.sources import vocabulary_from_labels
-from clip_grid.clip_backend.words.vocabulary import Vocabulary
+from clip_grid.clip_backend.words.vocabulary import Vocabulary, vocabulary_from_labels
 from clip_grid.errors import InputError
 
 from .cosine_encoder import NOUNS, OTHER, CosineEncoder, encoder_of_one, facet_of, vocabulary

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from clip_grid.clip_backend.encoding.features import TextFeatures, unit_rows
-from clip_grid.clip_backend.labelling.rivals import NO_DEFECT
-from clip_grid.clip_backend.labelling.scores import embed_facets
+from clip_grid.clip_backend.labelling.scores import NO_DEFECT, embed_facets
 from clip_grid.clip_backend.scoring.banks import bank
 from clip_grid.errors import InputError
 

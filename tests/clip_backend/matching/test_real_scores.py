@@ -14,7 +14,7 @@ from clip_grid.clip_backend.matching.phrases import MISSING_Z
 from clip_grid.clip_backend.matching.result import MatchOptions
 from clip_grid.clip_backend.matching.scores import Pairing, scores_of
 from clip_grid.clip_backend.matching.verdict import limit_of, verdicts
-from clip_grid.clip_backend.scoring.banks import z_scores
+from clip_grid.clip_backend.scoring.scales import z_scores
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "real"
 if not REAL.is_dir():

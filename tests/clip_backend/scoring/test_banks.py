@@ -8,14 +8,8 @@ import re
 import numpy as np
 import pytest
 from clip_grid.clip_backend.scoring import banks
-from clip_grid.clip_backend.scoring.banks import (
-    bank,
-    deviations,
-    encoded_bank,
-    length_class,
-    percentiles,
-    z_scores,
-)
+from clip_grid.clip_backend.scoring.banks import bank, encoded_bank, length_class
+from clip_grid.clip_backend.scoring.scales import deviations, percentiles, z_scores
 from clip_grid.clip_backend.words.vocabulary import text_key
 
 from ..matching.vector_encoder import VectorEncoder, bank_at

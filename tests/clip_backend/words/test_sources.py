@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.words.sources import default_vocabulary, vocabulary_from_labels, vocabulary_from_text
+from clip_grid.clip_backend.words.sources import default_vocabulary, vocabulary_from_text
+from clip_grid.clip_backend.words.vocabulary import vocabulary_from_labels
 from clip_grid.errors import ForbiddenPath, InputError
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from clip_grid.clip_backend.words.sources import vocabulary_from_labels
 from clip_grid.clip_backend.words.vocabulary import (
     Entry,
     Facet,
     Vocabulary,
     build_vocabulary,
     merge_vocabularies,
+    vocabulary_from_labels,
 )
 from clip_grid.errors import InputError
 from clip_grid.options import check_templates
