@@ -14,12 +14,14 @@ from ..clip_backend.labelling.result import Labelled, PictureLabels
 from ..clip_backend.loading import load_encoder
 from ..clip_backend.match_files.report import PairsReport
 from ..clip_backend.matching.result import Matches, MatchOptions, MatchResult
+from ..clip_backend.model_check.result import ModelCheck
 from ..clip_backend.ranking.result import Ranking, RankOptions
 from ..clip_backend.words.files import read_vocabulary
 from ..clip_backend.words.vocabulary import Facet, Vocabulary
 from ..grid.report import BatchReport, GridReport
 from ..grid.template import GridTemplate
 from ..imaging import Progress
+from .check_model import check_model
 from .clip_sheets import ClipOptions
 from .label import CLIPLabeler, label_images
 from .match import analyze_image_text_match, match
@@ -58,6 +60,7 @@ __all__ = [
     "MatchOptions",
     "MatchResult",
     "Matches",
+    "ModelCheck",
     "ModelPathConfig",
     "ModelType",
     "PairsReport",
@@ -70,6 +73,7 @@ __all__ = [
     "Vocabulary",
     "analyze_image_text_match",
     "assemble_grid_enhanced",
+    "check_model",
     "choose_template",
     "detect_comfyui_installation",
     "dry_report",

@@ -110,14 +110,16 @@ def possible_models(root: Path) -> Iterator[FoundModel]:
         real = os.path.realpath(here)
         if real in seen:
             if Path(os.path.realpath(here.parent)).is_relative_to(real):
-                yield FoundModel(_name(root, here), here, problem=f"a link that leads back to {real}; it is left out")
+                yield FoundModel(
+                    name_below(root, here), here, problem=f"a link that leads back to {real}; it is left out"
+                )
             continue
         seen.add(real)
         try:
             entries = sorted(os.listdir(here), key=lambda name: (name.casefold(), name))
         except OSError as error:
             yield FoundModel(
-                _name(root, here), here, problem=f"cannot be listed ({error.strerror}); check its permissions"
+                name_below(root, here), here, problem=f"cannot be listed ({error.strerror}); check its permissions"
             )
             continue
         yield from _in_folder(root, here, entries)
@@ -137,7 +139,7 @@ def distinct_models(models: Iterable[FoundModel], seen: set[str]) -> Iterator[Fo
 def _in_folder(root: Path, here: Path, entries: Sequence[str]) -> Iterator[FoundModel]:
     is_model = any(name in entries for name in _CONFIGS) and any(map(_FOLDER_WEIGHTS.fullmatch, entries))
     if is_model:
-        yield FoundModel(_name(root, here), here)
+        yield FoundModel(name_below(root, here), here)
     for entry in entries:
         # of a model's folder the other formats are the same weights again, or states of its training
         suffixes = _SAFE_SUFFIXES if is_model else _SUFFIXES
@@ -145,7 +147,7 @@ def _in_folder(root: Path, here: Path, entries: Sequence[str]) -> Iterator[Found
         path = here / entry
         if own or entry.startswith(".") or not entry.lower().endswith(suffixes) or os.path.isdir(path):
             continue
-        yield FoundModel(_name(root, path), path, problem=_problem_of(path))
+        yield FoundModel(name_below(root, path), path, problem=_problem_of(path))
 
 
 def _problem_of(path: Path) -> str:
@@ -156,7 +158,7 @@ def _problem_of(path: Path) -> str:
     return "no ordinary file, or out of reach; check its permissions"
 
 
-def _name(root: Path, path: Path) -> str:
+def name_below(root: Path, path: Path) -> str:
     """The path below the root; of a cached model the name on the hub, with the revision if it is not the main one."""
     match = _SNAPSHOT.fullmatch(path.as_posix())
     if match is None:
