@@ -11,6 +11,7 @@ from ..api import check_model
 from ..clip_backend.encoding.devices import choose_device
 from ..clip_backend.model_check.result import (
     MOST_MATCHED,
+    PUBLISHED_TOLERANCE,
     USUAL_DEVIATIONS,
     USUAL_MEANS,
     USUAL_RATIOS,
@@ -112,6 +113,7 @@ def _properties(run: ModelCheck, used: Mapping[str, str]) -> Iterator[tuple[str,
     yield "assumed", ", ".join(model.assumed) or "nothing"
     yield "versions", ", ".join(f"{name} {value}" for name, value in used.items())
     yield "pictures", "5 photographs, 7 drawings" if run.pictures == "photographs" else "12 drawings"
+    yield "bank", f"version {run.bank_version}"
 
 
 def _bank(run: ModelCheck) -> Iterator[tuple[str, ...]]:
@@ -128,7 +130,11 @@ def _spread(run: ModelCheck) -> Iterator[tuple[str, str, str]]:
     yield "cosines among captions", "{:.3f} ± {:.3f}".format(*run.among_captions), ""
     yield "distance of the mean picture and the mean caption", f"{run.gap:.3f}", ""
     for model, difference in run.published.items():
-        yield f"largest difference to the published cosines of {model}", f"{difference:.3f}", ""
+        yield (
+            f"largest difference to the published cosines of {model}",
+            f"{difference:.3f}",
+            f"{PUBLISHED_TOLERANCE:g} for this very model",
+        )
     yield "texts called a match of pictures of nothing", f"{run.nothing_matched:.1%}", f"at most {MOST_MATCHED:.0%}"
 
 

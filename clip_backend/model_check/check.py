@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ...imaging import Progress
@@ -14,7 +15,7 @@ from ..encoding.features import Features, Identity
 from ..encoding.image_features import ImageFeatures
 from ..finding.catalog import name_below
 from ..preparing.blank import emptiness, pixel_statistics
-from ..scoring.banks import EncodedBank, Float32s, LengthClass, bank, encoded_bank, z_scores
+from ..scoring.banks import LEAST_DEVIATION, EncodedBank, Float32s, LengthClass, bank, encoded_bank, z_scores
 from ..shapes_demo import SHAPES_DEMO
 from .pictures import CheckPictures, check_pictures, nothing_pictures, published_cosines
 from .result import MATCH_Z, BankFigures, CheckedModel, ModelCheck, NothingFigures, OwnText
@@ -65,12 +66,12 @@ def check_encoder(encoder: Encoder, *, progress: Progress | None = None) -> Mode
 
 def _model(identity: Identity) -> CheckedModel:
     own = identity.preprocessing
-    files = [Path(name) for name in identity.name.split(" + ")]
-    is_known = not identity.space.startswith("model:")
+    is_own = not identity.fingerprint or identity.fingerprint in identity.space
+    files = [Path(name).absolute() for name in identity.name.split(" + ")]
     return CheckedModel(
         files=tuple(name_below(path, path) for path in files),
         fingerprint=identity.fingerprint,
-        space=identity.space if is_known else "",
+        space="" if is_own else identity.space,
         dim=identity.dim,
         dtype=identity.dtype,
         logit_scale=identity.logit_scale,
@@ -78,9 +79,7 @@ def _model(identity: Identity) -> CheckedModel:
         is_sigmoid=identity.is_sigmoid,
         assumed=identity.assumed,
         is_demo=identity.name == SHAPES_DEMO,
-        preprocessing={name: getattr(own, name) for name in ("size", "fit", "interpolation", "mean", "std")}
-        if own
-        else {},
+        preprocessing={name: getattr(own, name) for name in _PREPROCESSING} if own else {},
     )
 
 
@@ -141,7 +140,7 @@ def _nothing(nothing: Features, real: Features, known: EncodedBank) -> tuple[tup
     """Figures by kind, and the share of pairs of a picture of nothing and a bank text that are called a match."""
     pictures = [picture for several in nothing_pictures().values() for picture in several]
     is_empty = np.array([bool(emptiness(pixel_statistics(Image.fromarray(picture)))) for picture in pictures])  # [30]
-    above = np.concatenate([z_scores(one, one) >= MATCH_Z for one in known.cosines(nothing).values()], axis=1)
+    above = np.concatenate([_matches(cosines) for cosines in known.cosines(nothing).values()], axis=1)  # [30, 192]
     figures = []
     for kind in nothing_pictures():
         places = [place for place, name in enumerate(nothing.ids) if name == kind]
@@ -160,3 +159,10 @@ def _nothing(nothing: Features, real: Features, known: EncodedBank) -> tuple[tup
             )
         )
     return tuple(figures), float((above & ~is_empty[:, None]).mean())
+
+
+def _matches(cosines: Float32s) -> NDArray[np.bool_]:
+    """Which of the bank's texts match a picture, judged among themselves [N, B]; none where they are all alike."""
+    is_flat = cosines.std(axis=1, keepdims=True) < LEAST_DEVIATION
+    matches: NDArray[np.bool_] = (z_scores(cosines, cosines) >= MATCH_Z) & ~is_flat
+    return matches

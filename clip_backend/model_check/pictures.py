@@ -44,11 +44,10 @@ def check_pictures() -> CheckPictures:
     """
     data = _data()
     photographs = _photographs(data["photographs"])
-    drawings = {name: draw(shapes) for name, shapes in data["drawings"].items()}
     return CheckPictures(
         kind="photographs" if photographs else "drawings",
         # five of the drawings have the names of the photographs
-        pictures={**drawings, **photographs},
+        pictures={**_drawings(), **photographs},
         captions=data["captions" if photographs else "drawing captions"],
         words=data["words"],
     )
@@ -68,6 +67,11 @@ def published_cosines() -> Mapping[str, Mapping[str, list[float]]]:
 def _data() -> dict[str, Any]:
     data: dict[str, Any] = json.loads((Path(__file__).parent / "pictures.json").read_text("utf-8"))
     return data
+
+
+@cache
+def _drawings() -> dict[str, Image.Image]:
+    return {name: draw(shapes) for name, shapes in _data()["drawings"].items()}
 
 
 def _photographs(files: Mapping[str, str]) -> dict[str, Path]:

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from ..matching.result import AUTO, PRESETS
 from ..scoring.banks import LengthClass
 from ..shapes_demo import SHAPES_DEMO
 
 Range = tuple[float, float]
 Conclusion = Literal["defaults hold", "calibrate", "order wrong", "no conclusion"]
 #: From which z on a text matches.
-MATCH_Z = 2.0
+MATCH_Z = PRESETS[AUTO].threshold
 #: Of the families whose cosines were published: the mean of a bank, the standard deviation within a picture, and the
 #: deviation of captions by that of short texts.
 USUAL_MEANS: Range = (-0.06, 0.22)
@@ -102,7 +103,7 @@ class NothingFigures:
     by_pixels: int
     #: The lowest cosine of two of them.
     least_alike: float
-    #: The share of bank texts at z >= 2.
+    #: The share of bank texts that fit them with a z of a match, whatever the pixels say.
     above_z: float
     #: The real picture nearest to one of them.
     nearest: str
@@ -178,7 +179,7 @@ class ModelCheck:
         for own in self.order:
             if own.rank > 1:
                 best = self.captions[max(range(len(own.cosines)), key=own.cosines.__getitem__)]
-                yield f"the picture of the {own.picture} fits {best!r} better than its own caption"
+                yield f"{own.picture}: {best!r} fits the picture better than its own caption"
 
     def _unusual(self) -> Iterator[str]:
         """What a calibration mends."""
@@ -188,14 +189,12 @@ class ModelCheck:
             yield from self._ratio()
         for own in self.order:
             if own.z < MATCH_Z:
-                yield f"the picture of the {own.picture} has z {own.z:.1f} with its own caption; {MATCH_Z:g} is a match"
+                yield f"{own.picture}: its own caption has z {own.z:.1f}; a match needs {MATCH_Z:g}"
         matched = sum(own.word_z >= MATCH_Z for own in self.order)
         if matched < LEAST_WORDS:
             yield f"{matched} of {len(self.order)} words match their pictures; usual are {LEAST_WORDS} at least"
-        if self.nothing_matched > MOST_MATCHED:
-            yield f"{self.nothing_matched:.1%} of texts match pictures of nothing; usual are {MOST_MATCHED:.0%} at most"
         if self.model.space == _PUBLISHED_SPACE and (far := self._far_from_published()):
-            yield f"{far}; unless it is fine-tuned, check {', '.join(CAUSES[1:])}"
+            yield f"{far}; unless it was fine-tuned, check {', '.join(CAUSES[1:])}"
 
     def _uncommon(self) -> Iterator[str]:
         """What z makes up for, and what may have a good reason."""
@@ -203,8 +202,10 @@ class ModelCheck:
             yield from _outside(f"the mean of {_TEXTS[length]}", figures.mean, USUAL_MEANS)
         if POSSIBLE_RATIOS[0] <= self.ratio <= POSSIBLE_RATIOS[1]:
             yield from self._ratio()
+        if self.nothing_matched > MOST_MATCHED:
+            yield f"{self.nothing_matched:.1%} of texts match pictures of nothing; usual are {MOST_MATCHED:.0%} at most"
         if self.model.space != _PUBLISHED_SPACE and (far := self._far_from_published()):
-            yield f"{far}, as those of a model from another training are"
+            yield f"{far}, as those of another training are"
 
     def _ratio(self) -> Iterator[str]:
         yield from _outside("the deviation of captions by that of short texts", self.ratio, USUAL_RATIOS)
@@ -212,7 +213,7 @@ class ModelCheck:
     def _far_from_published(self) -> str:
         if (nearest := self.nearest_published) is None or nearest[1] <= PUBLISHED_TOLERANCE:
             return ""
-        return f"the cosines are up to {nearest[1]:.2f} away from those published for {nearest[0]}"
+        return f"the cosines are up to {nearest[1]:.2f} away from the published ones of {nearest[0]}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values: every figure, the ranges, the warnings and the conclusion."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from clip_grid.clip_backend.encoding.features import Features, Identity, TextFeatures
-from clip_grid.clip_backend.model_check.pictures import CheckPictures, check_pictures, nothing_pictures
+from clip_grid.clip_backend.model_check.pictures import check_pictures, nothing_pictures
+from clip_grid.clip_backend.scoring.banks import bank
 
 from ..scoring.synthetic import OPENAI, SPACE, Setting, Synthetic, SyntheticEncoder
 
@@ -51,9 +53,15 @@ class SyntheticModel:
         return replace(self, texts=replace(self.texts, texts={**self.texts.texts, **texts}))
 
 
-def synthetic_model(setting: Setting = OPENAI, seed: int = 0, shown: CheckPictures | None = None) -> SyntheticModel:
+def synthetic_model(setting: Setting = OPENAI, seed: int = 0) -> SyntheticModel:
     """Each picture of a topic of its own, of which its caption and its word are too; noise for what shows nothing."""
-    shown = shown or check_pictures()
+    return _synthetic_model(setting, seed, check_pictures().kind)
+
+
+@cache
+def _synthetic_model(setting: Setting, seed: int, kind: str) -> SyntheticModel:
+    shown = check_pictures()
+    assert shown.kind == kind
     draw = Synthetic(setting, seed)
     others = [name for name in shown.captions if name not in shown.pictures]
     topic_of = dict(zip([*shown.pictures, *others], draw.random.permutation(setting.topics), strict=False))
@@ -70,7 +78,10 @@ def synthetic_model(setting: Setting = OPENAI, seed: int = 0, shown: CheckPictur
         for texts, text in ((captions, shown.captions[name]), (words, shown.words[name])):
             texts[text] = unit(texts[text] + CLEARNESS * pictures[list(shown.pictures).index(name)])
     encoder = SyntheticEncoder(draw, {}, captions | words)
-    return SyntheticModel(replace(encoder.identity, name=f"models/{setting.name}.safetensors"), pictures, encoder)
+    several = [*bank().nouns.values(), *bank().captions]
+    texts = dict(zip(several, encoder.encode_texts(several).vectors, strict=True)) | captions | words
+    identity = replace(encoder.identity, name=f"{setting.name.replace('/', '-')}.safetensors")
+    return SyntheticModel(identity, pictures, replace(encoder, texts=texts))
 
 
 def unit(row: np.ndarray) -> np.ndarray:
