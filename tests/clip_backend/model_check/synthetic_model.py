@@ -15,7 +15,7 @@ from clip_grid.clip_backend.scoring.banks import bank
 from ..scoring.synthetic import OPENAI, SPACE, Setting, Synthetic, SyntheticEncoder
 
 #: How much of its picture a caption or a word has beside what it has in common with it anyway.
-CLEARNESS = 0.1
+CLEARNESS = 0.06
 NOTHING = sum(map(len, nothing_pictures().values()))
 
 
