@@ -147,8 +147,8 @@ class RankImages(ScoringNode):
 
         text = "Rank by how well pictures match this text; or connect scores or references instead"
         scores = (
-            "Rank by these numbers, one for each picture, such as the score output of CLIP Match Score; of its is_match "
-            "output, above threshold keeps the matches"
+            "Rank by these numbers, one for each picture, such as the score output of CLIP Match Score; of its "
+            "is_match output, above threshold keeps the matches"
         )
         references = "Rank by likeness to these pictures; several stand for what they have in common"
         # saved workflows hold the values of widgets by position: these stay first, new options are appended

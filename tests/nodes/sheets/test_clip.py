@@ -106,7 +106,7 @@ def test_a_text_gives_scores_that_are_shown_as_badges(export):
     )
 
     scores = [cell["scores"]["cosine"] for cell in report["cells"]]
-    assert scores.index(max(scores)) == 1 and scores[1] > 0.25
+    assert len(scores) == 3 and scores.index(max(scores)) == 1
     assert "clip" not in report["label_sources"]
 
 
