@@ -12,7 +12,7 @@ from ..errors import CheckpointError, InputError, MissingPackage
 from .checkpoints.info import CheckpointInfo
 from .checkpoints.joined import joined_space
 from .checkpoints.read import read_checkpoint
-from .encoding.cache import EncoderCache, shared_encoders
+from .encoding.cache import EncoderCache, cache_bytes, shared_encoders
 from .encoding.devices import WEIGHT_BYTES, LoadOptions, check_fits, choose_device, choose_dtype, free_bytes
 from .finding.folders import StrPath
 from .finding.names import find_model
@@ -41,6 +41,7 @@ def load_encoder(
     tokenizer: Tokenizer | StrPath | None = None,
     vocabularies: Sequence[StrPath] = (),
     cache_folder: StrPath | None = None,
+    cache_gb: float | None = None,
     budget_bytes: int | None = None,
     allow_pickle: bool = False,
     download: bool = False,
@@ -54,8 +55,9 @@ def load_encoder(
     dtype: "auto" (fp32 on the CPU, fp16 on other devices), "fast" (bf16 where the CPU computes fast in it), "fp32",
     "fp16" or "bf16". placement: moves each tower to its device instead of plain torch.
     tokenizer: a tokenizer, or the vocabulary file or folder of one. vocabularies: folders that are searched for one
-    after the model's own. cache_folder: stores embeddings on disk, not in memory alone. budget_bytes: memory that a
-    batch may need beside the weights; without it what suits the device.
+    after the model's own. cache_folder: stores embeddings on disk, not in memory alone. cache_gb: their largest size
+    there; else as CLIP_GRID_CACHE_SIZE says, else 4. budget_bytes: memory that a batch may need beside the weights;
+    without it what suits the device.
     trust_space: join two files although one does not name its embedding space. download: fetch a name of the Hugging
     Face hub that is not on this machine. overrides: what the file lacks or has wrong (``activation``, ``heads``,
     ``mean``, ``std``, ``fit``, ...) and fields of ``Preprocessing``, such as ``reference``.
@@ -80,6 +82,7 @@ def load_encoder(
         device=chosen_device, dtype=choose_dtype(dtype, chosen_device), placement=placement, tokenizer=tokenizer,
         vocabularies=tuple(vocabularies),
         cache_folder=None if cache_folder is None else Path(cache_folder).expanduser(),
+        cache_bytes=cache_bytes(cache_gb),
         budget_bytes=budget_bytes, allow_pickle=allow_pickle, preprocessing=preprocessing,
     )  # fmt: skip
     cache = encoders or (EncoderCache() if placement else cast("EncoderCache[Encoder]", shared_encoders()))

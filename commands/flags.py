@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..api import ClipOptions, GridTemplate, SheetInputs
 from ..api.models import ModelChoice
+from ..clip_backend.encoding.cache import CACHE_GB
 from ..clip_backend.encoding.devices import DTYPES
 from ..errors import InputError
 from ..grid.template import split_columns
@@ -71,6 +72,11 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         help="keep embeddings there (default: what CLIP_GRID_CACHE names, else a folder of the user's cache)",
     )  # fmt: skip
     cache.add_argument("--no-cache", action="store_true", help="keep no embeddings on disk")
+    add(
+        "--cache-size", metavar="GB",
+        help="the most that embeddings may take there; those used longest ago go first (default: what "
+        f"CLIP_GRID_CACHE_SIZE says, else {CACHE_GB:g})",
+    )  # fmt: skip
     add("--download", action="store_true", help="fetch a name of the Hugging Face hub that is not on this machine")
     add("--allow-pickle", action="store_true", help="also open .pt and .bin files, which may hide programs")
     add("--trust-space", action="store_true", help="put two files together though one does not tell its space")
@@ -83,6 +89,8 @@ def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
         "device": args.device,
         "dtype": args.dtype,
         "cache_folder": args.cache,
+        # not read as a number here, so that 0 is refused and not taken for no size
+        "cache_gb": args.cache_size,
         "download": args.download,
         "allow_pickle": args.allow_pickle,
         "trust_space": args.trust_space,

@@ -15,7 +15,7 @@ from ..tokenizing.find import find_tokenizer
 from ..towers.build import build_text, build_vision
 from .cache import EmbeddingCache, sampled_digest
 from .devices import LoadOptions
-from .disk_cache import FolderStore
+from .disk_store import DiskStore
 from .encoder import OTHER_TEXTS, ClipEncoder
 from .features import Identity
 from .image_features import capabilities_of
@@ -86,8 +86,9 @@ def cache_key(infos: tuple[CheckpointInfo, ...], options: LoadOptions) -> str:
 
 
 def cache_of(options: LoadOptions) -> EmbeddingCache:
-    """A cache of embeddings in memory, with a folder behind it if the options name one."""
-    return EmbeddingCache(store=FolderStore(options.cache_folder) if options.cache_folder else None)
+    """A cache of embeddings in memory, with a file behind it if the options name a folder."""
+    folder = options.cache_folder
+    return EmbeddingCache(store=DiskStore(folder, options.cache_bytes) if folder else None)
 
 
 def _vision_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TowerVisionEncoder:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import InputError, LimitError
 from .batching import LocalPlacement, Placement
+from .cache import CACHE_GB, GB
 
 if TYPE_CHECKING:
     import torch
@@ -108,6 +109,8 @@ class LoadOptions:
     tokenizer: Tokenizer | StrPath | None = None
     vocabularies: tuple[StrPath, ...] = ()
     cache_folder: Path | None = None
+    #: The largest size of the file there.
+    cache_bytes: int = int(CACHE_GB * GB)
     budget_bytes: int | None = None
     allow_pickle: bool = False
     #: Fields of ``Preprocessing`` that differ from the model's own.

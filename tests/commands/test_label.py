@@ -290,4 +290,13 @@ def test_without_torch_it_is_told_what_to_install(shell: Shell, scenes: Path, mo
 def test_embeddings_are_kept_where_asked(shell: Shell, scenes: Path, tmp_path: Path):
     shell("label", scenes, "--labels", "red", "blue", "--model", "shapes-demo", "--cache", tmp_path / "kept")
 
-    assert list((tmp_path / "kept").rglob("*.safetensors"))
+    assert (tmp_path / "kept" / "embeddings.sqlite").is_file()
+
+
+def test_a_size_of_the_cache_that_is_no_size_is_refused(shell: Shell, scenes: Path, tmp_path: Path):
+    flags = ("--model", "shapes-demo", "--cache", tmp_path, "--cache-size", "0")
+
+    answer = shell("label", scenes, "--labels", "red", "blue", *flags)
+
+    assert answer.status == 1
+    assert "give the size in GB, a number above 0 such as 4" in answer.err
