@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol, cast, runtime_checkable
@@ -51,6 +52,8 @@ _TURNS = {
 
 
 _UNREACHABLE, _DAMAGED = "check the path and its permissions", "it is damaged, make or fetch it again"
+#: Why a picture is left out that is fine in itself.
+OUT_OF_MEMORY = "needs more memory than is free; close other programs, or scale it down"
 #: What Pillow's readers raise for broken files.
 _READER_ERRORS = (
     OSError,
@@ -91,16 +94,18 @@ class Tensor(Protocol):
         """A view as an array."""
 
 
-def open_picture(path: Path, *, frame: int = 0) -> Image.Image:
+def open_picture(path: Path, *, frame: int = 0, data: bytes | None = None) -> Image.Image:
     """The file, opened but not decoded; the caller closes it. Raises PictureError saying why it cannot be used.
 
-    frame: of an animated file or one of several pages, from 0; past its end means the last.
+    frame: of an animated file or one of several pages, from 0; past its end means the last. data: the content of the
+    file, where it is read already.
     """
     with ExitStack() as stack, _reading(str(path), "opened"):
         try:
-            image = Image.open(path, formats=_known_formats())
+            image = Image.open(path if data is None else BytesIO(data), formats=_known_formats())
         except UnidentifiedImageError as error:
-            raise PictureError(str(path), _not_a_picture(path)) from error
+            size = path.stat().st_size if data is None else len(data)
+            raise PictureError(str(path), _not_a_picture(size)) from error
         stack.callback(image.close)
         if frame:
             image.seek(min(frame, getattr(image, "n_frames", 1) - 1))
@@ -133,19 +138,24 @@ def orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and value in _TURNS else 1
 
 
-def load_picture(path: Path, wanted: Size | None = None, *, frame: int = 0) -> Image.Image:
+def load_picture(path: Path, wanted: Size | None = None, *, frame: int = 0, data: bytes | None = None) -> Image.Image:
     """The file as an upright RGB or RGBA picture of 8 bits.
 
     wanted: the size in pixels that it will be shrunk to. A JPEG is then decoded at a half, a quarter or an eighth of
-    its size, as long as that keeps twice what is wanted. frame: as for ``open_picture``.
+    its size, as long as that keeps twice what is wanted. frame, data: as for ``open_picture``.
     Raises PictureError for files that cannot be decoded.
     """
-    with open_picture(path, frame=frame) as image:
-        if wanted:
-            width, height = wanted[::-1] if orientation(image) in _TURNED else wanted
-            with _reading(str(path), "decoded"):
-                image.draft(None, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
+    with open_picture(path, frame=frame, data=data) as image:
+        _shrink_decoding(image, wanted, str(path))
         return upright_rgb(image, str(path))
+
+
+def _shrink_decoding(image: Image.Image, wanted: Size | None, name: str) -> None:
+    """Has an opened JPEG decoded at a fraction of its size, if that is enough for the wanted size."""
+    if wanted:
+        width, height = wanted[::-1] if orientation(image) in _TURNED else wanted
+        with _reading(name, "decoded"):
+            image.draft(None, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
 
 
 def upright_rgb(image: Image.Image, name: str) -> Image.Image:
@@ -265,6 +275,8 @@ def _reading(name: str, doing: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         pixels = re.search(r"\d+", str(error))
         raise PictureError(name, _too_many_pixels(int(pixels[0]) if pixels else MAX_PIXELS)) from error
+    except MemoryError as error:
+        raise PictureError(name, OUT_OF_MEMORY) from error
     except _READER_ERRORS as error:
         # the system's errors have it; those of Pillow's readers do not
         told = error.strerror if isinstance(error, OSError) else None
@@ -307,7 +319,7 @@ def _too_many_pixels(pixels: int) -> str:
     return f"too large ({found} megapixels); pictures above {limit} megapixels are refused, scale it down first"
 
 
-def _not_a_picture(path: Path) -> str:
-    if path.stat().st_size == 0:
+def _not_a_picture(size: int) -> str:
+    if size == 0:
         return "the file is empty; make or fetch it again"
     return "not a picture that can be read (wrong ending, unknown format or broken header); save it as PNG or JPEG"

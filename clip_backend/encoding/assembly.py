@@ -18,6 +18,7 @@ from .devices import LoadOptions
 from .disk_store import DiskStore
 from .encoder import OTHER_TEXTS, ClipEncoder
 from .features import Identity
+from .file_hashes import FileHashes
 from .image_features import capabilities_of
 from .images import TowerVisionEncoder
 from .texts import TextEncoder
@@ -86,9 +87,11 @@ def cache_key(infos: tuple[CheckpointInfo, ...], options: LoadOptions) -> str:
 
 
 def cache_of(options: LoadOptions) -> EmbeddingCache:
-    """A cache of embeddings in memory, with a file behind it if the options name a folder."""
+    """A cache of embeddings in memory, with files behind it if the options name a folder."""
     folder = options.cache_folder
-    return EmbeddingCache(store=DiskStore(folder, options.cache_bytes) if folder else None)
+    if folder is None:
+        return EmbeddingCache()
+    return EmbeddingCache(store=DiskStore(folder, options.cache_bytes), file_hashes=FileHashes(folder))
 
 
 def _vision_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TowerVisionEncoder:

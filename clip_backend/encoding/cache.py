@@ -21,6 +21,7 @@ from ...errors import CheckpointError, InputError, OutputError
 
 if TYPE_CHECKING:
     from .disk_store import DiskStore
+    from .file_hashes import FileHashes
 
 logger = logging.getLogger("clip_grid")
 Row = NDArray[np.float32]
@@ -75,7 +76,11 @@ class LruCache(Generic[V]):
 class EmbeddingCache:
     """Rows of numbers by a key of all that they depend on (``row_key``), in memory and optionally in a folder."""
 
-    def __init__(self, max_bytes: int = MEMORY_BYTES, store: DiskStore | None = None) -> None:
+    def __init__(
+        self, max_bytes: int = MEMORY_BYTES, store: DiskStore | None = None, file_hashes: FileHashes | None = None
+    ) -> None:
+        #: The hashes of files whose rows may be in the store.
+        self.file_hashes = file_hashes
         self._memory: LruCache[Row] = LruCache(max_bytes, lambda row: row.nbytes)
         self._store = store
         self._lock = RLock()
@@ -109,6 +114,8 @@ class EmbeddingCache:
         """Stores what was added; a store that cannot be written to costs a warning, not embeddings."""
         if self._store:
             self._write(self._store.flush)
+        if self.file_hashes:
+            self.file_hashes.flush()
 
     def _write(self, write: Callable[[], None]) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...errors import InputError, PictureError
 from ...imaging import Progress
-from ..preparing.pictures import NamedPicture, NamedPictures, Pictures, named_pictures
+from ..preparing.pictures import FileContent, NamedPicture, NamedPictures, Pictures, named_pictures
 from ..preparing.preprocessing import Preprocessing, normalised, pixel_hash, prepare
 from .batching import (
     BatchSize,
@@ -222,12 +222,11 @@ class ImageRun:
         """
         index, picture = numbered
         try:
-            key = picture.file_hash()
-            cached = self._cached(key) if key else {}
+            key, cached, content = self._found(picture)
             if key and (cached or key in self._rows):
                 return Prepared(index, picture.name, key, cached=cached)
-            with self.encoder.decoding.acquire(picture.decoded_bytes()):
-                pixels = self.encoder.vision.prepare(picture.load(), self.preprocessing)
+            with self.encoder.decoding.acquire(picture.decoded_bytes(content)):
+                pixels = self.encoder.vision.prepare(picture.load(content), self.preprocessing)
         except InputError as error:
             reason = error.reason if isinstance(error, PictureError) else str(error)
             return Prepared(index, picture.name, reason=reason)
@@ -235,6 +234,23 @@ class ImageRun:
             key = pixel_hash(pixels)
             cached = self._cached(key)
         return Prepared(index, picture.name, key, pixels=pixels, cached=cached)
+
+    def _found(self, picture: NamedPicture) -> tuple[str, Mapping[StateName, Row], FileContent | None]:
+        """The hash of a file, its rows from the cache, and its content if it had to be read.
+
+        The hash is empty for what is no file and for a file that is known by its pixels.
+        """
+        known = self.encoder.cache.file_hashes
+        key = known.get(picture.path) if known and picture.path else ""
+        cached = self._cached(key) if key else {}
+        if key and (cached or key in self._rows):
+            return key, cached, None
+        content = picture.read()
+        if content is None or picture.path is None:
+            return "", {}, None
+        if known and content.status:
+            known.put(picture.path, content.status, content.hash)
+        return content.hash, cached if content.hash == key else self._cached(content.hash), content
 
     def _cached(self, key: str) -> Mapping[StateName, Row]:
         """The wanted rows from the cache; empty unless all of them are there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -33,14 +34,28 @@ Array = NDArray[np.generic]
 OnePicture = Union[str, "os.PathLike[str]", Image.Image, Array, "torch.Tensor"]
 #: A picture, a batch, or any nesting of lists, tuples and generators of these.
 Pictures = OnePicture | Iterable[Any]
-#: Larger files are not hashed; their prepared pixels are.
-MAX_HASHED_BYTES = 64 << 20
+#: Larger files are decoded from the disk, and known by their prepared pixels.
+MAX_FILE_BYTES = 64 << 20
 #: Numbers of channels: grey, RGB, RGBA.
 CHANNELS = (1, 3, 4)
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 _SHAPES = "an array must be [H, W, C] or [B, H, W, C], a tensor [C, H, W] or [B, H, W, C], with C = 1, 3 or 4"
 #: Pillow decodes a file when it is first used, which two threads must not do at once; by the picture's identity.
 _DECODING = tuple(Lock() for _ in range(64))
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """A file that was read at one time: what is hashed, measured and decoded."""
+
+    data: bytes
+    #: From when it was read; None if the file was written to meanwhile.
+    status: os.stat_result | None
+
+    @cached_property
+    def hash(self) -> str:
+        """The hash of the bytes."""
+        return content_hash(self.data)
 
 
 @dataclass(frozen=True)
@@ -68,31 +83,43 @@ class NamedPicture:
             4 * self.source.width * self.source.height if isinstance(self.source, Image.Image) else self.source.nbytes
         )
 
-    def file_hash(self) -> str:
-        """The hash of its file; empty without a file, and for one that is large or cannot be read."""
-        path = self.path
+    def read(self) -> FileContent | None:
+        """Its file, opened and read once; None without a file, and for one that is large or cannot be read."""
+        if self.path is None:
+            return None
         try:
-            if path is None or path.stat().st_size > MAX_HASHED_BYTES:
-                return ""
-            return content_hash(path.read_bytes())
+            with open(self.path, "rb") as file:
+                before = os.fstat(file.fileno())
+                if before.st_size > MAX_FILE_BYTES:
+                    return None
+                data = file.read()
+                after = os.fstat(file.fileno())
         except OSError:  # loading it gives the reason
-            return ""
+            return None
+        is_same = file_state(before) == file_state(after) and len(data) == after.st_size
+        return FileContent(data, after if is_same else None)
 
-    def decoded_bytes(self) -> int:
-        """Bytes of the decoded picture; raises PictureError for a file that cannot be opened."""
+    def decoded_bytes(self, content: FileContent | None = None) -> int:
+        """Bytes of the decoded picture; raises PictureError for a file that cannot be opened.
+
+        content: what ``read`` gave.
+        """
         if self.path is None:
             return self.held_bytes
-        with open_picture(self.path) as opened:
+        with open_picture(self.path, data=content.data if content else None) as opened:
             pixels: int = opened.width * opened.height
             return 4 * pixels
 
-    def load(self) -> Image.Image | torch.Tensor:
-        """Upright RGB or RGBA, or a tensor [H, W, C] on its own device, floats or uint8; raises PictureError."""
+    def load(self, content: FileContent | None = None) -> Image.Image | torch.Tensor:
+        """Upright RGB or RGBA, or a tensor [H, W, C] on its own device, floats or uint8; raises PictureError.
+
+        content: what ``read`` gave; without it a file is read again.
+        """
         source = self.source
         if isinstance(source, InputError):
             raise PictureError(self.name, str(source)) from source
         if isinstance(source, Path):
-            return load_picture(source, self.draft)
+            return load_picture(source, self.draft, data=content.data if content else None)
         if isinstance(source, Image.Image):
             self._check_size(source.width, source.height)
             with _DECODING[id(source) // 64 % len(_DECODING)]:
@@ -130,6 +157,11 @@ class NamedPictures:
 
     def __iter__(self) -> Iterator[NamedPicture]:
         return iter(self.pictures)
+
+
+def file_state(status: os.stat_result) -> str:
+    """Size, times and number of a file, one of which differs once it was written to or another took its place."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 def named_pictures(pictures: Pictures, *, draft: Size | None = None, strict: bool = True) -> NamedPictures:
