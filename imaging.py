@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
+from .color_profiles import PROFILE, in_srgb
 from .errors import InputError, PictureError
 
 #: Endings of the files that are taken for pictures when a folder is read.
@@ -171,11 +172,24 @@ def upright_rgb(image: Image.Image, name: str) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """RGB, or RGBA where the picture has transparency; 16 bit, float, palette and CMYK are converted by value.
+    """RGB, or RGBA where the picture has transparency, in sRGB by its color profile, if it has one that can be used.
 
+    16 bit, float, palette, and CMYK without a profile are converted by value.
     Whole numbers of more than 8 bits are read as 16 bit; floats as 0..1 if nothing is above 8 (what is above 1 is
     white), else as 0..255, else as 0..65535.
     """
+    profile = image.info.get(PROFILE)
+    if not profile:
+        return _rgb_by_value(image)
+    if image.mode == "CMYK":
+        return _rgb_by_value(in_srgb(image, profile))
+    shown = _rgb_by_value(image)
+    # pictures of 16 bit lose it
+    shown.info[PROFILE] = profile
+    return in_srgb(shown, profile, is_grey=image.mode.startswith(("1", "L", "I", "F")) and image.mode != "LAB")
+
+
+def _rgb_by_value(image: Image.Image) -> Image.Image:
     if image.mode in ("RGB", "RGBA"):
         image.load()
         if image.mode == "RGB" and "transparency" in image.info:

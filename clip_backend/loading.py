@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Model = StrPath | CheckpointInfo
 #: Options of ``Preprocessing`` that no model file decides; ``read_checkpoint`` takes the others.
-_PREPROCESSING_ONLY = ("reference", "resampling", "background", "pad_color", "short_side")
+_PREPROCESSING_ONLY = ("reference", "resampling", "background", "pad_color", "short_side", "value_range")
 
 
 def load_encoder(
@@ -60,7 +60,8 @@ def load_encoder(
     without it what suits the device.
     trust_space: join two files although one does not name its embedding space. download: fetch a name of the Hugging
     Face hub that is not on this machine. overrides: what the file lacks or has wrong (``activation``, ``heads``,
-    ``mean``, ``std``, ``fit``, ...) and fields of ``Preprocessing``, such as ``reference``.
+    ``mean``, ``std``, ``fit``, ...) and fields of ``Preprocessing``, such as ``reference``;
+    ``background`` also by name.
     encoders: where the encoder is cached; without it in the process's own cache, or nowhere if there is a placement.
     Raises InputError for an unknown name or option, CheckpointError for a file that cannot be used, SpaceError for two
     files that do not belong together, LimitError for a model larger than the free memory, MissingPackage without torch.

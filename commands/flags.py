@@ -11,6 +11,7 @@ from ..api import ClipOptions, GridTemplate, SheetInputs
 from ..api.models import ModelChoice
 from ..clip_backend.encoding.cache import CACHE_GB
 from ..clip_backend.encoding.devices import DTYPES
+from ..clip_backend.preparing.preprocessing import BACKGROUNDS
 from ..errors import InputError
 from ..grid.template import split_columns
 from ..grid.write.output import FORMAT_OF
@@ -66,6 +67,10 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     add("--text-encoder", metavar="MODEL", help="a second file for the texts, of the same embedding space")
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto, a graphics card if there is one)")
     add("--dtype", metavar="{" + ",".join(DTYPES) + "}", help="in which numbers it computes (default: auto, accurate)")
+    add(
+        "--picture-background", choices=tuple(BACKGROUNDS),
+        help="what lies below transparent pixels (default: reference, as the model's own code drops transparency)",
+    )  # fmt: skip
     cache = group.add_mutually_exclusive_group()
     cache.add_argument(
         "--cache", metavar="DIR",
@@ -88,6 +93,7 @@ def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
         "text_encoder": args.text_encoder,
         "device": args.device,
         "dtype": args.dtype,
+        "background": args.picture_background,
         "cache_folder": args.cache,
         # not read as a number here, so that 0 is refused and not taken for no size
         "cache_gb": args.cache_size,

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...color_profiles import PROFILE, profile_problem, profiles_note
 from ...errors import InputError, PictureError
 from ...imaging import Progress
 from ..preparing.pictures import FileContent, NamedPicture, NamedPictures, Pictures, named_pictures
@@ -151,7 +152,8 @@ class ImageEncoder:
         # a draft of a JPEG is close to the full decode, but not equal
         draft = (preprocessing.size, preprocessing.size) if preprocessing.resampling == "fast" else None
         run = ImageRun(self, available, preprocessing, size, strict, progress)
-        return run.encode(named_pictures(pictures, draft=draft, strict=strict), absent)
+        named = named_pictures(pictures, draft=draft, value_range=preprocessing.value_range, strict=strict)
+        return run.encode(named, absent)
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,8 @@ class Prepared:
     cached: Mapping[StateName, Row] = field(default_factory=dict)
     #: Empty if all went well.
     reason: str = ""
+    #: Why its color profile was not used, if it was not.
+    profile_problem: str = ""
 
 
 @dataclass
@@ -183,6 +187,7 @@ class ImageRun:
     #: By the key of a picture; empty until it is computed, and if its numbers are not finite.
     _rows: dict[str, dict[StateName, Row]] = field(default_factory=dict)
     _failed: list[FailedPicture] = field(default_factory=list)
+    _profile_problems: dict[str, str] = field(default_factory=dict)
     _taken: int = 0
     _total: int | None = None
 
@@ -226,14 +231,16 @@ class ImageRun:
             if key and (cached or key in self._rows):
                 return Prepared(index, picture.name, key, cached=cached)
             with self.encoder.decoding.acquire(picture.decoded_bytes(content)):
-                pixels = self.encoder.vision.prepare(picture.load(content), self.preprocessing)
+                loaded = picture.load(content)
+                pixels = self.encoder.vision.prepare(loaded, self.preprocessing)
         except InputError as error:
             reason = error.reason if isinstance(error, PictureError) else str(error)
             return Prepared(index, picture.name, reason=reason)
         if not key:
             key = pixel_hash(pixels)
             cached = self._cached(key)
-        return Prepared(index, picture.name, key, pixels=pixels, cached=cached)
+        problem = "" if isinstance(loaded, Tensor) or PROFILE not in loaded.info else profile_problem(loaded)
+        return Prepared(index, picture.name, key, pixels=pixels, cached=cached, profile_problem=problem)
 
     def _found(self, picture: NamedPicture) -> tuple[str, Mapping[StateName, Row], FileContent | None]:
         """The hash of a file, its rows from the cache, and its content if it had to be read.
@@ -269,6 +276,8 @@ class ImageRun:
             if picture.reason:
                 self._fail(picture, "read", picture.reason)
                 continue
+            if picture.profile_problem:
+                self._profile_problems[picture.name] = picture.profile_problem
             # without the pixels, which are dropped once they are computed
             self._order.append(Prepared(picture.index, picture.name, picture.key))
             if picture.key not in self._rows:
@@ -323,7 +332,7 @@ class ImageRun:
             kept=tuple(picture.index for picture in kept),
             failed=tuple(sorted(self._failed, key=lambda failure: failure.index)),
             absent=reasons,
-            notes=tuple(self.size.notes),
+            notes=(*self.size.notes, *([profiles_note(self._profile_problems)] if self._profile_problems else [])),
             grid=able.grid,
             hidden_size=able.width,
             projection_dim=able.projection,

@@ -30,6 +30,8 @@ from ...imaging import (
 if TYPE_CHECKING:
     import torch
 
+    from .preprocessing import ValueRange
+
 Array = NDArray[np.generic]
 OnePicture = Union[str, "os.PathLike[str]", Image.Image, Array, "torch.Tensor"]
 #: A picture, a batch, or any nesting of lists, tuples and generators of these.
@@ -38,6 +40,8 @@ Pictures = OnePicture | Iterable[Any]
 MAX_FILE_BYTES = 64 << 20
 #: Numbers of channels: grey, RGB, RGBA.
 CHANNELS = (1, 3, 4)
+#: Numbers of a picture may be this far below black, since resizing overshoots, and this part of them even further.
+MOST_OVERSHOOT, MOST_BELOW = 0.25, 0.01
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 _SHAPES = "an array must be [H, W, C] or [B, H, W, C], a tensor [C, H, W] or [B, H, W, C], with C = 1, 3 or 4"
 #: Pillow decodes a file when it is first used, which two threads must not do at once; by the picture's identity.
@@ -68,6 +72,8 @@ class NamedPicture:
     source: Path | Image.Image | Array | torch.Tensor | InputError
     #: Of a file: the size that it will be shrunk to, so that a JPEG may be decoded smaller.
     draft: Size | None = None
+    #: Of floats.
+    value_range: ValueRange = "0..1"
 
     @property
     def path(self) -> Path | None:
@@ -127,6 +133,7 @@ class NamedPicture:
         self._check_size(int(source.shape[1]), int(source.shape[0]))
         if str(source.dtype).rpartition(".")[2] != "uint8":
             self._check_range(source)
+            source = source * 0.5 + 0.5 if self.value_range == "-1..1" else source
         return picture_of(source) if isinstance(source, np.ndarray) else source
 
     def _check_size(self, width: int, height: int) -> None:
@@ -134,7 +141,7 @@ class NamedPicture:
             raise PictureError(self.name, f"is {width} x {height} pixels, so there is nothing to see; leave it out")
 
     def _check_range(self, floats: Any) -> None:
-        """Raises PictureError where the floats cannot be a picture of 0..1."""
+        """Raises PictureError where the floats cannot be a picture of ``value_range``."""
         with np.errstate(invalid="ignore"):
             low, high = float(floats.min()), float(floats.max())
         if not (np.isfinite(low) and np.isfinite(high)):
@@ -143,8 +150,15 @@ class NamedPicture:
             raise PictureError(self.name, reason)
         # highlights may be far above white, but a picture whose mean is above white counts to 255
         if high > BRIGHTEST_HIGHLIGHT and float(floats.mean()) > 1:
-            reason = f"holds floats up to {high:g}, not 0..1; divide them by 255, or give uint8"
+            reason = f"holds floats up to {high:g}, not {self.value_range}; divide them by 255, or give uint8"
             raise PictureError(self.name, reason)
+        dark = (-1 if self.value_range == "-1..1" else 0) - MOST_OVERSHOOT
+        if low < dark and int((floats < dark).sum()) > MOST_BELOW * int(np.prod(floats.shape)):
+            undo = "undo the normalisation (times std, plus mean)"
+            cure = (
+                undo if self.value_range == "-1..1" else f"give value_range='-1..1' if that is its range, else {undo}"
+            )
+            raise PictureError(self.name, f"holds floats down to {low:g}, not {self.value_range}; {cure}")
 
 
 @dataclass(frozen=True)
@@ -164,29 +178,31 @@ def file_state(status: os.stat_result) -> str:
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
-def named_pictures(pictures: Pictures, *, draft: Size | None = None, strict: bool = True) -> NamedPictures:
+def named_pictures(
+    pictures: Pictures, *, draft: Size | None = None, value_range: ValueRange = "0..1", strict: bool = True
+) -> NamedPictures:
     """The single pictures among paths, PIL, numpy, torch, batches, or nested iterables of these.
 
     Arrays and tensors are [H, W], [H, W, C], [C, H, W] or [B, H, W, C], tensors also [B, C, H, W]; the axis of 1, 3 or
     4 is the channels. If both ends of three axes may be, 3 or 4 goes before 1; if that does not decide, it is the last
-    of an array, and a tensor is refused. Numbers are uint8, or floats of 0..1, which are clipped later.
+    of an array, and a tensor is refused. Numbers are uint8, or floats of ``value_range``, which are clipped later.
     draft: as ``wanted`` of ``load_picture``, for files.
     strict: what cannot be a picture, by its type or shape, raises InputError, for generators while they are gone
     through; else it is a picture that cannot be loaded.
     """
     if isinstance(pictures, Iterator):
-        return NamedPictures(_named(pictures, draft, strict), None)
-    listed = list(_named(pictures, draft, strict))
+        return NamedPictures(_named(pictures, draft, value_range, strict), None)
+    listed = list(_named(pictures, draft, value_range, strict))
     return NamedPictures(listed, len(listed))
 
 
-def _named(pictures: Pictures, draft: Size | None, strict: bool) -> Iterator[NamedPicture]:
+def _named(pictures: Pictures, draft: Size | None, value_range: ValueRange, strict: bool) -> Iterator[NamedPicture]:
     numbers = count(1)
     for one in _singles(pictures):
         name = f"picture {next(numbers)}"
         if strict and isinstance(one, InputError):
             raise one
-        yield NamedPicture(str(one), one, draft) if isinstance(one, Path) else NamedPicture(name, one)
+        yield NamedPicture(str(one) if isinstance(one, Path) else name, one, draft, value_range)
 
 
 def _singles(pictures: object) -> Iterator[Path | Image.Image | Array | torch.Tensor | InputError]:

@@ -78,7 +78,7 @@ class CoreVision:
         PictureError for an image that cannot be read.
         """
         preprocessing = preprocessing or self.model.preprocessing
-        source = named_pictures(pictures)
+        source = named_pictures(pictures, value_range=preprocessing.value_range)
         size = self._batch_size(batch_size)
         names: list[str] = []
         outputs: list[Mapping[str, Any]] = []

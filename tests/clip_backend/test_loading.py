@@ -258,7 +258,7 @@ def test_embeddings_on_disk_survive_a_restart(clip, tmp_path):
 
 #: Of a picture and a text by shapes-demo.
 KEYS = (
-    "0cfa242f48e2d53a11bf6ea27c28e1fe48a6d3460ceb16f9fe81484f70605bd1",
+    "d91f4d4a1c084d7bc448a5290e76c75823a2a22eb299827a0277ea3f5d14a964",
     "75bd46b368abd2fd1abb6da5df286365b06523427dea6d300d3e43814a59dfe7",
 )
 

@@ -188,6 +188,30 @@ def test_a_picture_of_nan_is_named():
     assert features.failed[0].name == "picture 2" and "NaN" in features.failed[0].reason
 
 
+def test_a_broken_color_profile_costs_a_note_and_nothing_else(tmp_path):
+    path = tmp_path / "a.png"
+    picture(40).save(path, icc_profile=b"no profile")
+
+    features = toy_encoder().encode_images([path, picture(9)])
+
+    np.testing.assert_allclose(features.image_embeds, [expected(40), expected(9)], atol=1e-6)
+    (note,) = features.notes
+    assert note.startswith(f"1 picture is taken without color profile: {path} (its color profile cannot be used")
+
+
+def test_floats_of_minus_one_to_one_are_read_as_the_preprocessing_says():
+    from dataclasses import replace
+
+    levels = torch.tensor([255, 51, 0], dtype=torch.uint8).expand(1, 4, 4, 3)
+    other = replace(PREPROCESSING, value_range="-1..1")
+
+    features = toy_encoder().encode_images([levels.float() / 127.5 - 1, levels, picture(9)], preprocessing=other)
+
+    np.testing.assert_allclose(features.image_embeds, [[1, -0.6, -1, 1], [1, -0.6, -1, 1], expected(9)], atol=1e-6)
+    with pytest.raises(PictureError, match=r"value_range='-1\.\.1'"):
+        toy_encoder().encode_images(levels.float() / 127.5 - 1)
+
+
 def test_numbers_that_are_not_finite_cost_their_picture_alone():
     encoder = toy_encoder(vision=ToyVision(breaks_above=0.9))
 

@@ -164,6 +164,41 @@ class TestBadNumbers:
         with pytest.raises(PictureError, match=r"up to 200, not 0..1; divide them by 255"):
             only(kind(np.full((2, 2, 3), 200, np.float32))).load()
 
+    @pytest.mark.parametrize("what", ["-1..1", "normalised"])
+    def test_floats_below_black_are_refused_with_the_cure(self, kind, what):
+        picture = np.random.default_rng(0).random((9, 9, 3), np.float32)
+        low = picture * 2 - 1 if what == "-1..1" else (picture - 0.45) / 0.27
+
+        with pytest.raises(PictureError, match=r"down to -\d.*, not 0\.\.1; give value_range='-1\.\.1'.*normalisation"):
+            only(kind(low)).load()
+
+    def test_floats_of_minus_one_to_one_are_converted_where_the_caller_says_so(self, kind):
+        levels = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        low = levels.astype(np.float32) / 127.5 - 1
+
+        (picture,) = named_pictures(kind(low), value_range="-1..1")
+
+        assert np.array_equal(shown(picture), levels)
+
+    def test_normalised_floats_are_none_of_minus_one_to_one_either(self, kind):
+        normalised = (np.random.default_rng(0).random((9, 9, 3), np.float32) - 0.45) / 0.2
+
+        (picture,) = named_pictures(kind(normalised), value_range="-1..1")
+        with pytest.raises(PictureError, match=r"not -1\.\.1; undo the normalisation"):
+            picture.load()
+
+    def test_bytes_have_no_other_range(self, kind):
+        levels = np.full((2, 2, 3), 200, np.uint8)
+
+        (picture,) = named_pictures(kind(levels), value_range="-1..1")
+        assert np.array_equal(shown(picture), levels)
+
+    def test_a_resize_that_overshoots_black_is_clipped_later(self, kind):
+        edges = np.random.default_rng(0).random((40, 40, 3), np.float32).round() * 1.4 - 0.2
+        edges[0, 0] = -0.6
+
+        only(kind(edges.astype(np.float32))).load()
+
     def test_highlights_are_clipped_later(self, kind):
         bright = np.full((9, 9, 3), 0.5, np.float32)
         bright[0, 0] = 30

@@ -16,7 +16,7 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from clip_grid.clip_backend.preparing.preprocessing import normalised, pixel_hash, prepare
-from clip_grid.clip_backend.preparing.resize import Span, product_resize
+from clip_grid.clip_backend.preparing.resize import Span, premultiplied, product_resize, unpremultiplied
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 SIZES = [(1216, 832), (832, 1216), (683, 1024), (64, 900), (512, 512), (1, 1), (3, 7), (224, 224), (336, 336)]
@@ -245,6 +245,85 @@ def test_tensors_are_laid_on_the_background_too(device_path):
     assert np.abs(np.asarray(prepare(tensor, wanted)).astype(int) - (128, 0, 128)).max() <= 1
 
 
+def transparent(width: int, height: int) -> Image.Image:
+    """A photo whose upper third is fully transparent, then half of it opaque, then of any opacity."""
+    image = photo(width, height)
+    alpha = np.random.default_rng(5).integers(0, 256, (height, width), dtype=np.uint8)
+    alpha[: height // 3], alpha[height // 3 : height // 2] = 0, 255
+    image = image.copy()
+    image.putalpha(Image.fromarray(alpha))
+    return image
+
+
+def by_open_clip(image: Image.Image, wanted: Preprocessing) -> np.ndarray:
+    """As open_clip's transform treats RGBA: Pillow resizes, weighting by alpha, then alpha is dropped."""
+    crop = crop_of(image.size, wanted)
+    resized = image if image.size == crop.resized else image.resize(crop.resized, FILTERS[wanted.interpolation])
+    box = (crop.left, crop.top, crop.left + wanted.size, crop.top + wanted.size)
+    return np.asarray(resized.crop(box).convert("RGB"))
+
+
+@pytest.mark.parametrize("size", [(400, 300), (224, 224), (64, 900), (70, 100)], ids=str)
+@pytest.mark.parametrize("fit", ["crop", "squash", "pad"])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_transparent_pixels_are_resized_as_open_clip_does(size, fit, interpolation):
+    image = transparent(*size)
+    wanted = settings(fit=fit, interpolation=interpolation)
+
+    assert np.array_equal(prepare(image, wanted), by_open_clip(image, wanted))
+    as_tensor = torch.from_numpy(np.array(image)).float() / 255
+    assert np.array_equal(prepare(as_tensor, wanted), by_open_clip(image, wanted))
+
+
+@pytest.mark.parametrize("size", [(400, 300), (64, 900)], ids=str)
+def test_what_a_device_does_with_transparency_equals_pillow_exactly(size):
+    image = transparent(*size)
+    levels = torch.from_numpy(np.array(image))
+    # every colour with every opacity
+    ramp = torch.stack(torch.meshgrid(torch.arange(256), torch.arange(256), indexing="ij"), 2).byte()
+    ramp = ramp[:, :, [0, 0, 0, 1]]
+
+    wanted = image.convert("RGBa").resize((90, 80), Image.Resampling.BICUBIC)
+    made = product_resize(premultiplied(levels), Span(size[0], 90, 0, 90), Span(size[1], 80, 0, 80), "bicubic")
+
+    assert np.array_equal(made, wanted)
+    assert np.array_equal(unpremultiplied(made), wanted.convert("RGBA").convert("RGB"))
+    whole = Image.fromarray(ramp.numpy(), "RGBA").convert("RGBa")
+    assert np.array_equal(premultiplied(ramp), whole)
+    assert np.array_equal(
+        unpremultiplied(ramp),
+        Image.frombytes("RGBa", (256, 256), ramp.numpy().tobytes()).convert("RGBA").convert("RGB"),
+    )
+
+
+@pytest.mark.parametrize("reference", ["hf", "comfy"])
+def test_transformers_and_comfyui_drop_transparency_before_they_resize(reference):
+    image = transparent(400, 300)
+    wanted = settings(reference=reference)
+
+    assert torch.equal(prepare(image, wanted), prepare(image.convert("RGB"), wanted))
+
+
+def test_the_colour_below_transparent_pixels_does_not_bleed_into_a_chosen_background():
+    image = Image.new("RGBA", (400, 400), (255, 0, 0, 0))
+    image.paste((0, 0, 255, 255), (0, 0, 200, 400))
+
+    seen = prepare(image, settings(background=(255, 255, 255))).int()
+
+    # only blends of blue and white, no red
+    assert (seen[..., 0] == seen[..., 1]).all() and seen[0, 0].tolist() == [0, 0, 255]
+    assert seen[0, -1].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(("name", "level"), [("white", 255), ("grey", 128), ("black", 0)])
+def test_a_background_has_a_name_or_levels(name, level):
+    assert preprocessing_of(info(), background=name).background == (level,) * 3
+    assert preprocessing_of(info(), background=(1, 2, 3)).background == (1, 2, 3)
+    assert preprocessing_of(info(), background="reference").background is None
+    with pytest.raises(InputError, match="background is 'red'; it must be one of reference, white, grey, black"):
+        preprocessing_of(info(), background="red")
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK", "YCbCr", "RGBA"])
 def test_every_mode_of_colour_is_prepared_as_its_rgb(mode):
     image = photo(64, 48).convert(mode)
@@ -336,7 +415,8 @@ def test_the_key_differs_between_settings_and_is_stable():
     # embeddings on disk are found by it
     assert settings(size=2, mean=(0.0, 0.5, 1.0), std=(1.0, 1.0, 1.0)).key == (
         "size=2; mean=(0.0, 0.5, 1.0); std=(1.0, 1.0, 1.0); fit='crop'; interpolation='bicubic'; "
-        "reference='openclip'; resampling='close'; short_side=None; background=None; pad_color=(0, 0, 0)"
+        "reference='openclip'; resampling='close'; short_side=None; background=None; pad_color=(0, 0, 0); "
+        "value_range='0..1'"
     )
     others = [settings(), settings(fit="pad"), settings(size=336), settings(mean=(0.5, 0.5, 0.5))]
     assert len({one.key for one in others}) == 4
@@ -350,6 +430,7 @@ def test_the_key_differs_between_settings_and_is_stable():
         ({"short_side": 100}, "short_side"),
         ({"std": (1.0, 0.0, 1.0)}, "std"),
         ({"pad_color": (0, 0, 256)}, "levels"),
+        ({"value_range": "0..255"}, r"choose one of 0\.\.1, -1\.\.1"),
     ],
 )
 def test_values_out_of_range_are_refused(changes, message):
