@@ -147,12 +147,12 @@ def load_picture(path: Path, wanted: Size | None = None, *, frame: int = 0, data
     Raises PictureError for files that cannot be decoded.
     """
     with open_picture(path, frame=frame, data=data) as image:
-        _shrink_decoding(image, wanted, str(path))
+        shrink_decoding(image, wanted, str(path))
         return upright_rgb(image, str(path))
 
 
-def _shrink_decoding(image: Image.Image, wanted: Size | None, name: str) -> None:
-    """Has an opened JPEG decoded at a fraction of its size, if that is enough for the wanted size."""
+def shrink_decoding(image: Image.Image, wanted: Size | None, name: str) -> None:
+    """Has an opened JPEG decoded at a fraction of its size, if that is enough; ``load_picture`` says when."""
     if wanted:
         width, height = wanted[::-1] if orientation(image) in _TURNED else wanted
         with _reading(name, "decoded"):
@@ -217,13 +217,16 @@ def flattened(image: Image.Image, background: tuple[int, int, int] | None) -> Im
 
 
 def _to_8_bit(values: NDArray[np.generic]) -> Pixels:
-    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=np.inf, neginf=0.0)
+    # in place: a picture of 100 megapixels takes 400 MB as floats
+    numbers = np.nan_to_num(values.astype(np.float32), copy=False, nan=0.0, posinf=np.inf, neginf=0.0)
     if values.dtype.kind == "f":
         top = float(numbers.max(initial=0.0, where=np.isfinite(numbers)))
         white = 1.0 if top <= BRIGHTEST_HIGHLIGHT else 255.0 if top <= 255 else 65535.0
     else:
         white = 65535.0
-    rounded: Pixels = np.clip(numbers * np.float32(255 / white) + 0.5, 0, 255).astype(np.uint8)
+    numbers *= np.float32(255 / white)
+    numbers += np.float32(0.5)
+    rounded: Pixels = np.clip(numbers, 0, 255, out=numbers).astype(np.uint8)
     return rounded
 
 

@@ -52,8 +52,9 @@ def load_encoder(
     """An encoder for a model's file or folder, or for a name that ``clip-grid models`` lists.
 
     text_encoder: the file with the text tower, if the model has none of its own or another is wanted.
-    dtype: "auto" (fp32 on the CPU, fp16 on other devices), "fast" (bf16 where the CPU computes fast in it), "fp32",
-    "fp16" or "bf16". placement: moves each tower to its device instead of plain torch.
+    dtype: "auto" (fp32 on the CPU; on other devices fp16, and fp32 once its numbers are not finite), "fast" (bf16 where
+    the CPU computes fast in it), "fp32", "fp16" or "bf16". placement: moves each tower to its device instead of plain
+    torch.
     tokenizer: a tokenizer, or the vocabulary file or folder of one. vocabularies: folders that are searched for one
     after the model's own. cache_folder: stores embeddings on disk, not in memory alone. cache_gb: their largest size
     there; else as CLIP_GRID_CACHE_SIZE says, else 4. budget_bytes: memory that a batch may need beside the weights;
@@ -85,6 +86,7 @@ def load_encoder(
         cache_folder=None if cache_folder is None else Path(cache_folder).expanduser(),
         cache_bytes=cache_bytes(cache_gb),
         budget_bytes=budget_bytes, allow_pickle=allow_pickle, preprocessing=preprocessing,
+        is_dtype_forced=str(dtype) not in ("auto", "fast"),
     )  # fmt: skip
     cache = encoders or (EncoderCache() if placement else cast("EncoderCache[Encoder]", shared_encoders()))
     files = [file for info in infos for file in info.files]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 
 from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.joined import joined_space
@@ -19,8 +20,7 @@ from .disk_store import DiskStore
 from .encoder import OTHER_TEXTS, ClipEncoder
 from .features import Identity
 from .file_hashes import FileHashes
-from .image_features import capabilities_of
-from .images import TowerVisionEncoder
+from .image_features import TowerVisionEncoder, capabilities_of
 from .texts import TextEncoder
 
 #: The limit of the scale in CLIP's training, which nearly all models reach.
@@ -98,8 +98,12 @@ def _vision_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions
     tower = build_vision(
         info, weights, device=options.build_device, dtype=options.torch_dtype, pack=options.device.type == "cpu"
     )
-    capabilities = capabilities_of(tower.config)
-    return TowerVisionEncoder(tower=tower, capabilities=capabilities, placement=options.place(tower))
+    return TowerVisionEncoder(
+        tower=tower,
+        capabilities=capabilities_of(tower.config),
+        placement=options.place(tower),
+        in_fp32=options.in_fp32(lambda fp32: _vision_encoder(info, weights, fp32)),
+    )
 
 
 def text_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TextEncoder:
@@ -110,4 +114,10 @@ def text_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -
     tower = build_text(
         info, weights, device=options.build_device, dtype=options.torch_dtype, pack=options.device.type == "cpu"
     )
-    return TextEncoder(tower=tower, tokenizer=tokenizer, placement=options.place(tower))
+    known = replace(options, tokenizer=tokenizer)
+    return TextEncoder(
+        tower=tower,
+        tokenizer=tokenizer,
+        placement=options.place(tower),
+        in_fp32=known.in_fp32(lambda fp32: text_encoder(info, weights, fp32)),
+    )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ...color_profiles import PROFILE
 from ...errors import InputError, PictureError
 from ...imaging import (
     BRIGHTEST_HIGHLIGHT,
@@ -23,7 +24,9 @@ from ...imaging import (
     content_hash,
     load_picture,
     open_picture,
+    orientation,
     picture_of,
+    shrink_decoding,
     upright_rgb,
 )
 
@@ -105,16 +108,25 @@ class NamedPicture:
         is_same = file_state(before) == file_state(after) and len(data) == after.st_size
         return FileContent(data, after if is_same else None)
 
-    def decoded_bytes(self, content: FileContent | None = None) -> int:
-        """Bytes of the decoded picture; raises PictureError for a file that cannot be opened.
+    def memory_bytes(self, bytes_per_pixel: int = 0, content: FileContent | None = None) -> int:
+        """Bytes that decoding and preparing it need; raises PictureError for a file that cannot be opened.
 
-        content: what ``read`` gave.
+        bytes_per_pixel: what preparing needs beside the decoded picture. content: what ``read`` gave.
         """
-        if self.path is None:
-            return self.held_bytes
-        with open_picture(self.path, data=content.data if content else None) as opened:
-            pixels: int = opened.width * opened.height
-            return 4 * pixels
+        source = self.source
+        if isinstance(source, InputError):
+            return 0
+        if isinstance(source, Path):
+            data = content.data if content else None
+            with open_picture(source, data=data) as opened:
+                shrink_decoding(opened, self.draft, self.name)
+                return decoded_bytes(opened, bytes_per_pixel) + len(data or b"")
+        if isinstance(source, Image.Image):
+            return decoded_bytes(source, bytes_per_pixel)
+        # floats are scaled as float32 and rounded; Pillow has four bytes per pixel
+        channels = int(source.shape[2])
+        each = (channels if str(source.dtype).rpartition(".")[2] == "uint8" else 5 * channels) + 4
+        return (each + bytes_per_pixel) * int(source.shape[0] * source.shape[1])
 
     def load(self, content: FileContent | None = None) -> Image.Image | torch.Tensor:
         """Upright RGB or RGBA, or a tensor [H, W, C] on its own device, floats or uint8; raises PictureError.
@@ -176,6 +188,24 @@ class NamedPictures:
 def file_state(status: os.stat_result) -> str:
     """Size, times and number of a file, one of which differs once it was written to or another took its place."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+
+
+def decoded_bytes(image: Image.Image, more_per_pixel: int = 0) -> int:
+    """About the bytes that an opened picture and its conversion by ``upright_rgb`` hold at most at a time.
+
+    more_per_pixel: bytes per pixel that are needed beside them.
+    """
+    stored = 1 if image.mode in ("1", "L", "P") else 2 if image.mode.startswith("I;16") else 4
+    each = stored + more_per_pixel
+    if image.mode.startswith(("I", "F")):
+        # its numbers once more, as floats, and rounded to one byte and to RGB
+        each += stored + 4 + 5
+    elif image.mode not in ("RGB", "RGBA") or image.info.keys() & {"transparency", PROFILE}:
+        each += 4
+    each += 4 * (orientation(image) != 1)
+    # their libraries decode into a buffer of their own
+    each += 4 * (image.format in ("WEBP", "AVIF"))
+    return each * image.width * image.height
 
 
 def named_pictures(

@@ -99,6 +99,12 @@ class Preprocessing:
         return self.background is None and self.reference == "openclip"
 
     @property
+    def bytes_per_pixel(self) -> int:
+        """Bytes per pixel of a decoded picture that preparing it needs beside the picture."""
+        # ComfyUI computes in float32; for the others it is a copy without transparency, or for torch's filter
+        return 15 if self.reference == "comfy" else 4
+
+    @property
     def key(self) -> str:
         """Equal for equal settings, in every process; a part of the keys of cached embeddings."""
         return "; ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
@@ -201,14 +207,31 @@ def normalised(
 
     if not len(pixels):
         raise InputError("there is no picture to encode; give at least one")
-    batch = pixels if isinstance(pixels, torch.Tensor) else torch.stack([one.to(device) for one in pixels])
+    device = torch.device(device)
+    batch = on_device(pixels, device) if isinstance(pixels, torch.Tensor) else stacked(pixels, device)
     mean, std = preprocessing.mean, preprocessing.std
     scale = torch.tensor([1 / (255 * one) for one in std], device=device).view(3, 1, 1)
     shift = torch.tensor([-one / spread for one, spread in zip(mean, std, strict=True)], device=device)
-    planes = batch.to(device).permute(0, 3, 1, 2)
+    planes = batch.permute(0, 3, 1, 2)
     # one conversion: temporary tensors cost page faults
     floats = planes.to(torch.float32, memory_format=torch.contiguous_format)
     return floats.mul_(scale).add_(shift.view(3, 1, 1))
+
+
+def stacked(pictures: Sequence[torch.Tensor], device: torch.device) -> torch.Tensor:
+    """Pictures of one shape [...] as a batch [B, ...] on the device, those in main memory by a single copy."""
+    import torch
+
+    if any(one.device.type != "cpu" for one in pictures):
+        return torch.stack([one.to(device) for one in pictures])
+    return on_device(torch.stack(list(pictures)), device)
+
+
+def on_device(batch: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The batch on the device; to a CUDA device from pinned memory, so that the copy runs beside other work."""
+    if device.type == "cuda" and batch.device.type == "cpu":
+        return batch.pin_memory().to(device, non_blocking=True)
+    return batch.to(device)
 
 
 def pixel_hash(prepared: torch.Tensor) -> str:
@@ -286,7 +309,7 @@ def _unit_floats(
 
     background = preprocessing.background
     if isinstance(picture, Image.Image):
-        return torch.from_numpy(np.array(flattened(picture, background))).float() / 255
+        return torch.from_numpy(np.array(flattened(picture, background))).float().div_(255)
     values = picture.float() / 255 if picture.dtype == torch.uint8 else picture.float()
     if values.shape[2] == 4 and background:
         opacity = values[:, :, 3:].clamp(0, 1)

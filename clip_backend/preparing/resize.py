@@ -40,12 +40,7 @@ class Span:
 
 def product_resize(pixels: torch.Tensor, across: Span, down: Span, interpolation: Interpolation) -> torch.Tensor:
     """uint8 [h, w, C] from uint8 [H, W, C], on its device; exactly Pillow's where there is float64."""
-    import torch
-
-    number = torch.float32 if pixels.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
-    columns, left, right = _weights_on(pixels.device, number, across, interpolation)
-    rows, top, bottom = _weights_on(pixels.device, number, down, interpolation)
-    part = pixels[top:bottom, left:right].permute(2, 0, 1).to(number)  # [C, H, W]
+    part, rows, columns = _factors(pixels, across, down, interpolation)
     height_first = _is_height_first(across, down)
     between = _rounded(rows @ part if height_first else part @ columns.T)
     return _rounded(between @ columns.T if height_first else rows @ between).byte().permute(1, 2, 0).contiguous()
@@ -53,10 +48,24 @@ def product_resize(pixels: torch.Tensor, across: Span, down: Span, interpolation
 
 def float_resize(levels: torch.Tensor, across: Span, down: Span, interpolation: Interpolation) -> torch.Tensor:
     """float32 [h, w, 3] from float32 [H, W, 3], without rounding between the directions."""
-    columns, left, right = _weights_on(levels.device, levels.dtype, across, interpolation)
-    rows, top, bottom = _weights_on(levels.device, levels.dtype, down, interpolation)
-    part = levels[top:bottom, left:right].permute(2, 0, 1)  # [3, H, W]
-    return (rows @ (part @ columns.T)).permute(1, 2, 0)
+    part, rows, columns = _factors(levels, across, down, interpolation)
+    return (rows @ (part @ columns.T)).permute(1, 2, 0).float()
+
+
+def _factors(
+    pixels: torch.Tensor, across: Span, down: Span, interpolation: Interpolation
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The pixels that matter [C, H, W], and the weights of the rows [h, H] and of the columns [w, W].
+
+    They are float64, whatever the model computes in: torch may round products of float32 to 10 bits and less.
+    """
+    import torch
+
+    # Apple's GPUs have no float64
+    number = torch.float32 if pixels.device.type == "mps" else torch.float64
+    columns, left, right = _weights_on(pixels.device, number, across, interpolation)
+    rows, top, bottom = _weights_on(pixels.device, number, down, interpolation)
+    return pixels[top:bottom, left:right].permute(2, 0, 1).to(number), rows, columns
 
 
 def premultiplied(levels: torch.Tensor) -> torch.Tensor:

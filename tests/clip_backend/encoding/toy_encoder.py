@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from clip_grid.clip_backend.encoding.encoder import ClipEncoder
 from clip_grid.clip_backend.encoding.features import Identity
-from clip_grid.clip_backend.encoding.image_features import VisionCapabilities
-from clip_grid.clip_backend.encoding.images import TowerVisionEncoder
+from clip_grid.clip_backend.encoding.image_features import TowerVisionEncoder, VisionCapabilities
 from clip_grid.clip_backend.encoding.texts import TextEncoder
 from clip_grid.clip_backend.preparing.preprocessing import Preprocessing
 from clip_grid.clip_backend.tokenizing.tokenizer import TokenizedText
@@ -44,7 +43,7 @@ class ToyVision:
     def project(self, tokens):
         return torch.cat([tokens, torch.ones_like(tokens[..., :1])], -1)  # [B, T, 4]
 
-    def memory_bytes(self, batch):
+    def memory_bytes(self, batch, device):
         return 1000 * batch
 
 
@@ -62,7 +61,7 @@ class ToyText:
                 row[place % 4] += float(one[place])
         return rows
 
-    def memory_bytes(self, batch):
+    def memory_bytes(self, batch, device):
         return 1000 * batch
 
 
