@@ -12,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+from clip_grid.clip_backend import loading
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.clip_backend.encoding.batching import LocalPlacement
 from clip_grid.clip_backend.encoding.cache import EncoderCache
@@ -242,6 +243,27 @@ def test_a_text_tower_without_projection_is_never_used(clip, two_files, tmp_path
 
 
 # caches
+
+
+@pytest.mark.parametrize("dtype", ["auto", "fast", "fp16", torch.float16])
+def test_fp32_takes_over_only_where_nobody_chose_fp16(clip, monkeypatch, dtype):
+    # as on a GPU
+    monkeypatch.setattr(loading, "choose_dtype", lambda name, device: "fp16")
+    encoder = load(clip.folder, dtype=dtype)
+    vision, text = encoder._images.vision, encoder._texts.text
+
+    if dtype not in ("auto", "fast"):
+        assert vision.in_fp32 is None and text.in_fp32 is None
+        return
+    exact, exact_text = vision.in_fp32(), text.in_fp32()
+    assert (vision.tower.dtype, exact.tower.dtype, exact_text.tower.dtype) == (torch.float16, *[torch.float32] * 2)
+    assert exact.in_fp32 is None and exact_text.tokenizer is text.tokenizer
+    monkeypatch.undo()
+    plain = load(clip.folder, dtype="fp32")
+    prepared = [torch.zeros(*[vision.tower.config.image_size] * 2, 3, dtype=torch.uint8)]
+    wants = ("embeds",)
+    ours, theirs = (one.states(prepared, plain.preprocessing, wants) for one in (exact, plain._images.vision))
+    assert torch.equal(ours["embeds"], theirs["embeds"])
 
 
 def test_embeddings_on_disk_survive_a_restart(clip, tmp_path):

@@ -264,6 +264,51 @@ def test_one_open_file_given_many_times_is_read_by_many_threads(red):
     assert failures == []
 
 
+#: Bytes per pixel that Pillow stores, and those of what it becomes on its way to RGB.
+STORED = {"1": 1, "L": 1, "P": 1, "RGB": 4, "RGBA": 4, "CMYK": 4, "LA": 4, "YCbCr": 4, "I;16": 2, "I": 4, "F": 4}
+CONVERTED = {"RGB": 0, "RGBA": 0, "I;16": 2 + 4 + 5, "I": 4 + 4 + 5, "F": 4 + 4 + 5}
+
+
+@pytest.mark.parametrize("mode", STORED)
+def test_the_bytes_of_decoding_are_those_of_the_mode_and_its_conversion(mode):
+    image = Image.new(mode, (20, 10))
+
+    assert only(image).memory_bytes() == 200 * (STORED[mode] + CONVERTED.get(mode, 4))
+    image.getexif()[0x0112] = 6
+    # the turned copy
+    assert only(image).memory_bytes(3) == 200 * (STORED[mode] + CONVERTED.get(mode, 4) + 4 + 3)
+
+
+@pytest.mark.parametrize(("name", "each"), [("a.png", 4), ("a.jpg", 4), ("a.webp", 8), ("a.tif", 4), ("grey.png", 5)])
+def test_the_bytes_of_a_file_include_its_own_and_the_buffer_of_its_library(tmp_path, name, each):
+    path = tmp_path / name
+    Image.new("L" if name == "grey.png" else "RGB", (64, 32)).save(path)
+    content = only(path).read()
+
+    assert only(path).memory_bytes() == each * 64 * 32
+    assert only(path).memory_bytes(0, content) == each * 64 * 32 + path.stat().st_size
+
+
+def test_a_jpeg_that_is_decoded_smaller_needs_the_bytes_of_the_smaller_one(tmp_path):
+    Image.new("RGB", (800, 800)).save(tmp_path / "large.jpg")
+
+    (draft,) = named_pictures(tmp_path / "large.jpg", draft=(50, 50))
+
+    assert draft.memory_bytes() == 4 * 100 * 100
+
+
+@pytest.mark.parametrize(("dtype", "each"), [(np.uint8, 3 + 4), (np.float32, 15 + 4), (np.float16, 15 + 4)])
+def test_the_bytes_of_an_array_are_those_of_its_floats_and_its_picture(dtype, each):
+    assert only(np.zeros((20, 10, 3), dtype)).memory_bytes(2) == 200 * (each + 2)
+
+
+def test_what_is_no_picture_needs_no_memory_and_a_broken_file_says_why(tmp_path):
+    (broken,) = named_pictures([3], strict=False)
+    assert broken.memory_bytes() == 0
+    with pytest.raises(PictureError, match="No such file"):
+        only(tmp_path / "gone.png").memory_bytes()
+
+
 def test_a_draft_is_decoded_smaller(tmp_path):
     Image.new("RGB", (800, 800)).save(tmp_path / "large.jpg")
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from clip_grid.clip_backend.preparing.preprocessing import normalised, pixel_hash, prepare
+from clip_grid.clip_backend.preparing.preprocessing import normalised, on_device, pixel_hash, prepare, stacked
 from clip_grid.clip_backend.preparing.resize import Span, premultiplied, product_resize, unpremultiplied
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -401,6 +401,82 @@ def test_a_list_of_prepared_pictures_is_one_batch():
     assert torch.equal(normalised([one, one], settings(size=8), "cpu"), whole)
     with pytest.raises(InputError, match="no picture"):
         normalised([], settings(), "cpu")
+
+
+class Recorded:
+    """What is done to tensors that go to a CUDA device, on a machine that has none."""
+
+    def __init__(self, monkeypatch):
+        self.done = []
+        true_to = torch.Tensor.to
+
+        def to(tensor, *args, **options):
+            if args and getattr(args[0], "type", "") == "cuda":
+                self.done.append(("to", tuple(tensor.shape), tensor.dtype, options))
+                return tensor
+            return true_to(tensor, *args, **options)
+
+        def pin(tensor):
+            self.done.append(("pin", tuple(tensor.shape), tensor.dtype, {}))
+            return tensor
+
+        monkeypatch.setattr(torch.Tensor, "to", to)
+        monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+
+
+def test_a_batch_goes_to_a_cuda_device_stacked_pinned_and_in_one_copy(monkeypatch):
+    pictures = [prepare(photo(60, 50), settings(size=8)) for _ in range(5)]
+    recorded = Recorded(monkeypatch)
+
+    batch = stacked(pictures, torch.device("cuda"))
+
+    assert recorded.done == [
+        ("pin", (5, 8, 8, 3), torch.uint8, {}),
+        ("to", (5, 8, 8, 3), torch.uint8, {"non_blocking": True}),
+    ]
+    assert torch.equal(batch, torch.stack(pictures))
+
+
+def test_nothing_is_pinned_for_other_devices_and_no_batch_for_the_cpu_copied_twice(monkeypatch):
+    pictures = [torch.zeros(8, 8, 3, dtype=torch.uint8)] * 3
+    recorded = Recorded(monkeypatch)
+
+    assert stacked(pictures, torch.device("meta")).device.type == "meta"
+    batch = stacked(pictures, torch.device("cpu"))
+    assert on_device(batch, torch.device("cpu")) is batch
+    assert recorded.done == []
+
+
+def test_pictures_that_are_on_a_device_already_are_stacked_there():
+    there = [torch.zeros(8, 8, 3, dtype=torch.uint8, device="meta"), torch.zeros(8, 8, 3, dtype=torch.uint8)]
+
+    assert stacked(there, torch.device("meta")).device.type == "meta"
+
+
+def test_the_pixels_do_not_depend_on_how_a_caller_lets_torch_round_products(monkeypatch):
+    line = torch.rand(30, 9000, 3, generator=torch.Generator().manual_seed(0))
+    levels = (255 * line).byte()
+    wanted = settings(size=64, reference="comfy")
+    span = Span(9000, 500, 0, 64), Span(30, 64, 0, 64)
+    exact, product = prepare(line, wanted), product_resize(levels, *span, "bicubic")
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        with torch.autocast("cpu", torch.bfloat16):
+            again, product_again = prepare(line, wanted), product_resize(levels, *span, "bicubic")
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+    assert torch.equal(again, exact) and torch.equal(product_again, product)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_pictures_in_16_bits_are_resized_in_32(dtype):
+    floats = torch.rand(90, 70, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+
+    for reference in ("comfy", "openclip"):
+        wanted = settings(size=32, reference=reference)
+        assert torch.equal(prepare(floats, wanted), prepare(floats.float(), wanted))
 
 
 def test_the_hash_tells_contents_apart():
