@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol, cast, runtime_checkable
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
+from .color_profiles import PROFILE, in_srgb
 from .errors import InputError, PictureError
 
 #: Endings of the files that are taken for pictures when a folder is read.
@@ -51,6 +53,8 @@ _TURNS = {
 
 
 _UNREACHABLE, _DAMAGED = "check the path and its permissions", "it is damaged, make or fetch it again"
+#: Why a picture is left out that is fine in itself.
+OUT_OF_MEMORY = "needs more memory than is free; close other programs, or scale it down"
 #: What Pillow's readers raise for broken files.
 _READER_ERRORS = (
     OSError,
@@ -91,16 +95,18 @@ class Tensor(Protocol):
         """A view as an array."""
 
 
-def open_picture(path: Path, *, frame: int = 0) -> Image.Image:
+def open_picture(path: Path, *, frame: int = 0, data: bytes | None = None) -> Image.Image:
     """The file, opened but not decoded; the caller closes it. Raises PictureError saying why it cannot be used.
 
-    frame: of an animated file or one of several pages, from 0; past its end means the last.
+    frame: of an animated file or one of several pages, from 0; past its end means the last. data: the content of the
+    file, where it is read already.
     """
     with ExitStack() as stack, _reading(str(path), "opened"):
         try:
-            image = Image.open(path, formats=_known_formats())
+            image = Image.open(path if data is None else BytesIO(data), formats=_known_formats())
         except UnidentifiedImageError as error:
-            raise PictureError(str(path), _not_a_picture(path)) from error
+            size = path.stat().st_size if data is None else len(data)
+            raise PictureError(str(path), _not_a_picture(size)) from error
         stack.callback(image.close)
         if frame:
             image.seek(min(frame, getattr(image, "n_frames", 1) - 1))
@@ -133,19 +139,24 @@ def orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and value in _TURNS else 1
 
 
-def load_picture(path: Path, wanted: Size | None = None, *, frame: int = 0) -> Image.Image:
+def load_picture(path: Path, wanted: Size | None = None, *, frame: int = 0, data: bytes | None = None) -> Image.Image:
     """The file as an upright RGB or RGBA picture of 8 bits.
 
     wanted: the size in pixels that it will be shrunk to. A JPEG is then decoded at a half, a quarter or an eighth of
-    its size, as long as that keeps twice what is wanted. frame: as for ``open_picture``.
+    its size, as long as that keeps twice what is wanted. frame, data: as for ``open_picture``.
     Raises PictureError for files that cannot be decoded.
     """
-    with open_picture(path, frame=frame) as image:
-        if wanted:
-            width, height = wanted[::-1] if orientation(image) in _TURNED else wanted
-            with _reading(str(path), "decoded"):
-                image.draft(None, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
+    with open_picture(path, frame=frame, data=data) as image:
+        shrink_decoding(image, wanted, str(path))
         return upright_rgb(image, str(path))
+
+
+def shrink_decoding(image: Image.Image, wanted: Size | None, name: str) -> None:
+    """Has an opened JPEG decoded at a fraction of its size, if that is enough; ``load_picture`` says when."""
+    if wanted:
+        width, height = wanted[::-1] if orientation(image) in _TURNED else wanted
+        with _reading(name, "decoded"):
+            image.draft(None, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
 
 
 def upright_rgb(image: Image.Image, name: str) -> Image.Image:
@@ -161,11 +172,24 @@ def upright_rgb(image: Image.Image, name: str) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """RGB, or RGBA where the picture has transparency; 16 bit, float, palette and CMYK are converted by value.
+    """RGB, or RGBA where the picture has transparency, in sRGB by its color profile, if it has one that can be used.
 
+    16 bit, float, palette, and CMYK without a profile are converted by value.
     Whole numbers of more than 8 bits are read as 16 bit; floats as 0..1 if nothing is above 8 (what is above 1 is
     white), else as 0..255, else as 0..65535.
     """
+    profile = image.info.get(PROFILE)
+    if not profile:
+        return _rgb_by_value(image)
+    if image.mode == "CMYK":
+        return _rgb_by_value(in_srgb(image, profile))
+    shown = _rgb_by_value(image)
+    # pictures of 16 bit lose it
+    shown.info[PROFILE] = profile
+    return in_srgb(shown, profile, is_grey=image.mode.startswith(("1", "L", "I", "F")) and image.mode != "LAB")
+
+
+def _rgb_by_value(image: Image.Image) -> Image.Image:
     if image.mode in ("RGB", "RGBA"):
         image.load()
         if image.mode == "RGB" and "transparency" in image.info:
@@ -193,13 +217,16 @@ def flattened(image: Image.Image, background: tuple[int, int, int] | None) -> Im
 
 
 def _to_8_bit(values: NDArray[np.generic]) -> Pixels:
-    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=np.inf, neginf=0.0)
+    # in place: a picture of 100 megapixels takes 400 MB as floats
+    numbers = np.nan_to_num(values.astype(np.float32), copy=False, nan=0.0, posinf=np.inf, neginf=0.0)
     if values.dtype.kind == "f":
         top = float(numbers.max(initial=0.0, where=np.isfinite(numbers)))
         white = 1.0 if top <= BRIGHTEST_HIGHLIGHT else 255.0 if top <= 255 else 65535.0
     else:
         white = 65535.0
-    rounded: Pixels = np.clip(numbers * np.float32(255 / white) + 0.5, 0, 255).astype(np.uint8)
+    numbers *= np.float32(255 / white)
+    numbers += np.float32(0.5)
+    rounded: Pixels = np.clip(numbers, 0, 255, out=numbers).astype(np.uint8)
     return rounded
 
 
@@ -265,6 +292,8 @@ def _reading(name: str, doing: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:
         pixels = re.search(r"\d+", str(error))
         raise PictureError(name, _too_many_pixels(int(pixels[0]) if pixels else MAX_PIXELS)) from error
+    except MemoryError as error:
+        raise PictureError(name, OUT_OF_MEMORY) from error
     except _READER_ERRORS as error:
         # the system's errors have it; those of Pillow's readers do not
         told = error.strerror if isinstance(error, OSError) else None
@@ -307,7 +336,7 @@ def _too_many_pixels(pixels: int) -> str:
     return f"too large ({found} megapixels); pictures above {limit} megapixels are refused, scale it down first"
 
 
-def _not_a_picture(path: Path) -> str:
-    if path.stat().st_size == 0:
+def _not_a_picture(size: int) -> str:
+    if size == 0:
         return "the file is empty; make or fetch it again"
     return "not a picture that can be read (wrong ending, unknown format or broken header); save it as PNG or JPEG"

@@ -12,7 +12,7 @@ from ..errors import CheckpointError, InputError, MissingPackage
 from .checkpoints.info import CheckpointInfo
 from .checkpoints.joined import joined_space
 from .checkpoints.read import read_checkpoint
-from .encoding.cache import EncoderCache, shared_encoders
+from .encoding.cache import EncoderCache, cache_bytes, shared_encoders
 from .encoding.devices import WEIGHT_BYTES, LoadOptions, check_fits, choose_device, choose_dtype, free_bytes
 from .finding.folders import StrPath
 from .finding.names import find_model
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Model = StrPath | CheckpointInfo
 #: Options of ``Preprocessing`` that no model file decides; ``read_checkpoint`` takes the others.
-_PREPROCESSING_ONLY = ("reference", "resampling", "background", "pad_color", "short_side")
+_PREPROCESSING_ONLY = ("reference", "resampling", "background", "pad_color", "short_side", "value_range")
 
 
 def load_encoder(
@@ -41,6 +41,7 @@ def load_encoder(
     tokenizer: Tokenizer | StrPath | None = None,
     vocabularies: Sequence[StrPath] = (),
     cache_folder: StrPath | None = None,
+    cache_gb: float | None = None,
     budget_bytes: int | None = None,
     allow_pickle: bool = False,
     download: bool = False,
@@ -51,14 +52,17 @@ def load_encoder(
     """An encoder for a model's file or folder, or for a name that ``clip-grid models`` lists.
 
     text_encoder: the file with the text tower, if the model has none of its own or another is wanted.
-    dtype: "auto" (fp32 on the CPU, fp16 on other devices), "fast" (bf16 where the CPU computes fast in it), "fp32",
-    "fp16" or "bf16". placement: moves each tower to its device instead of plain torch.
+    dtype: "auto" (fp32 on the CPU; on other devices fp16, and fp32 once its numbers are not finite), "fast" (bf16 where
+    the CPU computes fast in it), "fp32", "fp16" or "bf16". placement: moves each tower to its device instead of plain
+    torch.
     tokenizer: a tokenizer, or the vocabulary file or folder of one. vocabularies: folders that are searched for one
-    after the model's own. cache_folder: stores embeddings on disk, not in memory alone. budget_bytes: memory that a
-    batch may need beside the weights; without it what suits the device.
+    after the model's own. cache_folder: stores embeddings on disk, not in memory alone. cache_gb: their largest size
+    there; else as CLIP_GRID_CACHE_SIZE says, else 4. budget_bytes: memory that a batch may need beside the weights;
+    without it what suits the device.
     trust_space: join two files although one does not name its embedding space. download: fetch a name of the Hugging
     Face hub that is not on this machine. overrides: what the file lacks or has wrong (``activation``, ``heads``,
-    ``mean``, ``std``, ``fit``, ...) and fields of ``Preprocessing``, such as ``reference``.
+    ``mean``, ``std``, ``fit``, ...) and fields of ``Preprocessing``, such as ``reference``;
+    ``background`` also by name.
     encoders: where the encoder is cached; without it in the process's own cache, or nowhere if there is a placement.
     Raises InputError for an unknown name or option, CheckpointError for a file that cannot be used, SpaceError for two
     files that do not belong together, LimitError for a model larger than the free memory, MissingPackage without torch.
@@ -80,7 +84,9 @@ def load_encoder(
         device=chosen_device, dtype=choose_dtype(dtype, chosen_device), placement=placement, tokenizer=tokenizer,
         vocabularies=tuple(vocabularies),
         cache_folder=None if cache_folder is None else Path(cache_folder).expanduser(),
+        cache_bytes=cache_bytes(cache_gb),
         budget_bytes=budget_bytes, allow_pickle=allow_pickle, preprocessing=preprocessing,
+        is_dtype_forced=str(dtype) not in ("auto", "fast"),
     )  # fmt: skip
     cache = encoders or (EncoderCache() if placement else cast("EncoderCache[Encoder]", shared_encoders()))
     files = [file for info in infos for file in info.files]

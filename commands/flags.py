@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..api import ClipOptions, GridTemplate, SheetInputs
 from ..api.models import ModelChoice
+from ..clip_backend.encoding.cache import CACHE_GB
 from ..clip_backend.encoding.devices import DTYPES
+from ..clip_backend.preparing.preprocessing import BACKGROUNDS
 from ..errors import InputError
 from ..grid.template import split_columns
 from ..grid.write.output import FORMAT_OF
@@ -65,12 +67,21 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     add("--text-encoder", metavar="MODEL", help="a second file for the texts, of the same embedding space")
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto, a graphics card if there is one)")
     add("--dtype", metavar="{" + ",".join(DTYPES) + "}", help="in which numbers it computes (default: auto, accurate)")
+    add(
+        "--picture-background", choices=tuple(BACKGROUNDS),
+        help="what lies below transparent pixels (default: reference, as the model's own code drops transparency)",
+    )  # fmt: skip
     cache = group.add_mutually_exclusive_group()
     cache.add_argument(
         "--cache", metavar="DIR",
         help="keep embeddings there (default: what CLIP_GRID_CACHE names, else a folder of the user's cache)",
     )  # fmt: skip
     cache.add_argument("--no-cache", action="store_true", help="keep no embeddings on disk")
+    add(
+        "--cache-size", metavar="GB",
+        help="the most that embeddings may take there; those used longest ago go first (default: what "
+        f"CLIP_GRID_CACHE_SIZE says, else {CACHE_GB:g})",
+    )  # fmt: skip
     add("--download", action="store_true", help="fetch a name of the Hugging Face hub that is not on this machine")
     add("--allow-pickle", action="store_true", help="also open .pt and .bin files, which may hide programs")
     add("--trust-space", action="store_true", help="put two files together though one does not tell its space")
@@ -82,7 +93,10 @@ def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
         "text_encoder": args.text_encoder,
         "device": args.device,
         "dtype": args.dtype,
+        "background": args.picture_background,
         "cache_folder": args.cache,
+        # not read as a number here, so that 0 is refused and not taken for no size
+        "cache_gb": args.cache_size,
         "download": args.download,
         "allow_pickle": args.allow_pickle,
         "trust_space": args.trust_space,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..atomic import atomic_file
+from ..color_profiles import profiles_note
 from ..errors import OutputError
 from ..imaging import Progress
 from .paint.render import PaintJob
@@ -101,7 +102,7 @@ def report_of(
         axes=planned.axes,
         cells=tuple(cell for page in range(len(pages)) for cell in _cells(planned, page, failures)),
         heat_map=planned.heat_map,
-        warnings=(*planned.warnings, *warnings, *(_text_warnings(job, planned.faces) if job else ())),
+        warnings=(*planned.warnings, *warnings, *(_paint_warnings(job, planned.faces) if job else ())),
     )
 
 
@@ -132,7 +133,7 @@ def _cells(planned: PlannedSheet, page: int, failures: Mapping[int, str]) -> lis
     return cells
 
 
-def _text_warnings(job: PaintJob, faces: Faces) -> list[str]:
+def _paint_warnings(job: PaintJob, faces: Faces) -> list[str]:
     warnings = list(faces.notes)
     if job.missing:
         listed = " ".join(f"{char} (U+{ord(char[0]):04X})" for char in sorted(job.missing)[:20])
@@ -140,4 +141,6 @@ def _text_warnings(job: PaintJob, faces: Faces) -> list[str]:
     if job.shortened:
         cut = "1 text was" if job.shortened == 1 else f"{job.shortened} texts were"
         warnings.append(f"{cut} shortened to fit; larger cells or a smaller font show more")
+    if job.profile_problems:
+        warnings.append(profiles_note(job.profile_problems))
     return warnings

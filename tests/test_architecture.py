@@ -22,6 +22,7 @@ HOST_MODULES |= {"nodes", "server"}
 #: The layers; a module may import from layers below its own and from its own package.
 LAYERS = {
     "errors": 1,
+    "color_profiles": 1,
     "options": 2,
     "imaging": 2,
     "atomic": 2,
@@ -142,6 +143,7 @@ def test_no_module_imports_a_layer_above_or_beside_its_own(path):
 def test_grid_needs_the_layers_below_and_itself_alone(path):
     assert {top_package(name) for name, _ in ours(path)} <= {
         "errors",
+        "color_profiles",
         "options",
         "imaging",
         "atomic",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 
 from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.joined import joined_space
@@ -15,11 +16,11 @@ from ..tokenizing.find import find_tokenizer
 from ..towers.build import build_text, build_vision
 from .cache import EmbeddingCache, sampled_digest
 from .devices import LoadOptions
-from .disk_cache import FolderStore
+from .disk_store import DiskStore
 from .encoder import OTHER_TEXTS, ClipEncoder
 from .features import Identity
-from .image_features import capabilities_of
-from .images import TowerVisionEncoder
+from .file_hashes import FileHashes
+from .image_features import TowerVisionEncoder, capabilities_of
 from .texts import TextEncoder
 
 #: The limit of the scale in CLIP's training, which nearly all models reach.
@@ -87,16 +88,23 @@ def cache_key(infos: tuple[CheckpointInfo, ...], options: LoadOptions) -> str:
 
 
 def cache_of(options: LoadOptions) -> EmbeddingCache:
-    """A cache of embeddings in memory, with a folder behind it if the options name one."""
-    return EmbeddingCache(store=FolderStore(options.cache_folder) if options.cache_folder else None)
+    """A cache of embeddings in memory, with files behind it if the options name a folder."""
+    folder = options.cache_folder
+    if folder is None:
+        return EmbeddingCache()
+    return EmbeddingCache(store=DiskStore(folder, options.cache_bytes), file_hashes=FileHashes(folder))
 
 
 def _vision_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TowerVisionEncoder:
     tower = build_vision(
         info, weights, device=options.build_device, dtype=options.torch_dtype, pack=options.device.type == "cpu"
     )
-    capabilities = capabilities_of(tower.config)
-    return TowerVisionEncoder(tower=tower, capabilities=capabilities, placement=options.place(tower))
+    return TowerVisionEncoder(
+        tower=tower,
+        capabilities=capabilities_of(tower.config),
+        placement=options.place(tower),
+        in_fp32=options.in_fp32(lambda fp32: _vision_encoder(info, weights, fp32)),
+    )
 
 
 def text_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -> TextEncoder:
@@ -107,4 +115,10 @@ def text_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -
     tower = build_text(
         info, weights, device=options.build_device, dtype=options.torch_dtype, pack=options.device.type == "cpu"
     )
-    return TextEncoder(tower=tower, tokenizer=tokenizer, placement=options.place(tower))
+    known = replace(options, tokenizer=tokenizer)
+    return TextEncoder(
+        tower=tower,
+        tokenizer=tokenizer,
+        placement=options.place(tower),
+        in_fp32=known.in_fp32(lambda fp32: text_encoder(info, weights, fp32)),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +11,8 @@ from contextlib import contextmanager
 from threading import Condition
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from ...errors import InputError, LimitError
+from ...errors import InputError, LimitError, PictureError
+from ...imaging import OUT_OF_MEMORY
 
 if TYPE_CHECKING:
     import torch
@@ -19,11 +21,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger("clip_grid")
 T = TypeVar("T")
 R = TypeVar("R")
+#: What a RuntimeError says where memory ran out; torch has a type of its own only for some of them. The allocators of
+#: Linux, Windows and macOS; CUDA, ROCm, MPS and XPU with their drivers; cuBLAS and its kin; cuDNN; DirectML; oneDNN.
+_OUT_OF_MEMORY = re.compile(
+    r"out[ _]?of[ _]?(?:device[ _]|host[ _])?memory|not enough (?:\w+ ){0,3}memory|can(?:'t|not) allocate memory"
+    r"|memoryallocation|status_alloc_failed|allocation_failed|error_out_of_resources|could not allocate tensor"
+    r"|could not create a memory|invalid buffer size|unable to find a valid cudnn algorithm|bad[_ ]alloc",
+    re.IGNORECASE,
+)
 #: The batch size on the CPU after the device had no memory for even one picture.
 CPU_BATCH = 8
 #: Bytes that a batch may need beside the weights, and the largest batch; a larger one is no faster.
 CPU_BUDGET, CPU_MOST = 512 << 20, 32
 DEVICE_BUDGET, DEVICE_MOST = 2 << 30, 128
+
+#: Where numbers are not finite: the cure for who chose fp16, and the note where nobody did.
+FP32_CURE = "choose dtype='fp32'"
+USES_FP32 = "in fp16 the model's numbers were not finite, so that it computes in fp32 from now on"
 
 
 class Placement(Protocol):
@@ -46,6 +60,26 @@ class Placement(Protocol):
         """Moves the model to the CPU for good: the last resort when even one picture does not fit."""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch, or of Python itself, means that the memory of a device or the main memory is full."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and (
+        type(error).__name__ == "OutOfMemoryError" or _OUT_OF_MEMORY.search(str(error)) is not None
+    )
+
+
+@contextmanager
+def costing_one_picture(name: str) -> Iterator[None]:
+    """A scope in which one picture is decoded and prepared: raises PictureError with its name if memory runs out."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise PictureError(name, OUT_OF_MEMORY) from error
+
+
 class LocalPlacement:
     """A model that is moved to its device once, when it is first used."""
 
@@ -63,18 +97,13 @@ class LocalPlacement:
             self._placed = True
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        """torch's own error, or that of the CPU, which is a plain RuntimeError or MemoryError."""
-        import torch
-
-        if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-            return True
-        return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+        return is_out_of_memory(error)
 
     def empty_cache(self) -> None:
-        if self._device.type == "cuda":
-            import torch
+        import torch
 
-            torch.cuda.empty_cache()
+        if self._device.type in ("cuda", "mps", "xpu"):
+            getattr(torch, self._device.type).empty_cache()
 
     def move_to_cpu(self) -> None:
         import torch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import sys
 from collections import OrderedDict
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import CheckpointError, OutputError
+from ...errors import CheckpointError, InputError, OutputError
 
 if TYPE_CHECKING:
-    from .disk_cache import FolderStore
+    from .disk_store import DiskStore
+    from .file_hashes import FileHashes
 
 logger = logging.getLogger("clip_grid")
 Row = NDArray[np.float32]
@@ -74,7 +76,11 @@ class LruCache(Generic[V]):
 class EmbeddingCache:
     """Rows of numbers by a key of all that they depend on (``row_key``), in memory and optionally in a folder."""
 
-    def __init__(self, max_bytes: int = MEMORY_BYTES, store: FolderStore | None = None) -> None:
+    def __init__(
+        self, max_bytes: int = MEMORY_BYTES, store: DiskStore | None = None, file_hashes: FileHashes | None = None
+    ) -> None:
+        #: The hashes of files whose rows may be in the store.
+        self.file_hashes = file_hashes
         self._memory: LruCache[Row] = LruCache(max_bytes, lambda row: row.nbytes)
         self._store = store
         self._lock = RLock()
@@ -108,6 +114,8 @@ class EmbeddingCache:
         """Stores what was added; a store that cannot be written to costs a warning, not embeddings."""
         if self._store:
             self._write(self._store.flush)
+        if self.file_hashes:
+            self.file_hashes.flush()
 
     def _write(self, write: Callable[[], None]) -> None:
         with self._lock:
@@ -196,6 +204,10 @@ def sampled_digest(files: Sequence[Path]) -> str:
 #: The environment variable with a folder for embeddings, or with one of ``OFF`` for none.
 VARIABLE = "CLIP_GRID_CACHE"
 OFF = ("off", "0", "none")
+#: The environment variable with the largest size of what is stored there, in GB.
+SIZE_VARIABLE = "CLIP_GRID_CACHE_SIZE"
+#: That size where nobody names one, and the bytes of a GB.
+CACHE_GB, GB = 4.0, 1_000_000_000
 
 
 def default_cache_folder(environment: Mapping[str, str] = os.environ, *, platform: str = sys.platform) -> Path | None:
@@ -218,3 +230,19 @@ def default_cache_folder(environment: Mapping[str, str] = os.environ, *, platfor
         # the XDG specification has relative paths ignored
         caches = xdg if xdg.is_absolute() else home / ".cache"
     return caches / "clip-grid" / "embeddings" if caches.is_absolute() else None
+
+
+def cache_bytes(size_gb: float | None = None, environment: Mapping[str, str] = os.environ) -> int:
+    """The largest size of the file with embeddings: as given, else as in CLIP_GRID_CACHE_SIZE, else 4 GB.
+
+    Raises InputError for what is no number above 0.
+    """
+    named = environment.get(SIZE_VARIABLE, "").strip()
+    name, value = ("cache_gb", size_gb) if size_gb is not None or not named else (SIZE_VARIABLE, named)
+    try:
+        size = CACHE_GB if value is None else float(value)
+    except ValueError:
+        size = math.nan
+    if not 0 < size < math.inf:
+        raise InputError(f"{name} is {value!r}; give the size in GB, a number above 0 such as 4")
+    return int(size * GB)

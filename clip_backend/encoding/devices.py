@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import InputError, LimitError
 from .batching import LocalPlacement, Placement
+from .cache import CACHE_GB, GB
 
 if TYPE_CHECKING:
     import torch
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..finding.folders import StrPath
     from ..tokenizing.tokenizer import Tokenizer
 
+T = TypeVar("T")
 #: "auto": accurate, fp32 on the CPU and fp16 on other devices; "fast": on the CPU bf16 where it computes fast in it.
 DTYPES = ("auto", "fast", "fp32", "fp16", "bf16")
 _LONG_NAMES = {"float32": "fp32", "float16": "fp16", "half": "fp16", "bfloat16": "bf16"}
@@ -108,8 +110,12 @@ class LoadOptions:
     tokenizer: Tokenizer | StrPath | None = None
     vocabularies: tuple[StrPath, ...] = ()
     cache_folder: Path | None = None
+    #: The largest size of the file there.
+    cache_bytes: int = int(CACHE_GB * GB)
     budget_bytes: int | None = None
     allow_pickle: bool = False
+    #: Whether the caller chose the dtype, so that no other is used.
+    is_dtype_forced: bool = True
     #: Fields of ``Preprocessing`` that differ from the model's own.
     preprocessing: dict[str, object] = field(default_factory=dict)
 
@@ -126,6 +132,12 @@ class LoadOptions:
         import torch
 
         return torch.device("cpu") if self.placement else self.device
+
+    def in_fp32(self, build: Callable[[LoadOptions], T]) -> Callable[[], T] | None:
+        """What builds the same in fp32, where fp16 was not the caller's own choice; else None."""
+        if self.is_dtype_forced or self.dtype != "fp16":
+            return None
+        return lambda: build(replace(self, dtype="fp32"))
 
     def place(self, tower: nn.Module) -> Placement:
         """The placement of a tower that was built."""

@@ -13,8 +13,8 @@ from ..preparing.preprocessing import Preprocessing
 from ..tokenizing.tokenizer import Tokenizer
 from .cache import EmbeddingCache
 from .features import HasIdentity, Identity, TextFeatures
-from .image_features import ImageFeatures
-from .images import ImageEncoder, VisionEncoder
+from .image_features import ImageFeatures, VisionEncoder
+from .images import ImageEncoder
 from .texts import SentenceEncoder, TextEncoder
 
 #: The cure for a model that encodes no texts.

@@ -1,8 +1,8 @@
-"""The states of pictures by their names and true shapes, and which of them a model gives."""
+"""The states of pictures by their names and true shapes, which of them a model gives, and how a tower computes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..preparing.preprocessing import Preprocessing, normalised, prepare
+from .batching import Placement, float32_on_cpu
 from .features import Features
 
 if TYPE_CHECKING:
+    import torch
+    from PIL import Image
     from torch import Tensor
 
-    from ..preparing.preprocessing import Preprocessing
     from ..towers.config import TowerConfig
     from ..towers.towers import VisionOutput
 
@@ -194,5 +197,77 @@ class VisionTower(Protocol):
     def project(self, tokens: Tensor) -> Tensor:
         """Final norm and projection of every token: [B, T, W] -> [B, T, P]."""
 
+    def memory_bytes(self, batch: int, device: torch.device) -> int:
+        """About how many bytes a batch needs on the device beside the weights."""
+
+
+class VisionEncoder(Protocol):
+    """A vision tower with its preprocessing and placement."""
+
+    @property
+    def capabilities(self) -> VisionCapabilities:
+        """Which states it gives, and their shapes."""
+
+    @property
+    def placement(self) -> Placement:
+        """Where it computes."""
+
+    @property
+    def in_fp32(self) -> Callable[[], VisionEncoder] | None:
+        """What builds the same in fp32; None where that is no use, or not wanted."""
+
     def memory_bytes(self, batch: int) -> int:
         """About how many bytes a batch needs beside the weights."""
+
+    def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
+        """uint8 [H, W, 3], as the tower takes it but for the normalisation; called in threads."""
+
+    def states(
+        self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
+    ) -> dict[StateName, Tensor]:
+        """The wanted states of prepared pictures, float32 on the CPU."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerVisionEncoder:
+    """The vision encoder of a tower that takes square pictures of one size."""
+
+    tower: VisionTower
+    capabilities: VisionCapabilities
+    placement: Placement
+    #: Builds the same in fp32, where its numbers may be too large for fp16 and nobody chose that.
+    in_fp32: Callable[[], VisionEncoder] | None = None
+
+    def memory_bytes(self, batch: int) -> int:
+        return self.tower.memory_bytes(batch, self.placement.device)
+
+    def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
+        """uint8 [S, S, 3]."""
+        return prepare(picture, preprocessing)
+
+    def states(
+        self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
+    ) -> dict[StateName, Tensor]:
+        pixels = normalised(prepared, preprocessing, self.placement.device)
+        return tower_states(self.tower, pixels, wants, self.capabilities)
+
+
+def tower_states(
+    tower: VisionTower, pixels: Tensor, wants: Sequence[StateName], capabilities: VisionCapabilities
+) -> dict[StateName, Tensor]:
+    """The wanted states of a batch, float32 on the CPU; those that the tower does not give are left out."""
+    import torch
+
+    not_patches = int(capabilities.has_class_token) + capabilities.registers
+    with torch.inference_mode():
+        output = tower(pixels, states=any(want != "embeds" for want in wants))
+        last = output.last_hidden
+        makers: Mapping[StateName, Callable[[Tensor], Tensor]] = {
+            "cls_hidden": lambda states: states[:, 0],
+            "patch_tokens": lambda states: states[:, not_patches:],
+            "last_hidden": lambda states: states,
+            "projected_patches": tower.project,
+        }
+        states: dict[StateName, Tensor | None] = {"embeds": output.embeds, "penultimate_hidden": output.penultimate}
+        states |= {want: make(last) for want, make in makers.items() if last is not None and want in wants}
+        return {want: float32_on_cpu(state) for want in wants if (state := states.get(want)) is not None}

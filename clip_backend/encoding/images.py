@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ...color_profiles import PROFILE, profile_problem, profiles_note
 from ...errors import InputError, PictureError
 from ...imaging import Progress
 from ..preparing.blank import pixel_statistics
-from ..preparing.pictures import NamedPicture, NamedPictures, Pictures, named_pictures
-from ..preparing.preprocessing import Preprocessing, normalised, pixel_hash, prepare
+from ..preparing.pictures import FileContent, NamedPicture, NamedPictures, Pictures, named_pictures
+from ..preparing.preprocessing import Preprocessing, pixel_hash
 from .batching import (
+    FP32_CURE,
+    USES_FP32,
     BatchSize,
     ByteSemaphore,
-    Placement,
     batch_size_for,
     batched,
-    float32_on_cpu,
+    costing_one_picture,
     prefetch,
     run_shrinking,
 )
@@ -36,14 +38,11 @@ from .image_features import (
     ImageFeatures,
     Stage,
     StateName,
-    VisionCapabilities,
-    VisionTower,
+    VisionEncoder,
     check_wants,
 )
 
-if TYPE_CHECKING:
-    from PIL import Image
-
+logger = logging.getLogger("clip_grid")
 #: Bytes of decoded pictures that all threads together hold; a larger picture is decoded alone.
 DECODED_BYTES = 512 << 20
 #: Bytes of pictures in memory that wait to be prepared; it bounds those that a generator makes.
@@ -52,71 +51,8 @@ WAITING_BYTES = 256 << 20
 LOOK_AHEAD = 3
 #: Threads that read and prepare; each holds a decoded picture.
 THREADS = min(8, os.cpu_count() or 1)
-NOT_FINITE = "the model's numbers for it are not finite; choose dtype='fp32'"
-
-
-class VisionEncoder(Protocol):
-    """A vision tower with its preprocessing and placement."""
-
-    @property
-    def capabilities(self) -> VisionCapabilities:
-        """Which states it gives, and their shapes."""
-
-    @property
-    def placement(self) -> Placement:
-        """Where it computes."""
-
-    def memory_bytes(self, batch: int) -> int:
-        """About how many bytes a batch needs beside the weights."""
-
-    def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
-        """uint8 [H, W, 3], as the tower takes it but for the normalisation; called in threads."""
-
-    def states(
-        self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
-    ) -> dict[StateName, Tensor]:
-        """The wanted states of prepared pictures, float32 on the CPU."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TowerVisionEncoder:
-    """The vision encoder of a tower that takes square pictures of one size."""
-
-    tower: VisionTower
-    capabilities: VisionCapabilities
-    placement: Placement
-
-    def memory_bytes(self, batch: int) -> int:
-        return self.tower.memory_bytes(batch)
-
-    def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
-        """uint8 [S, S, 3]."""
-        return prepare(picture, preprocessing)
-
-    def states(
-        self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
-    ) -> dict[StateName, Tensor]:
-        pixels = normalised(prepared, preprocessing, self.placement.device)
-        return tower_states(self.tower, pixels, wants, self.capabilities)
-
-
-def tower_states(
-    tower: VisionTower, pixels: Tensor, wants: Sequence[StateName], capabilities: VisionCapabilities
-) -> dict[StateName, Tensor]:
-    """The wanted states of a batch, float32 on the CPU; those that the tower does not give are left out."""
-    not_patches = int(capabilities.has_class_token) + capabilities.registers
-    with torch.inference_mode():
-        output = tower(pixels, states=any(want != "embeds" for want in wants))
-        last = output.last_hidden
-        makers: Mapping[StateName, Callable[[Tensor], Tensor]] = {
-            "cls_hidden": lambda states: states[:, 0],
-            "patch_tokens": lambda states: states[:, not_patches:],
-            "last_hidden": lambda states: states,
-            "projected_patches": tower.project,
-        }
-        states: dict[StateName, Tensor | None] = {"embeds": output.embeds, "penultimate_hidden": output.penultimate}
-        states |= {want: make(last) for want, make in makers.items() if last is not None and want in wants}
-        return {want: float32_on_cpu(state) for want in wants if (state := states.get(want)) is not None}
+NOT_FINITE = f"the model's numbers for it are not finite; {FP32_CURE}"
+NOT_FINITE_IN_FP32 = "the model's numbers for it are not finite, in fp32 too; its file is damaged, fetch it again"
 
 
 class ImageEncoder:
@@ -127,6 +63,10 @@ class ImageEncoder:
     ) -> None:
         self.vision, self.identity, self.cache = vision, identity, cache
         self.decoding = ByteSemaphore(DECODED_BYTES)
+        #: In which the tower computes: "fp32", "fp16" or "bf16".
+        self.dtype = identity.dtype
+        #: Notes for the user.
+        self.notes: tuple[str, ...] = ()
         self._size = batch_size_for(vision.memory_bytes(1), vision.placement, budget_bytes)
 
     def encode(
@@ -153,7 +93,19 @@ class ImageEncoder:
         # a draft of a JPEG is close to the full decode, but not equal
         draft = (preprocessing.size, preprocessing.size) if preprocessing.resampling == "fast" else None
         run = ImageRun(self, available, preprocessing, size, strict, progress, with_statistics)
-        return run.encode(named_pictures(pictures, draft=draft, strict=strict), absent)
+        named = named_pictures(pictures, draft=draft, value_range=preprocessing.value_range, strict=strict)
+        return run.encode(named, absent)
+
+    def use_fp32(self) -> bool:
+        """Computes in fp32 from now on, where fp16 was not the caller's choice; returns whether that is new."""
+        if self.vision.in_fp32 is None:
+            return False
+        self.vision = self.vision.in_fp32()
+        self.dtype, self.notes = "fp32", (USES_FP32,)
+        # its numbers need twice the memory
+        self._size.size = max(1, self._size.size // 2)
+        logger.warning("%s: %s", self.identity.name, USES_FP32)
+        return True
 
 
 @dataclass(frozen=True)
@@ -171,6 +123,8 @@ class Prepared:
     statistics: Row | None = None
     #: Empty if all went well.
     reason: str = ""
+    #: Why its color profile was not used, if it was not.
+    profile_problem: str = ""
 
 
 @dataclass
@@ -190,6 +144,7 @@ class ImageRun:
     #: ``pixel_statistics`` by the key of a picture.
     _statistics: dict[str, Row] = field(default_factory=dict)
     _failed: list[FailedPicture] = field(default_factory=list)
+    _profile_problems: dict[str, str] = field(default_factory=dict)
     _taken: int = 0
     _total: int | None = None
 
@@ -211,11 +166,11 @@ class ImageRun:
         try:
             with closing(source) as prepared:
                 for batch in batched(self._uncached(prepared), lambda: self.size.size):
-                    remaining = len(batch)
-                    for part, rows in run_shrinking(batch, self._forward, self.size, self.encoder.vision.placement):
-                        self._store(part, rows)
-                        remaining -= len(part)
-                        self._report(remaining)
+                    broken = self._compute(batch)
+                    if broken and self.encoder.use_fp32():
+                        broken = self._compute(broken)
+                    if broken and self.strict:
+                        raise PictureError(broken[0].name, self._not_finite)
             self._report(0)
         finally:
             # what was computed before an interruption is saved too
@@ -229,32 +184,52 @@ class ImageRun:
         """
         index, picture = numbered
         try:
-            key = picture.file_hash()
-            cached = self._cached(key) if key else {}
-            statistics = self._cached_statistics(key)
-            is_computed = bool(key and (cached or key in self._rows))
-            if is_computed and (statistics is not None or not self.with_statistics):
-                return Prepared(index, picture.name, key, cached=cached, statistics=statistics)
-            with self.encoder.decoding.acquire(picture.decoded_bytes()):
-                loaded = picture.load()
-                if self.with_statistics and statistics is None:
-                    statistics = pixel_statistics(loaded)
-                if is_computed:
+            with costing_one_picture(picture.name):
+                key, cached, content = self._found(picture)
+                statistics = self._cached_statistics(key)
+                is_computed = bool(key and (cached or key in self._rows))
+                if is_computed and (statistics is not None or not self.with_statistics):
                     return Prepared(index, picture.name, key, cached=cached, statistics=statistics)
-                pixels = self.encoder.vision.prepare(loaded, self.preprocessing)
+                with self.encoder.decoding.acquire(picture.memory_bytes(self.preprocessing.bytes_per_pixel, content)):
+                    loaded = picture.load(content)
+                    if self.with_statistics and statistics is None:
+                        statistics = pixel_statistics(loaded)
+                    if is_computed:
+                        return Prepared(index, picture.name, key, cached=cached, statistics=statistics)
+                    pixels = self.encoder.vision.prepare(loaded, self.preprocessing)
         except InputError as error:
             reason = error.reason if isinstance(error, PictureError) else str(error)
             return Prepared(index, picture.name, reason=reason)
         if not key:
             key = pixel_hash(pixels)
             cached = self._cached(key)
-        return Prepared(index, picture.name, key, pixels=pixels, cached=cached, statistics=statistics)
+        problem = "" if isinstance(loaded, Tensor) or PROFILE not in loaded.info else profile_problem(loaded)
+        return Prepared(
+            index, picture.name, key, pixels=pixels, cached=cached, statistics=statistics, profile_problem=problem
+        )
 
     def _cached_statistics(self, key: str) -> Row | None:
         if not (key and self.with_statistics):
             return None
         own = self._statistics.get(key)
         return self.encoder.cache.get(_statistics_key(key)) if own is None else own
+
+    def _found(self, picture: NamedPicture) -> tuple[str, Mapping[StateName, Row], FileContent | None]:
+        """The hash of a file, its rows from the cache, and its content if it had to be read.
+
+        The hash is empty for what is no file and for a file that is known by its pixels.
+        """
+        known = self.encoder.cache.file_hashes
+        key = known.get(picture.path) if known and picture.path else ""
+        cached = self._cached(key) if key else {}
+        if key and (cached or key in self._rows):
+            return key, cached, None
+        content = picture.read()
+        if content is None or picture.path is None:
+            return "", {}, None
+        if known and content.status:
+            known.put(picture.path, content.status, content.hash)
+        return content.hash, cached if content.hash == key else self._cached(content.hash), content
 
     def _cached(self, key: str) -> Mapping[StateName, Row]:
         """The wanted rows from the cache; empty unless all of them are there."""
@@ -276,12 +251,23 @@ class ImageRun:
             if picture.statistics is not None and picture.key not in self._statistics:
                 self._statistics[picture.key] = picture.statistics
                 self.encoder.cache.put({_statistics_key(picture.key): picture.statistics})
+            if picture.profile_problem:
+                self._profile_problems[picture.name] = picture.profile_problem
             # without the pixels, which are dropped once they are computed
             self._order.append(Prepared(picture.index, picture.name, picture.key))
             if picture.key not in self._rows:
                 self._rows[picture.key] = dict(picture.cached)
                 if not picture.cached:
                     yield picture
+
+    def _compute(self, batch: Sequence[Prepared]) -> list[Prepared]:
+        """Keeps the rows of the batch; returns the pictures whose rows are not finite, which are not kept."""
+        waiting, broken = len(batch), list[Prepared]()
+        for part, rows in run_shrinking(batch, self._forward, self.size, self.encoder.vision.placement):
+            broken += self._store(part, rows)
+            waiting -= len(part)
+            self._report(waiting)
+        return broken
 
     def _forward(self, batch: Sequence[Prepared]) -> Mapping[StateName, Row]:
         """The rows of a batch, [B, ...] by state."""
@@ -290,19 +276,22 @@ class ImageRun:
         states = self.encoder.vision.states(pixels, self.preprocessing, self.wants)
         return {want: state.numpy() for want, state in states.items()}
 
-    def _store(self, batch: Sequence[Prepared], rows: Mapping[StateName, Row]) -> None:
+    def _store(self, batch: Sequence[Prepared], rows: Mapping[StateName, Row]) -> list[Prepared]:
+        """Keeps the rows that are finite; returns the pictures of the others."""
         finite = np.logical_and.reduce([np.isfinite(row).reshape(len(batch), -1).all(1) for row in rows.values()])
-        for place, picture in enumerate(batch):
-            if not finite[place]:
-                if self.strict:
-                    raise PictureError(picture.name, NOT_FINITE)
-                continue
-            self._rows[picture.key] = {want: row[place] for want, row in rows.items()}
+        for place in np.flatnonzero(finite):
+            key = batch[place].key
+            self._rows[key] = {want: row[place] for want, row in rows.items()}
             for want, row in rows.items():
                 # a copy, because the row is a view of the whole batch; token states stay out of the cache folder, which
                 # would grow by a megabyte per picture
-                copy = {row_key(picture.key, self._cache_key, want): row[place].copy()}
+                copy = {row_key(key, self._cache_key, want): row[place].copy()}
                 self.encoder.cache.put(copy, persist=want == "embeds")
+        return [batch[place] for place in np.flatnonzero(~finite)]
+
+    @property
+    def _not_finite(self) -> str:
+        return NOT_FINITE_IN_FP32 if self.encoder.dtype == "fp32" else NOT_FINITE
 
     def _fail(self, picture: Prepared, stage: Stage, reason: str) -> None:
         if self.strict:
@@ -316,7 +305,7 @@ class ImageRun:
     def _features(self, absent: Mapping[StateName, str]) -> ImageFeatures:
         for picture in self._order:
             if not self._rows[picture.key]:
-                self._fail(picture, "encode", NOT_FINITE)
+                self._fail(picture, "encode", self._not_finite)
         kept = [picture for picture in self._order if self._rows[picture.key]]
         if not kept and not self._failed:
             raise InputError("no pictures were given; give at least one")
@@ -324,13 +313,14 @@ class ImageRun:
         reasons = {FIELD_OF[want]: reason for want, reason in absent.items()}
         if not kept:
             reasons = dict.fromkeys(FIELD_OF.values(), "no picture could be read; see the failed ones")
+        profiles = [profiles_note(self._profile_problems)] if self._profile_problems else []
         able, identity = self.encoder.vision.capabilities, self.encoder.identity
         return ImageFeatures(
             names=tuple(picture.name for picture in kept),
             kept=tuple(picture.index for picture in kept),
             failed=tuple(sorted(self._failed, key=lambda failure: failure.index)),
             absent=reasons,
-            notes=tuple(self.size.notes),
+            notes=(*self.encoder.notes, *self.size.notes, *profiles),
             grid=able.grid,
             hidden_size=able.width,
             projection_dim=able.projection,
@@ -340,7 +330,7 @@ class ImageRun:
             preprocessing=self.preprocessing,
             fingerprint=identity.fingerprint,
             space=identity.space,
-            dtype=identity.dtype,
+            dtype=self.encoder.dtype,
             statistics=np.stack([self._statistics[picture.key] for picture in kept])
             if kept and self.with_statistics
             else None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from torch import Tensor
 from ...errors import InputError
 from ...imaging import Progress
 from ..tokenizing.tokenizer import TokenizedText, Tokenizer, batch_of, chunks
-from .batching import BatchSize, Placement, batch_size_for, float32_on_cpu, run_shrinking
+from .batching import FP32_CURE, USES_FP32, BatchSize, Placement, batch_size_for, float32_on_cpu, run_shrinking
 from .cache import EmbeddingCache, Row, row_key
 from .features import Identity, TextFeatures, unit_rows
 
@@ -22,6 +23,7 @@ LONG_TEXT = ("truncate", "mean", "max")
 #: Lengths of the texts in one batch differ by less than this, in tokens.
 BUCKET = 8
 Ids = tuple[int, ...]
+logger = logging.getLogger("clip_grid")
 
 
 class TextTower(Protocol):
@@ -30,8 +32,8 @@ class TextTower(Protocol):
     def __call__(self, ids: Tensor, ends: Tensor) -> Tensor:
         """Raw embeddings [B, P] of token ids int64 [B, L], pooled at the positions ``ends`` [B]."""
 
-    def memory_bytes(self, batch: int) -> int:
-        """About how many bytes a batch needs beside the weights."""
+    def memory_bytes(self, batch: int, device: torch.device) -> int:
+        """About how many bytes a batch needs on the device beside the weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +43,16 @@ class TextEncoder:
     tower: TextTower
     tokenizer: Tokenizer
     placement: Placement
+    #: Builds the same in fp32, where its numbers may be too large for fp16 and nobody chose that.
+    in_fp32: Callable[[], TextEncoder] | None = None
+
+    def memory_bytes(self, batch: int) -> int:
+        """About how many bytes a batch needs beside the weights."""
+        return self.tower.memory_bytes(batch, self.placement.device)
 
     def rows(self, batch: Sequence[TokenizedText]) -> Row:
         """Raw embeddings of a batch, float32 [B, P]."""
-        self.placement.ready(self.tower.memory_bytes(len(batch)))
+        self.placement.ready(self.memory_bytes(len(batch)))
         ids, ends = batch_of(batch, self.tokenizer)
         device = self.placement.device
         with torch.inference_mode():
@@ -60,11 +68,12 @@ class SentenceEncoder:
         self, text: TextEncoder, identity: Identity, cache: EmbeddingCache, budget_bytes: int | None = None
     ) -> None:
         self.text = text
-        self._space = identity.space
+        self._space, self._dtype = identity.space, identity.dtype
+        self._notes: tuple[str, ...] = ()
         self._cache = cache
         #: Everything that the rows depend on beside the token ids.
         self._cache_key = f"{identity.cache_key} text"
-        self._size = batch_size_for(text.tower.memory_bytes(1), text.placement, budget_bytes)
+        self._size = batch_size_for(text.memory_bytes(1), text.placement, budget_bytes)
 
     def encode(
         self, texts: str | Sequence[str], long_text: str, batch_size: int | None, progress: Progress | None
@@ -88,7 +97,7 @@ class SentenceEncoder:
         pooled = [self._pooled([rows[part.ids] for part in several], several, long_text) for several in parts]
         unit = unit_rows(np.stack(pooled), [repr(text[:40]) for text in texts])
         dropped = tuple(several[-1].dropped for several in parts)
-        return TextFeatures(unit, texts, self._space, dropped, tuple(size.notes))
+        return TextFeatures(unit, texts, self._space, dropped, (*self._notes, *size.notes))
 
     def _rows(
         self, distinct: Mapping[Ids, TokenizedText], size: BatchSize, progress: Progress | None
@@ -98,13 +107,29 @@ class SentenceEncoder:
         rows = {ids: row for ids in distinct if (row := self._cache.get(keys[ids])) is not None}
         unknown = [text for ids, text in distinct.items() if ids not in rows]
         for bucket in buckets(unknown, self.text.tokenizer.trims, size.size):
-            for batch, computed in run_shrinking(bucket, self.text.rows, size, self.text.placement):
-                new = {text.ids: row.copy() for text, row in zip(batch, computed, strict=True)}
-                rows |= new
-                self._cache.put({keys[ids]: row for ids, row in new.items()})
-                if progress:
-                    progress(len(rows), len(distinct))
+            new = self._computed(bucket, size)
+            rows |= new
+            self._cache.put({keys[ids]: row for ids, row in new.items()})
+            if progress:
+                progress(len(rows), len(distinct))
         return rows
+
+    def _computed(self, texts: Sequence[TokenizedText], size: BatchSize) -> dict[Ids, Row]:
+        """The raw row of each text; raises InputError for numbers that are not finite."""
+        rows: dict[Ids, Row] = {}
+        for batch, computed in run_shrinking(texts, self.text.rows, size, self.text.placement):
+            rows |= {text.ids: row.copy() for text, row in zip(batch, computed, strict=True)}
+        broken = [text for text in texts if not np.isfinite(rows[text.ids]).all()]
+        if not broken:
+            return rows
+        if self.text.in_fp32 is None:
+            what = f"the model's numbers for the text {broken[0].text[:40]!r} are not finite"
+            is_fp32 = self._dtype == "fp32"
+            raise InputError(f"{what}; {'its file is damaged, fetch it again' if is_fp32 else FP32_CURE}")
+        self.text = self.text.in_fp32()
+        self._dtype, self._notes = "fp32", (USES_FP32,)
+        logger.warning(USES_FP32)
+        return rows | self._computed(broken, size)
 
     def _pooled(self, rows: Sequence[Row], parts: Sequence[TokenizedText], long_text: str) -> Row:
         """One row [P] for a text: of several parts the mean of their unit vectors, weighted by tokens, or the maximum.

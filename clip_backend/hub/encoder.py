@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,7 @@ from ..encoding.batching import Placement, float32_on_cpu
 from ..encoding.devices import LoadOptions
 from ..encoding.encoder import ClipEncoder
 from ..encoding.features import Identity
-from ..encoding.image_features import StateName, VisionCapabilities
-from ..encoding.images import TowerVisionEncoder
+from ..encoding.image_features import StateName, TowerVisionEncoder, VisionCapabilities
 from ..preparing.preprocessing import Preprocessing
 from .configs import FAMILIES, HubModel, dino_preprocessing, hub_model
 from .files import HubFiles, parts_for
@@ -89,7 +88,12 @@ def _dino_vision(
         projection=vision.width,
         registers=hub.registers,
     )
-    return TowerVisionEncoder(tower=tower, capabilities=capabilities, placement=options.place(tower))
+    return TowerVisionEncoder(
+        tower=tower,
+        capabilities=capabilities,
+        placement=options.place(tower),
+        in_fp32=options.in_fp32(lambda fp32: _dino_vision(info, vision, preprocessing, fp32)),
+    )
 
 
 def _naflex(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> ClipEncoder:
@@ -123,7 +127,12 @@ def _naflex_vision(
         no_tokens=NO_TOKENS,
     )
     tower = NaflexTower(model, vision, side * side)
-    return NaflexVisionEncoder(tower=tower, capabilities=capabilities, placement=options.place(tower))
+    return NaflexVisionEncoder(
+        tower=tower,
+        capabilities=capabilities,
+        placement=options.place(tower),
+        in_fp32=options.in_fp32(lambda fp32: _naflex_vision(info, vision, identity, fp32)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +142,10 @@ class NaflexVisionEncoder:
     tower: NaflexTower
     capabilities: VisionCapabilities
     placement: Placement
+    in_fp32: Callable[[], NaflexVisionEncoder] | None
 
     def memory_bytes(self, batch: int) -> int:
-        return self.tower.memory_bytes(batch)
+        return self.tower.memory_bytes(batch, self.placement.device)
 
     def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
         """uint8 [H, W, 3], whole patches; raises InputError for preprocessing that is not for such a model."""

@@ -16,8 +16,8 @@ from torch.nn.functional import linear
 from ...errors import InputError
 from ...imaging import Size, flattened, picture_of, tensor_to_array
 from ..checkpoints.info import VisionShape
-from ..preparing.preprocessing import Preprocessing
-from ..towers.cpu import fast_products, has_fast_bf16
+from ..preparing.preprocessing import Preprocessing, on_device
+from ..towers.cpu import computes_on_cpu, fast_products
 from ..towers.towers import VisionOutput
 
 #: Widths of numbers that each token has in memory at a time, beside the MLP: queries, keys, values, norms, residual.
@@ -50,11 +50,14 @@ class HubTower(nn.Module):
         #: Tokens of one picture, class token and registers included.
         self.tokens = tokens
 
-    def memory_bytes(self, batch: int) -> int:
-        """About how much memory a batch needs beside the weights."""
+    def memory_bytes(self, batch: int, device: torch.device) -> int:
+        """About how much memory a batch needs on the device beside the weights."""
         numbers = 2 * self._vision.mlp + (_LIVE_WIDTHS + self.kept_states) * self._vision.width
         pixels = 3 * self.patch**2
-        return 4 * batch * self.tokens * (numbers + pixels)
+        dtype = next(self.model.parameters()).dtype
+        is_cast = device.type == "cpu" and not computes_on_cpu(dtype)
+        size = 4 if is_cast else dtype.itemsize
+        return batch * self.tokens * (size * numbers + 4 * pixels)
 
     @property
     def device(self) -> torch.device:
@@ -66,9 +69,7 @@ class HubTower(nn.Module):
 
         The large matrices of the layers keep their dtype.
         """
-        dtype = next(self.model.parameters()).dtype
-        is_slow = dtype == torch.float16 or (dtype == torch.bfloat16 and not has_fast_bf16())
-        if self.device.type != "cpu" or not is_slow:
+        if self.device.type != "cpu" or computes_on_cpu(next(self.model.parameters()).dtype):
             return
         stacks = [module for module in self.model.modules() if isinstance(module, nn.ModuleList)]
         matrices = [
@@ -192,4 +193,4 @@ def flat_batch(
         patches[place, : rows * columns] = cells.reshape(rows * columns, -1)
         mask[place, : rows * columns] = 1
         grids.append((rows, columns))
-    return patches.to(device), mask.to(device), torch.tensor(grids, device=device)
+    return on_device(patches, device), on_device(mask, device), torch.tensor(grids, device=device)

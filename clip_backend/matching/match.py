@@ -48,13 +48,14 @@ def match_pictures(
     """
     options = options or MatchOptions()
     originals = check_texts(texts)
+    plain = plain_texts(originals, prompt_syntax=options.prompt_syntax)
     run = _Run(
         encoder=encoder,
         options=options,
         calibration=calibration,
         limit=limit_of(options, is_calibrated=calibration is not None),
         originals=originals,
-        plain=plain_texts(originals, prompt_syntax=options.prompt_syntax),
+        plain=plain.texts,
     )
     check_templates((options.template,))
     if calibration is not None:
@@ -73,7 +74,7 @@ def match_pictures(
         shape=shape,
         failed=images.failed,
         model=encoder.identity.name,
-        notes=tuple(dict.fromkeys((*images.notes, *features.notes, *notes))),
+        notes=tuple(dict.fromkeys((*plain.notes, *images.notes, *features.notes, *notes))),
     )
 
 

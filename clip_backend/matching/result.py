@@ -10,7 +10,9 @@ from ...options import option
 from ..encoding.image_features import FailedPicture
 
 #: How the option for it is explained.
-PROMPT_SYNTAX_HELP = "Read texts as prompts: (weights:1.2), <lora:names> and BREAK are left out"
+PROMPT_SYNTAX_HELP = (
+    "Leave out prompt syntax, such as (weights:1.2), <lora:names> and BREAK; captions without any stay as they are"
+)
 #: What a threshold is compared with.
 ThresholdScale = Literal["z", "cosine", "percentile", "probability"]
 AUTO, CUSTOM = "auto", "threshold"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ...color_profiles import PROFILE
 from ...errors import InputError, PictureError
 from ...imaging import (
     BRIGHTEST_HIGHLIGHT,
@@ -22,25 +24,45 @@ from ...imaging import (
     content_hash,
     load_picture,
     open_picture,
+    orientation,
     picture_of,
+    shrink_decoding,
     upright_rgb,
 )
 
 if TYPE_CHECKING:
     import torch
 
+    from .preprocessing import ValueRange
+
 Array = NDArray[np.generic]
 OnePicture = Union[str, "os.PathLike[str]", Image.Image, Array, "torch.Tensor"]
 #: A picture, a batch, or any nesting of lists, tuples and generators of these.
 Pictures = OnePicture | Iterable[Any]
-#: Larger files are not hashed; their prepared pixels are.
-MAX_HASHED_BYTES = 64 << 20
+#: Larger files are decoded from the disk, and known by their prepared pixels.
+MAX_FILE_BYTES = 64 << 20
 #: Numbers of channels: grey, RGB, RGBA.
 CHANNELS = (1, 3, 4)
+#: Numbers of a picture may be this far below black, since resizing overshoots, and this part of them even further.
+MOST_OVERSHOOT, MOST_BELOW = 0.25, 0.01
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 _SHAPES = "an array must be [H, W, C] or [B, H, W, C], a tensor [C, H, W] or [B, H, W, C], with C = 1, 3 or 4"
 #: Pillow decodes a file when it is first used, which two threads must not do at once; by the picture's identity.
 _DECODING = tuple(Lock() for _ in range(64))
+
+
+@dataclass(frozen=True)
+class FileContent:
+    """A file that was read at one time: what is hashed, measured and decoded."""
+
+    data: bytes
+    #: From when it was read; None if the file was written to meanwhile.
+    status: os.stat_result | None
+
+    @cached_property
+    def hash(self) -> str:
+        """The hash of the bytes."""
+        return content_hash(self.data)
 
 
 @dataclass(frozen=True)
@@ -53,6 +75,8 @@ class NamedPicture:
     source: Path | Image.Image | Array | torch.Tensor | InputError
     #: Of a file: the size that it will be shrunk to, so that a JPEG may be decoded smaller.
     draft: Size | None = None
+    #: Of floats.
+    value_range: ValueRange = "0..1"
 
     @property
     def path(self) -> Path | None:
@@ -68,31 +92,52 @@ class NamedPicture:
             4 * self.source.width * self.source.height if isinstance(self.source, Image.Image) else self.source.nbytes
         )
 
-    def file_hash(self) -> str:
-        """The hash of its file; empty without a file, and for one that is large or cannot be read."""
-        path = self.path
-        try:
-            if path is None or path.stat().st_size > MAX_HASHED_BYTES:
-                return ""
-            return content_hash(path.read_bytes())
-        except OSError:  # loading it gives the reason
-            return ""
-
-    def decoded_bytes(self) -> int:
-        """Bytes of the decoded picture; raises PictureError for a file that cannot be opened."""
+    def read(self) -> FileContent | None:
+        """Its file, opened and read once; None without a file, and for one that is large or cannot be read."""
         if self.path is None:
-            return self.held_bytes
-        with open_picture(self.path) as opened:
-            pixels: int = opened.width * opened.height
-            return 4 * pixels
+            return None
+        try:
+            with open(self.path, "rb") as file:
+                before = os.fstat(file.fileno())
+                if before.st_size > MAX_FILE_BYTES:
+                    return None
+                data = file.read()
+                after = os.fstat(file.fileno())
+        except OSError:  # loading it gives the reason
+            return None
+        is_same = file_state(before) == file_state(after) and len(data) == after.st_size
+        return FileContent(data, after if is_same else None)
 
-    def load(self) -> Image.Image | torch.Tensor:
-        """Upright RGB or RGBA, or a tensor [H, W, C] on its own device, floats or uint8; raises PictureError."""
+    def memory_bytes(self, bytes_per_pixel: int = 0, content: FileContent | None = None) -> int:
+        """Bytes that decoding and preparing it need; raises PictureError for a file that cannot be opened.
+
+        bytes_per_pixel: what preparing needs beside the decoded picture. content: what ``read`` gave.
+        """
+        source = self.source
+        if isinstance(source, InputError):
+            return 0
+        if isinstance(source, Path):
+            data = content.data if content else None
+            with open_picture(source, data=data) as opened:
+                shrink_decoding(opened, self.draft, self.name)
+                return decoded_bytes(opened, bytes_per_pixel) + len(data or b"")
+        if isinstance(source, Image.Image):
+            return decoded_bytes(source, bytes_per_pixel)
+        # floats are scaled as float32 and rounded; Pillow has four bytes per pixel
+        channels = int(source.shape[2])
+        each = (channels if str(source.dtype).rpartition(".")[2] == "uint8" else 5 * channels) + 4
+        return (each + bytes_per_pixel) * int(source.shape[0] * source.shape[1])
+
+    def load(self, content: FileContent | None = None) -> Image.Image | torch.Tensor:
+        """Upright RGB or RGBA, or a tensor [H, W, C] on its own device, floats or uint8; raises PictureError.
+
+        content: what ``read`` gave; without it a file is read again.
+        """
         source = self.source
         if isinstance(source, InputError):
             raise PictureError(self.name, str(source)) from source
         if isinstance(source, Path):
-            return load_picture(source, self.draft)
+            return load_picture(source, self.draft, data=content.data if content else None)
         if isinstance(source, Image.Image):
             self._check_size(source.width, source.height)
             with _DECODING[id(source) // 64 % len(_DECODING)]:
@@ -100,6 +145,7 @@ class NamedPicture:
         self._check_size(int(source.shape[1]), int(source.shape[0]))
         if str(source.dtype).rpartition(".")[2] != "uint8":
             self._check_range(source)
+            source = source * 0.5 + 0.5 if self.value_range == "-1..1" else source
         return picture_of(source) if isinstance(source, np.ndarray) else source
 
     def _check_size(self, width: int, height: int) -> None:
@@ -107,7 +153,7 @@ class NamedPicture:
             raise PictureError(self.name, f"is {width} x {height} pixels, so there is nothing to see; leave it out")
 
     def _check_range(self, floats: Any) -> None:
-        """Raises PictureError where the floats cannot be a picture of 0..1."""
+        """Raises PictureError where the floats cannot be a picture of ``value_range``."""
         with np.errstate(invalid="ignore"):
             low, high = float(floats.min()), float(floats.max())
         if not (np.isfinite(low) and np.isfinite(high)):
@@ -116,8 +162,15 @@ class NamedPicture:
             raise PictureError(self.name, reason)
         # highlights may be far above white, but a picture whose mean is above white counts to 255
         if high > BRIGHTEST_HIGHLIGHT and float(floats.mean()) > 1:
-            reason = f"holds floats up to {high:g}, not 0..1; divide them by 255, or give uint8"
+            reason = f"holds floats up to {high:g}, not {self.value_range}; divide them by 255, or give uint8"
             raise PictureError(self.name, reason)
+        dark = (-1 if self.value_range == "-1..1" else 0) - MOST_OVERSHOOT
+        if low < dark and int((floats < dark).sum()) > MOST_BELOW * int(np.prod(floats.shape)):
+            undo = "undo the normalisation (times std, plus mean)"
+            cure = (
+                undo if self.value_range == "-1..1" else f"give value_range='-1..1' if that is its range, else {undo}"
+            )
+            raise PictureError(self.name, f"holds floats down to {low:g}, not {self.value_range}; {cure}")
 
 
 @dataclass(frozen=True)
@@ -132,29 +185,54 @@ class NamedPictures:
         return iter(self.pictures)
 
 
-def named_pictures(pictures: Pictures, *, draft: Size | None = None, strict: bool = True) -> NamedPictures:
+def file_state(status: os.stat_result) -> str:
+    """Size, times and number of a file, one of which differs once it was written to or another took its place."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+
+
+def decoded_bytes(image: Image.Image, more_per_pixel: int = 0) -> int:
+    """About the bytes that an opened picture and its conversion by ``upright_rgb`` hold at most at a time.
+
+    more_per_pixel: bytes per pixel that are needed beside them.
+    """
+    stored = 1 if image.mode in ("1", "L", "P") else 2 if image.mode.startswith("I;16") else 4
+    each = stored + more_per_pixel
+    if image.mode.startswith(("I", "F")):
+        # its numbers once more, as floats, and rounded to one byte and to RGB
+        each += stored + 4 + 5
+    elif image.mode not in ("RGB", "RGBA") or image.info.keys() & {"transparency", PROFILE}:
+        each += 4
+    each += 4 * (orientation(image) != 1)
+    # their libraries decode into a buffer of their own
+    each += 4 * (image.format in ("WEBP", "AVIF"))
+    return each * image.width * image.height
+
+
+def named_pictures(
+    pictures: Pictures, *, draft: Size | None = None, value_range: ValueRange = "0..1", strict: bool = True
+) -> NamedPictures:
     """The single pictures among paths, PIL, numpy, torch, batches, or nested iterables of these.
 
     Arrays and tensors are [H, W], [H, W, C], [C, H, W] or [B, H, W, C], tensors also [B, C, H, W]; the axis of 1, 3 or
     4 is the channels. If both ends of three axes may be, 3 or 4 goes before 1; if that does not decide, it is the last
-    of an array, and a tensor is refused. Numbers are uint8, or floats of 0..1, which are clipped later.
+    of an array, and a tensor is refused. Numbers are uint8, or floats of ``value_range``, which are clipped later.
     draft: as ``wanted`` of ``load_picture``, for files.
     strict: what cannot be a picture, by its type or shape, raises InputError, for generators while they are gone
     through; else it is a picture that cannot be loaded.
     """
     if isinstance(pictures, Iterator):
-        return NamedPictures(_named(pictures, draft, strict), None)
-    listed = list(_named(pictures, draft, strict))
+        return NamedPictures(_named(pictures, draft, value_range, strict), None)
+    listed = list(_named(pictures, draft, value_range, strict))
     return NamedPictures(listed, len(listed))
 
 
-def _named(pictures: Pictures, draft: Size | None, strict: bool) -> Iterator[NamedPicture]:
+def _named(pictures: Pictures, draft: Size | None, value_range: ValueRange, strict: bool) -> Iterator[NamedPicture]:
     numbers = count(1)
     for one in _singles(pictures):
         name = f"picture {next(numbers)}"
         if strict and isinstance(one, InputError):
             raise one
-        yield NamedPicture(str(one), one, draft) if isinstance(one, Path) else NamedPicture(name, one)
+        yield NamedPicture(str(one) if isinstance(one, Path) else name, one, draft, value_range)
 
 
 def _singles(pictures: object) -> Iterator[Path | Image.Image | Array | torch.Tensor | InputError]:

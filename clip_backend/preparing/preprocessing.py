@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from PIL import Image
@@ -12,7 +12,7 @@ from PIL import Image
 from ...errors import InputError
 from ...imaging import Size, content_hash, flattened, picture_of, tensor_to_array
 from ..checkpoints.info import CheckpointInfo, Fit, Interpolation
-from .resize import Span, float_resize, product_resize
+from .resize import Span, float_resize, premultiplied, product_resize, unpremultiplied
 
 if TYPE_CHECKING:
     import torch
@@ -22,8 +22,17 @@ Reference = Literal["openclip", "hf", "comfy"]
 #: "close", "exact": Pillow's pixels, but on Apple's GPUs a few may be a level off; "fast": torch's filter, which is a
 #: level or two off in some percent of the pixels.
 Resampling = Literal["close", "exact", "fast"]
+#: What the floats of arrays and tensors mean; uint8, files and PIL pictures have levels of 0 to 255.
+ValueRange = Literal["0..1", "-1..1"]
 Triple = tuple[float, float, float]
 Rgb = tuple[int, int, int]
+#: Names for ``Preprocessing.background``: what the reference does, or a colour below transparent pixels.
+BACKGROUNDS: dict[str, Rgb | None] = {
+    "reference": None,
+    "white": (255, 255, 255),
+    "grey": (128, 128, 128),
+    "black": (0, 0, 0),
+}
 
 #: Pictures are resized whole and then cropped, as the references do. Where the resized picture is this many times the
 #: square, which only long thin pictures reach, the square alone is computed: with torch's filter because memory does
@@ -55,10 +64,13 @@ class Preprocessing:
     resampling: Resampling = "close"
     #: The short side before the crop, where it is not ``size``, such as DINOv2's 256 for 224.
     short_side: int | None = None
-    #: The color below transparent pixels; None drops the alpha channel, as all three references do.
+    #: The color below transparent pixels. None does as the reference: it drops the alpha channel and shows the colors
+    #: that are stored below it; open_clip does so after resizing, which weights colors by their opacity.
     background: Rgb | None = None
     #: The color beside the picture where fit is "pad".
     pad_color: Rgb = (0, 0, 0)
+    #: Of floats that a caller gives as pictures.
+    value_range: ValueRange = "0..1"
 
     def __post_init__(self) -> None:
         choices = {
@@ -66,6 +78,7 @@ class Preprocessing:
             "interpolation": ("bicubic", "bilinear"),
             "reference": ("openclip", "hf", "comfy"),
             "resampling": ("close", "exact", "fast"),
+            "value_range": get_args(ValueRange),
         }
         for name, known in choices.items():
             if getattr(self, name) not in known:
@@ -78,6 +91,20 @@ class Preprocessing:
             raise InputError("background and pad_color must hold levels of 0 to 255")
 
     @property
+    def weights_by_alpha(self) -> bool:
+        """Whether colors are weighted by their opacity when they are resized, before the alpha channel is dropped.
+
+        Source: open_clip's transform, which resizes by Pillow and converts to RGB at the end.
+        """
+        return self.background is None and self.reference == "openclip"
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        """Bytes per pixel of a decoded picture that preparing it needs beside the picture."""
+        # ComfyUI computes in float32; for the others it is a copy without transparency, or for torch's filter
+        return 15 if self.reference == "comfy" else 4
+
+    @property
     def key(self) -> str:
         """Equal for equal settings, in every process; a part of the keys of cached embeddings."""
         return "; ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
@@ -86,13 +113,18 @@ class Preprocessing:
 def preprocessing_of(info: CheckpointInfo, **changes: object) -> Preprocessing:
     """The preprocessing that a checkpoint asks for; changes: any fields of ``Preprocessing``.
 
-    Raises InputError for a model without a vision tower and for an unknown field.
+    The background may be one of ``BACKGROUNDS`` too. Raises InputError for a model without a vision tower, and for an
+    unknown field or background.
     """
     if info.vision is None:
         raise InputError(f"{info.path} has no vision tower, so it takes no pictures; choose a model with one")
     known = [field.name for field in fields(Preprocessing)]
     if unknown := sorted(changes.keys() - set(known)):
         raise InputError(f"preprocessing has no {', '.join(unknown)}; it has {', '.join(known)}")
+    if isinstance(name := changes.get("background"), str):
+        if name not in BACKGROUNDS:
+            raise InputError(f"background is {name!r}; it must be one of {', '.join(BACKGROUNDS)}, or levels (r, g, b)")
+        changes["background"] = BACKGROUNDS[name]
     own = Preprocessing(
         size=info.vision.image_size, mean=info.mean, std=info.std, fit=info.fit, interpolation=info.interpolation
     )
@@ -147,15 +179,21 @@ def prepare(picture: Image.Image | torch.Tensor, preprocessing: Preprocessing) -
         raise InputError(f"a picture of {size[0]} x {size[1]} pixels has nothing to see; leave it out")
     crop = crop_of(size, preprocessing)
     across, down = _spans(size, crop, preprocessing.size)
+    # a picture of the wanted size is not resized, and open_clip then only drops its alpha channel
+    weights_by_alpha = preprocessing.weights_by_alpha and size != crop.resized
     if preprocessing.reference == "comfy":
         part = _comfy_part(_unit_floats(picture, preprocessing), across, down, preprocessing)
     elif isinstance(picture, Image.Image) or picture.device.type == "cpu":
         image = picture if isinstance(picture, Image.Image) else picture_of(tensor_to_array(picture))
-        part = _resized_part(flattened(image, preprocessing.background), across, down, preprocessing)
+        shown = image.convert("RGBa") if weights_by_alpha and image.mode == "RGBA" else None
+        part = _resized_part(shown or flattened(image, preprocessing.background), across, down, preprocessing)
     else:
-        levels = ((255.0 * _unit_floats(picture, preprocessing)).clip(0, 255) + 0.5).byte()
-        part = product_resize(levels, across, down, preprocessing.interpolation)
-    return _padded(part, crop, preprocessing)
+        levels = (
+            (255.0 * _unit_floats(picture, preprocessing, keeps_alpha=weights_by_alpha)).clip(0, 255) + 0.5
+        ).byte()
+        shown_levels = premultiplied(levels) if levels.shape[2] == 4 else levels
+        part = product_resize(shown_levels, across, down, preprocessing.interpolation)
+    return _padded(unpremultiplied(part) if part.shape[2] == 4 else part, crop, preprocessing)
 
 
 def normalised(
@@ -169,14 +207,31 @@ def normalised(
 
     if not len(pixels):
         raise InputError("there is no picture to encode; give at least one")
-    batch = pixels if isinstance(pixels, torch.Tensor) else torch.stack([one.to(device) for one in pixels])
+    device = torch.device(device)
+    batch = on_device(pixels, device) if isinstance(pixels, torch.Tensor) else stacked(pixels, device)
     mean, std = preprocessing.mean, preprocessing.std
     scale = torch.tensor([1 / (255 * one) for one in std], device=device).view(3, 1, 1)
     shift = torch.tensor([-one / spread for one, spread in zip(mean, std, strict=True)], device=device)
-    planes = batch.to(device).permute(0, 3, 1, 2)
+    planes = batch.permute(0, 3, 1, 2)
     # one conversion: temporary tensors cost page faults
     floats = planes.to(torch.float32, memory_format=torch.contiguous_format)
     return floats.mul_(scale).add_(shift.view(3, 1, 1))
+
+
+def stacked(pictures: Sequence[torch.Tensor], device: torch.device) -> torch.Tensor:
+    """Pictures of one shape [...] as a batch [B, ...] on the device, those in main memory by a single copy."""
+    import torch
+
+    if any(one.device.type != "cpu" for one in pictures):
+        return torch.stack([one.to(device) for one in pictures])
+    return on_device(torch.stack(list(pictures)), device)
+
+
+def on_device(batch: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The batch on the device; to a CUDA device from pinned memory, so that the copy runs beside other work."""
+    if device.type == "cuda" and batch.device.type == "cpu":
+        return batch.pin_memory().to(device, non_blocking=True)
+    return batch.to(device)
 
 
 def pixel_hash(prepared: torch.Tensor) -> str:
@@ -196,7 +251,7 @@ def _spans(size: Size, crop: Crop, side: int) -> tuple[Span, Span]:
 
 
 def _resized_part(image: Image.Image, across: Span, down: Span, preprocessing: Preprocessing) -> torch.Tensor:
-    """uint8 [h, w, 3]: the part of the resized RGB picture that is inside the square."""
+    """uint8 [h, w, C]: the part of the resized RGB or RGBa picture that is inside the square."""
     import torch
 
     resized, interpolation = (across.resized, down.resized), preprocessing.interpolation
@@ -246,15 +301,19 @@ def _padded(part: torch.Tensor, crop: Crop, preprocessing: Preprocessing) -> tor
     return square
 
 
-def _unit_floats(picture: Image.Image | torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
-    """float32 [H, W, 3] of 0..1, transparent pixels on the background."""
+def _unit_floats(
+    picture: Image.Image | torch.Tensor, preprocessing: Preprocessing, *, keeps_alpha: bool = False
+) -> torch.Tensor:
+    """float32 [H, W, 3] of 0..1, transparent pixels on the background; [H, W, 4] where alpha is there and kept."""
     import torch
 
     background = preprocessing.background
     if isinstance(picture, Image.Image):
-        return torch.from_numpy(np.array(flattened(picture, background))).float() / 255
+        return torch.from_numpy(np.array(flattened(picture, background))).float().div_(255)
     values = picture.float() / 255 if picture.dtype == torch.uint8 else picture.float()
     if values.shape[2] == 4 and background:
         opacity = values[:, :, 3:].clamp(0, 1)
         values = values[:, :, :3] * opacity + (1 - opacity) * values.new_tensor(background) / 255
+    if values.shape[2] == 4 and keeps_alpha:
+        return values
     return values.expand(-1, -1, 3) if values.shape[2] == 1 else values[:, :, :3]

@@ -39,13 +39,8 @@ class Span:
 
 
 def product_resize(pixels: torch.Tensor, across: Span, down: Span, interpolation: Interpolation) -> torch.Tensor:
-    """uint8 [h, w, 3] from uint8 [H, W, 3], on its device; exactly Pillow's where there is float64."""
-    import torch
-
-    number = torch.float32 if pixels.device.type == "mps" else torch.float64  # Apple's GPUs have no float64
-    columns, left, right = _weights_on(pixels.device, number, across, interpolation)
-    rows, top, bottom = _weights_on(pixels.device, number, down, interpolation)
-    part = pixels[top:bottom, left:right].permute(2, 0, 1).to(number)  # [3, H, W]
+    """uint8 [h, w, C] from uint8 [H, W, C], on its device; exactly Pillow's where there is float64."""
+    part, rows, columns = _factors(pixels, across, down, interpolation)
     height_first = _is_height_first(across, down)
     between = _rounded(rows @ part if height_first else part @ columns.T)
     return _rounded(between @ columns.T if height_first else rows @ between).byte().permute(1, 2, 0).contiguous()
@@ -53,10 +48,45 @@ def product_resize(pixels: torch.Tensor, across: Span, down: Span, interpolation
 
 def float_resize(levels: torch.Tensor, across: Span, down: Span, interpolation: Interpolation) -> torch.Tensor:
     """float32 [h, w, 3] from float32 [H, W, 3], without rounding between the directions."""
-    columns, left, right = _weights_on(levels.device, levels.dtype, across, interpolation)
-    rows, top, bottom = _weights_on(levels.device, levels.dtype, down, interpolation)
-    part = levels[top:bottom, left:right].permute(2, 0, 1)  # [3, H, W]
-    return (rows @ (part @ columns.T)).permute(1, 2, 0)
+    part, rows, columns = _factors(levels, across, down, interpolation)
+    return (rows @ (part @ columns.T)).permute(1, 2, 0).float()
+
+
+def _factors(
+    pixels: torch.Tensor, across: Span, down: Span, interpolation: Interpolation
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The pixels that matter [C, H, W], and the weights of the rows [h, H] and of the columns [w, W].
+
+    They are float64, whatever the model computes in: torch may round products of float32 to 10 bits and less.
+    """
+    import torch
+
+    # Apple's GPUs have no float64
+    number = torch.float32 if pixels.device.type == "mps" else torch.float64
+    columns, left, right = _weights_on(pixels.device, number, across, interpolation)
+    rows, top, bottom = _weights_on(pixels.device, number, down, interpolation)
+    return pixels[top:bottom, left:right].permute(2, 0, 1).to(number), rows, columns
+
+
+def premultiplied(levels: torch.Tensor) -> torch.Tensor:
+    """uint8 [H, W, 4]: colors times opacity, from RGBA of the same type. Source: Pillow's Convert.c, rgbA2rgba."""
+    import torch
+
+    alpha = levels[:, :, 3:]
+    product = levels[:, :, :3].int() * alpha + 128
+    return torch.cat([((product >> 8) + product >> 8).byte(), alpha], dim=2)
+
+
+def unpremultiplied(levels: torch.Tensor) -> torch.Tensor:
+    """uint8 [H, W, 3]: the colors of premultiplied RGBA, uint8 [H, W, 4]; what is fully transparent stays as it is.
+
+    Source: Pillow's Convert.c, rgba2rgbA.
+    """
+    import torch
+
+    colors, alpha = levels[:, :, :3].int(), levels[:, :, 3:].int()
+    scaled = (255 * colors).div(alpha.clamp(min=1), rounding_mode="floor").clamp(max=255)
+    return torch.where(alpha == 0, colors, scaled).byte()
 
 
 def _rounded(levels: torch.Tensor) -> torch.Tensor:

@@ -80,11 +80,12 @@ def rank_by_text(
     A picture that cannot be read is last, with its reason. progress: as for ``Encoder.encode_images``.
     Raises InputError for an empty text, without pictures, and if none of them can be read.
     """
-    (plain,) = plain_texts(check_texts(text), prompt_syntax=options.prompt_syntax)
-    target = encoder.encode_texts(plain, long_text="mean")
+    plain = plain_texts(check_texts(text), prompt_syntax=options.prompt_syntax)
+    target = encoder.encode_texts(plain.texts, long_text="mean")
     images = encoder.encode_images(pictures, strict=False, progress=progress)
-    short = plain if len(plain) <= MOST_LETTERS else plain[: MOST_LETTERS - 1] + "…"
-    return _by_cosine(encoder, images, target, options, f"cosine to {short!r}", target.notes)
+    (shown,) = plain.texts
+    short = shown if len(shown) <= MOST_LETTERS else shown[: MOST_LETTERS - 1] + "…"
+    return _by_cosine(encoder, images, target, options, f"cosine to {short!r}", (*plain.notes, *target.notes))
 
 
 def rank_by_references(

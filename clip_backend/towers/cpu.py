@@ -30,6 +30,11 @@ def has_fast_bf16() -> bool:
     return any(check() for check in checks if check is not None)
 
 
+def computes_on_cpu(dtype: torch.dtype) -> bool:
+    """Whether a processor computes in this dtype; weights of another are cast to float32 for each product."""
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and has_fast_bf16())
+
+
 @functools.cache
 def is_medium_exact() -> bool:
     """Whether products at torch's "medium" precision are still true float32 here; measured once.

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from ...errors import InputError
 from .config import TowerConfig
-from .cpu import Linear, fast_products, has_fast_bf16
+from .cpu import Linear, computes_on_cpu, fast_products
 from .transformer import AttentionHead, Encoder, LayerNorm
 
 
@@ -54,10 +54,12 @@ class Tower(nn.Module, ABC):
 
     @property
     def compute_dtype(self) -> torch.dtype:
-        """The dtype in which it computes: on a processor float32, or bfloat16 where that is fast."""
-        if self.device.type != "cpu" or (self.dtype == torch.bfloat16 and has_fast_bf16()):
-            return self.dtype
-        return torch.float32
+        """The dtype in which it computes where it is now."""
+        return self._compute_dtype_on(self.device)
+
+    def _compute_dtype_on(self, device: torch.device) -> torch.dtype:
+        """On a processor float32, or bfloat16 where that is fast; elsewhere that of the weights."""
+        return self.dtype if device.type != "cpu" or computes_on_cpu(self.dtype) else torch.float32
 
     def unpack(self) -> None:
         """Makes all weights plain parameters, which can be trained, saved and moved."""
@@ -65,12 +67,12 @@ class Tower(nn.Module, ABC):
             if isinstance(module, Linear):
                 module.unpack()
 
-    def memory_bytes(self, batch: int) -> int:
-        """About how many bytes a batch needs beside the weights."""
+    def memory_bytes(self, batch: int, device: torch.device) -> int:
+        """About how many bytes a batch needs beside the weights on a device, where the tower need not be yet."""
         config = self.config
         # the state twice, its norm, query, key, value and their mixture, and the wide layer with its activation
         numbers = config.tokens * (7 * config.width + 2 * config.mlp)
-        size = self.compute_dtype.itemsize
+        size = self._compute_dtype_on(device).itemsize
         pixels = 3 * config.image_size**2 * (4 if size == 4 else 4 + size)
         return batch * (numbers * size + pixels)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ...color_profiles import PROFILE, profile_problem
 from ...errors import PictureError
 from ...imaging import Pixels, Size
 from ..arrange.badges import Badges
@@ -41,6 +42,8 @@ class PaintJob:
     on_picture: Callable[[], None] = lambda: None
     #: Index and reason of each picture that could not be decoded.
     failures: list[tuple[int, str]] = field(default_factory=list)
+    #: What is wrong with the color profile of a picture, by its name.
+    profile_problems: dict[str, str] = field(default_factory=dict)
     #: Characters for which no font has a glyph.
     missing: set[str] = field(default_factory=set)
     #: How many texts were shortened to fit.
@@ -145,6 +148,8 @@ def _paint_picture(cell: CellPlan, picture: Picture, job: PaintJob) -> Image.Ima
     """The cell with its picture, border and padding; raises PictureError if the picture cannot be decoded."""
     style, template = job.style, job.style.template
     image = picture.load(_size_to_decode(cell, picture, template.fit) if template.resample != "lanczos" else None)
+    if PROFILE in image.info and (problem := profile_problem(image)):
+        job.profile_problems[picture.name] = problem
     box = _inside(cell.image, cell.box)
     # a JPEG may have been decoded at a fraction of its size
     crop = crop_of(image.size, Box(0, 0, box.width, box.height), template.fit)

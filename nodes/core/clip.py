@@ -20,6 +20,7 @@ from .vision import core_vision_encoder
 from .vision_model import is_trained_projection, uninitialised_norms, weights_fingerprint
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from ...clip_backend.encoding.batching import Placement
@@ -186,8 +187,8 @@ class CoreTextTower:
         own = [info for info in infos if info.text and info.text.width == self.shape.width]
         return bool(own) and not any(info.has_text_projection for info in own)
 
-    def memory_bytes(self, batch: int) -> int:
-        """About the working memory for a batch."""
+    def memory_bytes(self, batch: int, device: torch.device) -> int:
+        """About the working memory for a batch: ComfyUI computes in float32, whatever the type of the weights."""
         shape = self.shape
         return batch * shape.context * (7 * shape.width + 2 * shape.mlp) * 4
 

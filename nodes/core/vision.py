@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ...clip_backend.encoding.batching import BatchSize, batch_for, batched, float32_on_cpu, prefetch, run_shrinking
+from ...clip_backend.encoding.batching import (
+    BatchSize,
+    batch_for,
+    batched,
+    costing_one_picture,
+    float32_on_cpu,
+    prefetch,
+    run_shrinking,
+)
 from ...clip_backend.encoding.encoder import ClipEncoder
 from ...clip_backend.encoding.features import Identity
 from ...clip_backend.encoding.image_features import ImageFeatures, StateName, VisionCapabilities
 from ...clip_backend.encoding.images import THREADS
 from ...clip_backend.preparing.pictures import NamedPicture, Pictures, named_pictures
-from ...clip_backend.preparing.preprocessing import Preprocessing, prepare
+from ...clip_backend.preparing.preprocessing import Preprocessing, prepare, stacked
 from ...errors import InputError
 from ...imaging import Progress
 from ..host.host import Host
@@ -50,7 +59,7 @@ class CoreVision:
         self._clip_vision = clip_vision
         self._max_layer_bytes = max_layer_bytes
         self.model = model = CoreVisionModel.of(clip_vision)
-        self.placement = host.place_patcher(clip_vision.patcher)
+        self.placement = host.place_patcher(clip_vision.patcher, self._moved)
         self.identity = Identity(
             name="the CLIP_VISION",
             space=model.space,
@@ -78,14 +87,14 @@ class CoreVision:
         PictureError for an image that cannot be read.
         """
         preprocessing = preprocessing or self.model.preprocessing
-        source = named_pictures(pictures)
+        source = named_pictures(pictures, value_range=preprocessing.value_range)
         size = self._batch_size(batch_size)
         names: list[str] = []
         outputs: list[Mapping[str, Any]] = []
         layer_bytes = 0
         prepared = prefetch(source, lambda one: self._prepare(one, preprocessing), threads=THREADS, ahead=2 * size.size)
         with closing(prepared) as ready:
-            for batch in batched(ready, lambda: size.size):
+            for batch in batched(ready, lambda: 1 if self.model.keeps_shapes else size.size):
                 for part, output in run_shrinking(batch, self._forward, size, self.placement):
                     layer_bytes += output[_LAYERS].nbytes if _LAYERS in output else 0
                     outputs.append(output if layer_bytes <= self._max_layer_bytes else _without_layers(output))
@@ -95,32 +104,39 @@ class CoreVision:
         if not names:
             raise InputError("image holds no picture; the node before made an empty batch")
         merged = merged_fields(outputs)
-        return CoreEncoding(merged, self.model.features(merged, names, preprocessing))
+        features = replace(self.model.features(merged, names, preprocessing), notes=tuple(size.notes))
+        return CoreEncoding(merged, features)
+
+    def _moved(self, patcher: Any) -> None:
+        """Uses ComfyUI's encoder on the device of another patcher; the user's CLIP_VISION stays as it is."""
+        self._clip_vision = copy(self._clip_vision)
+        self._clip_vision.patcher, self._clip_vision.load_device = patcher, patcher.load_device
 
     def _batch_size(self, wanted: int | None) -> BatchSize:
-        budget = CPU_BUDGET if self.placement.device.type == "cpu" else DEVICE_BUDGET
-        fitting = batch_for(self.model.working_bytes, budget, MAX_BATCH)
-        # on_cpu: when memory runs out, ComfyUI's model is not moved to the CPU
-        return BatchSize(1 if self.model.keeps_shapes else wanted or fitting, on_cpu=True)
+        on_cpu = self.placement.device.type == "cpu"
+        fitting = batch_for(self.model.working_bytes, CPU_BUDGET if on_cpu else DEVICE_BUDGET, MAX_BATCH)
+        return BatchSize(1 if self.model.keeps_shapes else wanted or fitting, on_cpu=on_cpu)
 
     def _prepare(self, picture: NamedPicture, preprocessing: Preprocessing) -> tuple[str, Tensor]:
-        """The name, and the pixels that ComfyUI takes: float32 [S, S, 3] in 0..1."""
-        pixels = picture.load()
-        if self.model.keeps_shapes:
-            return picture.name, _floats(pixels)
-        # ComfyUI neither resizes nor crops this size, and its own rounding to 8 bits changes nothing
-        return picture.name, prepare(pixels, preprocessing).float() / 255
+        """The name, and the pixels that ComfyUI takes: uint8 [S, S, 3], or as it is for models of any shape."""
+        with costing_one_picture(picture.name):
+            pixels = picture.load()
+            # ComfyUI neither resizes nor crops this size, and its own rounding to 8 bits changes nothing
+            return picture.name, _levels(pixels) if self.model.keeps_shapes else prepare(pixels, preprocessing)
 
     def _forward(self, batch: Sequence[tuple[str, Tensor]]) -> Mapping[str, Any]:
-        import torch
-
         self.placement.ready(self.model.working_bytes * len(batch))
-        return self.output(torch.stack([pixels for _, pixels in batch]))
+        return self.output([pixels for _, pixels in batch])
 
-    def output(self, pixels: Tensor) -> Mapping[str, Any]:
-        """The fields of a CLIP_VISION_OUTPUT for [B, H, W, C] in 0..1; raises InputError if they are not finite."""
+    def output(self, pictures: Sequence[Tensor]) -> Mapping[str, Any]:
+        """The fields of a CLIP_VISION_OUTPUT for pictures [H, W, C], uint8 or floats of 0..1, of one shape.
+
+        Raises InputError if they are not finite.
+        """
         import torch
 
+        batch = stacked(pictures, self.placement.device)
+        pixels = batch.float() / 255 if batch.dtype == torch.uint8 else batch.float()
         with torch.inference_mode():
             fields: Mapping[str, Any] = vars(self._clip_vision.encode_image(pixels))
             output = self.model.without_noise(fields)
@@ -133,13 +149,12 @@ def _without_layers(output: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in output.items() if name != _LAYERS}
 
 
-def _floats(pixels: Any) -> Tensor:
-    """float32 [H, W, C] in 0..1."""
+def _levels(picture: Any) -> Tensor:
+    """[H, W, C], uint8 or floats in 0..1."""
     import numpy as np
     import torch
 
-    values = pixels if isinstance(pixels, torch.Tensor) else torch.from_numpy(np.array(pixels))
-    return values.float() / 255 if values.dtype == torch.uint8 else values.float()
+    return picture if isinstance(picture, torch.Tensor) else torch.from_numpy(np.array(picture))
 
 
 def merged_fields(outputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -177,6 +192,9 @@ def core_vision_encoder(clip_vision: Any, host: Host) -> ClipEncoder:
 class CoreVisionEncoder:
     """The vision encoder of ``core_vision_encoder``: images to embeddings alone."""
 
+    #: ComfyUI computes in float32 anyway.
+    in_fp32 = None
+
     def __init__(self, vision: CoreVision, *, width: int, patch: int) -> None:
         self._vision = vision
         self.placement = vision.placement
@@ -203,7 +221,5 @@ class CoreVisionEncoder:
         self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
     ) -> dict[StateName, Tensor]:
         """The embeddings, float32 on the CPU."""
-        import torch
-
-        output = self._vision.output(torch.stack(list(prepared)).float() / 255)
+        output = self._vision.output(prepared)
         return {"embeds": float32_on_cpu(output["image_embeds"])}

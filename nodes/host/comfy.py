@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,8 +144,8 @@ class ComfyHost:
         patcher = ModelPatcher(_wrapped(model), load_device=self.model_device, offload_device=offload)
         return ComfyPlacement(patcher, is_whole=True)
 
-    def place_patcher(self, patcher: Any) -> Placement:
-        return ComfyPlacement(patcher, is_whole=False)
+    def place_patcher(self, patcher: Any, moved: Callable[[Any], None] | None = None) -> Placement:
+        return ComfyPlacement(patcher, is_whole=False, moved=moved)
 
     def vision_output(self, fields: Mapping[str, object]) -> object:
         import comfy.clip_vision  # type: ignore[import-not-found]
@@ -175,12 +175,14 @@ class ComfyPlacement:
     """A model that ComfyUI's memory management loads onto its device and unloads when others need the memory.
 
     is_whole: load the model completely or not at all; only models made of ComfyUI's own layers can be loaded in parts.
+    moved: called with the patcher that takes the place of the given one, once the model moves to the CPU.
     """
 
-    def __init__(self, patcher: Any, *, is_whole: bool) -> None:
+    def __init__(self, patcher: Any, *, is_whole: bool, moved: Callable[[Any], None] | None = None) -> None:
         # ComfyUI itself holds only a weak reference to it
         self._patcher = patcher
         self._is_whole = is_whole
+        self._report_move = moved
         self._former: Any = None
 
     @property
@@ -200,13 +202,13 @@ class ComfyPlacement:
         """Whether the error means that the device or the main memory is full."""
         import comfy.model_management as management
 
-        if isinstance(error, MemoryError) or "not enough memory" in str(error):
+        from ...clip_backend.encoding.batching import is_out_of_memory
+
+        if is_out_of_memory(error):
             return True
-        if management.OOM_EXCEPTION is Exception:
-            # ComfyUI's stand-in for a torch that has no such error
-            return False
-        # ComfyUI 0.3.64 has no is_oom
-        is_oom = getattr(management, "is_oom", lambda error: isinstance(error, management.OOM_EXCEPTION))
+        # ComfyUI 0.3.64 has no is_oom; Exception stands for a torch that has no error of that kind
+        kind = management.OOM_EXCEPTION
+        is_oom = getattr(management, "is_oom", lambda error: kind is not Exception and isinstance(error, kind))
         return bool(is_oom(error))
 
     def empty_cache(self) -> None:
@@ -223,6 +225,8 @@ class ComfyPlacement:
         # ComfyUI lists the former patcher until the model is next loaded
         self._former, cpu = self._patcher, torch.device("cpu")
         self._patcher = type(self._former)(self._former.model, load_device=cpu, offload_device=cpu)
+        if self._report_move:
+            self._report_move(self._patcher)
         self.empty_cache()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from .folders import AllowedFolders
@@ -99,8 +100,8 @@ class FakeHost:
     def place_model(self, model: torch.nn.Module) -> FakePlacement:
         return FakePlacement(self, self.model_device)
 
-    def place_patcher(self, patcher: Any) -> FakePlacement:
-        return FakePlacement(self, patcher.load_device)
+    def place_patcher(self, patcher: Any, moved: Callable[[Any], None] | None = None) -> FakePlacement:
+        return FakePlacement(self, patcher.load_device, moved)
 
     @cached_property
     def embeddings(self) -> EmbeddingCache:
@@ -135,22 +136,29 @@ class FakeOutput:
 class FakePlacement:
     """Records in the host how much memory was asked for, and checks for its interrupt."""
 
-    def __init__(self, host: FakeHost, device: torch.device) -> None:
+    def __init__(self, host: FakeHost, device: torch.device, moved: Callable[[Any], None] | None = None) -> None:
         self._host = host
         self.device = device
+        self._report_move = moved
 
     def ready(self, working_bytes: int) -> None:
         self._host.check_interrupt()
         self._host.working_bytes.append(working_bytes)
 
     def is_out_of_memory(self, error: BaseException) -> bool:
-        return isinstance(error, MemoryError)
+        from ...clip_backend.encoding.batching import is_out_of_memory
+
+        return is_out_of_memory(error)
 
     def empty_cache(self) -> None:
         """There is no cache."""
 
     def move_to_cpu(self) -> None:
-        """The model is on the CPU already."""
+        import torch
+
+        self.device = torch.device("cpu")
+        if self._report_move:
+            self._report_move(SimpleNamespace(load_device=self.device))
 
 
 def _counter(rest: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -82,8 +82,11 @@ class Host(Protocol):
     def place_model(self, model: torch.nn.Module) -> Placement:
         """Memory management for a model of ours on ``model_device``; checks for an interrupt before every batch."""
 
-    def place_patcher(self, patcher: Any) -> Placement:
-        """The same for a model of ComfyUI's loaders, by its ModelPatcher; ComfyUI may load it in parts."""
+    def place_patcher(self, patcher: Any, moved: Callable[[Any], None] | None = None) -> Placement:
+        """The same for a model of ComfyUI's loaders, by its ModelPatcher; ComfyUI may load it in parts.
+
+        moved: called with the patcher that takes the place of the given one, once the model moves to the CPU.
+        """
 
     def vision_output(self, fields: Mapping[str, object]) -> object:
         """A CLIP_VISION_OUTPUT with these fields, its tensors on the device where nodes expect them."""

@@ -66,8 +66,8 @@ def test_the_next_process_computes_nothing_that_is_in_the_folder(first, place):
 WRITE = """
 from pathlib import Path
 import numpy as np
-from clip_grid.clip_backend.encoding.disk_cache import FolderStore
-store = FolderStore(Path(sys.argv[1]))
+from clip_grid.clip_backend.encoding.disk_store import DiskStore
+store = DiskStore(Path(sys.argv[1]))
 name = sys.argv[2]
 for number in range(40):
     store.put({f"{name} {number}": np.full(4, number, np.float32), f"both {number}": np.full(4, number, np.float32)})
@@ -77,11 +77,11 @@ print(json.dumps([store.get(f"{name} {number}").tolist()[0] for number in range(
 
 
 def test_processes_that_write_into_one_folder_at_once_lose_nothing(tmp_path):
-    from clip_grid.clip_backend.encoding.disk_cache import FolderStore
+    from clip_grid.clip_backend.encoding.disk_store import DiskStore
 
     own = [answer(process) for process in [start(WRITE, tmp_path, name) for name in "abc"]]
 
     assert own == [list(range(40))] * 3
-    store = FolderStore(tmp_path)
+    store = DiskStore(tmp_path)
     for name in ("a", "b", "c", "both"):
         assert [store.get(f"{name} {number}").tolist()[0] for number in range(40)] == list(range(40))

@@ -12,10 +12,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+from clip_grid.clip_backend import loading
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.clip_backend.encoding.batching import LocalPlacement
 from clip_grid.clip_backend.encoding.cache import EncoderCache
-from clip_grid.clip_backend.encoding.disk_cache import read_keys
+from clip_grid.clip_backend.encoding.disk_store import DiskStore
+from clip_grid.clip_backend.encoding.store_file import FILE, store_info
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.errors import CheckpointError, InputError, LimitError, MissingPackage, SpaceError
 from PIL import Image
@@ -243,6 +245,27 @@ def test_a_text_tower_without_projection_is_never_used(clip, two_files, tmp_path
 # caches
 
 
+@pytest.mark.parametrize("dtype", ["auto", "fast", "fp16", torch.float16])
+def test_fp32_takes_over_only_where_nobody_chose_fp16(clip, monkeypatch, dtype):
+    # as on a GPU
+    monkeypatch.setattr(loading, "choose_dtype", lambda name, device: "fp16")
+    encoder = load(clip.folder, dtype=dtype)
+    vision, text = encoder._images.vision, encoder._texts.text
+
+    if dtype not in ("auto", "fast"):
+        assert vision.in_fp32 is None and text.in_fp32 is None
+        return
+    exact, exact_text = vision.in_fp32(), text.in_fp32()
+    assert (vision.tower.dtype, exact.tower.dtype, exact_text.tower.dtype) == (torch.float16, *[torch.float32] * 2)
+    assert exact.in_fp32 is None and exact_text.tokenizer is text.tokenizer
+    monkeypatch.undo()
+    plain = load(clip.folder, dtype="fp32")
+    prepared = [torch.zeros(*[vision.tower.config.image_size] * 2, 3, dtype=torch.uint8)]
+    wants = ("embeds",)
+    ours, theirs = (one.states(prepared, plain.preprocessing, wants) for one in (exact, plain._images.vision))
+    assert torch.equal(ours["embeds"], theirs["embeds"])
+
+
 def test_embeddings_on_disk_survive_a_restart(clip, tmp_path):
     pictures = random_pictures(3)
     first = load(clip.folder, cache_folder=tmp_path)
@@ -255,6 +278,13 @@ def test_embeddings_on_disk_survive_a_restart(clip, tmp_path):
     assert (later.cache.hits, later.cache.misses) == (len(pictures) + len(TEXTS), 0)
 
 
+#: Of a picture and a text by shapes-demo.
+KEYS = (
+    "d91f4d4a1c084d7bc448a5290e76c75823a2a22eb299827a0277ea3f5d14a964",
+    "75bd46b368abd2fd1abb6da5df286365b06523427dea6d300d3e43814a59dfe7",
+)
+
+
 def test_embeddings_on_disk_keep_their_keys_in_every_version(tmp_path):
     # other keys would mean that everybody's pictures and texts are computed anew
     Image.fromarray((np.arange(48 * 40 * 3) % 251).astype(np.uint8).reshape(40, 48, 3)).save(tmp_path / "a.bmp")
@@ -262,11 +292,24 @@ def test_embeddings_on_disk_keep_their_keys_in_every_version(tmp_path):
     encoder.encode_images(tmp_path / "a.bmp")
     encoder.encode_texts("a red circle")
 
-    keys = {key for shard in (tmp_path / "cache").iterdir() for key in read_keys(shard)}
-    assert keys == {
-        "0cfa242f48e2d53a11bf6ea27c28e1fe48a6d3460ceb16f9fe81484f70605bd1",
-        "75bd46b368abd2fd1abb6da5df286365b06523427dea6d300d3e43814a59dfe7",
-    }
+    stored = DiskStore(tmp_path / "cache")
+    assert store_info(tmp_path / "cache").rows == len(KEYS)
+    assert [stored.get(key) is not None for key in KEYS] == [True, True]
+
+
+@pytest.mark.parametrize("size", [0, -1, "much", float("nan"), float("inf")])
+def test_a_size_of_the_cache_that_is_no_size_is_named(clip, tmp_path, size):
+    with pytest.raises(InputError, match=r"cache_gb is .*; give the size in GB, a number above 0"):
+        load(clip.folder, cache_folder=tmp_path, cache_gb=size)
+
+
+def test_embeddings_on_disk_take_no_more_space_than_they_may(tmp_path):
+    encoder = load("shapes-demo", cache_folder=tmp_path, cache_gb=0.0003)
+    for start in range(0, 3000, 300):
+        encoder.encode_texts([f"a red circle {number}" for number in range(start, start + 300)])
+
+    assert (tmp_path / FILE).stat().st_size <= 300_000
+    assert 100 < store_info(tmp_path).rows < 3000
 
 
 def test_another_model_finds_nothing_of_the_first(clip, siglip, tmp_path):

@@ -346,8 +346,24 @@ def test_weights_are_copies_that_outlive_the_file(tmp_path):
 def test_working_memory_grows_with_the_batch_and_is_more_than_the_states(files):
     tower = vision_tower(files["clip"])
 
-    assert tower.memory_bytes(6) == 6 * tower.memory_bytes(1)
-    assert tower.memory_bytes(1) > 10 * 32 * 4
+    cpu = torch.device("cpu")
+    assert tower.memory_bytes(6, cpu) == 6 * tower.memory_bytes(1, cpu)
+    assert tower.memory_bytes(1, cpu) > 10 * 32 * 4
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_working_memory_is_that_of_the_dtype_that_computes_where_the_tower_will_be(files, dtype):
+    tower = vision_tower(files["clip"], dtype=dtype, pack=False)
+    elsewhere, cpu = torch.device("meta"), torch.device("cpu")
+
+    before = tower.memory_bytes(8, elsewhere), tower.memory_bytes(8, cpu)
+    on_cpu = tower.compute_dtype
+    tower.to(elsewhere)
+
+    # the towers of ComfyUI's models are built on the processor and moved later
+    assert before == (tower.memory_bytes(8, elsewhere), tower.memory_bytes(8, cpu))
+    assert tower.compute_dtype == dtype
+    assert (before[0] < before[1]) == (dtype.itemsize < on_cpu.itemsize)
 
 
 def test_towers_are_not_to_be_trained_unless_asked(files):

@@ -47,7 +47,9 @@ def test_every_command_that_looks_says_which_model_in_the_same_words(shell: Shel
     shown = shell(command, "--help").out.partition("the model:\n")[2]
 
     assert shown == shell("label", "--help").out.partition("the model:\n")[2]
-    assert {"--model", "--text-encoder", "--device", "--dtype", "--cache", "--no-cache"} <= set(shown.split())
+    assert {"--model", "--text-encoder", "--device", "--dtype", "--cache", "--no-cache", "--cache-size"} <= set(
+        shown.split()
+    )
 
 
 def test_a_reader_who_has_seen_enough_is_no_error():

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from .drawn import DEMO, WORDS, Shell
 
@@ -51,6 +52,21 @@ def test_the_table_names_its_scale_and_gives_each_picture_a_line(shell: Shell, s
     assert answer.lines[2].endswith(str(scenes / "01.png"))
     starts = {line.index(str(scenes)) for line in answer.lines[2:]}
     assert len(starts) == 1
+
+
+def test_transparent_pixels_lie_on_the_background_that_is_asked_for(shell: Shell, scenes: Path, words: Path):
+    scene = Image.open(scenes / "02.png").convert("RGB")
+    scene.putalpha(Image.new("L", scene.size, 0))
+    scene.save(scenes / "hidden.png")
+    Image.new("RGB", scene.size, "white").save(scenes / "white.png")
+
+    def scores(name: str, *flags: str) -> dict:
+        answer = shell("label", scenes / name, "--labels", words, *DEMO, "--json", *flags)
+        return answer.json["images"][0]["top"]
+
+    assert scores("hidden.png", "--picture-background", "white") == scores("white.png")
+    assert scores("hidden.png") != scores("white.png")
+    assert shell("label", scenes, *DEMO, "--picture-background", "pink").status == 2
 
 
 @pytest.mark.parametrize("given", [("red circle", "white star"), ("red circle, white star",)])
@@ -290,4 +306,13 @@ def test_without_torch_it_is_told_what_to_install(shell: Shell, scenes: Path, mo
 def test_embeddings_are_kept_where_asked(shell: Shell, scenes: Path, tmp_path: Path):
     shell("label", scenes, "--labels", "red", "blue", "--model", "shapes-demo", "--cache", tmp_path / "kept")
 
-    assert list((tmp_path / "kept").rglob("*.safetensors"))
+    assert (tmp_path / "kept" / "embeddings.sqlite").is_file()
+
+
+def test_a_size_of_the_cache_that_is_no_size_is_refused(shell: Shell, scenes: Path, tmp_path: Path):
+    flags = ("--model", "shapes-demo", "--cache", tmp_path, "--cache-size", "0")
+
+    answer = shell("label", scenes, "--labels", "red", "blue", *flags)
+
+    assert answer.status == 1
+    assert "give the size in GB, a number above 0 such as 4" in answer.err

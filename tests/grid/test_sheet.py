@@ -58,6 +58,20 @@ def test_broken_files_cost_only_themselves(tmp_path):
     assert [cells_with(colour(index), report, pages) for index in (0, 1, 3)] == [1, 1, 1]
 
 
+def test_broken_color_profiles_are_noted_and_the_pictures_shown(tmp_path):
+    for index in range(5):
+        save(tmp_path / "in" / f"{index}.png", flat(colour(index), 64, 64))
+        with Image.open(tmp_path / "in" / f"{index}.png") as image:
+            image.save(tmp_path / "in" / f"{index}.png", icc_profile=b"no profile" if index else None)
+
+    report = export(survey(tmp_path / "in"), tmp_path / "out.png", label_position="none")
+
+    assert report.images_processed == 5
+    (warning,) = [text for text in report.warnings if "profile" in text]
+    assert warning.startswith("4 pictures are taken without color profile: 1.png (its color profile cannot be used")
+    assert warning.endswith("and 1 more")
+
+
 def test_the_sidecar_is_the_report_and_cuts_the_sheet_back_into_its_pictures(tmp_path):
     pictures = [noise(30 + i, 40 - i, i) for i in range(7)]
 

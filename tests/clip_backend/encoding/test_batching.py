@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import pytest
 from clip_grid.clip_backend.encoding.batching import (
     CPU_BATCH,
     BatchSize,
     ByteSemaphore,
+    LocalPlacement,
     batch_for,
     batched,
+    is_out_of_memory,
     prefetch,
     run_shrinking,
 )
@@ -78,6 +81,96 @@ def test_where_one_alone_does_not_fit_the_processor_computes_and_a_note_says_so(
 def test_where_the_processor_has_no_room_either_the_limit_is_named():
     with pytest.raises(LimitError, match="batch of one"):
         run([1], ToyMemory(capacity=0, cpu_capacity=0), BatchSize(4))
+
+
+#: As torch, its libraries and their drivers say it.
+FULL = {
+    "Linux": "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
+    "allocate 4000000000000 bytes. Error code 12 (Cannot allocate memory)",
+    "Windows": "[enforce fail at ..\\c10\\core\\impl\\alloc_cpu.cpp:72] data. DefaultCPUAllocator: not enough memory: "
+    "you tried to allocate 66060288 bytes.",
+    "CUDA": "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB",
+    "CUDA driver": "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+    "CUDA runtime": "cudaErrorMemoryAllocation: out of memory",
+    "CUDA module": "CUDA driver error: out of memory",
+    "cuBLAS": "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "cuBLAS product": "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasSgemm( handle, opa, opb, m, n, k)`",
+    "cuSOLVER": "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED, when calling `cusolverDnCreate(handle)`",
+    "cuDNN": "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    "cuDNN 9": "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    "cuDNN search": "Unable to find a valid cuDNN algorithm to run convolution",
+    "ROCm": "HIP out of memory. Tried to allocate 20.00 MiB (GPU 0; 7.98 GiB total capacity)",
+    "ROCm driver": "HIP error: hipErrorOutOfMemory",
+    "MPS": "MPS backend out of memory (MPS allocated: 17.34 GB, max allowed: 18.13 GB). Tried to allocate 1024.00 MB",
+    "MPS buffer": "Invalid buffer size: 58.07 GB",
+    "XPU": "XPU out of memory. Tried to allocate 9.00 GiB (GPU 0; 7.90 GiB total capacity; 1.00 GiB already allocated)",
+    "XPU driver": "Native API failed. Native API returns: 39 (UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY)",
+    "XPU resources": "Native API failed. Native API returns: -5 (PI_ERROR_OUT_OF_RESOURCES)",
+    "XPU of IPEX": "Allocation is out of device memory on current platform.",
+    "DirectML": "Could not allocate tensor with 8053063680 bytes. There is not enough GPU video memory available!",
+    "mmap": "unable to mmap 3438167540 bytes from file </m/model.safetensors>: Cannot allocate memory (12)",
+    "oneDNN": "could not create a memory object",
+    "C++": "std::bad_alloc",
+    "C++ on Windows": "bad allocation",
+}
+
+
+@pytest.mark.parametrize("message", FULL.values(), ids=FULL)
+def test_running_out_of_memory_is_recognised_wherever_it_is_said(message):
+    assert is_out_of_memory(RuntimeError(message))
+
+
+def test_running_out_of_memory_is_recognised_by_type():
+    torch = pytest.importorskip("torch")
+
+    assert is_out_of_memory(torch.OutOfMemoryError("nothing is said"))
+    assert is_out_of_memory(torch.cuda.OutOfMemoryError())
+    assert is_out_of_memory(MemoryError())
+
+
+def test_what_this_machine_says_is_recognised():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(1 << 55)
+    with pytest.raises(MemoryError) as by_numpy:
+        np.empty(1 << 55)
+
+    assert is_out_of_memory(caught.value) and is_out_of_memory(by_numpy.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)"),
+        RuntimeError("CUDA error: device-side assert triggered"),
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm`"),
+        RuntimeError("Input type (c10::Half) and bias type (float) should be the same"),
+        RuntimeError("Expected all tensors to be on the same device"),
+        ValueError("out of memory"),
+        OSError(28, "No space left on device"),
+    ],
+    ids=str,
+)
+def test_other_errors_are_no_lack_of_memory(error):
+    assert not is_out_of_memory(error)
+
+
+@pytest.mark.parametrize("message", FULL.values(), ids=FULL)
+def test_a_full_memory_halves_the_batch_down_to_one(message):
+    torch = pytest.importorskip("torch")
+    placement = LocalPlacement(torch.nn.Linear(1, 1), torch.device("cpu"))
+    tried = []
+
+    def forward(batch):
+        tried.append(len(batch))
+        if len(batch) > 1:
+            raise RuntimeError(message)
+        return batch
+
+    done = list(run_shrinking(range(8), forward, BatchSize(8, on_cpu=True), placement))
+
+    assert tried == [8, 4, 2, *[1] * 8] and len(done) == 8
 
 
 def test_other_errors_pass_through_at_once():
@@ -183,6 +276,18 @@ def test_an_error_of_the_work_comes_out_and_ends_the_threads():
     with pytest.raises(ValueError, match="three"):
         list(results)
     assert threading.active_count() == before
+
+
+def test_the_cache_of_each_kind_of_device_is_emptied(monkeypatch):
+    torch = pytest.importorskip("torch")
+    emptied = []
+    for kind in ("cuda", "mps", "xpu"):
+        monkeypatch.setattr(getattr(torch, kind), "empty_cache", lambda kind=kind: emptied.append(kind))
+
+    for kind in ("cuda", "mps", "xpu", "cpu", "meta"):
+        LocalPlacement(torch.nn.Linear(1, 1), torch.device(kind)).empty_cache()
+
+    assert emptied == ["cuda", "mps", "xpu"]
 
 
 def test_a_gate_keeps_those_inside_within_the_budget():

@@ -11,11 +11,12 @@ from clip_grid.clip_backend.encoding.cache import (
     EmbeddingCache,
     EncoderCache,
     LruCache,
+    cache_bytes,
     default_cache_folder,
     file_identity,
     row_key,
 )
-from clip_grid.errors import CheckpointError
+from clip_grid.errors import CheckpointError, InputError
 
 
 def row(*values):
@@ -171,3 +172,18 @@ def test_no_folder_is_made(tmp_path):
 
 def test_tests_keep_nothing_in_the_cache_of_who_runs_them():
     assert default_cache_folder() is None
+
+
+# how much of it
+
+
+def test_the_size_of_the_cache_is_given_or_in_the_variable_or_four_gigabytes():
+    assert cache_bytes(None, {}) == cache_bytes(None, {"CLIP_GRID_CACHE_SIZE": " "}) == 4_000_000_000
+    assert cache_bytes(None, {"CLIP_GRID_CACHE_SIZE": " 0.5 "}) == 500_000_000
+    assert cache_bytes(2, {"CLIP_GRID_CACHE_SIZE": "0.5"}) == 2_000_000_000
+
+
+@pytest.mark.parametrize("word", ["off", "-1", "0", "4 GB", "nan", "inf"])
+def test_a_variable_that_holds_no_size_is_named(word):
+    with pytest.raises(InputError, match=r"^CLIP_GRID_CACHE_SIZE is .*; give the size in GB, a number above 0 such as"):
+        cache_bytes(None, {"CLIP_GRID_CACHE_SIZE": word})

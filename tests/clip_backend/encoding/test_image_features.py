@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from clip_grid.clip_backend.encoding.image_features import STATE_NAMES, ImageFeatures, capabilities_of, check_wants
-from clip_grid.clip_backend.encoding.images import tower_states
+from clip_grid.clip_backend.encoding.image_features import (
+    STATE_NAMES,
+    ImageFeatures,
+    capabilities_of,
+    check_wants,
+    tower_states,
+)
 from clip_grid.clip_backend.towers.config import TowerConfig
 from clip_grid.clip_backend.towers.towers import VisionTower
 from clip_grid.errors import InputError

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+from clip_grid import imaging
+from clip_grid.clip_backend.encoding import image_features
 from clip_grid.clip_backend.encoding.cache import EmbeddingCache
+from clip_grid.clip_backend.preparing import pictures as pictures_module
 from clip_grid.errors import InputError, PictureError
 from PIL import Image
 
@@ -186,6 +189,129 @@ def test_a_picture_of_nan_is_named():
 
     assert features.kept == (0, 2)
     assert features.failed[0].name == "picture 2" and "NaN" in features.failed[0].reason
+
+
+def test_a_broken_color_profile_costs_a_note_and_nothing_else(tmp_path):
+    path = tmp_path / "a.png"
+    picture(40).save(path, icc_profile=b"no profile")
+
+    features = toy_encoder().encode_images([path, picture(9)])
+
+    np.testing.assert_allclose(features.image_embeds, [expected(40), expected(9)], atol=1e-6)
+    (note,) = features.notes
+    assert note.startswith(f"1 picture is taken without color profile: {path} (its color profile cannot be used")
+
+
+def test_floats_of_minus_one_to_one_are_read_as_the_preprocessing_says():
+    from dataclasses import replace
+
+    levels = torch.tensor([255, 51, 0], dtype=torch.uint8).expand(1, 4, 4, 3)
+    other = replace(PREPROCESSING, value_range="-1..1")
+
+    features = toy_encoder().encode_images([levels.float() / 127.5 - 1, levels, picture(9)], preprocessing=other)
+
+    np.testing.assert_allclose(features.image_embeds, [[1, -0.6, -1, 1], [1, -0.6, -1, 1], expected(9)], atol=1e-6)
+    with pytest.raises(PictureError, match=r"value_range='-1\.\.1'"):
+        toy_encoder().encode_images(levels.float() / 127.5 - 1)
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")]
+)
+def test_a_picture_that_needs_too_much_memory_costs_itself_alone(monkeypatch, error):
+    def prepare(picture, preprocessing):
+        if picture.size == (9, 9):
+            raise error
+        return true_prepare(picture, preprocessing)
+
+    true_prepare = image_features.prepare
+    monkeypatch.setattr(image_features, "prepare", prepare)
+    pictures = [picture(1), picture(2, (9, 9)), picture(3)]
+
+    features = toy_encoder().encode_images(pictures, strict=False)
+
+    assert features.kept == (0, 2) and len(features.failed) == 1
+    assert features.failed[0].reason == "needs more memory than is free; close other programs, or scale it down"
+    with pytest.raises(PictureError, match="picture 2: needs more memory than is free"):
+        toy_encoder().encode_images(pictures)
+
+
+def test_a_file_that_cannot_be_decoded_for_want_of_memory_costs_itself_alone(tmp_path, monkeypatch):
+    paths = files(tmp_path, [1, 2, 3])
+    true_load_picture = imaging.load_picture
+
+    def full(path, *args, **how):
+        if path == paths[1]:
+            raise MemoryError
+        return true_load_picture(path, *args, **how)
+
+    monkeypatch.setattr(pictures_module, "load_picture", full)
+
+    features = toy_encoder().encode_images(paths, strict=False)
+
+    assert features.kept == (0, 2) and "needs more memory" in features.failed[0].reason
+
+
+def test_other_errors_of_preparing_are_no_fault_of_the_picture(monkeypatch):
+    def prepare(picture, preprocessing):
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(image_features, "prepare", prepare)
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        toy_encoder().encode_images(picture(1), strict=False)
+
+
+def with_fallback(vision, **options):
+    """A toy encoder in fp16 that nobody asked for, and the fp32 one that takes its place."""
+    exact = ToyVision()
+    encoder = toy_encoder(vision=vision, dtype="fp16", in_fp32=exact, **options)
+    return encoder, exact
+
+
+def test_numbers_too_large_for_fp16_are_computed_in_fp32_from_then_on(caplog):
+    half = ToyVision(breaks_above=0.5)
+    cache = EmbeddingCache()
+    encoder, exact = with_fallback(half, cache=cache)
+    levels = [9, 250, 3, 240, 5, 6, 7, 230]
+
+    features = encoder.encode_images([picture(level) for level in levels], batch_size=4)
+
+    np.testing.assert_allclose(features.image_embeds, [expected(level) for level in levels], atol=1e-6)
+    assert half.sizes == [4] and exact.sizes == [2, 4]
+    assert features.dtype == "fp32" and "computes in fp32 from now on" in features.notes[0]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    later = encoder.encode_images(picture(77))
+    assert exact.sizes == [2, 4, 1] and "fp32" in later.notes[0]
+    assert encoder.encode_images(picture(250)).kept == (0,) and sum(exact.sizes) == 7, "it is cached"
+
+
+def test_progress_counts_to_the_end_where_fp32_takes_over():
+    encoder, _ = with_fallback(ToyVision(breaks_above=0.5))
+    seen = []
+
+    encoder.encode_images([picture(level) for level in (1, 250, 2)], progress=lambda *counts: seen.append(counts))
+
+    assert seen[-1] == (3, 3) and all(done <= 3 for done, _ in seen)
+
+
+def test_numbers_that_are_not_finite_in_fp32_either_cost_their_picture_alone():
+    exact = ToyVision(breaks_above=0.9)
+    encoder = toy_encoder(vision=ToyVision(breaks_above=0.5), dtype="fp16", in_fp32=exact)
+
+    features = encoder.encode_images([picture(1), picture(255), picture(240)], strict=False)
+
+    assert features.kept == (0, 2)
+    assert "in fp32 too; its file is damaged" in features.failed[0].reason
+    with pytest.raises(PictureError, match=r"picture 1.*in fp32 too"):
+        encoder.encode_images(picture(255))
+
+
+def test_where_the_caller_chose_fp16_the_error_has_the_cure():
+    encoder = toy_encoder(vision=ToyVision(breaks_above=0.5), dtype="fp16")
+
+    with pytest.raises(PictureError, match=r"picture 1: .*not finite; choose dtype='fp32'"):
+        encoder.encode_images(picture(255))
 
 
 def test_numbers_that_are_not_finite_cost_their_picture_alone():

@@ -122,3 +122,25 @@ def test_progress_of_texts_may_stop_the_run():
     with pytest.raises(KeyboardInterrupt):
         toy_encoder(text=text).encode_texts(list("abcdef"), batch_size=2, progress=progress)
     assert len(text.shapes) == 1
+
+
+def test_texts_too_large_for_fp16_are_computed_in_fp32_from_then_on():
+    half, exact = ToyText(breaks_above=300), ToyText()
+    encoder = toy_encoder(text=half, text_in_fp32=exact, dtype="fp16")
+
+    features = encoder.encode_texts(["ab", "zzzz", "b"])
+
+    np.testing.assert_array_equal(features.vectors, toy_encoder().encode_texts(["ab", "zzzz", "b"]).vectors)
+    assert [shape[0] for shape in half.shapes] == [3] and [shape[0] for shape in exact.shapes] == [1]
+    assert "computes in fp32 from now on" in features.notes[0]
+    encoder.encode_texts(["zzzz", "yyyy"])
+    assert [shape[0] for shape in exact.shapes] == [1, 1] and len(half.shapes) == 1
+
+
+@pytest.mark.parametrize(("dtype", "cure"), [("fp16", "choose dtype='fp32'"), ("fp32", "its file is damaged")])
+def test_a_text_whose_numbers_are_not_finite_is_named_with_the_cure_and_not_cached(dtype, cure):
+    encoder = toy_encoder(text=ToyText(breaks_above=300), dtype=dtype)
+
+    for _ in range(2):
+        with pytest.raises(InputError, match=rf"text 'zzzz' are not finite; {cure}"):
+            encoder.encode_texts(["ab", "zzzz"])

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from clip_grid.clip_backend.encoding.encoder import ClipEncoder
 from clip_grid.clip_backend.encoding.features import Identity
-from clip_grid.clip_backend.encoding.image_features import VisionCapabilities
-from clip_grid.clip_backend.encoding.images import TowerVisionEncoder
+from clip_grid.clip_backend.encoding.image_features import TowerVisionEncoder, VisionCapabilities
 from clip_grid.clip_backend.encoding.texts import TextEncoder
 from clip_grid.clip_backend.preparing.preprocessing import Preprocessing
 from clip_grid.clip_backend.tokenizing.tokenizer import TokenizedText
@@ -44,7 +43,7 @@ class ToyVision:
     def project(self, tokens):
         return torch.cat([tokens, torch.ones_like(tokens[..., :1])], -1)  # [B, T, 4]
 
-    def memory_bytes(self, batch):
+    def memory_bytes(self, batch, device):
         return 1000 * batch
 
 
@@ -53,6 +52,8 @@ class ToyText:
     """The sum of the ids at each place of four, up to the end."""
 
     shapes: list[tuple[int, int]] = field(default_factory=list)
+    #: Texts with a larger sum come out as infinite.
+    breaks_above: float = float("inf")
 
     def __call__(self, ids, ends):
         self.shapes.append(tuple(ids.shape))
@@ -60,9 +61,10 @@ class ToyText:
         for row, one, end in zip(rows, ids, ends, strict=True):
             for place in range(int(end) + 1):
                 row[place % 4] += float(one[place])
+        rows[rows.sum(1) > self.breaks_above] = float("inf")
         return rows
 
-    def memory_bytes(self, batch):
+    def memory_bytes(self, batch, device):
         return 1000 * batch
 
 
@@ -118,16 +120,28 @@ class ToyPlacement:
 ABLE = VisionCapabilities(width=3, tokens=5, grid=(2, 2), projection=4)
 
 
-def toy_encoder(*, vision=None, text=None, tokenizer=None, able=ABLE, placement=None, cache=None, budget=None):
-    """An encoder with both towers, unless ``vision`` or ``text`` is False."""
+def toy_encoder(
+    *, vision=None, text=None, tokenizer=None, able=ABLE, placement=None, cache=None, budget=None, dtype="fp32",
+    in_fp32=None, text_in_fp32=None,
+):  # fmt: skip
+    """An encoder with both towers, unless ``vision`` or ``text`` is False; in_fp32: towers for another try in fp32."""
     place = placement or ToyPlacement()
     identity = Identity(
-        name="toy", space="toy", dim=4, fingerprint="f", cache_key="toy fp32", dtype="fp32", preprocessing=PREPROCESSING
+        name="toy", space="toy", dim=4, fingerprint="f", cache_key="toy fp32", dtype=dtype, preprocessing=PREPROCESSING
     )
-    sees = None if vision is False else lambda: TowerVisionEncoder(
-        tower=vision or ToyVision(), capabilities=able, placement=place
-    )  # fmt: skip
-    reads = None if text is False else lambda: TextEncoder(
-        tower=text or ToyText(), tokenizer=tokenizer or ToyTokenizer(), placement=place
-    )  # fmt: skip
-    return ClipEncoder(identity, vision=sees, text=reads, cache=cache, budget_bytes=budget)
+
+    def sees(tower, other=None):
+        retry = (lambda: sees(other)) if other else None
+        return TowerVisionEncoder(tower=tower, capabilities=able, placement=place, in_fp32=retry)
+
+    def reads(tower, other=None):
+        retry = (lambda: reads(other)) if other else None
+        return TextEncoder(tower=tower, tokenizer=tokenizer or ToyTokenizer(), placement=place, in_fp32=retry)
+
+    return ClipEncoder(
+        identity,
+        vision=None if vision is False else lambda: sees(vision or ToyVision(), in_fp32),
+        text=None if text is False else lambda: reads(text or ToyText(), text_in_fp32),
+        cache=cache,
+        budget_bytes=budget,
+    )

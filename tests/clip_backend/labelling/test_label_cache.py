@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from dataclasses import replace
 
 from clip_grid.clip_backend.encoding.cache import EmbeddingCache
-from clip_grid.clip_backend.encoding.disk_cache import FolderStore
+from clip_grid.clip_backend.encoding.disk_store import DiskStore
 from clip_grid.clip_backend.encoding.encoder import ClipEncoder
 from clip_grid.clip_backend.labelling.distinctive import distinctive_labels
 from clip_grid.clip_backend.labelling.labels import label_pictures
@@ -30,7 +30,7 @@ class Counted:
 
     def __init__(self, folder=None):
         self.vision, self.text = ToyVision(), ToyText()
-        store = None if folder is None else FolderStore(folder)
+        store = None if folder is None else DiskStore(folder)
         self.encoder = toy_encoder(
             vision=self.vision, text=self.text, tokenizer=ToyTokenizer(100), cache=EmbeddingCache(store=store)
         )
@@ -115,7 +115,7 @@ def test_a_model_with_another_cache_key_encodes_everything_anew(tmp_path):
         replace(encoder.identity, cache_key="toy fp16"),
         vision=encoder._vision,
         text=encoder._text,
-        cache=EmbeddingCache(store=FolderStore(tmp_path)),
+        cache=EmbeddingCache(store=DiskStore(tmp_path)),
     )
 
     label_pictures(other, PICTURES, VOCABULARY)

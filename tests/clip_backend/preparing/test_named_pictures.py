@@ -164,6 +164,41 @@ class TestBadNumbers:
         with pytest.raises(PictureError, match=r"up to 200, not 0..1; divide them by 255"):
             only(kind(np.full((2, 2, 3), 200, np.float32))).load()
 
+    @pytest.mark.parametrize("what", ["-1..1", "normalised"])
+    def test_floats_below_black_are_refused_with_the_cure(self, kind, what):
+        picture = np.random.default_rng(0).random((9, 9, 3), np.float32)
+        low = picture * 2 - 1 if what == "-1..1" else (picture - 0.45) / 0.27
+
+        with pytest.raises(PictureError, match=r"down to -\d.*, not 0\.\.1; give value_range='-1\.\.1'.*normalisation"):
+            only(kind(low)).load()
+
+    def test_floats_of_minus_one_to_one_are_converted_where_the_caller_says_so(self, kind):
+        levels = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        low = levels.astype(np.float32) / 127.5 - 1
+
+        (picture,) = named_pictures(kind(low), value_range="-1..1")
+
+        assert np.array_equal(shown(picture), levels)
+
+    def test_normalised_floats_are_none_of_minus_one_to_one_either(self, kind):
+        normalised = (np.random.default_rng(0).random((9, 9, 3), np.float32) - 0.45) / 0.2
+
+        (picture,) = named_pictures(kind(normalised), value_range="-1..1")
+        with pytest.raises(PictureError, match=r"not -1\.\.1; undo the normalisation"):
+            picture.load()
+
+    def test_bytes_have_no_other_range(self, kind):
+        levels = np.full((2, 2, 3), 200, np.uint8)
+
+        (picture,) = named_pictures(kind(levels), value_range="-1..1")
+        assert np.array_equal(shown(picture), levels)
+
+    def test_a_resize_that_overshoots_black_is_clipped_later(self, kind):
+        edges = np.random.default_rng(0).random((40, 40, 3), np.float32).round() * 1.4 - 0.2
+        edges[0, 0] = -0.6
+
+        only(kind(edges.astype(np.float32))).load()
+
     def test_highlights_are_clipped_later(self, kind):
         bright = np.full((9, 9, 3), 0.5, np.float32)
         bright[0, 0] = 30
@@ -227,6 +262,51 @@ def test_one_open_file_given_many_times_is_read_by_many_threads(red):
             thread.join()
 
     assert failures == []
+
+
+#: Bytes per pixel that Pillow stores, and those of what it becomes on its way to RGB.
+STORED = {"1": 1, "L": 1, "P": 1, "RGB": 4, "RGBA": 4, "CMYK": 4, "LA": 4, "YCbCr": 4, "I;16": 2, "I": 4, "F": 4}
+CONVERTED = {"RGB": 0, "RGBA": 0, "I;16": 2 + 4 + 5, "I": 4 + 4 + 5, "F": 4 + 4 + 5}
+
+
+@pytest.mark.parametrize("mode", STORED)
+def test_the_bytes_of_decoding_are_those_of_the_mode_and_its_conversion(mode):
+    image = Image.new(mode, (20, 10))
+
+    assert only(image).memory_bytes() == 200 * (STORED[mode] + CONVERTED.get(mode, 4))
+    image.getexif()[0x0112] = 6
+    # the turned copy
+    assert only(image).memory_bytes(3) == 200 * (STORED[mode] + CONVERTED.get(mode, 4) + 4 + 3)
+
+
+@pytest.mark.parametrize(("name", "each"), [("a.png", 4), ("a.jpg", 4), ("a.webp", 8), ("a.tif", 4), ("grey.png", 5)])
+def test_the_bytes_of_a_file_include_its_own_and_the_buffer_of_its_library(tmp_path, name, each):
+    path = tmp_path / name
+    Image.new("L" if name == "grey.png" else "RGB", (64, 32)).save(path)
+    content = only(path).read()
+
+    assert only(path).memory_bytes() == each * 64 * 32
+    assert only(path).memory_bytes(0, content) == each * 64 * 32 + path.stat().st_size
+
+
+def test_a_jpeg_that_is_decoded_smaller_needs_the_bytes_of_the_smaller_one(tmp_path):
+    Image.new("RGB", (800, 800)).save(tmp_path / "large.jpg")
+
+    (draft,) = named_pictures(tmp_path / "large.jpg", draft=(50, 50))
+
+    assert draft.memory_bytes() == 4 * 100 * 100
+
+
+@pytest.mark.parametrize(("dtype", "each"), [(np.uint8, 3 + 4), (np.float32, 15 + 4), (np.float16, 15 + 4)])
+def test_the_bytes_of_an_array_are_those_of_its_floats_and_its_picture(dtype, each):
+    assert only(np.zeros((20, 10, 3), dtype)).memory_bytes(2) == 200 * (each + 2)
+
+
+def test_what_is_no_picture_needs_no_memory_and_a_broken_file_says_why(tmp_path):
+    (broken,) = named_pictures([3], strict=False)
+    assert broken.memory_bytes() == 0
+    with pytest.raises(PictureError, match="No such file"):
+        only(tmp_path / "gone.png").memory_bytes()
 
 
 def test_a_draft_is_decoded_smaller(tmp_path):

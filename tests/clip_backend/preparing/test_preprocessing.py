@@ -15,8 +15,8 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from clip_grid.clip_backend.preparing.preprocessing import normalised, pixel_hash, prepare
-from clip_grid.clip_backend.preparing.resize import Span, product_resize
+from clip_grid.clip_backend.preparing.preprocessing import normalised, on_device, pixel_hash, prepare, stacked
+from clip_grid.clip_backend.preparing.resize import Span, premultiplied, product_resize, unpremultiplied
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 SIZES = [(1216, 832), (832, 1216), (683, 1024), (64, 900), (512, 512), (1, 1), (3, 7), (224, 224), (336, 336)]
@@ -245,6 +245,85 @@ def test_tensors_are_laid_on_the_background_too(device_path):
     assert np.abs(np.asarray(prepare(tensor, wanted)).astype(int) - (128, 0, 128)).max() <= 1
 
 
+def transparent(width: int, height: int) -> Image.Image:
+    """A photo whose upper third is fully transparent, then half of it opaque, then of any opacity."""
+    image = photo(width, height)
+    alpha = np.random.default_rng(5).integers(0, 256, (height, width), dtype=np.uint8)
+    alpha[: height // 3], alpha[height // 3 : height // 2] = 0, 255
+    image = image.copy()
+    image.putalpha(Image.fromarray(alpha))
+    return image
+
+
+def by_open_clip(image: Image.Image, wanted: Preprocessing) -> np.ndarray:
+    """As open_clip's transform treats RGBA: Pillow resizes, weighting by alpha, then alpha is dropped."""
+    crop = crop_of(image.size, wanted)
+    resized = image if image.size == crop.resized else image.resize(crop.resized, FILTERS[wanted.interpolation])
+    box = (crop.left, crop.top, crop.left + wanted.size, crop.top + wanted.size)
+    return np.asarray(resized.crop(box).convert("RGB"))
+
+
+@pytest.mark.parametrize("size", [(400, 300), (224, 224), (64, 900), (70, 100)], ids=str)
+@pytest.mark.parametrize("fit", ["crop", "squash", "pad"])
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_transparent_pixels_are_resized_as_open_clip_does(size, fit, interpolation):
+    image = transparent(*size)
+    wanted = settings(fit=fit, interpolation=interpolation)
+
+    assert np.array_equal(prepare(image, wanted), by_open_clip(image, wanted))
+    as_tensor = torch.from_numpy(np.array(image)).float() / 255
+    assert np.array_equal(prepare(as_tensor, wanted), by_open_clip(image, wanted))
+
+
+@pytest.mark.parametrize("size", [(400, 300), (64, 900)], ids=str)
+def test_what_a_device_does_with_transparency_equals_pillow_exactly(size):
+    image = transparent(*size)
+    levels = torch.from_numpy(np.array(image))
+    # every colour with every opacity
+    ramp = torch.stack(torch.meshgrid(torch.arange(256), torch.arange(256), indexing="ij"), 2).byte()
+    ramp = ramp[:, :, [0, 0, 0, 1]]
+
+    wanted = image.convert("RGBa").resize((90, 80), Image.Resampling.BICUBIC)
+    made = product_resize(premultiplied(levels), Span(size[0], 90, 0, 90), Span(size[1], 80, 0, 80), "bicubic")
+
+    assert np.array_equal(made, wanted)
+    assert np.array_equal(unpremultiplied(made), wanted.convert("RGBA").convert("RGB"))
+    whole = Image.fromarray(ramp.numpy(), "RGBA").convert("RGBa")
+    assert np.array_equal(premultiplied(ramp), whole)
+    assert np.array_equal(
+        unpremultiplied(ramp),
+        Image.frombytes("RGBa", (256, 256), ramp.numpy().tobytes()).convert("RGBA").convert("RGB"),
+    )
+
+
+@pytest.mark.parametrize("reference", ["hf", "comfy"])
+def test_transformers_and_comfyui_drop_transparency_before_they_resize(reference):
+    image = transparent(400, 300)
+    wanted = settings(reference=reference)
+
+    assert torch.equal(prepare(image, wanted), prepare(image.convert("RGB"), wanted))
+
+
+def test_the_colour_below_transparent_pixels_does_not_bleed_into_a_chosen_background():
+    image = Image.new("RGBA", (400, 400), (255, 0, 0, 0))
+    image.paste((0, 0, 255, 255), (0, 0, 200, 400))
+
+    seen = prepare(image, settings(background=(255, 255, 255))).int()
+
+    # only blends of blue and white, no red
+    assert (seen[..., 0] == seen[..., 1]).all() and seen[0, 0].tolist() == [0, 0, 255]
+    assert seen[0, -1].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(("name", "level"), [("white", 255), ("grey", 128), ("black", 0)])
+def test_a_background_has_a_name_or_levels(name, level):
+    assert preprocessing_of(info(), background=name).background == (level,) * 3
+    assert preprocessing_of(info(), background=(1, 2, 3)).background == (1, 2, 3)
+    assert preprocessing_of(info(), background="reference").background is None
+    with pytest.raises(InputError, match="background is 'red'; it must be one of reference, white, grey, black"):
+        preprocessing_of(info(), background="red")
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "CMYK", "YCbCr", "RGBA"])
 def test_every_mode_of_colour_is_prepared_as_its_rgb(mode):
     image = photo(64, 48).convert(mode)
@@ -324,6 +403,82 @@ def test_a_list_of_prepared_pictures_is_one_batch():
         normalised([], settings(), "cpu")
 
 
+class Recorded:
+    """What is done to tensors that go to a CUDA device, on a machine that has none."""
+
+    def __init__(self, monkeypatch):
+        self.done = []
+        true_to = torch.Tensor.to
+
+        def to(tensor, *args, **options):
+            if args and getattr(args[0], "type", "") == "cuda":
+                self.done.append(("to", tuple(tensor.shape), tensor.dtype, options))
+                return tensor
+            return true_to(tensor, *args, **options)
+
+        def pin(tensor):
+            self.done.append(("pin", tuple(tensor.shape), tensor.dtype, {}))
+            return tensor
+
+        monkeypatch.setattr(torch.Tensor, "to", to)
+        monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+
+
+def test_a_batch_goes_to_a_cuda_device_stacked_pinned_and_in_one_copy(monkeypatch):
+    pictures = [prepare(photo(60, 50), settings(size=8)) for _ in range(5)]
+    recorded = Recorded(monkeypatch)
+
+    batch = stacked(pictures, torch.device("cuda"))
+
+    assert recorded.done == [
+        ("pin", (5, 8, 8, 3), torch.uint8, {}),
+        ("to", (5, 8, 8, 3), torch.uint8, {"non_blocking": True}),
+    ]
+    assert torch.equal(batch, torch.stack(pictures))
+
+
+def test_nothing_is_pinned_for_other_devices_and_no_batch_for_the_cpu_copied_twice(monkeypatch):
+    pictures = [torch.zeros(8, 8, 3, dtype=torch.uint8)] * 3
+    recorded = Recorded(monkeypatch)
+
+    assert stacked(pictures, torch.device("meta")).device.type == "meta"
+    batch = stacked(pictures, torch.device("cpu"))
+    assert on_device(batch, torch.device("cpu")) is batch
+    assert recorded.done == []
+
+
+def test_pictures_that_are_on_a_device_already_are_stacked_there():
+    there = [torch.zeros(8, 8, 3, dtype=torch.uint8, device="meta"), torch.zeros(8, 8, 3, dtype=torch.uint8)]
+
+    assert stacked(there, torch.device("meta")).device.type == "meta"
+
+
+def test_the_pixels_do_not_depend_on_how_a_caller_lets_torch_round_products(monkeypatch):
+    line = torch.rand(30, 9000, 3, generator=torch.Generator().manual_seed(0))
+    levels = (255 * line).byte()
+    wanted = settings(size=64, reference="comfy")
+    span = Span(9000, 500, 0, 64), Span(30, 64, 0, 64)
+    exact, product = prepare(line, wanted), product_resize(levels, *span, "bicubic")
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("medium")
+        with torch.autocast("cpu", torch.bfloat16):
+            again, product_again = prepare(line, wanted), product_resize(levels, *span, "bicubic")
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+    assert torch.equal(again, exact) and torch.equal(product_again, product)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_pictures_in_16_bits_are_resized_in_32(dtype):
+    floats = torch.rand(90, 70, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+
+    for reference in ("comfy", "openclip"):
+        wanted = settings(size=32, reference=reference)
+        assert torch.equal(prepare(floats, wanted), prepare(floats.float(), wanted))
+
+
 def test_the_hash_tells_contents_apart():
     one, other = prepare(photo(8, 8), settings(size=8)), prepare(photo(9, 8), settings(size=8))
 
@@ -336,7 +491,8 @@ def test_the_key_differs_between_settings_and_is_stable():
     # embeddings on disk are found by it
     assert settings(size=2, mean=(0.0, 0.5, 1.0), std=(1.0, 1.0, 1.0)).key == (
         "size=2; mean=(0.0, 0.5, 1.0); std=(1.0, 1.0, 1.0); fit='crop'; interpolation='bicubic'; "
-        "reference='openclip'; resampling='close'; short_side=None; background=None; pad_color=(0, 0, 0)"
+        "reference='openclip'; resampling='close'; short_side=None; background=None; pad_color=(0, 0, 0); "
+        "value_range='0..1'"
     )
     others = [settings(), settings(fit="pad"), settings(size=336), settings(mean=(0.5, 0.5, 0.5))]
     assert len({one.key for one in others}) == 4
@@ -350,6 +506,7 @@ def test_the_key_differs_between_settings_and_is_stable():
         ({"short_side": 100}, "short_side"),
         ({"std": (1.0, 0.0, 1.0)}, "std"),
         ({"pad_color": (0, 0, 256)}, "levels"),
+        ({"value_range": "0..255"}, r"choose one of 0\.\.1, -1\.\.1"),
     ],
 )
 def test_values_out_of_range_are_refused(changes, message):

@@ -75,6 +75,8 @@ def test_a_text_is_read_as_a_prompt_unless_that_is_switched_off():
     as_it_stands = rank_by_text(encoder, ["a"], "(a text:1.2)", options=replace(ALL, prompt_syntax=False))
 
     assert (plain.pictures[0].score, plain.scale) == (1.0, "cosine to 'a text'")
+    assert any("left out of the text: (a text:1.2)" in note for note in plain.notes)
+    assert not any("prompt syntax" in note for note in as_it_stands.notes)
     assert (as_it_stands.pictures[0].score, as_it_stands.scale) == (0.0, "cosine to '(a text:1.2)'")
     with pytest.raises(InputError, match="holds nothing but prompt syntax"):
         rank_by_text(encoder, ["a"], "<lora:a:1>", options=ALL)

@@ -86,6 +86,65 @@ def test_a_single_image_that_does_not_fit_into_memory_is_refused(host):
         CoreVision(ToyClipVision(most=0), host).encode(images((1, 30, 30, 3)))
 
 
+class OnDevice(ToyClipVision):
+    """A CLIP_VISION on a device that has no memory for a single image."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.load_device = self.patcher.load_device = torch.device("meta")
+        self.computed_on = []
+
+    def encode_image(self, image, crop=True):
+        self.computed_on.append((self.load_device.type, self.patcher.load_device.type, image.device.type, len(image)))
+        if self.load_device.type != "cpu":
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+        return super().encode_image(image, crop)
+
+
+def test_where_the_device_is_full_comfyuis_encoder_really_computes_on_the_cpu_and_the_result_says_so(host):
+    toy, batches = OnDevice(), images((3, 40, 56, 3))
+
+    features = CoreVision(toy, host).encode(batches).features
+
+    assert toy.computed_on == [("meta", "meta", "meta", 3), ("meta", "meta", "meta", 1), ("cpu", "cpu", "cpu", 3)]
+    assert torch.equal(features.image_embeds, CoreVision(ToyClipVision(), host).encode(batches).features.image_embeds)
+    assert "processor computed" in features.notes[0]
+    assert (toy.load_device.type, toy.patcher.load_device.type) == ("meta", "meta"), "the user's own stays as it was"
+
+
+def test_the_encoder_for_scores_really_computes_on_the_cpu_too(host):
+    toy, batches = OnDevice(), images((3, 40, 56, 3))
+
+    made = core_vision_encoder(toy, host).encode_images(batches)
+
+    assert toy.computed_on[-1] == ("cpu", "cpu", "cpu", 3) and "processor computed" in made.notes[0]
+
+
+def test_a_picture_that_needs_too_much_memory_is_named(host, monkeypatch):
+    def full(*args):
+        raise MemoryError
+
+    monkeypatch.setattr("clip_grid.nodes.core.vision.prepare", full)
+
+    with pytest.raises(PictureError, match="picture 1: needs more memory than is free"):
+        CoreVision(ToyClipVision(), host).encode(images((1, 30, 30, 3)))
+
+
+def test_the_images_of_a_batch_go_to_the_device_together(host, monkeypatch):
+    toy, moved = OnDevice(), []
+    true_to = torch.Tensor.to
+
+    def to(tensor, *args, **options):
+        if any(getattr(argument, "type", argument) == "meta" for argument in args):
+            moved.append((tuple(tensor.shape), tensor.dtype))
+        return true_to(tensor, *args, **options)
+
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    CoreVision(toy, host).encode(images((3, 40, 56, 3)))
+
+    assert moved[0] == ((3, 28, 28, 3), torch.uint8)
+
+
 def test_memory_is_asked_for_before_every_batch(host):
     CoreVision(ToyClipVision(), host).encode(images((3, 30, 30, 3)), batch_size=2)
 

@@ -147,6 +147,18 @@ def test_a_model_that_does_not_fit_moves_to_the_cpu_for_good(management):
     assert management.asked[-1][0] == "cpu"
 
 
+def test_who_uses_comfyuis_model_is_told_the_patcher_that_computes_on_the_cpu(management):
+    import torch
+
+    told = []
+    placement = ComfyHost().place_patcher(Patcher(torch.nn.Linear(2, 2), torch.device("meta"), "cpu"), told.append)
+    placement.move_to_cpu()
+    placement.ready(1)
+
+    (patcher,) = told
+    assert patcher.load_device.type == "cpu" and management.asked[-1][0] == "cpu"
+
+
 def test_with_no_vram_our_models_compute_on_the_cpu(management):
     management.vram_state = management.VRAMState.NO_VRAM
 
@@ -160,6 +172,7 @@ def test_only_errors_that_comfyui_calls_out_of_memory_count_as_such(management):
     errors = (torch.OutOfMemoryError("x"), MemoryError(), RuntimeError("x"))
 
     assert [placement.is_out_of_memory(error) for error in errors] == [True, True, False]
+    assert placement.is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"))
     management.is_oom = lambda error: "accelerator" in str(error)
     assert placement.is_out_of_memory(RuntimeError("accelerator"))
     management.OOM_EXCEPTION = Exception
