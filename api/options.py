@@ -77,8 +77,6 @@ class LabelKeywords(TypedDict, total=False):
     margin: float
     multiple: bool
     none_of_these: bool
-    noise_floor: bool
-    prior: Literal["auto", "remove", "keep"]
 
 
 class PhraseKeywords(TypedDict, total=False):

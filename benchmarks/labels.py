@@ -41,7 +41,7 @@ TARGET, PICTURES, LABELS = 20, 100, 500
 #: The part of a probability by which it may differ from the pipeline's; with 500 labels most are about 0.002.
 TOLERANCE = 1e-3
 #: Exactly what the pipeline does: one softmax over the labels.
-SAME_WORK = LabelOptions(top_k=1000, none_of_these=False, noise_floor=False, prior="keep")
+SAME_WORK = LabelOptions(top_k=1000, none_of_these=False)
 
 
 def main() -> None:

@@ -88,7 +88,7 @@ def rated_labels(scores: VocabularyScores) -> list[list[RatedLabel]]:
     """For each picture the labels that may be named for it, the best rated first; none for a blank one or noise."""
     rated: list[list[RatedLabel]] = [[] for _ in scores.indices]
     for facet in scores.facets:
-        if not (scores.rules.is_composed and facet.kind == "defects"):
+        if not (scores.rules.is_composed and facet.facet.kind == "defects"):
             for row, labels in enumerate(_rate_facet(facet, scores.rules)):
                 rated[row] += [] if scores.emptiness[row] else labels
     return [sorted(labels, key=lambda one: -one.rating) for labels in rated]
@@ -97,7 +97,7 @@ def rated_labels(scores: VocabularyScores) -> list[list[RatedLabel]]:
 def _rate_facet(scores: FacetScores, rules: Rules) -> Iterator[list[RatedLabel]]:
     tree, shares = scores.tree, scores.shares
     nats = information(shares)
-    fits = (shares >= rules.threshold) & distinct_nodes(tree, shares, scores.kind, scores.margin)
+    fits = (shares >= rules.threshold) & distinct_nodes(tree, shares, scores.facet.kind, scores.margin)
     fits = lowest_nodes(tree, fits & (shares > scores.no_defect[:, None]))
     # -1 is below every rating, for information is at least -1/e
     ratings = np.where(fits, nats + PROBABILITY_WEIGHT * shares, -1.0)

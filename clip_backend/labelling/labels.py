@@ -146,7 +146,7 @@ def _sure_labels(scores: FacetScores, rules: Rules) -> list[list[tuple[str, floa
 def _fitting_labels(scores: FacetScores, rules: Rules) -> list[list[tuple[str, float]]]:
     """For each picture every label that fits, with its probability, the likeliest first."""
     count = len(scores.facet.labels)
-    fits = scores.z >= LEAST_Z if rules.by_z else scores.probabilities >= rules.threshold
+    fits = scores.probabilities >= rules.threshold if scores.z is None or not rules.by_z else scores.z >= LEAST_Z
     fits = fits & (scores.shares[:, :count] > scores.no_defect[:, None])
     found = []
     for row, own in enumerate(fits):
@@ -163,7 +163,7 @@ def _ranked(scores: FacetScores, row: int, place: int) -> RankedLabel:
         facet=scores.facet.name,
         probability=float(scores.probabilities[row, place]),
         cosine=float(scores.cosines[row, place]),
-        z=float(scores.z[row, place]),
+        z=None if scores.z is None else float(scores.z[row, place]),
         sigmoid=None if scores.sigmoids is None else float(scores.sigmoids[row, place]),
     )
 
@@ -176,10 +176,10 @@ def _why_unlabeled(scores: FacetScores, rules: Rules, row: int, ranking: Indices
         noun = scores.nouns[int(nouns.argmax())]
         return f"unrelated nouns fit it better, {noun!r} best: they have {nouns.sum():.3f} of the probability"
     first = int(scores.shares[row].argmax())
-    if scores.kind == "defects" and scores.shares[row, first] - defectless < scores.margin:
+    if scores.facet.kind == "defects" and scores.shares[row, first] - defectless < scores.margin:
         what, share = scores.tree.names[first], scores.shares[row, first]
         return f"{what!r} is the likeliest with {share:.3f}, not ahead of no defect with {defectless:.3f}"
-    if rules.by_z:
+    if rules.by_z and best.z is not None:
         return f"{best.label!r} fits best with a z of {best.z:.1f}, below {LEAST_Z:g}"
     if best.probability < rules.threshold:
         return f"{best.label!r} is the likeliest with {best.probability:.3f}, below {rules.threshold:g}"

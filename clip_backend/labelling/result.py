@@ -28,17 +28,18 @@ class RankedLabel(FacetLabel):
     """One of the likeliest labels of a facet, sure or not."""
 
     cosine: float
-    #: How many standard deviations the cosine is above the mean of unrelated nouns' through the same templates.
-    z: float
+    #: How many standard deviations the cosine is above the mean of unrelated nouns' through the same templates; None
+    #: where no nouns are compared: by default those of a facet such as style.
+    z: float | None = None
     #: What a model trained with a sigmoid says, 0..1; None for other models. It decides nothing: the sigmoid of a
     #: right label may be 0.0004.
     sigmoid: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; ``sigmoid`` is there for models trained with one."""
+        """Plain JSON values; ``z`` and ``sigmoid`` where there are any."""
         entry = {"label": self.label, "facet": self.facet, "probability": self.probability, "cosine": self.cosine}
-        entry |= {"z": self.z}
-        return entry if self.sigmoid is None else entry | {"sigmoid": self.sigmoid}
+        more = {"z": self.z, "sigmoid": self.sigmoid}
+        return entry | {name: value for name, value in more.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)

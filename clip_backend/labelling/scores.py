@@ -80,6 +80,14 @@ class Rules:
         """Whether a picture can be "none of these"; of several facets, one says nothing instead."""
         return self.has_nouns and not self.is_composed
 
+    def competes(self, kind: FacetKind) -> bool:
+        """Whether unrelated nouns compete with the labels of a facet."""
+        return self.has_nouns and kind == "things"
+
+    def needs_nouns(self, kind: FacetKind) -> bool:
+        """Whether labels of a facet are compared with unrelated nouns, which compete or tell which of several fit."""
+        return self.multiple or self.competes(kind)
+
     def margin_in(self, kind: FacetKind) -> float:
         """How far the best label of a facet must lead the next one."""
         return self.margin or (LEAST_LEAD if kind == "things" else LEAST_LEAD_OF_MANNER)
@@ -135,8 +143,8 @@ class FacetVectors:
 
     #: [W, D].
     labels: Features
-    #: The unrelated nouns [B, D].
-    nouns: Features
+    #: The unrelated nouns [B, D]; None where they are not needed.
+    nouns: Features | None
     #: That there is no defect [1, D]; None for a facet of other labels.
     no_defect: Features | None
 
@@ -146,11 +154,10 @@ class FacetScores:
     """The scores of N pictures with the W labels of a facet, the V nodes of its tree and the B unrelated nouns."""
 
     facet: Facet
-    kind: FacetKind
     #: Of the labels, float32 [N, W].
     cosines: Float32s
-    #: How many standard deviations the cosines are above the mean of the nouns', float32 [N, W].
-    z: Float32s
+    #: How many standard deviations the cosines are above the mean of the nouns', float32 [N, W]; None without nouns.
+    z: Float32s | None
     #: On the scale of the result, float64 [N, W].
     probabilities: Float64s
     #: What a model trained with a sigmoid says of each label, float64 [N, W]; None for other models.
@@ -195,7 +202,7 @@ def score_pictures(
     if templates := [line.strip() for line in options.templates.splitlines() if line.strip()]:
         vocabulary = vocabulary.with_templates(templates)
     rules = rules_for(encoder, vocabulary, options)
-    embedded, label_notes = embed_facets(encoder, vocabulary, progress=progress)
+    embedded, label_notes = embed_facets(encoder, vocabulary, rules, progress=progress)
     images = encoder.encode_images(pictures, strict=False, progress=progress, with_statistics=True)
     features = images.to_features() if images.kept else None
     scores: list[FacetScores] = []
@@ -221,7 +228,7 @@ def score_pictures(
 
 
 def embed_facets(
-    encoder: Encoder, vocabulary: Vocabulary, *, progress: Progress | None = None
+    encoder: Encoder, vocabulary: Vocabulary, rules: Rules, *, progress: Progress | None = None
 ) -> tuple[list[FacetVectors], tuple[str, ...]]:
     """The vectors of each facet, and notes; all prompts are encoded in one call.
 
@@ -230,14 +237,14 @@ def embed_facets(
     are longer than the model's context are named in a note.
     Raises InputError, naming the label, if its prompts cancel out.
     """
-    facets = [_prompts(facet) for facet in vocabulary.facets]
+    facets = [_prompts(facet, rules) for facet in vocabulary.facets]
     prompts = dict.fromkeys(prompt for groups in facets for group in groups for own in group.values() for prompt in own)
     texts = encoder.encode_texts(list(prompts), progress=progress)
     rows = {prompt: row for row, prompt in enumerate(prompts)}
     embedded = [
         FacetVectors(
             labels=_means(texts, rows, labels),
-            nouns=_means(texts, rows, nouns),
+            nouns=_means(texts, rows, nouns) if nouns else None,
             no_defect=_means(texts, rows, no_defect) if no_defect else None,
         )
         for labels, nouns, no_defect in facets
@@ -255,16 +262,15 @@ def embed_facets(
 _Prompts = dict[str, list[str]]
 
 
-def _prompts(facet: Facet) -> tuple[_Prompts, _Prompts, _Prompts]:
-    """The prompts of the labels, of the unrelated nouns, and of "no defect", which only a facet of defects has."""
+def _prompts(facet: Facet, rules: Rules) -> tuple[_Prompts, _Prompts, _Prompts]:
+    """The prompts of the labels, of the nouns if needed, and of "no defect", which only a facet of defects has."""
 
     def through_templates(*texts: str) -> list[str]:
         # not str.format: a label may hold braces
         return [template.replace(SLOT, text) for text in texts for template in facet.templates]
 
-    labels, nouns = (
-        {name: through_templates(name) for name in names} for names in (facet.labels, unrelated_nouns(facet))
-    )
+    names = unrelated_nouns(facet) if rules.needs_nouns(facet.kind) else ()
+    labels, nouns = ({name: through_templates(name) for name in own} for own in (facet.labels, names))
     return labels, nouns, {"no defect": through_templates(*NO_DEFECT)} if facet.kind == "defects" else {}
 
 
@@ -283,25 +289,24 @@ def _cut_note(labels: Iterable[str]) -> Iterator[str]:
 
 def score_facet(facet: Facet, vectors: FacetVectors, pictures: Features, encoder: Encoder, rules: Rules) -> FacetScores:
     """The scores of the labels of a facet for pictures [N, D]."""
-    kind, cosines = facet.kind, pictures.similarity(vectors.labels)
-    noun_cosines = pictures.similarity(vectors.nouns)
-    values, noun_values = logits(cosines, encoder), logits(noun_cosines, encoder)
-    has_nouns, nothing = kind == "things" and rules.has_nouns, np.zeros((len(values), 0))
-    defectless = nothing if vectors.no_defect is None else logits(pictures.similarity(vectors.no_defect), encoder)
-    every = softmax(np.column_stack([values, defectless, noun_values if has_nouns else nothing]))
-    shares, no_defect, noun_shares = np.split(every, np.cumsum([values.shape[1], defectless.shape[1]]), axis=1)
+    cosines, nothing = pictures.similarity(vectors.labels), np.zeros((len(pictures), 0), np.float32)
+    noun_cosines = nothing if vectors.nouns is None else pictures.similarity(vectors.nouns)
+    defectless = nothing if vectors.no_defect is None else pictures.similarity(vectors.no_defect)
+    competing = noun_cosines if rules.competes(facet.kind) else nothing
+    values = logits(cosines, encoder)
+    every = softmax(np.column_stack([values, logits(defectless, encoder), logits(competing, encoder)]))
+    shares, no_defect, noun_shares = np.split(every, np.cumsum([cosines.shape[1], defectless.shape[1]]), axis=1)
     return FacetScores(
         facet=facet,
-        kind=kind,
         cosines=cosines,
-        z=z_scores(cosines, noun_cosines),
-        probabilities=share_beside(values, noun_values) if rules.multiple else shares,
+        z=None if vectors.nouns is None else z_scores(cosines, noun_cosines),
+        probabilities=share_beside(values, logits(noun_cosines, encoder)) if rules.multiple else shares,
         sigmoids=sigmoid(values) if rules.is_sigmoid else None,
         shares=accumulate(facet.tree, shares),
         noun_shares=noun_shares,
-        nouns=vectors.nouns.ids,
+        nouns=() if vectors.nouns is None else vectors.nouns.ids,
         no_defect=no_defect.sum(axis=1),
-        margin=rules.margin_in(kind),
+        margin=rules.margin_in(facet.kind),
     )
 
 

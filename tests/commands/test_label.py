@@ -217,7 +217,7 @@ def test_when_no_picture_can_be_read_the_status_is_1(shell: Shell, scenes: Path)
         (["--vocabulary", "nowhere.json"], "nowhere.json"),
         (["--labels", "red", "--threshold", "2"], "threshold is 2; it must be in the range 0 to 1"),
         (["--labels", "red", "--top-k", "0"], "top_k is 0"),
-        (["--labels", "red", "--prior", "guess"], "prior is 'guess'"),
+        (["--labels", "red", "--margin", "-1"], "margin is -1; it must be in the range 0 to 1"),
         (["--labels", "red", "--csv", "."], ". is a folder"),
     ],
 )

@@ -90,8 +90,7 @@ INPUTS = {
         "image text model clip clip_vision threshold mode preset phrases long_text template prompt_syntax"
     ),
     "ClipGrid_CLIPLabel": (
-        "image model labels vocabulary templates top_k threshold margin multiple none_of_these noise_floor prior "
-        "clip clip_vision"
+        "image model labels vocabulary templates top_k threshold margin multiple none_of_these clip clip_vision"
     ),
     "ClipGrid_RankImages": (
         "image text scores references model clip clip_vision keep k threshold descending duplicates when_empty "

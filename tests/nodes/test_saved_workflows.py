@@ -37,11 +37,18 @@ FIRST_MATCH = {
 }  # fmt: skip
 #: The presets that it had.
 FIRST_PRESETS = ("threshold", "lenient", "balanced", "strict", "percentile 90", "percentile 95", "percentile 99")
+#: And those of the label node; the last two are gone, and nothing stands in their place.
+FIRST_LABEL = {
+    "labels": "cat, dog", "vocabulary": "", "templates": "the {}", "top_k": 5, "threshold": 0.3, "margin": 0.02,
+    "multiple": True, "none_of_these": False, "noise_floor": False, "prior": "keep",
+}  # fmt: skip
+GONE = ("noise_floor", "prior")
 FIRST = {
     "ClipGrid_LabeledGridExporter": FIRST_SHEET,
     "ClipGrid_BatchLabeledGridExporter": {"directories": "a\nb", **FIRST_SHEET},
     "ClipGrid_GridTemplate": FIRST_TEMPLATE,
     "ClipGrid_CLIPMatchScore": FIRST_MATCH,
+    "ClipGrid_CLIPLabel": {name: value for name, value in FIRST_LABEL.items() if name not in GONE},
 }
 pytestmark = pytest.mark.usefixtures("host")
 
@@ -108,6 +115,20 @@ def test_a_match_node_of_an_old_workflow_judges_by_its_cosine():
 
     assert {(one["threshold"], one["threshold_scale"]) for one in judged} == {(0.25, "cosine")}
     assert [one["clip_is_match"] for one in judged] == [one["cosine"] >= 0.25 for one in judged]
+
+
+def test_a_label_node_of_an_old_workflow_runs_without_the_widgets_that_are_gone():
+    pytest.importorskip("torch")
+    from .demo_images import image, run
+
+    node = clip_grid.NODE_CLASS_MAPPINGS["ClipGrid_CLIPLabel"]
+    saved = FIRST_LABEL | {"labels": "red circle, blue star", "templates": "", "threshold": 0.0, "multiple": False}
+    values = loaded("ClipGrid_CLIPLabel", list(saved.values()))
+
+    (entry,) = run(node, image("red circle"), **values)["ui"]["clip_labels"]
+
+    assert set(values) == set(saved) - set(GONE)
+    assert entry["label"] == "red circle"
 
 
 def test_every_preset_of_an_old_workflow_is_still_there():

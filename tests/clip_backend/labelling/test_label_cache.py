@@ -20,7 +20,7 @@ from .cosine_encoder import NOUNS, facet_of, vocabulary
 
 SUBJECT = facet_of(["cat", "dog", "cow"], "subject", templates=("{}", "a {}"))
 VOCABULARY = vocabulary(SUBJECT, facet_of(["calm"], "mood"))
-#: Labels and nouns alone, the two facets' nouns once, and those of subject behind "a" too.
+#: The subjects and their nouns alone and behind "a", and the mood.
 TEXTS = (3 + NOUNS) * 2 + 1
 PICTURES = [np.full((4, 4, 3), level, np.uint8) for level in (0, 90, 200)]
 

@@ -93,6 +93,16 @@ def test_z_is_counted_from_the_nouns_through_the_same_templates():
     assert run.to_dict()["images"][0]["top"][0]["z"] == pytest.approx(expected[0], abs=1e-3)
 
 
+def test_there_is_no_z_where_no_nouns_are_compared():
+    words = vocabulary(facet_of(["cat", "dog"], "subject"), facet_of(["calm", "wild"], "mood"))
+
+    (answer,) = label_pictures(encoder_of_one(cat=0.8, calm=0.2), ["a.png"], words).pictures
+
+    subject, mood = answer.facets
+    assert [one.z is None for one in (*subject.top, *mood.top)] == [False, False, True, True]
+    assert "z" in subject.top[0].to_dict() and "z" not in mood.top[0].to_dict()
+
+
 @pytest.mark.parametrize("options", [LabelOptions(), LabelOptions(multiple=True)])
 def test_an_offset_of_all_cosines_changes_no_label(options):
     rng = np.random.default_rng(1)

@@ -22,7 +22,7 @@ def test_a_list_of_labels_is_one_facet_in_its_order():
 
     assert words.name == "labels"
     assert [(facet.name, facet.labels) for facet in words.facets] == [("label", ("zebra", "old dog", "café"))]
-    assert words.facets[0].templates == ("{}",)
+    assert words.facets[0].templates == ("a photo of a {}", "{}")
     assert words.notes == ()
     assert len(words) == 3
 
