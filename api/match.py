@@ -46,13 +46,14 @@ def match(
 def analyze_image_text_match(
     image_path: StrPath,
     description: str,
-    threshold: float = 0.25,
+    threshold: float = MatchOptions.threshold,
     *,
     model: Model = None,
     **options: Unpack[PhraseKeywords],
 ) -> dict[str, Any]:
     """Whether one picture shows what a description says, as a plain dict.
 
+    threshold: the least cosine of a match, or 0 for the verdict of ``match``.
     Its keys are is_match, similarity_score (a cosine) and match_status, and all those of ``MatchResult.to_dict``.
     Raises InputError for a folder of several pictures, and PictureError for a picture that cannot be read.
     """

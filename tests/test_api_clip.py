@@ -146,6 +146,17 @@ def test_the_dict_of_one_match_has_the_names_of_the_service(folder):
     assert told["match_status"] == f"Match (score: {told['cosine']:.3f})"
 
 
+def test_the_dict_of_one_match_is_judged_as_match_judges_or_by_a_threshold_that_is_given(folder):
+    text = "a red circle on a white background"
+
+    told = api.analyze_image_text_match(folder / "a.png", text, model=DEMO)
+    by_cosine = api.analyze_image_text_match(folder / "a.png", text, 0.99, model=DEMO)
+
+    assert told["reason"] == api.match(folder / "a.png", text, model=DEMO).results[0].reason
+    assert (told["threshold"], told["threshold_scale"]) == (2.0, "z")
+    assert (by_cosine["is_match"], by_cosine["threshold_scale"]) == (False, "cosine")
+
+
 def test_a_single_picture_that_cannot_be_read_is_an_error(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture")
 
