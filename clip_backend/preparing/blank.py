@@ -54,9 +54,8 @@ def emptiness(statistics: NDArray[np.float32]) -> Emptiness:
 
 def emptiness_of_each(statistics: NDArray[np.float32] | None, count: int) -> tuple[Emptiness, ...]:
     """The emptiness of each of ``count`` pictures; nothing is known of pictures without ``statistics`` [N, 2]."""
-    if statistics is None:
-        return ("",) * count
-    return tuple(emptiness(row) for row in statistics)
+    each: list[Emptiness] = [""] * count if statistics is None else [emptiness(row) for row in statistics]
+    return tuple(each)
 
 
 def _block_means(picture: Image.Image | torch.Tensor) -> _Floats:
