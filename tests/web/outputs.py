@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from clip_grid.clip_backend.labelling.result import RankedLabel
 from clip_grid.clip_backend.matching.result import MatchResult, PhraseScore, PhraseStatus
 from clip_grid.clip_backend.matching.verdict import LEAST_Z
 from clip_grid.clip_backend.ranking.ranking import rank_scores
@@ -74,7 +75,7 @@ def labels(*names: str) -> dict[str, Any]:
 
 
 def ranked(label: str, probability: float) -> dict[str, Any]:
-    return {"label": label, "facet": "label", "probability": probability, "cosine": 0.3}
+    return RankedLabel(label=label, facet="label", probability=probability, cosine=0.3, z=4.5).to_dict()
 
 
 def ranks(*scores: float) -> dict[str, Any]:

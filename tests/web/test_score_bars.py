@@ -108,6 +108,7 @@ def test_bars_are_as_long_as_their_scores(page_of):
 
     assert part_of_bar(rows(stub), ".clip-grid-score-fill") == pytest.approx((0, 0.75), abs=0.01)
     assert "softmax over 8 labels" in stub.node().inner_text()
+    assert "square: probability 0.125, z 4.50, cosine 0.300" in rows(stub).first.get_attribute("title")
 
 
 def test_ranked_pictures_are_in_order_and_show_whether_they_are_kept(page_of):

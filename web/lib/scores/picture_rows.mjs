@@ -11,6 +11,7 @@ import {
   marksOn,
   placeOn,
   scaleName,
+  scoreOn,
 } from "./numbers.mjs";
 
 /** @typedef {import("./rows.mjs").LabelEntry} LabelEntry */
@@ -148,8 +149,9 @@ function otherMark({ label, probability }, digits) {
 function labelDetails({ path, label, scale, reason, top = [] }, probability, digits) {
   const others = top.map((other) => {
     const facet = other.facet && other.facet !== "label" ? `${other.facet}: ` : "";
-    const cosine = `${scaleName("cosine")} ${formatScore(other.cosine, digits)}`;
-    return `  ${facet}${other.label}: ${probabilityText(other.probability, digits)}, ${cosine}`;
+    const z = isNumber(other.z) && scoreOn("z", other.z, digits);
+    const scores = [probabilityText(other.probability, digits), z, scoreOn("cosine", other.cosine, digits)];
+    return `  ${facet}${other.label}: ${scores.filter(Boolean).join(", ")}`;
   });
   const head = `${label}: ${probabilityText(probability, digits)}${scale ? ` (${scale})` : ""}`;
   return [path, head, reason, ...(others.length ? [text("label.top"), ...others] : [])].filter(Boolean).join("\n");

@@ -65,7 +65,14 @@ import { labelRows, rankRows } from "./picture_rows.mjs";
  * @property {PhraseState} [status] not in results of version 0.1
  * @property {boolean} is_missing
  */
-/** @typedef {{label: string, facet: string, probability: number, cosine: number}} ScoredLabel */
+/**
+ * @typedef {object} ScoredLabel
+ * @property {string} label
+ * @property {string} facet
+ * @property {number} probability
+ * @property {number} cosine
+ * @property {number} [z] where the label was compared with unrelated nouns
+ */
 /**
  * @typedef {object} LabelEntry the labels of a picture
  * @property {string} [path]
