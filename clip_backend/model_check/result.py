@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ..matching.result import AUTO, PRESETS
+from ..matching.verdict import LEAST_Z
 from ..scoring.banks import LengthClass
 from ..shapes_demo import SHAPES_DEMO
 
@@ -140,8 +141,8 @@ class ModelCheck:
 
     @property
     def is_order_right(self) -> bool:
-        """Whether the pictures find their own captions first."""
-        return sum(own.rank == 1 for own in self.order) >= LEAST_FIRST[self.pictures]
+        """Whether the pictures find their own captions first, and these are no mismatches."""
+        return sum(own.rank == 1 and own.z >= LEAST_Z for own in self.order) >= LEAST_FIRST[self.pictures]
 
     @property
     def nearest_published(self) -> tuple[str, float] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from .drawn import DEMO, WORDS, Shell
 
 pytest.importorskip("torch")
 pytest.importorskip("tokenizers")
+pytest.importorskip("safetensors")
+
+from clip_grid.clip_backend.shapes_demo import shapes_demo_path
+from safetensors.numpy import load_file, save_file
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -98,6 +103,22 @@ def test_an_unknown_model_fails_with_its_name(shell: Shell, no_models):
 
     assert (answer.status, answer.out) == (1, "")
     assert "there is no model 'nowhere'" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [(("vision_model.", "visual_projection."), "text_encoder"), (("text_model.", "text_projection."), "no vision")],
+)
+def test_a_model_that_lacks_an_encoder_fails_with_what_is_missing(shell: Shell, tmp_path: Path, kept, told):
+    tensors = load_file(shapes_demo_path() / "model.safetensors")
+    path = tmp_path / "part.safetensors"
+    save_file({name: tensor for name, tensor in tensors.items() if name.startswith(kept)}, path)
+    shutil.copy(shapes_demo_path() / "tokenizer.json", tmp_path)
+
+    answer = shell("check-model", path, *DEMO[2:])
+
+    assert (answer.status, answer.out) == (1, "")
+    assert answer.err.startswith("error: ") and told in answer.err and "part.safetensors" in answer.err
 
 
 # README

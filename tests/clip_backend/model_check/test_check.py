@@ -141,6 +141,19 @@ def test_swapped_captions_are_in_the_wrong_order_and_the_better_one_is_named():
     assert [own.rank for own in run.order[2:]] == [1, 1, 1]
 
 
+def test_own_captions_that_are_first_among_mismatches_are_no_right_order():
+    """Of files that do not belong together, which may come first by chance."""
+    model, shown = synthetic_model(), check_pictures()
+    places = {name: place for place, name in enumerate(shown.words)}
+    low = {text: text_at(model.pictures, places.get(name, 0), 0.0) for name, text in shown.captions.items()}
+    low |= {shown.captions[name]: text_at(model.pictures, place, 0.1) for name, place in places.items()}
+
+    run = check_encoder(model.with_texts(low))
+
+    assert [own.rank for own in run.order] == [1] * 5 and max(own.z for own in run.order) < 1
+    assert run.conclusion == "order wrong"
+
+
 def test_one_drawing_may_be_taken_for_something_else_but_no_photograph(photographs, request):
     shown = check_pictures()
     model = synthetic_model()
