@@ -145,9 +145,9 @@ def _sure_labels(scores: FacetScores, rules: Rules) -> list[list[tuple[str, floa
 
 def _fitting_labels(scores: FacetScores, rules: Rules) -> list[list[tuple[str, float]]]:
     """For each picture every label that fits, with its probability, the likeliest first."""
-    count = len(scores.facet.labels)
     fits = scores.probabilities >= rules.threshold if scores.z is None or not rules.by_z else scores.z >= LEAST_Z
-    fits = fits & (scores.shares[:, :count] > scores.no_defect[:, None])
+    if scores.facet.kind == "defects":
+        fits = fits & (scores.shares[:, : fits.shape[1]] > scores.no_defect[:, None])
     found = []
     for row, own in enumerate(fits):
         places = np.flatnonzero(own)
@@ -183,6 +183,8 @@ def _why_unlabeled(scores: FacetScores, rules: Rules, row: int, ranking: Indices
         return f"{best.label!r} fits best with a z of {best.z:.1f}, below {LEAST_Z:g}"
     if best.probability < rules.threshold:
         return f"{best.label!r} is the likeliest with {best.probability:.3f}, below {rules.threshold:g}"
+    if not others:
+        return f"{best.label!r} has a probability of {best.probability:.3f}, less than the margin of {scores.margin:g}"
     return f"{best.label!r} and {others[0].label!r} are too close to tell apart"
 
 

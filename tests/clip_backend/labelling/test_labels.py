@@ -75,6 +75,13 @@ def test_a_label_need_not_be_ahead_of_the_nouns():
     assert (answer.label, answer.score) == ("cat", pytest.approx(17.5 / (17.5 + 1 + NOUNS), abs=1e-4))
 
 
+def test_a_single_label_below_a_margin_of_the_users_is_not_given():
+    answer = of(facet_of(["cat"]), options=LabelOptions(margin=0.9), cat=0.5)
+
+    assert answer.label == "unlabeled"
+    assert answer.reason == "'cat' has a probability of 0.699, less than the margin of 0.9"
+
+
 def test_equal_labels_are_listed_in_the_order_of_the_vocabulary():
     answer = of(facet_of(["z", "a", "m"]), z=0.2, a=0.2, m=0.2)
 
