@@ -1,8 +1,10 @@
-"""Sheets, cells, sorting and geometry of the viewer: functions of its modules, called in the browser."""
+"""Sheets, cells, sorting and geometry of the viewer, and tables of scores: functions of modules, in the browser."""
 
 from __future__ import annotations
 
 import pytest
+
+from .outputs import OLD_MATCHES, matches
 
 CELL = {"page": 0, "row": 0, "column": 0, "path": "/in/a.png", "label": "a", "source": "text"}
 CELL |= {"box": [10, 20, 30, 40], "image_box": [10, 20, 30, 30], "values": {}, "scores": {}}
@@ -185,3 +187,28 @@ def test_an_output_that_is_too_large_is_cut_and_says_so(ask):
     assert result["cut"] == {"rows": 100}
     assert result["output"]["text"] == ["a"] and len(result["output"]["rows"]) in range(1, 30)
     assert "x" not in result["output"]
+
+
+def test_matches_are_copied_with_every_score_and_the_reason(ask):
+    table = ask("../score_table", "module.scoreTable(...values)", matches("a red circle"))
+    old = ask("../score_table", "module.scoreTable(...values)", OLD_MATCHES)
+
+    row = dict(zip(table["columns"], table["rows"][0], strict=True))
+    assert (row["verdict"], row["z"], row["threshold_scale"]) == ("match", 3.2, "z")
+    assert (row["reason"], row["missing"]) == ("its z is 3.2", "a red circle missing")
+    assert "noise_floor" not in row
+    assert dict(zip(old["columns"], old["rows"][0], strict=True))["missing"] == "a hat"
+
+
+@pytest.mark.parametrize("length", [60_000, 1_100, 600, 300])
+def test_a_shortened_copy_keeps_the_scores_and_why_a_picture_is_undecided(ask, length):
+    output = matches("a red circle", "a blue square")
+    output["clip_match"][1] |= {"verdict": "undecided", "reason": "the picture is blank"}
+
+    short = ask("../results", "module.shortenScores(...values)", output, length)["clip_match"]
+
+    assert [(one["z"], one["threshold"], one["threshold_scale"]) for one in short] == [(3.2, 2, "z"), (1.7, 2, "z")]
+    assert (short[0]["verdict"], short[1]["reason"]) == ("match", "the picture is blank")
+    kept = [phrase["status"] for phrase in short[0].get("phrases", [])]
+    assert kept == {60_000: ["shown", "unclear", "missing"], 1_100: ["unclear", "missing"]}.get(length, [])
+    assert ("reason" in short[0]) == (length != 300)
