@@ -77,8 +77,8 @@ def lines(picture: str, scores: Mapping[str, Sequence[Any]]) -> Iterator[str]:
     """The results of one run for people; programs use ``--json``."""
     for match in scores["clip_match"]:
         verdict = match["clip_match_status"].partition(" (score")[0]
-        which = _which(picture, match.get("image"))
-        yield f"{which}, {match['text']!r}: {verdict}, cosine {_number(match['clip_similarity_score'])}"
+        numbers = f"z {_number(match.get('z'))}, cosine {_number(match['clip_similarity_score'])}"
+        yield f"{_which(picture, match.get('image'))}, {match['text']!r}: {verdict}, {numbers}"
     for label in scores["clip_labels"]:
         scale = label["scale"] or "no score"
         yield f"{_which(picture, label.get('path'))}: {label['label']}, {scale} {_number(label['score'])}"

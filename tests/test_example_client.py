@@ -22,6 +22,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 MATCH = {
     "text": "a red circle",
+    "z": 3.2,
     "clip_similarity_score": 0.31,
     "clip_match_status": "Match (score: 0.310)",
     "clip_is_match": True,
@@ -143,7 +144,7 @@ def test_the_scores_are_printed_with_their_scales(client, comfy, capsys):
     assert client() == 0
 
     assert capsys.readouterr().out == (
-        "workflow, 'a red circle': Match, cosine 0.310\npicture 1: circle, softmax over 8 labels 0.930\n"
+        "workflow, 'a red circle': Match, z 3.200, cosine 0.310\npicture 1: circle, softmax over 8 labels 0.930\n"
     )
     assert comfy.workflows == [json.loads((EXAMPLES / "api" / "score_workflow.json").read_text("utf-8"))]
 
@@ -182,7 +183,9 @@ def test_a_picture_without_a_score_has_a_line_too(client, comfy, capsys):
     comfy.history = DONE | {"outputs": {"3": {"clip_match": [unread], "clip_labels": [unlabelled]}}}
 
     assert client() == 0
-    assert capsys.readouterr().out == "workflow, 'x': Not read: broken, cosine -\nworkflow: unlabeled, no score -\n"
+    assert (
+        capsys.readouterr().out == "workflow, 'x': Not read: broken, z -, cosine -\nworkflow: unlabeled, no score -\n"
+    )
 
 
 def test_ranks_and_saved_files_are_printed_each_once(client, comfy, capsys):
