@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ...atomic import atomic_file
 from ...errors import InputError, SpaceError
 from ..matching.result import MatchOptions
-from ..scoring.banks import bank
-from ..scoring.scales import Float64s, sigmoid
+from ..scoring.scales import Float64s, bank, sigmoid
 from .metrics import Labels, Scores, checked, roc_auc, roc_auc_interval
 
 if TYPE_CHECKING:

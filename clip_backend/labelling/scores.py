@@ -13,11 +13,11 @@ from ...imaging import Progress
 from ...options import SLOT
 from ..encoding.features import Features
 from ..preparing.blank import Emptiness, emptiness_of_each
-from ..scoring.banks import bank
 from ..scoring.scales import (
     Float32s,
     Float64s,
     assumed_notes,
+    bank,
     is_sigmoid,
     logits,
     share_beside,

@@ -15,8 +15,7 @@ from ..encoding.features import Features, Identity
 from ..encoding.image_features import ImageFeatures
 from ..finding.catalog import name_below
 from ..preparing.blank import emptiness, pixel_statistics
-from ..scoring.banks import EncodedBank, LengthClass, bank, encoded_bank
-from ..scoring.scales import LEAST_DEVIATION, Float32s, z_scores
+from ..scoring.scales import LEAST_DEVIATION, EncodedBank, Float32s, LengthClass, bank, encoded_bank, z_scores
 from ..shapes_demo import SHAPES_DEMO
 from .pictures import CheckPictures, check_pictures, nothing_pictures, published_cosines
 from .result import MATCH_Z, BankFigures, CheckedModel, ModelCheck, NothingFigures, OwnText

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ..matching.result import AUTO, PRESETS
-from ..matching.verdict import LEAST_Z
-from ..scoring.banks import LengthClass
+from ..matching.scores import LEAST_Z
+from ..scoring.scales import LengthClass
 from ..shapes_demo import SHAPES_DEMO
 
 Range = tuple[float, float]

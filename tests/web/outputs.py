@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from clip_grid.clip_backend.labelling.result import RankedLabel
 from clip_grid.clip_backend.matching.result import MatchResult, PhraseScore, PhraseStatus
-from clip_grid.clip_backend.matching.verdict import LEAST_Z
+from clip_grid.clip_backend.matching.scores import LEAST_Z
 from clip_grid.clip_backend.ranking.ranking import rank_scores
 from clip_grid.clip_backend.ranking.result import RankOptions
 from clip_grid.nodes.grid_nodes import LabeledGridExporterNode

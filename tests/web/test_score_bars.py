@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from clip_grid.clip_backend.matching.verdict import LEAST_Z
+from clip_grid.clip_backend.matching.scores import LEAST_Z
 
 from .outputs import EVIL, OLD_MATCHES, labels, matches, ranks
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clip_grid.clip_backend.calibration.calibration import Calibration, fit_calibration, read_calibration
 from clip_grid.clip_backend.matching.result import MatchOptions
-from clip_grid.clip_backend.scoring.banks import bank
+from clip_grid.clip_backend.scoring.scales import bank
 from clip_grid.errors import InputError, OutputError, SpaceError
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 from clip_grid.clip_backend.encoding.features import Features, TextFeatures
 from clip_grid.clip_backend.encoding.image_features import FailedPicture
-from clip_grid.clip_backend.scoring.banks import bank
+from clip_grid.clip_backend.scoring.scales import bank
 from clip_grid.clip_backend.words.vocabulary import Facet, Vocabulary
 from clip_grid.errors import InputError
 

@@ -9,7 +9,7 @@ from clip_grid.clip_backend.labelling.labels import can_combine, compose, label_
 from clip_grid.clip_backend.labelling.options import LabelOptions
 from clip_grid.clip_backend.labelling.result import FacetLabel
 from clip_grid.clip_backend.labelling.scores import NO_DEFECT
-from clip_grid.clip_backend.scoring.banks import bank
+from clip_grid.clip_backend.scoring.scales import bank
 from clip_grid.clip_backend.words.vocabulary import Vocabulary, vocabulary_from_labels
 from clip_grid.errors import InputError
 

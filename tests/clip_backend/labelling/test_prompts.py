@@ -7,7 +7,7 @@ import pytest
 from clip_grid.clip_backend.encoding.features import TextFeatures, unit_rows
 from clip_grid.clip_backend.labelling.options import LabelOptions
 from clip_grid.clip_backend.labelling.scores import NO_DEFECT, embed_facets, rules_for
-from clip_grid.clip_backend.scoring.banks import bank
+from clip_grid.clip_backend.scoring.scales import bank
 from clip_grid.errors import InputError
 
 from .cosine_encoder import CosineEncoder, facet_of, vocabulary

@@ -9,7 +9,7 @@ import pytest
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
 from clip_grid.clip_backend.labelling.scores import unrelated_nouns
-from clip_grid.clip_backend.scoring.banks import bank
+from clip_grid.clip_backend.scoring.scales import bank
 from clip_grid.clip_backend.words.sources import default_vocabulary
 from clip_grid.clip_backend.words.vocabulary import vocabulary_from_labels
 from hypothesis import given

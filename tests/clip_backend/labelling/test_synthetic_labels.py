@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from clip_grid.clip_backend.labelling.labels import label_pictures
 from clip_grid.clip_backend.labelling.options import LabelOptions
-from clip_grid.clip_backend.scoring.banks import bank
+from clip_grid.clip_backend.scoring.scales import bank
 from clip_grid.clip_backend.words.vocabulary import vocabulary_from_labels
 
 from ..scoring.synthetic import SETTINGS, Setting, Synthetic, SyntheticEncoder

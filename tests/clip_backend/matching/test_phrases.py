@@ -3,8 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from clip_grid.clip_backend.matching.match import MOST_PHRASED, match_pictures
-from clip_grid.clip_backend.matching.phrases import judged_phrases
+from clip_grid.clip_backend.matching.match import MOST_PHRASED, judged_phrases, match_pictures
 from clip_grid.clip_backend.matching.result import MatchOptions
 from clip_grid.clip_backend.matching.texts import MOST_PHRASES, Phrase, phrases_of
 from hypothesis import given, strategies

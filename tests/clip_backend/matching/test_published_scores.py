@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from clip_grid.clip_backend.encoding.features import Features
 from clip_grid.clip_backend.matching.result import MatchOptions
-from clip_grid.clip_backend.matching.scores import Pairing, scores_of
-from clip_grid.clip_backend.matching.verdict import limit_of, verdicts
+from clip_grid.clip_backend.matching.scores import Pairing, limit_of, scores_of, verdicts
 
 #: Mean and standard deviation of unrelated texts: short ones, and captions.
 B32_SHORT, B32_LONG = (0.195, 0.021), (0.155, 0.036)

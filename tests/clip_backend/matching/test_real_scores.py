@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from clip_grid.clip_backend.calibration.calibration import fit_platt
 from clip_grid.clip_backend.encoding.features import Features
-from clip_grid.clip_backend.matching.phrases import MISSING_Z
+from clip_grid.clip_backend.matching.match import MISSING_Z
 from clip_grid.clip_backend.matching.result import MatchOptions
-from clip_grid.clip_backend.matching.scores import Pairing, scores_of
-from clip_grid.clip_backend.matching.verdict import limit_of, verdicts
+from clip_grid.clip_backend.matching.scores import Pairing, limit_of, scores_of, verdicts
 from clip_grid.clip_backend.scoring.scales import z_scores
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "real"

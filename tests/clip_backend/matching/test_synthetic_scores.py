@@ -9,8 +9,7 @@ import pytest
 from clip_grid.clip_backend.encoding.features import Features
 from clip_grid.clip_backend.matching.match import match_pictures
 from clip_grid.clip_backend.matching.result import MatchOptions
-from clip_grid.clip_backend.matching.scores import Pairing, scores_of
-from clip_grid.clip_backend.matching.verdict import limit_of, verdicts
+from clip_grid.clip_backend.matching.scores import Pairing, limit_of, scores_of, verdicts
 from clip_grid.clip_backend.scoring.scales import percentiles, z_scores
 
 from ..scoring.synthetic import SETTINGS, SPACE, Synthetic, SyntheticEncoder

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from clip_grid.clip_backend.matching.match import match_pictures
 from clip_grid.clip_backend.matching.result import PRESETS, Limit, MatchOptions
-from clip_grid.clip_backend.matching.scores import Scores
-from clip_grid.clip_backend.matching.verdict import limit_of, verdicts
+from clip_grid.clip_backend.matching.scores import Scores, limit_of, verdicts
 from clip_grid.errors import InputError
 
 from .vector_encoder import BLANK, NOISE, VectorEncoder, bank_at, text_at

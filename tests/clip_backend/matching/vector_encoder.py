@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from clip_grid.clip_backend.encoding.features import Features, Identity, TextFeatures
 from clip_grid.clip_backend.encoding.image_features import FailedPicture
-from clip_grid.clip_backend.scoring.banks import bank
+from clip_grid.clip_backend.scoring.scales import bank
 from clip_grid.errors import InputError
 
 #: A picture of which every text knows its cosine.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from clip_grid.clip_backend.encoding.features import Features, Identity, TextFeatures
 from clip_grid.clip_backend.model_check.pictures import check_pictures, nothing_pictures
-from clip_grid.clip_backend.scoring.banks import bank
+from clip_grid.clip_backend.scoring.scales import bank
 
 from ..scoring.synthetic import OPENAI, SPACE, Setting, Synthetic, SyntheticEncoder
 

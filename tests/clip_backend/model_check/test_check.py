@@ -14,7 +14,7 @@ from clip_grid.clip_backend.model_check import check as check_module
 from clip_grid.clip_backend.model_check import pictures as picture_module
 from clip_grid.clip_backend.model_check.check import ONLY_DRAWINGS, check_encoder
 from clip_grid.clip_backend.model_check.pictures import check_pictures, nothing_pictures, published_cosines
-from clip_grid.clip_backend.scoring.banks import bank
+from clip_grid.clip_backend.scoring.scales import bank
 from PIL import Image
 
 from ..scoring.synthetic import SETTINGS, Setting

@@ -13,7 +13,7 @@ import pytest
 from clip_grid.clip_backend.model_check import pictures as module
 from clip_grid.clip_backend.model_check.pictures import check_pictures, draw, nothing_pictures, published_cosines
 from clip_grid.clip_backend.preparing.blank import emptiness, pixel_statistics
-from clip_grid.clip_backend.scoring.banks import bank, length_class
+from clip_grid.clip_backend.scoring.scales import bank, length_class
 from PIL import Image
 
 from ..fresh import answer, start

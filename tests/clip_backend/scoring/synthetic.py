@@ -17,7 +17,7 @@ from zlib import crc32
 import numpy as np
 from clip_grid.clip_backend.encoding.features import Features, Identity, TextFeatures, unit_rows
 from clip_grid.clip_backend.encoding.image_features import FailedPicture
-from clip_grid.clip_backend.scoring.banks import length_class
+from clip_grid.clip_backend.scoring.scales import length_class
 
 DIM = 512
 #: Directions that texts alone have.

@@ -7,9 +7,8 @@ import re
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.scoring import banks
-from clip_grid.clip_backend.scoring.banks import bank, encoded_bank, length_class
-from clip_grid.clip_backend.scoring.scales import deviations, percentiles, z_scores
+from clip_grid.clip_backend.scoring import scales
+from clip_grid.clip_backend.scoring.scales import bank, deviations, encoded_bank, length_class, percentiles, z_scores
 from clip_grid.clip_backend.words.vocabulary import text_key
 
 from ..matching.vector_encoder import VectorEncoder, bank_at
@@ -146,9 +145,9 @@ def test_the_bank_is_encoded_once_for_an_encoder_and_a_template():
 def test_the_bank_of_an_encoder_is_gone_with_it():
     encoder = Counting()
     encoded_bank(encoder)
-    kept = len(banks._encoded)
+    kept = len(scales._encoded)
 
     del encoder
     gc.collect()
 
-    assert len(banks._encoded) < kept
+    assert len(scales._encoded) < kept
