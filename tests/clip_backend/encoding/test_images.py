@@ -9,9 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from clip_grid import imaging
-from clip_grid.clip_backend.encoding import image_features
+from clip_grid.clip_backend.encoding import image_features, images
 from clip_grid.clip_backend.encoding.cache import EmbeddingCache
 from clip_grid.clip_backend.preparing import pictures as pictures_module
+from clip_grid.clip_backend.preparing.blank import emptiness, pixel_statistics
 from clip_grid.errors import InputError, PictureError
 from PIL import Image
 
@@ -142,6 +143,42 @@ def test_more_states_of_known_pictures_are_computed():
     encoder.encode_images(picture(1), wants=("patch_tokens",))
 
     assert sum(vision.sizes) == 2
+
+
+def test_statistics_of_the_pixels_come_with_the_features_where_they_are_asked_for(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (80, 90, 3), np.uint8)
+    given = [*files(tmp_path, [40]), picture(9), noise, torch.from_numpy(noise) / 255]
+
+    features = toy_encoder().encode_images(given, with_statistics=True)
+
+    expected = [pixel_statistics(one) for one in (picture(40), picture(9), Image.fromarray(noise))]
+    np.testing.assert_allclose(features.statistics, [*expected, expected[2]], atol=1e-5)
+    assert [emptiness(one) for one in features.statistics] == ["blank", "blank", "noise", "noise"]
+    assert toy_encoder().encode_images(given).statistics is None
+
+
+def test_statistics_of_known_files_are_taken_from_the_cache(tmp_path, monkeypatch):
+    paths, tower = files(tmp_path, [9, 40]), ToyVision()
+    encoder = toy_encoder(vision=tower)
+    embedded = encoder.encode_images(paths)
+
+    # of embeddings that are known alone, the pixels are looked at once, and nothing is computed anew
+    first = encoder.encode_images(paths, with_statistics=True)
+    monkeypatch.setattr(images, "pixel_statistics", lambda picture: pytest.fail("they are known"))
+    again = encoder.encode_images(paths, with_statistics=True)
+
+    assert sum(tower.sizes) == 2
+    np.testing.assert_array_equal(first.statistics, again.statistics)
+    np.testing.assert_array_equal(embedded.image_embeds, again.image_embeds)
+
+
+def test_statistics_are_those_of_the_pictures_that_could_be_read(tmp_path):
+    paths = files(tmp_path, [9, 40, 60])
+    paths[1].write_bytes(b"no picture")
+
+    features = toy_encoder().encode_images(paths, strict=False, with_statistics=True)
+
+    assert (features.kept, features.statistics.shape) == ((0, 2), (2, 2))
 
 
 def test_one_broken_file_costs_itself_alone_and_batches_stay_full(tmp_path):
