@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from types import SimpleNamespace
@@ -16,6 +17,9 @@ from ..scoring.synthetic import OPENAI, SPACE, Setting, Synthetic, SyntheticEnco
 
 #: How much of its picture a caption or a word has beside what it has in common with it anyway.
 CLEARNESS = 0.06
+#: Of scikit-image.
+PHOTOGRAPHS = ("chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg", "camera.png")
+SHORT, LONG = list(bank().nouns.values()), list(bank().captions)
 NOTHING = sum(map(len, nothing_pictures().values()))
 
 
@@ -78,7 +82,7 @@ def _synthetic_model(setting: Setting, seed: int, kind: str) -> SyntheticModel:
         for texts, text in ((captions, shown.captions[name]), (words, shown.words[name])):
             texts[text] = unit(texts[text] + CLEARNESS * pictures[list(shown.pictures).index(name)])
     encoder = SyntheticEncoder(draw, {}, captions | words)
-    several = [*bank().nouns.values(), *bank().captions]
+    several = [*SHORT, *LONG]
     texts = dict(zip(several, encoder.encode_texts(several).vectors, strict=True)) | captions | words
     identity = replace(encoder.identity, name=f"{setting.name.replace('/', '-')}.safetensors")
     return SyntheticModel(identity, pictures, replace(encoder, texts=texts))
@@ -87,3 +91,8 @@ def _synthetic_model(setting: Setting, seed: int, kind: str) -> SyntheticModel:
 def unit(row: np.ndarray) -> np.ndarray:
     """The vector at length 1, float32."""
     return (row / np.linalg.norm(row)).astype(np.float32)
+
+
+def vectors_of(model: SyntheticModel, texts: Iterable[str]) -> np.ndarray:
+    """The vectors of texts [N, 512]."""
+    return model.encode_texts(list(texts)).vectors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import zlib
-from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,34 +17,15 @@ from clip_grid.clip_backend.scoring.scales import bank, length_class
 from PIL import Image
 
 from ..fresh import answer, start
+from .synthetic_model import PHOTOGRAPHS
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "real" / "notebook_8x8.json"
-FILES = ("chelsea.png", "coffee.png", "astronaut.png", "rocket.jpg", "camera.png")
-
-
-@pytest.fixture
-def without_photographs(monkeypatch):
-    """A machine without scikit-image."""
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
-
-
-@pytest.fixture
-def scikit_image(monkeypatch, tmp_path: Path) -> Path:
-    """A machine with a scikit-image that has the five photographs; gives the folder."""
-    folder = tmp_path / "skimage" / "data"
-    folder.mkdir(parents=True)
-    for name in FILES:
-        Image.effect_noise((32, 24), 90).save(folder / name)
-    spec = ModuleSpec("skimage", None, is_package=True)
-    spec.submodule_search_locations = [str(folder.parent)]
-    monkeypatch.setattr(module, "find_spec", {"skimage": spec}.get)
-    return folder
 
 
 # pictures that show something
 
 
-def test_without_scikit_image_there_are_twelve_different_drawings(without_photographs):
+def test_without_scikit_image_there_are_twelve_different_drawings():
     shown = check_pictures()
 
     assert (shown.kind, len(shown.pictures)) == ("drawings", 12)
@@ -53,22 +34,26 @@ def test_without_scikit_image_there_are_twelve_different_drawings(without_photog
     assert [name for name, one in shown.pictures.items() if emptiness(pixel_statistics(one))] == []
 
 
-def test_scikit_images_photographs_take_the_places_of_five_drawings(scikit_image):
+def test_scikit_images_photographs_take_the_places_of_five_drawings(photographs, monkeypatch):
+    monkeypatch.delitem(sys.modules, "skimage", raising=False)
     shown = check_pictures()
 
     assert (shown.kind, len(shown.pictures)) == ("photographs", 12)
-    assert [one for one in shown.pictures.values() if isinstance(one, Path)] == [scikit_image / name for name in FILES]
+    assert [one for one in shown.pictures.values() if isinstance(one, Path)] == [
+        photographs / name for name in PHOTOGRAPHS
+    ]
     assert list(shown.pictures)[:5] == list(shown.words) == list(shown.captions)[:5]
     assert "skimage" not in sys.modules
 
 
-def test_drawings_are_taken_where_a_photograph_would_have_to_be_downloaded(scikit_image):
-    (scikit_image / "rocket.jpg").unlink()
+def test_drawings_are_taken_where_a_photograph_would_have_to_be_downloaded(photographs):
+    (photographs / "rocket.jpg").unlink()
 
     assert check_pictures().kind == "drawings"
 
 
-def test_the_photographs_of_an_installed_scikit_image_show_something():
+def test_the_photographs_of_an_installed_scikit_image_show_something(monkeypatch):
+    monkeypatch.setattr(module, "find_spec", find_spec)
     folder = Path(pytest.importorskip("skimage").__file__).parent / "data"
 
     shown = check_pictures()
@@ -91,7 +76,8 @@ def test_shapes_are_drawn_where_their_percentages_say():
 
 @pytest.mark.parametrize("kind", ["drawings", "photographs"])
 def test_captions_are_long_and_words_short_and_none_is_of_the_bank(request, kind):
-    request.getfixturevalue("without_photographs" if kind == "drawings" else "scikit_image")
+    if kind == "photographs":
+        request.getfixturevalue(kind)
     shown = check_pictures()
 
     assert len(shown.captions) == 8 and len(shown.words) == 5
@@ -101,7 +87,7 @@ def test_captions_are_long_and_words_short_and_none_is_of_the_bank(request, kind
     assert {*shown.words, *shown.pictures} & {*bank().nouns} == set()
 
 
-def test_captions_describe_pictures_that_are_there_or_nothing_that_is(without_photographs):
+def test_captions_describe_pictures_that_are_there_or_nothing_that_is():
     shown = check_pictures()
 
     assert {*shown.words} <= {*shown.captions} <= {*shown.pictures}
@@ -110,7 +96,7 @@ def test_captions_describe_pictures_that_are_there_or_nothing_that_is(without_ph
 # published cosines
 
 
-def test_the_published_cosines_are_highest_for_the_own_captions(scikit_image):
+def test_the_published_cosines_are_highest_for_the_own_captions(photographs):
     names = list(check_pictures().captions)
 
     assert len(published_cosines()) == 2
@@ -119,7 +105,7 @@ def test_the_published_cosines_are_highest_for_the_own_captions(scikit_image):
         assert {len(row) for row in rows.values()} == {8}
 
 
-def test_the_published_cosines_are_those_of_the_figures(scikit_image):
+def test_the_published_cosines_are_those_of_the_figures(photographs):
     if not REAL.is_file():
         pytest.skip("the folder shared/real with published figures is not beside the checkout")
     figures, names = json.loads(REAL.read_text("utf-8")), list(check_pictures().captions)
