@@ -31,7 +31,7 @@ import {
  * @property {(entry: MatchEntry) => Named} nameOf
  */
 
-/** The z below which a text is a mismatch, whatever the threshold is; clip_backend/matching/verdict.py has the rule. */
+/** The z below which a text is a mismatch, whatever the threshold is: LEAST_Z of clip_backend/matching/scores.py. */
 const LEAST_Z = 1;
 
 /**
