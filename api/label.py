@@ -50,7 +50,7 @@ def label_images(
     batch = gather(images)
     opened = ModelChoice.of(model)
     find = distinctive_labels if contrast else label_pictures
-    run = find(opened(), batch.pictures, words, options=wanted, progress=progress)
+    run = find(opened.for_texts(), batch.pictures, words, options=wanted, progress=progress)
     return replace(run, notes=(*opened.notes, *batch.notes, *run.notes))
 
 
@@ -88,7 +88,9 @@ class CLIPLabeler:
     def label(self, images: Images, progress: Progress | None = None) -> Labelled:
         """Everything that is known: probabilities, other labels, failures."""
         batch = gather(images)
-        run = label_pictures(self._model(), batch.pictures, self._words, options=self._options, progress=progress)
+        run = label_pictures(
+            self._model.for_texts(), batch.pictures, self._words, options=self._options, progress=progress
+        )
         return replace(run, notes=(*self._model.notes, *batch.notes, *run.notes))
 
 

@@ -39,7 +39,9 @@ def match(
     batch = gather(images)
     learnt = given_calibration(calibration)
     opened = ModelChoice.of(model)
-    run = match_pictures(opened(), batch.pictures, texts, options=wanted, calibration=learnt, progress=progress)
+    run = match_pictures(
+        opened.for_texts(), batch.pictures, texts, options=wanted, calibration=learnt, progress=progress
+    )
     return replace(run, notes=(*opened.notes, *batch.notes, *run.notes))
 
 

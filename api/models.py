@@ -8,8 +8,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Union
 
 from ..clip_backend.encoding.cache import default_cache_folder
-from ..clip_backend.finding.names import default_model
+from ..clip_backend.finding.advice import PYTHON, Wording, lone_encoder
+from ..clip_backend.finding.catalog import PossibleModel, find_models, inspect_model
+from ..clip_backend.finding.folders import ModelType
+from ..clip_backend.finding.names import default_model, find_model
 from ..clip_backend.loading import load_encoder
+from ..errors import InputError
 from .pictures import StrPath
 
 if TYPE_CHECKING:
@@ -41,18 +45,25 @@ class LazyModel:
                 self._encoder, self.notes = self._open()
             return self._encoder
 
+    def for_texts(self) -> Encoder:
+        """The encoder, where texts are to be encoded too; raises what opening it raises."""
+        return self()
+
 
 class ModelChoice(LazyModel):
     """A model and how it is loaded. Opening it raises what ``load_encoder`` raises, or that there is no default model.
 
     model: a path or name; None or "auto" for the default model. cache: keep embeddings in the user's cache folder, so
-    that another run computes only what is new. given: as for ``load_encoder``.
+    that another run computes only what is new. wording: of the cure in messages. given: as for ``load_encoder``.
     """
 
-    def __init__(self, model: StrPath | None = None, *, cache: bool = True, **given: Any) -> None:
+    def __init__(
+        self, model: StrPath | None = None, *, cache: bool = True, wording: Wording = PYTHON, **given: Any
+    ) -> None:
         super().__init__(self._load)
         self._model = model
         self._cache = cache
+        self._wording = wording
         self._given = given
 
     @classmethod
@@ -72,13 +83,35 @@ class ModelChoice(LazyModel):
         named = self._model is not None and self._model != AUTO
         return repr((self._model, sorted(self._given.items()))) if named else ""
 
+    def for_texts(self) -> Encoder:
+        """The encoder; raises InputError for a file with one encoder alone, naming the file that completes it."""
+        if self._encoder is None and self._is_named and not self._given.get("text_encoder"):
+            path = self._find(self._model)
+            named = inspect_model(PossibleModel(str(self._model), path), ModelType.OTHER)
+            if lacks := lone_encoder(named, find_models, self._wording):
+                raise InputError(lacks)
+        return self()
+
+    @property
+    def _is_named(self) -> bool:
+        return self._model is not None and self._model != AUTO
+
     def _load(self) -> tuple[Encoder, tuple[str, ...]]:
+        download = bool(self._given.get("download"))
         model, notes = self._model, tuple[str, ...]()
-        if model is None or model == AUTO:
-            model, note = default_model()
+        if not self._is_named:
+            model, note = default_model(wording=self._wording, download=download)
             notes = (note,)
         given = {"cache_folder": default_cache_folder(), **self._given} if self._cache else self._given
-        return load_encoder(model, **given), notes
+        if given.get("text_encoder"):
+            given = {**given, "text_encoder": self._find(given["text_encoder"])}
+        return load_encoder(self._find(model), **given), notes
+
+    def _find(self, model: Any) -> Any:
+        """The path of a name; anything else, such as a ``CheckpointInfo``, as it is."""
+        if not isinstance(model, (str, os.PathLike)):
+            return model
+        return find_model(model, download=bool(self._given.get("download")), wording=self._wording)
 
 
 def open_encoder(model: Model = None, *, cache: bool = True, **given: Any) -> Encoder:

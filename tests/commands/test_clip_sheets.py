@@ -72,13 +72,6 @@ def test_a_model_that_cannot_be_used_costs_the_labels_and_never_the_sheet(
     assert report["warnings"][0].startswith("no labels from CLIP: ")
 
 
-def test_without_any_model_the_sheet_is_made_and_the_cure_told(shell: Shell, scenes: Path, tmp_path: Path, no_models):
-    answer = shell("export", scenes, tmp_path / "s.png", "--use-clip")
-
-    assert answer.status == 0
-    assert "there is no CLIP on this machine" in answer.err
-
-
 def test_without_torch_the_sheet_is_made_and_the_cure_told(shell: Shell, scenes: Path, tmp_path: Path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,16 @@ def test_every_command_that_looks_says_which_model_in_the_same_words(shell: Shel
     assert {"--model", "--text-encoder", "--device", "--dtype", "--cache", "--no-cache", "--cache-size"} <= set(
         shown.split()
     )
+
+
+def test_a_sheet_is_told_which_model_by_the_same_flags_as_labels(shell: Shell):
+    def flags(command: str) -> list[str]:
+        shown = shell(command, "--help").out.partition("the model:\n")[2].partition("\n\n")[0]
+        return re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE)
+
+    assert flags("export") == flags("label")
+    assert {"--model", "--text-encoder", "--device", "--download"} <= set(flags("export"))
+    assert "--clip-model" in shell("export", "--help").out
 
 
 def test_a_reader_who_has_seen_enough_is_no_error():
