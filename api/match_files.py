@@ -42,8 +42,8 @@ def match_pairs(
     learnt = given_calibration(calibration)
     opened = ModelChoice.of(model)
     report = match_batch(
-        pairs, out, opened.for_texts, options=wanted, calibration=learnt, resume=resume, overwrite=overwrite, model=opened.key,
-        progress=progress,
+        pairs, out, opened.for_texts, options=wanted, calibration=learnt, resume=resume, overwrite=overwrite,
+        model=opened.key, progress=progress,
     )  # fmt: skip
     notes = opened.notes
     if save_calibration is not None and report.done:

@@ -1,4 +1,4 @@
-"""What a user without a usable model is told: the file to get, where it goes, the command that fetches it, or a pair."""
+"""What a user without a usable model is told: the file to get, its folder, the command for it, or two files to pair."""
 
 from __future__ import annotations
 
@@ -34,8 +34,6 @@ FIRST_CLIP = ModelFile(
     repository="openai/clip-vit-large-patch14",
     file="model.safetensors",
 )
-#: The folder of ComfyUI for a text encoder in a file of its own; ``models/clip`` in older ones.
-TEXT_ENCODER_FOLDER = "models/text_encoders"
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,6 @@ class Wording:
     get: str
     #: To use two files together: {vision} and {text}.
     pair: str
-    #: To use one file: {model}.
-    one: str
     #: To fetch a model of the name that was given.
     fetch: str
 
@@ -58,7 +54,6 @@ PYTHON = Wording(
     get="load_encoder({repository!r}, download=True) fetches one ({file}, {size}) into {cache}; or put that file into "
     "ComfyUI's {folder} as {name}; or give the path of another one as the model",
     pair="load_encoder({vision!r}, text_encoder={text!r})",
-    one="load_encoder({model!r})",
     fetch="pass download=True to fetch it from the Hugging Face hub",
 )
 COMMAND = Wording(
@@ -66,7 +61,6 @@ COMMAND = Wording(
     get="add --model {repository} --download to fetch one ({file}, {size}) into {cache}; or put that file into "
     "ComfyUI's {folder} as {name}; or give the path of another one: --model FILE",
     pair="--model {vision} --text-encoder {text}",
-    one="--model {model}",
     fetch="add --download to fetch it from the Hugging Face hub",
 )
 #: For the command that lists models, which uses none.
@@ -75,7 +69,6 @@ LISTING = Wording(
     get="fetch one ({file}, {size}) into {cache} with: clip-grid models --download {repository}; or put that file "
     "into ComfyUI's {folder} as {name}; or give the path of another one to the command that needs it: --model FILE",
     pair=f"give them to the command that needs them: {COMMAND.pair}",
-    one=f"give it to the command that needs it: {COMMAND.one}",
     fetch="add --download {model} to fetch it from the Hugging Face hub",
 )
 COMFYUI = Wording(
@@ -83,7 +76,6 @@ COMFYUI = Wording(
     get="put {file} ({size}) of {repository} into {folder} as {name} (ComfyUI-Manager lists it under Model Manager), "
     "or run, in the folder custom_nodes: python -m ComfyUI-CLIP-Grid models --download {repository}; then press R",
     pair="in CLIP Model Loader choose {vision} as model and {text} as text_encoder",
-    one="choose {model} by its name",
     fetch="put it into {folder} and press R",
 )
 

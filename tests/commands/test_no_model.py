@@ -1,4 +1,4 @@
-"""A machine without a usable model: every command says which file to get, with a command that works, or names a pair."""
+"""Without a usable model every command says which file to get, with a command that works, or names two files."""
 
 from __future__ import annotations
 

@@ -75,13 +75,12 @@ def test_two_files_of_one_space_are_told_as_a_pair_with_the_command(found):
 
 
 def test_the_command_for_a_pair_names_files_that_are_found_by_it(found, tmp_path):
-    models = found(vision=("clip_vision_g",), text=("clip_g",))
-    spaced = (tmp_path / "clip_vision" / "clip_vision_g.safetensors").rename(
-        tmp_path / "clip_vision" / "my G.safetensors"
-    )
+    found(vision=("clip_vision_g",), text=("clip_g",))
+    folder = tmp_path / "clip_vision"
+    spaced = (folder / "clip_vision_g.safetensors").rename(folder / "my G.safetensors")
     (tmp_path / "text_encoders" / "clip_g").mkdir()
     write_layout(layout_named("clip_vision_h"), tmp_path / "text_encoders" / "clip_g")
-    models = found(text=("clip_g",))
+    models = found()
 
     told = advice.no_complete_model(models, COMMAND)
 
@@ -116,12 +115,11 @@ def test_files_that_do_not_belong_together_are_no_pair(found, vision, text):
 
 
 def test_a_file_with_one_encoder_is_told_its_partner(found):
-    models = {
-        model.name: model for model in found(vision=("clip_vision_g", "clip_vision_h"), text=("clip_g", "clip_l"))
-    }
+    listed = found(vision=("clip_vision_g", "clip_vision_h"), text=("clip_g", "clip_l"))
+    models = {model.name: model for model in listed}
 
     def told(name: str) -> str:
-        return advice.lone_encoder(models[f"{name}.safetensors"], lambda: list(models.values()), COMMAND)
+        return advice.lone_encoder(models[f"{name}.safetensors"], lambda: listed, COMMAND)
 
     pair = "--model clip_vision_g.safetensors --text-encoder clip_g.safetensors"
     assert told("clip_vision_g").startswith("clip_vision_g.safetensors has a vision encoder alone; ")
