@@ -8,16 +8,14 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import re
 import sys
 from collections.abc import Sequence
-from importlib import metadata
-from pathlib import Path
 
-from .commands import demo, export, label, legacy_exporter, match, match_batch, models, rank, templates
+from .api.configuration import version
+from .commands import demo, export, info, label, legacy_exporter, match, match_batch, models, rank, templates
 from .commands.flags import split_background
 from .commands.output import FAILED, USAGE, fail
-from .errors import ClipGridError, OutputError
+from .errors import ClipGridError
 
 _STOPPED = 130
 #: Each has the function ``add_arguments`` and the text HELP, whose first line stands in the list of commands.
@@ -28,6 +26,7 @@ _COMMANDS = {
     "match-batch": match_batch,
     "rank": rank,
     "models": models,
+    "info": info,
     "templates": templates,
     "demo": demo,
 }
@@ -48,14 +47,14 @@ def labeled_grid_exporter(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "labeled-grid-exporter", description="Make a labelled sheet from a folder of pictures."
     )
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", action="version", version=version())
     legacy_exporter.add_arguments(parser)
     return _run(_parse(parser, argv))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("clip-grid", description="Labelled image grids, and what CLIP says of pictures.")
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", action="version", version=version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     formatter = argparse.RawDescriptionHelpFormatter
     for name, command in _COMMANDS.items():
@@ -98,15 +97,3 @@ def _run(args: argparse.Namespace) -> int:
         print("stopped; no file was left half written", file=sys.stderr)
         return _STOPPED
     return status
-
-
-def _version() -> str:
-    """The version that was installed, or that of the checkout."""
-    try:
-        return metadata.version("clip-grid")
-    except metadata.PackageNotFoundError:
-        text = (Path(__file__).parent / "pyproject.toml").read_text("utf-8")
-        found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
-        if found is None:
-            raise OutputError("pyproject.toml holds no version") from None
-        return found[1]

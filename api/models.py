@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Union
 
+from ..clip_backend.checkpoints.info import CheckpointInfo
 from ..clip_backend.encoding.cache import default_cache_folder
 from ..clip_backend.finding.advice import PYTHON, Wording, lone_encoder
 from ..clip_backend.finding.catalog import PossibleModel, find_models, inspect_model
@@ -64,7 +66,8 @@ class ModelChoice(LazyModel):
         self._model = model
         self._cache = cache
         self._wording = wording
-        self._given = given
+        #: How it is loaded, as far as the caller said.
+        self.given = given
 
     @classmethod
     def of(cls, model: Model) -> ModelChoice:
@@ -81,37 +84,50 @@ class ModelChoice(LazyModel):
     def key(self) -> str:
         """What tells one choice from another; empty where nobody named a model."""
         named = self._model is not None and self._model != AUTO
-        return repr((self._model, sorted(self._given.items()))) if named else ""
+        return repr((self._model, sorted(self.given.items()))) if named else ""
 
     def for_texts(self) -> Encoder:
         """The encoder; raises InputError for a file with one encoder alone, naming the file that completes it."""
-        if self._encoder is None and self._is_named and not self._given.get("text_encoder"):
-            path = self._find(self._model)
-            named = inspect_model(PossibleModel(str(self._model), path), ModelType.OTHER)
+        if self._encoder is None and self._is_named and not self.given.get("text_encoder"):
+            named = inspect_model(PossibleModel(str(self._model), self._find(self._model)), ModelType.OTHER)
             if lacks := lone_encoder(named, find_models, self._wording):
                 raise InputError(lacks)
         return self()
+
+    def files(self) -> tuple[Path, Path | None, tuple[str, ...]]:
+        """The model, its second file or None, and notes on which was taken; nothing is loaded.
+
+        Raises InputError for a name that is not found, and without any model.
+        """
+        model, notes = self._model, tuple[str, ...]()
+        if model is None or model == AUTO:
+            model, note = default_model(wording=self._wording, download=bool(self.given.get("download")))
+            notes = (note,)
+        text_encoder = self.given.get("text_encoder")
+        return self._find(model), self._find(text_encoder) if text_encoder else None, notes
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """The folder in which embeddings are kept; None for none."""
+        if named := self.given.get("cache_folder"):
+            return Path(named).expanduser()
+        return default_cache_folder() if self._cache else None
 
     @property
     def _is_named(self) -> bool:
         return self._model is not None and self._model != AUTO
 
     def _load(self) -> tuple[Encoder, tuple[str, ...]]:
-        download = bool(self._given.get("download"))
-        model, notes = self._model, tuple[str, ...]()
-        if not self._is_named:
-            model, note = default_model(wording=self._wording, download=download)
-            notes = (note,)
-        given = {"cache_folder": default_cache_folder(), **self._given} if self._cache else self._given
-        if given.get("text_encoder"):
-            given = {**given, "text_encoder": self._find(given["text_encoder"])}
-        return load_encoder(self._find(model), **given), notes
+        model, text_encoder, notes = self.files()
+        known = self.given.get("text_encoder")
+        second = known if isinstance(known, CheckpointInfo) else text_encoder
+        given = {**self.given, "text_encoder": second, "cache_folder": self.cache_folder}
+        return load_encoder(model, **given), notes
 
-    def _find(self, model: Any) -> Any:
-        """The path of a name; anything else, such as a ``CheckpointInfo``, as it is."""
-        if not isinstance(model, (str, os.PathLike)):
-            return model
-        return find_model(model, download=bool(self._given.get("download")), wording=self._wording)
+    def _find(self, model: StrPath | CheckpointInfo) -> Path:
+        if isinstance(model, CheckpointInfo):
+            return model.path
+        return find_model(model, download=bool(self.given.get("download")), wording=self._wording)
 
 
 def open_encoder(model: Model = None, *, cache: bool = True, **given: Any) -> Encoder:

@@ -20,7 +20,7 @@ sys.modules["clip_grid"] = package = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(package)
 from clip_grid.cli import main
 """
-COMMANDS = ("export", "label", "match", "match-batch", "rank", "models", "templates", "demo")
+COMMANDS = ("export", "label", "match", "match-batch", "rank", "models", "info", "templates", "demo")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -43,7 +43,7 @@ def test_the_list_of_commands_names_all_of_them(shell: Shell):
     assert [line.split()[0] for line in named.splitlines() if line[4:5].strip()] == list(COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["label", "match", "match-batch", "rank"])
+@pytest.mark.parametrize("command", ["label", "match", "match-batch", "rank", "info"])
 def test_every_command_that_looks_says_which_model_in_the_same_words(shell: Shell, command):
     shown = shell(command, "--help").out.partition("the model:\n")[2]
 

@@ -1,0 +1,64 @@
+"""``clip-grid info``: what a run would use here: device, model, verdict, cache, folders and versions."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from ..api import FoundModel
+from ..api.configuration import Configuration, configuration
+from ..clip_backend.finding.catalog import size_name
+from .flags import add_model_flags, model_choice
+from .models import file_size
+from .output import DONE, aligned_lines, print_json, printable
+
+HELP = """\
+show which device, model, verdict, cache and folders are in force
+
+  clip-grid info
+  clip-grid info --model clip_vision_g --text-encoder clip_g --device cpu
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add_model_flags(parser)
+    parser.set_defaults(run=show_info)
+
+
+def show_info(args: argparse.Namespace) -> int:
+    """The configuration as a table or JSON; nothing is loaded."""
+    found = configuration(model_choice(args))
+    if args.json:
+        print_json(found.to_dict())
+    else:
+        for line in aligned_lines(list(rows_of(found))):
+            print(line)
+    return DONE
+
+
+def rows_of(found: Configuration) -> Iterator[tuple[str, str]]:
+    """A name and a value per line."""
+    yield "clip-grid", f"{found.version}, Python {found.python}"
+    yield "packages", ", ".join(f"{name} {number or 'not installed'}" for name, number in found.packages.items())
+    computes = f"{found.device}, {found.dtype}"
+    yield "device", computes if found.device else "none: CLIP needs torch; pip install 'clip-grid[clip]'"
+    yield "model", _model(found.model) if found.model else "none"
+    if found.text_encoder:
+        yield "text encoder", _model(found.text_encoder)
+    if found.model_note:
+        yield "", found.model_note
+    yield "match", ", ".join(f"{name} {value}" for name, value in found.match.items())
+    yield "cache", f"{found.cache_folder}, {file_size(found.cache_bytes)}" if found.cache_folder else "off"
+    yield "ComfyUI", str(found.comfyui or "not found")
+    for place, folder in enumerate(found.model_folders):
+        yield "" if place else "model folders", str(folder)
+
+
+def _model(model: FoundModel) -> str:
+    """The file, and what it is or why it cannot be used."""
+    info = model.info
+    if model.problem or info is None:
+        return printable(f"{model.path}: cannot be used: {model.problem}")
+    return printable(f"{model.path}: {info.family} {size_name(info)}, {file_size(info.size_bytes)}")
