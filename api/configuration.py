@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..clip_backend.encoding.devices import choose_device, choose_dtype
-from ..clip_backend.finding.catalog import FoundModel, PossibleModel, inspect_model
+from ..clip_backend.finding.catalog import FoundModel, inspect_model
 from ..clip_backend.finding.folders import ModelType, detect_comfyui_installation, find_model_folders
 from ..clip_backend.matching.result import MatchOptions
 from ..errors import InputError, OutputError
@@ -124,7 +124,7 @@ def _models_of(choice: ModelChoice) -> tuple[FoundModel | None, FoundModel | Non
         path, second, notes = choice.files()
     except InputError as error:
         return None, None, str(error)
-    found = [inspect_model(PossibleModel(str(one), one), ModelType.OTHER) for one in (path, second) if one]
+    found = [inspect_model(FoundModel(str(one), one), ModelType.OTHER) for one in (path, second) if one]
     return found[0], found[1] if second else None, "; ".join(notes)
 
 

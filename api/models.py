@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Union
 from ..clip_backend.checkpoints.info import CheckpointInfo
 from ..clip_backend.encoding.cache import default_cache_folder
 from ..clip_backend.finding.advice import PYTHON, Wording, lone_encoder
-from ..clip_backend.finding.catalog import PossibleModel, find_models, inspect_model
+from ..clip_backend.finding.catalog import FoundModel, find_models, inspect_model
 from ..clip_backend.finding.folders import ModelType
 from ..clip_backend.finding.names import default_model, find_model
 from ..clip_backend.loading import load_encoder
@@ -89,7 +89,7 @@ class ModelChoice(LazyModel):
     def for_texts(self) -> Encoder:
         """The encoder; raises InputError for a file with one encoder alone, naming the file that completes it."""
         if self._encoder is None and self._is_named and not self.given.get("text_encoder"):
-            named = inspect_model(PossibleModel(str(self._model), self._find(self._model)), ModelType.OTHER)
+            named = inspect_model(FoundModel(str(self._model), self._find(self._model)), ModelType.OTHER)
             if lacks := lone_encoder(named, find_models, self._wording):
                 raise InputError(lacks)
         return self()

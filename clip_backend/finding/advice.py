@@ -34,6 +34,21 @@ FIRST_CLIP = ModelFile(
     repository="openai/clip-vit-large-patch14",
     file="model.safetensors",
 )
+#: The vision encoders that IP-Adapters work with, under the names that ComfyUI-Manager gives them.
+CLIP_VISION_G = ModelFile(
+    name="CLIP-ViT-bigG-14-laion2B-39B-b160k.safetensors",
+    folder="models/clip_vision",
+    size="3.69 GB",
+    repository="h94/IP-Adapter",
+    file="sdxl_models/image_encoder/model.safetensors",
+)
+CLIP_VISION_H = ModelFile(
+    name="CLIP-ViT-H-14-laion2B-s32B-b79K.safetensors",
+    folder="models/clip_vision",
+    size="2.53 GB",
+    repository="h94/IP-Adapter",
+    file="models/image_encoder/model.safetensors",
+)
 
 
 @dataclass(frozen=True)
