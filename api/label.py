@@ -66,8 +66,7 @@ class CLIPLabeler:
         vocabulary: Vocabulary | StrPath = "",
         **options: Unpack[LabelKeywords],
     ) -> None:
-        is_name = model_name is None or isinstance(model_name, (str, os.PathLike))
-        self._model = ModelChoice(model_name, device=device) if is_name else ModelChoice.of(model_name)
+        self._model = ModelChoice.of(model_name, device=device)
         self._options = read_options(LabelOptions, options)
         self._words = _words(labels, vocabulary)
 

@@ -62,8 +62,11 @@ def analyze_image_text_match(
     threshold: the least cosine of a match; None for the verdict that the options give.
     Raises InputError for a folder of several pictures, and PictureError for a picture that cannot be read.
     """
-    given: MatchKeywords = {**options} if threshold is None else {**options, "threshold": threshold}
-    found = match([the_only_picture(image_path)], [description], model=model, **given)
+    pictures = [the_only_picture(image_path)]
+    if threshold is None:
+        found = match(pictures, [description], model=model, **options)
+    else:
+        found = match(pictures, [description], model=model, threshold=threshold, **options)
     for failure in found.failed:
         raise PictureError(failure.name, failure.reason)
     (result,) = found.results

@@ -70,12 +70,12 @@ class ModelChoice(LazyModel):
         self.given = given
 
     @classmethod
-    def of(cls, model: Model) -> ModelChoice:
-        """The choice that a caller means."""
+    def of(cls, model: Model, **given: Any) -> ModelChoice:
+        """The choice that a caller means; given: how a model that is named is loaded."""
         if isinstance(model, ModelChoice):
             return model
         if model is None or isinstance(model, (str, os.PathLike)):
-            return cls(model)
+            return cls(model, **given)
         choice = cls()
         choice._encoder = model
         return choice
@@ -88,8 +88,9 @@ class ModelChoice(LazyModel):
 
     def for_texts(self) -> Encoder:
         """The encoder; raises InputError for a file with one encoder alone, naming the file that completes it."""
-        if self._encoder is None and self._is_named and not self.given.get("text_encoder"):
-            named = inspect_model(FoundModel(str(self._model), self._find(self._model)), ModelType.OTHER)
+        name = self._model
+        if self._encoder is None and name is not None and name != AUTO and not self.given.get("text_encoder"):
+            named = inspect_model(FoundModel(str(name), self._find(name)), ModelType.OTHER)
             if lacks := lone_encoder(named, find_models, self._wording):
                 raise InputError(lacks)
         return self()
@@ -113,10 +114,6 @@ class ModelChoice(LazyModel):
             return Path(named).expanduser()
         return default_cache_folder() if self._cache else None
 
-    @property
-    def _is_named(self) -> bool:
-        return self._model is not None and self._model != AUTO
-
     def _load(self) -> tuple[Encoder, tuple[str, ...]]:
         model, text_encoder, notes = self.files()
         known = self.given.get("text_encoder")
@@ -132,6 +129,4 @@ class ModelChoice(LazyModel):
 
 def open_encoder(model: Model = None, *, cache: bool = True, **given: Any) -> Encoder:
     """The encoder of a model, opened at once; see ``ModelChoice`` for what may be given."""
-    if model is None or isinstance(model, (str, os.PathLike)):
-        return ModelChoice(model, cache=cache, **given)()
-    return ModelChoice.of(model)()
+    return ModelChoice.of(model, cache=cache, **given)()

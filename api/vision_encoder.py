@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ..clip_backend.finding.folders import StrPath
 from ..clip_backend.loading import load_encoder
@@ -37,9 +37,12 @@ class VisionFeatures:
 
     def to(self, device: str | torch.device, dtype: torch.dtype | None = None) -> VisionFeatures:
         """The same on a device, and in another number type if one is given."""
-        states = (self.global_features, self.cls_token, self.patch_features)
-        moved = [None if state is None else state.to(device=device, dtype=dtype) for state in states]
-        return VisionFeatures(cast("Tensor", moved[0]), *moved[1:], fingerprint=self.fingerprint)
+
+        def moved(state: Tensor | None) -> Tensor | None:
+            return None if state is None else state.to(device=device, dtype=dtype)
+
+        embeds = self.global_features.to(device=device, dtype=dtype)
+        return VisionFeatures(embeds, moved(self.cls_token), moved(self.patch_features), self.fingerprint)
 
 
 class CLIPVisionEncoder:
