@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..clip_backend.encoding.cache import cache_bytes
 from ..clip_backend.encoding.devices import choose_device, choose_dtype
 from ..clip_backend.finding.catalog import FoundModel, inspect_model
 from ..clip_backend.finding.folders import ModelType, detect_comfyui_installation, find_model_folders
@@ -43,13 +44,16 @@ class Configuration:
     #: None where embeddings are not kept.
     cache_folder: Path | None
     cache_bytes: int
+    #: The most that it may hold.
+    cache_limit: int
     comfyui: Path | None
     model_folders: tuple[Path, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         found = {name: model and model.to_dict() for name, model in self._models().items()}
-        cache = {"folder": None if self.cache_folder is None else str(self.cache_folder), "bytes": self.cache_bytes}
+        folder = None if self.cache_folder is None else str(self.cache_folder)
+        cache = {"folder": folder, "bytes": self.cache_bytes, "limit": self.cache_limit}
         return {
             "version": self.version,
             "python": self.python,
@@ -91,6 +95,7 @@ def configuration(model: ModelChoice | None = None) -> Configuration:
         match={name: verdict[name] for name in ("preset", "threshold")},
         cache_folder=folder,
         cache_bytes=_size_of(folder) if folder else 0,
+        cache_limit=cache_bytes(choice.given.get("cache_gb")),
         comfyui=detect_comfyui_installation(),
         model_folders=tuple(find_model_folders().all_paths()),
     )

@@ -92,6 +92,10 @@ def add_model_flags(parser: argparse.ArgumentParser, *other_names: str) -> None:
     add("--trust-space", action="store_true", help="put two files together though one does not tell its space")
 
 
+#: The flags of keywords that have other names.
+_FLAG_OF = {"cache_folder": "--cache", "cache_gb": "--cache-size"}
+
+
 def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
     """What of them stands on the command line, as ``ModelChoice`` takes it."""
     given = {
@@ -204,7 +208,7 @@ def unused_clip_flags(args: argparse.Namespace) -> list[str]:
     notes = ["--vocabulary has no effect without --use-clip"] if given.get("vocabulary") else []
     if not given.get("score_text"):
         unused = ["--clip-model"] if args.model else []
-        unused += [f"--{name.removesuffix('_folder').replace('_', '-')}" for name in load_keywords(args)]
+        unused += [_FLAG_OF.get(name, "--" + name.replace("_", "-")) for name in load_keywords(args)]
         notes += [f"{flag} has no effect without --use-clip or --score-text" for flag in unused]
     return notes
 

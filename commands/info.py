@@ -50,7 +50,8 @@ def rows_of(found: Configuration) -> Iterator[tuple[str, str]]:
     if found.model_note:
         yield "", found.model_note
     yield "match", ", ".join(f"{name} {value}" for name, value in found.match.items())
-    yield "cache", f"{found.cache_folder}, {file_size(found.cache_bytes)}" if found.cache_folder else "off"
+    cache = f"{found.cache_folder}, {file_size(found.cache_bytes)} of at most {file_size(found.cache_limit)}"
+    yield "cache", cache if found.cache_folder else "off"
     yield "ComfyUI", str(found.comfyui or "not found")
     for place, folder in enumerate(found.model_folders):
         yield "" if place else "model folders", str(folder)

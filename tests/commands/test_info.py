@@ -34,7 +34,19 @@ def test_everything_that_decides_a_run_is_shown(shell: Shell, tmp_path: Path):
     (tmp_path / "kept" / "rows").write_bytes(bytes(2_500_000))
     (tmp_path / "ComfyUI" / "models" / "clip_vision").mkdir()
 
-    answer = shell("info", "--model", "shapes-demo", "--device", "cpu", "--dtype", "bf16", "--cache", tmp_path / "kept")
+    answer = shell(
+        "info",
+        "--model",
+        "shapes-demo",
+        "--device",
+        "cpu",
+        "--dtype",
+        "bf16",
+        "--cache",
+        tmp_path / "kept",
+        "--cache-size",
+        "3",
+    )
 
     assert (answer.status, answer.err) == (0, "")
     values = values_of(answer.lines)
@@ -42,7 +54,7 @@ def test_everything_that_decides_a_run_is_shown(shell: Shell, tmp_path: Path):
     assert values["device"] == "cpu, bf16"
     assert values["model"] == f"{shapes_demo_path()}: clip 4x128/8 40, 2 MB"
     assert values["match"] == f"preset {options.preset}, threshold {options.threshold}"
-    assert values["cache"] == f"{tmp_path / 'kept'}, 2.5 MB"
+    assert values["cache"] == f"{tmp_path / 'kept'}, 2.5 MB of at most 3 GB"
     assert values["ComfyUI"] == str(tmp_path / "ComfyUI")
     assert values["model folders"] == str(tmp_path / "ComfyUI" / "models" / "clip_vision")
     assert f"torch {torch.__version__}" in values["packages"]
@@ -56,7 +68,7 @@ def test_json_holds_the_same(shell: Shell, tmp_path: Path):
     assert (report["device"], report["dtype"]) == ("cpu", "fp32")
     assert report["model"]["path"] == str(tmp_path / "ComfyUI" / "models" / "clip_vision" / "hf_b32.safetensors")
     assert report["model_note"] == "the model is hf_b32.safetensors"
-    assert report["cache"] == {"folder": None, "bytes": 0}
+    assert report["cache"] == {"folder": None, "bytes": 0, "limit": 4_000_000_000}
     assert report["match"] == {"preset": api.MatchOptions().preset, "threshold": api.MatchOptions().threshold}
     assert report["comfyui"] == str(tmp_path / "ComfyUI")
     assert report["packages"]["torch"] == torch.__version__
@@ -84,12 +96,13 @@ def test_without_a_model_the_cure_is_shown_and_nothing_fails(shell: Shell):
 def test_the_variables_of_the_machine_are_in_force(shell: Shell, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("CLIP_GRID_MODEL", "shapes-demo")
     monkeypatch.setenv("CLIP_GRID_CACHE", str(tmp_path / "mine"))
+    monkeypatch.setenv("CLIP_GRID_CACHE_SIZE", "0.5")
 
     report = shell("info", "--json").json
 
     assert report["model"]["path"] == str(shapes_demo_path())
     assert report["model_note"] == "the model is shapes-demo, which CLIP_GRID_MODEL names"
-    assert report["cache"] == {"folder": str(tmp_path / "mine"), "bytes": 0}
+    assert report["cache"] == {"folder": str(tmp_path / "mine"), "bytes": 0, "limit": 500_000_000}
 
 
 def test_a_model_that_cannot_be_used_is_shown_with_the_reason(shell: Shell, tmp_path: Path):
