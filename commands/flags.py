@@ -93,7 +93,7 @@ def add_model_flags(parser: argparse.ArgumentParser, *other_names: str) -> None:
 
 
 #: The flags of keywords that have other names.
-_FLAG_OF = {"cache_folder": "--cache", "cache_gb": "--cache-size"}
+_FLAG_OF = {"cache_folder": "--cache", "cache_gb": "--cache-size", "background": "--picture-background"}
 
 
 def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
