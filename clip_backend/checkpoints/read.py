@@ -15,6 +15,8 @@ from .info import CheckpointInfo, Source
 from .properties import NAMES, Properties, check_properties, default_properties, resolve, without_impossible
 from .safetensors_header import Opener, TensorEntry, Tensors, open_unbuffered
 from .spaces import KNOWN_WEIGHTS, built_in_encoder, find_space, fingerprint
+from .unread import unread_notes, unread_problem, unread_tensors
+from .unsupported import vision_language_problem
 from .weight_files import WeightFiles, find_weights
 
 _DTYPES = {
@@ -58,6 +60,9 @@ def read_checkpoint(
         has_sizes = info.vision or info.text
         return _with_properties(info, files, argument, Properties(), has_other_text=False) if has_sizes else info
     candidates = find_candidates(files.tensors)
+    is_whole = prefix is None and not any(candidate.text for candidate in candidates)
+    if is_whole and (problem := vision_language_problem(files.tensors)):
+        return replace(_unrecognised(files), layout="vision-language", problem=problem)
     if not candidates:
         return _unrecognised(files)
     chosen = candidates[0] if prefix is None else with_prefix(candidates, prefix)
@@ -68,10 +73,13 @@ def read_checkpoint(
         return _unsupported(files, chosen, chosen.unsupported.problem)
     info = _with_sizes(files, chosen, opener)
     others = [other for other in candidates if (other.prefix, other.layout) != (chosen.prefix, chosen.layout)]
-    info = replace(info, notes=tuple(_notes(info, chosen, others, files.tensors)))
+    unread = unread_tensors(chosen, files.tensors)
+    notes = _notes(info, chosen, others, files.tensors)
+    notes += unread_notes(chosen, unread)
+    info = replace(info, problem=info.problem or unread_problem(chosen, unread), notes=tuple(notes))
     keys = (info.fingerprint, *info.fingerprint.split("-"))
     looked_up = next((known[key] for key in keys if key in known), Properties())
-    return _with_properties(info, files, argument, looked_up, chosen.has_other_text)
+    return _with_properties(info, files, argument, looked_up, chosen.text is None and bool(unread.text))
 
 
 def _unrecognised(files: WeightFiles) -> CheckpointInfo:
@@ -147,8 +155,6 @@ def _notes(info: CheckpointInfo, chosen: Candidate, others: Iterable[Candidate],
         notes.append("its text tower has no text_projection, so its texts cannot be compared with pictures")
     if info.vision and not info.has_vision_projection and info.family in ("clip", "longclip"):
         notes.append("its picture tower has no visual_projection, so its pictures cannot be compared with texts")
-    if chosen.has_other_text:
-        notes.append("its text tower is of another kind (such as RoBERTa) and is not read; it is for pictures only")
     built_in = built_in_encoder(info)
     if built_in and built_in.part == "text":
         checkpoint = built_in.checkpoint

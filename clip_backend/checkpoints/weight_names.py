@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Shape = tuple[int, ...]
 #: LongCLIP keeps the first rows of CLIP's own position table and takes the others from its second table.
@@ -47,8 +47,7 @@ _FUSED = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TensorPart:
+class TensorPart(NamedTuple):
     """Rows of a tensor of the file; all of them if ``stop`` is None."""
 
     name: str
@@ -56,8 +55,7 @@ class TensorPart:
     stop: int | None = None
 
 
-@dataclass(frozen=True)
-class TensorSource:
+class TensorSource(NamedTuple):
     """A tensor of the model: parts of the file, one below the other, perhaps to be transposed."""
 
     parts: tuple[TensorPart, ...]
@@ -74,7 +72,8 @@ def tensor_sources(shapes: Mapping[str, Shape], prefix: str = "") -> dict[str, T
     in_file = _with_encoder({name.removeprefix("text."): stored for name, stored in below.items()})
     sources: dict[str, TensorSource] = {}
     for name, stored in in_file.items():
-        sources.update(_renamed(name, stored, shapes[stored]))
+        for target, source in _renamed(name, stored, shapes[stored]):
+            sources[target] = source
     # tensors that are made of two tensors of the file
     for kind in ("weight", "bias"):
         query, key_value = (in_file.get(f"visual.trunk.attn_pool.{part}.{kind}") for part in ("q", "kv"))
@@ -112,7 +111,7 @@ def _renamed(name: str, stored: str, shape: Shape) -> Iterator[tuple[str, Tensor
         encoder, rest = "vision_model" if match["encoder"].startswith("visual") else "text_model", name[match.end() :]
         layer = f"{encoder}.encoder.layers.{match['n']}."
         if rest in _FUSED:
-            rows = shape[0] // 3
+            rows = shape[0] // 3 if shape else 0
             for index, part in enumerate("qkv"):
                 third = TensorPart(stored, index * rows, (index + 1) * rows)
                 yield f"{layer}self_attn.{part}_proj.{_FUSED[rest]}", TensorSource((third,))
