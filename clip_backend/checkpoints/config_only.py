@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import CheckpointError, InputError
-from .config_files import Json, encoder_configs, read_json
 from .detection import LONGCLIP_CONTEXT, SIGLIP2_VOCABULARY
+from .hf_configs import encoder_configs
 from .info import CheckpointInfo, Family, TextShape, VisionShape
+from .json_files import Json, read_json
 from .weight_files import OtherFormat, WeightFiles
 
 _LARGEST_SIZE = 10_000_000

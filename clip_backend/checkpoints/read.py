@@ -12,7 +12,14 @@ from .config_files import stated_properties
 from .config_only import describe_other_format
 from .detection import Candidate, find_candidates, with_prefix
 from .info import CheckpointInfo, Source
-from .properties import NAMES, Properties, check_properties, default_properties, resolve, without_impossible
+from .properties import (
+    NAMES,
+    Properties,
+    check_properties,
+    default_properties,
+    resolve,
+    without_impossible,
+)
 from .safetensors_header import Opener, TensorEntry, Tensors, open_unbuffered
 from .spaces import KNOWN_WEIGHTS, built_in_encoder, find_space, fingerprint
 from .unread import unread_notes, unread_problem, unread_tensors
@@ -26,9 +33,12 @@ _DTYPES = {
 }  # fmt: skip
 _LOADABLE = ("float64", "float32", "float16", "bfloat16")
 _SD2_WIDTH, _SD2_LAYERS = 1024, 24
-#: Families whose pictures may have another size than their position table.
-_ANY_SIZE = ("dinov2", "dinov3", "naflex")
 _VISION_ONLY = ("mean", "std", "fit", "interpolation", "image_size")
+#: Properties that a model has from its sources as they are.
+_VALUES = (
+    "activation", "eps", "pool", "text_pool", "is_causal", "mean", "std", "fit", "short_side", "pad_color",
+    "interpolation", "space",
+)  # fmt: skip
 
 
 def read_checkpoint(
@@ -175,12 +185,13 @@ def _with_properties(
     looked_up: what is known by the fingerprint.
     """
     vision, text = info.vision, info.text
-    _, wrong = without_impossible(replace(argument, image_size=None) if info.family in _ANY_SIZE else argument, info)
+    _, wrong = without_impossible(argument, info)
     if wrong:
         raise InputError(f"{wrong[0]}; give another number, or none")
     stated, notes = stated_properties(info, files.folder, files.metadata)
     usual = default_properties(info)
-    properties, winners = resolve([("argument", argument), *stated, ("fingerprint", looked_up), ("assumed", usual)])
+    known: list[tuple[Source, Properties]] = [("fingerprint", looked_up), ("assumed", usual)]
+    properties, winners, refused = resolve([("argument", argument), *stated, *known])
     sources = _sources(info, winners, "config" if files.other_format else "header")
     if vision:
         heads, image_size = properties.heads or vision.heads, properties.image_size or vision.image_size
@@ -188,9 +199,11 @@ def _with_properties(
     if text:
         is_first = info.vision is None and winners["heads"] != "assumed"
         text = replace(text, heads=(properties.heads if is_first else properties.text_heads) or text.heads)
-    names = ("activation", "eps", "mean", "std", "fit", "interpolation", "space")
-    values = {name: getattr(properties, name) for name in names}
+    values = {name: value for name in _VALUES if (value := getattr(properties, name)) is not None}
+    if text and info.vision:
+        values |= {name: getattr(properties, name) for name in ("text_activation", "text_eps")}
     info = replace(info, vision=vision, text=text, notes=(*info.notes, *notes), sources=sources, **values)
+    info = replace(info, problem=info.problem or (refused[0] if refused else ""))
     if info.space is None:
         activation = None if winners["activation"] == "assumed" else properties.activation
         if space := find_space(info, activation, has_other_text):
@@ -202,12 +215,14 @@ def _sources(info: CheckpointInfo, winners: Mapping[str, Source], shapes: Source
     """The source of each property that the model has. shapes: where its sizes come from."""
     vision = info.vision
     sources: dict[str, Source] = {"shapes": shapes}
-    sources |= {name: source for name, source in winners.items() if source != "assumed"}
+    both = info.vision is not None and info.text is not None
+    stated = {name: source for name, source in winners.items() if both or name not in ("text_activation", "text_eps")}
+    sources |= {name: source for name, source in stated.items() if source != "assumed"}
     # without a text encoder SigLIP and SigLIP 2 cannot be distinguished
     is_family_assumed = info.family == "siglip" and info.text is None and shapes == "header"
     sources["family"] = "assumed" if is_family_assumed else shapes
     for name, source in winners.items():
-        if source == "assumed" and (vision or name not in _VISION_ONLY):
+        if source == "assumed" and (vision or name not in _VISION_ONLY) and name not in ("text_activation", "text_eps"):
             sources[name] = source
     # a position table determines the size, except for SigLIP's 378 or 384 px; DINOv3 has none
     is_size_known = vision is not None and info.family != "dinov3" and vision.image_size % vision.patch == 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import CheckpointError
-from .config_files import read_json
+from .json_files import read_json
 from .safetensors_header import Opener, TensorEntry, Tensors, read_header, read_start, reading
 
 
