@@ -29,6 +29,8 @@ _CLASSES: tuple[tuple[str, Json], ...] = (
     ("Siglip", _VIT | {"resample": 3}), ("ViT", _VIT),
     ("DINOv3ViT", _VIT | {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD}),
 )  # fmt: skip
+#: Classes for which a size that is one number is that of the short side.
+_OF_SHORT_SIDE = ("CLIP", "ChineseCLIP", "Bit", "Siglip")
 #: Switches of steps that are obeyed, or that no picture that comes here needs.
 _KNOWN_STEPS = ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb")
 _LEVELS = 255
@@ -59,7 +61,9 @@ def preprocessor_properties(raw: Json, info: CheckpointInfo, where: str) -> Prop
     _state_levels(settings, stated, refused, where)
     if info.vision:
         try:
-            stated |= _flexible(settings, info.vision) if info.family == "naflex" else _square(settings, info)
+            is_short = kind.startswith(_OF_SHORT_SIDE) or settings.get("do_center_crop") is True
+            is_naflex = info.family == "naflex"
+            stated |= _flexible(settings, info.vision) if is_naflex else _square(settings, info, is_short)
         except _Refused as error:
             refused["fit"] = f"{where} {error}"
     return properties_of_config(stated, where, info, refused)
@@ -89,15 +93,18 @@ def _state_levels(settings: Json, stated: dict[str, object], refused: dict[str, 
     stated |= {"mean": scaled[:3], "std": scaled[3:]}
 
 
-def _square(settings: Json, info: CheckpointInfo) -> dict[str, object]:
-    """The fit, the side of the square that the model takes, and the short side before a crop; raises _Refused."""
+def _square(settings: Json, info: CheckpointInfo, is_short: bool) -> dict[str, object]:
+    """The fit, the side of the square that the model takes, and the short side before a crop; raises _Refused.
+
+    is_short: a size that is one number is that of the short side.
+    """
     crops = settings.get("do_center_crop") is True
     if not {"size", "crop_size"} & settings.keys():
         return {"fit": "crop"} if crops else {}
     if settings.get("do_resize", True) is False:
         raise _Refused(f"says do_resize false, and pictures are always resized here; {_OTHER}")
     crop = _side(settings.get("crop_size"), "crop_size", "height", "width") if crops else None
-    fit, side = _resized(settings.get("size"), crops, crop)
+    fit, side = _resized(settings.get("size"), is_short, crop)
     if fit == "crop" and crop is None:
         raise _Refused(f"resizes the short side to {side} px without a crop, which makes no square; {_OTHER}")
     final = side if crop is None else crop
@@ -107,7 +114,7 @@ def _square(settings: Json, info: CheckpointInfo) -> dict[str, object]:
     return {"fit": fit, "image_size": final, "short_side": side}
 
 
-def _resized(size: object, crops: bool, crop: int | None) -> tuple[str, int]:
+def _resized(size: object, is_short: bool, crop: int | None) -> tuple[str, int]:
     """(fit, side) that ``size`` states: of the short side, or of a square."""
     if size is None and crop is not None:
         return "crop", crop
@@ -116,7 +123,7 @@ def _resized(size: object, crops: bool, crop: int | None) -> tuple[str, int]:
     if isinstance(size, dict) and not {"height", "width"} <= size.keys():
         raise _Refused(f"says size {size}, which makes no square; {_OTHER}")
     side = _side(size, "size", "height", "width")
-    return ("crop" if isinstance(size, int) and crops else "squash"), side
+    return ("crop" if isinstance(size, int) and is_short else "squash"), side
 
 
 def _side(value: object, name: str, *keys: str) -> int:

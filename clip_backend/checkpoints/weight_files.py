@@ -52,7 +52,7 @@ _NAMES = (
     "diffusion_pytorch_model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors.index.json",
 )  # fmt: skip
 _PICKLES = ("pytorch_model.bin", "open_clip_pytorch_model.bin")
-_CONFIGS = ("config.json", "open_clip_config.json", "preprocessor_config.json")
+_CONFIGS = ("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json")
 _SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-\d{5}\.safetensors")
 _CANONICAL = re.compile(r"(open_clip_)?(pytorch_)?model(\.\w+)?(-\d{5}-of-\d{5})?\.(safetensors|bin)")
 _SUFFIXES = (".safetensors", ".sft", ".bin", ".pt", ".pth", ".ckpt")
