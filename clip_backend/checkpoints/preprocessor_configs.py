@@ -130,11 +130,12 @@ def _side(value: object, name: str, *keys: str) -> int:
     """One whole number, from itself, from two that are equal, or from an object with these keys."""
     sides = [value.get(key) for key in keys] if isinstance(value, dict) else value
     both = sides if isinstance(sides, (list, tuple)) else [sides]
-    if not both or not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in both):
+    numbers = [one for one in both if isinstance(one, int) and not isinstance(one, bool) and one > 0]
+    if not numbers or len(numbers) < len(both):
         raise _Refused(f"says {name} {value!r}, which is no size; {_OTHER}")
-    if len(set(both)) > 1:
+    if len(set(numbers)) > 1:
         raise _Refused(f"says {name} {value!r}, and only squares are taken here; {_OTHER}")
-    return int(both[0])
+    return numbers[0]
 
 
 def _check_final(side: int, vision: VisionShape | None, is_any_size: bool) -> None:

@@ -75,7 +75,8 @@ def without_impossible(stated: Properties, info: CheckpointInfo) -> tuple[Proper
     patches = (stated.image_size // vision.patch) ** 2 if stated.image_size and vision and not is_any_size else None
     if vision and patches not in (None, vision.tokens - vision.has_class_token):
         wrong["image_size"] = f"pictures of {stated.image_size} px do not fit {vision.tokens} tokens"
-    return replace(stated, **dict.fromkeys(wrong)), list(wrong.values())
+    nothing: dict[str, Any] = dict.fromkeys(wrong)
+    return replace(stated, **nothing), list(wrong.values())
 
 
 def check_properties(raw: Mapping[str, object], where: str) -> Properties:
@@ -113,7 +114,8 @@ def properties_of_config(
         heads = getattr(properties, name)
         if heads and shape and shape.width % heads:
             refusals[name] = f"{where}: {heads} heads do not divide a width of {shape.width}; give another number"
-            properties = replace(properties, **{name: None})
+            nothing: dict[str, Any] = {name: None}
+            properties = replace(properties, **nothing)
     return replace(properties, refused=refusals)
 
 
