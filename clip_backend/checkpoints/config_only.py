@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import CheckpointError, InputError
+from .config_files import encoder_configs
 from .detection import LONGCLIP_CONTEXT, SIGLIP2_VOCABULARY
-from .hf_configs import encoder_configs
 from .info import CheckpointInfo, Family, TextShape, VisionShape
-from .json_files import Json, read_json
-from .weight_files import OtherFormat, WeightFiles
+from .weight_files import Json, OtherFormat, WeightFiles, read_json
 
 _LARGEST_SIZE = 10_000_000
 _NO_CONFIG = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from .info import CheckpointInfo, TextShape, VisionShape
-from .json_files import Json, check_size, part
-from .properties import OPENAI_MEAN, OPENAI_STD, Properties, properties_of_config
+from .properties import OPENAI_MEAN, OPENAI_STD, Properties, check_size, properties_of_config
+from .weight_files import Json, part
 
 _FITS = {"shortest": "crop", "longest": "pad", "squash": "squash"}
 _TEXT_POOLS = {"argmax": "end", "eos": "end", "last": "last", "first": "first"}
@@ -18,11 +18,6 @@ _PARTS = (
     "attentional_pool", "no_ln_pre", "embed_cls",
 )  # fmt: skip
 _CURE = "choose a CLIP or SigLIP model with a plain transformer, such as ViT-L-14"
-
-
-def is_open_clip(raw: Json) -> bool:
-    """Whether a config is one of open_clip."""
-    return isinstance(raw.get("model_cfg"), dict)
 
 
 def open_clip_properties(raw: Json, info: CheckpointInfo, where: str) -> Properties:

@@ -79,6 +79,12 @@ def without_impossible(stated: Properties, info: CheckpointInfo) -> tuple[Proper
     return replace(stated, **nothing), list(wrong.values())
 
 
+def check_size(where: str, what: str, stated: object, actual: int) -> None:
+    """Raises InputError if a config states another size than the tensors have: it is that of another model."""
+    if stated != actual:
+        raise InputError(f"{where} says {what} {stated!r} where the tensors say {actual}")
+
+
 def check_properties(raw: Mapping[str, object], where: str) -> Properties:
     """The properties in a mapping with their names as keys; other keys and None are ignored.
 

@@ -22,9 +22,9 @@ from .properties import (
 )
 from .safetensors_header import Opener, TensorEntry, Tensors, open_unbuffered
 from .spaces import KNOWN_WEIGHTS, built_in_encoder, find_space, fingerprint
-from .unread import unread_notes, unread_problem, unread_tensors
 from .unsupported import vision_language_problem
 from .weight_files import WeightFiles, find_weights
+from .weight_names import unread_notes, unread_problem, unread_tensors
 
 _DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I8": "int8", "U8": "uint8",

@@ -1,7 +1,8 @@
-"""The files with the weights of a model: in one file, in shards, or in another format than safetensors."""
+"""The files of a model: its weights in one file, in shards, or in another format, and the JSON beside them."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import zipfile
@@ -11,8 +12,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import CheckpointError
-from .json_files import read_json
-from .safetensors_header import Opener, TensorEntry, Tensors, read_header, read_start, reading
+from .safetensors_header import Opener, TensorEntry, Tensors, read_exactly, read_header, read_start, reading
+
+Json = Mapping[str, object]
+_LARGEST_JSON = 16_000_000
+
+
+def read_json(path: Path) -> Json:
+    """The object in a JSON file; CheckpointError if there is none."""
+    with reading(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size > _LARGEST_JSON:
+            raise CheckpointError(str(path), f"is larger than {_LARGEST_JSON:,} bytes, which no configuration is")
+        file.seek(0)
+        content = read_exactly(path, file, size)
+    try:
+        return parsed(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(str(path), f"is no sound JSON ({str(error)[:100]}); fetch it again") from error
+
+
+def parsed(text: str) -> Json:
+    """The object in a JSON text; ValueError or RecursionError if there is none."""
+    raw = json.loads(text)
+    if not isinstance(raw, dict):
+        raise ValueError("it holds no object")
+    return raw
+
+
+def part(raw: Json, name: str) -> Json:
+    """An object within an object; an empty one if it is not there."""
+    value = raw.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ...errors import CheckpointError
+from ..checkpoints.config_files import preprocessor_properties
 from ..checkpoints.info import CheckpointInfo, VisionShape
-from ..checkpoints.preprocessor_configs import preprocessor_properties
 from ..checkpoints.weight_names import Shape
 from ..preparing.preprocessing import Preprocessing, preprocessing_of
 from .files import canonical, folder_json

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.checkpoints.hf_configs import encoder_configs
+from clip_grid.clip_backend.checkpoints.config_files import encoder_configs
 from clip_grid.clip_backend.checkpoints.info import CheckpointInfo
 from clip_grid.clip_backend.checkpoints.properties import Properties
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
