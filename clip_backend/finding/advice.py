@@ -49,6 +49,19 @@ CLIP_VISION_H = ModelFile(
     repository="h94/IP-Adapter",
     file="models/image_encoder/model.safetensors",
 )
+#: The text encoder that goes with CLIP-G; ``models/clip`` is its folder in older ComfyUI.
+CLIP_G_TEXT = ModelFile(
+    name="clip_g.safetensors",
+    folder="models/text_encoders",
+    size="1.39 GB",
+    repository="Comfy-Org/stable-diffusion-3.5-fp8",
+    file="text_encoders/clip_g.safetensors",
+)
+#: The file that completes one with a single encoder, by the embedding space and the encoder that is missing.
+_PARTNERS = {
+    ("laion/CLIP-ViT-bigG-14-laion2B-39B-b160k", "text"): CLIP_G_TEXT,
+    ("laion/CLIP-ViT-bigG-14-laion2B-39B-b160k", "vision"): CLIP_VISION_G,
+}
 
 
 @dataclass(frozen=True)
@@ -127,9 +140,17 @@ def lone_encoder(model: FoundModel, find: Callable[[], Sequence[FoundModel]], wo
     missing = f"{model.name} has {_encoders(info)}; {both}"
     others = [model, *(other for other in find() if other.path.resolve() != model.path.resolve())]
     pair = next((pair for pair in model_pairs(others) if model in pair), None)
-    if pair is None:
+    if pair:
+        return f"{missing}; two files make a pair, {describe_pair(*pair, others, wording)}"
+    partner = _PARTNERS.get((info.space or "", "text" if info.vision else "vision"))
+    if partner is None:
         return f"{missing}; {how_to_get_one(wording)}"
-    return f"{missing}; two files make a pair, {describe_pair(*pair, others, wording)}"
+    own = reference(model, others, wording)
+    names = {"vision": own, "text": partner.name} if info.vision else {"vision": partner.name, "text": own}
+    return (
+        f"{missing}; put {partner.file} ({partner.size}) of {partner.repository} into ComfyUI's {partner.folder} as "
+        f"{partner.name}, and use both: {wording.pair.format(**names)}"
+    )
 
 
 def _encoders(info: CheckpointInfo) -> str:

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 from clip_grid.clip_backend.checkpoints.info import CheckpointInfo
 from clip_grid.clip_backend.finding import advice
-from clip_grid.clip_backend.finding.advice import COMFYUI, COMMAND, FIRST_CLIP, LISTING, PYTHON
+from clip_grid.clip_backend.finding.advice import (
+    CLIP_G_TEXT,
+    CLIP_VISION_G,
+    COMFYUI,
+    COMMAND,
+    FIRST_CLIP,
+    LISTING,
+    PYTHON,
+)
 from clip_grid.clip_backend.finding.catalog import FoundModel, find_models
 from clip_grid.clip_backend.finding.folders import ModelPathConfig
 from clip_grid.clip_backend.finding.names import default_model, find_model
@@ -57,6 +65,8 @@ def test_readme_and_the_help_page_name_the_same_file():
     assert all(part in row for part in (FIRST_CLIP.size, f"ComfyUI/{FIRST_CLIP.folder}", FIRST_CLIP.repository))
     assert f"`{FIRST_CLIP.file}` ({FIRST_CLIP.size}) of `{FIRST_CLIP.repository}`" in page
     assert f"{FIRST_CLIP.folder}/{FIRST_CLIP.name}" in page
+    text = next(line for line in readme.splitlines() if f"`{CLIP_G_TEXT.name}` |" in line)
+    assert all(part in text for part in (CLIP_G_TEXT.size, CLIP_G_TEXT.folder, CLIP_G_TEXT.repository))
 
 
 def test_two_files_of_one_space_are_told_as_a_pair_with_the_command(found):
@@ -124,8 +134,25 @@ def test_a_file_with_one_encoder_is_told_its_partner(found):
     pair = "--model clip_vision_g.safetensors --text-encoder clip_g.safetensors"
     assert told("clip_vision_g").startswith("clip_vision_g.safetensors has a vision encoder alone; ")
     assert told("clip_vision_g").endswith(pair) and told("clip_g").endswith(pair)
+    assert f"({FIRST_CLIP.file}" in told("clip_l")
     assert told("clip_l").startswith("clip_l.safetensors has a text encoder without projection alone; ")
     assert FIRST_CLIP.repository in told("clip_l") and FIRST_CLIP.repository in told("clip_vision_h")
+
+
+@pytest.mark.parametrize(
+    ("layout", "partner", "command"),
+    [
+        ("clip_vision_g", CLIP_G_TEXT, "--model clip_vision_g.safetensors --text-encoder clip_g.safetensors"),
+        ("clip_g", CLIP_VISION_G, f"--model {CLIP_VISION_G.name} --text-encoder clip_g.safetensors"),
+    ],
+)
+def test_the_missing_file_of_a_known_pair_is_named_with_its_size_and_folder(found, layout, partner, command):
+    (model,) = found(vision=(layout,))
+
+    told = advice.lone_encoder(model, lambda: [model], COMMAND)
+
+    file = f"{partner.file} ({partner.size}) of {partner.repository} into ComfyUI's {partner.folder} as {partner.name}"
+    assert told.endswith(f"; put {file}, and use both: {command}")
 
 
 @pytest.mark.parametrize("layout", [one for one in LAYOUTS if one.loads], ids=lambda one: one.name)
