@@ -13,9 +13,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ...errors import CheckpointError
+from .detection import find_candidates
 from .info import CheckpointInfo
+from .safetensors_header import TensorEntry
 from .weight_files import inspect_zip
-from .weight_names import Shape, TensorSource, tensor_sources
+from .weight_names import Shape, TensorSource, tensor_sources, unread_problem, unread_tensors
 
 FLOAT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
@@ -27,8 +29,27 @@ _INCOMPLETE = "the file is incomplete or its configuration is that of another mo
 
 
 def open_weights(info: CheckpointInfo, *, allow_pickle: bool = False) -> Weights:
-    """The weights of a model by the names of Hugging Face, mapped into memory; raises what ``open_tensors`` does."""
-    return Weights(str(info.path), open_tensors(info, allow_pickle=allow_pickle), info.prefix)
+    """The weights of a model by the names of Hugging Face, mapped into memory.
+
+    Raises what ``open_tensors`` does, and CheckpointError for a pickle with tensors that no encoder reads; those of
+    other files are in their headers, and known before they are opened.
+    """
+    files = open_tensors(info, allow_pickle=allow_pickle)
+    if isinstance(files, PickleFiles):
+        _check_read(info, files)
+    return Weights(str(info.path), files, info.prefix)
+
+
+def _check_read(info: CheckpointInfo, files: PickleFiles) -> None:
+    entries = {name: TensorEntry(name, "", shape, 0, 0, info.path) for name, shape in files.shapes.items()}
+    chosen = next((one for one in find_candidates(entries) if one.prefix == info.prefix), None)
+    if chosen is None:
+        return  # a tensor that is missing is named when it is read
+    problem = (
+        chosen.unsupported.problem if chosen.unsupported else unread_problem(chosen, unread_tensors(chosen, entries))
+    )
+    if problem:
+        raise CheckpointError(str(info.path), problem)
 
 
 def open_tensors(info: CheckpointInfo, *, allow_pickle: bool = False) -> TensorFiles:
