@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..imaging import Progress
 from ..options import read_options
 from .models import Model, ModelChoice
-from .pictures import Gathered, Images, StrPath, gather, gather_each, the_only_picture
+from .pictures import Gathered, Images, StrPath, gather, gather_each
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -73,10 +73,11 @@ class CLIPLabeler:
     def generate_label(self, image_path: StrPath | Any) -> str:
         """The label of one picture, a file or a picture from memory; "unlabeled" where none fits, or for no picture.
 
-        Raises InputError for a folder of several pictures, and what loading a model raises.
+        Raises InputError for a folder or glob of several pictures, and what loading a model raises.
         """
-        if isinstance(image_path, (str, os.PathLike)) and os.path.isdir(os.path.expanduser(image_path)):
-            image_path = the_only_picture(image_path)
+        count = len(gather_each([image_path]).pictures)
+        if count != 1:
+            raise InputError(f"{image_path} has {count} pictures; give the file of one of them")
         return self.batch_generate_labels([image_path])[0]
 
     def batch_generate_labels(self, image_paths: Images, progress: Progress | None = None) -> list[str]:

@@ -66,6 +66,12 @@ def test_a_single_missing_file_and_no_pictures_are_no_error(labeler, files):
     assert labeler.batch_generate_labels([]) == []
 
 
+def test_several_pictures_are_not_taken_for_one(labeler, files):
+    for several in (files[0].parent, files[0].parent / "*.png"):
+        with pytest.raises(InputError, match="has 3 pictures; give the file of one of them"):
+            labeler.generate_label(image_path=several)
+
+
 def test_files_and_pictures_may_stand_in_one_list(labeler, files):
     with Image.open(files[1]) as opened:
         pixels = np.asarray(opened.convert("RGB"))

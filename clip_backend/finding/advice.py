@@ -81,14 +81,14 @@ PYTHON = Wording(
     where="on this machine",
     get="load_encoder({repository!r}, download=True) fetches one ({file}, {size}) into {cache}; or put that file into "
     "ComfyUI's {folder} as {name}; or give the path of another one as the model",
-    pair="load_encoder({vision!r}, text_encoder={text!r})",
+    pair="use them with load_encoder({vision!r}, text_encoder={text!r})",
     fetch="pass download=True to fetch it from the Hugging Face hub",
 )
 COMMAND = Wording(
     where="on this machine",
     get="add --model {repository} --download to fetch one ({file}, {size}) into {cache}; or put that file into "
     "ComfyUI's {folder} as {name}; or give the path of another one: --model FILE",
-    pair="--model {vision} --text-encoder {text}",
+    pair="use them with: --model {vision} --text-encoder {text}",
     fetch="add --download to fetch it from the Hugging Face hub",
 )
 #: For the command that lists models, which uses none.
@@ -96,7 +96,7 @@ LISTING = Wording(
     where=COMMAND.where,
     get="fetch one ({file}, {size}) into {cache} with: clip-grid models --download {repository}; or put that file "
     "into ComfyUI's {folder} as {name}; or give the path of another one to the command that needs it: --model FILE",
-    pair=f"give them to the command that needs them: {COMMAND.pair}",
+    pair="give both to the command that needs them: --model {vision} --text-encoder {text}",
     fetch="add --download {model} to fetch it from the Hugging Face hub",
 )
 COMFYUI = Wording(
@@ -119,13 +119,13 @@ def no_complete_model(found: Sequence[FoundModel], wording: Wording) -> str:
     pair = next(iter(model_pairs(found)), None)
     if pair is None:
         return f"{missing}; {how_to_get_one(wording)}"
-    return f"{missing}, but two files make a pair, {describe_pair(*pair, found, wording)}"
+    return f"{missing}, but two files make a pair: {describe_pair(*pair, found, wording)}"
 
 
 def describe_pair(vision: FoundModel, text: FoundModel, found: Sequence[FoundModel], wording: Wording) -> str:
     """The names of two files that make a pair, and how they are used together."""
     names = {"vision": reference(vision, found, wording), "text": reference(text, found, wording)}
-    return f"{vision.name} and {text.name}: {wording.pair.format(**names)}"
+    return f"{vision.name} and {text.name}; {wording.pair.format(**names)}"
 
 
 def lone_encoder(model: FoundModel, find: Callable[[], Sequence[FoundModel]], wording: Wording) -> str:
@@ -141,7 +141,7 @@ def lone_encoder(model: FoundModel, find: Callable[[], Sequence[FoundModel]], wo
     others = [model, *(other for other in find() if other.path.resolve() != model.path.resolve())]
     pair = next((pair for pair in model_pairs(others) if model in pair), None)
     if pair:
-        return f"{missing}; two files make a pair, {describe_pair(*pair, others, wording)}"
+        return f"{missing}; two files make a pair: {describe_pair(*pair, others, wording)}"
     partner = _PARTNERS.get((info.space or "", "text" if info.vision else "vision"))
     if partner is None:
         return f"{missing}; {how_to_get_one(wording)}"
@@ -149,7 +149,7 @@ def lone_encoder(model: FoundModel, find: Callable[[], Sequence[FoundModel]], wo
     names = {"vision": own, "text": partner.name} if info.vision else {"vision": partner.name, "text": own}
     return (
         f"{missing}; put {partner.file} ({partner.size}) of {partner.repository} into ComfyUI's {partner.folder} as "
-        f"{partner.name}, and use both: {wording.pair.format(**names)}"
+        f"{partner.name}, and {wording.pair.format(**names)}"
     )
 
 

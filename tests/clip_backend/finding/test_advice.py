@@ -73,7 +73,7 @@ def test_two_files_of_one_space_are_told_as_a_pair_with_the_command(found):
     models = found(vision=("clip_vision_h", "clip_vision_g"), text=("clip_g", "clip_l"))
 
     assert advice.no_complete_model(models, COMMAND).endswith(
-        "but two files make a pair, clip_vision_g.safetensors and clip_g.safetensors: "
+        "but two files make a pair: clip_vision_g.safetensors and clip_g.safetensors; use them with: "
         "--model clip_vision_g.safetensors --text-encoder clip_g.safetensors"
     )
     assert advice.no_complete_model(models, COMFYUI).endswith(
@@ -152,7 +152,7 @@ def test_the_missing_file_of_a_known_pair_is_named_with_its_size_and_folder(foun
     told = advice.lone_encoder(model, lambda: [model], COMMAND)
 
     file = f"{partner.file} ({partner.size}) of {partner.repository} into ComfyUI's {partner.folder} as {partner.name}"
-    assert told.endswith(f"; put {file}, and use both: {command}")
+    assert told.endswith(f"; put {file}, and use them with: {command}")
 
 
 @pytest.mark.parametrize("layout", [one for one in LAYOUTS if one.loads], ids=lambda one: one.name)

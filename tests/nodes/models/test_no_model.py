@@ -57,7 +57,7 @@ def test_the_file_its_size_and_its_folder_are_told_by_every_node(host):
 def test_two_files_that_fit_are_named_instead(host, pair):
     told = [told_by(work) for work in scoring_nodes(None)] + [told_by(lambda: auto_model(host))]
 
-    assert [message for message in told if not message.endswith(f"clip_g.safetensors: {PAIR}")] == []
+    assert [message for message in told if not message.endswith(f"clip_g.safetensors; {PAIR}")] == []
 
 
 def test_a_vision_encoder_that_is_connected_alone_is_told_its_text_encoder(host, pair):
