@@ -31,6 +31,17 @@ def test_clip_labels_the_pictures_that_nothing_else_names(shell: Shell, scenes: 
     assert answer.json["label_sources"] == {"csv": 1, "clip": 11}
 
 
+def test_a_sheet_takes_every_option_of_the_model(shell: Shell, scenes: Path, tmp_path: Path):
+    model = ("--model", "shapes-demo", "--text-encoder", "shapes-demo", "--device", "cpu", "--dtype", "bf16")
+    words = ("--vocabulary", ", ".join(WORDS))
+
+    answer = shell("export", scenes, tmp_path / "s.png", "--use-clip", *model, "--no-cache", *words, "--json")
+    refused = shell("export", scenes, tmp_path / "t.png", "--use-clip", "--model", "shapes-demo", "--device", "warp")
+
+    assert labels_of(answer.json) == list(WORDS)
+    assert "no labels from CLIP: device is 'warp'" in refused.err
+
+
 def test_clip_is_not_asked_unless_told(shell: Shell, scenes: Path, tmp_path: Path):
     answer = shell("export", scenes, tmp_path / "s.png", "--clip-model", "/no/such/model", "--json")
 
