@@ -26,8 +26,9 @@ Resampling = Literal["close", "exact", "fast"]
 ValueRange = Literal["0..1", "-1..1"]
 Triple = tuple[float, float, float]
 #: Names for ``Preprocessing.background``: what the reference does, or a colour below transparent pixels.
+REFERENCE = "reference"
 BACKGROUNDS: dict[str, Rgb | None] = {
-    "reference": None,
+    REFERENCE: None,
     "white": (255, 255, 255),
     "grey": (128, 128, 128),
     "black": (0, 0, 0),
@@ -192,15 +193,13 @@ def prepare(picture: Image.Image | torch.Tensor, preprocessing: Preprocessing) -
     # a picture of the wanted size is not resized, and open_clip then only drops its alpha channel
     weights_by_alpha = preprocessing.weights_by_alpha and size != crop.resized
     if preprocessing.reference == "comfy":
-        part = _comfy_part(_unit_floats(picture, preprocessing), across, down, preprocessing)
+        part = _comfy_part(unit_floats(picture, preprocessing), across, down, preprocessing)
     elif isinstance(picture, Image.Image) or picture.device.type == "cpu":
         image = picture if isinstance(picture, Image.Image) else picture_of(tensor_to_array(picture))
         shown = image.convert("RGBa") if weights_by_alpha and image.mode == "RGBA" else None
         part = _resized_part(shown or flattened(image, preprocessing.background), across, down, preprocessing)
     else:
-        levels = (
-            (255.0 * _unit_floats(picture, preprocessing, keeps_alpha=weights_by_alpha)).clip(0, 255) + 0.5
-        ).byte()
+        levels = ((255.0 * unit_floats(picture, preprocessing, keeps_alpha=weights_by_alpha)).clip(0, 255) + 0.5).byte()
         shown_levels = premultiplied(levels) if levels.shape[2] == 4 else levels
         part = product_resize(shown_levels, across, down, preprocessing.interpolation)
     return _padded(unpremultiplied(part) if part.shape[2] == 4 else part, crop, preprocessing)
@@ -313,7 +312,7 @@ def _padded(part: torch.Tensor, crop: Crop, preprocessing: Preprocessing) -> tor
     return square
 
 
-def _unit_floats(
+def unit_floats(
     picture: Image.Image | torch.Tensor, preprocessing: Preprocessing, *, keeps_alpha: bool = False
 ) -> torch.Tensor:
     """float32 [H, W, 3] of 0..1, transparent pixels on the background; [H, W, 4] where alpha is there and kept."""
