@@ -25,6 +25,9 @@ Rgb = tuple[int, int, int]
 #: Where a property comes from, the strongest first. "header": the shapes of the tensors; "fingerprint": the weights are
 #: known; "assumed": no source states it, it is the usual value of the family.
 Source = Literal["argument", "header", "sidecar", "config", "metadata", "fingerprint", "assumed"]
+#: Device, number, size, and times of the last changes of content and status; one differs once a file is another.
+FileState = tuple[int, int, int, int, int]
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +83,12 @@ class CheckpointInfo:
     dtype: str = "float32"
     parameters: int = 0
     size_bytes: int = 0
-    #: A hash of shapes and a few small tensors: equal for equal weights, whatever their layout and dtype.
+    #: Of sizes and some numbers of the weights: equal for equal weights, whatever their layout and dtype.
     fingerprint: str = ""
+    #: Of some numbers of every tensor, exact to the bit; empty before it is loaded (``fingerprints.identified``).
+    digest: str = ""
+    #: Of each file when loading began; what is read later is refused if they differ.
+    states: tuple[FileState, ...] = ()
     #: Of the vision encoder, or of the only encoder, as ``eps``.
     activation: Activation = "gelu"
     #: Of the layer norms.
@@ -106,6 +113,11 @@ class CheckpointInfo:
     problem: str = ""
     #: What the user should know about the file.
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_pickle(self) -> bool:
+        """Whether its files are pickles, by their names."""
+        return any(file.suffix.lower() in _PICKLES for file in self.files)
 
     @property
     def unknown(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from ...errors import CheckpointError, InputError
 from .config_files import stated_properties
 from .config_only import describe_other_format
 from .detection import Candidate, find_candidates, with_prefix
+from .fingerprints import fingerprint
 from .info import CheckpointInfo, Source
 from .properties import (
     NAMES,
@@ -21,7 +22,7 @@ from .properties import (
     without_impossible,
 )
 from .safetensors_header import Opener, TensorEntry, Tensors, open_unbuffered
-from .spaces import KNOWN_WEIGHTS, built_in_encoder, find_space, fingerprint
+from .spaces import KNOWN_WEIGHTS, built_in_encoder, find_space
 from .unsupported import vision_language_problem
 from .weight_files import WeightFiles, find_weights
 from .weight_names import unread_notes, unread_problem, unread_tensors
@@ -117,16 +118,15 @@ def _with_sizes(files: WeightFiles, chosen: Candidate, opener: Opener) -> Checkp
     tensors, prefix = files.tensors, chosen.prefix
     family, vision, text = chosen.sizes(files.path, tensors)
     projections = chosen.projections(tensors)
-    encoders = ((row, shape) for row, shape in ((chosen.vision, vision), (chosen.text, text)) if row and shape)
     own = [entry for name, entry in tensors.items() if name.startswith(prefix)]
     info = CheckpointInfo(
         path=files.path, files=files.files, size_bytes=files.size_bytes, layout=chosen.layout, prefix=prefix,
         family=family, vision=vision, text=text, projection=projections.get("vision") or projections.get("text"),
         has_vision_projection="vision" in projections, has_text_projection="text" in projections,
         dtype=_main_dtype(own), parameters=sum(entry.count for entry in own if entry.dtype.startswith(("F", "BF"))),
-        fingerprint="-".join(fingerprint(row, prefix, tensors, shape, opener) for row, shape in encoders),
     )  # fmt: skip
-    return replace(info, problem=_problem(info, set(projections.values())))
+    problem = _problem(info, set(projections.values()))
+    return replace(info, fingerprint=fingerprint(info, tensors, opener), problem=problem)
 
 
 def _main_dtype(entries: Iterable[TensorEntry]) -> str:

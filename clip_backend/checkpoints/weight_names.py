@@ -85,7 +85,7 @@ def tensor_sources(shapes: Mapping[str, Shape], prefix: str = "") -> dict[str, T
             pair = TensorPart(query), TensorPart(key_value)
             sources[f"vision_model.head.attention.in_proj_{kind}"] = TensorSource(pair)
     first, second = in_file.get("positional_embedding"), in_file.get("positional_embedding_res")
-    if first and second:
+    if first and second and shapes[second]:
         kept = TensorPart(first, 0, LONGCLIP_KEPT_ROWS)
         rest = TensorPart(second, LONGCLIP_KEPT_ROWS, shapes[second][0])
         sources["text_model.embeddings.position_embedding.weight"] = TensorSource((kept, rest))

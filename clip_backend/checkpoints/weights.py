@@ -14,13 +14,12 @@ from safetensors import SafetensorError, safe_open
 
 from ...errors import CheckpointError
 from .detection import find_candidates
-from .info import CheckpointInfo
+from .info import CheckpointInfo, FileState
 from .safetensors_header import TensorEntry
-from .weight_files import inspect_zip
+from .weight_files import changed, file_states, inspect_zip
 from .weight_names import Shape, TensorSource, tensor_sources, unread_problem, unread_tensors
 
 FLOAT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 #: What is read of a mapped file counts as memory in use; after this many bytes the file is mapped anew.
 _MAPPED_BYTES = 128 << 20
 #: The first torch whose weights-only unpickler has no known holes (CVE-2026-24747).
@@ -60,11 +59,13 @@ def open_tensors(info: CheckpointInfo, *, allow_pickle: bool = False) -> TensorF
     """
     if info.problem:
         raise CheckpointError(str(info.path), info.problem)
-    if not any(file.suffix.lower() in _PICKLES for file in info.files):
-        return SafetensorsFiles(info.files)
+    if not info.is_pickle:
+        return SafetensorsFiles(info.files, info.states)
     if not allow_pickle:
         reason = "it is a pickle, and these are read only if allowed; allow pickles or convert it to safetensors"
         raise CheckpointError(str(info.path), reason)
+    if info.states and file_states(info.files) != info.states:
+        raise changed(info.path)
     return PickleFiles(info.files)
 
 
@@ -136,15 +137,21 @@ def _without_leading_ones(shape: Shape) -> Shape:
 
 
 class SafetensorsFiles:
-    """Files mapped into memory; a tensor is read when it is asked for."""
+    """Files mapped into memory; a tensor is read when it is asked for.
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    states: of the files when loading began; without them, as they are now. What is read after one of them was changed
+    is refused, so that all tensors are of one model.
+    """
+
+    def __init__(self, files: Sequence[Path], states: Sequence[FileState] = ()) -> None:
+        self._states = dict(zip(files, states or file_states(files), strict=True))
         self._handles: dict[Path, Any] = {}
         self._read_bytes = 0
         self._file_of: dict[str, Path] = {}
         self.shapes: dict[str, Shape] = {}
         for file in files:
             handle = self._handle(file)
+            self._check(file)
             names = handle.keys()
             self._file_of |= dict.fromkeys(names, file)
             self.shapes |= {name: tuple(handle.get_slice(name).get_shape()) for name in names}
@@ -166,6 +173,7 @@ class SafetensorsFiles:
             self.release()
         file = self._file_of[name]
         handle = self._handle(file)
+        self._check(file)
         try:
             tensor: torch.Tensor = handle.get_tensor(name)
         except (OSError, SafetensorError) as error:
@@ -173,6 +181,10 @@ class SafetensorsFiles:
         tensor = tensor if stop is None else tensor[start:stop]
         self._read_bytes += tensor.nbytes
         return tensor
+
+    def _check(self, file: Path) -> None:
+        if file_states([file]) != (self._states[file],):
+            raise changed(file)
 
     def release(self) -> None:
         """Closes the files; each stays mapped for as long as a tensor that was read from it is in use."""

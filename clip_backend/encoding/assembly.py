@@ -15,7 +15,7 @@ from ..shapes_demo import model_label
 from ..tokenizing.find import find_tokenizer
 from ..towers.build import build_text, build_vision
 from ..towers.config import KINDS
-from .cache import EmbeddingCache, sampled_digest
+from .cache import EmbeddingCache
 from .devices import LoadOptions
 from .disk_store import DiskStore
 from .encoder import OTHER_TEXTS, ClipEncoder
@@ -81,12 +81,11 @@ def _number(weights: tuple[Weights, Weights], name: str) -> float | None:
 
 def cache_key(infos: tuple[CheckpointInfo, ...], options: LoadOptions) -> str:
     """Everything that embeddings depend on beside pictures, preprocessing and token ids."""
-    infos_key = [
-        (info.fingerprint, info.activation, info.eps, info.vision, info.text, *_unusual(info)) for info in infos
+    weights = [
+        (info.fingerprint, info.digest, info.activation, info.eps, info.vision, info.text, *_unusual(info))
+        for info in infos
     ]
-    # on disk there may be embeddings of another fine-tune whose fingerprinted tensors are the same
-    files = [file for info in infos for file in info.files]
-    return repr((infos_key, options.dtype, sampled_digest(files) if options.cache_folder else ""))
+    return repr((weights, options.dtype))
 
 
 def _unusual(info: CheckpointInfo) -> tuple[str, ...]:
