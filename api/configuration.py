@@ -14,6 +14,7 @@ from typing import Any
 
 from ..clip_backend.encoding.cache import cache_bytes
 from ..clip_backend.encoding.devices import choose_device, choose_dtype
+from ..clip_backend.encoding.store_file import store_info
 from ..clip_backend.finding.catalog import FoundModel, inspect_model
 from ..clip_backend.finding.folders import ModelType, detect_comfyui_installation, find_model_folders
 from ..clip_backend.matching.result import MatchOptions
@@ -44,6 +45,9 @@ class Configuration:
     #: None where embeddings are not kept.
     cache_folder: Path | None
     cache_bytes: int
+    #: Embeddings in its file, and why they cannot be counted; empty if they can.
+    cache_rows: int
+    cache_problem: str
     #: The most that it may hold.
     cache_limit: int
     comfyui: Path | None
@@ -53,7 +57,7 @@ class Configuration:
         """Plain JSON values."""
         found = {name: model and model.to_dict() for name, model in self._models().items()}
         folder = None if self.cache_folder is None else str(self.cache_folder)
-        cache = {"folder": folder, "bytes": self.cache_bytes, "limit": self.cache_limit}
+        cache = {"folder": folder, "bytes": self.cache_bytes, "limit": self.cache_limit, "rows": self.cache_rows}
         return {
             "version": self.version,
             "python": self.python,
@@ -63,7 +67,7 @@ class Configuration:
             **found,
             "model_note": self.model_note,
             "match": dict(self.match),
-            "cache": cache,
+            "cache": cache | ({"problem": self.cache_problem} if self.cache_problem else {}),
             "comfyui": None if self.comfyui is None else str(self.comfyui),
             "model_folders": list(map(str, self.model_folders)),
         }
@@ -83,6 +87,7 @@ def configuration(model: ModelChoice | None = None) -> Configuration:
     found, text_encoder, note = _models_of(choice)
     verdict = asdict(MatchOptions())
     folder = choice.cache_folder
+    stored = store_info(folder) if folder else None
     return Configuration(
         version=version(),
         python=sys.version.partition(" ")[0],
@@ -95,6 +100,8 @@ def configuration(model: ModelChoice | None = None) -> Configuration:
         match={name: verdict[name] for name in ("preset", "threshold")},
         cache_folder=folder,
         cache_bytes=_size_of(folder) if folder else 0,
+        cache_rows=stored.rows if stored else 0,
+        cache_problem=stored.problem if stored else "",
         cache_limit=cache_bytes(choice.given.get("cache_gb")),
         comfyui=detect_comfyui_installation(),
         model_folders=tuple(find_model_folders().all_paths()),

@@ -51,8 +51,9 @@ def rows_of(found: Configuration) -> Iterator[tuple[str, str]]:
     if found.model_note:
         yield "", found.model_note
     yield "match", _verdict(found.match)
-    cache = f"{found.cache_folder}, {file_size(found.cache_bytes)} of at most {file_size(found.cache_limit)}"
-    yield "cache", cache if found.cache_folder else "off"
+    size = f"{file_size(found.cache_bytes)} of at most {file_size(found.cache_limit)}"
+    rows = f"{found.cache_rows:,} embeddings" if not found.cache_problem else f"cannot be used: {found.cache_problem}"
+    yield "cache", f"{found.cache_folder}: {rows}, {size}" if found.cache_folder else "off"
     yield "ComfyUI", str(found.comfyui or "not found")
     for place, folder in enumerate(found.model_folders):
         yield "" if place else "model folders", str(folder)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clip_grid import api
+from clip_grid.clip_backend.encoding.disk_store import DiskStore
 from clip_grid.clip_backend.finding.advice import FIRST_CLIP
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
+from clip_grid.commands.models import file_size
 
 from ..clip_backend.checkpoints.layout_files import layout_named, write_layout
 from .drawn import Shell
@@ -30,8 +33,10 @@ def values_of(lines: list[str]) -> dict[str, str]:
 
 
 def test_everything_that_decides_a_run_is_shown(shell: Shell, tmp_path: Path):
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "rows").write_bytes(bytes(2_500_000))
+    store = DiskStore(tmp_path / "kept")
+    store.put({str(number): np.zeros(1024, np.float32) for number in range(600)})
+    store.flush()
+    del store
     (tmp_path / "ComfyUI" / "models" / "clip_vision").mkdir()
 
     answer = shell(
@@ -54,7 +59,8 @@ def test_everything_that_decides_a_run_is_shown(shell: Shell, tmp_path: Path):
     assert values["device"] == "cpu, bf16"
     assert values["model"] == f"{shapes_demo_path()}: clip 4x128/8 40, 2 MB"
     assert values["match"].partition(":")[0] == f"preset {options.preset}"
-    assert values["cache"] == f"{tmp_path / 'kept'}, 2.5 MB of at most 3 GB"
+    size = (tmp_path / "kept" / "embeddings.sqlite").stat().st_size
+    assert values["cache"] == f"{tmp_path / 'kept'}: 600 embeddings, {file_size(size)} of at most 3 GB"
     assert values["ComfyUI"] == str(tmp_path / "ComfyUI")
     assert values["model folders"] == str(tmp_path / "ComfyUI" / "models" / "clip_vision")
     assert f"torch {torch.__version__}" in values["packages"]
@@ -68,7 +74,7 @@ def test_json_holds_the_same(shell: Shell, tmp_path: Path):
     assert (report["device"], report["dtype"]) == ("cpu", "fp32")
     assert report["model"]["path"] == str(tmp_path / "ComfyUI" / "models" / "clip_vision" / "hf_b32.safetensors")
     assert report["model_note"] == "the model is hf_b32.safetensors"
-    assert report["cache"] == {"folder": None, "bytes": 0, "limit": 4_000_000_000}
+    assert report["cache"] == {"folder": None, "bytes": 0, "limit": 4_000_000_000, "rows": 0}
     assert report["match"] == {"preset": api.MatchOptions().preset, "threshold": api.MatchOptions().threshold}
     assert report["comfyui"] == str(tmp_path / "ComfyUI")
     assert report["packages"]["torch"] == torch.__version__
@@ -102,7 +108,18 @@ def test_the_variables_of_the_machine_are_in_force(shell: Shell, tmp_path: Path,
 
     assert report["model"]["path"] == str(shapes_demo_path())
     assert report["model_note"] == "the model is shapes-demo, which CLIP_GRID_MODEL names"
-    assert report["cache"] == {"folder": str(tmp_path / "mine"), "bytes": 0, "limit": 500_000_000}
+    assert report["cache"] == {"folder": str(tmp_path / "mine"), "bytes": 0, "limit": 500_000_000, "rows": 0}
+
+
+def test_a_cache_that_is_broken_is_shown_and_left_alone(shell: Shell, tmp_path: Path):
+    (tmp_path / "embeddings.sqlite").write_bytes(b"garbage " * 500)
+
+    values = values_of(shell("info", "--cache", tmp_path).lines)
+
+    problem = "cannot be used: file is not a database, 4 kB of at most 4 GB"
+    assert values["cache"] == f"{tmp_path}: {problem}"
+    assert shell("info", "--cache", tmp_path, "--json").json["cache"]["problem"] == "file is not a database"
+    assert (tmp_path / "embeddings.sqlite").read_bytes() == b"garbage " * 500
 
 
 def test_a_model_that_cannot_be_used_is_shown_with_the_reason(shell: Shell, tmp_path: Path):
