@@ -11,9 +11,22 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import check_model, demo, export, label, legacy_exporter, match, match_batch, models, rank, templates
+from .api.configuration import version
+from .commands import (
+    check_model,
+    demo,
+    export,
+    info,
+    label,
+    legacy_exporter,
+    match,
+    match_batch,
+    models,
+    rank,
+    templates,
+)
 from .commands.flags import split_background
-from .commands.output import FAILED, USAGE, fail, program_version
+from .commands.output import FAILED, USAGE, fail
 from .errors import ClipGridError
 
 _STOPPED = 130
@@ -26,6 +39,7 @@ _COMMANDS = {
     "rank": rank,
     "models": models,
     "check-model": check_model,
+    "info": info,
     "templates": templates,
     "demo": demo,
 }
@@ -46,14 +60,14 @@ def labeled_grid_exporter(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "labeled-grid-exporter", description="Make a labelled sheet from a folder of pictures."
     )
-    parser.add_argument("--version", action="version", version=program_version())
+    parser.add_argument("--version", action="version", version=version())
     legacy_exporter.add_arguments(parser)
     return _run(_parse(parser, argv))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("clip-grid", description="Labelled image grids, and what CLIP says of pictures.")
-    parser.add_argument("--version", action="version", version=program_version())
+    parser.add_argument("--version", action="version", version=version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     formatter = argparse.RawDescriptionHelpFormatter
     for name, command in _COMMANDS.items():

@@ -32,7 +32,7 @@ def in_srgb(image: Image.Image, profile: bytes, *, is_grey: bool = False) -> Ima
     transform, _ = _conversion(profile, image.mode)
     if transform is None or (transform.input_mode == "L" and not is_grey):
         return image
-    shown = ImageCms.applyTransform(image.getchannel(0) if transform.input_mode == "L" else image, transform)
+    shown = transform.apply(image.getchannel(0) if transform.input_mode == "L" else image)
     if shown.mode == "RGB" and image.mode == "RGBA":
         shown.putalpha(image.getchannel("A"))
     shown.info = {name: value for name, value in image.info.items() if name != PROFILE}
@@ -81,5 +81,5 @@ def _is_srgb(transform: ImageCms.ImageCmsTransform) -> bool:
     colors = greys if transform.input_mode == "L" else np.concatenate([grid, greys])
     image = Image.fromarray(colors[None])  # [1, N, 3]
     given = image.getchannel(0) if transform.input_mode == "L" else image.convert(transform.input_mode)
-    shown = np.asarray(ImageCms.applyTransform(given, transform).convert("RGB"))
+    shown = np.asarray(transform.apply(given).convert("RGB"))
     return int(np.abs(shown.astype(int) - colors[None]).max()) <= _SRGB_LEVELS

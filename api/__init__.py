@@ -23,11 +23,14 @@ from ..grid.template import GridTemplate
 from ..imaging import Progress
 from .check_model import check_model
 from .clip_sheets import ClipOptions
+from .collect import collect_images
+from .configuration import Configuration, configuration
+from .ip_adapter import IPAdapterService, ReferenceImage, find_clip_vision, load_clip_vision
 from .label import CLIPLabeler, label_images
-from .match import analyze_image_text_match, match
+from .match import analyze_image_text_match, batch_compute_similarity, compute_similarity, match
 from .match_files import match_pairs
 from .models import open_encoder
-from .path_resolver import ComfyUIPathResolver
+from .path_resolver import ComfyUIPathResolver, ModelRegistry, create_comfyui_registry
 from .rank import rank
 from .sheets import (
     SheetInputs,
@@ -48,12 +51,14 @@ __all__ = [
     "CheckpointInfo",
     "ClipOptions",
     "ComfyUIPathResolver",
+    "Configuration",
     "Facet",
     "FailedPicture",
     "Features",
     "FoundModel",
     "GridReport",
     "GridTemplate",
+    "IPAdapterService",
     "ImageFeatures",
     "LabelOptions",
     "Labelled",
@@ -62,27 +67,36 @@ __all__ = [
     "Matches",
     "ModelCheck",
     "ModelPathConfig",
+    "ModelRegistry",
     "ModelType",
     "PairsReport",
     "PictureLabels",
     "Progress",
     "RankOptions",
     "Ranking",
+    "ReferenceImage",
     "SheetInputs",
     "VisionFeatures",
     "Vocabulary",
     "analyze_image_text_match",
     "assemble_grid_enhanced",
+    "batch_compute_similarity",
     "check_model",
     "choose_template",
+    "collect_images",
+    "compute_similarity",
+    "configuration",
+    "create_comfyui_registry",
     "detect_comfyui_installation",
     "dry_report",
     "export_batch",
     "export_grid",
+    "find_clip_vision",
     "find_model_folders",
     "find_models",
     "fit_calibration",
     "label_images",
+    "load_clip_vision",
     "load_encoder",
     "match",
     "match_pairs",

@@ -85,7 +85,7 @@ def _labeller(
     """Finds labels that tell the pictures of a sheet apart, no two the same; ``notes`` gets what is to be known."""
 
     def label(pictures: Sequence[Picture]) -> list[ClipLabel | None]:
-        run = distinctive_labels(opened(), shown(pictures), vocabulary(), progress=progress)
+        run = distinctive_labels(opened.for_texts(), shown(pictures), vocabulary(), progress=progress)
         _add(notes, (*opened.notes, *run.notes))
         found = {one.index: _found(one) for one in run.pictures if one.labels}
         return [found.get(place) for place in range(len(pictures))]
@@ -98,7 +98,7 @@ def _scorer(opened: LazyModel, text: str, progress: Progress | None, notes: list
 
     def score(pictures: Sequence[Picture]) -> list[Mapping[str, float]]:
         options = MatchOptions(mode="broadcast", phrases=False)
-        run = match_pictures(opened(), shown(pictures), [text], options=options, progress=progress)
+        run = match_pictures(opened.for_texts(), shown(pictures), [text], options=options, progress=progress)
         _add(notes, (*opened.notes, *run.notes))
         found: dict[int, Mapping[str, float]] = {one.image_index: {TEXT_SCORE: one.cosine} for one in run.results}
         return [found.get(place, {}) for place in range(len(pictures))]

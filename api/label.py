@@ -18,7 +18,7 @@ from ..errors import InputError
 from ..imaging import Progress
 from ..options import read_options
 from .models import Model, ModelChoice
-from .pictures import Images, StrPath, gather, the_only_picture
+from .pictures import Gathered, Images, StrPath, gather, gather_each
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -50,7 +50,7 @@ def label_images(
     batch = gather(images)
     opened = ModelChoice.of(model)
     find = distinctive_labels if contrast else label_pictures
-    run = find(opened(), batch.pictures, words, options=wanted, progress=progress)
+    run = find(opened.for_texts(), batch.pictures, words, options=wanted, progress=progress)
     return replace(run, notes=(*opened.notes, *batch.notes, *run.notes))
 
 
@@ -61,34 +61,47 @@ class CLIPLabeler:
         self,
         model_name: Model = None,
         *,
+        device: str = "auto",
         labels: Sequence[str] | None = None,
         vocabulary: Vocabulary | StrPath = "",
         **options: Unpack[LabelKeywords],
     ) -> None:
-        self._model = ModelChoice.of(model_name)
+        self._model = ModelChoice.of(model_name, device=device)
         self._options = read_options(LabelOptions, options)
         self._words = _words(labels, vocabulary)
 
-    def generate_label(self, image: Any) -> str:
-        """The label of one picture; "unlabeled" where none fits, and for a picture that cannot be read.
+    def generate_label(self, image_path: StrPath | Any) -> str:
+        """The label of one picture, a file or a picture from memory; "unlabeled" where none fits, or for no picture.
 
-        Raises InputError for a folder of several pictures.
+        Raises InputError for a folder or glob of several pictures, and what loading a model raises.
         """
-        one = the_only_picture(image) if isinstance(image, (str, os.PathLike)) else image
-        return self.batch_generate_labels([one])[0]
+        count = len(gather_each([image_path]).pictures)
+        if count != 1:
+            raise InputError(f"{image_path} has {count} pictures; give the file of one of them")
+        return self.batch_generate_labels([image_path])[0]
 
-    def batch_generate_labels(self, images: Images, progress: Progress | None = None) -> list[str]:
-        """A label for each picture, in order; see ``label`` for the probabilities and for what went wrong."""
-        run = self.label(images, progress)
+    def batch_generate_labels(self, image_paths: Images, progress: Progress | None = None) -> list[str]:
+        """A label for each picture, in order; "unlabeled" also for a file that is missing or broken, with a warning.
+
+        No pictures have no labels. See ``label`` for the probabilities and for what went wrong.
+        Raises what loading a model raises.
+        """
+        batch = gather_each(image_paths)
+        if not batch.pictures:
+            return []
+        run = self._label(batch, progress)
         found = {one.index: one.label for one in run.pictures}
         for failure in run.failed:
             logger.warning("%s is unlabeled: %s", failure.name, failure.reason)
-        return [found.get(place, UNLABELED) for place in range(len(run.pictures) + len(run.failed))]
+        return [found.get(place, UNLABELED) for place in range(len(batch.pictures))]
 
     def label(self, images: Images, progress: Progress | None = None) -> Labelled:
-        """Everything that is known: probabilities, other labels, failures."""
-        batch = gather(images)
-        run = label_pictures(self._model(), batch.pictures, self._words, options=self._options, progress=progress)
+        """Everything that is known: probabilities, other labels, and in ``failed`` missing and broken files."""
+        return self._label(gather_each(images), progress)
+
+    def _label(self, batch: Gathered, progress: Progress | None) -> Labelled:
+        encoder = self._model.for_texts()
+        run = label_pictures(encoder, batch.pictures, self._words, options=self._options, progress=progress)
         return replace(run, notes=(*self._model.notes, *batch.notes, *run.notes))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,14 @@ from ..errors import PictureError
 from ..imaging import Progress
 from ..options import read_options
 from .models import Model, ModelChoice
-from .pictures import Images, StrPath, gather, the_only_picture
+from .pictures import Images, StrPath, gather, gather_each, the_only_picture
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .options import MatchKeywords, PhraseKeywords
+
+logger = logging.getLogger("clip_grid")
 
 
 def match(
@@ -39,30 +42,64 @@ def match(
     batch = gather(images)
     learnt = given_calibration(calibration)
     opened = ModelChoice.of(model)
-    run = match_pictures(opened(), batch.pictures, texts, options=wanted, calibration=learnt, progress=progress)
+    run = match_pictures(
+        opened.for_texts(), batch.pictures, texts, options=wanted, calibration=learnt, progress=progress
+    )
     return replace(run, notes=(*opened.notes, *batch.notes, *run.notes))
 
 
 def analyze_image_text_match(
     image_path: StrPath,
     description: str,
-    threshold: float = MatchOptions.threshold,
+    threshold: float | None = None,
     *,
     model: Model = None,
     **options: Unpack[PhraseKeywords],
 ) -> dict[str, Any]:
     """Whether one picture shows what a description says, as a plain dict.
 
-    threshold: the least cosine of a match, or 0 for the verdict of ``match``.
     Its keys are is_match, similarity_score (a cosine) and match_status, and all those of ``MatchResult.to_dict``.
+    threshold: the least cosine of a match; None for the verdict that the options give.
     Raises InputError for a folder of several pictures, and PictureError for a picture that cannot be read.
     """
-    found = match([the_only_picture(image_path)], [description], model=model, threshold=threshold, **options)
+    pictures = [the_only_picture(image_path)]
+    if threshold is None:
+        found = match(pictures, [description], model=model, **options)
+    else:
+        found = match(pictures, [description], model=model, threshold=threshold, **options)
     for failure in found.failed:
         raise PictureError(failure.name, failure.reason)
     (result,) = found.results
     short = {"is_match": result.is_match, "similarity_score": result.cosine, "match_status": result.status}
     return short | result.to_dict()
+
+
+def compute_similarity(image_path: StrPath, text: str, *, model: Model = None) -> float:
+    """The cosine of one picture and one text, -1..1, as ``match`` gives it; raises as ``analyze_image_text_match``."""
+    found = match([the_only_picture(image_path)], [text], model=model, phrases=False)
+    for failure in found.failed:
+        raise PictureError(failure.name, failure.reason)
+    return found.results[0].cosine
+
+
+def batch_compute_similarity(
+    image_paths: Images, texts: str | Sequence[str], *, model: Model = None, progress: Progress | None = None
+) -> list[float | None]:
+    """The cosine of each picture and its text, -1..1, in order; None for a picture that is missing or broken.
+
+    texts: one per picture, or one for all. What went wrong with a picture is logged as a warning.
+    Raises InputError for counts that do not fit, and what loading a model raises.
+    """
+    pictures = gather_each(image_paths).pictures
+    if not pictures:
+        return []
+    options = MatchOptions(mode="broadcast" if isinstance(texts, str) else "pairs", phrases=False)
+    wanted = [texts] if isinstance(texts, str) else texts
+    run = match_pictures(ModelChoice.of(model).for_texts(), pictures, wanted, options=options, progress=progress)
+    for failure in run.failed:
+        logger.warning("%s has no similarity: %s", failure.name, failure.reason)
+    found = {one.image_index: one.cosine for one in run.results}
+    return [found.get(place) for place in range(len(pictures))]
 
 
 def given_calibration(given: Calibration | StrPath | None) -> Calibration | None:

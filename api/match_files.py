@@ -42,13 +42,13 @@ def match_pairs(
     learnt = given_calibration(calibration)
     opened = ModelChoice.of(model)
     report = match_batch(
-        pairs, out, opened, options=wanted, calibration=learnt, resume=resume, overwrite=overwrite, model=opened.key,
-        progress=progress,
+        pairs, out, opened.for_texts, options=wanted, calibration=learnt, resume=resume, overwrite=overwrite,
+        model=opened.key, progress=progress,
     )  # fmt: skip
     notes = opened.notes
     if save_calibration is not None and report.done:
         labels, z = report.labelled()
-        fitted = fit_calibration(z, labels, opened(), wanted)
+        fitted = fit_calibration(z, labels, opened.for_texts(), wanted)
         fitted.save(save_calibration)
         notes = (*notes, *fitted.notes, f"the calibration is in {save_calibration}")
     return replace(report, notes=(*notes, *report.notes))

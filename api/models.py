@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Union
 
+from ..clip_backend.checkpoints.info import CheckpointInfo
 from ..clip_backend.encoding.cache import default_cache_folder
-from ..clip_backend.finding.names import default_model
+from ..clip_backend.finding.advice import PYTHON, Wording, lone_encoder
+from ..clip_backend.finding.catalog import FoundModel, find_models, inspect_model
+from ..clip_backend.finding.folders import ModelType
+from ..clip_backend.finding.names import default_model, find_model
 from ..clip_backend.loading import load_encoder
+from ..errors import InputError
 from .pictures import StrPath
 
 if TYPE_CHECKING:
@@ -41,27 +47,35 @@ class LazyModel:
                 self._encoder, self.notes = self._open()
             return self._encoder
 
+    def for_texts(self) -> Encoder:
+        """The encoder, where texts are to be encoded too; raises what opening it raises."""
+        return self()
+
 
 class ModelChoice(LazyModel):
     """A model and how it is loaded. Opening it raises what ``load_encoder`` raises, or that there is no default model.
 
     model: a path or name; None or "auto" for the default model. cache: keep embeddings in the user's cache folder, so
-    that another run computes only what is new. given: as for ``load_encoder``.
+    that another run computes only what is new. wording: of the cure in messages. given: as for ``load_encoder``.
     """
 
-    def __init__(self, model: StrPath | None = None, *, cache: bool = True, **given: Any) -> None:
+    def __init__(
+        self, model: StrPath | None = None, *, cache: bool = True, wording: Wording = PYTHON, **given: Any
+    ) -> None:
         super().__init__(self._load)
         self._model = model
         self._cache = cache
-        self._given = given
+        self._wording = wording
+        #: How it is loaded, as far as the caller said.
+        self.given = given
 
     @classmethod
-    def of(cls, model: Model) -> ModelChoice:
-        """The choice that a caller means."""
+    def of(cls, model: Model, **given: Any) -> ModelChoice:
+        """The choice that a caller means; given: how a model that is named is loaded."""
         if isinstance(model, ModelChoice):
             return model
         if model is None or isinstance(model, (str, os.PathLike)):
-            return cls(model)
+            return cls(model, **given)
         choice = cls()
         choice._encoder = model
         return choice
@@ -70,19 +84,49 @@ class ModelChoice(LazyModel):
     def key(self) -> str:
         """What tells one choice from another; empty where nobody named a model."""
         named = self._model is not None and self._model != AUTO
-        return repr((self._model, sorted(self._given.items()))) if named else ""
+        return repr((self._model, sorted(self.given.items()))) if named else ""
 
-    def _load(self) -> tuple[Encoder, tuple[str, ...]]:
+    def for_texts(self) -> Encoder:
+        """The encoder; raises InputError for a file with one encoder alone, naming the file that completes it."""
+        name = self._model
+        if self._encoder is None and name is not None and name != AUTO and not self.given.get("text_encoder"):
+            named = inspect_model(FoundModel(str(name), self._find(name)), ModelType.OTHER)
+            if lacks := lone_encoder(named, find_models, self._wording):
+                raise InputError(lacks)
+        return self()
+
+    def files(self) -> tuple[Path, Path | None, tuple[str, ...]]:
+        """The model, its second file or None, and notes on which was taken; nothing is loaded.
+
+        Raises InputError for a name that is not found, and without any model.
+        """
         model, notes = self._model, tuple[str, ...]()
         if model is None or model == AUTO:
-            model, note = default_model()
+            model, note = default_model(wording=self._wording, download=bool(self.given.get("download")))
             notes = (note,)
-        given = {"cache_folder": default_cache_folder(), **self._given} if self._cache else self._given
+        text_encoder = self.given.get("text_encoder")
+        return self._find(model), self._find(text_encoder) if text_encoder else None, notes
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """The folder in which embeddings are kept; None for none."""
+        if named := self.given.get("cache_folder"):
+            return Path(named).expanduser()
+        return default_cache_folder() if self._cache else None
+
+    def _load(self) -> tuple[Encoder, tuple[str, ...]]:
+        model, text_encoder, notes = self.files()
+        known = self.given.get("text_encoder")
+        second = known if isinstance(known, CheckpointInfo) else text_encoder
+        given = {**self.given, "text_encoder": second, "cache_folder": self.cache_folder}
         return load_encoder(model, **given), notes
+
+    def _find(self, model: StrPath | CheckpointInfo) -> Path:
+        if isinstance(model, CheckpointInfo):
+            return model.path
+        return find_model(model, download=bool(self.given.get("download")), wording=self._wording)
 
 
 def open_encoder(model: Model = None, *, cache: bool = True, **given: Any) -> Encoder:
     """The encoder of a model, opened at once; see ``ModelChoice`` for what may be given."""
-    if model is None or isinstance(model, (str, os.PathLike)):
-        return ModelChoice(model, cache=cache, **given)()
-    return ModelChoice.of(model)()
+    return ModelChoice.of(model, cache=cache, **given)()

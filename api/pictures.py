@@ -67,6 +67,37 @@ def gather(images: Images) -> Gathered:
     return Gathered((*files, *pictures), (f"{_sheets(sheets)} left out",) if sheets else ())
 
 
+def gather_each(images: Images) -> Gathered:
+    """A picture for each file that is named, in order, also where it is missing, named twice or a sheet.
+
+    So answers stand beside what was given, and reading a missing file says what is wrong with it. Folders, globs and
+    lists give the files that ``gather`` finds; one that gives none counts as a missing file.
+    """
+    pictures: list[Path | Array | Image.Image] = []
+    left_out = 0
+    for one in as_sequence(images):
+        if isinstance(one, (str, os.PathLike)):
+            files, sheets = _named_files(one)
+            pictures += files
+            left_out += sheets
+        else:
+            pictures.append(one)
+    return Gathered(tuple(pictures), (f"{_sheets(left_out)} left out",) if left_out else ())
+
+
+def _named_files(given: StrPath) -> tuple[list[Path], int]:
+    """The files of one source, itself if it gives none, and how many sheets were left out."""
+    path = Path(os.path.expanduser(given))
+    if path.is_file() and path.suffix.lower() != ".txt":
+        return [path], 0
+    try:
+        files, sheets = _files([given])
+    except InputError:
+        # what cannot be found has a place too; reading it gives the reason
+        return [path], 0
+    return files or ([] if sheets else [path]), sheets
+
+
 def the_only_picture(path: StrPath) -> Path:
     """The file that a path stands for; raises InputError for a folder or glob of none or of several."""
     files, sheets = _files([path])

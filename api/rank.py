@@ -45,7 +45,7 @@ def rank(
         return replace(rank_scores(scores, options=wanted, names=names), notes=batch.notes)
     liked = None if references is None else gather(references).pictures
     opened = ModelChoice.of(model)
-    encoder = opened()
+    encoder = opened.for_texts() if text else opened()
     if scores is not None:
         run = rank_by_scores(encoder, pictures, scores, options=wanted, progress=progress)
     elif liked is not None:

@@ -21,7 +21,7 @@ from ..grid.template import GridTemplate, find_template, read_template
 from ..grid.write.output import ONE_FILE, Output
 from ..imaging import Progress
 from .clip_sheets import ClipOptions, clip_functions, split_options
-from .models import AUTO
+from .models import AUTO, Model, ModelChoice
 from .pictures import Images, StrPath, paths_or_pictures
 from .sheet_files import batch_targets, expand_directories, home_path, page_namer, target_and_format, without_own
 from .torch_resize import torch_resizer
@@ -78,6 +78,7 @@ def export_grid(
     *,
     template: GridTemplate | StrPath | None = None,
     inputs: SheetInputs | None = None,
+    model: Model = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     **options: Unpack[SheetKeywords],
@@ -88,11 +89,12 @@ def export_grid(
     so on. An existing file is replaced only if it is a sheet of this program, or with ``overwrite``.
     template: a template, its name, or its file; ``options`` are fields of GridTemplate, which beat it, and of
     ClipOptions (``use_clip``, ``clip_model``, ``vocabulary``, ``score_text``).
+    model: what labels and scores, in place of the one that ``clip_model`` names, such as an encoder that is loaded.
     progress: called with (pictures done, pictures in all); what it raises stops the work and leaves no file.
     Raises InputError, LimitError, OutputError.
     """
     clip, rest = split_options(options)
-    inputs = with_clip(inputs or SheetInputs(), clip, progress)
+    inputs = with_clip(inputs or SheetInputs(), clip, progress, model)
     chosen = choose_template(template, rest)
     return _export(images, out, chosen, inputs, "format" in rest, overwrite=overwrite, progress=progress)
 
@@ -103,12 +105,13 @@ def plan_export(
     *,
     template: GridTemplate | StrPath | None = None,
     inputs: SheetInputs | None = None,
+    model: Model = None,
     progress: Progress | None = None,
     **options: Unpack[SheetKeywords],
 ) -> tuple[PlannedSheet, Path]:
     """The plan of what ``export_grid`` would do, and the file it would write; nothing is painted or written."""
     clip, rest = split_options(options)
-    inputs = with_clip(inputs or SheetInputs(), clip, progress)
+    inputs = with_clip(inputs or SheetInputs(), clip, progress, model)
     chosen = choose_template(template, rest)
     survey, chosen, target = _read_pictures(images, out, chosen, inputs, "format" in rest, progress)
     return plan_sheet(survey, chosen, to_plan_inputs(inputs, survey, chosen)), target
@@ -157,6 +160,7 @@ def export_batch(
     *,
     template: GridTemplate | StrPath | None = None,
     inputs: SheetInputs | None = None,
+    model: Model = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     each: Callable[[str, GridReport | ClipGridError], None] | None = None,
@@ -165,11 +169,11 @@ def export_batch(
     """One sheet per directory, ``<directory>_grid.<ending>`` in ``out_dir``; a directory that fails costs only itself.
 
     A glob such as ``parent/*`` stands for the directories that it matches. Two directories of the same name get
-    ``_2`` and so on. each: called with every directory's name and its report or error.
+    ``_2`` and so on. model: as for ``export_grid``. each: called with every directory's name and its report or error.
     """
     clip, rest = split_options(options)
     # for all directories, so that a model is loaded once
-    inputs = with_clip(inputs or SheetInputs(), clip, progress)
+    inputs = with_clip(inputs or SheetInputs(), clip, progress, model)
     chosen = choose_template(template, rest)
     grids: list[GridReport] = []
     failed: list[FailedDirectory] = []
@@ -190,9 +194,16 @@ def export_batch(
     return BatchReport(tuple(grids), tuple(failed))
 
 
-def with_clip(inputs: SheetInputs, options: ClipOptions, progress: Progress | None = None) -> SheetInputs:
-    """The inputs with the functions that label and score by CLIP; a function that is there already stays."""
-    clip = clip_functions(options, progress)
+def with_clip(
+    inputs: SheetInputs, options: ClipOptions, progress: Progress | None = None, model: Model = None
+) -> SheetInputs:
+    """The inputs with the functions that label and score by CLIP; a function that is there already stays.
+
+    Raises InputError where both a model and the name of one are given.
+    """
+    if model is not None and options.clip_model != AUTO:
+        raise InputError("both model and clip_model were given; give one of them")
+    clip = clip_functions(options, progress, model=None if model is None else ModelChoice.of(model))
     return replace(
         inputs,
         labeller=inputs.labeller or clip.labeller,

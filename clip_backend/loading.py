@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import CheckpointError, InputError, MissingPackage
+from .checkpoints.fingerprints import identified
 from .checkpoints.info import CheckpointInfo
 from .checkpoints.joined import joined_space
 from .checkpoints.read import read_checkpoint
@@ -112,6 +113,7 @@ def _load(infos: list[CheckpointInfo], options: LoadOptions, trust_space: bool) 
     needed = sum(info.parameters for info in infos) * WEIGHT_BYTES[options.dtype]
     device = options.build_device
     check_fits(" + ".join(str(info.path) for info in infos), needed, free_bytes(device), str(device))
+    infos = [identified(info) for info in infos]
     if infos[0].family in KINDS:
         from .encoding.assembly import assemble
 

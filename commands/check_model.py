@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 
 from ..api import check_model
+from ..api.configuration import version
 from ..clip_backend.encoding.devices import choose_device
 from ..clip_backend.model_check.result import (
     MOST_MATCHED,
@@ -21,7 +22,7 @@ from ..clip_backend.model_check.result import (
     Range,
 )
 from .flags import add_model_flags, model_choice
-from .output import DONE, FAILED, Bar, add_output_flags, fail, note, print_json, printable, program_version
+from .output import DONE, FAILED, Bar, add_output_flags, fail, note, print_json, printable
 
 HELP = """\
 check that a model is read rightly and that the default rules suit it
@@ -67,7 +68,7 @@ def check(args: argparse.Namespace) -> int:
 
 def versions() -> dict[str, str]:
     """Of this program, of Python and the system, and of the installed packages that the numbers depend on."""
-    found = {"clip-grid": program_version(), "Python": platform.python_version(), "system": platform.system()}
+    found = {"clip-grid": version(), "Python": platform.python_version(), "system": platform.system()}
     for name in _PACKAGES:
         try:
             found[name] = metadata.version(name)

@@ -11,7 +11,7 @@ from typing import Any
 from ..api import GridReport, choose_template, dry_report, export_batch, export_grid, plan_export
 from ..atomic import atomic_file
 from ..errors import ClipGridError, InputError
-from .flags import add_sheet_flags, clip_options, sheet_inputs, template_options, unused_clip_flags
+from .flags import add_sheet_flags, clip_options, model_choice, sheet_inputs, template_options, unused_clip_flags
 from .output import DONE, FAILED, PARTIAL, Bar, fail, note, print_json
 
 HELP = """\
@@ -39,7 +39,7 @@ def export(args: argparse.Namespace) -> int:
         _save_template(args.save_template, template, options)
         if not args.paths and not args.batch:
             return DONE
-    options |= clip_options(args)
+    options |= clip_options(args) | {"model": model_choice(args)}
     note(args, unused_clip_flags(args))
     if args.batch:
         return _export_batch(args, template, options)

@@ -11,6 +11,7 @@ from ..api import ClipOptions, GridTemplate, SheetInputs
 from ..api.models import ModelChoice
 from ..clip_backend.encoding.cache import CACHE_GB
 from ..clip_backend.encoding.devices import DTYPES
+from ..clip_backend.finding.advice import COMMAND, FIRST_CLIP
 from ..clip_backend.preparing.preprocessing import BACKGROUNDS
 from ..errors import InputError
 from ..grid.template import split_columns
@@ -55,12 +56,12 @@ def _own_choice(option: Option, value: object) -> object:
     return named.get(str(value), value)
 
 
-def add_model_flags(parser: argparse.ArgumentParser) -> None:
-    """``--model`` and how it is loaded."""
+def add_model_flags(parser: argparse.ArgumentParser, *other_names: str) -> None:
+    """``--model`` and how it is loaded. other_names: further flags that mean the same as ``--model``."""
     group = parser.add_argument_group("the model")
     add = group.add_argument
     add(
-        "--model", metavar="MODEL",
+        "--model", *other_names, metavar="MODEL", dest="model",
         help="file, folder, or a name that clip-grid models lists (default: what CLIP_GRID_MODEL names, else the first "
         "one there with a vision and a text encoder)",
     )  # fmt: skip
@@ -82,9 +83,17 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         help="the most that embeddings may take there; those used longest ago go first (default: what "
         f"CLIP_GRID_CACHE_SIZE says, else {CACHE_GB:g})",
     )  # fmt: skip
-    add("--download", action="store_true", help="fetch a name of the Hugging Face hub that is not on this machine")
+    add(
+        "--download", action="store_true",
+        help=f"fetch a name of the Hugging Face hub that is not on this machine; without --model, and with no model "
+        f"there, {FIRST_CLIP.repository}",
+    )  # fmt: skip
     add("--allow-pickle", action="store_true", help="also open .pt and .bin files, which may hide programs")
     add("--trust-space", action="store_true", help="put two files together though one does not tell its space")
+
+
+#: The flags of keywords that have other names.
+_FLAG_OF = {"cache_folder": "--cache", "cache_gb": "--cache-size", "background": "--picture-background"}
 
 
 def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
@@ -106,7 +115,7 @@ def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
 
 def model_choice(args: argparse.Namespace) -> ModelChoice:
     """The model that the flags describe, not opened yet."""
-    return ModelChoice(args.model, cache=not args.no_cache, **load_keywords(args))
+    return ModelChoice(args.model, cache=not args.no_cache, wording=COMMAND, **load_keywords(args))
 
 
 def model_name(args: argparse.Namespace, name: str) -> str:
@@ -129,7 +138,8 @@ def add_sheet_flags(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="replace OUT even if it is not a sheet of this program")
     add("--dry-run", action="store_true", help="plan everything, write nothing, print the plan")
     add_output_flags(parser, verbose="also list every skipped picture")
-    add_options(parser.add_argument_group("labels and scores by CLIP"), ClipOptions)
+    add_options(parser.add_argument_group("labels and scores by CLIP"), ClipOptions, without=["clip_model"])
+    add_model_flags(parser, "--clip-model")
     _add_template_options(parser)
 
 
@@ -196,8 +206,10 @@ def unused_clip_flags(args: argparse.Namespace) -> list[str]:
     if given.get("use_clip"):
         return []
     notes = ["--vocabulary has no effect without --use-clip"] if given.get("vocabulary") else []
-    if "clip_model" in given and not given.get("score_text"):
-        notes.append("--clip-model has no effect without --use-clip or --score-text")
+    if not given.get("score_text"):
+        unused = ["--clip-model"] if args.model else []
+        unused += [_FLAG_OF.get(name, "--" + name.replace("_", "-")) for name in load_keywords(args)]
+        notes += [f"{flag} has no effect without --use-clip or --score-text" for flag in unused]
     return notes
 
 

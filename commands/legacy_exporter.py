@@ -33,8 +33,8 @@ def export_legacy(args: argparse.Namespace) -> int:
     args.paths = [*filter(None, [args.input_dir]), *args.paths, *filter(None, [args.output])]
     if args.demo:
         return show_demo(args)
-    if getattr(args, "use_clip", False) and not hasattr(args, "clip_model"):
-        args.clip_model = _default_clip_model(args)
+    if getattr(args, "use_clip", False) and not args.model:
+        args.model = _default_clip_model(args)
     sized = args.cell_size or any(hasattr(args, name) for name in ("template", "cell_width", "cell_height"))
     if not sized:
         args.cell_size = CELL_SIZE

@@ -8,11 +8,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -161,15 +159,3 @@ def _first_bytes(path: Path, count: int) -> bytes:
             return file.read(count)
     except OSError as error:
         raise output_error(path, error) from error
-
-
-def program_version() -> str:
-    """The version that was installed, or that of the checkout."""
-    try:
-        return metadata.version("clip-grid")
-    except metadata.PackageNotFoundError:
-        text = (Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8")
-        found = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
-        if found is None:
-            raise OutputError("pyproject.toml holds no version") from None
-        return found[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import InitVar, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -139,8 +139,16 @@ class GridTemplate:
     name: str = "untitled"
     #: Keys of a template file that this version does not know, for writing them back.
     unknown: Mapping[str, Any] = field(default_factory=dict)
+    #: Taken for ``columns``, and [width, height] for ``cell_width`` and ``cell_height``; read those.
+    cols: InitVar[int | None] = None
+    cell_size: InitVar[Sequence[int] | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, cols: int | None, cell_size: Sequence[int] | None) -> None:
+        given = {key: value for key, value in (("cols", cols), ("cell_size", cell_size)) if value is not None}
+        for key, value in _without_aliases(given, self.name).items():
+            if getattr(self, key):
+                raise InputError(f"{key} was given and so was {' and '.join(given)}, which stands for it; give one")
+            object.__setattr__(self, key, value)
         values = {f.name: getattr(self, f.name) for f in fields(self) if "option" in f.metadata}
         for key, value in check(type(self), values).items():
             object.__setattr__(self, key, value)

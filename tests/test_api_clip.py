@@ -263,6 +263,21 @@ def test_a_sheet_is_labelled_by_clip_and_says_so(folder):
     assert all(0 < cell.scores["clip probability"] <= 1 for cell in report.cells)
 
 
+def test_a_sheet_takes_an_encoder_that_is_loaded(folder):
+    encoder = api.load_encoder(DEMO, device="cpu")
+    words = "red circle, blue star, green square, white heart"
+
+    for model in (encoder, DEMO, ModelChoice(DEMO)):
+        report = api.export_grid(folder, folder.parent / "s.png", use_clip=True, vocabulary=words, model=model)
+        assert [cell.label for cell in report.cells] == words.split(", ")
+    batch = api.export_batch([folder], folder.parent / "sheets", use_clip=True, vocabulary=words, model=encoder)
+    assert [cell.label for cell in batch.grids[0].cells] == words.split(", ")
+    planned, _ = api.plan_export(folder, folder.parent / "s.png", use_clip=True, vocabulary=words, model=encoder)
+    assert planned.plan.pages
+    with pytest.raises(InputError, match="both model and clip_model were given"):
+        api.export_grid(folder, folder.parent / "s.png", use_clip=True, clip_model=DEMO, model=encoder)
+
+
 def test_without_a_usable_model_the_sheet_is_made_from_file_names(folder):
     report = api.export_grid(folder, folder.parent / "s.png", use_clip=True, clip_model="no such model")
 

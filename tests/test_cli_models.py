@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from clip_grid.cli import main
+from clip_grid.clip_backend.finding.names import default_model
 
 from .clip_backend.checkpoints.layout_files import OTHER_MODELS, layout_named, write_layout
 from .clip_backend.checkpoints.safetensors_files import write_sparse
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with an empty ComfyUI, whatever this one has; answers its folder of models."""
+    root = tmp_path / "home" / "ComfyUI"
+    (root / "models").mkdir(parents=True)
+    (root / "custom_nodes").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("CLIP_GRID_MODEL", raising=False)
+    return root / "models"
 
 
 @pytest.fixture
@@ -39,14 +53,14 @@ def test_the_table_is_on_stdout_and_the_talk_on_stderr(models: Path, capsys, mon
     assert "problem: " in out and "LFS" in out
     assert any(line.split()[:4] == ["hf_b32.safetensors", "clip", "vision+text", "ViT-B/32"] for line in lines)
     assert "t5" not in out
-    assert err == "note: 1 file is no CLIP model; --all lists what was left out\n"
+    assert err.splitlines()[-1] == "note: 1 file is no CLIP model; --all lists what was left out"
 
 
 def test_all_lists_the_rest_with_reasons(models: Path, capsys):
     status = main(["models", "--all", str(models)])
 
     out, err = capsys.readouterr()
-    assert (status, err) == (0, "")
+    assert (status, err.count("\n")) == (0, 1)
     assert "t5.safetensors" in out
 
 
@@ -123,3 +137,93 @@ print([name for name in ("torch", "safetensors", "transformers") if name in sys.
 
     assert done.stderr == "[]\n"
     assert len(json.loads(done.stdout)["models"]) == 3
+
+
+# --- which one is used without --model
+
+
+def test_the_model_that_is_used_without_a_name_is_marked(machine: Path, capsys):
+    write_layout(layout_named("clip_vision_h"), machine / "clip_vision")
+    write_layout(layout_named("hf_b32"), machine / "clip_vision")
+    write_layout(layout_named("hf_l14"), machine / "text_encoders")
+
+    assert main(["models"]) == 0
+    out, err = capsys.readouterr()
+    main(["models", "--json"])
+
+    lines = out.splitlines()
+    marked = [place for place, line in enumerate(lines) if line.strip() == "default: used without --model"]
+    assert len(marked) == 1 and lines[marked[0] - 1].startswith("hf_b32.safetensors")
+    assert err == ""
+    report = {model["name"]: model["is_default"] for model in json.loads(capsys.readouterr().out)["models"]}
+    assert [name for name, is_default in report.items() if is_default] == ["hf_b32.safetensors"]
+    assert default_model()[0] == machine / "clip_vision" / "hf_b32.safetensors"
+
+
+def test_the_variable_moves_the_mark(machine: Path, capsys, monkeypatch):
+    for name in ("hf_b32", "hf_l14"):
+        write_layout(layout_named(name), machine / "clip_vision")
+    monkeypatch.setenv("CLIP_GRID_MODEL", "hf_l14")
+
+    main(["models", "--json"])
+
+    report = json.loads(capsys.readouterr().out)
+    assert [model["name"] for model in report["models"] if model["is_default"]] == ["hf_l14.safetensors"]
+    monkeypatch.setenv("CLIP_GRID_MODEL", "nobody/nothing")
+    assert main(["models"]) == 0
+    out, err = capsys.readouterr()
+    assert "default:" not in out
+    assert err.startswith("note: CLIP_GRID_MODEL names no model: there is no model 'nobody/nothing'")
+
+
+def test_a_default_that_is_not_in_the_list_is_named_below_it(machine: Path, models: Path, capsys):
+    write_layout(layout_named("hf_l14"), machine / "clip_vision")
+
+    main(["models", str(models)])
+
+    out, err = capsys.readouterr()
+    assert "default:" not in out
+    assert err.startswith("note: without --model, the model is hf_l14.safetensors\n")
+
+
+def test_models_of_a_folder_that_is_not_searched_are_given_by_their_path(models: Path, capsys):
+    main(["models", str(models)])
+
+    err = capsys.readouterr().err
+    assert f"give this one by its path: --model {models / 'hf_b32.safetensors'}\n" in err
+
+
+def test_two_files_that_make_a_pair_are_named_with_the_command(machine: Path, tmp_path: Path, capsys):
+    for folder in (machine / "clip_vision", tmp_path / "else where"):
+        for name in ("clip_vision_g", "clip_g"):
+            write_layout(layout_named(name), folder)
+
+    main(["models"])
+    by_name = capsys.readouterr().err
+    main(["models", str(tmp_path / "else where")])
+    by_path = capsys.readouterr().err
+
+    assert "--model clip_vision_g.safetensors --text-encoder clip_g.safetensors\n" in by_name
+    paths = (tmp_path / "else where" / name for name in ("clip_vision_g.safetensors", "clip_g.safetensors"))
+    assert "--model '{}' --text-encoder '{}'\n".format(*paths) in by_path
+
+
+def test_without_a_complete_model_the_command_that_fetches_one_is_told_and_works(
+    machine: Path, tmp_path: Path, capsys, monkeypatch
+):
+    write_layout(layout_named("clip_vision_h"), machine / "clip_vision")
+    main(["models"])
+    err = capsys.readouterr().err
+    command = re.search("clip-grid (models --download [^;]+);", err)
+    snapshot = tmp_path / "hub" / "models--openai--clip-vit-large-patch14" / "snapshots" / ("0" * 40)
+
+    def fetch(name: str) -> Path:
+        assert name == "openai/clip-vit-large-patch14"
+        return write_layout(layout_named("hf_l14"), snapshot)
+
+    monkeypatch.setattr("clip_grid.commands.models.download_model", fetch)
+    assert command and main(command[1].split()) == 0
+
+    out, err = capsys.readouterr()
+    assert "openai/clip-vit-large-patch14/hf_l14.safetensors" in out and "default: used without --model" in out
+    assert err.startswith("note: openai/clip-vit-large-patch14 is in ")

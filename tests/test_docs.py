@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
 import clip_grid
 import pytest
+from clip_grid import api
 from clip_grid.api import GridTemplate
 from clip_grid.cli import main
 from clip_grid.options import options_of
@@ -64,3 +66,18 @@ def test_the_page_on_sheets_lists_every_option_once():
     listed = re.findall(r"^\| `(\w+)` \|", text.partition("## All options")[2], re.MULTILINE)
 
     assert listed == list(options_of(GridTemplate))
+
+
+def test_the_page_on_python_lists_names_and_keywords_that_are_there():
+    table = (ROOT / "docs" / "python.md").read_text("utf-8").partition("## Names that scripts of other tools use")[2]
+    cells = re.findall(r"^\| (`.*?) \| ", table, re.MULTILINE)
+    listed = [part for cell in cells[:-1] for part in re.findall(r"`([^`]+)`", cell) if part[0].isalpha()]
+
+    assert len(listed) >= 14
+    for text in listed:
+        name, _, keywords = text.partition("(")
+        found = api
+        for part in name.removeprefix("resolver.").split("."):
+            found = getattr(api.ComfyUIPathResolver if text.startswith("resolver.") else found, part)
+        known = inspect.signature(found).parameters if keywords else {}
+        assert [word for word in re.findall(r"(\w+)=", keywords) if word not in known] == [], text

@@ -67,7 +67,26 @@ def test_requirements_are_the_dependencies_without_upper_bounds():
     listed = re.search(r"^dependencies = \[(.*?)\]", pyproject, re.MULTILINE | re.DOTALL)
     assert listed
 
-    requirements = (ROOT / "requirements.txt").read_text("utf-8").split()
+    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+    requirements = [line for line in lines if not line.startswith("#")]
 
     assert requirements == re.findall(r'"([^"]+)"', listed[1])
     assert not [line for line in requirements if re.search(r"==|<|~=|torch|opencv", line)]
+
+
+#: What ComfyUI 0.3.64 requires of the packages that compute.
+COMFYUI = {"torch": "", "transformers": ">=4.37.2", "tokenizers": ">=0.13.3", "safetensors": ">=0.4.2"}
+#: The first versions without known ways to run code from a model file: CVE-2025-32434; CVE-2024-11392 to 11394.
+SAFE = {"torch": (2, 6, 0), "transformers": (4, 48, 0)}
+
+
+def test_torch_and_transformers_are_new_enough_to_be_safe_and_never_too_new_for_comfyui():
+    listed = re.search(r"^clip = \[(.*?)\]", (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+    assert listed
+    bounds = dict(re.findall(r'"([a-z]+)([^"]*)"', listed[1]))
+
+    assert bounds.keys() == COMFYUI.keys()
+    for name, least in SAFE.items():
+        assert tuple(map(int, bounds[name].removeprefix(">=").split("."))) >= least
+    # two lower bounds always have versions in common
+    assert all(re.fullmatch(r"(>=[\d.]+)?", bound) for bound in (*bounds.values(), *COMFYUI.values()))

@@ -6,49 +6,33 @@ A sidecar of ``model.safetensors`` is ``model.clip.json``, or else ``model.json`
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
+from math import isclose, isqrt
 from pathlib import Path
 
 from ...errors import CheckpointError, InputError
-from .info import CheckpointInfo, Family, Source
-from .properties import OPENAI_MEAN, OPENAI_STD, Properties, check_properties, without_impossible
-from .safetensors_header import read_exactly, reading
+from .info import CheckpointInfo, Family, Source, VisionShape
+from .open_clip_configs import open_clip_properties
+from .properties import (
+    HALF,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    OPENAI_MEAN,
+    OPENAI_STD,
+    Properties,
+    check_properties,
+    check_size,
+    properties_of_config,
+    without_impossible,
+)
+from .weight_files import Json, parsed, part, read_json
 
-Json = Mapping[str, object]
-_LARGEST = 16_000_000
-_HF, _OPEN_CLIP, _PREPROCESSOR = "config.json", "open_clip_config.json", "preprocessor_config.json"
+_HF, _OPEN_CLIP = "config.json", "open_clip_config.json"
+#: The second is what a processor of transformers 5 writes; the first goes before it.
+_PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
 _OUR_SIDECAR = ".clip.json"
 #: Of the metadata of a header: properties as in a sidecar, and a copy of config.json.
 _METADATA_KEYS = ("clip_grid", "config")
-
-
-def read_json(path: Path) -> Json:
-    """The object in a JSON file; CheckpointError if there is none."""
-    with reading(path) as file:
-        size = file.seek(0, os.SEEK_END)
-        if size > _LARGEST:
-            raise CheckpointError(str(path), f"is larger than {_LARGEST:,} bytes, which no configuration is")
-        file.seek(0)
-        content = read_exactly(path, file, size)
-    try:
-        return _parsed(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(str(path), f"is no sound JSON ({str(error)[:100]}); fetch it again") from error
-
-
-def _parsed(text: str) -> Json:
-    raw = json.loads(text)
-    if not isinstance(raw, dict):
-        raise ValueError("it holds no object")
-    return raw
-
-
-def part(raw: Json, name: str) -> Json:
-    """An object within an object; an empty one if it is not there."""
-    value = raw.get(name)
-    return value if isinstance(value, dict) else {}
 
 
 def stated_properties(
@@ -61,8 +45,9 @@ def stated_properties(
     """
     stated: list[tuple[Source, Properties]] = [("sidecar", _sidecar_properties(info))]
     notes: list[str] = []
-    for name in (_PREPROCESSOR, _OPEN_CLIP, _HF):
-        if folder and (folder / name).is_file() and (info.vision or name != _PREPROCESSOR):
+    processor = next((name for name in _PREPROCESSORS if folder and info.vision and (folder / name).is_file()), "")
+    for name in (processor, _OPEN_CLIP, _HF):
+        if folder and name and (folder / name).is_file():
             try:
                 stated.append(("config", _config_properties(folder / name, info)))
             except InputError as error:
@@ -95,20 +80,14 @@ def _sidecar_properties(info: CheckpointInfo) -> Properties:
 
 
 def _config_properties(file: Path, info: CheckpointInfo) -> Properties:
-    """Of a config of the model or of its preprocessor; InputError for what is invalid or contradicts the shapes."""
+    """Of a config of the model or of its preprocessor; InputError for one that is broken or of another model."""
     raw = read_json(file)
+    if file.name in _PREPROCESSORS:
+        own = raw if file.name == _PREPROCESSORS[0] else part(raw, "image_processor")
+        return preprocessor_properties(own, info, file.name) if own else Properties()
     if file.name == _OPEN_CLIP and not _is_open_clip(raw):
         return Properties()
-    if file.name != _PREPROCESSOR:
-        return _any_form({"model_type": "clip", **raw}, info, file.name)
-    stated: dict[str, object] = {"mean": raw.get("image_mean"), "std": raw.get("image_std")}
-    resample, size = raw.get("resample"), raw.get("size")
-    stated["interpolation"] = _FILTERS.get(resample) if isinstance(resample, int) else None
-    if raw.get("do_center_crop") is True:
-        stated["fit"] = "crop"
-    elif isinstance(size, dict) and "height" in size:
-        stated["fit"] = "squash"
-    return check_properties(stated, _PREPROCESSOR)
+    return _any_form({"model_type": "clip", **raw}, info, file.name)
 
 
 def _metadata_properties(metadata: Mapping[str, str], info: CheckpointInfo) -> Properties:
@@ -116,7 +95,7 @@ def _metadata_properties(metadata: Mapping[str, str], info: CheckpointInfo) -> P
     if key is None:
         return Properties()
     try:
-        raw = _parsed(metadata[key])
+        raw = parsed(metadata[key])
     except (ValueError, RecursionError) as error:
         raise InputError(f"__metadata__ {key} is no sound JSON ({str(error)[:100]})") from error
     return _any_form(raw, info, f"__metadata__ {key}")
@@ -128,23 +107,21 @@ def _any_form(raw: Json, info: CheckpointInfo, where: str) -> Properties:
     Raises InputError for invalid values and for a config that contradicts the shapes.
     """
     if _is_open_clip(raw):
-        return _open_clip_properties(raw, info, where)
+        return open_clip_properties(raw, info, where)
     if "model_type" in raw or "vision_config" in raw or "text_config" in raw:
         return _hf_properties(raw, info, where)
     return check_properties(raw, where)
 
 
-def _check_size(where: str, what: str, stated: object, actual: int) -> None:
-    if stated != actual:
-        raise InputError(f"{where} says {what} {stated!r} where the tensors say {actual}")
+def _is_open_clip(raw: Json) -> bool:
+    """Whether a config is one of open_clip."""
+    return isinstance(raw.get("model_cfg"), dict)
 
 
 _ACTIVATIONS = {
     "quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh",
     "gelu_fast": "gelu_tanh", "silu": "silu", "swish": "silu",
 }  # fmt: skip
-#: By Pillow's numbers.
-_FILTERS = {2: "bilinear", 3: "bicubic"}
 _CLIP = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
 _SIGLIP = {"hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-6}
 _BASE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
@@ -190,61 +167,172 @@ def encoder_configs(raw: Json) -> tuple[Family, Json | None, Json | None]:
 
 
 def _hf_properties(raw: Json, info: CheckpointInfo, where: str) -> Properties:
+    """The properties in a config.json; what cannot be computed is refused.
+
+    Raises InputError for the config of another model, by its family or its sizes.
+    """
     vision, text = info.vision, info.text
     family, vision_raw, text_raw = encoder_configs(raw)
     stated: dict[str, object] = {}
-    main = text_raw or {}
+    if text and text_raw:
+        check_size(where, "width of text", text_raw.get("hidden_size"), text.width)
+        check_size(where, "number of text layers", text_raw.get("num_hidden_layers"), text.layers)
+        own = _of_encoder(text_raw)
+        stated = {f"text_{name}": value for name, value in own.items()} if vision else own
     if vision and vision_raw:
-        main = vision_raw
         if vision.has_class_token == (family == "siglip"):
             raise InputError(f"{where} says {family} where the tensors are of another family")
-        _check_size(where, "width", vision_raw.get("hidden_size"), vision.width)
-        _check_size(where, "patch size", vision_raw.get("patch_size"), vision.patch)
-        _check_size(where, "number of layers", vision_raw.get("num_hidden_layers"), vision.layers)
-        stated |= {"heads": vision_raw.get("num_attention_heads"), "image_size": vision_raw.get("image_size")}
-    if text and text_raw:
-        _check_size(where, "width of text", text_raw.get("hidden_size"), text.width)
-        _check_size(where, "number of text layers", text_raw.get("num_hidden_layers"), text.layers)
-        stated["text_heads" if vision else "heads"] = text_raw.get("num_attention_heads")
-    activation = main.get("hidden_act")
-    stated["activation"] = _ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
-    return check_properties(stated | {"eps": main.get("layer_norm_eps")}, _HF)
+        check_size(where, "width", vision_raw.get("hidden_size"), vision.width)
+        check_size(where, "patch size", vision_raw.get("patch_size"), vision.patch)
+        check_size(where, "number of layers", vision_raw.get("num_hidden_layers"), vision.layers)
+        stated |= _of_encoder(vision_raw)
+        if not family.startswith("dino"):  # theirs is that of the position table, which is interpolated
+            stated["image_size"] = vision_raw.get("image_size")
+    return properties_of_config(stated, where, info)
 
 
-_FITS = {"shortest": "crop", "longest": "pad", "squash": "squash"}
+def _of_encoder(raw: Json) -> dict[str, object]:
+    activation = raw.get("hidden_act")
+    known = _ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
+    return {"activation": known, "eps": raw.get("layer_norm_eps"), "heads": raw.get("num_attention_heads")}
 
 
-def _is_open_clip(raw: Json) -> bool:
-    return isinstance(raw.get("model_cfg"), dict)
+#: By Pillow's numbers.
+_FILTERS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
+_SQUARE = {"height": 224, "width": 224}
+_CROPPED = {"size": {"shortest_edge": 224}, "crop_size": _SQUARE, "do_center_crop": True, "resample": 3}
+_CROP = _CROPPED | {"image_mean": OPENAI_MEAN, "image_std": OPENAI_STD}
+_STRETCHED = {"size": _SQUARE, "resample": 2, "image_mean": HALF, "image_std": HALF}
+#: The defaults of the classes, by the start of their names.
+_CLASSES: tuple[tuple[str, Json], ...] = (
+    ("CLIP", _CROP), ("ChineseCLIP", _CROP), ("Bit", _CROP),
+    ("Siglip2", {"resample": 2, "image_mean": HALF, "image_std": HALF}),
+    ("Siglip", _STRETCHED | {"resample": 3}), ("ViT", _STRETCHED),
+    ("DINOv3ViT", _STRETCHED | {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD}),
+)  # fmt: skip
+#: Classes for which a size that is one number is that of the short side.
+_OF_SHORT_SIDE = ("CLIP", "ChineseCLIP", "Bit", "Siglip")
+#: Switches of steps that are obeyed, or that no picture that comes here needs.
+_KNOWN_STEPS = ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb")
+_LEVELS = 255
+_OTHER = "correct the file, or give a fit"
 
 
-def _open_clip_properties(raw: Json, info: CheckpointInfo, where: str) -> Properties:
-    """Missing keys have the defaults of open_clip's CLIPVisionCfg and CLIPTextCfg."""
-    vision, text, model = info.vision, info.text, part(raw, "model_cfg")
-    vision_cfg, text_cfg = part(model, "vision_cfg"), part(model, "text_cfg")
-    is_timm = "timm_model_name" in vision_cfg
-    norms = part(vision_cfg, "norm_kwargs") or part(text_cfg, "norm_kwargs")
-    is_tanh = part(text_cfg, "act_kwargs").get("approximate") == "tanh"
-    stated: dict[str, object] = {
-        "image_size": vision_cfg.get("image_size"),
-        "eps": norms.get("eps", 1e-6 if is_timm else 1e-5),
-        "activation": "quick_gelu" if model.get("quick_gelu") else "gelu_tanh" if is_tanh else "gelu",
+class _Refused(Exception):
+    """A size that cannot be obeyed, with the reason and the cure."""
+
+
+def preprocessor_properties(raw: Json, info: CheckpointInfo, where: str) -> Properties:
+    """The properties in a config of a processor for pictures; what cannot be obeyed is refused.
+
+    Missing keys have the defaults of the class, if it is known. The factor of rescaling, by 1/255 as a rule, becomes a
+    part of mean and std. Source: transformers, image_processing_clip and image_transforms.
+    """
+    kind = str(raw.get("image_processor_type") or raw.get("feature_extractor_type") or "")
+    defaults = next((known for start, known in _CLASSES if kind.startswith(start)), {})
+    settings = {**defaults, **{key: value for key, value in raw.items() if value is not None}}
+    refused = {
+        key: f"{where} says {key}, which is not done here; set it to false if the model needs no such step"
+        for key, value in settings.items()
+        if key.startswith("do_") and value is True and key not in _KNOWN_STEPS
     }
-    if vision and not is_timm:
-        _check_size(where, "width", vision_cfg.get("width", 768), vision.width)
-        _check_size(where, "layers", vision_cfg.get("layers", 12), vision.layers)
-        _check_size(where, "patch size", vision_cfg.get("patch_size", 16), vision.patch)
-        head_width = vision_cfg.get("head_width", 64)
-        stated["heads"] = vision.width // head_width if isinstance(head_width, int) and head_width > 0 else head_width
-    if text:
-        if "hf_model_name" not in text_cfg:
-            _check_size(where, "text width", text_cfg.get("width", 512), text.width)
-            _check_size(where, "text layers", text_cfg.get("layers", 12), text.layers)
-        stated["text_heads" if vision else "heads"] = text_cfg.get("heads", 8)
-    if isinstance(raw.get("preprocess_cfg"), dict):
-        usual = {"mean": OPENAI_MEAN, "std": OPENAI_STD, "interpolation": "bicubic", "resize_mode": "shortest"}
-        preparation: Json = {**usual, **part(raw, "preprocess_cfg")}
-        mode = preparation["resize_mode"]
-        stated["fit"] = _FITS.get(mode, mode) if isinstance(mode, str) else mode
-        stated |= {name: preparation[name] for name in ("mean", "std", "interpolation")}
-    return check_properties(stated, _OPEN_CLIP)
+    stated: dict[str, object] = {}
+    if "resample" in settings:
+        stated["interpolation"] = _filter(settings["resample"])
+    _state_levels(settings, stated, refused, where)
+    if info.vision:
+        try:
+            is_short = kind.startswith(_OF_SHORT_SIDE) or settings.get("do_center_crop") is True
+            is_naflex = info.family == "naflex"
+            stated |= _flexible(settings, info.vision) if is_naflex else _square(settings, info, is_short)
+        except _Refused as error:
+            refused["fit"] = f"{where} {error}"
+    return properties_of_config(stated, where, info, refused)
+
+
+def _filter(resample: object) -> object:
+    if isinstance(resample, int) and not isinstance(resample, bool) and 0 <= resample < len(_FILTERS):
+        return _FILTERS[resample]
+    return resample
+
+
+def _state_levels(settings: Json, stated: dict[str, object], refused: dict[str, str], where: str) -> None:
+    """Mean and std, as they are for levels of 0..1."""
+    mean, std = settings.get("image_mean"), settings.get("image_std")
+    if settings.get("do_normalize", True) is False:
+        mean, std = [0.0] * 3, [1.0] * 3
+    factor = settings.get("rescale_factor", 1 / _LEVELS) if settings.get("do_rescale", True) is not False else 1
+    if isinstance(factor, (int, float)) and isclose(factor, 1 / _LEVELS, rel_tol=1e-6):
+        stated |= {"mean": mean, "std": std}
+        return
+    triples = [triple for triple in (mean, std) if isinstance(triple, (list, tuple))]
+    numbers = [value for triple in triples for value in triple if isinstance(value, (int, float))]
+    if len(numbers) != 6 or not isinstance(factor, (int, float)) or isinstance(factor, bool) or factor <= 0:
+        refused["mean"] = f"{where} says rescale_factor {factor!r} without mean and std for it; correct the file"
+        return
+    scaled = [value / (_LEVELS * factor) for value in numbers]
+    stated |= {"mean": scaled[:3], "std": scaled[3:]}
+
+
+def _square(settings: Json, info: CheckpointInfo, is_short: bool) -> dict[str, object]:
+    """The fit, the side of the square that the model takes, and the short side before a crop; raises _Refused.
+
+    is_short: a size that is one number is that of the short side.
+    """
+    crops = settings.get("do_center_crop") is True
+    if not {"size", "crop_size"} & settings.keys():
+        return {"fit": "crop"} if crops else {}
+    if settings.get("do_resize", True) is False:
+        raise _Refused(f"says do_resize false, and pictures are always resized here; {_OTHER}")
+    crop = _side(settings.get("crop_size"), "crop_size", "height", "width") if crops else None
+    fit, side = _resized(settings.get("size"), is_short, crop)
+    if fit == "crop" and crop is None:
+        raise _Refused(f"resizes the short side to {side} px without a crop, which makes no square; {_OTHER}")
+    final = side if crop is None else crop
+    if final > side:
+        raise _Refused(f"crops pictures of {side} px to {final} px, more than there is; {_OTHER}")
+    _check_final(final, info.vision, info.family in ("dinov2", "dinov3"))
+    return {"fit": fit, "image_size": final, "short_side": side}
+
+
+def _resized(size: object, is_short: bool, crop: int | None) -> tuple[str, int]:
+    """(fit, side) that ``size`` states: of the short side, or of a square."""
+    if size is None and crop is not None:
+        return "crop", crop
+    if isinstance(size, dict) and "shortest_edge" in size and not size.get("longest_edge"):
+        return "crop", _side(size["shortest_edge"], "size.shortest_edge")
+    if isinstance(size, dict) and not {"height", "width"} <= size.keys():
+        raise _Refused(f"says size {size}, which makes no square; {_OTHER}")
+    side = _side(size, "size", "height", "width")
+    return ("crop" if isinstance(size, int) and is_short else "squash"), side
+
+
+def _side(value: object, name: str, *keys: str) -> int:
+    """One whole number, from itself, from two that are equal, or from an object with these keys."""
+    sides = [value.get(key) for key in keys] if isinstance(value, dict) else value
+    both = sides if isinstance(sides, (list, tuple)) else [sides]
+    numbers = [one for one in both if isinstance(one, int) and not isinstance(one, bool) and one > 0]
+    if not numbers or len(numbers) < len(both):
+        raise _Refused(f"says {name} {value!r}, which is no size; {_OTHER}")
+    if len(set(numbers)) > 1:
+        raise _Refused(f"says {name} {value!r}, and only squares are taken here; {_OTHER}")
+    return numbers[0]
+
+
+def _check_final(side: int, vision: VisionShape | None, is_any_size: bool) -> None:
+    if vision and not is_any_size and (side // vision.patch) ** 2 != vision.tokens - vision.has_class_token:
+        raise _Refused(
+            f"makes squares of {side} px where the model takes {vision.image_size} px: it is that of another model; "
+            f"{_OTHER}"
+        )
+
+
+def _flexible(settings: Json, vision: VisionShape) -> dict[str, object]:
+    """The size of a square picture with as many patches as NaFlex may have."""
+    most = settings.get("max_num_patches")
+    if most is None:
+        return {}
+    side = isqrt(most) if isinstance(most, int) and most > 0 else 0
+    if not side or side * side != most:
+        raise _Refused(f"says max_num_patches {most!r}, and only square numbers are taken here; {_OTHER}")
+    return {"image_size": side * vision.patch}

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import CheckpointError, InputError
-from .config_files import Json, encoder_configs, read_json
+from .config_files import encoder_configs
 from .detection import LONGCLIP_CONTEXT, SIGLIP2_VOCABULARY
 from .info import CheckpointInfo, Family, TextShape, VisionShape
-from .weight_files import OtherFormat, WeightFiles
+from .weight_files import Json, OtherFormat, WeightFiles, read_json
 
 _LARGEST_SIZE = 10_000_000
 _NO_CONFIG = (

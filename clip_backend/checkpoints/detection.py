@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ...errors import CheckpointError
 from .info import Family, TextShape, VisionShape
-from .layouts import ENCODERS, OTHER_TEXT_ENCODERS, UNSUPPORTED, EncoderLayout, UnsupportedLayout
+from .layouts import ENCODERS, EncoderLayout
 from .properties import default_heads
 from .safetensors_header import Tensors
+from .unsupported import UNSUPPORTED, UnsupportedLayout
 
 LONGCLIP_CONTEXT = 248
 SIGLIP2_VOCABULARY = 256_000
@@ -35,8 +36,6 @@ class Candidate:
     vision: EncoderLayout | None = None
     text: EncoderLayout | None = None
     unsupported: UnsupportedLayout | None = None
-    #: Whether it has a text encoder of another kind, which is not read.
-    has_other_text: bool = False
 
     @property
     def encoders(self) -> tuple[EncoderLayout, ...]:
@@ -95,8 +94,7 @@ def _below(prefix: str, tensors: Tensors) -> Iterator[Candidate]:
         parts = {row.part: row for row in reversed(rows) if row.layout == layout}
         vision, text = parts.get("vision"), parts.get("text")
         family = (vision or text or rows[0]).family
-        has_other = text is None and any(prefix + name in tensors for name in OTHER_TEXT_ENCODERS)
-        yield Candidate(prefix=prefix, layout=layout, family=family, vision=vision, text=text, has_other_text=has_other)
+        yield Candidate(prefix=prefix, layout=layout, family=family, vision=vision, text=text)
 
 
 def _fits(row: EncoderLayout | UnsupportedLayout, prefix: str, tensors: Tensors) -> bool:

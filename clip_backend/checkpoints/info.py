@@ -14,10 +14,20 @@ Family = Literal[
 Activation = Literal["quick_gelu", "gelu", "gelu_tanh", "silu"]
 #: How a picture becomes a square: cut out of its middle, stretched, or padded.
 Fit = Literal["crop", "squash", "pad"]
-Interpolation = Literal["bicubic", "bilinear"]
+#: Filters of Pillow.
+Interpolation = Literal["nearest", "lanczos", "bilinear", "bicubic", "box", "hamming"]
+#: What becomes the embedding of a picture: its class token, or the mean of its patches, before which or after which is
+#: the last norm.
+Pool = Literal["class", "mean", "mean-then-norm"]
+#: The token that becomes the embedding of a text: the end-of-text token, or the last or first of the whole context.
+TextPool = Literal["end", "last", "first"]
+Rgb = tuple[int, int, int]
 #: Where a property comes from, the strongest first. "header": the shapes of the tensors; "fingerprint": the weights are
 #: known; "assumed": no source states it, it is the usual value of the family.
 Source = Literal["argument", "header", "sidecar", "config", "metadata", "fingerprint", "assumed"]
+#: Device, number, size, and times of the last changes of content and status; one differs once a file is another.
+FileState = tuple[int, int, int, int, int]
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,21 +83,41 @@ class CheckpointInfo:
     dtype: str = "float32"
     parameters: int = 0
     size_bytes: int = 0
-    #: A hash of shapes and a few small tensors: equal for equal weights, whatever their layout and dtype.
+    #: Of sizes and some numbers of the weights: equal for equal weights, whatever their layout and dtype.
     fingerprint: str = ""
+    #: Of some numbers of every tensor, exact to the bit; empty before it is loaded (``fingerprints.identified``).
+    digest: str = ""
+    #: Of each file when loading began; what is read later is refused if they differ.
+    states: tuple[FileState, ...] = ()
+    #: Of the vision encoder, or of the only encoder, as ``eps``.
     activation: Activation = "gelu"
     #: Of the layer norms.
     eps: float = 1e-5
+    #: Of the text encoder; None if as those of the vision encoder.
+    text_activation: Activation | None = None
+    text_eps: float | None = None
+    #: How states are pooled, and whether a token sees only those before it; None for what is usual in the family.
+    pool: Pool | None = None
+    text_pool: TextPool | None = None
+    is_causal: bool | None = None
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
     std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
     fit: Fit = "crop"
     interpolation: Interpolation = "bicubic"
+    #: The short side before the crop, where a file states it, and the color beside a picture where fit is "pad".
+    short_side: int | None = None
+    pad_color: Rgb | None = None
     #: Where each property comes from.
     sources: Mapping[str, Source] = field(default_factory=dict)
     #: Why it cannot be loaded, with the cure; empty if it can.
     problem: str = ""
     #: What the user should know about the file.
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_pickle(self) -> bool:
+        """Whether its files are pickles, by their names."""
+        return any(file.suffix.lower() in _PICKLES for file in self.files)
 
     @property
     def unknown(self) -> tuple[str, ...]:

@@ -37,28 +37,14 @@ class EncoderLayout:
     not_below: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class UnsupportedLayout:
-    """A kind of model that is recognised and not loaded: by any one of ``tensors``, with ``needs`` and no ``lacks``."""
-
-    layout: str
-    family: Family
-    tensors: tuple[str, ...]
-    needs: tuple[str, ...] = ()
-    lacks: tuple[str, ...] = ()
-    problem: str
-    #: The projection of the vision encoder, and whether it is [width, embedding].
-    projection: str = ""
-    is_transposed: bool = False
-
-
 _HF_BLOCK = ("layer_norm1.weight", "self_attn.q_proj.weight", "mlp.fc1.weight")
 _OPEN_CLIP_BLOCK = ("ln_1.weight", "attn.in_proj_weight", "mlp.c_fc.weight")
 _RESBLOCK = "transformer.resblocks.0.attn.in_proj_weight"
-_LAYER_SCALE = "transformer.resblocks.0.ls_1.gamma"
+#: Of a variant of the transformer that is not read.
+LAYER_SCALE = "transformer.resblocks.0.ls_1.gamma"
 
 
-def _below(root: str, *names: str) -> tuple[str, ...]:
+def below(root: str, *names: str) -> tuple[str, ...]:
     return tuple(root + name for name in names)
 
 
@@ -71,20 +57,20 @@ def _hf(vision_root: str, text_root: str, suffix: str = "", not_below: tuple[str
         embedding=f"{vision_root}embeddings.patch_embedding.weight", class_token=class_token,
         position=f"{vision_root}embeddings.position_embedding.weight",
         final_norm=f"{vision_root}post_layernorm.weight", projection="visual_projection.weight",
-        needs=(class_token, *_below(vision_root, "pre_layrnorm.weight", q)), not_below=not_below,
+        needs=(class_token, *below(vision_root, "pre_layrnorm.weight", q)), not_below=not_below,
     )  # fmt: skip
     text = EncoderLayout(
         layout=clip, part="text", family="clip", blocks=f"{text_root}encoder.layers.", block=_HF_BLOCK,
         embedding=f"{text_root}embeddings.token_embedding.weight",
         position=f"{text_root}embeddings.position_embedding.weight",
         final_norm=f"{text_root}final_layer_norm.weight", projection="text_projection.weight",
-        needs=_below(text_root, "final_layer_norm.weight", q), lacks=(head, "text_projection"), not_below=not_below,
+        needs=below(text_root, "final_layer_norm.weight", q), lacks=(head, "text_projection"), not_below=not_below,
     )  # fmt: skip
     return [
         vision,
         # the pooling head of SigLIP keeps the width and counts as the projection
         replace(vision, layout=siglip, family="siglip", class_token="", projection=f"{vision_root}head.probe",
-                needs=_below(vision_root, "embeddings.patch_embedding.bias", "post_layernorm.weight", q),
+                needs=below(vision_root, "embeddings.patch_embedding.bias", "post_layernorm.weight", q),
                 lacks=(class_token,)),
         replace(text, layout=siglip, family="siglip", projection=head, needs=(head, *text.needs), lacks=()),
         # as old versions of ComfyUI saved it
@@ -99,7 +85,7 @@ def _open_clip_text(root: str) -> EncoderLayout:
         layout="open_clip", part="text", family="clip", blocks=f"{root}transformer.resblocks.", block=_OPEN_CLIP_BLOCK,
         embedding=f"{root}token_embedding.weight", position=f"{root}positional_embedding",
         final_norm=f"{root}ln_final.weight", projection=f"{root}text_projection", is_transposed=True,
-        needs=_below(root, "positional_embedding", "ln_final.weight", _RESBLOCK), lacks=(root + _LAYER_SCALE,),
+        needs=below(root, "positional_embedding", "ln_final.weight", _RESBLOCK), lacks=(root + LAYER_SCALE,),
     )  # fmt: skip
 
 
@@ -112,8 +98,8 @@ def _open_clip() -> list[EncoderLayout]:
             layout="open_clip", part="vision", family="clip", blocks="visual.transformer.resblocks.",
             block=_OPEN_CLIP_BLOCK, embedding="visual.conv1.weight", position="visual.positional_embedding",
             class_token="visual.class_embedding", final_norm="visual.ln_post.weight", projection="visual.proj",
-            is_transposed=True, lacks=_below("visual.", "attn_pool.query", _LAYER_SCALE),
-            needs=_below("visual.", "class_embedding", "ln_pre.weight", "ln_post.weight", _RESBLOCK)),
+            is_transposed=True, lacks=below("visual.", "attn_pool.query", LAYER_SCALE),
+            needs=below("visual.", "class_embedding", "ln_pre.weight", "ln_post.weight", _RESBLOCK)),
         replace(_open_clip_text(""), not_below=("text.",)),
         replace(own_text, lacks=("text.cls_emb", projection, *own_text.lacks)),
         EncoderLayout(
@@ -121,10 +107,10 @@ def _open_clip() -> list[EncoderLayout]:
             block=("norm1.weight", "attn.qkv.weight", "mlp.fc1.weight"),
             embedding="visual.trunk.patch_embed.proj.weight", position="visual.trunk.pos_embed",
             final_norm="visual.trunk.norm.weight", projection="visual.trunk.attn_pool.latent",
-            needs=_below("visual.trunk.", "attn_pool.latent", "blocks.0.attn.qkv.weight", "norm.weight"),
-            lacks=_below("visual.trunk.", "cls_token", "head.weight")),
+            needs=below("visual.trunk.", "attn_pool.latent", "blocks.0.attn.qkv.weight", "norm.weight"),
+            lacks=below("visual.trunk.", "cls_token", "head.weight")),
         replace(own_text, layout="timm-siglip", family="siglip", projection=projection, is_transposed=False,
-                needs=(projection, *_below("text.", "ln_final.weight", _RESBLOCK)), lacks=()),
+                needs=(projection, *below("text.", "ln_final.weight", _RESBLOCK)), lacks=()),
     ]  # fmt: skip
 
 
@@ -134,7 +120,7 @@ def _dino(layout: str, query: str, fc1: str) -> EncoderLayout:
         layout=layout, part="vision", family="dinov2", blocks="encoder.layer.", block=("norm1.weight", query, fc1),
         embedding="embeddings.patch_embeddings.projection.weight", position="embeddings.position_embeddings",
         class_token="embeddings.cls_token", final_norm="layernorm.weight",
-        needs=("embeddings.cls_token", *_below("encoder.layer.0.", query, fc1, "layer_scale1.lambda1")),
+        needs=("embeddings.cls_token", *below("encoder.layer.0.", query, fc1, "layer_scale1.lambda1")),
     )  # fmt: skip
 
 
@@ -144,7 +130,7 @@ def _dinov3(layout: str, blocks: str, fc1: str) -> EncoderLayout:
     return EncoderLayout(
         layout=layout, part="vision", family="dinov3", blocks=blocks, block=("norm1.weight", query, fc1),
         embedding="embeddings.patch_embeddings.weight", position="", class_token="embeddings.cls_token",
-        final_norm="norm.weight", needs=("embeddings.cls_token", *_below(f"{blocks}0.", fc1, query)),
+        final_norm="norm.weight", needs=("embeddings.cls_token", *below(f"{blocks}0.", fc1, query)),
         lacks=() if fc1 == gate else (f"{blocks}0.{gate}",),
     )  # fmt: skip
 
@@ -160,41 +146,3 @@ ENCODERS: tuple[EncoderLayout, ...] = (
     *(_dinov3("dinov3", "layer.", mlp) for mlp in ("mlp.up_proj.weight", "mlp.gate_proj.weight")),
     *(_dinov3("dinov3-v5", "model.layer.", mlp) for mlp in ("mlp.up_proj.weight", "mlp.gate_proj.weight")),
 )
-
-_CURE = "choose a CLIP or SigLIP model with a plain vision transformer, such as ViT-L-14"
-_EVA = f"an EVA-CLIP model, whose rotary positions and gated MLPs are not supported; {_CURE}"
-_RESNET = f"a CLIP model with a ResNet instead of a transformer for pictures; {_CURE}"
-_COCA = f"a CoCa model, which pools its pictures in another way and writes captions; {_CURE}"
-_OTHER = f"a CLIP model whose picture tower is of another kind (such as ConvNeXt, MobileCLIP, ViTamin or PE); {_CURE}"
-_VARIANT = f"a variant of open_clip's transformer (such as CLIPA) that is not built here; {_CURE}"
-_META_DINO = "DINOv2 or DINOv3 under the names of its first release; use the same model in the layout of transformers"
-#: The models that are recognised and not loaded, the more particular layout first.
-UNSUPPORTED: tuple[UnsupportedLayout, ...] = (
-    UnsupportedLayout(layout="coca", family="coca", problem=_COCA, projection="visual.proj", is_transposed=True,
-                      tensors=("visual.attn_pool.query", "text_decoder.resblocks.0.ln_1.weight")),
-    UnsupportedLayout(layout="resnet", family="resnet", problem=_RESNET, projection="visual.attnpool.c_proj.weight",
-                      tensors=("visual.layer1.0.conv1.weight",)),
-    UnsupportedLayout(layout="timm-eva", family="eva", problem=_EVA, projection="visual.trunk.head.weight",
-                      tensors=_below("visual.trunk.blocks.0.attn.", "q_proj.weight", "q_bias")),
-    UnsupportedLayout(layout="eva", family="eva", problem=_EVA, projection="visual.head.weight",
-                      tensors=_below("visual.blocks.0.", "attn.q_bias", "attn.q_proj.weight", "mlp.w1.weight")),
-    *(UnsupportedLayout(layout="timm", family="other", problem=_OTHER, projection=name, tensors=(name,))
-      for name in ("visual.head.proj.weight", "visual.trunk.head.weight")),
-    UnsupportedLayout(layout="timm", family="other", problem=_OTHER,
-                      tensors=_below("visual.trunk.", "stem.0.weight", "stem.0.conv_kxk.0.conv.weight", "cls_token")),
-    UnsupportedLayout(layout="timm", family="other", problem=_OTHER, tensors=("visual.trunk.blocks.0.norm1.weight",),
-                      lacks=("visual.trunk.attn_pool.latent",)),
-    UnsupportedLayout(layout="open_clip-variant", family="other", problem=_VARIANT, projection="visual.proj",
-                      is_transposed=True, tensors=("visual.conv1.weight",), needs=("visual.proj",),
-                      lacks=("visual.ln_pre.weight",)),
-    UnsupportedLayout(layout="open_clip-variant", family="other", problem=_VARIANT, projection="visual.proj",
-                      is_transposed=True, tensors=(f"visual.{_LAYER_SCALE}",)),
-    UnsupportedLayout(layout="dino", family="other", problem=_META_DINO, tensors=("blocks.0.ls1.gamma",),
-                      needs=("cls_token",)),
-)  # fmt: skip
-#: Text encoders of other kinds, such as RoBERTa, which are not read; the vision encoder of the same model is.
-OTHER_TEXT_ENCODERS = (
-    "text.transformer.embeddings.word_embeddings.weight", "text.transformer.shared.weight",
-    "text.token_embedding.weight", "text.transformer.embed_tokens.weight",
-    "text_model.embeddings.word_embeddings.weight", "text_model.roberta.embeddings.word_embeddings.weight",
-)  # fmt: skip

@@ -11,11 +11,21 @@ from ...errors import CheckpointError, InputError
 from .config_files import stated_properties
 from .config_only import describe_other_format
 from .detection import Candidate, find_candidates, with_prefix
+from .fingerprints import fingerprint
 from .info import CheckpointInfo, Source
-from .properties import NAMES, Properties, check_properties, default_properties, resolve, without_impossible
+from .properties import (
+    NAMES,
+    Properties,
+    check_properties,
+    default_properties,
+    resolve,
+    without_impossible,
+)
 from .safetensors_header import Opener, TensorEntry, Tensors, open_unbuffered
-from .spaces import KNOWN_WEIGHTS, built_in_encoder, find_space, fingerprint
+from .spaces import KNOWN_WEIGHTS, built_in_encoder, find_space
+from .unsupported import vision_language_problem
 from .weight_files import WeightFiles, find_weights
+from .weight_names import unread_notes, unread_problem, unread_tensors
 
 _DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I8": "int8", "U8": "uint8",
@@ -24,9 +34,12 @@ _DTYPES = {
 }  # fmt: skip
 _LOADABLE = ("float64", "float32", "float16", "bfloat16")
 _SD2_WIDTH, _SD2_LAYERS = 1024, 24
-#: Families whose pictures may have another size than their position table.
-_ANY_SIZE = ("dinov2", "dinov3", "naflex")
 _VISION_ONLY = ("mean", "std", "fit", "interpolation", "image_size")
+#: Properties that a model has from its sources as they are.
+_VALUES = (
+    "activation", "eps", "pool", "text_pool", "is_causal", "mean", "std", "fit", "short_side", "pad_color",
+    "interpolation", "space",
+)  # fmt: skip
 
 
 def read_checkpoint(
@@ -58,6 +71,9 @@ def read_checkpoint(
         has_sizes = info.vision or info.text
         return _with_properties(info, files, argument, Properties(), has_other_text=False) if has_sizes else info
     candidates = find_candidates(files.tensors)
+    is_whole = prefix is None and not any(candidate.text for candidate in candidates)
+    if is_whole and (problem := vision_language_problem(files.tensors)):
+        return replace(_unrecognised(files), layout="vision-language", problem=problem)
     if not candidates:
         return _unrecognised(files)
     chosen = candidates[0] if prefix is None else with_prefix(candidates, prefix)
@@ -68,10 +84,13 @@ def read_checkpoint(
         return _unsupported(files, chosen, chosen.unsupported.problem)
     info = _with_sizes(files, chosen, opener)
     others = [other for other in candidates if (other.prefix, other.layout) != (chosen.prefix, chosen.layout)]
-    info = replace(info, notes=tuple(_notes(info, chosen, others, files.tensors)))
+    unread = unread_tensors(chosen, files.tensors)
+    notes = _notes(info, chosen, others, files.tensors)
+    notes += unread_notes(chosen, unread)
+    info = replace(info, problem=info.problem or unread_problem(chosen, unread), notes=tuple(notes))
     keys = (info.fingerprint, *info.fingerprint.split("-"))
     looked_up = next((known[key] for key in keys if key in known), Properties())
-    return _with_properties(info, files, argument, looked_up, chosen.has_other_text)
+    return _with_properties(info, files, argument, looked_up, chosen.text is None and bool(unread.text))
 
 
 def _unrecognised(files: WeightFiles) -> CheckpointInfo:
@@ -99,16 +118,15 @@ def _with_sizes(files: WeightFiles, chosen: Candidate, opener: Opener) -> Checkp
     tensors, prefix = files.tensors, chosen.prefix
     family, vision, text = chosen.sizes(files.path, tensors)
     projections = chosen.projections(tensors)
-    encoders = ((row, shape) for row, shape in ((chosen.vision, vision), (chosen.text, text)) if row and shape)
     own = [entry for name, entry in tensors.items() if name.startswith(prefix)]
     info = CheckpointInfo(
         path=files.path, files=files.files, size_bytes=files.size_bytes, layout=chosen.layout, prefix=prefix,
         family=family, vision=vision, text=text, projection=projections.get("vision") or projections.get("text"),
         has_vision_projection="vision" in projections, has_text_projection="text" in projections,
         dtype=_main_dtype(own), parameters=sum(entry.count for entry in own if entry.dtype.startswith(("F", "BF"))),
-        fingerprint="-".join(fingerprint(row, prefix, tensors, shape, opener) for row, shape in encoders),
     )  # fmt: skip
-    return replace(info, problem=_problem(info, set(projections.values())))
+    problem = _problem(info, set(projections.values()))
+    return replace(info, fingerprint=fingerprint(info, tensors, opener), problem=problem)
 
 
 def _main_dtype(entries: Iterable[TensorEntry]) -> str:
@@ -147,8 +165,6 @@ def _notes(info: CheckpointInfo, chosen: Candidate, others: Iterable[Candidate],
         notes.append("its text tower has no text_projection, so its texts cannot be compared with pictures")
     if info.vision and not info.has_vision_projection and info.family in ("clip", "longclip"):
         notes.append("its picture tower has no visual_projection, so its pictures cannot be compared with texts")
-    if chosen.has_other_text:
-        notes.append("its text tower is of another kind (such as RoBERTa) and is not read; it is for pictures only")
     built_in = built_in_encoder(info)
     if built_in and built_in.part == "text":
         checkpoint = built_in.checkpoint
@@ -169,12 +185,13 @@ def _with_properties(
     looked_up: what is known by the fingerprint.
     """
     vision, text = info.vision, info.text
-    _, wrong = without_impossible(replace(argument, image_size=None) if info.family in _ANY_SIZE else argument, info)
+    _, wrong = without_impossible(argument, info)
     if wrong:
         raise InputError(f"{wrong[0]}; give another number, or none")
     stated, notes = stated_properties(info, files.folder, files.metadata)
     usual = default_properties(info)
-    properties, winners = resolve([("argument", argument), *stated, ("fingerprint", looked_up), ("assumed", usual)])
+    known: list[tuple[Source, Properties]] = [("fingerprint", looked_up), ("assumed", usual)]
+    properties, winners, refused = resolve([("argument", argument), *stated, *known])
     sources = _sources(info, winners, "config" if files.other_format else "header")
     if vision:
         heads, image_size = properties.heads or vision.heads, properties.image_size or vision.image_size
@@ -182,9 +199,11 @@ def _with_properties(
     if text:
         is_first = info.vision is None and winners["heads"] != "assumed"
         text = replace(text, heads=(properties.heads if is_first else properties.text_heads) or text.heads)
-    names = ("activation", "eps", "mean", "std", "fit", "interpolation", "space")
-    values = {name: getattr(properties, name) for name in names}
+    values = {name: value for name in _VALUES if (value := getattr(properties, name)) is not None}
+    if text and info.vision:
+        values |= {name: getattr(properties, name) for name in ("text_activation", "text_eps")}
     info = replace(info, vision=vision, text=text, notes=(*info.notes, *notes), sources=sources, **values)
+    info = replace(info, problem=info.problem or (refused[0] if refused else ""))
     if info.space is None:
         activation = None if winners["activation"] == "assumed" else properties.activation
         if space := find_space(info, activation, has_other_text):
@@ -196,12 +215,14 @@ def _sources(info: CheckpointInfo, winners: Mapping[str, Source], shapes: Source
     """The source of each property that the model has. shapes: where its sizes come from."""
     vision = info.vision
     sources: dict[str, Source] = {"shapes": shapes}
-    sources |= {name: source for name, source in winners.items() if source != "assumed"}
+    both = info.vision is not None and info.text is not None
+    stated = {name: source for name, source in winners.items() if both or name not in ("text_activation", "text_eps")}
+    sources |= {name: source for name, source in stated.items() if source != "assumed"}
     # without a text encoder SigLIP and SigLIP 2 cannot be distinguished
     is_family_assumed = info.family == "siglip" and info.text is None and shapes == "header"
     sources["family"] = "assumed" if is_family_assumed else shapes
     for name, source in winners.items():
-        if source == "assumed" and (vision or name not in _VISION_ONLY):
+        if source == "assumed" and (vision or name not in _VISION_ONLY) and name not in ("text_activation", "text_eps"):
             sources[name] = source
     # a position table determines the size, except for SigLIP's 378 or 384 px; DINOv3 has none
     is_size_known = vision is not None and info.family != "dinov3" and vision.image_size % vision.patch == 0

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from .info import Activation, CheckpointInfo, Family, Source, TextShape, VisionShape
-from .layouts import EncoderLayout
+from .info import Activation, CheckpointInfo, Source
 from .properties import Properties
-from .safetensors_header import DTYPE_BITS, Opener, TensorEntry, Tensors, read_exactly, reading
 
 
 @dataclass(frozen=True)
@@ -141,62 +136,3 @@ def own_space(*infos: CheckpointInfo) -> str:
 
 #: What is known about weights by their fingerprint. No published weights were at hand when this was written.
 KNOWN_WEIGHTS: Mapping[str, Properties] = {}
-_DIGITS = 16
-#: The most numbers that are read of a row.
-_ROW = 1024
-_NUMPY_TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
-
-
-def fingerprint(
-    row: EncoderLayout, prefix: str, tensors: Tensors, shape: VisionShape | TextShape, opener: Opener
-) -> str:
-    """Of one encoder: 16 hexadecimal digits of SHA-256 over its family, its sizes, and a few kB of its weights.
-
-    The same in every layout, in float32 as in float16, and for an encoder alone as in a whole model.
-    """
-    own = (shape.patch, shape.tokens) if isinstance(shape, VisionShape) else (shape.context, shape.vocabulary)
-    sizes = " ".join(map(str, (shape.width, shape.layers, shape.mlp, *own)))
-    digest = hashlib.sha256(f"{_kind(row.family)} {row.part} {sizes}".encode())
-    for role, entry, count in _samples(row, prefix, tensors, shape.layers):
-        digest.update(f"|{role} {count}|".encode())
-        digest.update(_as_float16(entry, count, opener))
-    return digest.hexdigest()[:_DIGITS]
-
-
-def _kind(family: Family) -> str:
-    # only what this encoder itself determines, so that it has the same fingerprint alone and in a pair
-    return "siglip" if family in ("siglip2", "naflex") else "clip" if family == "longclip" else family
-
-
-def _samples(row: EncoderLayout, prefix: str, tensors: Tensors, layers: int) -> Iterator[tuple[str, TensorEntry, int]]:
-    """The role of a tensor, the tensor, and how many of its first numbers count.
-
-    Whole norms, the first rows of matrices, which training changes even where it leaves norms alone, and the first
-    number of the projection, which is the same in a layout that has it transposed.
-    """
-    wanted = [("final_norm", row.final_norm)]
-    for index in sorted({0, layers // 2, layers - 1}):
-        parts = zip(("norm", "query", "fc1"), row.block, strict=True)
-        wanted += [(f"{role} {index}", f"{row.blocks}{index}.{name}") for role, name in parts]
-    projection = tensors.get(prefix + row.projection) if row.projection and _kind(row.family) == "clip" else None
-    if projection is not None and projection.count:
-        yield "projection", projection, 1
-    for role, name in wanted:
-        entry = tensors.get(prefix + name)
-        if entry is not None and entry.shape and entry.count:
-            yield role, entry, min(entry.shape[-1], _ROW)
-
-
-def _as_float16(entry: TensorEntry, count: int, opener: Opener) -> bytes:
-    """The first numbers of a tensor; of one that holds no floating point the name of its type."""
-    if entry.dtype != "BF16" and entry.dtype not in _NUMPY_TYPES:
-        return entry.dtype.encode()
-    with reading(entry.path, opener) as file:
-        file.seek(entry.begin)
-        raw = read_exactly(entry.path, file, count * DTYPE_BITS[entry.dtype] // 8)
-    if entry.dtype == "BF16":
-        numbers = (np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4")
-    else:
-        numbers = np.frombuffer(raw, _NUMPY_TYPES[entry.dtype])
-    with np.errstate(over="ignore", invalid="ignore"):
-        return numbers.astype("<f2").tobytes()

@@ -1,18 +1,52 @@
-"""The files with the weights of a model: in one file, in shards, or in another format than safetensors."""
+"""The files of a model: its weights in one file, in shards, or in another format, and the JSON beside them."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import CheckpointError
-from .config_files import read_json
-from .safetensors_header import Opener, TensorEntry, Tensors, read_header, read_start, reading
+from .info import FileState
+from .safetensors_header import Opener, TensorEntry, Tensors, read_exactly, read_header, read_start, reading
+
+Json = Mapping[str, object]
+_LARGEST_JSON = 16_000_000
+
+
+def read_json(path: Path) -> Json:
+    """The object in a JSON file; CheckpointError if there is none."""
+    with reading(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size > _LARGEST_JSON:
+            raise CheckpointError(str(path), f"is larger than {_LARGEST_JSON:,} bytes, which no configuration is")
+        file.seek(0)
+        content = read_exactly(path, file, size)
+    try:
+        return parsed(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(str(path), f"is no sound JSON ({str(error)[:100]}); fetch it again") from error
+
+
+def parsed(text: str) -> Json:
+    """The object in a JSON text; ValueError or RecursionError if there is none."""
+    raw = json.loads(text)
+    if not isinstance(raw, dict):
+        raise ValueError("it holds no object")
+    return raw
+
+
+def part(raw: Json, name: str) -> Json:
+    """An object within an object; an empty one if it is not there."""
+    value = raw.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True)
@@ -52,7 +86,7 @@ _NAMES = (
     "diffusion_pytorch_model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors.index.json",
 )  # fmt: skip
 _PICKLES = ("pytorch_model.bin", "open_clip_pytorch_model.bin")
-_CONFIGS = ("config.json", "open_clip_config.json", "preprocessor_config.json")
+_CONFIGS = ("config.json", "open_clip_config.json", "preprocessor_config.json", "processor_config.json")
 _SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-\d{5}\.safetensors")
 _CANONICAL = re.compile(r"(open_clip_)?(pytorch_)?model(\.\w+)?(-\d{5}-of-\d{5})?\.(safetensors|bin)")
 _SUFFIXES = (".safetensors", ".sft", ".bin", ".pt", ".pth", ".ckpt")
@@ -128,6 +162,40 @@ def _of_index(path: Path, index: Path, opener: Opener) -> WeightFiles:
     return WeightFiles(path=path, files=shards, tensors=tensors, metadata=metadata, folder=index.parent)
 
 
+def file_states(files: Sequence[Path]) -> tuple[FileState, ...]:
+    """Of each file as it is now; raises CheckpointError if one is gone."""
+    states = []
+    for file in files:
+        try:
+            status = os.stat(file)
+        except OSError as error:
+            raise CheckpointError(str(file), "it is gone; look for the models again") from error
+        times = status.st_mtime_ns, status.st_ctime_ns
+        states.append((status.st_dev, status.st_ino, status.st_size, *times))
+    return tuple(states)
+
+
+def changed(path: Path) -> CheckpointError:
+    """The error for a model whose files are not those that were opened."""
+    return CheckpointError(str(path), "it was changed after it was opened, so its parts may not fit; load it again")
+
+
+def member_digest(files: Sequence[Path]) -> str:
+    """A hash over all of the files of torch.save, by the checksums that it stores, and numbers of each member.
+
+    Raises CheckpointError for a file that is none, or damaged.
+    """
+    digest = hashlib.sha256()
+    for file in files:
+        with _zip_of(file) as archive:
+            for member in archive.infolist():
+                digest.update(f"|{member.filename} {member.file_size} {member.CRC}|".encode())
+                # torch need not compute checksums
+                with archive.open(member) as content:
+                    digest.update(content.read(_MEMBER_BYTES))
+    return digest.hexdigest()
+
+
 _SAFE = "use the .safetensors file of the same model"
 _GGUF = OtherFormat(
     "gguf", f"weights in a GGUF file, which the GGUF loaders of text models read and this package does not; {_SAFE}"
@@ -145,6 +213,8 @@ _TORCHSCRIPT = OtherFormat(
 _PT2 = OtherFormat("pt2", f"an exported program of torch (.pt2), which is never opened here; {_SAFE}")
 _ZIP = OtherFormat("zip", "a zip archive without weights of torch; unpack it, or choose another file")
 _MOST_MEMBERS = 100_000
+#: Of each member that go into the digest beside its checksum.
+_MEMBER_BYTES = 1024
 
 
 def _other_format(path: Path, start: bytes) -> OtherFormat | None:
@@ -163,14 +233,8 @@ def inspect_zip(path: Path) -> OtherFormat:
 
     Raises CheckpointError if it is damaged, or claims to be of torch and would grow when it is read.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError) as error:
-        reason = f"a zip file of torch that is damaged or cut short ({error}); fetch it again"
-        raise CheckpointError(str(path), reason) from error
-    except OSError as error:
-        raise CheckpointError(str(path), f"cannot be read ({error.strerror}); check the file") from error
+    with _zip_of(path) as archive:
+        members = archive.infolist()
     # torch puts every member into one folder with the name of the archive
     names = {member.filename.split("/", 1)[-1] for member in members[:_MOST_MEMBERS]}
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
@@ -183,6 +247,19 @@ def inspect_zip(path: Path) -> OtherFormat:
     if reason := _unlike_torch(members, os.path.getsize(path)):
         raise CheckpointError(str(path), f"a zip file {reason}; do not use it")
     return _PICKLE
+
+
+@contextmanager
+def _zip_of(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The open archive; CheckpointError if it is damaged or cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError) as error:
+        reason = f"a zip file of torch that is damaged or cut short ({error}); fetch it again"
+        raise CheckpointError(str(path), reason) from error
+    except OSError as error:
+        raise CheckpointError(str(path), f"cannot be read ({error.strerror}); check the file") from error
 
 
 def _unlike_torch(members: Sequence[zipfile.ZipInfo], size: int) -> str:

@@ -13,12 +13,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ...errors import CheckpointError
-from .info import CheckpointInfo
-from .weight_files import inspect_zip
-from .weight_names import Shape, TensorSource, tensor_sources
+from .detection import find_candidates
+from .info import CheckpointInfo, FileState
+from .safetensors_header import TensorEntry
+from .weight_files import changed, file_states, inspect_zip
+from .weight_names import Shape, TensorSource, tensor_sources, unread_problem, unread_tensors
 
 FLOAT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 #: What is read of a mapped file counts as memory in use; after this many bytes the file is mapped anew.
 _MAPPED_BYTES = 128 << 20
 #: The first torch whose weights-only unpickler has no known holes (CVE-2026-24747).
@@ -27,8 +28,27 @@ _INCOMPLETE = "the file is incomplete or its configuration is that of another mo
 
 
 def open_weights(info: CheckpointInfo, *, allow_pickle: bool = False) -> Weights:
-    """The weights of a model by the names of Hugging Face, mapped into memory; raises what ``open_tensors`` does."""
-    return Weights(str(info.path), open_tensors(info, allow_pickle=allow_pickle), info.prefix)
+    """The weights of a model by the names of Hugging Face, mapped into memory.
+
+    Raises what ``open_tensors`` does, and CheckpointError for a pickle with tensors that no encoder reads; those of
+    other files are in their headers, and known before they are opened.
+    """
+    files = open_tensors(info, allow_pickle=allow_pickle)
+    if isinstance(files, PickleFiles):
+        _check_read(info, files)
+    return Weights(str(info.path), files, info.prefix)
+
+
+def _check_read(info: CheckpointInfo, files: PickleFiles) -> None:
+    entries = {name: TensorEntry(name, "", shape, 0, 0, info.path) for name, shape in files.shapes.items()}
+    chosen = next((one for one in find_candidates(entries) if one.prefix == info.prefix), None)
+    if chosen is None:
+        return  # a tensor that is missing is named when it is read
+    problem = (
+        chosen.unsupported.problem if chosen.unsupported else unread_problem(chosen, unread_tensors(chosen, entries))
+    )
+    if problem:
+        raise CheckpointError(str(info.path), problem)
 
 
 def open_tensors(info: CheckpointInfo, *, allow_pickle: bool = False) -> TensorFiles:
@@ -39,11 +59,13 @@ def open_tensors(info: CheckpointInfo, *, allow_pickle: bool = False) -> TensorF
     """
     if info.problem:
         raise CheckpointError(str(info.path), info.problem)
-    if not any(file.suffix.lower() in _PICKLES for file in info.files):
-        return SafetensorsFiles(info.files)
+    if not info.is_pickle:
+        return SafetensorsFiles(info.files, info.states)
     if not allow_pickle:
         reason = "it is a pickle, and these are read only if allowed; allow pickles or convert it to safetensors"
         raise CheckpointError(str(info.path), reason)
+    if info.states and file_states(info.files) != info.states:
+        raise changed(info.path)
     return PickleFiles(info.files)
 
 
@@ -115,15 +137,21 @@ def _without_leading_ones(shape: Shape) -> Shape:
 
 
 class SafetensorsFiles:
-    """Files mapped into memory; a tensor is read when it is asked for."""
+    """Files mapped into memory; a tensor is read when it is asked for.
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    states: of the files when loading began; without them, as they are now. What is read after one of them was changed
+    is refused, so that all tensors are of one model.
+    """
+
+    def __init__(self, files: Sequence[Path], states: Sequence[FileState] = ()) -> None:
+        self._states = dict(zip(files, states or file_states(files), strict=True))
         self._handles: dict[Path, Any] = {}
         self._read_bytes = 0
         self._file_of: dict[str, Path] = {}
         self.shapes: dict[str, Shape] = {}
         for file in files:
             handle = self._handle(file)
+            self._check(file)
             names = handle.keys()
             self._file_of |= dict.fromkeys(names, file)
             self.shapes |= {name: tuple(handle.get_slice(name).get_shape()) for name in names}
@@ -145,6 +173,7 @@ class SafetensorsFiles:
             self.release()
         file = self._file_of[name]
         handle = self._handle(file)
+        self._check(file)
         try:
             tensor: torch.Tensor = handle.get_tensor(name)
         except (OSError, SafetensorError) as error:
@@ -152,6 +181,10 @@ class SafetensorsFiles:
         tensor = tensor if stop is None else tensor[start:stop]
         self._read_bytes += tensor.nbytes
         return tensor
+
+    def _check(self, file: Path) -> None:
+        if file_states([file]) != (self._states[file],):
+            raise changed(file)
 
     def release(self) -> None:
         """Closes the files; each stays mapped for as long as a tensor that was read from it is in use."""

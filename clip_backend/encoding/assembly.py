@@ -14,7 +14,8 @@ from ..preparing.preprocessing import preprocessing_of
 from ..shapes_demo import model_label
 from ..tokenizing.find import find_tokenizer
 from ..towers.build import build_text, build_vision
-from .cache import EmbeddingCache, sampled_digest
+from ..towers.config import KINDS
+from .cache import EmbeddingCache
 from .devices import LoadOptions
 from .disk_store import DiskStore
 from .encoder import OTHER_TEXTS, ClipEncoder
@@ -81,10 +82,22 @@ def _number(weights: tuple[Weights, Weights], name: str) -> float | None:
 
 def cache_key(infos: tuple[CheckpointInfo, ...], options: LoadOptions) -> str:
     """Everything that embeddings depend on beside pictures, preprocessing and token ids."""
-    infos_key = [(info.fingerprint, info.activation, info.eps, info.vision, info.text) for info in infos]
-    # on disk there may be embeddings of another fine-tune whose fingerprinted tensors are the same
-    files = [file for info in infos for file in info.files]
-    return repr((infos_key, options.dtype, sampled_digest(files) if options.cache_folder else ""))
+    weights = [
+        (info.fingerprint, info.digest, info.activation, info.eps, info.vision, info.text, *_unusual(info))
+        for info in infos
+    ]
+    return repr((weights, options.dtype))
+
+
+def _unusual(info: CheckpointInfo) -> tuple[str, ...]:
+    """What a model has that few have, so that the keys of the others stay as they were."""
+    usual = {"text_activation": info.activation, "text_eps": info.eps, "pool": "class"}
+    if info.family in KINDS and KINDS[info.family] == "clip":
+        usual |= {"text_pool": "end", "is_causal": True}
+    else:
+        usual |= {"text_pool": "last", "is_causal": False}
+    stated = {name: getattr(info, name) for name in usual}
+    return tuple(f"{name} {value}" for name, value in stated.items() if value not in (None, usual[name]))
 
 
 def cache_of(options: LoadOptions) -> EmbeddingCache:

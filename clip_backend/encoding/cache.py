@@ -8,7 +8,7 @@ import math
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cache as once
 from pathlib import Path
 from threading import Lock, RLock
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import CheckpointError, InputError, OutputError
+from ...errors import InputError, OutputError
+from ..checkpoints.weight_files import file_states
 
 if TYPE_CHECKING:
     from .disk_store import DiskStore
@@ -158,47 +159,14 @@ def shared_encoders() -> EncoderCache[object]:
     return EncoderCache()
 
 
-def file_identity(path: Path) -> tuple[str, int, int]:
-    """Real path, size and modification time, one of which differs once a file was written to.
-
-    Raises CheckpointError if it is gone or cannot be read.
-    """
-    try:
-        status = os.stat(path)
-    except OSError as error:
-        raise CheckpointError(str(path), "it is gone or cannot be read; choose the model again") from error
-    return os.path.realpath(path), status.st_size, status.st_mtime_ns
+def file_identity(path: Path) -> tuple[object, ...]:
+    """Real path and state, one of which differs once a file was written to; raises CheckpointError if it is gone."""
+    return (os.path.realpath(path), *file_states([path]))
 
 
 def row_key(*parts: object) -> str:
     """A cache key of everything that a row depends on; equal only for equal parts."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-#: Pieces of a file that are hashed, spread evenly from its beginning to its end, and their size in bytes.
-PIECES = 512
-PIECE = 4096
-
-
-def sampled_digest(files: Sequence[Path]) -> str:
-    """A hash of the size and of evenly spread pieces of each file, fast for files of gigabytes.
-
-    It differs between a model and its fine-tune, in which all weights change. Raises CheckpointError if a file is gone
-    or cannot be read.
-    """
-    digest = hashlib.sha256()
-    for file in files:
-        try:
-            with open(file, "rb") as opened:
-                size = os.fstat(opened.fileno()).st_size
-                digest.update(size.to_bytes(8, "little"))
-                step = max(PIECE, (size - PIECE) // (PIECES - 1))
-                for start in (*range(0, size, step), max(0, size - PIECE)):
-                    opened.seek(start)
-                    digest.update(opened.read(PIECE))
-        except OSError as error:
-            raise CheckpointError(str(file), "it is gone or cannot be read; choose the model again") from error
-    return digest.hexdigest()
 
 
 #: The environment variable with a folder for embeddings, or with one of ``OFF`` for none.

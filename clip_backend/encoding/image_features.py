@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
@@ -54,7 +54,7 @@ class FailedPicture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageFeatures:
-    """States of N pictures, float32 on the CPU; a missing state is None, and ``absent`` says why.
+    """States of N pictures, float32 on the CPU before ``to``; a missing state is None, and ``absent`` says why.
 
     T counts the class token and the registers, if the model has them, and the patches; W is the tower's width and P
     its projection.
@@ -112,6 +112,16 @@ class ImageFeatures:
 
         return normalize(self.require("image_embeds"), dim=-1)
 
+    @property
+    def global_features(self) -> Tensor:
+        """``image_embeds`` under another usual name [N, P]; raises InputError where they are absent."""
+        return self.require("image_embeds")
+
+    def to(self, device: str | torch.device, dtype: torch.dtype | None = None) -> ImageFeatures:
+        """The same with every state on a device, and in another number type if one is given."""
+        states = {name: state for name in FIELD_OF.values() if (state := getattr(self, name)) is not None}
+        return replace(self, **{name: state.to(device=device, dtype=dtype) for name, state in states.items()})
+
     def require(self, name: str) -> Tensor:
         """The state of this name; raises InputError with the reason and the cure if it is not there."""
         name = FIELD_OF.get(name, name)
@@ -125,7 +135,8 @@ class ImageFeatures:
 
     def to_features(self, ids: Sequence[str] | None = None) -> Features:
         """The embeddings as unit vectors, named by the pictures or by ``ids``."""
-        return Features.from_raw(self.require("image_embeds").numpy(), self.names if ids is None else ids, self.space)
+        embeds = self.require("image_embeds").float().cpu().numpy()
+        return Features.from_raw(embeds, self.names if ids is None else ids, self.space)
 
 
 def check_wants(wants: Sequence[str]) -> tuple[StateName, ...]:

@@ -279,15 +279,19 @@ class ImageRun:
     def _store(self, batch: Sequence[Prepared], rows: Mapping[StateName, Row]) -> list[Prepared]:
         """Keeps the rows that are finite; returns the pictures of the others."""
         finite = np.logical_and.reduce([np.isfinite(row).reshape(len(batch), -1).all(1) for row in rows.values()])
-        for place in np.flatnonzero(finite):
-            key = batch[place].key
+        broken = []
+        for place, picture in enumerate(batch):
+            if not finite[place]:
+                broken.append(picture)
+                continue
+            key = picture.key
             self._rows[key] = {want: row[place] for want, row in rows.items()}
             for want, row in rows.items():
                 # a copy, because the row is a view of the whole batch; token states stay out of the cache folder, which
                 # would grow by a megabyte per picture
                 copy = {row_key(key, self._cache_key, want): row[place].copy()}
                 self.encoder.cache.put(copy, persist=want == "embeds")
-        return [batch[place] for place in np.flatnonzero(~finite)]
+        return broken
 
     @property
     def _not_finite(self) -> str:

@@ -25,6 +25,8 @@ VERSION = 1
 BUSY_SECONDS = 10.0
 #: Bytes; five rows of 768 numbers fill one nearly to the end.
 _PAGE = 16 << 10
+#: For reading a file as if nobody wrote to it.
+_ALONE = "?mode=ro&immutable=1"
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
 _SCHEMA = (
     "CREATE TABLE keys (key TEXT PRIMARY KEY, used INTEGER NOT NULL, place INTEGER NOT NULL) WITHOUT ROWID",
@@ -104,7 +106,10 @@ def store_info(folder: Path) -> StoreInfo:
     if not size:
         return StoreInfo(path, 0, 0)
     try:
-        with closing(_read_only(path).connection) as connection:
+        # SQLite would put a log beside a file that nobody has open, and leave it there
+        in_use = os.path.exists(f"{path}-wal")
+        opened = _read_only(path) if in_use else _connected(path, f"{path.absolute().as_uri()}{_ALONE}", read_only=True)
+        with closing(opened.connection) as connection:
             ((rows,),) = connection.execute("SELECT count(*) FROM keys")
             return StoreInfo(path, rows, size)
     except (sqlite3.Error, CorruptStore) as error:
@@ -177,7 +182,7 @@ def _read_only(path: Path) -> OpenStore:
     try:
         return _connected(path, f"{uri}?mode=ro", read_only=True)
     except sqlite3.OperationalError:
-        return _connected(path, f"{uri}?mode=ro&immutable=1", read_only=True)
+        return _connected(path, uri + _ALONE, read_only=True)
 
 
 def _has_tables(connection: sqlite3.Connection, path: Path) -> bool:

@@ -71,8 +71,10 @@ class SentenceEncoder:
         self._space, self._dtype = identity.space, identity.dtype
         self._notes: tuple[str, ...] = ()
         self._cache = cache
-        #: Everything that the rows depend on beside the token ids.
-        self._cache_key = f"{identity.cache_key} text"
+        tokens = text.tokenizer
+        #: Everything that the rows depend on beside the token ids, which themselves depend on the vocabulary, the
+        #: cleaning and the truncation: what a text is padded with, and how far.
+        self._cache_key = f"{identity.cache_key} text {tokens.pad_id} {tokens.context} {tokens.trims}"
         self._size = batch_size_for(text.memory_bytes(1), text.placement, budget_bytes)
 
     def encode(

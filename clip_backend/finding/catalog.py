@@ -50,6 +50,9 @@ class FoundModel:
     def to_dict(self) -> dict[str, object]:
         """Everything that is known about it, of strings, numbers, lists and dicts."""
         info = json.loads(json.dumps(asdict(self.info), default=str)) if self.info else None
+        if info is not None:
+            # both are known of a loaded model alone
+            del info["digest"], info["states"]
         facts = {"name": self.name, "path": str(self.path), "problem": self.problem, "info": info}
         return facts | {"unknown": list(self.info.unknown) if self.info else []}
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from ...errors import CheckpointError, InputError, MissingPackage
 from ..shapes_demo import SHAPES_DEMO, shapes_demo_path
+from .advice import FIRST_CLIP, PYTHON, Wording, how_to_get_one, no_complete_model
 from .catalog import FoundModel, find_models
 from .folders import StrPath
 
@@ -19,13 +20,17 @@ _DOWNLOADED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
 
 def find_model(
-    model: StrPath, *, download: bool = False, find: Callable[[], Sequence[FoundModel]] = find_models
+    model: StrPath,
+    *,
+    download: bool = False,
+    find: Callable[[], Sequence[FoundModel]] = find_models,
+    wording: Wording = PYTHON,
 ) -> Path:
     """The file or folder of a model, by its path or by a name that ``find_models`` lists; or the demo, by its name.
 
     A name may leave out its folder or its suffix, as long as one model alone has it. download: fetch what is not there
-    from the Hugging Face hub. Raises InputError for an unknown name, with those nearest to it, and CheckpointError for
-    a path object or an absolute path that does not exist.
+    from the Hugging Face hub. wording: of the cure in messages. Raises InputError for an unknown name, with those
+    nearest to it, and CheckpointError for a path object or an absolute path that does not exist.
     """
     if not os.fspath(model):
         raise InputError("the model has no name; give a path, or a name that clip-grid models lists")
@@ -44,8 +49,8 @@ def find_model(
         names = ", ".join(repr(match.name) for match in matches)
         raise InputError(f"{model!r} may be any of {names}; give the whole name or the path")
     if download:
-        return _downloaded(model)
-    raise InputError(f"there is no model {model!r}{_hint(model, models)}")
+        return download_model(model)
+    raise InputError(f"there is no model {model!r}{_hint(model, models, wording)}")
 
 
 def _matches(name: str, models: Sequence[FoundModel]) -> list[FoundModel]:
@@ -59,16 +64,16 @@ def _matches(name: str, models: Sequence[FoundModel]) -> list[FoundModel]:
     return []
 
 
-def _hint(name: str, models: Sequence[FoundModel]) -> str:
+def _hint(name: str, models: Sequence[FoundModel], wording: Wording) -> str:
     known = sorted({model.name for model in models})
     near = get_close_matches(name, known, 3, 0.5) or known[:3]
     if not near:
-        return " and none at all was found; give the path of one, or allow the download with download=True"
+        return f", and none at all was found; {how_to_get_one(wording)}"
     meant = " or ".join(map(repr, near))
-    return f"; did you mean {meant}? clip-grid models lists all; give a name, a path, or allow the download"
+    return f"; did you mean {meant}? clip-grid models lists all; give a name or a path, or {wording.fetch}"
 
 
-def _downloaded(name: str) -> Path:
+def download_model(name: str) -> Path:
     """A repository of the Hugging Face hub in its cache; raises InputError if it cannot be downloaded."""
     try:
         from huggingface_hub import snapshot_download
@@ -84,20 +89,25 @@ def _downloaded(name: str) -> Path:
 
 
 def default_model(
-    *, environment: Mapping[str, str] = os.environ, find: Callable[[], Sequence[FoundModel]] = find_models
+    *,
+    environment: Mapping[str, str] = os.environ,
+    find: Callable[[], Sequence[FoundModel]] = find_models,
+    wording: Wording = PYTHON,
+    download: bool = False,
 ) -> tuple[str | Path, str]:
     """A model for pictures and texts, and a note that says which it is and why.
 
     The one that the variable CLIP_GRID_MODEL names, else the first with both encoders among those that ``clip-grid
-    models`` lists. Raises InputError when there is none.
+    models`` lists, else with ``download`` the name of the one to fetch. Raises InputError when there is none, which
+    says how to get one in the words of ``wording``.
     """
     if named := environment.get(MODEL_VARIABLE, "").strip():
         return named, f"the model is {named}, which {MODEL_VARIABLE} names"
-    usable = [model for model in find() if not model.problem and model.info and model.info.has_both_encoders]
-    if not usable:
-        raise InputError(
-            "there is no CLIP on this machine that has both encoders, for pictures and texts, in one file; name a "
-            f"model, or set {MODEL_VARIABLE} to one; clip-grid models lists what was found"
-        )
-    others = f", the first of {len(usable)}; another is taken by its name" if len(usable) > 1 else ""
-    return usable[0].path, f"the model is {usable[0].name}{others}"
+    found = find()
+    usable = [model for model in found if not model.problem and model.info and model.info.has_both_encoders]
+    if usable:
+        others = f", the first of {len(usable)}; another is taken by its name" if len(usable) > 1 else ""
+        return usable[0].path, f"the model is {usable[0].name}{others}"
+    if download:
+        return FIRST_CLIP.repository, f"the model is {FIRST_CLIP.repository}, fetched from the Hugging Face hub"
+    raise InputError(no_complete_model(found, wording))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ...errors import CheckpointError
-from ..checkpoints.config_files import part
+from ..checkpoints.config_files import preprocessor_properties
 from ..checkpoints.info import CheckpointInfo, VisionShape
 from ..checkpoints.weight_names import Shape
 from ..preparing.preprocessing import Preprocessing, preprocessing_of
@@ -125,19 +125,14 @@ def dino_preprocessing(info: CheckpointInfo, vision: VisionShape, changes: Mappi
 
     A size given by the caller overrides it and scales the short side. changes: any fields of ``Preprocessing``.
     """
-    raw = folder_json(info, "preprocessor_config.json")
-    whole = part(raw, "size")
-    size = _side(part(raw, "crop_size"), "height") or _side(whole, "height")
-    # the side of the cropped square, and the short side before the crop
-    size, short = (SIZE, SHORT_SIDE) if size is None else (size, _side(whole, "shortest_edge") or size)
+    name = "preprocessor_config.json"
+    stated = preprocessor_properties(folder_json(info, name), info, name)
+    size, short = SIZE, SHORT_SIDE
+    if stated.image_size:
+        size, short = stated.image_size, stated.short_side or stated.image_size
     if info.sources.get("image_size") == "argument":
         short = vision.image_size * short // size
         size = vision.image_size
     sized = replace(info, vision=replace(vision, image_size=size))
     defaults: dict[str, object] = {"short_side": max(short, size)} if info.fit == "crop" else {}
     return preprocessing_of(sized, **{**defaults, **changes})
-
-
-def _side(raw: Mapping[str, object], name: str) -> int | None:
-    value = raw.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 16 else None

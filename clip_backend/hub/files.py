@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import torch
 
 from ...errors import CheckpointError
-from ..checkpoints.config_files import read_json
 from ..checkpoints.info import CheckpointInfo
+from ..checkpoints.weight_files import read_json
 from ..checkpoints.weight_names import Shape
 from ..checkpoints.weights import FLOAT_DTYPES, TensorFiles
 

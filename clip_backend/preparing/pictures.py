@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from ...color_profiles import PROFILE
 from ...errors import InputError, PictureError
@@ -119,8 +119,9 @@ class NamedPicture:
         if isinstance(source, Path):
             data = content.data if content else None
             with open_picture(source, data=data) as opened:
+                buffer = buffer_bytes(opened)
                 shrink_decoding(opened, self.draft, self.name)
-                return decoded_bytes(opened, bytes_per_pixel) + len(data or b"")
+                return decoded_bytes(opened, bytes_per_pixel) + buffer + len(data or b"")
         if isinstance(source, Image.Image):
             return decoded_bytes(source, bytes_per_pixel)
         # floats are scaled as float32 and rounded; Pillow has four bytes per pixel
@@ -144,16 +145,15 @@ class NamedPicture:
                 return upright_rgb(source, self.name)
         self._check_size(int(source.shape[1]), int(source.shape[0]))
         if str(source.dtype).rpartition(".")[2] != "uint8":
-            self._check_range(source)
-            source = source * 0.5 + 0.5 if self.value_range == "-1..1" else source
+            source = self._unit_range(source)
         return picture_of(source) if isinstance(source, np.ndarray) else source
 
     def _check_size(self, width: int, height: int) -> None:
         if not (width and height):
             raise PictureError(self.name, f"is {width} x {height} pixels, so there is nothing to see; leave it out")
 
-    def _check_range(self, floats: Any) -> None:
-        """Raises PictureError where the floats cannot be a picture of ``value_range``."""
+    def _unit_range(self, floats: Any) -> Any:
+        """The floats in 0..1; raises PictureError where they cannot be a picture of ``value_range``."""
         with np.errstate(invalid="ignore"):
             low, high = float(floats.min()), float(floats.max())
         if not (np.isfinite(low) and np.isfinite(high)):
@@ -171,6 +171,7 @@ class NamedPicture:
                 undo if self.value_range == "-1..1" else f"give value_range='-1..1' if that is its range, else {undo}"
             )
             raise PictureError(self.name, f"holds floats down to {low:g}, not {self.value_range}; {cure}")
+        return floats * 0.5 + 0.5 if self.value_range == "-1..1" else floats
 
 
 @dataclass(frozen=True)
@@ -203,9 +204,28 @@ def decoded_bytes(image: Image.Image, more_per_pixel: int = 0) -> int:
     elif image.mode not in ("RGB", "RGBA") or image.info.keys() & {"transparency", PROFILE}:
         each += 4
     each += 4 * (orientation(image) != 1)
-    # their libraries decode into a buffer of their own
-    each += 4 * (image.format in ("WEBP", "AVIF"))
     return each * image.width * image.height
+
+
+def buffer_bytes(image: Image.Image) -> int:
+    """About the bytes of an opened file, before its decoding is shrunk, that its library holds while it decodes."""
+    pixels = image.width * image.height
+    if image.format in ("WEBP", "AVIF"):
+        return 4 * pixels
+    if image.info.get("progressive"):
+        # the coefficients of the whole JPEG, two bytes each
+        return 2 * len(image.getbands()) * pixels
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 0
+    tags = image.tag_v2
+    try:
+        # one strip or tile, which may be the whole picture
+        strip = min(tags.get(TiffImagePlugin.ROWSPERSTRIP, image.height), image.height) * image.width
+        tile = tags.get(TiffImagePlugin.TILELENGTH, 0) * tags.get(TiffImagePlugin.TILEWIDTH, 0)
+        return int((tile or strip) * sum(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) // 8)
+    except TypeError:
+        # a broken tag; decoding it says what is wrong, if anything is
+        return 8 * pixels
 
 
 def named_pictures(

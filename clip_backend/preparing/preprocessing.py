@@ -11,7 +11,7 @@ from PIL import Image
 
 from ...errors import InputError
 from ...imaging import Size, content_hash, flattened, picture_of, tensor_to_array
-from ..checkpoints.info import CheckpointInfo, Fit, Interpolation
+from ..checkpoints.info import CheckpointInfo, Fit, Interpolation, Rgb
 from .resize import Span, float_resize, premultiplied, product_resize, unpremultiplied
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ Resampling = Literal["close", "exact", "fast"]
 #: What the floats of arrays and tensors mean; uint8, files and PIL pictures have levels of 0 to 255.
 ValueRange = Literal["0..1", "-1..1"]
 Triple = tuple[float, float, float]
-Rgb = tuple[int, int, int]
 #: Names for ``Preprocessing.background``: what the reference does, or a colour below transparent pixels.
+REFERENCE = "reference"
 BACKGROUNDS: dict[str, Rgb | None] = {
-    "reference": None,
+    REFERENCE: None,
     "white": (255, 255, 255),
     "grey": (128, 128, 128),
     "black": (0, 0, 0),
@@ -40,9 +40,10 @@ BACKGROUNDS: dict[str, Rgb | None] = {
 MAX_WASTE = 64
 MAX_PILLOW_WASTE = 7
 _FILTERS: dict[Interpolation, Image.Resampling] = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "bilinear": Image.Resampling.BILINEAR,
+    name: Image.Resampling[name.upper()] for name in get_args(Interpolation)
 }
+#: The filters that torch has.
+_OF_TORCH = ("bilinear", "bicubic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ class Preprocessing:
     def __post_init__(self) -> None:
         choices = {
             "fit": ("crop", "squash", "pad"),
-            "interpolation": ("bicubic", "bilinear"),
+            "interpolation": get_args(Interpolation),
             "reference": ("openclip", "hf", "comfy"),
             "resampling": ("close", "exact", "fast"),
             "value_range": get_args(ValueRange),
@@ -126,9 +127,17 @@ def preprocessing_of(info: CheckpointInfo, **changes: object) -> Preprocessing:
             raise InputError(f"background is {name!r}; it must be one of {', '.join(BACKGROUNDS)}, or levels (r, g, b)")
         changes["background"] = BACKGROUNDS[name]
     own = Preprocessing(
-        size=info.vision.image_size, mean=info.mean, std=info.std, fit=info.fit, interpolation=info.interpolation
-    )
+        size=info.vision.image_size, mean=info.mean, std=info.std, fit=info.fit, interpolation=info.interpolation,
+        short_side=_beyond(info.short_side, info.vision.image_size), pad_color=info.pad_color or (0, 0, 0),
+    )  # fmt: skip
+    if changes.get("fit", info.fit) != info.fit:
+        # the short side of another fit means nothing
+        own = replace(own, short_side=None)
     return replace(own, **changes)  # type: ignore[arg-type]
+
+
+def _beyond(short_side: int | None, size: int) -> int | None:
+    return short_side if short_side is not None and short_side > size else None
 
 
 @dataclass(frozen=True)
@@ -149,14 +158,16 @@ def crop_of(size: Size, preprocessing: Preprocessing) -> Crop:
     for "pad" open_clip's resize mode "longest".
     """
     side, reference = preprocessing.size, preprocessing.reference
-    if preprocessing.fit == "squash" or (reference == "comfy" and size == (side, side)):
+    if reference == "comfy" and size == (side, side):
         return Crop((side, side), 0, 0)
     if preprocessing.fit == "pad":
         ratio = max(size) / side
         resized = max(1, round(size[0] / ratio)), max(1, round(size[1] / ratio))
         return Crop(resized, -((side - resized[0]) // 2), -((side - resized[1]) // 2))
     short = preprocessing.short_side or side
-    if reference == "comfy":
+    if preprocessing.fit == "squash":
+        resized = short, short
+    elif reference == "comfy":
         scale = short / min(size)
         resized = round(scale * size[0]), round(scale * size[1])
     else:
@@ -182,15 +193,13 @@ def prepare(picture: Image.Image | torch.Tensor, preprocessing: Preprocessing) -
     # a picture of the wanted size is not resized, and open_clip then only drops its alpha channel
     weights_by_alpha = preprocessing.weights_by_alpha and size != crop.resized
     if preprocessing.reference == "comfy":
-        part = _comfy_part(_unit_floats(picture, preprocessing), across, down, preprocessing)
+        part = _comfy_part(unit_floats(picture, preprocessing), across, down, preprocessing)
     elif isinstance(picture, Image.Image) or picture.device.type == "cpu":
         image = picture if isinstance(picture, Image.Image) else picture_of(tensor_to_array(picture))
         shown = image.convert("RGBa") if weights_by_alpha and image.mode == "RGBA" else None
         part = _resized_part(shown or flattened(image, preprocessing.background), across, down, preprocessing)
     else:
-        levels = (
-            (255.0 * _unit_floats(picture, preprocessing, keeps_alpha=weights_by_alpha)).clip(0, 255) + 0.5
-        ).byte()
+        levels = ((255.0 * unit_floats(picture, preprocessing, keeps_alpha=weights_by_alpha)).clip(0, 255) + 0.5).byte()
         shown_levels = premultiplied(levels) if levels.shape[2] == 4 else levels
         part = product_resize(shown_levels, across, down, preprocessing.interpolation)
     return _padded(unpremultiplied(part) if part.shape[2] == 4 else part, crop, preprocessing)
@@ -255,10 +264,11 @@ def _resized_part(image: Image.Image, across: Span, down: Span, preprocessing: P
     import torch
 
     resized, interpolation = (across.resized, down.resized), preprocessing.interpolation
-    max_waste = MAX_WASTE if preprocessing.resampling == "fast" else MAX_PILLOW_WASTE
+    is_fast = preprocessing.resampling == "fast" and interpolation in _OF_TORCH
+    max_waste = MAX_WASTE if is_fast else MAX_PILLOW_WASTE
     if resized[0] * resized[1] > max_waste * preprocessing.size**2:
         return product_resize(torch.from_numpy(np.array(image)), across, down, interpolation)
-    if preprocessing.resampling == "fast" and image.size != resized:
+    if is_fast and image.size != resized:
         whole = _torch_resize(torch.from_numpy(np.array(image)), resized, interpolation)
         return whole[down.start : down.stop, across.start : across.stop].contiguous()
     if image.size != resized:
@@ -272,7 +282,8 @@ def _comfy_part(levels: torch.Tensor, across: Span, down: Span, preprocessing: P
     Source: ComfyUI's clip_preprocess.
     """
     resized = across.resized, down.resized
-    if resized[0] * resized[1] > MAX_WASTE * preprocessing.size**2:
+    is_wasteful = resized[0] * resized[1] > MAX_WASTE * preprocessing.size**2
+    if is_wasteful or preprocessing.interpolation not in _OF_TORCH:
         part = float_resize(levels, across, down, preprocessing.interpolation)
     else:
         if (levels.shape[1], levels.shape[0]) != resized:
@@ -301,7 +312,7 @@ def _padded(part: torch.Tensor, crop: Crop, preprocessing: Preprocessing) -> tor
     return square
 
 
-def _unit_floats(
+def unit_floats(
     picture: Image.Image | torch.Tensor, preprocessing: Preprocessing, *, keeps_alpha: bool = False
 ) -> torch.Tensor:
     """float32 [H, W, 3] of 0..1, transparent pixels on the background; [H, W, 4] where alpha is there and kept."""

@@ -120,8 +120,10 @@ def pillow_weights(span: Span, interpolation: Interpolation) -> tuple[Floats, in
 
     Source: Pillow's Resample.c, precompute_coeffs and normalize_coeffs_8bpc.
     """
-    kernel, reach = _KERNELS[interpolation]
     scale = span.source / span.resized
+    if interpolation == "nearest":
+        return _nearest(span, scale)
+    kernel, reach = _KERNELS[interpolation]
     stretch = max(scale, 1.0)
     centers = (np.arange(span.start, span.stop) + 0.5) * scale
     lows = np.maximum((centers - reach * stretch + 0.5).astype(np.int64), 0)
@@ -139,6 +141,30 @@ def pillow_weights(span: Span, interpolation: Interpolation) -> tuple[Floats, in
     return weights, first, last
 
 
+def _nearest(span: Span, scale: float) -> tuple[Floats, int, int]:
+    """One pixel for each; Source: Pillow's Geometry.c, ImagingScaleAffine, which adds up the scale."""
+    steps = np.full(span.stop, scale)
+    steps[0] = scale * 0.5
+    pixels = np.add.accumulate(steps)[span.start :].astype(np.int64)
+    first, last = int(pixels[0]), int(pixels[-1]) + 1
+    weights = np.zeros((len(pixels), last - first))
+    weights[np.arange(len(pixels)), pixels - first] = 1.0
+    return weights, first, last
+
+
+def _lanczos(offset: Floats) -> Floats:
+    return np.where(np.abs(offset) < 3.0, np.sinc(offset) * np.sinc(offset / 3.0), 0.0)
+
+
+def _box(offset: Floats) -> Floats:
+    return np.where((offset > -0.5) & (offset <= 0.5), 1.0, 0.0)
+
+
+def _hamming(offset: Floats) -> Floats:
+    window = 0.54 + 0.46 * np.cos(np.pi * offset)
+    return np.where(np.abs(offset) < 1.0, np.sinc(offset) * window, 0.0)
+
+
 def _bicubic(offset: Floats) -> Floats:
     a, x = -0.5, np.abs(offset)
     near = ((a + 2.0) * x - (a + 3.0)) * x * x + 1
@@ -154,4 +180,7 @@ def _bilinear(offset: Floats) -> Floats:
 _KERNELS: dict[Interpolation, tuple[Callable[[Floats], Floats], float]] = {
     "bicubic": (_bicubic, 2.0),
     "bilinear": (_bilinear, 1.0),
+    "lanczos": (_lanczos, 3.0),
+    "box": (_box, 0.5),
+    "hamming": (_hamming, 1.0),
 }

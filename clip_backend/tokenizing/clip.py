@@ -1,4 +1,4 @@
-"""CLIP's tokenizer: byte-level BPE with an end-of-word suffix."""
+"""CLIP's tokenizer, byte-level BPE with an end-of-word suffix, and those of MetaCLIP 2, which are XLM-V's and mT5's."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: OpenAI's names of the special tokens.
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
+#: The name in the vocabularies of sentencepiece.
+PAD = "<pad>"
 #: OpenAI's and open_clip's names.
 _BEGINNINGS = (BEGIN, "<start_of_text>")
 _ENDS = (END, "<end_of_text>")
@@ -26,9 +28,10 @@ _MERGES = 49152 - 256 - 2
 _BPE_OPTIONS = {"end_of_word_suffix": "</w>", "unk_token": END}
 
 
-def clip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False) -> FastTokenizer:
-    """CLIP's tokenizer by transformers' rules, or by open_clip's.
+def clip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False, trims: bool = True) -> FastTokenizer:
+    """CLIP's tokenizer by transformers' rules, or by open_clip's; that of MetaCLIP 2 as its tokenizer.json says.
 
+    trims: False for an encoder that sees the padding, which then is that of open_clip: zeros up to the context.
     Raises CheckpointError for files that are no vocabulary of CLIP.
     """
     tokenizers = tokenizers_package()
@@ -41,11 +44,28 @@ def clip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = Fals
             merges = files.path.with_name("merges.txt")
             bpe = tokenizers.models.BPE.from_file(str(files.path), str(merges), **_BPE_OPTIONS)
             package = tokenizers.Tokenizer(bpe)
+    if files.kind == "tokenizer.json" and not any(package.token_to_id(name) is not None for name in _BEGINNINGS):
+        return FastTokenizer(package, _added_tokens(package, files.path, context, trims), unchanged)
     begin, end = (_special_token(package, names, files.path) for names in (_BEGINNINGS, _ENDS))
     if as_open_clip or files.kind != "tokenizer.json":
         _split(package, as_open_clip)
-    special = SpecialTokens(begin=(begin,), end=(end,), pad=end, context=context, trims=True)
+    special = SpecialTokens(begin=(begin,), end=(end,), pad=end if trims else 0, context=context, trims=trims)
     return FastTokenizer(package, special, lower_case if as_open_clip else unchanged)
+
+
+def _added_tokens(package: PackageTokenizer, path: Path, context: int, trims: bool) -> SpecialTokens:
+    """The tokens that the file itself adds before and after a text; raises CheckpointError if it adds no end."""
+    whole, bare = package.encode("a").ids, package.encode("a", add_special_tokens=False).ids
+    starts = (start for start in range(len(whole)) if whole[start : start + len(bare)] == bare)
+    start = next(starts, None) if bare else None
+    if start is None or not whole[start + len(bare) :]:
+        reason = f"no vocabulary of CLIP: it lacks {BEGIN} and adds no end to a text; put the model's own files there"
+        raise CheckpointError(str(path), reason)
+    end = tuple(whole[start + len(bare) :])
+    pad = package.token_to_id(PAD)
+    return SpecialTokens(
+        begin=tuple(whole[:start]), end=end, pad=end[-1] if pad is None else pad, context=context, trims=trims
+    )
 
 
 def _openai_vocabulary(path: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:

@@ -54,10 +54,13 @@ def find_tokenizer(
         raise CheckpointError(str(info.path), "it reads no text; choose a model with a text encoder")
     refused: list[str] = []
     is_siglip = info.family not in ("clip", "longclip")
+    # only the state of the end of a text in a causal encoder does not depend on the padding
+    sees_padding = not is_siglip and (info.is_causal is False or info.text_pool not in (None, "end"))
+    options = {"trims": False} if sees_padding else {}
     searched = chain(files_beside(info), files_elsewhere(siglip=is_siglip, search=search))
     for files in searched if given is None else files_given(given):
         try:
-            tokenizer = _MAKERS[info.family](files, info.text.context, as_open_clip=style == "open_clip")
+            tokenizer = _MAKERS[info.family](files, info.text.context, as_open_clip=style == "open_clip", **options)
         except CheckpointError as error:
             refused.append(str(error))
             continue

@@ -164,10 +164,9 @@ class FastTokenizer:
 
 
 def batch_of(texts: Sequence[TokenizedText], tokenizer: Tokenizer) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(ids [B, L], ends [B]) for a text encoder; ``ends`` is the position whose state is pooled.
+    """(ids [B, L], ends [B]) for a text encoder, which may pool the state of the end.
 
-    Where texts may be trimmed, L is that of the longest and the end is the end-of-text token; else L is the whole
-    context and the end is the last position, padding or not.
+    Where texts may be trimmed, L is that of the longest, else the whole context. The end is the end-of-text token.
     """
     if not texts:
         raise InputError("there is no text to put into a batch; give at least one")
@@ -175,7 +174,7 @@ def batch_of(texts: Sequence[TokenizedText], tokenizer: Tokenizer) -> tuple[NDAr
     ids = np.full((len(texts), length), tokenizer.pad_id, np.int64)  # [B, L]
     for row, text in zip(ids, texts, strict=True):
         row[: len(text.ids)] = text.ids
-    ends = [len(text.ids) - 1 if tokenizer.trims else length - 1 for text in texts]
+    ends = [len(text.ids) - 1 for text in texts]
     return ids, np.array(ends, np.int64)
 
 

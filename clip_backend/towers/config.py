@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...errors import CheckpointError
-from ..checkpoints.info import Activation, CheckpointInfo, TextShape, VisionShape
+from ..checkpoints.info import Activation, CheckpointInfo, Pool, TextPool, TextShape, VisionShape
 
 #: clip pools the class token or the end of the text and projects it; siglip pools by attention or the last position.
 Kind = Literal["clip", "siglip"]
@@ -32,6 +32,12 @@ class TowerConfig:
     patch: int = 0
     image_size: int = 0
     vocabulary: int = 0
+    #: Of pictures; SigLIP pools by attention.
+    pool: Pool = "class"
+    #: Of texts.
+    text_pool: TextPool = "end"
+    #: Whether a token of a text sees only those before it.
+    is_causal: bool = True
 
     @property
     def grid(self) -> int:
@@ -54,7 +60,7 @@ def vision_config(info: CheckpointInfo) -> TowerConfig:
             f"patches of {shape.patch} px; its configuration belongs to another model"
         )
         raise CheckpointError(str(info.path), reason)
-    return replace(config, patch=shape.patch, image_size=shape.image_size)
+    return replace(config, patch=shape.patch, image_size=shape.image_size, pool=info.pool or "class")
 
 
 def text_config(info: CheckpointInfo) -> TowerConfig:
@@ -69,7 +75,15 @@ def text_config(info: CheckpointInfo) -> TowerConfig:
             "give the file of the whole model"
         )
         raise CheckpointError(str(info.path), reason)
-    return replace(config, vocabulary=shape.vocabulary)
+    is_clip = kind == "clip"
+    return replace(
+        config,
+        vocabulary=shape.vocabulary,
+        activation=info.text_activation or info.activation,
+        eps=info.text_eps or info.eps,
+        text_pool=info.text_pool or ("end" if is_clip else "last"),
+        is_causal=is_clip if info.is_causal is None else info.is_causal,
+    )
 
 
 def _kind(info: CheckpointInfo) -> Kind:

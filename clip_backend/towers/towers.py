@@ -116,16 +116,25 @@ class VisionTower(Tower):
         x = model.embeddings(pixels.to(self.device, self.compute_dtype))  # [B, T, W]
         if model.pre_layrnorm is not None:
             x = model.pre_layrnorm(x)
-        # an embedding needs only the class token of the last layer
-        only_class = self.config.kind == "clip" and not states
+        # such an embedding needs only the class token of the last layer
+        only_class = self.config.kind == "clip" and self.config.pool == "class" and not states
         rows = torch.zeros(len(x), dtype=torch.int64, device=x.device) if only_class else None
         last, penultimate = model.encoder(x, rows)
         embeds: torch.Tensor | None = None  # [B, P]
         if self.visual_projection is not None:
-            embeds = self.visual_projection(model.post_layernorm(last[:, 0])).float()
+            embeds = self.visual_projection(self._pooled(last)).float()
         elif model.head is not None:
             embeds = model.head(model.post_layernorm(last)).float()
         return VisionOutput(embeds, last.float(), penultimate.float()) if states else VisionOutput(embeds)
+
+    def _pooled(self, last: torch.Tensor) -> torch.Tensor:
+        """[B, T, W] -> [B, W], after the last norm; Source: open_clip, VisionTransformer._pool."""
+        norm, pool = self.vision_model.post_layernorm, self.config.pool
+        if pool == "class":
+            return cast(torch.Tensor, norm(last[:, 0]))
+        if pool == "mean":
+            return cast(torch.Tensor, norm(last[:, 1:]).mean(dim=1))
+        return cast(torch.Tensor, norm(last[:, 1:].mean(dim=1)))
 
     def project(self, tokens: torch.Tensor) -> torch.Tensor:
         """Last states [B, T, W] -> [B, T, P]: every token through the norm and projection of the class token.
@@ -201,8 +210,9 @@ class TextTower(Tower):
     def forward(self, ids: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
         """int64 [B, L] -> float32 [B, P], not of unit length.
 
-        ends: int64 [B], the position of the end-of-text token, whose state CLIP pools; what comes after it has no
-        effect. SigLIP pools the last position instead. Raises InputError for more tokens than positions.
+        ends: int64 [B], the position of the end-of-text token, whose state CLIP pools; in a causal encoder what comes
+        after it has no effect. SigLIP pools the last position instead. Raises InputError for more tokens than
+        positions.
         """
         if ids.ndim != 2 or ids.shape[1] > self.config.tokens or ends.shape != ids.shape[:1]:
             raise InputError(
@@ -215,7 +225,8 @@ class TextTower(Tower):
     def _encode(self, ids: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
         model = self.text_model
         x = model.embeddings(ids, self.compute_dtype)  # [B, L, W]
-        rows = ends if self.text_projection is not None else torch.full_like(ends, ids.shape[1] - 1)
+        pool = self.config.text_pool
+        rows = ends if pool == "end" else torch.full_like(ends, 0 if pool == "first" else ids.shape[1] - 1)
         pooled = model.final_layer_norm(model.encoder(x, rows)[0][:, 0])  # [B, W]
         linear = cast(Linear, model.head if self.text_projection is None else self.text_projection)
         return cast(torch.Tensor, linear(pooled)).float()  # [B, P]
@@ -228,7 +239,7 @@ class TextModel(nn.Module):
         super().__init__()
         is_clip = config.kind == "clip"
         self.embeddings = TokenEmbeddings(config)
-        self.encoder = Encoder(config, is_causal=is_clip)
+        self.encoder = Encoder(config, is_causal=config.is_causal)
         self.final_layer_norm = LayerNorm(config.width, config.eps)
         self.head = None if is_clip else Linear(config.width, config.embedding or 0)
 

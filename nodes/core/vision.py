@@ -22,7 +22,7 @@ from ...clip_backend.encoding.features import Identity
 from ...clip_backend.encoding.image_features import ImageFeatures, StateName, VisionCapabilities
 from ...clip_backend.encoding.images import THREADS
 from ...clip_backend.preparing.pictures import NamedPicture, Pictures, named_pictures
-from ...clip_backend.preparing.preprocessing import Preprocessing, prepare, stacked
+from ...clip_backend.preparing.preprocessing import Preprocessing, prepare, stacked, unit_floats
 from ...errors import InputError
 from ...imaging import Progress
 from ..host.host import Host
@@ -118,11 +118,11 @@ class CoreVision:
         return BatchSize(1 if self.model.keeps_shapes else wanted or fitting, on_cpu=on_cpu)
 
     def _prepare(self, picture: NamedPicture, preprocessing: Preprocessing) -> tuple[str, Tensor]:
-        """The name, and the pixels that ComfyUI takes: uint8 [S, S, 3], or as it is for models of any shape."""
+        """The name, and the pixels that ComfyUI takes: uint8 [S, S, 3], or floats of 0..1 for models of any shape."""
         with costing_one_picture(picture.name):
             pixels = picture.load()
             # ComfyUI neither resizes nor crops this size, and its own rounding to 8 bits changes nothing
-            return picture.name, _levels(pixels) if self.model.keeps_shapes else prepare(pixels, preprocessing)
+            return picture.name, (unit_floats if self.model.keeps_shapes else prepare)(pixels, preprocessing)
 
     def _forward(self, batch: Sequence[tuple[str, Tensor]]) -> Mapping[str, Any]:
         self.placement.ready(self.model.working_bytes * len(batch))
@@ -147,14 +147,6 @@ class CoreVision:
 
 def _without_layers(output: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in output.items() if name != _LAYERS}
-
-
-def _levels(picture: Any) -> Tensor:
-    """[H, W, C], uint8 or floats in 0..1."""
-    import numpy as np
-    import torch
-
-    return picture if isinstance(picture, torch.Tensor) else torch.from_numpy(np.array(picture))
 
 
 def merged_fields(outputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

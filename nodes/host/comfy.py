@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...errors import MissingPackage
 from .folders import AllowedFolders
 from .host import SavePath
 
@@ -27,13 +28,24 @@ if TYPE_CHECKING:
 _MODEL_KINDS = ("clip_vision", "text_encoder", "checkpoint", "diffusers", "llm")
 
 
+def _folder_paths() -> Any:
+    """ComfyUI's module of its folders; raises MissingPackage where there is no ComfyUI."""
+    try:
+        import folder_paths  # type: ignore[import-not-found]
+    except ModuleNotFoundError as error:
+        raise MissingPackage(
+            "nodes work in ComfyUI, whose folders are not known here; to test them without it, call "
+            "set_host(FakeHost(folder)) of clip_grid.nodes.host first"
+        ) from error
+    return folder_paths
+
+
 class ComfyHost:
     """ComfyUI 0.3.64 and later; its modules are imported when they are needed."""
 
     @property
     def folders(self) -> AllowedFolders:
-        import folder_paths  # type: ignore[import-not-found]
-
+        folder_paths = _folder_paths()
         added = folder_paths.folder_names_and_paths.get("clip_grid")
         return AllowedFolders(
             Path(folder_paths.get_input_directory()),
@@ -44,19 +56,15 @@ class ComfyHost:
 
     @property
     def templates_folder(self) -> Path:
-        import folder_paths
-
-        return Path(folder_paths.get_user_directory(), "clip_grid", "templates")
+        return Path(_folder_paths().get_user_directory(), "clip_grid", "templates")
 
     @property
     def embeddings_folder(self) -> Path | None:
-        import folder_paths
-
         from ...clip_backend.encoding.cache import VARIABLE, default_cache_folder
 
         if os.environ.get(VARIABLE, "").strip():
             return default_cache_folder()
-        return Path(folder_paths.get_user_directory(), "clip_grid", "embeddings")
+        return Path(_folder_paths().get_user_directory(), "clip_grid", "embeddings")
 
     @property
     def embeddings(self) -> EmbeddingCache:
@@ -69,8 +77,7 @@ class ComfyHost:
         return not args.disable_metadata
 
     def save_path(self, prefix: str, width: int, height: int) -> SavePath:
-        import folder_paths
-
+        folder_paths = _folder_paths()
         # ComfyUI refuses such a prefix too, but with a bare Exception
         self.folders.check_prefix(prefix)
         output = folder_paths.get_output_directory()
@@ -105,10 +112,9 @@ class ComfyHost:
 
     @property
     def model_folders(self) -> ModelPathConfig:
-        import folder_paths
-
         from ...clip_backend.finding.folders import ModelPathConfig, ModelType, hub_cache
 
+        folder_paths = _folder_paths()
         registered = {name.casefold(): paths for name, (paths, *_) in folder_paths.folder_names_and_paths.items()}
         config = ModelPathConfig()
         for kind in _MODEL_KINDS:

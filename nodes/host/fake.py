@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -31,13 +32,14 @@ class FakeHost:
 
     def __init__(
         self,
-        root: Path,
+        root: str | os.PathLike[str],
         *,
         embeds_metadata: bool = True,
         interrupt_after: int | None = None,
         extra: tuple[Path, ...] = (),
         vocabulary_folders: tuple[Path, ...] = (),
     ) -> None:
+        root = Path(root)
         self.folders = AllowedFolders(root / "input", root / "output", root / "temp", extra)
         self.templates_folder = root / "user" / "clip_grid" / "templates"
         self.embeddings_folder = root / "user" / "clip_grid" / "embeddings"

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from ...clip_backend.checkpoints.info import CheckpointInfo
+from ...clip_backend.finding.advice import COMFYUI, how_to_get_one, no_complete_model
 from ...clip_backend.finding.catalog import FoundModel, inspect_model, list_possible_models
 from ...clip_backend.finding.folders import ModelPathConfig, ModelType
 from ...errors import ClipGridError, InputError
@@ -52,10 +53,7 @@ def auto_model(host: Host) -> tuple[str, tuple[str, ...]]:
     """The name of the first complete model, and a note that names it; raises InputError if there is only the demo."""
     names = [name for name in complete_model_names(host) if name != DEMO]
     if not names:
-        raise InputError(
-            "there is no CLIP in your model folders that has both encoders, for pictures and texts, in one file; "
-            "choose one by its name, or link one from CLIP Model Loader"
-        )
+        raise InputError(no_complete_model(found_models(host), COMFYUI))
     others = f", the first of {len(names)} in your model folders" if len(names) > 1 else ""
     return names[0], (f"the model is {names[0]}{others}",)
 
@@ -66,8 +64,14 @@ def find_model(name: str, host: Host) -> CheckpointInfo:
     if name in infos:
         return infos[name]
     near = " or ".join(map(repr, get_close_matches(name, infos, 2, 0.5)))
-    hint = f"did you mean {near}" if near else "put it into models/clip_vision and reload the page (R)"
+    hint = "put it into models/clip_vision and press R" if len(infos) > 1 else how_to_get_one(COMFYUI)
+    hint = f"did you mean {near}" if near else hint
     raise InputError(f"there is no model {name!r} that can be loaded in your model folders; {hint}")
+
+
+def found_models(host: Host) -> list[FoundModel]:
+    """The models in the host's folders, under the names that nodes offer; never raises."""
+    return [FoundModel(name, info.path, info) for name, info in _models(host).items() if name != DEMO]
 
 
 def _models(host: Host) -> Mapping[str, CheckpointInfo]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from ...clip_backend.checkpoints.info import CheckpointInfo
 from ...clip_backend.encoding.image_features import ImageFeatures
-from ...clip_backend.preparing.preprocessing import Preprocessing
+from ...clip_backend.preparing.preprocessing import BACKGROUNDS, REFERENCE, Preprocessing
 from ...errors import InputError
 from ...options import option
 from ..core.vision import CoreVision
@@ -43,6 +43,13 @@ class EncodeOptions:
     batch_size: int = option(
         0, "Pictures computed at once; 0 takes as many as memory allows. Results do not depend on it", low=0, high=1024
     )
+    background: str = option(
+        REFERENCE,
+        "What lies below transparent pixels of pictures with an alpha channel: reference drops transparency, as "
+        "ComfyUI does, and shows the colors stored below it",
+        choices=tuple(BACKGROUNDS),
+        advanced=True,
+    )
 
     @classmethod
     def of(cls, inputs: Inputs) -> EncodeOptions:
@@ -51,6 +58,11 @@ class EncodeOptions:
         if "fit" in known:
             known["fit"] = [_COMFYUI_FITS.get(str(known["fit"][0]), known["fit"][0])]
         return read_widgets(cls, known)
+
+    def changed(self, preprocessing: Preprocessing) -> Preprocessing:
+        """The preprocessing of a model with what the widgets change of it."""
+        fit = preprocessing.fit if self.fit == AUTO else cast("Fit", self.fit)
+        return replace(preprocessing, fit=fit, background=BACKGROUNDS[self.background])
 
 
 def choose_source(clip_vision: Values, model: Values, host: Host) -> CoreVision | LoadedModel:
@@ -77,7 +89,7 @@ def encode_images(
     batches = checked_batches(images)
     batch_size = options.batch_size or None
     if isinstance(source, CoreVision):
-        preprocessing = _with_fit(source.model.preprocessing, options.fit)
+        preprocessing = options.changed(source.model.preprocessing)
         core = source.encode(batches, batch_size=batch_size, progress=host.progress(), preprocessing=preprocessing)
         return core.output, core.features, _report(core.features, "the CLIP_VISION", source.identity.assumed)
     if source.encoder.preprocessing is None:
@@ -85,7 +97,7 @@ def encode_images(
     # the other states are parts of these; "projected_patches" of DINO are its last states after the final norm
     wants = ["embeds", "penultimate_hidden", "last_hidden"]
     wants += ["projected_patches"] if source.info.family in _DINO else []
-    preprocessing = _with_fit(source.encoder.preprocessing, options.fit)
+    preprocessing = options.changed(source.encoder.preprocessing)
     features = source.encoder.encode_images(
         batches, wants=wants, batch_size=batch_size, progress=host.progress(), preprocessing=preprocessing
     )
@@ -99,10 +111,6 @@ def summary(features: ImageFeatures) -> str:
     embedding = f"embeddings of {features.projection_dim}" if features.projection_dim else "no embedding"
     pictures = "1 picture" if len(features) == 1 else f"{len(features)} pictures"
     return f"{pictures}, {embedding}, {features.num_tokens} tokens of {features.hidden_size}"
-
-
-def _with_fit(preprocessing: Preprocessing, fit: str) -> Preprocessing:
-    return preprocessing if fit == AUTO else replace(preprocessing, fit=cast("Fit", fit))
 
 
 def _with_parts(features: ImageFeatures) -> ImageFeatures:

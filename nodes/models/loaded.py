@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from ...clip_backend.checkpoints.info import CheckpointInfo
 from ...clip_backend.encoding.cache import EncoderCache
 from ...clip_backend.encoding.devices import DTYPES
+from ...clip_backend.finding.advice import COMFYUI, how_to_get_one, lone_encoder, no_complete_model
+from ...clip_backend.finding.catalog import FoundModel
 from ...clip_backend.loading import load_encoder
 from ...errors import InputError, SpaceError
 from ...options import option
 from ..host.host import Host
 from ..sockets.inputs import Inputs
-from .choice import NONE, find_model
+from .choice import DEMO, NONE, find_model, found_models
 
 if TYPE_CHECKING:
     from ...clip_backend.encoding.encoder import Encoder
@@ -49,6 +51,8 @@ class LoadedModel:
     name: str
     info: CheckpointInfo
     encoder: Encoder
+    #: Whether the texts are encoded by a second file.
+    has_text_file: bool = False
 
     def summary(self) -> str:
         """Lines for the node: what the model is, and what was assumed about it."""
@@ -61,6 +65,8 @@ class LoadedModel:
             lines.append(f"assumed: {', '.join(identity.assumed)}")
         if identity.no_texts:
             lines.append(f"reads no texts: {identity.no_texts}")
+        if self.name == DEMO:
+            lines.append(f"it knows coloured shapes only; for other pictures {how_to_get_one(COMFYUI)}")
         return "\n".join([*lines, *identity.notes])
 
 
@@ -88,7 +94,9 @@ def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -
         )
     except SpaceError as error:
         raise SpaceError(f"{error}; on this node that is the input trust_space") from error
-    return LoadedModel(name if other is None else f"{name} + {text_encoder}", info, encoder)
+    if other is None:
+        return LoadedModel(name, info, encoder)
+    return LoadedModel(f"{name} + {text_encoder}", info, encoder, has_text_file=True)
 
 
 def _comfyui_sizes(info: CheckpointInfo) -> dict[str, Any]:
@@ -111,6 +119,14 @@ def check_loaded(value: object, socket: str) -> LoadedModel:
     return value
 
 
+def check_both_encoders(loaded: LoadedModel, host: Host) -> LoadedModel:
+    """The model; raises InputError for one that reads pictures or texts alone, naming the file that completes it."""
+    model = FoundModel(loaded.name, loaded.info.path, loaded.info)
+    if not loaded.has_text_file and (lacks := lone_encoder(model, lambda: found_models(host), COMFYUI)):
+        raise InputError(lacks)
+    return loaded
+
+
 def connected_model(inputs: Inputs, host: Host, *, reads_texts: bool = True) -> tuple[str, Encoder]:
     """The name and the encoder of the connected model, or of a connected CLIP and CLIP_VISION together.
 
@@ -123,14 +139,18 @@ def connected_model(inputs: Inputs, host: Host, *, reads_texts: bool = True) -> 
 
     models = {name: value for name in _MODEL_INPUTS if (value := _connected(name, inputs)) is not None}
     if not models:
+        is_cured = not reads_texts or any(model.info and model.info.has_both_encoders for model in found_models(host))
+        cure = "" if is_cured else f"; {no_complete_model(found_models(host), COMFYUI)}"
         raise InputError(
             "no model is connected; connect model (from CLIP Model Loader), or clip and clip_vision (from Load CLIP "
-            "and Load CLIP Vision)"
+            f"and Load CLIP Vision){cure}"
         )
     if "model" in models:
         if len(models) > 1:
             raise InputError(f"models are connected to {' and '.join(models)}; leave model, or the two encoders")
         loaded = check_loaded(models["model"], "model")
+        if reads_texts:
+            check_both_encoders(loaded, host)
         return loaded.name, loaded.encoder
     if len(models) == 2:
         encoder: Encoder = core_encoder(models["clip_vision"], models["clip"], host)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from ...errors import ClipGridError
 from ...grid.template import GridTemplate, built_in_templates, saved_templates
 from ..host.host import Host
 from ..models.choice import AUTO, complete_model_names
@@ -76,10 +77,10 @@ def _combo(type: str, choices: list[str], tooltip: str) -> Declaration:
 
 
 def template_names(host: Host) -> list[str]:
-    """``none``, the built-in templates, and the saved ones if their folder can be read."""
+    """``none``, the built-in templates, and the saved ones if their folder is known and can be read."""
     try:
         saved = list(saved_templates(host.templates_folder))
-    except OSError:
+    except (ClipGridError, OSError):
         saved = []
     return list(dict.fromkeys([NO_TEMPLATE, *_built_in_names(), *saved]))
 

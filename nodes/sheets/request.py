@@ -19,7 +19,7 @@ from ...imaging import Progress
 from ...options import options_of, read_options
 from ..host.host import Host
 from ..models.choice import AUTO, NONE, auto_model
-from ..models.loaded import LoadOptions, check_loaded, load_model
+from ..models.loaded import LoadOptions, check_both_encoders, check_loaded, load_model
 from ..sockets.inputs import Inputs, first_text, first_value, flatten, label_texts, metadata_text
 from ..sockets.prefix_tokens import fill_prefix
 from ..sockets.vocabularies import read_vocabulary_input
@@ -145,6 +145,6 @@ def _load(model: object, host: Host) -> tuple[Encoder, tuple[str, ...]]:
     Raises InputError if there is no such model, and what loading it raises.
     """
     if model is not None and not isinstance(model, str):
-        return check_loaded(model, "clip_model").encoder, ()
+        return check_both_encoders(check_loaded(model, "clip_model"), host).encoder, ()
     name, notes = (model, ()) if model and model != AUTO else auto_model(host)
-    return load_model(name, NONE, LoadOptions(), host).encoder, notes
+    return check_both_encoders(load_model(name, NONE, LoadOptions(), host), host).encoder, notes

@@ -280,8 +280,8 @@ def test_embeddings_on_disk_survive_a_restart(clip, tmp_path):
 
 #: Of a picture and a text by shapes-demo.
 KEYS = (
-    "d91f4d4a1c084d7bc448a5290e76c75823a2a22eb299827a0277ea3f5d14a964",
-    "75bd46b368abd2fd1abb6da5df286365b06523427dea6d300d3e43814a59dfe7",
+    "0bc8e0bcd626548b5d46674dbe0663c6411b593d665a6a3b593b13d4c9ec0adf",
+    "882c6ef56c2a9fc55efcd582b45d058e2883c04d26463beabf7653bee8a84a90",
 )
 
 
@@ -321,19 +321,70 @@ def test_another_model_finds_nothing_of_the_first(clip, siglip, tmp_path):
     assert other.cache.hits == 0
 
 
-def test_a_fine_tune_finds_nothing_of_the_first(clip, tmp_path):
+@pytest.mark.parametrize(
+    "kind", ["q_proj.weight", "1.layer_norm2.bias", "1.mlp.fc2.bias", "visual_projection.weight", "logit_scale"]
+)
+def test_a_fine_tune_of_any_kind_of_tensor_finds_nothing_of_the_first(clip, tmp_path, kind):
     load(clip.folder, cache_folder=tmp_path / "cache").encode_images(random_pictures(3))
     folder = tmp_path / "trained"
     shutil.copytree(clip.folder, folder)
-    tensors = load_file(folder / "model.safetensors")
-    for name in [name for name in tensors if name.endswith("q_proj.weight")]:
-        tensors[name] = tensors[name] + 0.01
-    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    retrain(folder, kind)
 
     trained = load(folder, cache_folder=tmp_path / "cache")
     trained.encode_images(random_pictures(3))
 
     assert trained.cache.hits == 0
+    assert trained.identity.fingerprint != load(clip.folder).identity.fingerprint
+    assert trained.space != load(clip.folder).space
+
+
+def retrain(folder, kind):
+    """Changes all tensors of the model whose names end so; the file keeps its size."""
+    file = folder / "model.safetensors"
+    tensors = load_file(file)
+    for name in [name for name in tensors if name.endswith(kind)]:
+        tensors[name] = tensors[name] + 0.01
+    save_file(tensors, file.with_name("new"), {"format": "pt"})
+    return file.with_name("new").replace(file)
+
+
+# files that change
+
+
+def in_place(folder):
+    """Other weights in the same file, whose times are set back."""
+    file = folder / "model.safetensors"
+    status = file.stat()
+    content = bytearray(file.read_bytes())
+    content[-400:] = bytes(400)
+    with file.open("r+b") as opened:
+        opened.write(content)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [lambda folder: retrain(folder, "weight"), in_place], ids=["replaced", "rewritten"])
+def test_towers_of_two_states_of_a_file_are_not_mixed(clip, tmp_path, change):
+    folder = tmp_path / "copy"
+    shutil.copytree(clip.folder, folder)
+    encoder = load(folder)
+    before = encoder.encode_images(random_pictures(2))
+    change(folder)
+
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: it was changed after it was opened.*load it again"):
+        encoder.encode_texts(TEXTS)
+
+    close(encoder.encode_images(random_pictures(2)).image_embeds, before.image_embeds)
+    assert len(load(folder).encode_texts(TEXTS)) == len(TEXTS)
+
+
+def test_what_was_read_of_a_file_that_is_another_now_is_refused(clip, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(clip.folder, folder)
+    info = read_checkpoint(folder)
+    retrain(folder, "weight")
+
+    with pytest.raises(CheckpointError, match="it was changed after it was opened"):
+        load(info)
 
 
 def close(ours, theirs):

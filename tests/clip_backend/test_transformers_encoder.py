@@ -14,6 +14,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+from clip_grid.clip_backend.checkpoints.fingerprints import identified
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.clip_backend.encoding.batching import LocalPlacement
 from clip_grid.clip_backend.encoding.cache import EncoderCache
@@ -22,6 +23,7 @@ from clip_grid.clip_backend.hub.towers import grid_for
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.preparing.preprocessing import Preprocessing
 from clip_grid.errors import CheckpointError, InputError, MissingPackage, SpaceError
+from safetensors.torch import load_file, save_file
 
 from .encoding.toy_encoder import ToyTokenizer
 from .tiny_hub_models import (
@@ -95,6 +97,35 @@ def test_every_state_of_a_dino_model_is_that_of_transformers(kind, version, tmp_
     close(ours.projected_patches, theirs.last_hidden_state)
     assert (ours.registers, ours.num_tokens) == (registers, 17 + registers)
     assert (ours.grid, ours.projection_dim) == ((4, 4), 64)
+
+
+@pytest.mark.parametrize("kind", DINOS)
+def test_a_dino_model_has_one_fingerprint_under_the_names_of_both_versions(kind, tmp_path):
+    tiny_model(kind, tmp_path)
+    new, loaded = read_checkpoint(tmp_path).fingerprint, load(tmp_path).fingerprint
+    rename_to_version_4(tmp_path)
+
+    assert (read_checkpoint(tmp_path).fingerprint, load(tmp_path).fingerprint) == (new, loaded)
+
+
+def test_every_tensor_of_a_dino_model_is_in_its_fingerprint(tmp_path):
+    tiny_model("dinov2 registers", tmp_path)
+    before = load(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+
+    for name, tensor in tensors.items():
+        save_file({**tensors, name: tensor + 0.5}, tmp_path / "model.safetensors")
+        assert load(tmp_path).fingerprint != before.fingerprint, name
+
+
+def test_a_dino_model_whose_file_changed_before_its_first_picture_is_refused(tmp_path):
+    tiny_model("dinov2", tmp_path)
+    encoder = load(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors")
+    save_file({name: tensor + 0.5 for name, tensor in tensors.items()}, tmp_path / "model.safetensors")
+
+    with pytest.raises(CheckpointError, match="it was changed after it was opened"):
+        encoder.encode_images(random_pictures(1))
 
 
 def test_the_configuration_of_a_gated_dino_model_counts(tmp_path):
@@ -352,6 +383,6 @@ def test_a_host_places_the_model_and_is_told_how_much_room_a_batch_needs(dino):
 
 
 def test_what_a_checkpoint_is_said_to_be_is_what_its_encoder_is(dino):
-    info = read_checkpoint(dino)
+    info = identified(read_checkpoint(dino))
 
-    assert (load(dino).space, load(dino).dim) == (info.space, 64)
+    assert (load(dino).space, load(dino).fingerprint, load(dino).dim) == (info.space, info.fingerprint, 64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ sys.modules["clip_grid"] = package = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(package)
 from clip_grid.cli import main
 """
-COMMANDS = ("export", "label", "match", "match-batch", "rank", "models", "check-model", "templates", "demo")
+COMMANDS = ("export", "label", "match", "match-batch", "rank", "models", "check-model", "info", "templates", "demo")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -42,7 +43,7 @@ def test_the_list_of_commands_names_all_of_them(shell: Shell):
     assert [line.split()[0] for line in named.splitlines() if line[4:5].strip()] == list(COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["label", "match", "match-batch", "rank", "check-model"])
+@pytest.mark.parametrize("command", ["label", "match", "match-batch", "rank", "info"])
 def test_every_command_that_looks_says_which_model_in_the_same_words(shell: Shell, command):
     shown = shell(command, "--help").out.partition("the model:\n")[2]
 
@@ -50,6 +51,16 @@ def test_every_command_that_looks_says_which_model_in_the_same_words(shell: Shel
     assert {"--model", "--text-encoder", "--device", "--dtype", "--cache", "--no-cache", "--cache-size"} <= set(
         shown.split()
     )
+
+
+def test_a_sheet_is_told_which_model_by_the_same_flags_as_labels(shell: Shell):
+    def flags(command: str) -> list[str]:
+        shown = shell(command, "--help").out.partition("the model:\n")[2].partition("\n\n")[0]
+        return re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE)
+
+    assert flags("export") == flags("label")
+    assert {"--model", "--text-encoder", "--device", "--download"} <= set(flags("export"))
+    assert "--clip-model" in shell("export", "--help").out
 
 
 def test_a_reader_who_has_seen_enough_is_no_error():

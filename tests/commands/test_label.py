@@ -276,14 +276,6 @@ def test_wrong_usage_is_status_2(shell: Shell, arguments):
 # --- which model
 
 
-def test_without_a_model_on_the_machine_the_cure_is_told(shell: Shell, scenes: Path, no_models):
-    answer = shell("label", scenes, "--labels", "red")
-
-    assert answer.status == 1
-    assert "there is no CLIP on this machine" in answer.err
-    assert "name a model, or set CLIP_GRID_MODEL" in answer.err
-
-
 def test_the_model_that_the_machine_names_is_taken_and_told(shell: Shell, scenes: Path, monkeypatch):
     monkeypatch.setenv("CLIP_GRID_MODEL", "shapes-demo")
 

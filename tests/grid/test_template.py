@@ -271,3 +271,33 @@ def test_headers_are_lines_or_parts_of_one_line():
     assert split_headers("a; b;c") == ["a", "b", "c"]
     assert split_headers("a; b\n\nc\n") == ["a; b", "", "c"]
     assert split_headers("") == split_headers("\n") == []
+
+
+# --- other names
+
+
+def test_columns_and_the_size_of_cells_may_be_given_by_their_short_names():
+    template = GridTemplate(name="mine", rows=2, cols=3, cell_size=(300, 200), margin=5, font_size=12)
+
+    assert six(template) == (2, 3, 300, 200, 5, 12)
+    assert template == GridTemplate(
+        name="mine", rows=2, columns=3, cell_width=300, cell_height=200, margin=5, font_size=12
+    )
+    assert GridTemplate.from_json(template.to_json()) == template
+    assert six(template.with_options({"columns": 0})) == (2, 0, 300, 200, 5, 12)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"cols": -1}, "columns is -1"),
+        ({"cell_size": 256}, r"cell_size is 256; it must be \[width, height\]"),
+        ({"cell_size": (1, 2, 3)}, "it must be"),
+        ({"cell_size": (0, "wide")}, "cell_height is 'wide'"),
+        ({"cols": 3, "columns": 4}, "columns was given and so was cols"),
+        ({"cell_size": (64, 64), "cell_height": 32}, "cell_height was given and so was cell_size"),
+    ],
+)
+def test_short_names_are_checked_like_the_others(given, message):
+    with pytest.raises(InputError, match=message):
+        GridTemplate(**given)

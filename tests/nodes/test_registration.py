@@ -85,7 +85,7 @@ def test_every_node_has_a_name_a_help_page_and_the_attributes_that_comfyui_reads
 #: The inputs of each node in order: saved workflows hold the values of widgets by position. New ones are appended.
 INPUTS = {
     "ClipGrid_CLIPModelLoader": "model text_encoder dtype trust_space",
-    "ClipGrid_CLIPVisionEncode": "image clip_vision model fit batch_size",
+    "ClipGrid_CLIPVisionEncode": "image clip_vision model fit batch_size background",
     "ClipGrid_CLIPMatchScore": (
         "image text model clip clip_vision threshold mode preset phrases long_text template prompt_syntax"
     ),

@@ -15,6 +15,8 @@ import numpy as np
 #: {name of a tensor: (dtype, shape)}
 Entries = Mapping[str, tuple[str, tuple[int, ...]]]
 BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I8": 1, "U8": 1}
+#: A type of one byte that is not known yet.
+BYTES["F5_NEW"] = 1
 
 
 def size_of(entry: tuple[str, tuple[int, ...]]) -> int:

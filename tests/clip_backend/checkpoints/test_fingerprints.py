@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clip_grid.clip_backend.checkpoints.fingerprints import identified
 from clip_grid.clip_backend.checkpoints.properties import Properties
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
+from clip_grid.errors import CheckpointError
 
 from .safetensors_files import as_bytes, write_sparse
 from .tensor_names import Text, Vision, hf_clip, hf_clip_vision, oc_clip
@@ -92,21 +94,90 @@ def test_a_lone_encoder_has_its_part_of_the_fingerprint_of_the_pair(tmp_path: Pa
     assert pair.fingerprint.split("-")[0] == tower.fingerprint == hidden.fingerprint
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "vision_model.post_layernorm.weight",
-        "vision_model.encoder.layers.1.self_attn.q_proj.weight",
-        "text_model.encoder.layers.0.mlp.fc1.weight",
-    ],
-)
-def test_weights_that_differ_have_another_fingerprint(name: str, tmp_path: Path):
-    changed = weights() | {name: weights()[name] + 1}
+def test_a_change_of_any_one_tensor_changes_fingerprint_and_digest(tmp_path: Path):
+    base = identified(read_checkpoint(saved(tmp_path / "base.safetensors", weights())))
 
-    one = read_checkpoint(saved(tmp_path / "a.safetensors", weights()))
-    other = read_checkpoint(saved(tmp_path / "b.safetensors", changed))
+    for number, name in enumerate(weights()):
+        changed = weights() | {name: weights()[name] + 1}
+        info = read_checkpoint(saved(tmp_path / f"{number}.safetensors", changed))
+        # each of these is in the first or the last layer, or in none
+        assert info.fingerprint != read_checkpoint(base.path).fingerprint, name
+        assert identified(info).fingerprint != base.fingerprint, name
+        assert identified(info).digest != base.digest, name
+
+
+@pytest.mark.parametrize("kind", ["layer_norm1.bias", "self_attn.out_proj.bias", "mlp.fc2.weight"])
+def test_loading_sees_tensors_of_layers_between_the_first_and_the_last(tmp_path: Path, kind: str):
+    deep = Vision(32, 3, 64, 8, 17)
+    before = {name: np.full(shape, 0.5, "f4") for name, shape in hf_clip(deep, TEXT, PROJECTION).items()}
+    name = f"vision_model.encoder.layers.1.{kind}"
+
+    one = identified(read_checkpoint(saved(tmp_path / "a.safetensors", before)))
+    other = identified(read_checkpoint(saved(tmp_path / "b.safetensors", before | {name: before[name] + 1})))
+
+    assert one.fingerprint.split("-")[0] != other.fingerprint.split("-")[0]
+    assert one.fingerprint.split("-")[1:] == other.fingerprint.split("-")[1:]
+    assert one.digest != other.digest
+
+
+def test_the_end_of_a_table_counts_when_a_model_is_loaded(tmp_path: Path):
+    before, after = weights(), weights()
+    after["text_model.embeddings.token_embedding.weight"][-1] += 1
+
+    one, other = (
+        identified(read_checkpoint(saved(tmp_path / f"{n}.safetensors", w))) for n, w in enumerate((before, after))
+    )
 
     assert one.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize("dtype", ["F64", "F32", "F16", "BF16", "F8_E4M3", "I8", "U8", "F5_NEW"])
+def test_tensors_of_every_type_count(tmp_path: Path, dtype: str):
+    shapes = hf_clip(VISION, TEXT, PROJECTION)
+    name = "vision_model.encoder.layers.0.mlp.fc1.bias"
+    entries = {key: (dtype if key == name else "F16", shape) for key, shape in shapes.items()}
+    size = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}.get(dtype, 1)
+    content = b"\x3c\x40" * int(shapes[name][0] * size / 2)
+
+    one, other = (
+        identified(read_checkpoint(write_sparse(tmp_path / f"{number}.safetensors", entries, fill={name: filled})))
+        for number, filled in enumerate((content, content[:-2] + b"\x3d\x41"))
+    )
+
+    assert one.fingerprint != other.fingerprint
+    assert one.digest != other.digest
+
+
+def test_what_float16_rounds_away_changes_the_digest_alone(tmp_path: Path):
+    exact = {name: array * np.float32(1.00001) for name, array in weights().items()}
+
+    one = identified(read_checkpoint(saved(tmp_path / "a.safetensors", weights())))
+    other = identified(read_checkpoint(saved(tmp_path / "b.safetensors", exact)))
+    half = identified(read_checkpoint(saved(tmp_path / "c.safetensors", weights(), "F16")))
+
+    assert one.fingerprint == other.fingerprint == half.fingerprint
+    assert len({one.digest, other.digest, half.digest}) == 3
+
+
+def test_all_tensors_of_a_model_have_one_fingerprint_in_every_layout_and_alone(tmp_path: Path):
+    whole = weights()
+    alone = {name: whole[name] for name in (*hf_clip_vision(VISION), "visual_projection.weight")}
+
+    hf, other, tower = (
+        identified(read_checkpoint(saved(tmp_path / f"{number}.safetensors", arrays)))
+        for number, arrays in enumerate((whole, in_open_clip(whole), alone))
+    )
+
+    assert hf.fingerprint == other.fingerprint
+    assert hf.fingerprint.split("-")[0] == tower.fingerprint
+
+
+def test_a_file_that_is_another_model_now_is_refused(tmp_path: Path):
+    info = read_checkpoint(saved(tmp_path / "a.safetensors", weights()))
+    saved(tmp_path / "a.safetensors", weights(seed=1))
+
+    with pytest.raises(CheckpointError, match=r"a\.safetensors: it was changed after it was opened.*load it again"):
+        identified(info)
 
 
 def test_known_weights_state_their_properties(tmp_path: Path):

@@ -159,13 +159,12 @@ def test_a_config_with_impossible_sizes_is_refused(value: object, tmp_path: Path
         read_checkpoint(pickle_folder(tmp_path / "clip", config), allow_pickle=True)
 
 
-def test_what_the_config_of_a_pickle_does_not_state_is_listed_as_assumed(tmp_path: Path):
+def test_what_the_config_of_a_pickle_states_and_cannot_be_obeyed_refuses_it(tmp_path: Path):
     config = {**CONFIG, "vision_config": {**CONFIG["vision_config"], "hidden_act": "relu"}}
 
     info = read_checkpoint(pickle_folder(tmp_path / "clip", config), allow_pickle=True)
 
-    assert "'relu'; give one of" in info.notes[0]
-    assert (info.activation, info.sources["activation"]) == ("quick_gelu", "assumed")
+    assert "config.json: activation is 'relu'; give one of" in info.problem
 
 
 def test_an_argument_overrides_the_config_of_a_pickle(tmp_path: Path):

@@ -18,7 +18,10 @@ from .safetensors_files import write_sparse
 from .tensor_names import Shapes, Text, Vision, hf_clip, hf_siglip
 
 VISION, TEXT = Vision(64, 2, 128, 8, 17), Text(64, 2, 128, 16, 99)
-TOWER = {"hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 128, "patch_size": 8, "image_size": 32}
+TOWER = {
+    "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128, "patch_size": 8,
+    "image_size": 32,
+}  # fmt: skip
 HALF = (0.5, 0.5, 0.5)
 
 
@@ -135,9 +138,6 @@ def test_the_defaults_are_those_of_transformers(name: str, part: str, defaults: 
         ({"hidden_size": 768}, "width 768 where the tensors say 64"),
         ({"num_hidden_layers": 12}, "layers 12 where the tensors say 2"),
         ({"patch_size": 16}, "patch size 16"),
-        ({"hidden_act": "relu"}, "'relu'; give one of"),
-        ({"layer_norm_eps": "tiny"}, "'tiny'"),
-        ({"num_attention_heads": 7}, "7 heads do not divide"),
         ({"image_size": 224}, "pictures of 224 px do not fit 17 tokens"),
     ],
 )
@@ -148,7 +148,26 @@ def test_a_configuration_of_another_model_is_ignored_with_a_note(changes: dict[s
     info = read_checkpoint(path)
 
     assert any(what in note and note.endswith("ignored") for note in info.notes), info.notes
-    assert info.vision and (info.vision.width, info.vision.heads, info.vision.image_size) == (64, 1, 32)
+    heads = 4 if "image_size" in changes else 1
+    assert info.vision and (info.vision.width, info.vision.heads, info.vision.image_size) == (64, heads, 32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "instead"),
+    [
+        ({"hidden_act": "relu"}, "config.json: activation is 'relu'; give one of", {"activation": "gelu"}),
+        ({"layer_norm_eps": "tiny"}, "eps is 'tiny'; give a number", {"eps": 1e-5}),
+        ({"num_attention_heads": 7}, "7 heads do not divide a width of 64; give another number", {"heads": 4}),
+    ],
+)
+def test_what_a_configuration_states_and_cannot_be_obeyed_refuses_the_model_unless_another_value_is_given(
+    changes: dict[str, object], what: str, instead: dict[str, object], tmp_path: Path
+):
+    path = model(tmp_path)
+    write_beside(path, "config.json", config(**changes))
+
+    assert what in read_checkpoint(path).problem
+    assert not read_checkpoint(path, **instead).problem
 
 
 def test_a_configuration_of_another_family_is_ignored(tmp_path: Path):

@@ -222,6 +222,13 @@ def pickled(path, content):
     return tiny.info(path)
 
 
+def test_a_pickle_with_tensors_that_no_encoder_reads_is_refused_by_their_names(tmp_path):
+    extra = {"vision_model.encoder.layers.1.self_attn.q_norm.weight": torch.ones(8)}
+
+    with pytest.raises(CheckpointError, match=r"layers\.1\.self_attn\.q_norm\.weight \(norms of queries and keys"):
+        open_weights(pickled(tmp_path / "model.bin", CLIP | extra), allow_pickle=True)
+
+
 def test_a_pickle_is_read_only_if_that_is_allowed(tmp_path):
     info = pickled(tmp_path / "model.bin", CLIP)
 

@@ -275,6 +275,11 @@ def test_what_is_stored_can_be_told_without_changing_it(tmp_path):
     assert (told.path, told.rows, told.problem) == (store.path, 2, "")
     assert told.size_bytes > 0
 
+    del store
+    before = sorted(file.name for file in tmp_path.iterdir())
+    assert store_info(tmp_path).rows == 2
+    assert sorted(file.name for file in tmp_path.iterdir()) == before == [FILE]
+
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / FILE).write_bytes(garbage(b""))
     assert store_info(tmp_path / "broken").problem == "file is not a database"

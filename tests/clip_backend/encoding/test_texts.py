@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+from clip_grid.clip_backend.encoding.cache import EmbeddingCache
 from clip_grid.errors import InputError
 
 from .toy_encoder import ToyPlacement, ToyText, ToyTokenizer, toy_encoder
@@ -144,3 +145,36 @@ def test_a_text_whose_numbers_are_not_finite_is_named_with_the_cure_and_not_cach
     for _ in range(2):
         with pytest.raises(InputError, match=rf"text 'zzzz' are not finite; {cure}"):
             encoder.encode_texts(["ab", "zzzz"])
+
+
+@pytest.mark.parametrize(("option", "value"), [("pad_id", 7), ("context", 12), ("trims", True)])
+def test_padding_that_may_change_embeddings_is_part_of_their_key(option, value):
+    cache = EmbeddingCache()
+    before = toy_encoder(tokenizer=ToyTokenizer(10, trims=False), cache=cache).encode_texts(["a", "b c"]).vectors
+    other = ToyTokenizer(10, trims=False)
+    setattr(other, option, value)
+
+    after = toy_encoder(tokenizer=other, cache=cache).encode_texts(["a", "b c"]).vectors
+
+    assert (cache.hits, cache.misses) == (0, 4)
+    assert np.array_equal(after, before) == (option != "pad_id")
+    toy_encoder(tokenizer=other, cache=cache).encode_texts(["a", "b c"])
+    assert (cache.hits, cache.misses) == (2, 4)
+
+
+def test_a_tokenizer_that_cuts_or_cleans_in_another_way_finds_no_wrong_row():
+    cache = EmbeddingCache()
+    toy_encoder(tokenizer=ToyTokenizer(10), cache=cache).encode_texts(["Cat", "a long text that is cut"])
+
+    class LowerCase(ToyTokenizer):
+        def encode(self, texts, **options):
+            return super().encode([text.lower() for text in texts], **options)
+
+    lower = toy_encoder(tokenizer=LowerCase(10), cache=cache).encode_texts(["Cat"])
+    longer = toy_encoder(tokenizer=ToyTokenizer(20), cache=cache).encode_texts(["a long text that is cut"])
+
+    assert cache.hits == 0
+    assert np.array_equal(lower.vectors, toy_encoder().encode_texts(["cat"]).vectors)
+    assert np.array_equal(
+        longer.vectors, toy_encoder(tokenizer=ToyTokenizer(20)).encode_texts(["a long text that is cut"]).vectors
+    )

@@ -74,7 +74,7 @@ def test_a_note_says_that_there_are_others(tmp_path):
 def test_a_lone_encoder_is_never_used(tmp_path):
     find = models_in(tmp_path, "clip_vision_h", "clip_g")
 
-    with pytest.raises(InputError, match=r"no CLIP on this machine that has both encoders.*CLIP_GRID_MODEL"):
+    with pytest.raises(InputError, match="no CLIP on this machine that has both encoders"):
         default_model(environment={}, find=find)
 
 
@@ -89,5 +89,5 @@ def test_the_variable_names_the_model_before_any_folder_is_searched():
 
 
 def test_the_demo_model_is_never_used_by_default(tmp_path):
-    with pytest.raises(InputError, match="name a model"):
+    with pytest.raises(InputError, match="no CLIP on this machine"):
         default_model(environment={}, find=models_in(tmp_path))

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.preparing.pictures import NamedPicture, named_pictures
+from clip_grid.clip_backend.preparing.pictures import NamedPicture, buffer_bytes, named_pictures
 from clip_grid.errors import InputError, PictureError
 from PIL import Image
 
@@ -279,22 +279,44 @@ def test_the_bytes_of_decoding_are_those_of_the_mode_and_its_conversion(mode):
     assert only(image).memory_bytes(3) == 200 * (STORED[mode] + CONVERTED.get(mode, 4) + 4 + 3)
 
 
-@pytest.mark.parametrize(("name", "each"), [("a.png", 4), ("a.jpg", 4), ("a.webp", 8), ("a.tif", 4), ("grey.png", 5)])
-def test_the_bytes_of_a_file_include_its_own_and_the_buffer_of_its_library(tmp_path, name, each):
+@pytest.mark.parametrize(
+    ("name", "how", "each"),
+    [
+        ("a.png", {}, 4),
+        ("a.jpg", {}, 4),
+        # the coefficients of three colors
+        ("a.jpg", {"progressive": True}, 4 + 6),
+        ("a.webp", {}, 4 + 4),
+        ("a.tif", {"compression": "tiff_deflate"}, 4 + 3),
+        # strips of 8 of 32 rows
+        ("a.tif", {"compression": "tiff_deflate", "tiffinfo": {278: 8}, "strip_size": 8 * 64 * 3}, 4 + 0.75),
+        ("grey.png", {}, 5),
+    ],
+)
+def test_the_bytes_of_a_file_include_its_own_and_the_buffer_of_its_library(tmp_path, name, how, each):
     path = tmp_path / name
-    Image.new("L" if name == "grey.png" else "RGB", (64, 32)).save(path)
+    Image.new("L" if name == "grey.png" else "RGB", (64, 32)).save(path, **how)
     content = only(path).read()
 
     assert only(path).memory_bytes() == each * 64 * 32
     assert only(path).memory_bytes(0, content) == each * 64 * 32 + path.stat().st_size
 
 
+def test_a_broken_tag_of_a_tiff_costs_no_error(tmp_path):
+    path = tmp_path / "a.tif"
+    Image.new("RGB", (64, 32)).save(path)
+    with Image.open(path) as opened:
+        opened.tag_v2._tags_v2[278] = "8"
+        assert buffer_bytes(opened) == 8 * 64 * 32
+
+
 def test_a_jpeg_that_is_decoded_smaller_needs_the_bytes_of_the_smaller_one(tmp_path):
-    Image.new("RGB", (800, 800)).save(tmp_path / "large.jpg")
+    for how, buffer in (({}, 0), ({"progressive": True}, 6 * 800 * 800)):
+        Image.new("RGB", (800, 800)).save(tmp_path / "large.jpg", **how)
 
-    (draft,) = named_pictures(tmp_path / "large.jpg", draft=(50, 50))
+        (draft,) = named_pictures(tmp_path / "large.jpg", draft=(50, 50))
 
-    assert draft.memory_bytes() == 4 * 100 * 100
+        assert draft.memory_bytes() == 4 * 100 * 100 + buffer
 
 
 @pytest.mark.parametrize(("dtype", "each"), [(np.uint8, 3 + 4), (np.float32, 15 + 4), (np.float16, 15 + 4)])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.checkpoints.info import CheckpointInfo, VisionShape
+from clip_grid.clip_backend.checkpoints.info import CheckpointInfo, Interpolation, VisionShape
 from clip_grid.clip_backend.preparing.preprocessing import Crop, Preprocessing, crop_of, preprocessing_of
 from clip_grid.errors import InputError
 from clip_grid.imaging import flattened, load_picture
@@ -20,7 +21,7 @@ from clip_grid.clip_backend.preparing.resize import Span, premultiplied, product
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 SIZES = [(1216, 832), (832, 1216), (683, 1024), (64, 900), (512, 512), (1, 1), (3, 7), (224, 224), (336, 336)]
-FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+FILTERS = {name: Image.Resampling[name.upper()] for name in get_args(Interpolation)}
 
 
 def settings(**changes) -> Preprocessing:
@@ -77,7 +78,7 @@ def test_ratios_with_many_exact_halves_are_pillows_too(side, source):
 
 
 @pytest.mark.parametrize("size", [(1216, 832), (489, 1009), (64, 900), (336, 336), (3, 7), (1, 1)], ids=str)
-@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("interpolation", FILTERS)
 def test_what_a_device_computes_equals_pillow_exactly(size, interpolation):
     image = photo(*size)
     crop = crop_of(size, settings())
@@ -89,6 +90,34 @@ def test_what_a_device_computes_equals_pillow_exactly(size, interpolation):
     computed = product_resize(torch.from_numpy(np.array(image)), *spans, interpolation)
 
     assert np.array_equal(computed, by_pillow(image, settings(interpolation=interpolation)))
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "lanczos", "box", "hamming"])
+@pytest.mark.parametrize("changes", [{}, {"resampling": "fast"}, {"fit": "squash"}, {"size": 20}], ids=str)
+def test_filters_that_torch_lacks_are_pillows_everywhere(interpolation, changes):
+    wanted = settings(interpolation=interpolation, **changes)
+    for size in ((300, 200), (64, 900), (120, 120)):
+        assert np.array_equal(prepare(photo(*size), wanted), by_pillow(photo(*size), wanted))
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "lanczos", "box", "hamming"])
+def test_filters_that_torch_lacks_are_pillows_to_a_level_with_the_rounding_of_comfyui(interpolation):
+    ours = prepare(photo(300, 300), settings(interpolation=interpolation, reference="comfy"))
+
+    # 300 px to 224 px without a margin, so that rounding alone differs
+    assert unequal(ours, by_pillow(photo(300, 300), settings(interpolation=interpolation)))[1] <= 1
+
+
+@pytest.mark.parametrize("side", [32, 33])
+@pytest.mark.parametrize("reference", ["openclip", "hf"])
+def test_a_square_may_be_larger_than_the_crop(side, reference):
+    wanted = settings(size=side, short_side=40, fit="squash", reference=reference)
+    whole = photo(90, 50).resize((40, 40), Image.Resampling.BICUBIC)
+    margin = round((40 - side) / 2) if reference == "openclip" else (40 - side) // 2
+
+    ours = prepare(photo(90, 50), wanted)
+
+    assert np.array_equal(ours, np.asarray(whole.crop((margin, margin, margin + side, margin + side))))
 
 
 @pytest.mark.parametrize("size", [(500, 777), (624, 1019), (300, 4000), (489, 1009), (64, 900)], ids=str)

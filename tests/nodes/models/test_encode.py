@@ -50,6 +50,25 @@ def test_the_fits_differ_and_have_comfyuis_names_too(host, model):
     assert torch.equal(made["crop"], encode(images(), model=loaded)[0]["image_embeds"])
 
 
+def test_transparent_pixels_lie_on_the_background_that_is_chosen(host, model):
+    see_through = torch.cat([images(1), torch.zeros(1, *images(1).shape[1:3], 1)], dim=3)
+    white, hidden = torch.ones_like(images(1)), images(1)
+    sources = [{"model": load()}, {"clip_vision": ToyClipVision()}]
+
+    for source in sources:
+        seen, plain, below, dropped = (
+            encode(picture, background=background, **source)[0]["image_embeds"]
+            for picture, background in (
+                (see_through, "white"),
+                (white, "reference"),
+                (hidden, "white"),
+                (see_through, "reference"),
+            )
+        )
+        assert torch.allclose(seen, plain, atol=1e-6) and torch.allclose(dropped, below, atol=1e-6)
+        assert not torch.allclose(seen, dropped, atol=1e-3)
+
+
 def test_a_clip_vision_of_comfyui_goes_through_unchanged(host):
     toy = ToyClipVision()
     batch = images()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from clip_grid.clip_backend.finding.advice import FIRST_CLIP
 from clip_grid.errors import ForbiddenPath, InputError
 from clip_grid.nodes.grid_nodes import BatchLabeledGridExporterNode, LabeledGridExporterNode
 
@@ -97,7 +98,7 @@ def test_the_bundled_model_is_never_chosen_by_auto(scenes):
 
     warning = batch("cats", use_clip=True)[0]["warnings"][0]
 
-    assert "no CLIP in your model folders" in warning and "CLIP Model Loader" in warning
+    assert "no CLIP in your model folders" in warning and FIRST_CLIP.name in warning
 
 
 def test_a_text_gives_scores_that_are_shown_as_badges(export):

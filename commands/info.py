@@ -1,0 +1,73 @@
+"""``clip-grid info``: what a run would use here: device, model, verdict, cache, folders and versions."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+
+from ..api import FoundModel
+from ..api.configuration import Configuration, configuration
+from ..clip_backend.finding.catalog import size_name
+from ..clip_backend.matching.result import CUSTOM
+from .flags import add_model_flags, model_choice
+from .models import file_size
+from .output import DONE, aligned_lines, print_json, printable
+
+HELP = """\
+show which device, model, verdict, cache and folders are in force
+
+  clip-grid info
+  clip-grid info --model clip_vision_g --text-encoder clip_g --device cpu
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    add_model_flags(parser)
+    parser.set_defaults(run=show_info)
+
+
+def show_info(args: argparse.Namespace) -> int:
+    """The configuration as a table or JSON; nothing is loaded."""
+    found = configuration(model_choice(args))
+    if args.json:
+        print_json(found.to_dict())
+    else:
+        for line in aligned_lines(list(rows_of(found))):
+            print(line)
+    return DONE
+
+
+def rows_of(found: Configuration) -> Iterator[tuple[str, str]]:
+    """A name and a value per line."""
+    yield "clip-grid", f"{found.version}, Python {found.python}"
+    yield "packages", ", ".join(f"{name} {number or 'not installed'}" for name, number in found.packages.items())
+    computes = f"{found.device}, {found.dtype}"
+    yield "device", computes if found.device else "none: CLIP needs torch; pip install 'clip-grid[clip]'"
+    yield "model", _model(found.model) if found.model else "none"
+    if found.text_encoder:
+        yield "text encoder", _model(found.text_encoder)
+    if found.model_note:
+        yield "", found.model_note
+    yield "match", _verdict(found.match)
+    size = f"{file_size(found.cache_bytes)} of at most {file_size(found.cache_limit)}"
+    rows = f"{found.cache_rows:,} embeddings" if not found.cache_problem else f"cannot be used: {found.cache_problem}"
+    yield "cache", f"{found.cache_folder}: {rows}, {size}" if found.cache_folder else "off"
+    yield "ComfyUI", str(found.comfyui or "not found")
+    for place, folder in enumerate(found.model_folders):
+        yield "" if place else "model folders", str(folder)
+
+
+def _verdict(match: Mapping[str, object]) -> str:
+    """The preset, and the threshold where no preset takes its place."""
+    preset = f"preset {match['preset']}"
+    return f"{preset}: a cosine of {match['threshold']}" if match["preset"] == CUSTOM else preset
+
+
+def _model(model: FoundModel) -> str:
+    """The file, and what it is or why it cannot be used."""
+    info = model.info
+    if model.problem or info is None:
+        return printable(f"{model.path}: cannot be used: {model.problem}")
+    return printable(f"{model.path}: {info.family} {size_name(info)}, {file_size(info.size_bytes)}")
