@@ -21,6 +21,9 @@ Interpolation = Literal["nearest", "lanczos", "bilinear", "bicubic", "box", "ham
 Pool = Literal["class", "mean", "mean-then-norm"]
 #: The token that becomes the embedding of a text: the end-of-text token, or the last or first of the whole context.
 TextPool = Literal["end", "last", "first"]
+#: How texts are cleaned before they become tokens, where it is not what is usual in the family: as open_clip does for
+#: SigLIP, in lower case and without punctuation.
+TextCleaning = Literal["canonicalize"]
 Rgb = tuple[int, int, int]
 #: Where a property comes from, the strongest first. "header": the shapes of the tensors; "fingerprint": the weights are
 #: known; "assumed": no source states it, it is the usual value of the family.
@@ -100,6 +103,7 @@ class CheckpointInfo:
     pool: Pool | None = None
     text_pool: TextPool | None = None
     is_causal: bool | None = None
+    text_cleaning: TextCleaning | None = None
     mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
     std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
     fit: Fit = "crop"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .info import CheckpointInfo, TextShape, VisionShape
+from .info import CheckpointInfo, Family, VisionShape
 from .properties import OPENAI_MEAN, OPENAI_STD, Properties, check_size, properties_of_config
 from .weight_files import Json, part
 
@@ -30,7 +30,7 @@ def open_clip_properties(raw: Json, info: CheckpointInfo, where: str) -> Propert
     stated: dict[str, object] = {}
     refused: dict[str, str] = {}
     if info.text:
-        own = _text(part(model, "text_cfg"), info.text, bool(model.get("quick_gelu")), where, refused)
+        own = _text(part(model, "text_cfg"), info, bool(model.get("quick_gelu")), where, refused)
         names = ("activation", "eps", "heads") if info.vision else ()
         stated = {f"text_{name}" if name in names else name: value for name, value in own.items()}
     if info.vision:
@@ -62,13 +62,14 @@ def _vision(raw: Json, shape: VisionShape, is_quick: bool, where: str, refused: 
     return own | _norm_and_activation(raw, is_quick, "vision_cfg", where, refused)
 
 
-def _text(raw: Json, shape: TextShape, is_quick: bool, where: str, refused: dict[str, str]) -> dict[str, object]:
+def _text(raw: Json, info: CheckpointInfo, is_quick: bool, where: str, refused: dict[str, str]) -> dict[str, object]:
     if "hf_model_name" in raw:
         name = raw["hf_model_name"]
         refused["text"] = f"{where} says text_cfg.hf_model_name {name!r}, whose code is not computed here; {_CURE}"
         return {}
-    check_size(where, "text width", raw.get("width", 512), shape.width)
-    check_size(where, "text layers", raw.get("layers", 12), shape.layers)
+    if info.text:
+        check_size(where, "text width", raw.get("width", 512), info.text.width)
+        check_size(where, "text layers", raw.get("layers", 12), info.text.layers)
     _refuse_parts(raw, "text_cfg", where, refused)
     if raw.get("proj_type", "linear") != "linear":
         refused["text"] = f"{where} says text_cfg.proj_type {raw['proj_type']!r}, and linear is computed here; {_CURE}"
@@ -77,8 +78,24 @@ def _text(raw: Json, shape: TextShape, is_quick: bool, where: str, refused: dict
         known = ", ".join(_TEXT_POOLS)
         refused["text_pool"] = f"{where} says text_cfg.pool_type {pool!r}, and {known} are computed here; {_CURE}"
         pool = "argmax"
-    own = {"heads": raw.get("heads", 8), "text_pool": _TEXT_POOLS[pool], "is_causal": not raw.get("no_causal_mask")}
+    own = {
+        "heads": raw.get("heads", 8),
+        "text_pool": _TEXT_POOLS[pool],
+        "is_causal": not raw.get("no_causal_mask"),
+        "text_cleaning": _cleaning(raw, info.family, where, refused),
+    }
     return own | _norm_and_activation(raw, is_quick, "text_cfg", where, refused)
+
+
+def _cleaning(raw: Json, family: Family, where: str, refused: dict[str, str]) -> str | None:
+    """How texts are cleaned, if not as usual; Source: open_clip, get_tokenizer."""
+    settings = {**part(raw, "tokenizer_kwargs"), "tokenizer_mode": raw.get("tokenizer_mode")}
+    is_lower = family == "siglip2" or "hf_tokenizer_name" not in raw
+    for key, value in settings.items():
+        is_known = key == "clean" and (value == "canonicalize" or (value == "lower" and is_lower))
+        if not is_known and value not in (None, False):
+            refused[key] = f"{where} says text_cfg {key} {value!r} for texts, which is not done here; {_CURE}"
+    return "canonicalize" if settings.get("clean") == "canonicalize" else None
 
 
 def _refuse_parts(raw: Json, name: str, where: str, refused: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeGuard, get_args
 
 from ...errors import InputError
-from .info import Activation, CheckpointInfo, Family, Fit, Interpolation, Pool, Rgb, Source, TextPool
+from .info import Activation, CheckpointInfo, Family, Fit, Interpolation, Pool, Rgb, Source, TextCleaning, TextPool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class Properties:
     pool: Pool | None = None
     text_pool: TextPool | None = None
     is_causal: bool | None = None
+    text_cleaning: TextCleaning | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
     fit: Fit | None = None
@@ -169,6 +170,7 @@ _VALID: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "pool": _one_of(get_args(Pool)),
     "text_pool": _one_of(get_args(TextPool)),
     "is_causal": (lambda value: isinstance(value, bool), "true or false"),
+    "text_cleaning": _one_of(get_args(TextCleaning)),
     "short_side": _COUNT,
     "pad_color": (_is_rgb, "three whole numbers from 0 to 255"),
     "mean": (_is_color, "three numbers, for red, green and blue"),

@@ -37,8 +37,8 @@ _SD2_WIDTH, _SD2_LAYERS = 1024, 24
 _VISION_ONLY = ("mean", "std", "fit", "interpolation", "image_size")
 #: Properties that a model has from its sources as they are.
 _VALUES = (
-    "activation", "eps", "pool", "text_pool", "is_causal", "mean", "std", "fit", "short_side", "pad_color",
-    "interpolation", "space",
+    "activation", "eps", "pool", "text_pool", "is_causal", "text_cleaning", "mean", "std", "fit", "short_side",
+    "pad_color", "interpolation", "space",
 )  # fmt: skip
 
 

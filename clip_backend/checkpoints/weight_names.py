@@ -158,6 +158,8 @@ _CLASSIFIER = ("classifier.", "score.")
 _OPEN_CLIP_TEXT = (
     "text.", "transformer.", "token_embedding.", "positional_embedding", "ln_final.", "text_projection", "cls_emb",
 )  # fmt: skip
+#: How the note about a text encoder that is not read begins.
+OTHER_TEXT = "its text encoder is of another kind"
 _SHOWN = 3
 _PLAIN = "choose a CLIP or SigLIP model with a plain vision transformer, such as ViT-L-14"
 _MERGE = "merge it into the weights where it was trained, and save the model again"
@@ -250,7 +252,7 @@ def unread_notes(candidate: Candidate, unread: Unread) -> list[str]:
     notes = []
     if unread.text and candidate.text is None:
         shown = _some(unread.text)
-        notes.append(f"its text encoder is of another kind ({shown}) and is not read; it is for pictures only")
+        notes.append(f"{OTHER_TEXT} ({shown}) and is not read; it is for pictures only")
     if unread.others:
         notes.append(f"also holds {_some(unread.others)}, which belongs to no encoder and is not used")
     return notes

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.joined import joined_space
 from ..checkpoints.spaces import space_of
+from ..checkpoints.weight_names import OTHER_TEXT
 from ..checkpoints.weights import Weights, open_weights
 from ..preparing.preprocessing import preprocessing_of
 from ..shapes_demo import model_label
@@ -70,9 +71,16 @@ def identity_of(
         logit_bias=bias or 0.0,
         is_sigmoid=is_sigmoid,
         assumed=tuple(sorted(assumed)),
-        no_texts=NO_TEXT_PROJECTION if text.text is not None and not text.has_text_projection else "",
+        no_texts=_no_texts(text),
         notes=tuple(note for info in infos for note in info.notes),
     )
+
+
+def _no_texts(info: CheckpointInfo) -> str:
+    """Why a text encoder that is there is not used; empty if it is used or if there is none."""
+    if info.text is not None:
+        return "" if info.has_text_projection else NO_TEXT_PROJECTION
+    return next((f"{note}; {OTHER_TEXTS}" for note in info.notes if note.startswith(OTHER_TEXT)), "")
 
 
 def _number(weights: tuple[Weights, Weights], name: str) -> float | None:

@@ -28,8 +28,8 @@ from .towers import DinoTower, NaflexTower, flat_batch, most_patches, prepare_fl
 if TYPE_CHECKING:
     from PIL import Image
 
-#: Tensors that only training needs.
-_UNUSED = ("mask_token", "position_ids")
+#: Tensors that only training needs, and tables that follow from the config.
+_UNUSED = ("mask_token", "position_ids", "inv_freq", "rope_embed.periods", "num_batches_tracked")
 _SHOWN = 3
 PICTURES_ALONE = (
     "it was trained on pictures alone and has no space that texts share; choose a CLIP or SigLIP model for texts"

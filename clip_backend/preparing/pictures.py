@@ -211,7 +211,8 @@ def buffer_bytes(image: Image.Image) -> int:
     """About the bytes of an opened file, before its decoding is shrunk, that its library holds while it decodes."""
     pixels = image.width * image.height
     if image.format in ("WEBP", "AVIF"):
-        return 4 * pixels
+        # measured: WebP keeps two canvases beside the one that is handed over
+        return (12 if image.format == "WEBP" else 6) * pixels
     if image.info.get("progressive"):
         # the coefficients of the whole JPEG, two bytes each
         return 2 * len(image.getbands()) * pixels

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import CheckpointError
-from .tokenizer import FastTokenizer, SpecialTokens, lower_case, reading, tokenizers_package, unchanged
+from .tokenizer import FastTokenizer, SpecialTokens, canonical, lower_case, reading, tokenizers_package, unchanged
 from .vocabularies import TokenFiles
 
 if TYPE_CHECKING:
@@ -28,10 +28,18 @@ _MERGES = 49152 - 256 - 2
 _BPE_OPTIONS = {"end_of_word_suffix": "</w>", "unk_token": END}
 
 
-def clip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False, trims: bool = True) -> FastTokenizer:
+def clip_tokenizer(
+    files: TokenFiles,
+    context: int,
+    *,
+    as_open_clip: bool = False,
+    trims: bool = True,
+    canonicalises: bool = False,
+) -> FastTokenizer:
     """CLIP's tokenizer by transformers' rules, or by open_clip's; that of MetaCLIP 2 as its tokenizer.json says.
 
     trims: False for an encoder that sees the padding, which then is that of open_clip: zeros up to the context.
+    canonicalises: texts are cleaned as open_clip does for SigLIP.
     Raises CheckpointError for files that are no vocabulary of CLIP.
     """
     tokenizers = tokenizers_package()
@@ -45,12 +53,14 @@ def clip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = Fals
             bpe = tokenizers.models.BPE.from_file(str(files.path), str(merges), **_BPE_OPTIONS)
             package = tokenizers.Tokenizer(bpe)
     if files.kind == "tokenizer.json" and not any(package.token_to_id(name) is not None for name in _BEGINNINGS):
-        return FastTokenizer(package, _added_tokens(package, files.path, context, trims), unchanged)
+        clean = canonical if canonicalises else unchanged
+        return FastTokenizer(package, _added_tokens(package, files.path, context, trims), clean)
     begin, end = (_special_token(package, names, files.path) for names in (_BEGINNINGS, _ENDS))
     if as_open_clip or files.kind != "tokenizer.json":
         _split(package, as_open_clip)
     special = SpecialTokens(begin=(begin,), end=(end,), pad=end if trims else 0, context=context, trims=trims)
-    return FastTokenizer(package, special, lower_case if as_open_clip else unchanged)
+    usual = lower_case if as_open_clip else unchanged
+    return FastTokenizer(package, special, canonical if canonicalises else usual)
 
 
 def _added_tokens(package: PackageTokenizer, path: Path, context: int, trims: bool) -> SpecialTokens:

@@ -56,11 +56,14 @@ def find_tokenizer(
     is_siglip = info.family not in ("clip", "longclip")
     # only the state of the end of a text in a causal encoder does not depend on the padding
     sees_padding = not is_siglip and (info.is_causal is False or info.text_pool not in (None, "end"))
-    options = {"trims": False} if sees_padding else {}
+    canonicalises = info.text_cleaning == "canonicalize"
+    options = {"as_open_clip": style == "open_clip" or (is_siglip and canonicalises)}
+    if not is_siglip:
+        options |= {"trims": not sees_padding, "canonicalises": canonicalises}
     searched = chain(files_beside(info), files_elsewhere(siglip=is_siglip, search=search))
     for files in searched if given is None else files_given(given):
         try:
-            tokenizer = _MAKERS[info.family](files, info.text.context, as_open_clip=style == "open_clip", **options)
+            tokenizer = _MAKERS[info.family](files, info.text.context, **options)
         except CheckpointError as error:
             refused.append(str(error))
             continue

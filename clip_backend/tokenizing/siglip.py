@@ -122,6 +122,8 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
 #: Padding and end-of-text tokens, unless a configuration names others.
 _SIGLIP_TOKENS = ("</s>", "</s>")
 _SIGLIP2_TOKENS = ("<pad>", "<eos>")
+#: By which a vocabulary of Gemma is told from one of T5.
+_GEMMA_TOKENS = ("<bos>", "<eos>", "<pad>")
 _CONFIGS = ("tokenizer_config.json", "special_tokens_map.json")
 #: White space as Python defines it, and sentencepiece's sign for it.
 _SPACE = r"[\s\x1c-\x1f▁]+"
@@ -130,34 +132,41 @@ _LAST_SIGMA = r"(?<=\p{L})Σ(?!\p{L})"
 
 
 def siglip_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False) -> FastTokenizer:
-    """SigLIP's tokenizer: lower case, punctuation removed, spaces collapsed, padded to the context.
+    """SigLIP's tokenizer: lower case, punctuation removed, spaces collapsed, padded on the right to the context.
 
+    A vocabulary of Gemma is read as for SigLIP 2, whatever the number of its tokens.
     Source: big_vision, ``canonicalize_text``, as in transformers' ``SiglipTokenizer``.
     """
-    return _tokenizer(files, context, as_open_clip, _canonical_steps(), _SIGLIP_TOKENS)
+    package = _package(files)
+    is_gemma = all(package.token_to_id(name) is not None for name in _GEMMA_TOKENS)
+    return _tokenizer(package, files, context, as_open_clip, is_gemma)
 
 
 def siglip2_tokenizer(files: TokenFiles, context: int, *, as_open_clip: bool = False) -> FastTokenizer:
     """SigLIP 2's tokenizer: Gemma's in lower case, as in its training, padded on the right to the context."""
-    steps = [tokenizers_package().normalizers.Lowercase()]
-    return _tokenizer(files, context, as_open_clip, steps, _SIGLIP2_TOKENS)
+    return _tokenizer(_package(files), files, context, as_open_clip, is_gemma=True)
 
 
-def _tokenizer(
-    files: TokenFiles, context: int, as_open_clip: bool, first_steps: list[Normalizer], default: tuple[str, str]
-) -> FastTokenizer:
-    """A tokenizer that normalises by the first steps, then by its own; default: names of its pad and end tokens."""
+def _package(files: TokenFiles) -> PackageTokenizer:
     tokenizers = tokenizers_package()
     if files.kind not in ("spiece.model", "tokenizer.json"):
         raise CheckpointError(str(files.path), "a vocabulary of CLIP, not of SigLIP; put its tokenizer.json there")
     if files.kind == "spiece.model":
-        package = read_unigram(files.path)
-    else:
-        with reading(files.path):
-            package = tokenizers.Tokenizer.from_file(str(files.path))
+        return read_unigram(files.path)
+    with reading(files.path):
+        package: PackageTokenizer = tokenizers.Tokenizer.from_file(str(files.path))
+        return package
+
+
+def _tokenizer(
+    package: PackageTokenizer, files: TokenFiles, context: int, as_open_clip: bool, is_gemma: bool
+) -> FastTokenizer:
+    """A tokenizer that normalises by the first steps, then by its own."""
+    normalizers = tokenizers_package().normalizers
+    first = [normalizers.Lowercase()] if is_gemma else _canonical_steps()
     own = [package.normalizer] if package.normalizer else []
-    package.normalizer = tokenizers.normalizers.Sequence([*first_steps, *own])
-    pad, end = _pad_and_end(package, files.path, default)
+    package.normalizer = normalizers.Sequence([*first, *own])
+    pad, end = _pad_and_end(package, files.path, _SIGLIP2_TOKENS if is_gemma else _SIGLIP_TOKENS)
     special = SpecialTokens(end=(end,), pad=pad, context=context, trims=False)
     return FastTokenizer(package, special, canonical if as_open_clip else unchanged)
 

@@ -224,6 +224,19 @@ def test_a_vision_tower_alone_says_that_it_encodes_no_texts(two_files):
         encoder.encode_texts(["a"])
 
 
+def test_a_model_whose_text_encoder_is_not_read_says_so_when_it_gets_texts(clip, tmp_path):
+    tensors = load_file(clip.folder / "model.safetensors")
+    words = {"text_model.embeddings.word_embeddings.weight": torch.ones(9, 9)}
+    seen = {name: tensor for name, tensor in tensors.items() if name.startswith("vis")}
+    save_file(seen | words, tmp_path / "model.safetensors")
+
+    encoder = load(tmp_path / "model.safetensors", **GIVEN)
+
+    assert len(encoder.encode_images(random_pictures(1))) == 1
+    with pytest.raises(InputError, match=r"its text encoder is of another kind \(text_model\.embeddings\.word_embedd"):
+        encoder.encode_texts(["a"])
+
+
 def test_a_text_tower_alone_says_that_it_takes_no_pictures(two_files):
     encoder = load(two_files / "text.safetensors", **GIVEN)
 

@@ -229,6 +229,15 @@ def test_a_file_that_does_not_fit_is_refused_with_the_tensors_name(changes, reas
         load(tmp_path).encode_images(random_pictures(1))
 
 
+def test_tables_that_follow_from_the_config_are_computed_anew(tmp_path):
+    tiny_model("dinov3", tmp_path)
+    before = load(tmp_path).encode_images(random_pictures(1)).image_embeds
+
+    change(tmp_path, rope_embeddings__inv_freq=torch.full((8,), 9.0), rope_embed__periods=torch.ones(8))
+
+    np.testing.assert_array_equal(load(tmp_path).encode_images(random_pictures(1)).image_embeds, before)
+
+
 def test_what_only_training_needs_may_be_missing(tmp_path):
     tiny_model("dinov2", tmp_path)
     change(tmp_path, embeddings__mask_token=None)

@@ -121,6 +121,35 @@ def test_what_is_not_computed_refuses_the_model_by_its_name(
     assert "choose a CLIP or SigLIP model" in problem or "give" in problem
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ({}, None),
+        ({"tokenizer_kwargs": {"clean": "lower"}}, None),
+        ({"hf_tokenizer_name": "google/mt5-base", "tokenizer_kwargs": {"clean": "canonicalize"}}, "canonicalize"),
+        ({"tokenizer_kwargs": {"clean": "canonicalize", "strip_sep_token": False}}, "canonicalize"),
+    ],
+)
+def test_texts_are_cleaned_as_stated(text: dict[str, object], expected: str | None, tmp_path: Path):
+    info = read(tmp_path, text=text)
+
+    assert not info.problem
+    assert info.text_cleaning == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ({"tokenizer_kwargs": {"strip_sep_token": True}}, "text_cfg strip_sep_token True for texts"),
+        ({"tokenizer_kwargs": {"clean": "whitespace"}}, "text_cfg clean 'whitespace' for texts"),
+        ({"hf_tokenizer_name": "bert-base-uncased", "tokenizer_kwargs": {"clean": "lower"}}, "clean 'lower'"),
+        ({"tokenizer_mode": "clips"}, "text_cfg tokenizer_mode 'clips'"),
+    ],
+)
+def test_a_cleaning_of_texts_that_is_not_done_refuses_the_model(text: dict[str, object], reason: str, tmp_path: Path):
+    assert reason in read(tmp_path, text=text).problem
+
+
 def test_the_config_of_another_model_is_ignored_with_a_note(tmp_path: Path):
     info = read(tmp_path, {"width": 768})
 

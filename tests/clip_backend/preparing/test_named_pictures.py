@@ -286,7 +286,7 @@ def test_the_bytes_of_decoding_are_those_of_the_mode_and_its_conversion(mode):
         ("a.jpg", {}, 4),
         # the coefficients of three colors
         ("a.jpg", {"progressive": True}, 4 + 6),
-        ("a.webp", {}, 4 + 4),
+        ("a.webp", {}, 4 + 12),
         ("a.tif", {"compression": "tiff_deflate"}, 4 + 3),
         # strips of 8 of 32 rows
         ("a.tif", {"compression": "tiff_deflate", "tiffinfo": {278: 8}, "strip_size": 8 * 64 * 3}, 4 + 0.75),
