@@ -66,14 +66,14 @@ _PARTNERS = {
 
 @dataclass(frozen=True)
 class Wording:
-    """How one front end says where models are, and what the user is to do; ``{…}`` are filled in."""
+    """How one front end says where models are, and what the user is to do."""
 
     where: str
-    #: To get a model: {name}, {folder}, {size}, {repository}, {file} of ``ModelFile``, and {cache}.
+    #: To get a model; filled in are {name}, {folder}, {size}, {repository}, {file} of ``ModelFile``, and {cache}.
     get: str
-    #: To use two files together: {vision} and {text}.
+    #: To use two files together; filled in are {vision} and {text}.
     pair: str
-    #: To fetch a model of the name that was given.
+    #: To get a model of the name that was given.
     fetch: str
 
 
@@ -97,14 +97,14 @@ LISTING = Wording(
     get="fetch one ({file}, {size}) into {cache} with: clip-grid models --download {repository}; or put that file "
     "into ComfyUI's {folder} as {name}; or give the path of another one to the command that needs it: --model FILE",
     pair="give both to the command that needs them: --model {vision} --text-encoder {text}",
-    fetch="add --download {model} to fetch it from the Hugging Face hub",
+    fetch="fetch it from the Hugging Face hub with: clip-grid models --download NAME",
 )
 COMFYUI = Wording(
     where="in your model folders",
     get="put {file} ({size}) of {repository} into {folder} as {name} (ComfyUI-Manager lists it under Model Manager), "
     "or run, in the folder custom_nodes: python -m ComfyUI-CLIP-Grid models --download {repository}; then press R",
     pair="in CLIP Model Loader choose {vision} as model and {text} as text_encoder",
-    fetch="put it into {folder} and press R",
+    fetch=f"put it into {FIRST_CLIP.folder} and press R",
 )
 
 

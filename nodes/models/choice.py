@@ -64,7 +64,7 @@ def find_model(name: str, host: Host) -> CheckpointInfo:
     if name in infos:
         return infos[name]
     near = " or ".join(map(repr, get_close_matches(name, infos, 2, 0.5)))
-    hint = "put it into models/clip_vision and press R" if len(infos) > 1 else how_to_get_one(COMFYUI)
+    hint = COMFYUI.fetch if len(infos) > 1 else how_to_get_one(COMFYUI)
     hint = f"did you mean {near}" if near else hint
     raise InputError(f"there is no model {name!r} that can be loaded in your model folders; {hint}")
 

@@ -181,7 +181,13 @@ def test_the_model_to_get_is_fetched_only_if_that_is_asked_for():
 def test_an_unknown_name_is_answered_in_the_words_of_the_front_end():
     models = [FoundModel("clip_vision_h.safetensors", Path("h"))]
 
-    for wording, cure in ((PYTHON, "pass download=True to fetch it"), (COMMAND, "add --download to fetch it")):
+    cures = {
+        "pass download=True to fetch it": PYTHON,
+        "add --download to fetch it": COMMAND,
+        r"with: clip-grid models --download NAME$": LISTING,
+        "put it into models/clip_vision and press R": COMFYUI,
+    }
+    for cure, wording in cures.items():
         with pytest.raises(InputError, match=cure):
             find_model("clip_vison_h", find=lambda: models, wording=wording)
     with pytest.raises(InputError, match=f"none at all was found; add --model {FIRST_CLIP.repository} --download"):
