@@ -10,11 +10,15 @@ _PARTNERS = (
     "clip_vision_g goes with the clip_g of SDXL, clip_vision_h with the text encoder of SD 2 "
     "and clip_vision_l with a CLIP-L that has its text_projection"
 )
+#: Sources of a space that tuned weights may have too.
+_NOT_STATED = ("assumed", "header")
 
 
 def joined_space(vision: CheckpointInfo, text: CheckpointInfo, *, trust_space: bool = False) -> str:
-    """The embedding space that two files share.
+    """The embedding space of two files together.
 
+    It is the one that both state. Where it is only known by prefix or shapes, or taken on trust, other files with them
+    may be tuned: then both files stand in the id.
     trust_space: if the space of one or both is unknown and their embeddings have one length, take the caller's word
     that it is the same. Two spaces that are known to differ are refused all the same.
     Raises CheckpointError for a file without the encoder or the projection that is needed of it, SpaceError for two of
@@ -29,13 +33,14 @@ def joined_space(vision: CheckpointInfo, text: CheckpointInfo, *, trust_space: b
     if vision.projection != text.projection or (vision.space and text.space and vision.space != text.space):
         raise SpaceError(f"{both}: they are of different models; {_PARTNERS}")
     if vision.space and text.space:
-        return vision.space
+        is_stated = not any(info.sources.get("space") in _NOT_STATED for info in (vision, text))
+        return vision.space if is_stated else own_space(vision, text)
     if not trust_space:
         raise SpaceError(
             f"{both}: equal lengths do not make one space; {_PARTNERS}; "
             "if you know that both come from one model, say so with trust_space=True"
         )
-    return vision.space or text.space or own_space(vision, text)
+    return own_space(vision, text)
 
 
 def _check_encoders(vision: CheckpointInfo, text: CheckpointInfo) -> None:

@@ -62,14 +62,20 @@ def core_encoder(clip_vision: Any, clip: Any, host: Host) -> CoreEncoder:
             f"together: {'; '.join(_PAIRS.values())}. Others have both encoders in one file: choose it in CLIP Model "
             "Loader"
         )
-    text = core_text_encoder(clip, host, dim=vision.dim, space=vision.space)
+    text = core_text_encoder(clip, host, dim=vision.dim)
     return CoreEncoder(vision, text, f"assumed that both are of {pair}")
 
 
 class CoreEncoder(HasIdentity):
-    """An encoder of images and one of texts as a single one; see ``Encoder`` for its methods."""
+    """An encoder of images and one of texts as a single one; see ``Encoder`` for its methods.
+
+    Both models stand in its fingerprint and its space, so that features of another pair are of another space.
+    """
 
     def __init__(self, vision: ClipEncoder, text: ClipEncoder, note: str) -> None:
+        fingerprint = f"{vision.fingerprint}+{text.fingerprint}"
+        for encoder in (vision, text):
+            encoder.identity = replace(encoder.identity, fingerprint=fingerprint, space=f"model:{fingerprint}")
         self._vision = vision
         self._text = text
         self.identity: Identity = replace(
@@ -90,10 +96,9 @@ class CoreEncoder(HasIdentity):
         return self._text.encode_texts(texts, **options)
 
 
-def core_text_encoder(clip: Any, host: Host, *, dim: int | None = None, space: str = "") -> ClipEncoder:
+def core_text_encoder(clip: Any, host: Host, *, dim: int | None = None) -> ClipEncoder:
     """An encoder of texts by the CLIP text encoder with embeddings of length ``dim``, or by the largest one.
 
-    space: the embedding space of the images; without it one of this CLIP alone.
     Raises InputError for a CLIP without such a text encoder (T5, Llama, …) or without its projection.
     """
     placement = host.place_patcher(clip.patcher)
@@ -106,7 +111,7 @@ def core_text_encoder(clip: Any, host: Host, *, dim: int | None = None, space: s
     note = "a LoRA changes the text encoder and moves texts away from the pictures; link the CLIP before it"
     identity = Identity(
         name=f"the CLIP ({tower.name})",
-        space=space or f"model:{fingerprint}",
+        space=f"model:{fingerprint}",
         dim=tower.dim,
         fingerprint=fingerprint,
         cache_key=f"{fingerprint} {patches_key} comfyui",

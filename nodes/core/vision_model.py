@@ -22,7 +22,7 @@ MIN_SPREAD, MAX_SPREAD = 1e-3, 1.0
 #: Working memory per token of the widest of these models (ViT-bigG), in bytes.
 _TOKEN_BYTES = 4 * (7 * 1664 + 2 * 8192)
 _PATCH = 14
-#: Values of each weight that go into the fingerprint.
+#: Values at each end of a weight that go into the fingerprint.
 _SAMPLE = 64
 #: Side in pixels of an image of usual size, for a model that keeps the shapes of images.
 _USUAL_SIDE = 256
@@ -150,12 +150,23 @@ def uninitialised_norms(model: nn.Module) -> list[str]:
 
 
 def weights_fingerprint(model: nn.Module) -> str:
-    """A hash of the names, shapes and first values of all weights."""
+    """A hash of the names, shapes, and first and last values of all weights, of whatever type."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
         digest.update(f"{name} {tuple(weight.shape)}".encode())
-        digest.update(weight.detach().flatten()[:_SAMPLE].float().cpu().numpy().tobytes())
+        digest.update(_sample(weight))
     return digest.hexdigest()[:16]
+
+
+def _sample(weight: Tensor) -> bytes:
+    import torch
+
+    # the quantised weights of other packs are of classes of their own, whose methods give other values
+    values = torch.Tensor.as_subclass(weight.detach(), torch.Tensor).reshape(-1)
+    ends = [values[:_SAMPLE], values[max(_SAMPLE, len(values) - _SAMPLE) :]]
+    # in ComfyUI the type of a floating-point weight depends on the device
+    numbers = torch.cat([end.float() if end.is_floating_point() else end for end in ends]).cpu()
+    return numbers.contiguous().view(torch.uint8).numpy().tobytes()
 
 
 def _projection(model: nn.Module, weight: Tensor | None) -> tuple[int | None, str]:

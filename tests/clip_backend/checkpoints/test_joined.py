@@ -23,8 +23,18 @@ TEXT = CheckpointInfo(
 )  # fmt: skip
 
 
-def test_two_files_of_one_space_are_joined():
-    assert joined_space(VISION, TEXT) == "laion/bigG"
+def test_two_files_that_state_one_space_are_of_it():
+    stated = {"space": "sidecar"}
+
+    assert joined_space(replace(VISION, sources=stated), replace(TEXT, sources=stated)) == "laion/bigG"
+
+
+@pytest.mark.parametrize("source", ["assumed", "header"])
+def test_both_files_stand_in_a_space_that_their_shapes_and_prefixes_suggest(source):
+    vision, text = replace(VISION, sources={"space": "sidecar"}), replace(TEXT, sources={"space": source})
+
+    assert joined_space(vision, text) == "model:v+t"
+    assert joined_space(vision, replace(text, fingerprint="tuned")) == "model:v+tuned"
 
 
 def test_two_spaces_are_refused_with_files_and_spaces_named():
@@ -49,12 +59,9 @@ def test_an_unknown_space_is_refused_and_the_cure_is_named():
         joined_space(VISION, replace(TEXT, space=None))
 
 
-@pytest.mark.parametrize(
-    ("vision", "text", "space"),
-    [("laion/bigG", None, "laion/bigG"), (None, "laion/bigG", "laion/bigG"), (None, None, "model:v+t")],
-)
-def test_an_unknown_space_of_equal_length_is_accepted_with_trust_space(vision, text, space):
-    assert joined_space(replace(VISION, space=vision), replace(TEXT, space=text), trust_space=True) == space
+@pytest.mark.parametrize(("vision", "text"), [("laion/bigG", None), (None, "laion/bigG"), (None, None)])
+def test_an_unknown_space_of_equal_length_is_accepted_with_trust_space(vision, text):
+    assert joined_space(replace(VISION, space=vision), replace(TEXT, space=text), trust_space=True) == "model:v+t"
 
 
 def test_a_text_encoder_without_projection_is_never_used():

@@ -153,7 +153,7 @@ def test_with_a_lora_the_texts_are_read_again_and_a_note_says_so(host):
 
 def test_a_clip_and_a_clip_vision_compare_images_with_texts(host):
     vision = core_vision_encoder(ToyClipVision(), host)
-    text = core_text_encoder(clip_l(tower(DIM)), host, dim=DIM, space=vision.space)
+    text = core_text_encoder(clip_l(tower(DIM)), host, dim=DIM)
     encoder = CoreEncoder(vision, text, "assumed")
     images = torch.rand(3, 40, 56, 3, generator=torch.Generator().manual_seed(3))
 
@@ -161,6 +161,30 @@ def test_a_clip_and_a_clip_vision_compare_images_with_texts(host):
 
     assert cosines.shape == (3, 1) and np.isfinite(cosines).all()
     assert "space" in encoder.identity.assumed and encoder.identity.notes[0] == "assumed"
+
+
+def pair(host, clip_vision, module):
+    vision, text = core_vision_encoder(clip_vision, host), core_text_encoder(clip_l(module), host, dim=DIM)
+    return CoreEncoder(vision, text, "assumed")
+
+
+def test_both_models_of_a_pair_stand_in_its_space_and_fingerprint(host):
+    tuned_vision, tuned_text = ToyClipVision(), tower(DIM)
+    with torch.no_grad():
+        tuned_vision.model.vision_model.post_layernorm.bias += 0.5
+        next(weight for name, weight in tuned_text.named_parameters() if name.endswith("bias")).add_(0.5)
+    first = pair(host, ToyClipVision(), tower(DIM))
+    others = [pair(host, tuned_vision, tower(DIM)), pair(host, ToyClipVision(), tuned_text)]
+    images = torch.rand(2, 40, 56, 3)
+
+    pictures, texts = first.encode_images(images), first.encode_texts(["hi"])
+
+    assert (pictures.space, texts.space, pictures.fingerprint) == (first.space, first.space, first.fingerprint)
+    assert pair(host, ToyClipVision(), tower(DIM)).space == first.space
+    assert len({first.fingerprint, *(other.fingerprint for other in others)}) == 3
+    for other in others:
+        with pytest.raises(SpaceError):
+            pictures.to_features().similarity(other.encode_texts(["hi"]))
 
 
 def test_sizes_that_no_clip_of_comfyui_has_are_refused(host):

@@ -11,6 +11,7 @@ pytest.importorskip("tokenizers")
 
 from clip_grid.errors import CheckpointError, InputError, LimitError, PictureError
 from clip_grid.nodes.core.vision import CoreVision, core_vision_encoder, merged_fields
+from clip_grid.nodes.core.vision_model import weights_fingerprint
 from clip_grid.nodes.host.fake import FakeHost, Interrupted
 
 from ..toy_comfyui import DIM, WIDTH, ToyClipVision
@@ -249,6 +250,42 @@ def test_equal_weights_have_one_fingerprint_and_others_another(host):
     )
 
     assert first == again != changed
+
+
+def test_every_weight_of_every_type_is_in_the_fingerprint():
+    class Weights(torch.nn.Module):
+        def __init__(self, **tensors):
+            super().__init__()
+            for name, tensor in tensors.items():
+                self.register_buffer(name, tensor)
+
+    class Quantised(torch.Tensor):
+        """As packs for GGUF files have them: raw bytes with the shape of what they stand for."""
+
+        @property
+        def shape(self):
+            return torch.Size((300, 4))
+
+    base = {
+        "float16": torch.ones(500, dtype=torch.float16),
+        "brain": torch.ones(500, dtype=torch.bfloat16),
+        "eight": torch.ones(500).to(torch.float8_e4m3fn),
+        "whole": torch.ones(500, dtype=torch.int8),
+        "flags": torch.ones(500, dtype=torch.bool),
+        "scale": torch.tensor(2.0),
+        "empty": torch.ones(0),
+        "quantised": torch.ones(500, dtype=torch.uint8).as_subclass(Quantised),
+    }
+    prints = {weights_fingerprint(Weights(**base))}
+    for name, tensor in base.items():
+        for place in (0, -1) if tensor.numel() else ():
+            changed = tensor.clone()
+            changed.as_subclass(torch.Tensor).reshape(-1)[place] = 0
+            prints.add(weights_fingerprint(Weights(**base | {name: changed})))
+
+    assert len(prints) == 1 + 6 * 2 + 1
+    assert weights_fingerprint(Weights(**base)) in prints
+    assert weights_fingerprint(Weights(**base | {"float16": base["float16"].float()})) in prints
 
 
 # weights that a file lacks

@@ -85,7 +85,7 @@ def test_a_model_that_disappeared_is_refused_with_the_cure(host, model):
     offered_names()
     shutil.move(model, model.with_suffix(".gone"))
 
-    with pytest.raises(InputError, match=r"choose the model again|no model"):
+    with pytest.raises(InputError, match=r"look for the models again|no model"):
         encode(images(), model=load())
 
 
