@@ -147,18 +147,26 @@ def test_a_text_whose_numbers_are_not_finite_is_named_with_the_cure_and_not_cach
             encoder.encode_texts(["ab", "zzzz"])
 
 
+class WholeText(ToyText):
+    """The padding counts too, as in a text encoder that is not causal."""
+
+    def __call__(self, ids, ends):
+        return super().__call__(ids, torch.full_like(ends, ids.shape[1] - 1))
+
+
 @pytest.mark.parametrize(("option", "value"), [("pad_id", 7), ("context", 12), ("trims", True)])
 def test_padding_that_may_change_embeddings_is_part_of_their_key(option, value):
     cache = EmbeddingCache()
-    before = toy_encoder(tokenizer=ToyTokenizer(10, trims=False), cache=cache).encode_texts(["a", "b c"]).vectors
-    other = ToyTokenizer(10, trims=False)
+    before, other = ToyTokenizer(10, trims=False), ToyTokenizer(10, trims=False)
     setattr(other, option, value)
+    texts = ["a", "b c"]
 
-    after = toy_encoder(tokenizer=other, cache=cache).encode_texts(["a", "b c"]).vectors
+    given = toy_encoder(text=WholeText(), tokenizer=before, cache=cache).encode_texts(texts).vectors
+    padded = toy_encoder(text=WholeText(), tokenizer=other, cache=cache).encode_texts(texts).vectors
 
     assert (cache.hits, cache.misses) == (0, 4)
-    assert np.array_equal(after, before) == (option != "pad_id")
-    toy_encoder(tokenizer=other, cache=cache).encode_texts(["a", "b c"])
+    assert np.array_equal(padded, given) == (option != "pad_id")
+    toy_encoder(text=WholeText(), tokenizer=other, cache=cache).encode_texts(texts)
     assert (cache.hits, cache.misses) == (2, 4)
 
 
