@@ -132,6 +132,10 @@ def _widget(o: Option) -> tuple[object, dict[str, object]]:
     return "FLOAT", extra | {"step": 0.01}
 
 
+#: Letters of the choices that the help shows beside a flag; longer ones stand in its text.
+MAX_SHOWN = 80
+
+
 def add_flags(parser: argparse._ActionsContainer, options: Sequence[Option]) -> None:
     """One command line flag per option: ``--cell-width N``; booleans also as ``--no-…``. Absent flags stay absent."""
     for o in options:
@@ -142,6 +146,9 @@ def add_flags(parser: argparse._ActionsContainer, options: Sequence[Option]) -> 
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
             continue
         shown = "{" + ",".join(o.choices) + "}" if o.choices else ("TEXT" if isinstance(o.default, str) else "N")
+        if len(shown) > MAX_SHOWN:
+            # argparse never breaks this line
+            shown, text = o.name.upper(), f"one of {', '.join(o.choices)}. {text}"
         parser.add_argument(flag, metavar=shown, default=argparse.SUPPRESS, help=f"{text} (default: {shown_default})")
 
 

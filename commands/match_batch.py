@@ -92,7 +92,7 @@ def _metrics(one: PairMetrics) -> Iterator[str]:
     low, high = one.roc_auc_interval
     yield f"labels: {one.pairs} pairs, {one.positives} of them matches"
     rows = [
-        ("ROC-AUC of the cosines", f"{one.roc_auc:.3f}", f"{low:.3f} to {high:.3f} with 95 % confidence"),
+        ("ROC-AUC of z", f"{one.roc_auc:.3f}", f"{low:.3f} to {high:.3f} with 95 % confidence"),
         ("average precision", f"{one.average_precision:.3f}", ""),
         ("accuracy of the verdicts", f"{one.accuracy:.3f}", ""),
         ("best threshold", f"{one.best_threshold:.3f}", "cosine of highest balanced accuracy"),

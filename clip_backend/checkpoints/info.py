@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ..shapes_demo import SHAPES_DEMO, shapes_demo_path
+
 #: Families that a loader of this package can read, and some that are only recognised.
 Family = Literal[
     "clip", "longclip", "siglip", "siglip2", "naflex", "dinov2", "dinov3", "eva", "coca", "resnet", "other"
@@ -117,6 +119,11 @@ class CheckpointInfo:
     problem: str = ""
     #: What the user should know about the file.
     notes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How messages name it: by its path, or by the name of the bundled model."""
+        return SHAPES_DEMO if self.path == shapes_demo_path() else str(self.path)
 
     @property
     def is_pickle(self) -> bool:

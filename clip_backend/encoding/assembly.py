@@ -12,7 +12,6 @@ from ..checkpoints.spaces import space_of
 from ..checkpoints.weight_names import OTHER_TEXT
 from ..checkpoints.weights import Weights, open_weights
 from ..preparing.preprocessing import preprocessing_of
-from ..shapes_demo import model_label
 from ..tokenizing.find import find_tokenizer
 from ..towers.build import build_text, build_vision
 from ..towers.config import KINDS
@@ -60,7 +59,7 @@ def identity_of(
     assumed |= {"logit_scale"} if scale is None else set()
     assumed |= {"logit_bias"} if is_sigmoid and bias is None else set()
     return Identity(
-        name=" + ".join(model_label(info.path) for info in infos),
+        name=" + ".join(info.label for info in infos),
         space=space,
         dim=(vision.projection if vision.has_vision_projection or vision.vision is None else None) or 0,
         fingerprint="+".join(info.fingerprint for info in infos),

@@ -22,17 +22,14 @@ best-fitting of the 64 captions below 0.13.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 #: Its name, where models are chosen by name.
 SHAPES_DEMO = "shapes-demo"
 
 
+@cache
 def shapes_demo_path() -> Path:
     """The folder with the weights, configuration and tokenizer."""
     return Path(__file__).resolve().parent / "weights"
-
-
-def model_label(path: Path) -> str:
-    """How messages name a model's file or folder: by its path, or by the name of the bundled model."""
-    return SHAPES_DEMO if path == shapes_demo_path() else str(path)

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 pytest.importorskip("tokenizers")
 
 FIELDS = {
-    "cosine", "clip_score", "probability", "probability_scale", "percentile", "noise_floor", "verdict", "threshold",
+    "cosine", "clip_score", "probability", "probability_scale", "z", "percentile", "verdict", "reason", "threshold",
     "threshold_scale", "model", "phrases", "clip_similarity_score", "clip_match_status", "clip_is_match",
 }  # fmt: skip
 
@@ -24,18 +24,20 @@ def test_one_pair_is_told_in_full_with_a_scale_for_every_number(shell: Shell, sc
     assert (answer.status, answer.err) == (0, "")
     assert answer.lines[0] == f"match: {scenes / '10.png'} · a red circle on a green background"
     told = {line.split()[0]: line for line in answer.lines[1:]}
-    assert "a match from 0.25 on; noise reaches" in told["cosine"]
-    assert "of 100 captions" in told["percentile"]
+    assert "standard deviations above" in answer.lines[1]
+    assert "a match from 2 on; standard deviations above the mean" in told["z"]
+    assert "of 100 unrelated texts" in told["percentile"]
     assert "softmax against" in told["probability"]
-    assert {"CLIPScore", "phrase", "model:"} <= told.keys()
-    assert "missing" not in answer.out
+    assert {"cosine", "CLIPScore", "phrase", "model:"} <= told.keys()
 
 
-def test_the_phrase_that_is_missing_is_named(shell: Shell, scenes: Path):
-    answer = shell("match", "--image", scenes / "10.png", "--text", "a red circle on a blue background", *DEMO)
+def test_each_phrase_is_shown_unclear_or_missing(shell: Shell, scenes: Path):
+    answer = shell("match", "--image", scenes / "10.png", "--text", "a red circle with a blue ring beside it", *DEMO)
 
-    missing = [line.strip() for line in answer.lines if line.endswith("missing")]
-    assert [line.split("  ")[0] for line in missing] == ["a blue background"]
+    head = next(place for place, line in enumerate(answer.lines) if line.split()[:1] == ["phrase"])
+    phrases = {line.split("  ")[2].strip(): line.split()[-1] for line in answer.lines[head + 1 : head + 3]}
+    assert phrases.keys() == {"a red circle", "a blue ring beside it"}
+    assert set(phrases.values()) <= {"shown", "unclear", "missing"}
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])
@@ -59,13 +61,16 @@ def test_json_holds_the_stable_fields_of_every_pair(shell: Shell, scenes: Path):
 def test_one_text_stands_once_above_its_pictures(shell: Shell, scenes: Path):
     answer = shell("match", "--image", scenes, "--text", "a white star on a yellow background", *DEMO)
 
-    assert answer.lines[0] == "match from cosine 0.25 on; model: shapes-demo"
-    assert answer.lines[1].startswith("percentile: how many of 100 captions")
+    assert answer.lines[0] == "match from z 2 on; model: shapes-demo"
+    assert answer.lines[1].startswith(
+        "z: standard deviations above the mean of these texts; percentile: how many of 100"
+    )
     assert answer.lines[2] == "text: a white star on a yellow background"
-    assert answer.lines[3].split() == ["verdict", "cosine", "percentile", "probability", "noise", "floor", "picture"]
-    verdicts = [line.split()[0] for line in answer.lines[4:] if not line.startswith(" ")]
-    assert [place for place, verdict in enumerate(verdicts) if verdict == "match"] == [1]
-    assert any("missing: " in line for line in answer.lines[4:])
+    assert answer.lines[3].split() == ["verdict", "z", "cosine", "percentile", "probability", "picture"]
+    rows = [line.split() for line in answer.lines[4:] if not line.startswith(" ")]
+    assert rows[1][0] == "match"
+    assert max(range(12), key=lambda place: float(rows[place][2])) == 1
+    assert all("standard deviations" in line for line in answer.lines[5::2])
 
 
 def test_one_picture_stands_once_above_its_texts(shell: Shell, scenes: Path):
@@ -83,9 +88,9 @@ def test_a_matrix_has_a_line_per_picture_and_a_column_per_text(shell: Shell, sce
 
     assert answer.lines[1:4] == [f"text {place}: {text}" for place, text in enumerate(texts, 1)]
     table = [[cell for cell in line.split("  ") if cell.strip()] for line in answer.lines[5:]]
-    found = [[cell.split()[1] for cell in row[:3]] for row in table]
-    assert [row.index("match") for row in found] == [0, 1, 2]
-    assert [row.count("match") for row in found] == [1, 1, 1]
+    found = [[cell.split() for cell in row[:3]] for row in table]
+    assert [max(range(3), key=lambda text: float(row[text][0])) for row in found] == [0, 1, 2]
+    assert [row[place][1] for place, row in enumerate(found)] == ["match"] * 3
 
 
 def test_presets_of_two_words_are_written_with_a_hyphen_or_without(shell: Shell, scenes: Path):
@@ -173,8 +178,8 @@ def test_counts_and_texts_that_do_not_fit_are_refused(shell: Shell, scenes: Path
 
 def test_a_calibration_of_another_model_is_refused(shell: Shell, scenes: Path, tmp_path: Path):
     told = {
-        "clip_grid": "calibration", "version": 1, "model": "other", "fingerprint": "x", "space": "y", "slope": 3.0,
-        "intercept": -1.0, "pairs": 20, "positives": 10, "roc_auc": 0.9, "roc_auc_interval": [0.8, 1.0],
+        "clip_grid": "calibration", "version": 2, "model": "other", "fingerprint": "x", "space": "y", "slope": 3.0,
+        "intercept": -1.0, "bank": 1, "template": "{}", "long_text": "mean", "prompt_syntax": True, "pairs": 20, "positives": 10, "roc_auc": 0.9, "roc_auc_interval": [0.8, 1.0],
     }  # fmt: skip
     (tmp_path / "other.json").write_text(json.dumps(told))
 
