@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +18,7 @@ from ..clip_backend.encoding.store_file import store_info
 from ..clip_backend.finding.catalog import FoundModel, inspect_model
 from ..clip_backend.finding.folders import ModelType, detect_comfyui_installation, find_model_folders
 from ..clip_backend.matching.result import MatchOptions
+from ..clip_backend.matching.scores import limit_of
 from ..errors import InputError, OutputError
 from .models import ModelChoice
 
@@ -40,7 +41,7 @@ class Configuration:
     model: FoundModel | None
     text_encoder: FoundModel | None
     model_note: str
-    #: The options of ``MatchOptions`` that decide the verdict, by their names.
+    #: The preset of the verdict, the threshold of a match, and the scale that this is on.
     match: Mapping[str, object]
     #: None where embeddings are not kept.
     cache_folder: Path | None
@@ -85,7 +86,8 @@ def configuration(model: ModelChoice | None = None) -> Configuration:
     packages = {name: _version_of(name) for name in PACKAGES}
     device, dtype = _computes_in(choice.given) if find_spec("torch") else ("", "")
     found, text_encoder, note = _models_of(choice)
-    verdict = asdict(MatchOptions())
+    verdict = MatchOptions()
+    limit = limit_of(verdict, is_calibrated=False)
     folder = choice.cache_folder
     stored = store_info(folder) if folder else None
     return Configuration(
@@ -97,7 +99,7 @@ def configuration(model: ModelChoice | None = None) -> Configuration:
         model=found,
         text_encoder=text_encoder,
         model_note=note,
-        match={name: verdict[name] for name in ("preset", "threshold")},
+        match={"preset": verdict.preset, "threshold": limit.threshold, "threshold_scale": limit.scale},
         cache_folder=folder,
         cache_bytes=_size_of(folder) if folder else 0,
         cache_rows=stored.rows if stored else 0,

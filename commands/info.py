@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ..api import FoundModel
 from ..api.configuration import Configuration, configuration
 from ..clip_backend.finding.catalog import size_name
-from ..clip_backend.matching.result import CUSTOM
 from .flags import add_model_flags, model_choice
 from .models import file_size
 from .output import DONE, aligned_lines, print_json, printable
@@ -50,19 +49,14 @@ def rows_of(found: Configuration) -> Iterator[tuple[str, str]]:
         yield "text encoder", _model(found.text_encoder)
     if found.model_note:
         yield "", found.model_note
-    yield "match", _verdict(found.match)
+    match = found.match
+    yield "match", f"preset {match['preset']}: a match from a {match['threshold_scale']} of {match['threshold']:g} on"
     size = f"{file_size(found.cache_bytes)} of at most {file_size(found.cache_limit)}"
     rows = f"{found.cache_rows:,} embeddings" if not found.cache_problem else f"cannot be used: {found.cache_problem}"
     yield "cache", f"{found.cache_folder}: {rows}, {size}" if found.cache_folder else "off"
     yield "ComfyUI", str(found.comfyui or "not found")
     for place, folder in enumerate(found.model_folders):
         yield "" if place else "model folders", str(folder)
-
-
-def _verdict(match: Mapping[str, object]) -> str:
-    """The preset, and the threshold where no preset takes its place."""
-    preset = f"preset {match['preset']}"
-    return f"{preset}: a cosine of {match['threshold']}" if match["preset"] == CUSTOM else preset
 
 
 def _model(model: FoundModel) -> str:

@@ -10,8 +10,10 @@ import pytest
 from clip_grid import api
 from clip_grid.clip_backend.encoding.disk_store import DiskStore
 from clip_grid.clip_backend.finding.advice import FIRST_CLIP
+from clip_grid.clip_backend.matching.scores import limit_of
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
 from clip_grid.commands.models import file_size
+from PIL import Image
 
 from ..clip_backend.checkpoints.layout_files import layout_named, write_layout
 from .drawn import Shell
@@ -58,7 +60,8 @@ def test_everything_that_decides_a_run_is_shown(shell: Shell, tmp_path: Path):
     options = api.MatchOptions()
     assert values["device"] == "cpu, bf16"
     assert values["model"] == f"{shapes_demo_path()}: clip 4x128/8 40, 2 MB"
-    assert values["match"].partition(":")[0] == f"preset {options.preset}"
+    limit = limit_of(options, is_calibrated=False)
+    assert values["match"] == f"preset {options.preset}: a match from a {limit.scale} of {limit.threshold:g} on"
     size = (tmp_path / "kept" / "embeddings.sqlite").stat().st_size
     assert values["cache"] == f"{tmp_path / 'kept'}: 600 embeddings, {file_size(size)} of at most 3 GB"
     assert values["ComfyUI"] == str(tmp_path / "ComfyUI")
@@ -75,7 +78,9 @@ def test_json_holds_the_same(shell: Shell, tmp_path: Path):
     assert report["model"]["path"] == str(tmp_path / "ComfyUI" / "models" / "clip_vision" / "hf_b32.safetensors")
     assert report["model_note"] == "the model is hf_b32.safetensors"
     assert report["cache"] == {"folder": None, "bytes": 0, "limit": 4_000_000_000, "rows": 0}
-    assert report["match"] == {"preset": api.MatchOptions().preset, "threshold": api.MatchOptions().threshold}
+    used = api.match(Image.new("RGB", (64, 64), "red"), "a red circle", model="shapes-demo").results[0]
+    assert report["match"].pop("preset") == api.MatchOptions().preset
+    assert report["match"] == {"threshold": used.threshold, "threshold_scale": used.threshold_scale}
     assert report["comfyui"] == str(tmp_path / "ComfyUI")
     assert report["packages"]["torch"] == torch.__version__
 
