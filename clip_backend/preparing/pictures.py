@@ -47,7 +47,7 @@ CHANNELS = (1, 3, 4)
 MOST_OVERSHOOT, MOST_BELOW = 0.25, 0.01
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 _SHAPES = "an array must be [H, W, C] or [B, H, W, C], a tensor [C, H, W] or [B, H, W, C], with C = 1, 3 or 4"
-#: Pillow decodes a file when it is first used, which two threads must not do at once; by the picture's identity.
+#: Pillow reads a file when it is first used, which two threads must not do at once; by the picture's identity.
 _DECODING = tuple(Lock() for _ in range(64))
 
 
@@ -123,7 +123,9 @@ class NamedPicture:
                 shrink_decoding(opened, self.draft, self.name)
                 return decoded_bytes(opened, bytes_per_pixel) + buffer + len(data or b"")
         if isinstance(source, Image.Image):
-            return decoded_bytes(source, bytes_per_pixel)
+            # its orientation may be read from its file
+            with _decoding_of(source):
+                return decoded_bytes(source, bytes_per_pixel)
         # floats are scaled as float32 and rounded; Pillow has four bytes per pixel
         channels = int(source.shape[2])
         each = (channels if str(source.dtype).rpartition(".")[2] == "uint8" else 5 * channels) + 4
@@ -141,7 +143,7 @@ class NamedPicture:
             return load_picture(source, self.draft, data=content.data if content else None)
         if isinstance(source, Image.Image):
             self._check_size(source.width, source.height)
-            with _DECODING[id(source) // 64 % len(_DECODING)]:
+            with _decoding_of(source):
                 return upright_rgb(source, self.name)
         self._check_size(int(source.shape[1]), int(source.shape[0]))
         if str(source.dtype).rpartition(".")[2] != "uint8":
@@ -184,6 +186,10 @@ class NamedPictures:
 
     def __iter__(self) -> Iterator[NamedPicture]:
         return iter(self.pictures)
+
+
+def _decoding_of(image: Image.Image) -> Lock:
+    return _DECODING[id(image) // 64 % len(_DECODING)]
 
 
 def file_state(status: os.stat_result) -> str:

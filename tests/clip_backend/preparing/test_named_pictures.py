@@ -245,12 +245,14 @@ def test_pil_pictures_are_turned_upright_and_keep_their_transparency():
     assert (loaded.size, loaded.mode) == ((2, 4), "RGBA")
 
 
-def test_one_open_file_given_many_times_is_read_by_many_threads(red):
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_one_open_file_given_many_times_is_read_by_many_threads(red, format):
     picture = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
-    Image.fromarray(picture).save(red)
+    Image.fromarray(picture).save(red, format)
     failures = []
 
     def read(one):
+        one.memory_bytes()
         if not np.array_equal(shown(one), picture):
             failures.append(one)
 
