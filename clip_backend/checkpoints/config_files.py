@@ -40,8 +40,9 @@ def stated_properties(
 ) -> tuple[list[tuple[Source, Properties]], list[str]]:
     """What sidecar, configs and metadata of a model state, the strongest first, and notes about what is ignored.
 
-    folder: the one with the configs of the model. What contradicts the shapes is ignored. Raises CheckpointError for a
-    ``.clip.json`` that is invalid: it was written for this package.
+    folder: the one with the configs of the model. A config that contradicts the shapes is that of another model and is
+    ignored; what cannot be obeyed of the model's own is ``refused``. Raises CheckpointError for a ``.clip.json`` that
+    is invalid: it was written for this package.
     """
     stated: list[tuple[Source, Properties]] = [("sidecar", _sidecar_properties(info))]
     notes: list[str] = []
@@ -120,7 +121,8 @@ def _is_open_clip(raw: Json) -> bool:
 
 _ACTIVATIONS = {
     "quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_pytorch_tanh": "gelu_tanh", "gelu_new": "gelu_tanh",
-    "gelu_fast": "gelu_tanh", "silu": "silu", "swish": "silu",
+    "gelu_fast": "gelu_tanh", "gelu_accurate": "gelu_tanh", "gelu_python_tanh": "gelu_tanh", "gelu_python": "gelu",
+    "silu": "silu", "swish": "silu",
 }  # fmt: skip
 _CLIP = {"hidden_act": "quick_gelu", "layer_norm_eps": 1e-5}
 _SIGLIP = {"hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-6}
@@ -215,7 +217,7 @@ _OF_SHORT_SIDE = ("CLIP", "ChineseCLIP", "Bit", "Siglip")
 #: Switches of steps that are obeyed, or that no picture that comes here needs.
 _KNOWN_STEPS = ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb")
 _LEVELS = 255
-_OTHER = "correct the file, or give a fit"
+_OTHER = "correct or delete the file, or load it with fit='crop' or fit='squash'"
 
 
 class _Refused(Exception):

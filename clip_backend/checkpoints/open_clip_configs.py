@@ -131,7 +131,7 @@ def _pictures(raw: Json, shape: VisionShape, where: str, refused: dict[str, str]
     if size is not None and (not isinstance(size, int) or size // shape.patch != shape.image_size // shape.patch):
         refused["fit"] = (
             f"{where} says preprocess_cfg.size {size!r} where the model takes squares of {shape.image_size} px; "
-            "correct it, or give a fit"
+            "correct the file, or load it with fit='crop' or fit='squash'"
         )
     if settings.get("mode", "RGB") != "RGB":
         refused["mode"] = f"{where} says preprocess_cfg.mode {settings['mode']!r}, and RGB is computed here; {_CURE}"

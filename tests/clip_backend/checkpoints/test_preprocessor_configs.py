@@ -110,11 +110,26 @@ def test_what_cannot_be_obeyed_refuses_the_model_with_the_cure(changes: dict[str
     problem = read(tmp_path, CLIP | changes).problem
 
     assert problem.startswith("preprocessor_config.json") and reason in problem
-    assert any(cure in problem for cure in ("correct the file", "give", "set it to false"))
+    assert any(cure in problem for cure in ("correct", "give", "set it to false"))
 
 
 def test_a_size_for_siglip_that_is_one_number_is_refused_as_transformers_makes_no_square_of_it(tmp_path: Path):
     assert "without a crop" in read(tmp_path, SIGLIP | {"size": 32}).problem
+
+
+@pytest.mark.parametrize(("most", "side"), [(64, 64), (16, 32)])
+def test_naflex_takes_as_many_patches_as_its_config_says(most: int, side: int, tmp_path: Path):
+    shapes = hf_siglip(Vision(32, 2, 64, 8, 256), Text(32, 2, 64, 64, 256_000), naflex=True)
+    path = write_sparse(tmp_path / "model.safetensors", {name: ("F16", shape) for name, shape in shapes.items()})
+    flexible = {"image_processor_type": "Siglip2ImageProcessor", "max_num_patches": most, "patch_size": 8}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(flexible))
+
+    info = read_checkpoint(path)
+
+    assert not info.problem and not info.notes
+    assert info.vision and info.vision.image_size == side
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(flexible | {"max_num_patches": most - 1}))
+    assert f"says max_num_patches {most - 1}, and only square numbers" in read_checkpoint(path).problem
 
 
 def test_a_fit_that_is_given_goes_before_a_size_that_cannot_be_obeyed(tmp_path: Path):
