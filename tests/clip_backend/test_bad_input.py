@@ -148,7 +148,7 @@ def test_a_model_that_disappears_between_listing_and_loading_is_named(own):
     info = read_checkpoint(own)
     shutil.rmtree(own)
 
-    with pytest.raises(CheckpointError, match=r"model.safetensors: it is gone.*choose the model again"):
+    with pytest.raises(CheckpointError, match=r"model.safetensors: it is gone.*look for the models again"):
         load(info)
 
 
