@@ -367,7 +367,7 @@ def test_contrast_says_what_tells_the_pictures_apart(folder):
 
 def test_a_choice_differs_once_its_file_does(tmp_path: Path):
     file = tmp_path / "mine.safetensors"
-    file.write_bytes(shapes_demo_path().read_bytes())
+    file.write_bytes((shapes_demo_path() / "model.safetensors").read_bytes())
     before = ModelChoice(file).key
     assert ModelChoice(file).key == before != ModelChoice(file, dtype="bf16").key
 
