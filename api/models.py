@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Union
 
 from ..clip_backend.checkpoints.info import CheckpointInfo
-from ..clip_backend.encoding.cache import default_cache_folder
+from ..clip_backend.encoding.cache import default_cache_folder, file_identity
 from ..clip_backend.finding.advice import PYTHON, Wording, lone_encoder
 from ..clip_backend.finding.catalog import FoundModel, find_models, inspect_model
 from ..clip_backend.finding.folders import ModelType
@@ -82,9 +82,17 @@ class ModelChoice(LazyModel):
 
     @property
     def key(self) -> str:
-        """What tells one choice from another; empty where nobody named a model."""
-        named = self._model is not None and self._model != AUTO
-        return repr((self._model, sorted(self.given.items()))) if named else ""
+        """What tells one choice, and the state of its files, from another; empty where nobody named a model."""
+        if self._model is None or self._model == AUTO:
+            return ""
+        try:
+            first, second, _ = self.files()
+            found = [inspect_model(FoundModel(str(one), one), ModelType.OTHER).info for one in (first, second) if one]
+            states = [file_identity(file) for info in found if info for file in info.files]
+        except InputError:
+            # opening it says why
+            return ""
+        return repr((self._model, sorted(self.given.items()), states))
 
     def for_texts(self) -> Encoder:
         """The encoder; raises InputError for a file with one encoder alone, naming the file that completes it."""

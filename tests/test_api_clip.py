@@ -11,6 +11,7 @@ import pytest
 from clip_grid import api
 from clip_grid.api.models import ModelChoice
 from clip_grid.clip_backend.finding import names
+from clip_grid.clip_backend.shapes_demo import shapes_demo_path
 from clip_grid.commands.shape_drawing import Scene, draw
 from clip_grid.errors import InputError, PictureError
 from clip_grid.tools.shapes_demo.captions import complete_caption
@@ -362,3 +363,16 @@ def test_contrast_says_what_tells_the_pictures_apart(folder):
     )
 
     assert len({one.label for one in run.pictures}) == 4
+
+
+def test_a_choice_differs_once_its_file_does(tmp_path: Path):
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes((shapes_demo_path() / "model.safetensors").read_bytes())
+    before = ModelChoice(file).key
+    assert ModelChoice(file).key == before != ModelChoice(file, dtype="bf16").key
+
+    file.with_name("new").write_bytes(file.read_bytes())
+    file.with_name("new").replace(file)
+
+    assert ModelChoice(file).key != before
+    assert ModelChoice(tmp_path / "gone.safetensors").key == ModelChoice().key == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +18,7 @@ from ..encoding.cache import row_key
 from ..finding.folders import StrPath
 from ..matching.match import dropped_note, match_pictures
 from ..matching.result import Matches, MatchOptions, MatchResult
+from ..scoring.scales import bank
 from .pairs_file import PairRow, read_pairs
 from .part_file import DoneRow, PartFile
 from .report import PairResult, PairsReport, check_target, measure, write_results
@@ -30,6 +31,8 @@ NOT_FINITE = "its cosine is not a number; choose dtype='fp32'"
 Outcome = MatchResult | str
 #: ``match_pictures`` or what takes its place: (encoder, pictures, texts, options=, calibration=) -> results.
 Match = Callable[..., Matches]
+#: Changes when the rules of scores and verdicts do.
+RULES = 2
 #: Pairs that are scored and then saved at a time: what an interruption costs at most.
 CHUNK = 64
 #: The note where rows have labels but no metrics.
@@ -52,11 +55,12 @@ def match_batch(
     """The score of each pair in a CSV file of image_path, text and perhaps label, written to ``out`` when all is done.
 
     Paths are relative to the file's folder, or to the current one. out: .csv, .json or .jsonl; None for the report
-    alone. While it runs, finished rows are kept in OUT.part; unless ``resume`` is False, a later run reuses those whose
-    picture, text, settings and model are the same. Once ``out`` is complete the part file is removed, and the next run
-    scores all rows again, with the encoder's own cache. overwrite: also replace a file that holds no results of this
-    program. model: the user's name for it; where all rows are done by a model of this name, the encoder is not opened.
-    progress: called with (rows done, rows in all). match: instead of ``match_pictures``.
+    alone. While it runs, finished rows are kept in OUT.part; unless ``resume`` is False, a later run of the same
+    settings and model reuses those whose picture and text are the same, and one of others begins anew and notes what
+    differs. Once ``out`` is complete the part file is removed, and the next run scores all rows again, with the
+    encoder's own cache. overwrite: also replace a file that holds no results of this program. model: the user's name
+    for it; where all rows are done by a model of this name, the encoder is not opened. progress: called with (rows
+    done, rows in all). match: instead of ``match_pictures``.
     Raises InputError for a file of pairs that cannot be used or a setting that suits no pair, SpaceError for a
     calibration of another model, and OutputError if ``out`` cannot be written.
     """
@@ -66,14 +70,15 @@ def match_batch(
         check_target(target, source, overwrite=overwrite)
     table = read_pairs(source)
     options = replace(options, mode="pairs")
-    settings = repr((options, calibration, model))
-    planned = [task_of(row, (source.parent, Path.cwd()), settings) for row in table.rows]
-    part = PartFile(target) if target else None
+    planned = [task_of(row, (source.parent, Path.cwd())) for row in table.rows]
+    part = PartFile(target, settings_of(options, calibration, model)) if target else None
     known = part.read() if part else {}
     if part and not resume:
         part.remove()
         known = {}
     run = PairsRun(planned, open_encoder, match, options, calibration, part)
+    if part and resume and part.differences:
+        run.begins_anew("; ".join(part.differences))
     run.work(known, is_same_model=bool(model), progress=progress)
     report = _report(run, source, target)
     if target and part:
@@ -107,11 +112,24 @@ class Task:
 
     row: PairRow
     picture: Path
-    #: Equal only for the same file in its present state, the same text and the same settings.
+    #: Equal only for the same file in its present state and the same text.
     key: str
 
 
-def task_of(row: PairRow, folders: Sequence[Path], settings: str) -> Task | PairResult:
+def settings_of(options: MatchOptions, calibration: Calibration | None, model: str) -> dict[str, str]:
+    """What results depend on beside picture and text, by name."""
+    given = {name: str(value) for name, value in asdict(options).items() if name != "mode"}
+    fitted = row_key(calibration) if calibration else "none"
+    return {**given, "calibration": fitted, "model": model, "rules": f"{RULES}, bank {bank().version}"}
+
+
+def model_id(encoder: Encoder) -> str:
+    """Equal only for models that give the same cosines: weights, number type and preparation of pictures."""
+    preprocessing = encoder.identity.preprocessing
+    return row_key(encoder.fingerprint, encoder.identity.cache_key, preprocessing.key if preprocessing else "")
+
+
+def task_of(row: PairRow, folders: Sequence[Path]) -> Task | PairResult:
     """The task for a row, or a failed result that says why it cannot be matched.
 
     folders: where a relative path is looked up, in this order.
@@ -125,7 +143,7 @@ def task_of(row: PairRow, folders: Sequence[Path], settings: str) -> Task | Pair
         return PairResult(row, error=error.reason)
     except OSError as error:
         return PairResult(row, error=f"it cannot be opened: {error.strerror or error}")
-    key = row_key(str(picture), status.st_size, status.st_mtime_ns, row.text, settings)
+    key = row_key(str(picture), status.st_size, status.st_mtime_ns, row.text)
     return Task(row, picture, key)
 
 
@@ -168,7 +186,11 @@ class PairsRun:
             encoder = self.open_encoder()
             if self.calibration:
                 self.calibration.check(encoder, self.options)
-            known = {key: row for key, row in known.items() if row.fingerprint == encoder.fingerprint}
+            model = model_id(encoder)
+            same = {key: row for key, row in known.items() if row.model == model}
+            if len(same) < len(known):
+                self.begins_anew("the model changed")
+            known = same
         self.outcomes = {task.row.number: known[task.key].result for task in tasks if task.key in known}
         self.resumed = len(self.outcomes)
         self._report(progress)
@@ -178,6 +200,10 @@ class PairsRun:
             self._score(waiting[start : start + CHUNK], cast("Encoder", encoder))
             self._report(progress)
 
+    def begins_anew(self, why: str) -> None:
+        """Notes that results of an earlier run are not used."""
+        self.notes |= {f"an earlier run was not continued, and its rows are scored anew: {why}": None}
+
     def results(self) -> tuple[PairResult, ...]:
         """The results of all rows, in their order."""
         return tuple(one if isinstance(one, PairResult) else self._result(one) for one in self.planned)
@@ -186,7 +212,8 @@ class PairsRun:
         pairs = list(zip(tasks, self._outcomes_of(tasks, encoder), strict=True))
         self.outcomes |= {task.row.number: outcome for task, outcome in pairs}
         if self.part:
-            done = {task.key: DoneRow(encoder.fingerprint, one) for task, one in pairs if isinstance(one, MatchResult)}
+            model = model_id(encoder)
+            done = {task.key: DoneRow(model, one) for task, one in pairs if isinstance(one, MatchResult)}
             self.part.append(done)
 
     def _outcomes_of(self, tasks: Sequence[Task], encoder: Encoder) -> list[Outcome]:

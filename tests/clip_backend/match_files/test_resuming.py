@@ -113,24 +113,82 @@ def test_rows_may_move_and_come_and_labels_change(stopped, folder, toy):
     assert [one.result.image_index for one in report.results] == [0, 1, 2]
 
 
+ANEW = "an earlier run was not continued, and its rows are scored anew: "
+
+
 @pytest.mark.parametrize(
-    "given",
-    [{"options": MatchOptions(threshold=0.3)}, {"options": MatchOptions(template="a photo of {}")}, {"resume": False}],
+    ("given", "why"),
+    [
+        ({"threshold": 0.3}, "threshold was 0.0 and is 0.3"),
+        ({"preset": "strict"}, "preset was auto and is strict"),
+        (
+            {"template": "a photo of {}", "phrases": False},
+            "phrases was True and is False; template was {} and is a photo",
+        ),
+        ({"long_text": "max"}, "long_text was mean and is max"),
+        ({"prompt_syntax": False}, "prompt_syntax was True and is False"),
+    ],
     ids=str,
 )
-def test_other_settings_begin_anew(given, stopped, folder, toy):
-    report = run(stopped, folder / "out.csv", toy, **given)
+def test_other_settings_begin_anew_and_it_is_said_which_differ(given, why, stopped, folder, toy):
+    report = run(stopped, folder / "out.csv", toy, options=MatchOptions(**given))
 
     assert report.resumed == 0
     assert len(toy.matched) == 5
+    assert [note for note in report.notes if note.startswith(ANEW + why)]
 
 
-def test_another_model_begins_anew(stopped, folder):
-    other = ToyModel(fingerprint="g", name="other")
+def test_without_resuming_all_rows_are_scored_and_nothing_is_said(stopped, folder, toy):
+    report = run(stopped, folder / "out.csv", toy, resume=False)
 
+    assert report.resumed == 0 and len(toy.matched) == 5
+    assert not [note for note in report.notes if note.startswith(ANEW)]
+
+
+@pytest.mark.parametrize(
+    "other", [ToyModel(fingerprint="g", name="other"), ToyModel(dtype="bf16", name="other")], ids=["weights", "dtype"]
+)
+def test_another_model_begins_anew_and_it_is_said(other, stopped, folder):
     report = run(stopped, folder / "out.csv", other)
 
     assert (report.resumed, report.model) == (0, "other")
+    assert ANEW + "the model changed" in report.notes
+
+
+def test_a_run_of_other_settings_is_resumed_by_its_own_settings(stopped, folder):
+    strict = MatchOptions(preset="strict")
+    with pytest.raises(Stop):
+        run(stopped, folder / "out.csv", ToyModel(), options=strict, progress=stopping(3))
+
+    report = run(stopped, folder / "out.csv", ToyModel(), options=strict)
+
+    assert report.resumed == 2
+    assert not [note for note in report.notes if note.startswith(ANEW)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [("RULES", 99, "the rules changed"), ("bank", lambda: SimpleNamespace(version=99), "the rules changed")],
+    ids=["rules", "bank"],
+)
+def test_other_rules_begin_anew(name, value, why, stopped, folder, toy, monkeypatch):
+    monkeypatch.setattr(run_module, name, value)
+
+    report = run(stopped, folder / "out.csv", toy)
+
+    assert report.resumed == 0
+    assert ANEW + why in report.notes
+
+
+def test_a_part_file_of_the_first_version_begins_anew(stopped, folder, toy):
+    part = folder / "out.csv.part"
+    _, *rows = part.read_bytes().splitlines(keepends=True)
+    part.write_bytes(b'{"clip_grid": "match-batch part", "version": 1}\n' + b"".join(rows))
+
+    report = run(stopped, folder / "out.csv", toy)
+
+    assert report.resumed == 0
+    assert ANEW + "it is of another version of this program" in report.notes
 
 
 def test_the_mode_is_pairs_whatever_the_options_say(stopped, folder, toy):
@@ -190,6 +248,7 @@ def test_a_calibration_gives_the_probabilities_and_is_part_of_the_settings(stopp
     report = run(stopped, folder / "out.csv", toy, calibration=calibration_for(toy))
 
     assert report.resumed == 0
+    assert ANEW + "the calibration changed" in report.notes
     assert report.results[0].result.probability_scale == "calibrated"
 
 

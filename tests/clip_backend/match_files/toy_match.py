@@ -23,6 +23,7 @@ class ToyModel:
     fingerprint: str = "f"
     name: str = "toy"
     space: str = "toy"
+    dtype: str = "fp32"
     #: What is wrong with the model itself, if anything.
     fault: str = ""
     opened: int = 0
@@ -30,7 +31,7 @@ class ToyModel:
 
     @property
     def identity(self):
-        return SimpleNamespace(name=self.name)
+        return SimpleNamespace(name=self.name, cache_key=f"{self.fingerprint} {self.dtype}", preprocessing=None)
 
     def open(self):
         self.opened += 1
