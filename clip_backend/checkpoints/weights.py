@@ -64,9 +64,7 @@ def open_tensors(info: CheckpointInfo, *, allow_pickle: bool = False) -> TensorF
     if not allow_pickle:
         reason = "it is a pickle, and these are read only if allowed; allow pickles or convert it to safetensors"
         raise CheckpointError(str(info.path), reason)
-    if info.states and file_states(info.files) != info.states:
-        raise changed(info.path)
-    return PickleFiles(info.files)
+    return PickleFiles(info.files, info.states)
 
 
 class Weights:
@@ -193,9 +191,13 @@ class SafetensorsFiles:
 
 
 class PickleFiles:
-    """Pickles of torch, of which nothing but tensors is read; no code in them is run."""
+    """Pickles of torch, of which nothing but tensors is read; no code in them is run.
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    states: as of ``SafetensorsFiles``.
+    """
+
+    def __init__(self, files: Sequence[Path], states: Sequence[FileState] = ()) -> None:
+        self._files, self._states = files, tuple(states) or file_states(files)
         self._tensors: dict[str, torch.Tensor] = {}
         for file in files:
             self._tensors |= _unpickled(file)
@@ -203,6 +205,8 @@ class PickleFiles:
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> torch.Tensor:
         """A tensor or some of its rows: the mapped file itself, without a copy."""
+        if file_states(self._files) != self._states:
+            raise changed(self._files[0])
         tensor = self._tensors[name]
         return tensor if stop is None else tensor[start:stop]
 

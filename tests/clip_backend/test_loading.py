@@ -390,6 +390,35 @@ def test_towers_of_two_states_of_a_file_are_not_mixed(clip, tmp_path, change):
     assert len(load(folder).encode_texts(TEXTS)) == len(TEXTS)
 
 
+@pytest.fixture
+def pickled(clip, tmp_path):
+    """The same model, with its weights in a pickle."""
+    folder = tmp_path / "pickled"
+    shutil.copytree(clip.folder, folder)
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["0.layer_norm1.bias", "logit_scale"])
+def test_every_tensor_of_a_pickle_counts_too(clip, pickled, tmp_path, kind):
+    options = {"allow_pickle": True, "cache_folder": tmp_path / "cache"}
+    before = load(pickled, **options)
+    before.encode_images(random_pictures(2))
+    tensors = load_file(clip.folder / "model.safetensors")
+    for name in [name for name in tensors if name.endswith(kind)]:
+        tensors[name] = tensors[name] + 0.01
+    torch.save(tensors, pickled / "pytorch_model.bin")
+
+    tuned = load(pickled, **options)
+    tuned.encode_images(random_pictures(2))
+
+    assert tuned.cache.hits == 0
+    assert (tuned.fingerprint, tuned.space) != (before.fingerprint, before.space)
+    with pytest.raises(CheckpointError, match=r"pytorch_model\.bin: it was changed after it was opened"):
+        before.encode_texts(TEXTS)
+
+
 def test_what_was_read_of_a_file_that_is_another_now_is_refused(clip, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(clip.folder, folder)
