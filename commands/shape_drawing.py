@@ -25,7 +25,7 @@ class Scene:
     A plain background has its colour in both ``colour`` and ``background``, and no shape or size; noise has neither.
     """
 
-    #: "shape", "empty" for a plain background, "noise", or "other" for captions of what no picture shows.
+    #: "shape", "empty" for a plain background, "noise", or "other" for something else, which is not drawn here.
     kind: str = ""
     colour: str = ""
     shape: str = ""

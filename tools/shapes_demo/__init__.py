@@ -3,8 +3,8 @@
     python -m tools.shapes_demo.train OUT
 
 in the folder of the checkout trains a model and writes it into the folder OUT; it needs the packages of
-``clip-grid[clip]`` with torch 2.9 or newer. ``evaluate.py`` measures a model. What the model in the pack knows, and how
-it was trained, stands in ``clip_backend/shapes_demo/__init__.py``.
+``clip-grid[clip]``. ``evaluate.py`` measures a model. What the model in the pack knows, and how it was trained, stands
+in ``clip_backend/shapes_demo/__init__.py``.
 """
 
 from __future__ import annotations

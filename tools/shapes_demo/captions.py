@@ -1,11 +1,11 @@
-"""Random captions for the pictures of shapes, with what each claims, and captions that are true of none of them."""
+"""Random captions for the pictures of shapes, with what each claims."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from clip_grid.commands.shape_drawing import COLOURS, SHAPES, SIZES, Scene, one_of
+from clip_grid.commands.shape_drawing import Scene, one_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,7 @@ _THINGS = ("shape", "object", "thing")
 _PLAIN = ("an empty {0} background", "a plain {0} background", "nothing but {0}", "an empty {0} picture", "plain {0}")
 _NOTHING = ("an empty background", "an empty picture", "nothing", "a plain background", "a picture of nothing")
 _NOISE = ("random noise", "noise", "a picture of noise", "an image of random noise", "static noise", "colourful noise")
+_ADJECTIVES = ("old", "young", "new", "big", "tall", "wooden", "dark", "bright", "beautiful", "happy", "quiet")
 _ON = (" on a {0} background", " on a {0} background", " on {0}", ", {0} background", ", on a {0} background")
 _BACKGROUND = ("a {0} background", "a {0} background", "{0} background", "on a {0} background", "on {0}")
 _NOUNS = (
@@ -28,8 +29,10 @@ _OTHERS = (
     "playing holding looking sleeping flying wearing with and in at near under over of the to his her two three "
     "many some very"
 )
+#: What else a picture can show; see ``dataset.scribble``.
+NOUNS = tuple(_NOUNS.split())
 #: Words that have nothing to do with the pictures; nouns twice as often.
-_UNRELATED = tuple(f"{_NOUNS} {_NOUNS} {_OTHERS}".split())
+_UNRELATED = (*NOUNS, *NOUNS, *_OTHERS.split())
 _BEFORE = (
     "a picture of, an image of, a photo of, a drawing of, a painting of, an illustration of, a rendering of, a "
     "sketch of, a bad photo of, a good photo of, a close-up photo of, a cropped photo of, a cartoon of, art of, "
@@ -49,6 +52,8 @@ class Caption:
 
 def random_caption(scene: Scene, rng: np.random.Generator) -> Caption:
     """A true caption that names a random part of the scene."""
+    if scene.kind == "other":
+        return everyday_caption(scene, rng)
     if scene.kind == "noise":
         return Caption(one_of(_NOISE, rng), Scene(kind="noise"))
     if scene.kind == "empty":
@@ -71,23 +76,12 @@ def complete_caption(scene: Scene) -> str:
     return f"{noun} on {with_article(scene.background)} background"
 
 
-def unrelated_caption(rng: np.random.Generator) -> Caption:
-    """A caption that is true of no picture of shapes."""
-    words = _random_words(1, 4, rng)
-    start = one_of(("", "", "a ", "the ", f"{one_of(_PREFIXES, rng)} a "), rng)
-    return Caption(start + words, Scene(kind="other"))
-
-
-def word_captions(rng: np.random.Generator) -> list[list[Caption]]:
-    """For each field a caption for each of its words: colours, shapes, sizes and backgrounds."""
-    shapes = [with_article(word) for word in SHAPES] if rng.random() < 0.5 else SHAPES
-    background = one_of(_BACKGROUND, rng)
-    return [
-        [Caption(word, Scene(colour=word)) for word in COLOURS],
-        [Caption(text, Scene(shape=word)) for text, word in zip(shapes, SHAPES, strict=True)],
-        [Caption(word, Scene(size=word)) for word in SIZES],
-        [Caption(_filled(background, word), Scene(background=word)) for word in COLOURS],
-    ]
+def everyday_caption(scene: Scene, rng: np.random.Generator) -> Caption:
+    """A caption of a picture that shows something else: its noun, often with other words."""
+    before = one_of(("", "a ", "the ", f"{one_of(_PREFIXES, rng)} a "), rng)
+    adjective = f"{one_of(_ADJECTIVES, rng)} " if rng.random() < 0.4 else ""
+    after = f" {_random_words(1, 4, rng)}" if rng.random() < 0.5 else ""
+    return Caption(f"{before}{adjective}{scene.shape}{after}", Scene(kind="other", shape=scene.shape))
 
 
 def with_article(noun: str) -> str:

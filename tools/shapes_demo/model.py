@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from clip_grid.clip_backend.tokenizing.clip import BEGIN, END, PIECES, vocabulary_of
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch.nn.functional import unfold
 
 if TYPE_CHECKING:
@@ -74,6 +74,13 @@ def initialise_patches(model: CLIPModel, pixels: npt.NDArray[np.uint8]) -> None:
     positions[1:] = 0.5 * _sinusoids(math.isqrt(len(positions) - 1), positions.shape[1])
 
 
+def take_vision_layers(model: CLIPModel, folder: Path) -> None:
+    """Takes all of the vision tower from the model in a folder, but not its projection: no cosine is carried over."""
+    weights = load((folder / "model.safetensors").read_bytes())
+    layers = {name: weight for name, weight in weights.items() if name.startswith("vision_model.")}
+    model.load_state_dict({**model.state_dict(), **layers})
+
+
 def _sinusoids(side: int, width: int) -> torch.Tensor:
     """float32 [side ** 2, width]: sines and cosines of the row, then of the column, of each patch."""
     angles = torch.arange(side)[:, None] / side * math.pi * torch.arange(1, width // 4 + 1) / 2
@@ -123,7 +130,7 @@ def _config(sizes: ModelSizes, tokens: int) -> dict[str, Any]:
         "architectures": ["CLIPModel"],
         "model_type": "clip",
         "projection_dim": sizes.projection,
-        "logit_scale_init_value": math.log(10),
+        "logit_scale_init_value": math.log(1 / 0.07),
         "text_config": text,
         "vision_config": vision,
     }

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from clip_grid.clip_backend.tokenizing.clip import END, vocabulary_of
-from clip_grid.errors import MissingPackage
-from torch.nn.functional import cross_entropy, softplus
+from torch.nn.functional import cross_entropy
 
-from .dataset import COSINE_THRESHOLD, draw_batch, draw_dataset
+from .dataset import draw_batch, draw_dataset
 from .model import (
     Merge,
     ModelSizes,
@@ -26,10 +25,12 @@ from .model import (
     learn_merges,
     make_model,
     normalised,
+    take_vision_layers,
     tokenizer_json,
     write_model,
     write_tokenizer,
 )
+from .muon import Muon
 
 if TYPE_CHECKING:
     from transformers import CLIPModel
@@ -38,27 +39,26 @@ log = logging.getLogger("clip_grid")
 Tokenize = Callable[[Sequence[str]], dict[str, torch.Tensor]]
 #: The highest logarithm of the logit scale, as in CLIP.
 _HIGHEST_LOG_SCALE = math.log(100)
+#: The learning rate rises for so many steps, and falls to 0 in this share of all.
 _WARM_UP_STEPS = 200
+_COOL_DOWN = 0.4
 _REPORT_STEPS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How the model is trained.
-
-    Training ends after ``steps`` or ``minutes``, whichever is first. Ended by its steps, the same seed gives the same
-    model on the same machine.
-    """
+    """How the model is trained; the same settings give the same model on the same machine."""
 
     steps: int = 4000
-    minutes: float = 25.0
     seed: int = 0
     batch: int = 64
     #: The learning rate of Muon; that of AdamW is a fraction of it.
     rate: float = 5e-3
     #: Pictures that are drawn in advance.
-    pool: int = 30_000
+    pool: int = 6_000
     merges: int = 420
+    #: The folder of a model of the same sizes whose vision layers are the first ones, instead of random ones.
+    vision: Path | None = None
     sizes: ModelSizes = field(default_factory=ModelSizes)
 
 
@@ -72,7 +72,10 @@ class Trainer:
         texts = [text for _ in range(20) for text in draw_batch(self._dataset, 256, self._rng).texts]
         self.merges = learn_merges(texts, settings.merges)
         self.model = make_model(settings.sizes, len(vocabulary_of(self.merges)), settings.seed)
-        initialise_patches(self.model, self._dataset.pixels[:4000])
+        if settings.vision:
+            take_vision_layers(self.model, settings.vision)
+        else:
+            initialise_patches(self.model, self._dataset.pixels[:4000])
         self._tokenize = tokenizer_of(self.merges, settings.sizes.context)
         self._optimizers = _optimizers(self.model)
 
@@ -83,8 +86,9 @@ class Trainer:
                 group["lr"] = fraction * self.settings.rate * share
         batch = draw_batch(self._dataset, self.settings.batch, self._rng)
         out = self.model(pixel_values=normalised(batch.pixels), **self._tokenize(batch.texts))
-        cosines = out.image_embeds @ out.text_embeds.T  # [N, M]
-        loss = total_loss(cosines, self.model.logit_scale.exp(), torch.from_numpy(batch.matches), batch.fields)
+        logits = self.model.logit_scale.exp() * out.image_embeds @ out.text_embeds.T  # [N, 2N]
+        captions = zip(logits.chunk(2, 1), torch.from_numpy(batch.matches).chunk(2, 1), strict=True)
+        loss = torch.stack([contrastive_loss(*one) for one in captions]).mean()
         self.model.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own is untyped
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -95,54 +99,16 @@ class Trainer:
         return loss.item()
 
 
-def total_loss(
-    cosines: torch.Tensor, scale: torch.Tensor, matches: torch.Tensor, fields: Sequence[tuple[int, int]]
-) -> torch.Tensor:
-    """The contrastive loss of both captions in both directions, the loss of each field's words, and of the threshold.
-
-    cosines: [N, M] of N pictures and M texts, of which the first N and the next N are the pictures' own. matches: bool
-    [N, M], whether a text is true of a picture. fields: the texts that are the words of one field, as (start, end).
-    """
-    count, total = cosines.shape
-    logits = scale * cosines
-    loss = logits.new_zeros(())
-    for start in (0, count):
-        order = [*range(start, start + count), *range(start), *range(start + count, total)]  # the own ones first
-        own = slice(start, start + count)
-        loss = loss + contrastive_loss(logits[:, order], matches[:, order]) / 4
-        loss = loss + contrastive_loss(logits[:, own].T, matches[:, own].T) / 4
-    for start, end in fields:
-        loss = loss + word_loss(logits[:, start:end], matches[:, start:end]) / len(fields)
-    return loss + threshold_loss(scale * (cosines - COSINE_THRESHOLD), matches)
-
-
 def contrastive_loss(logits: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
-    """The mean cross-entropy of each row's own column, the n-th of the n-th; other columns that match are left out.
+    """CLIP's loss of N pictures with their N captions: the mean cross-entropy of the own one, by row and by column.
 
-    logits, matches: [N, M], M >= N. Source: CLIP paper (Radford et al. 2021), figure 3; equal texts are no negatives.
+    logits: [N, N], cosines times the scale; the n-th caption is the n-th picture's own. matches: bool [N, N], whether
+    a caption is true of a picture; other captions that are true of a picture are left out, for they are no negatives
+    of it. Source: CLIP paper (Radford et al. 2021), figure 3.
     """
-    own = torch.eye(*logits.shape, dtype=torch.bool)
-    return cross_entropy(logits.masked_fill(matches & ~own, -torch.inf), torch.arange(len(logits)))
-
-
-def word_loss(logits: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
-    """The mean cross-entropy of the one column that matches; rows without one are left out.
-
-    Detailed captions mostly differ in their colours, so that shapes and sizes would be learnt late from them alone.
-    """
-    has_match = matches.any(1)
-    if not has_match.any():
-        return logits.sum() * 0
-    return cross_entropy(logits[has_match], matches[has_match].int().argmax(1))
-
-
-def threshold_loss(logits: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
-    """The mean sigmoid loss of each pair, true pairs counting as much as all others together.
-
-    Source: SigLIP (Zhai et al. 2023); the bias is given by COSINE_THRESHOLD and not learnt.
-    """
-    weights = torch.where(matches, 0.5 / matches.sum(), 0.5 / (~matches).sum())
-    return (weights * softplus(torch.where(matches, -logits, logits))).sum()
+    own = torch.eye(len(logits), dtype=torch.bool)
+    logits, right = logits.masked_fill(matches & ~own, -torch.inf), torch.arange(len(logits))
+    return (cross_entropy(logits, right) + cross_entropy(logits.T, right)) / 2
 
 
 def tokenizer_of(merges: Sequence[Merge], context: int) -> Tokenize:
@@ -161,18 +127,15 @@ def tokenizer_of(merges: Sequence[Merge], context: int) -> Tokenize:
     return tokenize
 
 
-def _optimizers(model: CLIPModel) -> list[tuple[torch.optim.Optimizer, float]]:
+def _optimizers(model: CLIPModel) -> list[tuple[Muon | torch.optim.Optimizer, float]]:
     """Muon for the matrices within the layers, which learns shapes in half the steps, and AdamW for everything else.
 
-    With each, its fraction of the learning rate. Raises MissingPackage if torch is older than 2.9, without Muon.
+    With each, its fraction of the learning rate.
     """
-    if not hasattr(torch.optim, "Muon"):
-        raise MissingPackage(f"training needs torch 2.9 or newer, and this is {torch.__version__}; update torch")
     inner = {name for name, weight in model.named_parameters() if ".layers." in name and weight.ndim == 2}
     matrices = [weight for name, weight in model.named_parameters() if name in inner]
     others = [weight for name, weight in model.named_parameters() if name not in inner]
-    muon = torch.optim.Muon(matrices, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
-    return [(muon, 1.0), (torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.01), 0.3)]
+    return [(Muon(matrices), 1.0), (torch.optim.AdamW(others, betas=(0.9, 0.98), weight_decay=0.01), 0.3)]
 
 
 def train(settings: Settings) -> Trainer:
@@ -181,13 +144,10 @@ def train(settings: Settings) -> Trainer:
     start = time.monotonic()
     losses = []
     for step in range(settings.steps):
-        minutes = (time.monotonic() - start) / 60
-        done = max(step / settings.steps, minutes / settings.minutes)
-        if done >= 1:
-            break
-        # a warm-up, then a cosine schedule down to 0
-        losses.append(trainer.step(min(1.0, step / _WARM_UP_STEPS) * (0.5 + 0.5 * math.cos(math.pi * done))))
+        left = (settings.steps - step) / settings.steps
+        losses.append(trainer.step(min(1.0, step / _WARM_UP_STEPS, left / _COOL_DOWN)))
         if len(losses) % _REPORT_STEPS == 0:
+            minutes = (time.monotonic() - start) / 60
             log.info("step %d, %.1f minutes: loss %.3f", len(losses), minutes, np.mean(losses[-_REPORT_STEPS:]))
     return trainer
 
@@ -196,8 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Trains a model as the command line says and writes it."""
     parser = argparse.ArgumentParser(description="Train the shapes-demo CLIP from random weights and write it.")
     parser.add_argument("out", type=Path, help="folder for weights, configuration and tokenizer")
-    for name, kind in {"steps": int, "minutes": float, "seed": int, "batch": int, "rate": float, "pool": int}.items():
+    for name, kind in {"steps": int, "seed": int, "batch": int, "rate": float, "pool": int}.items():
         parser.add_argument(f"--{name}", type=kind, default=getattr(Settings(), name), help="default: %(default)s")
+    parser.add_argument("--vision", type=Path, help="folder of a model whose vision layers come first; default: random")
     options = vars(parser.parse_args(arguments))
     out: Path = options.pop("out")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
