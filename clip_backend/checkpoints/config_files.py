@@ -25,6 +25,7 @@ from .properties import (
     properties_of_config,
     without_impossible,
 )
+from .unsupported import TIPS
 from .weight_files import Json, parsed, part, read_json
 
 _HF, _OPEN_CLIP = "config.json", "open_clip_config.json"
@@ -174,6 +175,8 @@ def _hf_properties(raw: Json, info: CheckpointInfo, where: str) -> Properties:
     Raises InputError for the config of another model, by its family or its sizes.
     """
     vision, text = info.vision, info.text
+    if str(raw.get("model_type")).startswith("tips"):
+        return Properties(refused={"family": TIPS})
     family, vision_raw, text_raw = encoder_configs(raw)
     stated: dict[str, object] = {}
     if text and text_raw:

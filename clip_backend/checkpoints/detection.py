@@ -69,7 +69,11 @@ def find_candidates(tensors: Tensors) -> list[Candidate]:
     """Every model in these tensors, the best for comparing pictures with texts first."""
     prefixes = dict.fromkeys(prefix for name in tensors for prefix in _prefixes(name))
     candidates = [candidate for prefix in prefixes for candidate in _below(prefix, tensors)]
-    return sorted(candidates, key=lambda candidate: _rank(candidate, tensors), reverse=True)
+    ranked = sorted(candidates, key=lambda candidate: _rank(candidate, tensors), reverse=True)
+    # what seems to be a model may be a part of one that is not supported
+    wholes = [one for one in ranked if one.unsupported and one.prefix != ranked[0].prefix]
+    whole = next((one for one in wholes if ranked[0].prefix.startswith(one.prefix)), None)
+    return [whole, *(one for one in ranked if one is not whole)] if whole else ranked
 
 
 def _prefixes(name: str) -> Iterator[str]:
@@ -103,9 +107,9 @@ def _fits(row: EncoderLayout | UnsupportedLayout, prefix: str, tensors: Tensors)
 
 
 def _rank(candidate: Candidate, tensors: Tensors) -> tuple[int, int]:
-    """By the number of encoders with a projection, then by its length; unsupported models last."""
+    """By the number of encoders with a projection, then by its length; unsupported ones last, the whole file first."""
     sizes = candidate.projections(tensors).values()
-    return (-1, 0) if candidate.unsupported else (len(sizes), max(sizes, default=0))
+    return (-1, -len(candidate.prefix)) if candidate.unsupported else (len(sizes), max(sizes, default=0))
 
 
 def with_prefix(candidates: Iterable[Candidate], prefix: str) -> Candidate | None:

@@ -40,10 +40,10 @@ _TIMM_CLIP = (
     "choose Apple's DFN2B-CLIP-ViT-L-14 or another CLIP in the layout of open_clip or transformers"
 )
 _OTHER = f"a CLIP model whose vision encoder is of another kind (such as ConvNeXt, Swin or ViTamin); {_CURE}"
-_VARIANT = f"a variant of open_clip's transformer (such as CLIPA) that is not built here; {_CURE}"
+_VARIANT = f"a variant of open_clip's transformer (such as CLIPA or PE-Spatial) that is not built here; {_CURE}"
 _META_DINO = (
-    "DINOv2 or DINOv3 under the names of its first release or of timm; "
-    "choose the same model in the layout of transformers, such as facebook/dinov2-large"
+    "DINOv2, DINOv3 or TIPS under the names of its first release or of timm; "
+    "choose DINOv2 or DINOv3 in the layout of transformers, such as facebook/dinov2-large"
 )
 _TIMM_DINO = (
     "DINOv3 under the names of timm; choose the same model in the layout of transformers, such as "
@@ -53,7 +53,7 @@ _MLCD = (
     "the MLCD vision encoder of DeepGlint, which has rotary positions and no text encoder; "
     "choose openai/clip-vit-large-patch14-336, whose shapes it has"
 )
-_TIPS = (
+TIPS = (
     "a TIPS or TIPSv2 model of Google, whose encoders are of another kind; choose SigLIP 2 of Google instead, such as "
     "google/siglip2-so400m-patch14-384"
 )
@@ -73,6 +73,8 @@ UNSUPPORTED: tuple[UnsupportedLayout, ...] = (
     # under the names of Meta, and of timm in open_clip
     UnsupportedLayout(layout="pe", family="other", problem=_PE, projection="visual.proj", is_transposed=True,
                       tensors=("visual.attn_pool.probe",)),
+    UnsupportedLayout(layout="pe", family="other", problem=_PE, projection="proj", is_transposed=True,
+                      tensors=("attn_pool.probe",), needs=("class_embedding", "conv1.weight")),
     UnsupportedLayout(layout="timm-pe", family="other", problem=_PE, projection=f"{_TRUNK}head.weight",
                       tensors=(f"{_TRUNK}attn_pool.latent",), needs=(f"{_TRUNK}norm_pre.weight",)),
     UnsupportedLayout(layout="resnet", family="resnet", problem=_RESNET, projection="visual.attnpool.c_proj.weight",
@@ -105,8 +107,11 @@ UNSUPPORTED: tuple[UnsupportedLayout, ...] = (
                       tensors=below("vision_model.blocks.0.", "attn.q_proj.weight", "attn.qkv.weight", "norm1.weight")),
     *(UnsupportedLayout(layout="mlcd", family="other", problem=_MLCD, tensors=(f"{root}class_pos_emb",),
                         needs=(f"{root}embeddings.class_embedding",)) for root in ("vision_model.", "")),
-    UnsupportedLayout(layout="tips", family="other", problem=_TIPS, needs=("vision_encoder.cls_token",),
+    UnsupportedLayout(layout="tips", family="other", problem=TIPS, needs=("vision_encoder.cls_token",),
                       tensors=("vision_encoder.blocks.0.norm1.weight",)),
+    # in transformers; its vision encoder alone has the names of DINOv2 and is known by its config
+    UnsupportedLayout(layout="tips", family="other", problem=TIPS, needs=("vision_model.embeddings.cls_token",),
+                      tensors=("text_model.embeddings.token_embedding.weight",)),
     UnsupportedLayout(layout="timm-dinov3", family="other", problem=_TIMM_DINO, tensors=("blocks.0.gamma_1",),
                       needs=("cls_token", "reg_token"), lacks=("pos_embed",)),
     UnsupportedLayout(layout="dino", family="other", problem=_META_DINO, tensors=("blocks.0.ls1.gamma",),

@@ -31,6 +31,7 @@ from .tensor_names import (
 V, T = Vision(32, 2, 64, 8, 17), Text(32, 2, 64, 16, 99)
 SIGLIP = Vision(32, 2, 64, 8, 16)
 HF, OC = hf_clip(V, T, 24), oc_clip(V, T, 24)
+DINO = dinov2(Vision(32, 2, 128, 14, 5), registers=1)
 HF_LAYER, OC_LAYER = "vision_model.encoder.layers.1.", "visual.transformer.resblocks.1."
 PLAIN = "choose a CLIP or SigLIP model with a plain vision transformer"
 
@@ -130,6 +131,10 @@ def test_texts_alone_are_not_taken_from_a_model_whose_vision_encoder_is_of_anoth
     assert "its vision encoder is of another kind (vision_model.embeddings.position_embeddings)" in problem
 
 
+def only(prefix: str, shapes: Shapes) -> Shapes:
+    return {name: shape for name, shape in shapes.items() if name.startswith(prefix)}
+
+
 def pe_of_meta() -> Shapes:
     """PE-Core by the names of its first release: CLIP's, and the pooling."""
     pool = under("visual.attn_pool.", {"probe": (1, 1, 32), "attn.in_proj_weight": (96, 32)} | norm("layernorm", 32))
@@ -175,6 +180,8 @@ def language_model(prefix: str) -> Shapes:
 
 PUBLISHED: dict[str, tuple[Callable[[], Shapes], str, str]] = {
     "PE-Core of Meta": (pe_of_meta, "Perception Encoder (PE)", "google/siglip2-so400m-patch14-384"),
+    "PE-Core of Meta, pictures": (lambda: without("visual.", only("visual.", pe_of_meta())), "Perception Encoder (PE)",
+                                  "google/siglip2"),
     "PE-Core of timm": (trunk(*VIT, "attn_pool.latent"), "Perception Encoder (PE)", "google/siglip2"),
     "MobileCLIP2-S0": (trunk("stem.0.conv_kxk.0.conv.weight"), "MobileCLIP2", "DFN2B-CLIP-ViT-B-16"),
     "MobileCLIP2-B": (trunk("patch_embed.backbone.0.conv.weight", *VIT[:2]), "MobileCLIP2", "DFN2B-CLIP-ViT-B-16"),
@@ -182,6 +189,8 @@ PUBLISHED: dict[str, tuple[Callable[[], Shapes], str, str]] = {
     "MobileCLIP2 of Apple": (lambda: {"text_encoder.embedding_layer.weight": (9, 9)}, "MobileCLIP2", "DFN2B-CLIP"),
     "GmP-CLIP": (gmp, "geometric parametrization", "zer0int/CLIP-GmP-ViT-L-14"),
     "TIPSv2": (tips, "TIPSv2", "google/siglip2"),
+    "TIPSv2, transformers": (lambda: under("vision_model.", DINO)
+                             | {"text_model.embeddings.token_embedding.weight": (99, 32)}, "TIPSv2", "google/siglip2"),
     "jina-clip-v2": (jina, "jina-clip", "google/siglip2"),
     "timm DINOv3": (lambda: {"cls_token": (1, 1, 32), "reg_token": (1, 4, 32), "blocks.0.gamma_1": (32,)},
                     "DINOv3 under the names of timm", "facebook/dinov3-vitl16"),
@@ -216,6 +225,11 @@ def test_what_transformers_writes_is_called_by_its_name(tmp_path: Path):
             transformers.LlavaConfig(vision_config=clip, text_config=language, image_token_index=98)
         ),
     }
+    if hasattr(transformers, "Tipsv2Model"):
+        tips = transformers.Tipsv2VisionConfig(**sizes, image_size=28, patch_size=14, num_register_tokens=1)
+        words = transformers.Tipsv2TextConfig(**sizes, vocab_size=99, max_position_embeddings=16)
+        whole = transformers.Tipsv2Config(vision_config=tips.to_dict(), text_config=words.to_dict())
+        models |= {"TIPSv2": transformers.Tipsv2Model(whole), "TIPS": transformers.Tipsv2VisionModel(tips)}
     for name, model in models.items():
         model.save_pretrained(tmp_path / name)
 
@@ -227,6 +241,14 @@ def test_the_vision_encoder_of_a_vision_language_model_can_be_chosen_by_its_pref
 
     assert info.vision and not info.problem
     assert "no visual_projection" in info.notes[0]
+
+
+def test_the_vision_encoder_of_tips_which_has_the_names_of_dinov2_is_known_by_its_config(tmp_path: Path):
+    assert not read(tmp_path, DINO).problem
+
+    (tmp_path / "config.json").write_text('{"model_type": "tipsv2_vision_model"}')
+
+    assert "TIPSv2 model of Google" in read_checkpoint(tmp_path).problem
 
 
 def test_dinov2_is_still_read(tmp_path: Path):
