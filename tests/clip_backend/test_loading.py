@@ -293,8 +293,8 @@ def test_embeddings_on_disk_survive_a_restart(clip, tmp_path):
 
 #: Of a picture and a text by shapes-demo.
 KEYS = (
-    "0bc8e0bcd626548b5d46674dbe0663c6411b593d665a6a3b593b13d4c9ec0adf",
-    "882c6ef56c2a9fc55efcd582b45d058e2883c04d26463beabf7653bee8a84a90",
+    "028a47369e5de43a70f7f9c03d9c881696318c9b0f607e3c5eded50888c45f23",
+    "1e14a8a0f22fadc7e518e073c68c031854b9b47ec8a675a74c385fbcc4b2b5f2",
 )
 
 
