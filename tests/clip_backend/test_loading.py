@@ -291,7 +291,7 @@ def test_embeddings_on_disk_survive_a_restart(clip, tmp_path):
     assert (later.cache.hits, later.cache.misses) == (len(pictures) + len(TEXTS), 0)
 
 
-#: Of a picture and a text by shapes-demo.
+#: Of a picture and a text by shapes-demo; they change with its weights.
 KEYS = (
     "028a47369e5de43a70f7f9c03d9c881696318c9b0f607e3c5eded50888c45f23",
     "1e14a8a0f22fadc7e518e073c68c031854b9b47ec8a675a74c385fbcc4b2b5f2",
