@@ -41,7 +41,8 @@ class Muon:
         """Nesterov's momentum of the gradients, whose average is updated."""
         gradient = matrix.grad if matrix.grad is not None else torch.zeros_like(matrix)
         average.lerp_(gradient, 1 - self._momentum)
-        return gradient.lerp(average, self._momentum)
+        direction: torch.Tensor = gradient.lerp(average, self._momentum)
+        return direction
 
 
 def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
