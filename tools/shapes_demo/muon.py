@@ -41,14 +41,13 @@ class Muon:
         """Nesterov's momentum of the gradients, whose average is updated."""
         gradient = matrix.grad if matrix.grad is not None else torch.zeros_like(matrix)
         average.lerp_(gradient, 1 - self._momentum)
-        direction: torch.Tensor = gradient.lerp(average, self._momentum)
-        return direction
+        return gradient.lerp(average, self._momentum)
 
 
 def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
     """[B, M, N] -> [B, M, N] with the same singular vectors and singular values of about 1."""
     is_tall = matrices.shape[-2] > matrices.shape[-1]
-    result = matrices.mT if is_tall else matrices
+    result: torch.Tensor = matrices.mT if is_tall else matrices
     result = result / (result.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     first, second, third = _POLYNOMIAL
     for _ in range(_ITERATIONS):
