@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...imaging import Progress
-from ..preparing.blank import Emptiness
+from ..preparing.blank import EMPTY_REASONS
 from ..scoring.scales import Float64s
 from ..words.vocabulary import DEFECTS, ROOT, Tree, Vocabulary
 from .options import LabelOptions
@@ -32,8 +32,6 @@ MOST_WORDS = 5
 LEADING_FACETS = ("subject", "medium", "style")
 #: The share of the unrelated nouns from which a picture shows none of the labels, if no label has enough.
 NONE_SHARE = 0.5
-#: Why a picture without content has no label.
-EMPTY_REASONS: Mapping[Emptiness, str] = {"blank": "the picture is blank", "noise": "the picture shows noise only"}
 
 
 def label_pictures(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..encoding.features import Features
-from ..preparing.blank import Emptiness
+from ..preparing.blank import EMPTY_REASONS, Emptiness
 from ..scoring.scales import (
     LEAST_DEVIATION,
     Float32s,
@@ -204,10 +204,6 @@ CALIBRATED, LEAST_PROBABILITY = Limit(0.5, "probability"), 0.25
 #: of those of other pictures.
 LEAST_Z = 1.0
 _ORDER: tuple[Verdict, ...] = ("mismatch", "weak", "match", "undecided")
-_EMPTY: dict[Emptiness, str] = {
-    "blank": "the picture is blank: its pixels hardly vary",
-    "noise": "the picture is noise: its pixels have nothing to do with those beside them",
-}
 _FLAT = "the model tells unrelated texts apart too little on this picture to judge by them"
 
 
@@ -260,7 +256,7 @@ def reason_of(
 ) -> str:
     """Why the verdict is what it is; value: what was compared with the limit."""
     if verdict == "undecided":
-        return _EMPTY.get(emptiness, _FLAT)
+        return EMPTY_REASONS.get(emptiness, _FLAT)
     evidence = _evidence(length, z, percentile)
     if limit.scale == "z":
         return f"{evidence}; a match needs {limit.threshold:g}" if verdict == "weak" else evidence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 #: "" for a picture that shows something.
 Emptiness = Literal["", "blank", "noise"]
+#: Why a picture that shows nothing has no label and no verdict.
+EMPTY_REASONS: Mapping[Emptiness, str] = {"blank": "the picture is blank", "noise": "the picture shows noise only"}
 #: Pixels of the short side of the copy that is looked at, at least; below twice as many.
 SIDE = 64
 #: Red, green and blue in grey (ITU-R BT.601), as Pillow weighs them.
