@@ -159,6 +159,13 @@ def shrink_decoding(image: Image.Image, wanted: Size | None, name: str) -> None:
             image.draft(None, (DRAFT_MARGIN * width, DRAFT_MARGIN * height))
 
 
+def decoded(image: Image.Image, name: str) -> Image.Image:
+    """An opened picture with its pixels as they are stored; raises PictureError with its name."""
+    with _reading(name, "decoded"):
+        image.load()
+    return image
+
+
 def upright_rgb(image: Image.Image, name: str) -> Image.Image:
     """An opened picture as an upright RGB or RGBA picture of 8 bits; raises PictureError with its name."""
     with _reading(name, "decoded"):

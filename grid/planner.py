@@ -11,6 +11,7 @@ from ..imaging import MAX_PIXELS
 from .arrange.axes import Axes, find_axes
 from .arrange.badges import Badges, read_badges, shared_score_name
 from .arrange.heat_map import HeatMap, find_heat_map, missing_score
+from .arrange.lora_columns import LORAS, lora_columns
 from .arrange.pages import make_tables
 from .arrange.sorting import sort_pictures
 from .labels.clip import Labeller, Scorer, ask_labeller, ask_scorer, merge_scores
@@ -93,7 +94,7 @@ def plan_sheet(survey: Survey, template: GridTemplate, inputs: PlanInputs | None
     match, more = match_pictures(inputs.table, survey.pictures)
     warnings += more
     records = _records(survey, match)
-    axes = _find_axes(template, records)
+    axes, records = _find_axes(template, records)
 
     scorer_scores, more = ask_scorer(inputs.scorer, survey.pictures)
     warnings += more
@@ -154,18 +155,30 @@ def _records(survey: Survey, match: TableMatch | None) -> list[PictureRecord]:
     return [replace(record, row=row, row_index=row_index) for record, row, row_index in rows]
 
 
-def _find_axes(template: GridTemplate, records: Sequence[PictureRecord]) -> Axes | None:
-    """The axes, unless the layout is set by hand and no axis was asked for by name."""
+def _find_axes(template: GridTemplate, records: Sequence[PictureRecord]) -> tuple[Axes | None, Sequence[PictureRecord]]:
+    """The axes, unless the layout is set by hand and no axis was asked for by name; and the records.
+
+    Where LoRAs are axes by name and weight, the records have these as columns.
+    """
     asked = [template.x_axis, template.y_axis, template.page_axis]
     by_hand = template.rows or template.columns or template.row_headers or template.column_headers
     if by_hand and all(axis in (AUTO, "", "none") for axis in asked):
-        return None
+        return None, records
     labels = {plain_name(column) for column in LABEL_COLUMNS}
     values = [
         {column: value for column, value in record.values.items() if plain_name(column) not in labels}
         for record in records
     ]
-    return find_axes(values, x=template.x_axis, y=template.y_axis, page=template.page_axis)
+    loras = [] if LORAS in map(plain_name, asked) else lora_columns(values)
+    if loras:
+        split = [
+            {**{column: text for column, text in picture.items() if column != LORAS}, **added}
+            for picture, added in zip(values, loras, strict=True)
+        ]
+        axes = find_axes(split, x=template.x_axis, y=template.y_axis, page=template.page_axis)
+        if any(axis.name in loras[0] for axis in axes.used):
+            return axes, [record.with_values(added) for record, added in zip(records, loras, strict=True)]
+    return find_axes(values, x=template.x_axis, y=template.y_axis, page=template.page_axis), records
 
 
 def _label_sources(
@@ -177,6 +190,9 @@ def _label_sources(
     enabled = parse_sources(template.label_sources)
     texts, warnings = spread_texts(inputs.labels, len(records))
     shown = {axis.name for axis in axes.used} if axes else set()
+    if axes and LORAS not in (*axes.varying, *axes.constant):
+        # they are shown by name and weight
+        shown.add(LORAS)
     before = [source for source in sources_before_clip(template, records, texts, shown) if source.name in enabled]
     after = [source for source in sources_after_clip(records, shown) if source.name in enabled]
     labels: dict[int, ClipLabel] = {}

@@ -2,8 +2,8 @@
 
 The rules of the automatic choice:
 
-1. Columns that say which picture it is (date, file) are never chosen. Of columns that divide the pictures alike one is
-   considered: a parameter before a seed, a size, a hash and a prompt, then the first.
+1. Columns that say which picture it is (date, file) and hashes are never chosen. Of columns that divide the pictures
+   alike one is considered: a parameter before a seed, a size and a prompt, then the first.
 2. X and Y are the two columns whose combinations are at least three quarters filled, about equally often; of several
    pairs the one that leaves fewest pictures to a cell, then the fullest. Prompts count only if there is no other pair.
 3. If a third column explains why there are several pictures to a cell, it joins: a prompt makes the pages, else the one
@@ -152,7 +152,7 @@ def _candidates(columns: Sequence[Column], named: Iterable[Column]) -> list[Colu
         column
         for column in columns
         if column.name not in taken
-        and column.kind is not Kind.RECORD
+        and column.kind not in (Kind.HASH, Kind.RECORD)
         and len(column.values) > 1
         and column.covered >= _ENOUGH * len(column.codes)
     ]
@@ -230,7 +230,7 @@ def _x_before_y(column: Column) -> tuple[bool, int, bool, int]:
 
 def _single(candidates: Sequence[Column]) -> Column | None:
     """The one column that may be an axis alone (rule 5)."""
-    fit = [column for column in candidates if not (column.unique and column.kind in (Kind.SEED, Kind.HASH))]
+    fit = [column for column in candidates if not (column.unique and column.kind is Kind.SEED)]
     shared = [column for column in fit if not column.unique] or fit
     pool = [column for column in shared if column.kind <= Kind.SEED] or shared
     if len(pool) != 1 or len(pool[0].values) > _MOST_ACROSS or pool[0].covered < len(pool[0].codes):

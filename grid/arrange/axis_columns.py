@@ -21,7 +21,11 @@ _TRAILING_ZEROS = re.compile(r"(-?(?:0|[1-9][0-9]*))(?:\.0+|(\.[0-9]*[1-9])0*)")
 _WORDY_LENGTH = 60  # characters on average from which texts are prose rather than values
 _SIZES = {"width", "height", "size", "resolution", "aspectratio", "ratio", "megapixels", "imagewidth", "imageheight"}
 _PROMPTS = {"prompt", "positive", "negative", "positiveprompt", "negativeprompt", "caption", "text"}
-_RECORDS = {"date", "time", "datetime", "created", "modified", "timestamp", "id", "index", "number", "filename", "file"}
+_HASHES = ("hash", "hashes", "sha256", "autov2")
+_RECORDS = {
+    "date", "time", "datetime", "created", "createddate", "modified", "timestamp", "id", "index", "number", "filename",
+    "file",
+}  # fmt: skip
 
 
 class Kind(IntEnum):
@@ -30,8 +34,9 @@ class Kind(IntEnum):
     PARAMETER = 0
     SEED = 1
     SIZE = 2
-    HASH = 3
-    WORDY = 4
+    WORDY = 3
+    #: Says nothing to a reader.
+    HASH = 4
     #: Says which picture it is, not how it was made.
     RECORD = 5
 
@@ -50,7 +55,7 @@ class Column:
         name = plain_name(self.name)
         if name in _RECORDS:
             return Kind.RECORD
-        if name.endswith("hash"):
+        if name.endswith(_HASHES):
             return Kind.HASH
         if name.endswith("seed"):
             return Kind.SEED

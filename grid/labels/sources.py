@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -43,6 +43,10 @@ class PictureRecord:
     def all_values(self) -> dict[str, str]:
         """What every picture has (name, stem, folder, index, width, height, date), overruled by ``values``."""
         return {**picture_properties(self.picture, self.place), **self.values}
+
+    def with_values(self, added: Mapping[str, str]) -> PictureRecord:
+        """The record with more generation data."""
+        return replace(self, picture=replace(self.picture, values={**self.picture.values, **added}))
 
 
 @dataclass(frozen=True)

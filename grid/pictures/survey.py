@@ -27,7 +27,7 @@ from ...imaging import (
     upright_size,
 )
 from .find import NamedFile, has_sheet_record, is_clip_grid_sheet, readable
-from .metadata import embedded_texts, read_generation
+from .metadata import read_picture
 
 Value = TypeVar("Value")
 
@@ -111,7 +111,7 @@ def _survey_file(file: NamedFile, frame: int) -> Picture | Skipped:
     earlier_sheet = skipped("a sheet that this program made", deliberate=True)
     try:
         with open_picture(path, frame=frame) as image:
-            texts = embedded_texts(image)
+            texts, generation = read_picture(image)
             size = upright_size(image)
         changed = path.stat().st_mtime
     except PictureError as error:
@@ -121,7 +121,7 @@ def _survey_file(file: NamedFile, frame: int) -> Picture | Skipped:
         return skipped(f"cannot be read ({error.strerror or error})")
     if has_sheet_record(texts):
         return earlier_sheet
-    values = {column: readable(value) for column, value in read_generation(texts).values.items()}
+    values = {column: readable(value) for column, value in generation.values.items()}
     return Picture(name, size, partial(load_picture, path, frame=frame), path, values, changed, frame)
 
 

@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from PIL import Image
+
 from .a1111 import read_a1111
+from .civitai import read_civitai
 from .columns import COLUMNS
 from .comfyui import read_comfyui
-from .embedded import embedded_texts
+from .draw_things import read_draw_things
+from .easy_diffusion import read_easy_diffusion
+from .embedded import embedded_texts, hidden_texts, texts_behind_pixels
 from .fooocus import read_fooocus
 from .invokeai import read_invokeai
 from .novelai import read_novelai
 from .swarm import read_swarm
 
-__all__ = ["COLUMNS", "Generation", "embedded_texts", "read_generation"]
+__all__ = ["COLUMNS", "Generation", "embedded_texts", "read_generation", "read_picture"]
 #: The writer that signs its data most clearly comes first. A1111's text goes before ComfyUI's graph because a saver
 #: that writes both has put there what its author wanted to be read.
 _READERS = (
@@ -25,7 +30,10 @@ _READERS = (
     ("invokeai", read_invokeai),
     ("novelai", read_novelai),
     ("fooocus", read_fooocus),
+    ("drawthings", read_draw_things),
+    ("easydiffusion", read_easy_diffusion),
     ("a1111", read_a1111),
+    ("civitai", read_civitai),
     ("comfyui", read_comfyui),
 )
 
@@ -34,7 +42,8 @@ _READERS = (
 class Generation:
     """How a picture was made, as far as its file shows."""
 
-    #: "swarmui", "invokeai", "novelai", "fooocus", "a1111", "comfyui", or "" when nothing was found.
+    #: "swarmui", "invokeai", "novelai", "fooocus", "drawthings", "easydiffusion", "a1111", "civitai", "comfyui", or ""
+    #: when nothing was found.
     writer: str = ""
     #: Text by column as it should be shown: the `COLUMNS` that are known, in their order, then the writer's own.
     values: dict[str, str] = field(default_factory=dict)
@@ -46,3 +55,17 @@ def read_generation(texts: Mapping[str, str]) -> Generation:
         if values := read(texts):
             return Generation(writer, values)
     return Generation()
+
+
+def read_picture(image: Image.Image) -> tuple[dict[str, str], Generation]:
+    """The texts of an opened picture, and the generation data in them; the picture is not decoded.
+
+    Only where the texts in front of the pixels have no generation data, those behind and in the pixels are looked for.
+    """
+    texts = embedded_texts(image)
+    generation = read_generation(texts)
+    for read_more in (texts_behind_pixels, hidden_texts):
+        if not generation.writer and (more := read_more(image)):
+            texts = {**more, **texts}
+            generation = read_generation(texts)
+    return texts, generation

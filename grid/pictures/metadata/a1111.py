@@ -3,25 +3,38 @@
 a prompt, which may go on over several lines
 Negative prompt: what to avoid, also over several lines
 Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x768, Lora hashes: "a: 1f, b: 2e"
+
+SD.Next of 2023 parts the settings by " | " and begins with "prompt: ".
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .columns import DECODER, clean, loras_text, snake_case, to_columns
+from .columns import DECODER, as_list, as_object, clean, snake_case, to_columns
+from .lora_settings import infotext_loras, resource_type
 
-#: Where the text may be: the PNG chunk, the EXIF comment, the comment of a JPEG or GIF.
-PLACES = ("parameters", "UserComment", "comment", "Comment")
+#: Where the text may be: the PNG chunk, the EXIF and XMP comments, the comment of a JPEG or GIF.
+PLACES = ("parameters", "UserComment", "comment", "Comment", "MakerNote", "ImageDescription", "description")
 #: Settings of other names are columns too when they are no longer than this, in characters.
 _MAX_EXTRA = 200
+#: Longer texts are no data, in characters: real ones have some thousands.
+_MAX_TEXT = 2**20
+#: No more settings are read; real texts have less than a hundred.
+_MAX_SETTINGS = 500
 _NEGATIVE = "Negative prompt:"
+_PROMPT = "prompt: "
 _KEY = re.compile(r"\s*(\w[\w \-/]{0,60}):[ \t]*")
-_STEPS = re.compile(r"\s*Steps: *\d+ *(?:,|$)")
+_STEPS = re.compile(r"\s*Steps: *\d+ *(?:[,|]|$)")
+_PIPES = re.compile(r"\s*Steps: *\d+ *\|")
+_ENDS = {",": re.compile(r"[,\n]"), "|": re.compile(r"[|\n]")}
+#: What may stand on a line of its own before the steps in SD.Next's text.
+_SDNEXT_LINE = re.compile(r"(?:Version|App|Pipeline|Parser|Backend|Operations?): ")
 _SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
-_LORA_TAG = re.compile(r"<(?:lora|lyco):([^:<>]{1,200})(?::([^:<>]{1,40}))?[^<>]{0,80}>")
+#: Settings whose JSON value is kept.
+_RESOURCES = "Civitai resources"
 #: Columns by the label of a setting.
 _STANDARD = {
     "Seed": "seed", "Steps": "steps", "CFG scale": "cfg", "Sampler": "sampler", "Schedule type": "scheduler",
@@ -37,6 +50,8 @@ class Infotext:
     prompt: str
     negative: str
     settings: dict[str, str]
+    #: The models that Civitai names in the text, in their order.
+    resources: list[object] = field(default_factory=list)
 
 
 def read_a1111(texts: Mapping[str, str]) -> dict[str, str]:
@@ -53,14 +68,23 @@ def find_infotext(texts: Mapping[str, str]) -> Infotext | None:
 
 def _parse(text: str) -> Infotext | None:
     """The parts of the text; None when it has no line of settings, the one thing that makes it this format."""
+    if len(text) > _MAX_TEXT:
+        return None
     lines = clean(text).split("\n")
     at = _settings_line(lines)
     if at < 0:
         return None
+    settings, resources = _settings("\n".join(lines[at:]), "|" if _PIPES.match(lines[at]) else ",")
     body = [line.strip() for line in lines[:at]]
+    if _PIPES.match(lines[at]) or settings.get("App", "").startswith("SD.Next"):
+        while body and _SDNEXT_LINE.match(body[-1]):
+            earlier, _ = _settings(body.pop(), ",")
+            settings = {**settings, **{label: value for label, value in earlier.items() if label not in settings}}
+        if body and body[0].lower().startswith(_PROMPT):
+            body[0] = body[0][len(_PROMPT) :]
     split = next((number for number, line in enumerate(body) if line.startswith(_NEGATIVE)), len(body))
     negative = "\n".join(body[split:])[len(_NEGATIVE) :]
-    return Infotext("\n".join(body[:split]).strip(), negative.strip(), _settings(lines[at]))
+    return Infotext("\n".join(body[:split]).strip(), negative.strip(), settings, resources)
 
 
 def _settings_line(lines: list[str]) -> int:
@@ -68,36 +92,52 @@ def _settings_line(lines: list[str]) -> int:
     for at in range(len(lines) - 1, -1, -1):
         if _STEPS.match(lines[at]):
             return at
-    settings = _settings(lines[-1])
+    settings, _ = _settings(lines[-1], ",")
     # three labels, as the web UI asks for, and one of them known: prose has colons too
     return len(lines) - 1 if len(settings) >= 3 and not _STANDARD.keys().isdisjoint(settings) else -1
 
 
-def _settings(line: str) -> dict[str, str]:
-    """`Label: value` pairs between commas. Quoted values may hold commas; values that are JSON objects are left out."""
+def _settings(text: str, separator: str) -> tuple[dict[str, str], list[object]]:
+    """`Label: value` pairs between separators, and Civitai's list of models, if it is among them.
+
+    Quoted values may hold separators and line ends; other values that are JSON are left out. The settings end with
+    their line, unless that ends with a separator or the next one begins with a label that is known.
+    """
     settings: dict[str, str] = {}
+    resources: list[object] = []
     at, quotes_close = 0, True
-    while at < len(line):
-        key = _KEY.match(line, at)
-        end = _comma(line, at if key is None else key.end())
+    while at < len(text) and len(settings) < _MAX_SETTINGS:
+        key = _KEY.match(text, at)
+        end = _value_end(text, at if key is None else key.end(), separator)
         if key:
-            value: object = line[key.end() : end].strip()
-            if quotes_close and line[key.end() : key.end() + 1] in ('"', "{", "["):
+            value: object = text[key.end() : end].strip()
+            if quotes_close and text[key.end() : key.end() + 1] in ('"', "{", "["):
                 try:
-                    value, after = DECODER.raw_decode(line, key.end())
-                    end = _comma(line, after)
+                    value, after = DECODER.raw_decode(text, key.end())
+                    end = _value_end(text, after, separator)
                 except (ValueError, RecursionError):
                     # read on without quotes: to try again at each label would take time squared in the length
                     quotes_close = False
             if isinstance(value, str):
                 settings.setdefault(key[1].strip(), value)
+            elif key[1].strip() == _RESOURCES:
+                resources = resources or as_list(value)
+        if text[end : end + 1] == "\n" and not _goes_on(text, end):
+            break
         at = end + 1
-    return settings
+    return settings, resources
 
 
-def _comma(line: str, start: int) -> int:
-    at = line.find(",", start)
-    return len(line) if at < 0 else at
+def _value_end(text: str, start: int, separator: str) -> int:
+    """Where the next separator or line end is, or the text ends."""
+    end = _ENDS[separator].search(text, start)
+    return end.start() if end else len(text)
+
+
+def _goes_on(text: str, line_end: int) -> bool:
+    """Whether the next line begins with a setting that is known."""
+    following = _KEY.match(text, line_end + 1)
+    return following is not None and (following[1] in _STANDARD or following[1] == "Size")
 
 
 def infotext_columns(infotext: Infotext) -> dict[str, str]:
@@ -108,19 +148,13 @@ def infotext_columns(infotext: Infotext) -> dict[str, str]:
             raw.setdefault(_STANDARD[label], value)
     if size := _SIZE.fullmatch(infotext.settings.get("Size", "")):
         raw["width"], raw["height"] = size.groups()
-    raw["loras"] = _loras(infotext)
-    for label, value in infotext.settings.items():
+    loras, others = infotext_loras(infotext.prompt, infotext.settings, infotext.resources)
+    raw["loras"] = loras
+    for record in map(as_object, infotext.resources):
+        if resource_type(record) == "checkpoint":
+            raw.setdefault("model", record.get("modelName"))
+            raw.setdefault("model_version", record.get("modelVersionName"))
+    for label, value in others.items():
         if label not in _STANDARD and label != "Size" and len(value) <= _MAX_EXTRA:
             raw.setdefault(snake_case(label), value)
     return to_columns(raw)
-
-
-def _loras(infotext: Infotext) -> str:
-    if tags := _LORA_TAG.findall(infotext.prompt):
-        return loras_text((name, strength or "1") for name, strength in tags)
-    if weights := infotext.settings.get("Lora weights"):
-        pairs = (entry.rpartition(":") for entry in weights.split(","))
-        return loras_text((name, strength) for name, _, strength in pairs)
-    # the second part of a hash entry is no strength, so that only the names are known
-    hashes = infotext.settings.get("Lora hashes", "")
-    return loras_text((entry.split(":")[0], "") for entry in hashes.split(","))

@@ -21,6 +21,8 @@ _NO_VALUE = frozenset({"", "none", "null", "undefined", "baked vae", "default (m
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{0,40})?(?:[eE][+-]?\d{1,3})?")
 _SEED = re.compile(r"\d{1,40}", re.ASCII)
 _WEIGHTS = re.compile(r"\.(?:safetensors|ckpt|pt|sft|gguf|bin)$", re.IGNORECASE)
+#: Commas, colons and brackets of the largest JSON that is read; what they part takes about 100 bytes each.
+_MAX_MARKS = 2_000_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -33,7 +35,7 @@ DECODER = json.JSONDecoder(strict=False, parse_constant=_constant_as_none)
 
 def load_object(text: str) -> dict[str, object]:
     """The JSON object that the text holds, integers exact, NaN and Infinity as None; empty when it is anything else."""
-    if not text.lstrip().startswith("{"):
+    if not text.lstrip().startswith("{") or sum(map(text.count, ",:[{")) > _MAX_MARKS:
         return {}
     try:
         return as_object(DECODER.decode(text))
@@ -41,10 +43,14 @@ def load_object(text: str) -> dict[str, object]:
         return {}
 
 
-def first_object(texts: Mapping[str, str], *names: str) -> dict[str, object]:
-    """The first text under one of the names that holds a JSON object with at least one key, else an empty one."""
-    objects = (load_object(texts[name]) for name in names if name in texts)
-    return next(filter(None, objects), {})
+def first_object(texts: Mapping[str, str], *names: str, marks: Iterable[str]) -> dict[str, object]:
+    """The first text under one of the names that holds a JSON object with at least one key, else an empty one.
+
+    marks: only texts that have one of these in them are parsed, as a graph of ComfyUI may take a while.
+    """
+    marks = tuple(marks)
+    marked = (text for text in map(texts.get, names) if text and any(mark in text for mark in marks))
+    return next(filter(None, map(load_object, marked)), {})
 
 
 def as_object(value: object) -> dict[str, object]:

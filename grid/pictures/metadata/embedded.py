@@ -1,49 +1,81 @@
-"""The texts that are embedded in a picture file: PNG chunks, comments, and EXIF, which is read here leniently.
-
-Pillow's own EXIF reader raises or warns on damaged blocks, and decodes text before its byte order is known.
-"""
+"""The texts that are embedded in a picture file: PNG chunks, comments, EXIF and XMP, and hidden ones."""
 
 from __future__ import annotations
 
 import io
+import json
 import re
-import struct
-from dataclasses import dataclass
-from typing import IO
+from collections.abc import Mapping
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
+from .columns import load_object
+from .exif import ExifTags, decode_bytes, exif_texts, read_exif
+from .png_chunks import chunk_texts
+from .stealth import stealth_text
+from .xmp import xmp_texts
+
 #: Longer texts are ignored, in characters.
 MAX_TEXT = 32 * 2**20
-#: Longer EXIF values are ignored, in bytes.
-MAX_BYTES = 32 * 2**20
-SOFTWARE = 0x0131
-USER_COMMENT = 0x9286
-MAKER_NOTE = 0x927C
-#: Model, then Make and the tags below it: ComfyUI writes the prompt in the first and counts down from the second.
-COMFYUI_TAGS = range(0x0110, 0x0107, -1)
-_EXIF_DIRECTORY = 0x8769
-_READ_TAGS = frozenset({*COMFYUI_TAGS, SOFTWARE, USER_COMMENT, MAKER_NOTE, _EXIF_DIRECTORY})
-_BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
-#: Bytes per item of the types that can hold text (BYTE, ASCII, UNDEFINED) or a directory (LONG, IFD).
-_SIZES = {1: 1, 2: 1, 7: 1, 4: 4, 13: 4}
-#: ComfyUI in EXIF: `prompt:{...}`, `workflow:{...}`, and other names with JSON after them.
-_NAMED_JSON = re.compile(r'\s*(\w[\w .-]{0,60}):\s*(?=[{\["])')
+#: Keys of a JSON object in a comment, or in hidden data, that are the names of texts elsewhere.
+_PACKED = (
+    "prompt", "workflow", "parameters", "Comment", "Description", "Software", "Source", "invokeai_metadata",
+    "sd-metadata", "Dream",
+)  # fmt: skip
+#: A block that ImageMagick has put into a PNG text, as hexadecimal digits after its name and length.
+_RAW_PROFILE = re.compile(r"\s*\w+\s+\d+\s+([0-9a-fA-F\s]*)")
 
 
 def embedded_texts(image: Image.Image) -> dict[str, str]:
-    """Text by name: PNG text chunks, EXIF texts, and the comment of a JPEG or GIF as "comment".
+    """Text by name: PNG text chunks, EXIF and XMP texts, and the comment of a JPEG or GIF as "comment".
 
     From EXIF come "UserComment", "Software", "fooocus_scheme" and ComfyUI's "prompt", "workflow" and their like; a
-    PNG chunk of the same name goes before them. The picture is not decoded, so it only needs to be opened; PNG
-    chunks behind the pixels are therefore not seen (the writers known here put theirs before them), and a TIFF is
-    read only while its file is open, that is before `load()`. Damaged EXIF gives what can be read of it. Texts above
-    32 MiB are ignored.
+    PNG chunk of the same name goes before them. The picture is not decoded, so it only needs to be opened; what stands
+    behind the pixels of a PNG is read by `texts_behind_pixels`. A TIFF is read only while its file is open, that is
+    before `load()`. Damaged EXIF gives what can be read of it. Texts above 32 MiB are ignored.
     """
     texts = _png_texts(image) | _comment(image)
-    for name, text in _exif_texts(_exif_tags(image)).items():
-        texts.setdefault(name, text)
-    return {name: text for name, text in texts.items() if text and len(text) <= MAX_TEXT}
+    for found in (exif_texts(_exif_tags(image, texts)), xmp_texts(_xmp_packet(image, texts))):
+        for name, text in found.items():
+            texts.setdefault(name, text)
+    return _unpacked({name: text for name, text in texts.items() if text and len(text) <= MAX_TEXT})
+
+
+def texts_behind_pixels(image: Image.Image) -> dict[str, str]:
+    """The texts of all chunks of an opened PNG, those behind the pixels and ComfyUI's "comf" included."""
+    if image.format != "PNG" or image.fp is None or image.fp.closed:
+        return {}
+    position = image.fp.tell()
+    texts = chunk_texts(image.fp)
+    image.fp.seek(position)
+    return _unpacked({name: text for name, text in texts.items() if len(text) <= MAX_TEXT})
+
+
+def hidden_texts(image: Image.Image) -> dict[str, str]:
+    """The texts in the lowest bits of an opened PNG's pixels (see `stealth`)."""
+    hidden = stealth_text(image)
+    return (_packed(hidden) or {"parameters": hidden}) if hidden else {}
+
+
+def _unpacked(texts: dict[str, str]) -> dict[str, str]:
+    """The texts, and those that a comment holds as one JSON object."""
+    comment = texts.get("UserComment", "")
+    is_graph = '"class_type"' in comment and '"workflow"' not in comment
+    return texts if is_graph else {**_packed(comment), **texts}
+
+
+def _packed(text: str) -> dict[str, str]:
+    record = load_object(text)
+    try:
+        packed = {name: _as_text(record[name]) for name in _PACKED if record.get(name)}
+    except RecursionError:
+        # a JSON that could just be read may be too deep to be written
+        return {}
+    return packed if len(packed) > 1 or "parameters" in packed else {}
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _png_texts(image: Image.Image) -> dict[str, str]:
@@ -70,40 +102,9 @@ def _comment(image: Image.Image) -> dict[str, str]:
     return {"comment": decode_bytes(comment).strip("\0 \n")}
 
 
-@dataclass(frozen=True)
-class ExifTags:
-    """The raw values of the tags that may hold generation data, by tag number."""
-
-    values: dict[int, bytes]
-    #: "<" little-endian or ">" big-endian.
-    byte_order: str
-
-    def text(self, tag: int) -> str:
-        """The tag as text, up to its first NUL; empty when it is absent."""
-        return decode_bytes(self.values.get(tag, b"").split(b"\0")[0])
-
-    def user_comment(self) -> str:
-        """The UserComment, decoded by its eight-byte header."""
-        return decode_user_comment(self.values.get(USER_COMMENT, b""), self.byte_order)
-
-
-def _exif_texts(tags: ExifTags) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    for tag in COMFYUI_TAGS:
-        text = tags.text(tag)
-        if named := _NAMED_JSON.match(text):
-            # other savers write "Prompt:" and "Workflow:"
-            texts.setdefault(named[1].lower(), text[named.end() :])
-    texts["UserComment"] = tags.user_comment()
-    texts["Software"] = tags.text(SOFTWARE)
-    if (scheme := tags.text(MAKER_NOTE)) in ("fooocus", "a1111"):
-        texts["fooocus_scheme"] = scheme
-    return texts
-
-
-def _exif_tags(image: Image.Image) -> ExifTags:
-    raw = image.info.get("exif")
-    if isinstance(raw, bytes):
+def _exif_tags(image: Image.Image, texts: Mapping[str, str]) -> ExifTags:
+    raw = image.info.get("exif") or _raw_profile(texts, "exif") or _raw_profile(texts, "APP1")
+    if isinstance(raw, bytes) and raw:
         return read_exif(io.BytesIO(re.sub(rb"^(?:Exif\0\0)+", b"", raw)))
     if isinstance(image, TiffImagePlugin.TiffImageFile) and image.fp is not None and not image.fp.closed:
         position = image.fp.tell()
@@ -113,69 +114,16 @@ def _exif_tags(image: Image.Image) -> ExifTags:
     return ExifTags({}, ">")
 
 
-def read_exif(stream: IO[bytes]) -> ExifTags:
-    """The tags of the TIFF structure at the start of the stream, main and EXIF directories merged.
-
-    Only those that may hold generation data are read; a damaged block gives the tags that are whole.
-    """
-    stream.seek(0)
-    head = stream.read(8)
-    order = _BYTE_ORDERS.get(head[:4], "")
-    if not order or len(head) < 8:
-        return ExifTags({}, ">")
-    values = _read_directory(stream, struct.unpack(order + "I", head[4:])[0], order)
-    pointer = values.pop(_EXIF_DIRECTORY, b"")
-    if len(pointer) == 4:
-        values |= _read_directory(stream, struct.unpack(order + "I", pointer)[0], order)
-    return ExifTags(values, order)
+def _xmp_packet(image: Image.Image, texts: Mapping[str, str]) -> bytes:
+    packet = image.info.get("xmp")
+    if isinstance(packet, bytes) and packet:
+        return packet
+    return texts.get("XML:com.adobe.xmp", "").encode("utf-8", "replace") or _raw_profile(texts, "xmp")
 
 
-def _read_directory(stream: IO[bytes], at: int, order: str) -> dict[int, bytes]:
-    stream.seek(at)
-    raw_count = stream.read(2)
-    count = struct.unpack(order + "H", raw_count)[0] if len(raw_count) == 2 else 0
-    table = stream.read(12 * count)
-    values: dict[int, bytes] = {}
-    for tag, kind, items, inline in struct.iter_unpack(order + "HHI4s", table[: len(table) // 12 * 12]):
-        size = items * _SIZES.get(kind, 0)
-        if tag not in _READ_TAGS or not 0 < size <= MAX_BYTES:
-            continue
-        if size > 4:
-            stream.seek(struct.unpack(order + "I", inline)[0])
-        values[tag] = stream.read(size) if size > 4 else inline[:size]
-    return values
-
-
-def decode_user_comment(raw: bytes, byte_order: str) -> str:
-    """The text of an EXIF UserComment. Writers that leave the header out, or write UTF-8 after it, are understood."""
-    code, body = raw[:8], raw[8:]
-    if code == b"UNICODE\0":
-        return _decode_unicode(body, byte_order)
-    if code == b"JIS\0\0\0\0\0":
-        return body.decode("iso2022_jp", "replace").strip("\0 ")
-    has_header = code in (b"ASCII\0\0\0", bytes(8))
-    return decode_bytes(body if has_header else raw).strip("\0 ")
-
-
-def _decode_unicode(body: bytes, byte_order: str) -> str:
-    # the standard asks for the byte order of the block, but writers disagree: ASCII letters show which it is
-    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return body[: len(body) // 2 * 2].decode("utf-16", "replace").strip("\0 ")
-    zeros_first, zeros_second = body[0::2].count(0), body[1::2].count(0)
-    if zeros_first == zeros_second == 0 and (text := _utf8(body)) is not None:
-        return text.strip()
-    big = byte_order == ">" if zeros_first == zeros_second else zeros_first > zeros_second
-    return body[: len(body) // 2 * 2].decode("utf-16-be" if big else "utf-16-le", "replace").strip("\0 ")
-
-
-def decode_bytes(raw: bytes) -> str:
-    """UTF-8 when it is that, else Latin-1, which takes every byte."""
-    text = _utf8(raw)
-    return raw.decode("latin-1") if text is None else text
-
-
-def _utf8(raw: bytes) -> str | None:
+def _raw_profile(texts: Mapping[str, str], name: str) -> bytes:
+    profile = _RAW_PROFILE.fullmatch(texts.get(f"Raw profile type {name}", ""))
     try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
+        return bytes.fromhex(profile[1]) if profile else b""
+    except ValueError:
+        return b""

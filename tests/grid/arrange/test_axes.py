@@ -275,3 +275,11 @@ def test_each_value_is_read_once_to_find_the_axes_and_once_per_axis_to_arrange()
     assert Counted.reads == 10_000 * (19 + 3)
     assert names(axes) == ("cfg", "sampler", "model")
     assert len(sheets) == 10
+
+
+def test_hashes_are_never_an_axis_unless_asked_for():
+    pictures = every(model_hash=("ff", "0a"), lora_hashes=("x: 1f", "y: 2e"), vae_hash=("1", "2"))
+
+    assert names(find_axes(pictures)) == (None, None, None)
+    assert names(find_axes(pictures, x="model_hash")) == ("model_hash", None, None)
+    assert names(find_axes(every(model_hash=("ff", "0a"), cfg=("1", "2")))) == ("cfg", None, None)

@@ -139,3 +139,114 @@ def test_a_text_that_parses_goes_before_the_graph_beside_it() -> None:
 
     assert (both.writer, both.values["seed"]) == ("a1111", "1")
     assert (broken.writer, broken.values["seed"]) == ("comfyui", "5")
+
+
+def test_quoted_values_may_hold_line_ends() -> None:
+    values = read(
+        f'a __color__ car\nNegative prompt: bad\n{SETTINGS}, Wildcard prompt: "a\n__color__\ncar", Version: v1'
+    )
+
+    assert (values["prompt"], values["negative"]) == ("a __color__ car", "bad")
+    assert (values["wildcard_prompt"], values["version"]) == ("a\n__color__\ncar", "v1")
+
+
+def test_settings_may_go_on_over_several_lines() -> None:
+    ended_by_a_comma = read("x\nSteps: 20, Sampler: Euler,\nRNG: CPU, Seed: 5\nTemplate: y")
+    one_to_a_line = read("x\nSteps: 20\nSampler: Euler\nCFG scale: 7\nSeed: 5")
+
+    assert (ended_by_a_comma["rng"], ended_by_a_comma["seed"]) == ("CPU", "5")
+    assert "template" not in ended_by_a_comma
+    assert (one_to_a_line["cfg"], one_to_a_line["seed"]) == ("7", "5")
+
+
+def test_sdnext_with_pipes_is_read() -> None:
+    values = read(
+        "prompt: a girl | a boy\nNegative prompt: planet\nVersion: aa62f6d, Pipeline: Original,\n"
+        "Steps: 25 | Seed: 18 | Sampler: Euler a | CFG scale: 7 | Size: 768x512 | Parser: Full, parser | "
+        "Model: revAnimated_v122 | Operations: | Hires upscale: 2"
+    )
+
+    assert values == {
+        "prompt": "a girl | a boy",
+        "negative": "planet",
+        "seed": "18",
+        "steps": "25",
+        "cfg": "7",
+        "sampler": "Euler a",
+        "model": "revAnimated_v122",
+        "width": "768",
+        "height": "512",
+        "parser": "Full, parser",
+        "hires_upscale": "2",
+        "version": "aa62f6d",
+        "pipeline": "Original",
+    }
+
+
+def test_labels_with_nothing_behind_them_cost_nothing_else() -> None:
+    values = read("a girl\nSteps: 20, Seed: 5, Sampler: , CFG scale: 6, Refiner: , Model: sd_xl, App: SD.Next")
+
+    assert (values["cfg"], values["model"], values["app"]) == ("6", "sd_xl", "SD.Next")
+    assert "sampler" not in values
+
+
+def test_a_prompt_that_begins_with_its_own_name_is_kept_as_it_was_typed() -> None:
+    assert read(f"prompt: a cat\n{SETTINGS}")["prompt"] == "prompt: a cat"
+
+
+def test_the_loras_of_additional_networks_are_read_and_their_settings_taken_away() -> None:
+    values = read(
+        f"a cat <lora:tag:0.5>\n{SETTINGS}, AddNet Enabled: True, AddNet Module 1: LoRA, AddNet Model 1: "
+        "ink_v2(1234567890ab), AddNet Weight A 1: 0.8, AddNet Weight B 1: 0.7, AddNet Module 2: LoRA, "
+        "AddNet Model 2: flat (new)(abcdef123456), AddNet Weight A 2: 1.0"
+    )
+
+    assert values["loras"] == "tag:0.5, ink_v2:0.8, flat (new):1"
+    assert not [column for column in values if column.startswith("addnet")]
+
+
+def test_numbered_loras_of_a_comfyui_saver_are_read() -> None:
+    values = read(
+        f"a cat\n{SETTINGS}, Lora_0 Model name: ink.safetensors, Lora_0 Model hash: ababababab, Lora_0 Strength model: "
+        "-1.1, Lora_0 Strength clip: 1, Lora_1 Model name: flat.safetensors, Lora_1 Strength model: 0.9"
+    )
+
+    assert values["loras"] == "ink:-1.1, flat:0.9"
+    assert not [column for column in values if column.startswith("lora_")]
+
+
+def test_the_models_of_civitai_are_read() -> None:
+    values = read(
+        "a cat\nSteps: 25, Sampler: Euler a, CFG scale: 7, Seed: 3, Created Date: 2024-05-06T07:08:09, Civitai "
+        'resources: [{"type":"checkpoint","modelVersionId":1,"modelName":"DreamShaper","modelVersionName":"8"},'
+        '{"type":"lora","weight":0.8,"modelVersionId":2,"modelName":"Detail Tweaker"},{"type":"embed","weight":1,'
+        '"modelName":"easynegative"},{"air":"urn:air:sd1:lora:civitai:1@2","modelName":"ink","weight":1}], '
+        'Civitai metadata: {"remixOfId":1}'
+    )
+
+    assert (values["model"], values["model_version"], values["seed"]) == ("DreamShaper", "8", "3")
+    assert values["loras"] == "Detail Tweaker:0.8, ink:1"
+    assert "civitai_metadata" not in values
+
+
+def test_a_lora_tag_may_weigh_its_parts() -> None:
+    assert read(f"a <lora:ink:te=0.5:unet=0.8> <lora:flat:te=0.4>\n{SETTINGS}")["loras"] == "ink:0.8, flat:0.4"
+
+
+@pytest.mark.parametrize("text", ["k{}: v, ", "Steps: {}, ", 'k{}: "v", ', "k{}: v\n", "<lora:{}:1> "])
+def test_25_mb_of_text_cost_no_time(text: str) -> None:
+    block = "".join(text.format(number) for number in range(5000))
+    hostile = block * (25 * 2**20 // len(block))
+    began = time.process_time()
+
+    read(f"a cat\n{SETTINGS}, {hostile}")
+    read(f"a cat\n{SETTINGS}, {hostile[: 2**19]}")
+
+    assert time.process_time() - began < 1
+
+
+def test_no_more_than_500_settings_are_read() -> None:
+    values = read(f"a cat\n{SETTINGS}, " + ", ".join(f"k{number}: v" for number in range(20_000)))
+
+    assert values["seed"] == "1"
+    assert 450 < len(values) < 510

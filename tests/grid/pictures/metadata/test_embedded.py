@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from clip_grid.grid.pictures.metadata import embedded_texts, read_generation
-from clip_grid.grid.pictures.metadata.embedded import decode_user_comment, read_exif
+from clip_grid.grid.pictures.metadata.exif import USER_COMMENT, decode_user_comment, read_exif
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin, features
@@ -191,7 +191,7 @@ def test_of_damaged_exif_the_whole_tags_are_read() -> None:
 def test_no_exif_block_whatever_raises(raw: bytes, head: bytes) -> None:
     tags = read_exif(io.BytesIO(head + raw))
 
-    assert isinstance(tags.user_comment(), str)
+    assert isinstance(tags.comment(USER_COMMENT), str)
 
 
 def test_reading_a_tiff_leaves_it_readable() -> None:

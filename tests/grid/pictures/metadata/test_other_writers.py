@@ -208,3 +208,149 @@ def test_values_can_be_written_anywhere() -> None:
     found = read_generation({"parameters": json.dumps({"sui_image_params": params})})
 
     assert found.values["prompt"] == "a\N{REPLACEMENT CHARACTER}bc\nd"
+
+
+def read_object(settings: dict[str, object], place: str = "parameters") -> Generation:
+    return read_generation({place: json.dumps(settings)})
+
+
+def test_ruined_fooocus_is_read_with_loras_of_old_and_new_versions() -> None:
+    settings: dict[str, object] = {
+        "Prompt": "a boat", "Negative": "fog", "steps": 30, "cfg": 8, "width": 1152, "height": 896, "seed": 31,
+        "sampler_name": "dpmpp_2m_sde_gpu", "scheduler": "karras", "base_model_name": "juggernautXL.safetensors",
+        "base_model_hash": "ab", "loras": [["12ab - 0.5", "ink"], ["34cd", "0.7 - flat.safetensors"]], "denoise": None,
+        "clip_skip": 1, "software": "RuinedFooocus",
+    }  # fmt: skip
+
+    assert read_object(settings) == Generation(
+        "fooocus",
+        {
+            "prompt": "a boat",
+            "negative": "fog",
+            "seed": "31",
+            "steps": "30",
+            "cfg": "8",
+            "sampler": "dpmpp_2m_sde_gpu",
+            "scheduler": "karras",
+            "model": "juggernautXL",
+            "loras": "ink:0.5, flat:0.7",
+            "clip_skip": "1",
+            "width": "1152",
+            "height": "896",
+        },
+    )
+
+
+def test_fooocus_mre_is_read() -> None:
+    found = read_object(
+        {
+            "prompt": "a boat", "negative_prompt": "fog", "style": "cinematic", "performance": "Speed", "width": 1152,
+            "height": 896, "seed": 31, "steps": 30, "switch": 20, "cfg": 7.0, "sampler": "dpmpp_2m", "scheduler":
+            "karras", "base_model": "sd_xl_base.safetensors", "l1": "ink.safetensors", "w1": 0.5, "l2": "None", "w2": 1,
+            "software": "Fooocus-MRE",
+        },
+        "comment",
+    )  # fmt: skip
+
+    assert (found.values["cfg"], found.values["width"], found.values["loras"]) == ("7", "1152", "ink:0.5")
+
+
+EASY_DIFFUSION = {
+    "prompt": "a boat", "negative_prompt": "fog", "seed": "31", "num_inference_steps": "25", "guidance_scale": "7.5",
+    "width": "512", "height": "768", "sampler_name": "euler_a", "use_stable_diffusion_model": "models/sd-v1-5.ckpt",
+    "use_vae_model": "None", "clip_skip": "False", "use_lora_model": "['ink', 'flat']", "lora_alpha": "[0.5, 1]",
+}  # fmt: skip
+EASY_DIFFUSION_VALUES = {
+    "prompt": "a boat",
+    "negative": "fog",
+    "seed": "31",
+    "steps": "25",
+    "cfg": "7.5",
+    "sampler": "euler_a",
+    "model": "sd-v1-5",
+    "loras": "ink:0.5, flat:1",
+    "width": "512",
+    "height": "768",
+}
+
+
+def test_easy_diffusion_is_read_from_one_text_to_each_setting_and_from_one_object() -> None:
+    as_numbers = {**EASY_DIFFUSION, "seed": 31, "use_lora_model": ["ink", "flat"], "lora_alpha": [0.5, 1]}
+
+    assert read_generation(EASY_DIFFUSION) == Generation("easydiffusion", EASY_DIFFUSION_VALUES)
+    assert read_object(as_numbers, "UserComment").values == EASY_DIFFUSION_VALUES
+
+
+def test_easy_diffusion_is_read_by_the_labels_it_shows() -> None:
+    labels = (
+        "Prompt", "Negative Prompt", "Seed", "Steps", "Guidance Scale", "Width", "Height", "Sampler",
+        "Stable Diffusion model", "VAE model", "Clip Skip", "LoRA model", "LoRA Strength",
+    )  # fmt: skip
+
+    assert read_generation(dict(zip(labels, EASY_DIFFUSION.values(), strict=True))).values == EASY_DIFFUSION_VALUES
+
+
+def test_draw_things_is_read() -> None:
+    found = read_object(
+        {
+            "c": "a tree", "uc": "fog", "model": "sd_xl_base_1.0_f16.ckpt", "sampler": "DPM++ 2M Karras", "scale": 7.5,
+            "seed": 4294967295, "size": "1024x768", "steps": 30, "strength": 1, "lora": [{"model": "ink.ckpt",
+            "weight": 0.6}], "v2": {"width": 1024},
+        },
+        "UserComment",
+    )  # fmt: skip
+
+    assert found == Generation(
+        "drawthings",
+        {
+            "prompt": "a tree",
+            "negative": "fog",
+            "seed": "4294967295",
+            "steps": "30",
+            "cfg": "7.5",
+            "sampler": "DPM++ 2M Karras",
+            "denoise": "1",
+            "model": "sd_xl_base_1.0_f16",
+            "loras": "ink:0.6",
+            "width": "1024",
+            "height": "768",
+        },
+    )
+
+
+def test_of_civitais_graph_what_was_typed_goes_before_its_nodes() -> None:
+    inputs = {"seed": 5, "steps": 9, "cfg": 1.0, "sampler_name": "euler", "scheduler": "normal", "model": ["m", 0]}
+    graph = {
+        "k": {"class_type": "KSampler", "inputs": inputs},
+        "m": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "dream.safetensors"}},
+        "extra": {"airs": ["urn:air:sd1:checkpoint:civitai:1@2"]},
+        "extraMetadata": json.dumps(
+            {"prompt": "a cat", "negativePrompt": "fog", "cfgScale": 7, "steps": 25, "seed": 3}
+        ),
+    }
+
+    for place in ("prompt", "UserComment"):
+        found = read_object(graph, place)
+
+        assert found.writer == "civitai"
+        assert [found.values[name] for name in ("prompt", "negative", "seed", "steps", "cfg", "sampler", "model")] == [
+            "a cat", "fog", "3", "25", "7", "euler", "dream"
+        ]  # fmt: skip
+
+
+def test_json_that_is_too_deep_is_no_data_for_any_reader() -> None:
+    for depth in (300, 900, 940, 960, 980, 990, 1000, 50_000):
+        deep = "[" * depth + "]" * depth
+        for text in (
+            deep,
+            f'{{"base_model": "x", "prompt": "a", "resolution": {deep}, "lora_combined_1": {deep}}}',
+            f'{{"image": {{"prompt": [{{"prompt": {deep}}}], "seed": 1}}}}',
+            f'{{"sui_image_params": {{"prompt": "x", "loras": {deep}, "seed": {deep}}}}}',
+            f'{{"prompt": "a", "num_inference_steps": {deep}, "use_lora_model": {deep}}}',
+        ):
+            for place in ("parameters", "UserComment", "sd-metadata", "invokeai_metadata", "prompt", "Comment"):
+                assert isinstance(read_generation({place: text, "Software": "NovelAI"}), Generation)
+
+
+def test_json_of_millions_of_small_values_is_no_data() -> None:
+    assert read_generation({"parameters": '{"prompt": "x", "base_model": "y", "a": [' + "{}," * 3_000_000}).values == {}

@@ -1,0 +1,83 @@
+"""What stands in a PNG file beside its pixels, found without decoding them.
+
+Pillow sees text behind the pixels only once it has decoded them, and ComfyUI's "comf" chunks never as text.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from typing import IO
+
+from .exif import decode_bytes, exif_texts, read_exif
+
+#: Longer texts are ignored, in bytes, also when they come out of a compressed chunk.
+MAX_BYTES = 32 * 2**20
+#: Of all texts of a file together, in bytes.
+_MAX_TOTAL = 2 * MAX_BYTES
+#: Chunks that are looked at; a file of 64 megapixels has some thousands.
+_MAX_CHUNKS = 200_000
+_SIGNATURE = 8
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"comf", b"eXIf")
+
+#: Four letters, where its data starts in the file, and the length of that in bytes.
+Chunk = tuple[bytes, int, int]
+
+
+def png_chunks(file: IO[bytes]) -> Iterator[Chunk]:
+    """The chunks of a PNG file by their headers, up to its end or to the first that is damaged."""
+    at = _SIGNATURE
+    for _ in range(_MAX_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8 or not head[4:].isalpha():
+            return
+        length = struct.unpack(">I", head[:4])[0]
+        yield head[4:], at + 8, length
+        at += 12 + length
+
+
+def chunk_texts(file: IO[bytes]) -> dict[str, str]:
+    """Text by name of the chunks that hold text or EXIF, wherever they stand; the first of a name counts."""
+    texts: dict[str, str] = {}
+    total = 0
+    for kind, at, length in png_chunks(file):
+        if kind not in _TEXTS or length > MAX_BYTES:
+            continue
+        file.seek(at)
+        data = file.read(length)
+        found = exif_texts(read_exif(BytesIO(data))) if kind == b"eXIf" else _text(kind, data)
+        total += sum(map(len, found.values()))
+        if total > _MAX_TOTAL:
+            break
+        texts = found | texts
+    return {name: text for name, text in texts.items() if text}
+
+
+def _text(kind: bytes, data: bytes) -> dict[str, str]:
+    """The name and the text of one chunk; nothing when it is damaged or too long."""
+    name, _, rest = data.partition(b"\0")
+    is_packed = kind == b"zTXt"
+    if is_packed:
+        rest = rest[1:]
+    elif kind == b"iTXt":
+        is_packed = rest[:1] == b"\1"
+        # two flags, the language and the name in it
+        rest = rest[2:].split(b"\0", 2)[-1]
+    plain = inflate(rest) if is_packed else rest
+    return {decode_bytes(name): decode_bytes(plain)} if plain else {}
+
+
+def inflate(data: bytes, wbits: int = zlib.MAX_WBITS) -> bytes:
+    """The data unpacked; empty when it is damaged, or when more than 32 MiB come out.
+
+    wbits: as zlib has it; 31 is for gzip.
+    """
+    unpacker = zlib.decompressobj(wbits)
+    try:
+        plain = unpacker.decompress(data, MAX_BYTES)
+    except zlib.error:
+        return b""
+    return b"" if unpacker.unconsumed_tail else plain
