@@ -116,6 +116,21 @@ def open_picture(path: Path, *, frame: int = 0, data: bytes | None = None) -> Im
     return image
 
 
+@contextmanager
+def header_of_any_size(path: Path) -> Iterator[Image.Image]:
+    """The file, opened for the texts in it alone, however many pixels it claims. Raises PictureError."""
+    with _reading(str(path), "opened"), path.open("rb") as file:
+        prefix = file.read(16)
+        for factory, accepts in map(Image.OPEN.__getitem__, _known_formats()):
+            # a reader that is not built in accepts with a text that says so
+            if accepts and accepts(prefix) is True:
+                file.seek(0)
+                with factory(file, str(path)) as image:
+                    yield image
+                return
+        raise PictureError(str(path), _not_a_picture(len(prefix)))
+
+
 def upright_size(image: Image.Image) -> Size:
     """Width and height once the EXIF orientation is obeyed."""
     width, height = image.size

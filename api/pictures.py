@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import InputError
-from ..grid.pictures.find import find_files, is_clip_grid_sheet
+from ..grid.pictures.find import find_files
+from ..grid.pictures.own import is_clip_grid_sheet
 
 StrPath = str | os.PathLike[str]
 Array = NDArray[np.generic]
@@ -111,7 +112,7 @@ def the_only_picture(path: StrPath) -> Path:
 def _files(paths: Sequence[StrPath]) -> tuple[list[Path], int]:
     """The files, and how many sheets of this program were left out of them."""
     found = [path for path, _ in find_files(paths)]
-    kept = [path for path in found if not _is_sheet(path)]
+    kept = [path for path in found if not is_clip_grid_sheet(path)]
     return kept, len(found) - len(kept)
 
 
@@ -123,11 +124,3 @@ def _nothing(paths: Sequence[StrPath], sheets: int) -> str:
 
 def _sheets(count: int) -> str:
     return f"{count} {'sheet' if count == 1 else 'sheets'} of this program"
-
-
-def _is_sheet(path: Path) -> bool:
-    try:
-        return is_clip_grid_sheet(path)
-    except OSError:
-        # reading it as a picture says what is wrong
-        return False

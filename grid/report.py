@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from ..atomic import atomic_file
 from ..csv_cells import Cell, csv_text
 from .arrange.axes import Axes
 from .arrange.heat_map import HeatMap
@@ -173,25 +173,25 @@ def to_json(report: dict[str, Any]) -> str:
     return _SURROGATE.sub(lambda surrogate: f"\\u{ord(surrogate[0]):04x}", text)
 
 
-def is_report(path: Path) -> bool:
-    """Whether a file holds the report of a sheet."""
+def read_report(path: Path) -> dict[str, Any] | None:
+    """The report of a sheet in a file, as plain JSON values; None if it holds something else."""
     try:
-        report = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(report, dict) and {"images_found", "grid_dimensions", "cells"} <= report.keys()
+        report = json.loads(path.read_text("utf-8")) if os.path.isfile(path) else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_report = isinstance(report, dict) and {"images_found", "grid_dimensions", "cells"} <= report.keys()
+    return report if is_report else None
 
 
-def write_scores(path: Path, cells: Sequence[CellReport]) -> None:
-    """Write the file whole or not at all, as UTF-8; pages, rows and columns count from 0, as in the report.
+def scores_csv(cells: Sequence[CellReport]) -> bytes:
+    """The CSV file of the scores in UTF-8; pages, rows and columns count from 0, as in the report.
 
-    A picture without a score has an empty cell. Raises OutputError when the file cannot be written.
+    A picture without a score has an empty cell.
     """
     scores = list(dict.fromkeys(name for cell in cells for name in cell.scores))
     # a score may be called like one of our columns
     header, _ = name_columns([*SCORES_COLUMNS, *scores])
-    with atomic_file(path) as file:
-        file.write(csv_text(header, [_row(cell, scores) for cell in cells]).encode("utf-8", "replace"))
+    return csv_text(header, [_row(cell, scores) for cell in cells]).encode("utf-8", "replace")
 
 
 def _row(cell: CellReport, scores: Sequence[str]) -> list[Cell]:
@@ -201,6 +201,8 @@ def _row(cell: CellReport, scores: Sequence[str]) -> list[Cell]:
 
 def are_scores(path: Path) -> bool:
     """Whether a file holds the scores of a sheet."""
+    if not os.path.isfile(path):
+        return False
     try:
         with path.open(encoding="utf-8") as file:
             header = file.readline(10_000)

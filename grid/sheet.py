@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from ..atomic import atomic_file
+from ..atomic import file_set
 from ..color_profiles import profiles_note
-from ..errors import OutputError
 from ..imaging import Progress
 from .paint.render import PaintJob
 from .paint.style import make_style
 from .pictures.survey import Skipped, Survey
 from .planner import PlanInputs, PlannedSheet, plan_sheet
-from .report import SCORES_SUFFIX, CellReport, GridReport, PageReport, are_scores, is_report, write_scores
+from .report import CellReport, GridReport, PageReport, scores_csv
 from .template import GridTemplate
 from .text.fonts import Faces
 from .write.export import write_sheet
-from .write.output import Output
+from .write.files import sheet_files
+from .write.output import Output, check_format
 
 
 def plan_and_write(
@@ -41,30 +39,26 @@ def plan_and_write(
 def write_planned(planned: PlannedSheet, output: Output, progress: Progress | None = None) -> GridReport:
     """Paint and write all pages and, if the template asks for them, the files beside them; failures are in the report.
 
-    Raises LimitError for a page that the memory does not hold, OutputError for a file that cannot be written.
+    They appear together at the end, in the place of those of an earlier export. Raises LimitError for a page that the
+    memory does not hold, OutputError for a file that cannot be written; everything is as it was then.
     """
-    job = _paint_job(planned, progress)
-    first_page = output.path_of(0, len(planned.plan.pages))
-    sidecar = first_page.with_suffix(".json") if planned.template.sidecar else None
-    scores_file = first_page.with_suffix(SCORES_SUFFIX) if planned.template.scores_csv else None
-    # it may be the very table that the labels come from, so that not even permission to overwrite the sheet counts
-    if sidecar and os.path.exists(sidecar) and not is_report(sidecar):
-        raise _in_the_way(sidecar, "is not the sidecar of a sheet", "sidecar")
-    if scores_file and os.path.exists(scores_file) and not are_scores(scores_file):
-        raise _in_the_way(scores_file, "does not hold scores of a sheet", "scores_csv")
-    paths, warnings = write_sheet(planned, job, output)
-    report = report_of(planned, [str(path) for path in paths], job, warnings)
-    if scores_file:
-        write_scores(scores_file, report.cells)
-        report = replace(report, scores_file=str(scores_file))
-    if sidecar:
-        with atomic_file(sidecar) as file:
-            file.write(report.to_json().encode("utf-8"))
+    check_format(planned.template.format)
+    job, count = _paint_job(planned, progress), len(planned.plan.pages)
+    with file_set(output.path_of(0, count).parent) as files:
+        chosen = sheet_files(planned, output, files)
+        warnings = write_sheet(planned, job, output, chosen.pages, files)
+        paths = [str(path) for path in chosen.pages] * (count // len(chosen.pages))
+        report = report_of(planned, paths, job, warnings)
+        if chosen.scores:
+            report = replace(report, scores_file=str(chosen.scores))
+            with files.open(chosen.scores) as file:
+                file.write(scores_csv(report.cells))
+        if chosen.sidecar:
+            with files.open(chosen.sidecar) as file:
+                file.write(report.to_json().encode("utf-8"))
+        for path in chosen.stale:
+            files.remove(path)
     return report
-
-
-def _in_the_way(path: Path, problem: str, option: str) -> OutputError:
-    return OutputError(f"{path} exists and {problem}; give the sheet another name, or switch {option} off")
 
 
 def _paint_job(planned: PlannedSheet, progress: Progress | None) -> PaintJob:

@@ -75,7 +75,7 @@ def test_our_own_output_error_passes_unchanged(tmp_path):
 def test_a_target_that_is_a_folder_is_refused_and_left_alone(tmp_path):
     (tmp_path / "a.png").mkdir()
 
-    with pytest.raises(OutputError, match=r"a\.png cannot be written"):
+    with pytest.raises(OutputError, match=r"a\.png is a folder; give the name of a file in it"):
         write(tmp_path / "a.png")
 
     assert os.listdir(tmp_path) == ["a.png"]
@@ -85,7 +85,9 @@ def test_a_parent_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"old")
 
     for path in (tmp_path / "file" / "a.png", tmp_path / "file" / "deep" / "a.png"):
-        with pytest.raises(OutputError, match="its folder is a file"):
+        with pytest.raises(
+            OutputError, match=r"file is no folder, so that nothing can be written into it; choose another"
+        ):
             write(path)
 
     assert (tmp_path / "file").read_bytes() == b"old"

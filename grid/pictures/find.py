@@ -1,4 +1,4 @@
-"""Picture files of folders, globs and lists, in natural order, and which of them are sheets of this program."""
+"""Picture files of folders, globs and lists, in natural order."""
 
 from __future__ import annotations
 
@@ -7,21 +7,13 @@ import os
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from ...errors import InputError, PictureError
-from ...imaging import PICTURE_SUFFIXES, open_picture
-from .metadata import embedded_texts
+from ...errors import InputError
+from ...imaging import PICTURE_SUFFIXES
 
-#: Key of our own record in a sheet's metadata.
-RECORD_KEY = "clip_grid"
-SOFTWARE = "CLIP Grid"
-_DOCUMENTS = (".pdf", ".html", ".htm")
-#: The record as it stands in PNG texts and in TIFF tags; PNG has it at the head of a file, TIFF at its end.
-_RAW_RECORDS = (b"clip_grid\0", b"clip_grid:{")
-_HEAD_BYTES, _TAIL_BYTES = 1 << 20, 1 << 20
 #: A file, and its path below the folder that was asked for, with forward slashes.
 NamedFile = tuple[Path, str]
 #: One piece of a text: (0, digits, number) for a run of digits, (1, 0, text) for what lies between two runs.
@@ -168,31 +160,3 @@ def _folders_below(folder: Path) -> Iterator[Path]:
         yield current
         for name in _names(current, "*", os.path.isdir):
             (waiting.appendleft if os.path.islink(current / name) else waiting.append)(current / name)
-
-
-def is_clip_grid_sheet(path: Path) -> bool:
-    """Whether the file is a sheet of this program; also when it has more pixels than this program reads.
-
-    Raises OSError when the file cannot be read.
-    """
-    if path.suffix.lower() in _DOCUMENTS:
-        return SOFTWARE.encode() in _head_and_tail(path)
-    try:
-        with open_picture(path) as image:
-            return has_sheet_record(embedded_texts(image))
-    except PictureError:
-        data = _head_and_tail(path) if path.is_file() else b""
-        return any(record in data for record in _RAW_RECORDS)
-
-
-def has_sheet_record(texts: Mapping[str, str]) -> bool:
-    """Whether the texts embedded in a picture mark it as a sheet of this program."""
-    return RECORD_KEY in texts or texts.get("Software", "").startswith(SOFTWARE)
-
-
-def _head_and_tail(path: Path) -> bytes:
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _TAIL_BYTES))
-        return head + file.read()

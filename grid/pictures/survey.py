@@ -26,8 +26,9 @@ from ...imaging import (
     upright_rgb,
     upright_size,
 )
-from .find import NamedFile, has_sheet_record, is_clip_grid_sheet, readable
+from .find import NamedFile, readable
 from .metadata import read_picture
+from .own import is_clip_grid_sheet, record_in
 
 Value = TypeVar("Value")
 
@@ -119,7 +120,7 @@ def _survey_file(file: NamedFile, frame: int) -> Picture | Skipped:
         return earlier_sheet if is_clip_grid_sheet(path) else skipped(readable(error.reason))
     except OSError as error:
         return skipped(f"cannot be read ({error.strerror or error})")
-    if has_sheet_record(texts):
+    if record_in(texts):
         return earlier_sheet
     values = {column: readable(value) for column, value in generation.values.items()}
     return Picture(name, size, partial(load_picture, path, frame=frame), path, values, changed, frame)

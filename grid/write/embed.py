@@ -9,11 +9,13 @@ from typing import Any
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import MAX_TEXT_MEMORY
 
+from ...errors import InputError, LimitError
 from ...options import options_of
-from ..pictures.find import RECORD_KEY, SOFTWARE
+from ..pictures.find import readable
+from ..pictures.own import RECORD_KEY, SOFTWARE
 from ..planner import PlannedSheet
 from ..template import GridTemplate
-from .png import LONGEST_TEXT_BYTES
+from .png import LONGEST_TEXT_BYTES, text_bytes
 
 #: The tags of a TIFF below this one hold numbers.
 LOWEST_TEXT_TAG = 267
@@ -42,6 +44,23 @@ def sheet_record(planned: PlannedSheet, number: int) -> str:
     ]
     full = json.dumps(record | {"cells": cells})
     return full if len(full) <= RECORD_LIMIT else json.dumps(record)
+
+
+def usable_texts(texts: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The texts whose names and letters every format can hold, and a warning for each that is left out."""
+    usable: dict[str, str] = {}
+    warnings: list[str] = []
+    for key, text in texts.items():
+        try:
+            text_bytes(key, text)
+        except InputError as error:
+            warnings.append(f"{readable(key)[:80]!r} is not in the sheet: {error}")
+        except LimitError:
+            # each format says for itself what is too long
+            usable[key] = text
+        else:
+            usable[key] = text
+    return usable, warnings
 
 
 def fitting_png_texts(texts: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

@@ -1,4 +1,4 @@
-"""Writing a planned sheet: one file per page or one document, each file complete or not there."""
+"""Writing a planned sheet: one file per page, or one document of all."""
 
 from __future__ import annotations
 
@@ -9,68 +9,45 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from ...atomic import atomic_file, output_error
+from ...atomic import FileSet
 from ...errors import LimitError
 from ...imaging import Pixels
 from ..layout.plan import PagePlan
 from ..paint.render import PaintJob, paint_page
 from ..paint.style import SheetStyle
-from ..pictures.find import RECORD_KEY, SOFTWARE
+from ..pictures.own import RECORD_KEY, SOFTWARE
 from ..planner import PlannedSheet
 from .documents import write_document
-from .embed import JPEG_EXIF_LIMIT, exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record
-from .output import ONE_FILE, Output, check_format, check_replaceable
+from .embed import JPEG_EXIF_LIMIT, exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record, usable_texts
+from .output import ONE_FILE, Output
 from .png import write_png
 from .tiff import write_tiff
 
 
-def write_sheet(planned: PlannedSheet, job: PaintJob, output: Output) -> tuple[list[Path], list[str]]:
-    """Paint and write all pages. Returns the file of each page, and warnings about texts that could not be embedded.
+def write_sheet(
+    planned: PlannedSheet, job: PaintJob, output: Output, paths: Sequence[Path], files: FileSet
+) -> list[str]:
+    """Paint all pages and write them into ``files``. Returns warnings about texts that could not be embedded.
 
-    Raises OutputError when a file cannot be written, or when one that is not a sheet of this program is in the way, and
-    LimitError when there is too little memory. No file of the sheet is left then.
+    paths: one for each page, or one for all in the formats that hold all. Raises OutputError when a file cannot be
+    written, and LimitError when there is too little memory.
     """
-    format, count = planned.template.format, len(planned.plan.pages)
-    check_format(format)
-    paths = [output.path_of(page, count) for page in range(1 if format in ONE_FILE else count)]
-    if not output.replace:
-        for path in paths:
-            check_replaceable(path)
+    texts, warnings = usable_texts(output.texts)
     try:
-        if format in ONE_FILE:
-            _write_one_file(planned, job, output, paths[0])
-            return paths * count, []
-        return paths, _write_pages(planned, job, output, paths)
+        if planned.template.format in ONE_FILE:
+            # one record for the whole document: its cells are those of the first page
+            embedded = {**texts, RECORD_KEY: sheet_record(planned, 0)}
+            with files.open(paths[0]) as file:
+                write_document(file, planned, job, output, paths[0].stem, embedded)
+            return warnings
+        for number, (page, path) in enumerate(zip(planned.plan.pages, paths, strict=True)):
+            embedded = {**texts, RECORD_KEY: sheet_record(planned, number)}
+            bands = output.observed(number, paint_page(page, job))
+            with files.open(path) as file:
+                warnings += _write_page(file, page, job.style, embedded, bands)
+        return list(dict.fromkeys(warnings))
     except MemoryError as error:
         raise LimitError("the sheet needs more memory than there is; choose smaller cells or fewer columns") from error
-
-
-def _write_one_file(planned: PlannedSheet, job: PaintJob, output: Output, path: Path) -> None:
-    # one record for the whole document: its cells are those of the first page
-    embedded = {**output.texts, RECORD_KEY: sheet_record(planned, 0)}
-    try:
-        with atomic_file(path) as file:
-            write_document(file, planned, job, output, path.stem, embedded)
-    except OSError as error:
-        raise output_error(path, error) from error
-
-
-def _write_pages(planned: PlannedSheet, job: PaintJob, output: Output, paths: Sequence[Path]) -> list[str]:
-    """Write one file per page and return warnings; if anything fails, the files that were written are removed."""
-    warnings: list[str] = []
-    written: list[Path] = []
-    try:
-        for number, (page, path) in enumerate(zip(planned.plan.pages, paths, strict=True)):
-            texts = {**output.texts, RECORD_KEY: sheet_record(planned, number)}
-            bands = output.observed(number, paint_page(page, job))
-            with atomic_file(path) as file:
-                warnings += _write_page(file, page, job.style, texts, bands)
-            written.append(path)
-    except BaseException:
-        for path in written:
-            path.unlink(missing_ok=True)
-        raise
-    return list(dict.fromkeys(warnings))
 
 
 def _write_page(

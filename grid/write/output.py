@@ -1,17 +1,15 @@
-"""Where a sheet is written to: file formats, the files of its pages, and which files it may replace."""
+"""Where a sheet is written to: file formats, and the files of its pages."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import features
 
-from ...errors import InputError, OutputError
+from ...errors import InputError
 from ...imaging import Pixels
-from ..pictures.find import is_clip_grid_sheet
 
 #: The suffix of files of each format.
 SUFFIX = {
@@ -36,8 +34,10 @@ class Output:
     #: The file of a page, from the number of the page and of all pages.
     path_of: Callable[[int, int], Path]
     texts: Mapping[str, str] = field(default_factory=dict)
-    #: Whether a file that is not a sheet of this program may be replaced.
+    #: Whether the first file may replace one that is not a sheet of this program.
     replace: bool = False
+    #: Moves on to other names while one of these is taken; None where the names are given.
+    next_names: Callable[[], None] | None = None
     #: Called with the page number and each painted band; the pages of an HTML sheet are painted for it alone.
     on_band: Callable[[int, Pixels], None] | None = None
 
@@ -53,15 +53,3 @@ def check_format(format: str) -> None:
     """Raises InputError when this Pillow was built without the format."""
     if format in ("webp", "avif") and not features.check(format):
         raise InputError(f"this Pillow cannot write {format}; install a newer Pillow or choose png, jpeg or tiff")
-
-
-def check_replaceable(path: Path) -> None:
-    """Raises OutputError for a folder, and for a file that is not a sheet: it may be the user's picture."""
-    if not os.path.exists(path):
-        return
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; give the name of a file in it")
-    if not is_clip_grid_sheet(path):
-        raise OutputError(
-            f"{path} exists and is not a sheet of this program; choose another name, or allow overwriting"
-        )

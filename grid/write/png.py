@@ -85,7 +85,7 @@ def _text_chunks(texts: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
     chunks = PngInfo()
     total = 0
     for key, text in texts.items():
-        total += _text_bytes(key, text)
+        total += text_bytes(key, text)
         if total > MAX_TEXT_MEMORY:
             raise LimitError(f"with {key!r} the texts have more than {MAX_TEXT_MEMORY} bytes; leave some out")
         chunks.add_text(key, text)
@@ -93,7 +93,7 @@ def _text_chunks(texts: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
         yield kind, data
 
 
-def _text_bytes(key: str, text: str) -> int:
+def text_bytes(key: str, text: str) -> int:
     """The length of a text in UTF-8; raises InputError or LimitError for a key or text that PNG cannot hold."""
     if not 0 < len(key) <= LONGEST_KEY or not key.isprintable() or max(key) > "\xff" or " ".join(key.split()) != key:
         raise InputError(

@@ -18,9 +18,10 @@ from ...atomic import atomic_file
 from ...errors import InputError
 from ...grid.pictures.survey import Survey
 from ...grid.planner import PlannedSheet
-from ...grid.report import SCORES_SUFFIX, BatchReport, GridReport
+from ...grid.report import BatchReport, GridReport
 from ...grid.sheet import plan_and_write
-from ...grid.write.output import ONE_FILE, SUFFIX, Output
+from ...grid.write.files import beside
+from ...grid.write.output import SUFFIX, Output
 from ...imaging import Pixels, Progress
 from ..host.host import Host, SavePath
 from ..sockets.tensors import page_floats
@@ -102,19 +103,16 @@ class _Destination:
         pages, format = planned.plan.pages, planned.template.format
         self._suffix = SUFFIX[format]
         self._file = self._host.save_path(self._request.prefix, pages[0].width, pages[0].height)
-        # ComfyUI counts files before it replaces %batch_num%, so that its counter may be taken
-        while self._is_taken(1 if format in ONE_FILE else len(pages)):
-            self._file = replace(self._file, counter=self._file.counter + 1)
         self.pages = CollectedPages(reduction([(page.width, page.height) for page in pages], self._request.budget))
-        return Output(self._path, self._request.inputs.texts, on_band=self._collect)
+        return Output(self._path, self._request.inputs.texts, next_names=self._count_on, on_band=self._collect)
 
     def _path(self, page: int, pages: int) -> Path:
         stem = self._file.stem.replace("%batch_num%", str(page))
         return self._file.folder / f"{stem}_{self._file.counter + page:05}_{self._suffix}"
 
-    def _is_taken(self, count: int) -> bool:
-        paths = [self._path(page, count) for page in range(count)]
-        return any(path.exists() for path in (*paths, *_beside(paths[0])))
+    def _count_on(self) -> None:
+        # ComfyUI counts files before it replaces %batch_num%, and others may save at the same time
+        self._file = replace(self._file, counter=self._file.counter + 1)
 
     def _collect(self, number: int, band: Pixels) -> None:
         self._host.check_interrupt()
@@ -134,15 +132,10 @@ class _Destination:
     def files(self, report: GridReport) -> list[Entry]:
         """The pages, the sidecar and the scores."""
         paths = [Path(path) for path in dict.fromkeys(page.path for page in report.pages)]
-        return [self._entry(path) for path in (*paths, *filter(Path.exists, _beside(paths[0])))]
+        return [self._entry(path) for path in (*paths, *filter(Path.exists, beside(paths[0])))]
 
     def _entry(self, path: Path) -> Entry:
         return {"filename": path.name, "subfolder": self._file.subfolder, "type": "output"}
-
-
-def _beside(page: Path) -> tuple[Path, Path]:
-    """The optional files of a sheet beside its first page: the sidecar and the scores."""
-    return page.with_suffix(".json"), page.with_suffix(SCORES_SUFFIX)
 
 
 def reduction(sizes: Sequence[tuple[int, int]], budget: int) -> int:

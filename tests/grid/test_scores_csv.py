@@ -90,7 +90,7 @@ def test_a_second_run_replaces_its_own_file(tmp_path):
     assert rows_of(tmp_path / "s.scores.csv")[1][6] == "0.75"
 
 
-@pytest.mark.parametrize("content", [b"", b"path,label\n", b"\xff\xfe\x00", b"path;label;source;page;row;column\n"])
+@pytest.mark.parametrize("content", [b"path,label\n", b"\xff\xfe\x00", b"path;label;source;page;row;column\n"])
 def test_a_file_of_the_user_is_never_replaced(content, tmp_path):
     (tmp_path / "s.scores.csv").write_bytes(content)
 

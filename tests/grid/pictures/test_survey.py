@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_grid.errors import InputError, PictureError
-from clip_grid.grid.pictures.find import RECORD_KEY, SOFTWARE, find_files
+from clip_grid.grid.pictures.find import find_files
+from clip_grid.grid.pictures.own import RECORD_KEY, SOFTWARE
 from clip_grid.grid.pictures.survey import (
     Picture,
     Skipped,
@@ -85,10 +86,12 @@ def test_generation_data_is_read_and_holds_nothing_that_cannot_be_written(tmp_pa
     json.dumps(dict(second.values), ensure_ascii=False).encode("utf-8")
 
 
-@pytest.mark.parametrize(("key", "text"), [(RECORD_KEY, "{}"), ("Software", f"{SOFTWARE} 0.1")])
-def test_sheets_of_this_program_are_skipped_on_purpose(tmp_path, key, text):
+RECORD = json.dumps({"format": 1, "page": 0, "pages": 1, "grid": "1x1", "options": {}})
+
+
+def test_sheets_of_this_program_are_skipped_on_purpose(tmp_path):
     info = PngImagePlugin.PngInfo()
-    info.add_text(key, text)
+    info.add_text(RECORD_KEY, RECORD)
     Image.new("RGB", (2, 2)).save(tmp_path / "sheet.png", pnginfo=info)
     draw(tmp_path / "a.png")
 
@@ -101,10 +104,21 @@ def test_sheets_of_this_program_are_skipped_on_purpose(tmp_path, key, text):
 @pytest.mark.parametrize("ending", ["jpg", "webp", "tif"])
 def test_sheets_of_this_program_are_recognised_by_exif_too(tmp_path, ending):
     exif = Image.Exif()
-    exif[ExifTags.Base.Software] = SOFTWARE
+    exif[ExifTags.Base.Make] = f"{RECORD_KEY}:{RECORD}"
     Image.new("RGB", (2, 2)).save(tmp_path / f"sheet.{ending}", exif=exif)
 
     assert survey_files(find_files([tmp_path])).skipped[0].deliberate
+
+
+@pytest.mark.parametrize(
+    ("key", "text"), [(RECORD_KEY, "{}"), (RECORD_KEY, "[" * 100_000), ("Software", SOFTWARE), ("prompt", RECORD)]
+)
+def test_a_picture_that_only_mentions_this_program_is_a_picture(tmp_path, key, text):
+    info = PngImagePlugin.PngInfo()
+    info.add_text(key, text)
+    Image.new("RGB", (2, 2)).save(tmp_path / "a.png", pnginfo=info)
+
+    assert [picture.name for picture in survey_files(find_files([tmp_path])).pictures] == ["a.png"]
 
 
 def test_progress_may_stop_the_survey(tmp_path):
