@@ -36,8 +36,7 @@ def embedded_texts(image: Image.Image) -> dict[str, str]:
     """
     texts = _png_texts(image) | _comment(image)
     for found in (exif_texts(_exif_tags(image, texts)), xmp_texts(_xmp_packet(image, texts))):
-        for name, text in found.items():
-            texts.setdefault(name, text)
+        texts |= {name: text for name, text in found.items() if not texts.get(name)}
     return _unpacked({name: text for name, text in texts.items() if text and len(text) <= MAX_TEXT})
 
 

