@@ -155,7 +155,7 @@ def _records(survey: Survey, match: TableMatch | None) -> list[PictureRecord]:
     return [replace(record, row=row, row_index=row_index) for record, row, row_index in rows]
 
 
-def _find_axes(template: GridTemplate, records: Sequence[PictureRecord]) -> tuple[Axes | None, Sequence[PictureRecord]]:
+def _find_axes(template: GridTemplate, records: list[PictureRecord]) -> tuple[Axes | None, list[PictureRecord]]:
     """The axes, unless the layout is set by hand and no axis was asked for by name; and the records.
 
     Where LoRAs are axes by name and weight, the records have these as columns.

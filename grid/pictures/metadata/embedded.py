@@ -42,11 +42,12 @@ def embedded_texts(image: Image.Image) -> dict[str, str]:
 
 def texts_behind_pixels(image: Image.Image) -> dict[str, str]:
     """The texts of all chunks of an opened PNG, those behind the pixels and ComfyUI's "comf" included."""
-    if image.format != "PNG" or image.fp is None or image.fp.closed:
+    file = image.fp if isinstance(image, PngImagePlugin.PngImageFile) else None
+    if file is None or file.closed:
         return {}
-    position = image.fp.tell()
-    texts = chunk_texts(image.fp)
-    image.fp.seek(position)
+    position = file.tell()
+    texts = chunk_texts(file)
+    file.seek(position)
     return _unpacked({name: text for name, text in texts.items() if len(text) <= MAX_TEXT})
 
 

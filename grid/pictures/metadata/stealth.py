@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from ....errors import PictureError
 from ....imaging import decoded
 from .png_chunks import inflate, png_chunks
 
 #: The part of the signature that tells alpha from colours, as bits; after it come "info" (text) or "comp" (gzip).
-_IN_ALPHA, _IN_COLORS = (np.unpackbits(np.frombuffer(b"stealth_" + place, np.uint8)) for place in (b"png", b"rgb"))
+_IN_ALPHA: list[int] = np.unpackbits(np.frombuffer(b"stealth_png", np.uint8)).tolist()
+_IN_COLORS: list[int] = np.unpackbits(np.frombuffer(b"stealth_rgb", np.uint8)).tolist()
 _SIGNATURES = (b"stealth_pnginfo", b"stealth_pngcomp", b"stealth_rgbinfo", b"stealth_rgbcomp")
 _SIGNATURE_BYTES, _LENGTH_BYTES = 15, 4
 #: By the filter of a row, how far the pixel above is shifted before it is added: Up and Paeth take all of it, Average
@@ -36,11 +37,12 @@ def stealth_text(image: Image.Image) -> str:
     Of other pictures only the first pixel of as many rows is looked at as agree with the signature; the picture itself
     is decoded only when that is there.
     """
-    if image.format != "PNG" or image.fp is None or image.fp.closed or image.width * image.height > _MAX_PIXELS:
+    file = image.fp if isinstance(image, PngImagePlugin.PngImageFile) else None
+    if file is None or file.closed or image.width * image.height > _MAX_PIXELS:
         return ""
-    position = image.fp.tell()
-    in_alpha, in_colors = _signed(image.fp)
-    image.fp.seek(position)
+    position = file.tell()
+    in_alpha, in_colors = _signed(file)
+    file.seek(position)
     if not (in_alpha or in_colors):
         return ""
     try:
@@ -65,7 +67,8 @@ def _message(data: bytes) -> str:
 
 def _signed(file: IO[bytes]) -> tuple[bool, bool]:
     """Whether the left column begins with a signature, in alpha and in the colours."""
-    alpha, colors = [], []
+    alpha: list[int] = []
+    colors: list[int] = []
     is_alpha = is_color = True
     for pixel in _left_column(file):
         is_alpha = is_alpha and len(pixel) == 4
@@ -80,9 +83,9 @@ def _signed(file: IO[bytes]) -> tuple[bool, bool]:
     return bool(alpha) and is_alpha, bool(colors) and is_color
 
 
-def _agree(bits: list[int], signature: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> bool:
+def _agree(bits: list[int], signature: list[int]) -> bool:
     count = min(len(bits), len(signature))
-    return bits[:count] == signature[:count].tolist()
+    return bits[:count] == signature[:count]
 
 
 def _left_column(file: IO[bytes]) -> Iterator[bytes]:
