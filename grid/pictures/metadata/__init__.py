@@ -51,7 +51,7 @@ class Generation:
 
 def read_generation(texts: Mapping[str, str]) -> Generation:
     """The generation data in the texts of one file (see `embedded_texts`). Never raises: bad data is no data."""
-    for writer, read in _READERS:
+    for writer, read in _READERS if texts else ():
         if values := read(texts):
             return Generation(writer, values)
     return Generation()

@@ -32,14 +32,15 @@ _PIPES = re.compile(r"\s*Steps: *\d+ *\|")
 _ENDS = {",": re.compile(r"[,\n]"), "|": re.compile(r"[|\n]")}
 #: What may stand on a line of its own before the steps in SD.Next's text.
 _SDNEXT_LINE = re.compile(r"(?:Version|App|Pipeline|Parser|Backend|Operations?): ")
+_SDNEXT_NEGATIVE = re.compile(r"^Negative:")
 _SIZE = re.compile(r"(\d{1,6})x(\d{1,6})")
 #: Settings whose JSON value is kept.
 _RESOURCES = "Civitai resources"
-#: Columns by the label of a setting.
+#: Columns by the label of a setting in small letters, as tools differ in "Clip skip" and "CFG scale".
 _STANDARD = {
-    "Seed": "seed", "Steps": "steps", "CFG scale": "cfg", "Sampler": "sampler", "Schedule type": "scheduler",
-    "Scheduler": "scheduler", "Denoising strength": "denoise", "Distilled CFG Scale": "guidance", "Model": "model",
-    "VAE": "vae", "Clip skip": "clip_skip",
+    "seed": "seed", "steps": "steps", "cfg scale": "cfg", "sampler": "sampler", "schedule type": "scheduler",
+    "scheduler": "scheduler", "denoising strength": "denoise", "distilled cfg scale": "guidance", "model": "model",
+    "vae": "vae", "clip skip": "clip_skip",
 }  # fmt: skip
 
 
@@ -80,6 +81,7 @@ def _parse(text: str) -> Infotext | None:
         while body and _SDNEXT_LINE.match(body[-1]):
             earlier, _ = _settings(body.pop(), ",")
             settings = {**settings, **{label: value for label, value in earlier.items() if label not in settings}}
+        body = [_SDNEXT_NEGATIVE.sub(_NEGATIVE, line) for line in body]
         if body and body[0].lower().startswith(_PROMPT):
             body[0] = body[0][len(_PROMPT) :]
     split = next((number for number, line in enumerate(body) if line.startswith(_NEGATIVE)), len(body))
@@ -94,7 +96,7 @@ def _settings_line(lines: list[str]) -> int:
             return at
     settings, _ = _settings(lines[-1], ",")
     # three labels, as the web UI asks for, and one of them known: prose has colons too
-    return len(lines) - 1 if len(settings) >= 3 and not _STANDARD.keys().isdisjoint(settings) else -1
+    return len(lines) - 1 if len(settings) >= 3 and any(map(_standard_column, settings)) else -1
 
 
 def _settings(text: str, separator: str) -> tuple[dict[str, str], list[object]]:
@@ -137,15 +139,20 @@ def _value_end(text: str, start: int, separator: str) -> int:
 def _goes_on(text: str, line_end: int) -> bool:
     """Whether the next line begins with a setting that is known."""
     following = _KEY.match(text, line_end + 1)
-    return following is not None and (following[1] in _STANDARD or following[1] == "Size")
+    return following is not None and (following[1] == "Size" or bool(_standard_column(following[1])))
+
+
+def _standard_column(label: str) -> str:
+    """The standard column that a setting fills; empty for none."""
+    return _STANDARD.get(label.lower(), "")
 
 
 def infotext_columns(infotext: Infotext) -> dict[str, str]:
     """The text's values under standard names; other short settings under their own in snake_case."""
     raw: dict[str, object] = {"prompt": infotext.prompt, "negative": infotext.negative}
     for label, value in infotext.settings.items():
-        if label in _STANDARD:
-            raw.setdefault(_STANDARD[label], value)
+        if column := _standard_column(label):
+            raw.setdefault(column, value)
     if size := _SIZE.fullmatch(infotext.settings.get("Size", "")):
         raw["width"], raw["height"] = size.groups()
     loras, others = infotext_loras(infotext.prompt, infotext.settings, infotext.resources)
@@ -155,6 +162,6 @@ def infotext_columns(infotext: Infotext) -> dict[str, str]:
             raw.setdefault("model", record.get("modelName"))
             raw.setdefault("model_version", record.get("modelVersionName"))
     for label, value in others.items():
-        if label not in _STANDARD and label != "Size" and len(value) <= _MAX_EXTRA:
+        if not _standard_column(label) and label != "Size" and len(value) <= _MAX_EXTRA:
             raw.setdefault(snake_case(label), value)
     return to_columns(raw)

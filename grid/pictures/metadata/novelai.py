@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .columns import as_list, as_object, load_object, pick, to_columns
+from .columns import as_list, as_object, first_object, load_object, pick, to_columns
 
 
 def read_novelai(texts: Mapping[str, str]) -> dict[str, str]:
     """The columns of a NovelAI picture; empty for any other."""
     # in WebP the same names are the keys of one JSON object in the EXIF comment
-    packed = {key: value for key, value in load_object(texts.get("UserComment", "")).items() if isinstance(value, str)}
+    record = first_object(texts, "UserComment", marks=['"Comment"'])
+    packed = {key: value for key, value in record.items() if isinstance(value, str)}
     named = {**texts, **packed} if packed.get("Comment") else texts
     if not any(named.get(name, "").startswith("NovelAI") for name in ("Software", "Source")):
         return {}

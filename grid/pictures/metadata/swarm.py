@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import zip_longest
 
-from .columns import as_object, load_object, loras_text, number_text, pick, to_columns
+from .a1111 import PLACES
+from .columns import as_object, first_object, loras_text, number_text, pick, to_columns
 
 
 def read_swarm(texts: Mapping[str, str]) -> dict[str, str]:
     """The columns of a SwarmUI picture; empty for any other."""
-    objects = (load_object(texts.get(place, "")) for place in ("parameters", "UserComment", "comment"))
-    params = next(filter(None, (as_object(record.get("sui_image_params")) for record in objects)), {})
+    params = as_object(first_object(texts, *PLACES, marks=['"sui_image_params"']).get("sui_image_params"))
     raw = pick(
         params, "prompt", "seed", "steps", "sampler", "scheduler", "model", "vae", "width", "height",
         negative="negativeprompt", cfg="cfgscale", denoise="initimagecreativity", guidance="fluxguidancescale",

@@ -183,6 +183,16 @@ def test_sdnext_with_pipes_is_read() -> None:
     }
 
 
+def test_newer_sdnext_is_read() -> None:
+    values = read(
+        "Prompt: a girl\nNegative: planet\nSteps: 25| Size: 64x32| Seed: 18| CFG Scale: 6| CLIP skip: 1| App: SD.Next| "
+        "Pipeline: StableDiffusionXLPipeline| Operations: txt2img"
+    )
+
+    assert (values["prompt"], values["negative"], values["width"]) == ("a girl", "planet", "64")
+    assert (values["cfg"], values["clip_skip"], values["app"]) == ("6", "1", "SD.Next")
+
+
 def test_labels_with_nothing_behind_them_cost_nothing_else() -> None:
     values = read("a girl\nSteps: 20, Seed: 5, Sampler: , CFG scale: 6, Refiner: , Model: sd_xl, App: SD.Next")
 
