@@ -8,8 +8,12 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from .api.configuration import version
 from .commands import (
@@ -98,8 +102,9 @@ def _run(args: argparse.Namespace) -> int:
         # a file name may hold what the terminal's encoding cannot
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status: int = args.run(args)
-        sys.stdout.flush()
+        with _ended_by_signals():
+            status: int = args.run(args)
+            sys.stdout.flush()
     except ClipGridError as error:
         return fail(str(error), FAILED)
     except BrokenPipeError:
@@ -109,4 +114,34 @@ def _run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("stopped; no file was left half written", file=sys.stderr)
         return _STOPPED
+    except _Ended as ended:
+        print("ended; no file was left half written", file=sys.stderr)
+        return 128 + ended.signal
     return status
+
+
+class _Ended(BaseException):
+    """Another program ends this one, which shall clean up first."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__()
+        self.signal = signal
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM, and SIGHUP of a closed terminal, raise _Ended where they would have ended the process at once."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise _Ended(number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    in_main = threading.current_thread() is threading.main_thread()
+    ours = [number for number in numbers if in_main and signal.getsignal(number) == signal.SIG_DFL]
+    try:
+        for number in ours:
+            signal.signal(number, end)
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)

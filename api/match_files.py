@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..clip_backend.calibration.calibration import Calibration, fit_calibration
+from ..clip_backend.calibration.calibration import Calibration, calibration_target, fit_calibration
 from ..clip_backend.match_files.batch import match_batch
 from ..clip_backend.match_files.report import PairsReport
 from ..clip_backend.matching.result import MatchOptions
+from ..errors import InputError
 from ..imaging import Progress
 from ..options import read_options
 from .match import given_calibration
@@ -35,10 +38,13 @@ def match_pairs(
 ) -> PairsReport:
     """Scores for a CSV file of image_path, text and perhaps label; see ``match_batch`` for what it does with them.
 
-    options: fields of MatchOptions. save_calibration: where to keep what the labelled pairs say of this model.
+    options: fields of MatchOptions. save_calibration: where to keep what the labelled pairs say of this model; a file
+    that is no calibration is replaced only with ``overwrite``, and the file of pairs never.
     Raises InputError for files or options that cannot be used, and for labels that give no calibration.
     """
     wanted = read_options(MatchOptions, options)
+    if save_calibration is not None:
+        _check_calibration_target(save_calibration, {"pairs": pairs, "results": out}, overwrite=overwrite)
     learnt = given_calibration(calibration)
     opened = ModelChoice.of(model)
     report = match_batch(
@@ -49,6 +55,14 @@ def match_pairs(
     if save_calibration is not None and report.done:
         labels, z = report.labelled()
         fitted = fit_calibration(z, labels, opened.for_texts(), wanted)
-        fitted.save(save_calibration)
+        fitted.save(save_calibration, overwrite=overwrite)
         notes = (*notes, *fitted.notes, f"the calibration is in {save_calibration}")
     return replace(report, notes=(*notes, *report.notes))
+
+
+def _check_calibration_target(path: StrPath, others: Mapping[str, StrPath | None], *, overwrite: bool) -> None:
+    """Before anything is computed; others: the files that it must not be, by what they hold."""
+    target = calibration_target(path, overwrite=overwrite)
+    for name, other in others.items():
+        if other is not None and os.path.realpath(os.path.expanduser(other)) == os.path.realpath(target):
+            raise InputError(f"the calibration would replace the {name} in {other}; choose another name for it")

@@ -7,11 +7,12 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from ..atomic import check_regular
 from ..errors import InputError
 from ..grid.pictures.find import find_files, natural_key
 from ..grid.pictures.survey import survey_files
 from ..grid.template import GridTemplate
-from ..grid.write.output import FORMAT_OF, SUFFIX
+from ..grid.write.output import FORMAT_OF, OTHER_SUFFIXES, SUFFIX
 from .pictures import Images, StrPath
 
 
@@ -28,6 +29,9 @@ def target_and_format(
         return out / f"{stem}_grid{SUFFIX[template.format]}", template
     named = FORMAT_OF.get(out.suffix.lower())
     if named is None:
+        check_regular(out)
+        if out.suffix.lower() in OTHER_SUFFIXES:
+            raise InputError(f"{out.name} ends in {out.suffix}; sheets are written as {', '.join(SUFFIX.values())}")
         return out.with_name(out.name + SUFFIX[template.format]), template
     if format_given and named != template.format:
         raise InputError(

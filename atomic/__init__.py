@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from .file_set import FileSet, file_set, signals_held
-from .lock import FileLock, take_lock
-from .problems import check_regular, is_empty, make_folder, output_error, writing
+from ..errors import OutputError
+from .file_set import FileSet, file_set, hidden_name
+from .lock import take_lock
+from .problems import check_regular, check_replaceable, is_empty, make_folder, output_error, writing
+from .signals import signals_held
 
 __all__ = [
-    "FileLock", "FileSet", "atomic_file", "check_regular", "file_set", "is_empty", "make_folder", "output_error",
-    "signals_held", "take_lock", "writing",
+    "FileSet", "atomic_file", "check_regular", "check_replaceable", "file_set", "is_empty", "make_folder",
+    "output_error", "signals_held", "the_only_run", "writing",
 ]  # fmt: skip
 
 
@@ -26,3 +28,17 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """
     with file_set(path.parent) as files, files.open(path) as file:
         yield file
+
+
+@contextmanager
+def the_only_run(path: Path) -> Iterator[None]:
+    """No other block of the same path runs meanwhile, in any process; raises OutputError where one does."""
+    make_folder(path.parent)
+    with writing(path):
+        lock = take_lock(path.with_name(hidden_name(path.name, ".lock")))
+    if lock is None:
+        raise OutputError(f"another run is writing {path}; wait until it is done, or choose another name")
+    try:
+        yield
+    finally:
+        lock.remove()

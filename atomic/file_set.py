@@ -13,8 +13,6 @@ import json
 import os
 import re
 import secrets
-import signal
-import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -25,12 +23,12 @@ from typing import BinaryIO, cast
 from ..errors import InputError, OutputError
 from .lock import FileLock, take_lock, waiting_lock
 from .problems import BACKUP, PART, check_name, check_regular, make_folder, writing
+from .signals import signals_held
 
 _SET_NAME = re.compile(r"\.clip-grid-[0-9a-f]{12}\.set")
 _LOCK_NAME = ".clip-grid.lock"
 #: Seconds to wait for others that rename files in the same folder, which takes them milliseconds.
 _LONGEST_WAIT = 30
-_STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,10 @@ class FileSet:
         self._parts: set[str] = set()
         #: Temporary files by the names that were taken.
         self._taken: dict[str, str] = {}
+        #: Whether older files are not back yet.
+        self._is_unfinished = False
+        #: Older files that are in the way no more.
+        self._backups: set[str] = set()
         #: By target.
         self._steps: dict[str, _Step] = {}
 
@@ -111,9 +113,7 @@ class FileSet:
         return False
 
     def _take(self, name: str) -> bool:
-        # some file systems take A and a for the same
-        key = blake2b(name.casefold().encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
-        part = f".{name[:40]}.{key}{PART}"
+        part = hidden_name(name, PART)
         if os.path.lexists(self._folder / name):
             return False
         try:
@@ -174,10 +174,14 @@ class FileSet:
                     with writing(self._folder / step.target):
                         _rename(self._folder, step)
             except BaseException:
-                self._log({"undo": True})
+                self._is_unfinished = True
+                # without this line, which a full disk may refuse, all is undone just as well
+                with suppress(OSError):
+                    self._log({"undo": True})
                 _undo(self._folder, steps)
+                self._is_unfinished = False
                 raise
-            _drop_backups(self._folder, steps)
+            self._backups = {step.backup for step in steps if step.backup}
 
     def _with_backup(self, step: _Step) -> _Step:
         exists = os.path.lexists(self._folder / step.target)
@@ -186,13 +190,14 @@ class FileSet:
 
     def end(self) -> None:
         """Removes what is left of the temporary files, and the list."""
-        for part in self._parts:
-            with suppress(OSError):
-                os.unlink(self._folder / part)
-        self._parts.clear()
-        if self._lock:
+        left = {name for name in self._parts | self._backups if not _is_removed(self._folder / name)}
+        self._parts, self._backups = set(), set()
+        if self._lock and (left or self._is_unfinished):
+            # a later run may be able to
+            self._lock.leave()
+        elif self._lock:
             self._lock.remove()
-            self._lock = None
+        self._lock = None
 
     def _folder_lock(self) -> AbstractContextManager[None]:
         def too_long() -> OutputError:
@@ -201,6 +206,14 @@ class FileSet:
             )
 
         return waiting_lock(self._folder / _LOCK_NAME, _LONGEST_WAIT, too_long)
+
+
+def hidden_name(name: str, ending: str) -> str:
+    """The one name of a temporary file that belongs to a file of this name."""
+    # some file systems take A and a for the same
+    key = blake2b(name.casefold().encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+    # names end at 255 bytes, 4 a character
+    return f".{name[:40]}.{key}{ending}"
 
 
 def _rename(folder: Path, step: _Step) -> None:
@@ -232,6 +245,7 @@ def _rename_to_new(part: Path, target: Path) -> None:
 def _back_up(folder: Path, step: _Step) -> None:
     """Keeps the older file under a second name, or under that name alone where a file can have only one."""
     if step.backup:
+        check_regular(folder / step.target)
         try:
             os.link(folder / step.target, folder / step.backup, follow_symlinks=False)
         except (OSError, NotImplementedError):
@@ -250,10 +264,12 @@ def _undo(folder: Path, steps: Sequence[_Step]) -> None:
             target.unlink(missing_ok=True)
 
 
-def _drop_backups(folder: Path, steps: Sequence[_Step]) -> None:
-    for step in steps:
-        if step.backup:
-            (folder / step.backup).unlink(missing_ok=True)
+def _is_removed(path: Path) -> bool:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def _left_sets(folder: Path) -> list[Path]:
@@ -312,28 +328,6 @@ def _settle(folder: Path, path: Path) -> None:
                 # a new file may have both names already
                 with suppress(FileExistsError):
                     _rename(folder, step)
-        _drop_backups(folder, steps)
-    for part in parts:
-        if part.endswith(PART):
-            (folder / part).unlink(missing_ok=True)
-
-
-@contextmanager
-def signals_held() -> Iterator[None]:
-    """Ctrl-C and SIGTERM take effect when the block has ended; Python sees them in the main thread alone."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    waiting: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in _STOPPING}
-    # None is a handler that Python did not set and cannot set again
-    held = {number: handler for number, handler in handlers.items() if handler not in (None, signal.SIG_IGN)}
-    try:
-        for number in held:
-            signal.signal(number, lambda caught, _: waiting.append(caught))
-        yield
-    finally:
-        for number, handler in held.items():
-            signal.signal(number, handler)
-        for number in waiting:
-            signal.raise_signal(number)
+    for name in (*parts, *(step.backup for step in steps)):
+        if name.endswith((PART, BACKUP)):
+            (folder / name).unlink(missing_ok=True)

@@ -45,14 +45,14 @@ class FileLock:
         self.is_sure = is_sure
 
     def remove(self) -> None:
-        """Removes the file and frees the lock."""
+        """Removes the file, if that is possible, and frees the lock; a file without a lock is in nobody's way."""
         if sys.platform == "win32":
             # an open file cannot be removed there, and another may open it before it is
             os.close(self.handle)
-            with suppress(FileNotFoundError, PermissionError):
+            with suppress(OSError):
                 os.unlink(self.path)
         else:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 os.unlink(self.path)
             os.close(self.handle)
 

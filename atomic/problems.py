@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def make_folder(folder: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             file = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
-            raise OutputError(f"{file} is no folder, so that nothing can be written into it; choose another") from error
+            raise OutputError(f"{folder} cannot be written: its folder is a file ({file}); choose another") from error
 
 
 def check_regular(path: Path) -> None:
@@ -70,6 +70,13 @@ def check_regular(path: Path) -> None:
         raise OutputError(f"{path} is a folder; give the name of a file in it")
     if kind := _KINDS.get(stat.S_IFMT(mode)):
         raise OutputError(f"{path} is a {kind} and no file; choose another name")
+
+
+def check_replaceable(path: Path, is_ours: Callable[[Path], bool], kind: str, *, overwrite: bool) -> None:
+    """Raises OutputError when an existing file is neither empty nor ours, unless it may be overwritten."""
+    check_regular(path)
+    if os.path.exists(path) and not (overwrite or is_empty(path) or is_ours(path)):
+        raise OutputError(f"{path} exists and is not {kind}; choose another name, or allow overwriting")
 
 
 def is_empty(path: Path) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..api import GridReport, choose_template, dry_report, export_batch, export_grid, plan_export
-from ..atomic import atomic_file
 from ..errors import ClipGridError, InputError
+from ..grid.template import write_template
 from .flags import add_sheet_flags, clip_options, model_choice, sheet_inputs, template_options, unused_clip_flags
 from .output import DONE, FAILED, PARTIAL, Bar, fail, note, print_json
 
@@ -36,7 +36,7 @@ def export(args: argparse.Namespace) -> int:
     options = template_options(args)
     template = getattr(args, "template", None)
     if args.save_template:
-        _save_template(args.save_template, template, options)
+        _save_template(args, template, options)
         if not args.paths and not args.batch:
             return DONE
     options |= clip_options(args) | {"model": model_choice(args)}
@@ -106,8 +106,6 @@ def _notes(args: argparse.Namespace, report: GridReport) -> list[str]:
     return [*report.warnings, *skips]
 
 
-def _save_template(path: str, template: str | None, options: dict[str, Any]) -> None:
-    target = Path(os.path.expanduser(path))
-    chosen = choose_template(template, options)
-    with atomic_file(target) as file:
-        file.write(chosen.with_name(target.stem).to_json().encode("utf-8"))
+def _save_template(args: argparse.Namespace, template: str | None, options: dict[str, Any]) -> None:
+    target = Path(os.path.expanduser(args.save_template))
+    write_template(choose_template(template, options).with_name(target.stem), target, overwrite=args.overwrite)

@@ -135,7 +135,7 @@ def add_sheet_flags(parser: argparse.ArgumentParser) -> None:
     add("--cell-size", nargs=2, type=int, metavar=("W", "H"), help="as --cell-width and --cell-height")
     add("--resize", nargs=2, type=int, metavar=("W", "H"), help="resize each picture before it is placed")
     add("--resize-mode", choices=("fit", "fill", "stretch"), default="fit", help="how (default: %(default)s)")
-    add("--overwrite", action="store_true", help="replace OUT even if it is not a sheet of this program")
+    add("--overwrite", action="store_true", help="replace files even if they are not of this program")
     add("--dry-run", action="store_true", help="plan everything, write nothing, print the plan")
     add_output_flags(parser, verbose="also list every skipped picture")
     add_options(parser.add_argument_group("labels and scores by CLIP"), ClipOptions, without=["clip_model"])

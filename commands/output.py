@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..api import FailedPicture
-from ..atomic import atomic_file, output_error
+from ..atomic import atomic_file, check_regular, is_empty, output_error
 from ..csv_cells import Cell, csv_text
 from ..errors import OutputError
 
@@ -134,9 +134,8 @@ def _padded(cell: str, width: int, at_right: bool) -> str:
 def csv_target(given: str, columns: Sequence[str], *, overwrite: bool) -> Path:
     """The file to write; raises OutputError for a folder, and for a file of other columns that may not be replaced."""
     target = Path(os.path.expanduser(given))
-    if target.is_dir():
-        raise OutputError(f"{target} is a folder; give the name of a file in it")
-    if overwrite or not target.is_file():
+    check_regular(target)
+    if overwrite or not os.path.isfile(target) or is_empty(target):
         return target
     if _first_bytes(target, len(_header(columns))) != _header(columns):
         raise OutputError(f"{target} is there already and has other columns; choose another name, or add --overwrite")

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from ..atomic import atomic_file, check_replaceable
 from ..errors import InputError
 from ..options import check, option, options_of
 from .colors import parse_color
@@ -257,6 +258,23 @@ def read_template(path: Path) -> GridTemplate:
         ) from error
     template = GridTemplate.from_json(text, name=str(path))
     return template.with_name(path.stem) if template.name == str(path) else template
+
+
+def write_template(template: GridTemplate, path: Path, *, overwrite: bool = False) -> None:
+    """Write the file, whole or not at all. Raises OutputError when it cannot be written or holds something else."""
+    check_replaceable(path, _is_template, "a template of this program", overwrite=overwrite)
+    with atomic_file(path) as file:
+        file.write(template.to_json().encode("utf-8"))
+
+
+def _is_template(path: Path) -> bool:
+    """Whether the file holds all the options that ``to_json`` writes."""
+    try:
+        data = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    # older versions wrote fewer
+    return isinstance(data, dict) and {"name", "rows", "columns", "cell_width", "label_position"} <= data.keys()
 
 
 def template_path(name: str, folder: Path) -> Path:

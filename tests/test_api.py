@@ -248,7 +248,7 @@ def test_a_folder_without_permission_is_named(tmp_path):
 def test_a_file_in_place_of_the_folder_is_an_output_error(tmp_path):
     (tmp_path / "file").write_text("x")
 
-    with pytest.raises(OutputError, match="file is no folder, so that nothing can be written into it"):
+    with pytest.raises(OutputError, match="its folder is a file"):
         export_grid(flats(1), tmp_path / "file" / "s.png")
 
 

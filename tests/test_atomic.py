@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import socket
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from clip_grid.atomic import atomic_file, output_error
-from clip_grid.errors import ClipGridError, LimitError, OutputError
+from clip_grid.atomic import atomic_file, file_set, output_error, the_only_run
+from clip_grid.errors import ClipGridError, InputError, LimitError, OutputError
 
 needs_modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
 
@@ -85,9 +88,7 @@ def test_a_parent_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"old")
 
     for path in (tmp_path / "file" / "a.png", tmp_path / "file" / "deep" / "a.png"):
-        with pytest.raises(
-            OutputError, match=r"file is no folder, so that nothing can be written into it; choose another"
-        ):
+        with pytest.raises(OutputError, match="its folder is a file"):
             write(path)
 
     assert (tmp_path / "file").read_bytes() == b"old"
@@ -153,3 +154,181 @@ def test_an_output_error_is_ours_and_an_os_error():
 
     assert isinstance(error, ClipGridError) and isinstance(error, OSError)
     assert str(error) == "a.png cannot be written: the folder is read-only; choose another one"
+
+
+# --- sets of files
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+def test_the_files_of_a_set_appear_together_and_others_vanish_with_them(tmp_path):
+    (tmp_path / "a").write_bytes(b"old")
+    (tmp_path / "stale").write_bytes(b"old")
+
+    with file_set(tmp_path) as files:
+        for name in ("a", "b"):
+            with files.open(tmp_path / name) as file:
+                file.write(b"new")
+        files.remove(tmp_path / "stale")
+        assert [(tmp_path / name).read_bytes() for name in ("a", "stale")] == [b"old", b"old"]
+        assert not (tmp_path / "b").exists()
+
+    assert names(tmp_path) == ["a", "b"]
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"new"
+
+
+def test_a_file_of_a_set_that_cannot_be_renamed_leaves_all_older_ones(tmp_path):
+    (tmp_path / "a").write_bytes(b"old")
+
+    with pytest.raises(OutputError, match="c is a folder"), file_set(tmp_path) as files:
+        for name in ("a", "b", "c"):
+            with files.open(tmp_path / name) as file:
+                file.write(b"new")
+        (tmp_path / "c").mkdir()
+
+    assert names(tmp_path) == ["a", "c"]
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_an_interrupt_between_two_renamings_waits_for_the_last(tmp_path, monkeypatch):
+    replace = os.replace
+
+    def interrupted(*paths: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), file_set(tmp_path) as files:
+        for name in ("a", "b"):
+            with files.open(tmp_path / name) as file:
+                file.write(b"new")
+
+    assert names(tmp_path) == ["a", "b"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+KILLED = """
+import importlib.util, os, signal, sys
+from pathlib import Path
+root = {root!r}
+spec = importlib.util.spec_from_file_location("clip_grid", root + "/__init__.py", submodule_search_locations=[root])
+sys.modules["clip_grid"] = package = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(package)
+from clip_grid.atomic import file_set
+folder = Path({folder!r})
+with file_set(folder) as files:
+    assert files.take_names([folder / "taken"])
+    with files.open(folder / "a") as file:
+        file.write(b"half")
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGKILL")
+def test_the_next_set_in_the_folder_removes_what_a_killed_process_left(tmp_path):
+    root = str(Path(__file__).resolve().parent.parent)
+    subprocess.run([sys.executable, "-c", KILLED.format(root=root, folder=str(tmp_path))], check=False)
+    assert len(names(tmp_path)) == 3
+
+    with file_set(tmp_path) as files:
+        assert files.take_names([tmp_path / "taken"])
+
+    assert names(tmp_path) == []
+
+
+def test_a_name_goes_to_one_set_alone_and_is_free_again_if_nothing_was_written(tmp_path):
+    path = tmp_path / "a"
+
+    with file_set(tmp_path) as first:
+        assert first.take_names([path])
+        with file_set(tmp_path) as second:
+            assert not second.take_names([tmp_path / "b", path])
+            # nothing is kept of what could not be taken whole
+            with file_set(tmp_path) as third:
+                assert third.take_names([tmp_path / "b"])
+    with file_set(tmp_path) as files:
+        assert files.take_names([path])
+        with files.open(path) as file:
+            file.write(b"new")
+
+    with file_set(tmp_path) as files:
+        assert not files.take_names([path])
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_taken_name_never_replaces_what_another_program_made_meanwhile(tmp_path):
+    path = tmp_path / "a"
+
+    with (
+        pytest.raises(OutputError, match="another program has just made it; choose another name"),
+        file_set(tmp_path) as files,
+    ):
+        assert files.take_names([path])
+        with files.open(path) as file:
+            file.write(b"ours")
+        path.write_bytes(b"theirs")
+
+    assert (names(tmp_path), path.read_bytes()) == (["a"], b"theirs")
+
+
+def test_only_one_run_at_a_time_may_write_a_file(tmp_path):
+    with the_only_run(tmp_path / "a.csv"):
+        with pytest.raises(OutputError, match=r"another run is writing .*a\.csv; wait until it is done"):
+            the_only_run(tmp_path / "a.csv").__enter__()
+        with the_only_run(tmp_path / "b.csv"):
+            pass
+    with the_only_run(tmp_path / "a.csv"):
+        pass
+
+    assert names(tmp_path) == []
+
+
+# --- what no file may replace
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has none of these")
+def test_devices_pipes_and_sockets_are_refused_at_once(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as server:
+        # the longest name of a socket is short
+        monkeypatch.chdir(tmp_path)
+        server.bind("socket")
+        for name, kind in (("pipe", "pipe"), ("zero", "device"), ("socket", "socket")):
+            with pytest.raises(OutputError, match=f"{name} is a {kind} and no file; choose another name"):
+                write(tmp_path / name)
+
+    assert names(tmp_path) == ["pipe", "socket", "zero"]
+
+
+# --- who is to blame
+
+
+def test_a_file_that_another_program_has_open_is_not_a_matter_of_permission():
+    error = PermissionError(errno.EACCES, "Permission denied")
+    error.winerror = 32
+
+    message = str(output_error(Path("a.png"), error))
+
+    assert message == "a.png cannot be written: another program has it open; close it there, or choose another name"
+
+
+def test_a_source_that_vanished_is_named_and_not_the_target(tmp_path):
+    source = tmp_path / "source.png"
+
+    with pytest.raises(InputError) as raised, atomic_file(tmp_path / "a.png"):
+        source.open("rb")
+
+    assert str(raised.value) == (
+        f"{source} cannot be read: No such file or directory; check the path and its permissions"
+    )
+
+
+def test_a_message_is_not_said_twice(tmp_path):
+    with pytest.raises(OutputError) as raised, atomic_file(tmp_path / "a.png"), atomic_file(tmp_path / "b.png"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert str(raised.value).count("cannot be written") == 1

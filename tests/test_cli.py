@@ -363,7 +363,7 @@ def checkout(parent: Path, name: str) -> Path:
     target.mkdir()
     for path in (*ROOT.glob("*.py"), ROOT / "pyproject.toml"):
         shutil.copy(path, target)
-    for folder in ("api", "commands", "grid", "clip_backend", "nodes"):
+    for folder in ("api", "atomic", "commands", "grid", "clip_backend", "nodes"):
         shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return target
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...atomic import atomic_file
+from ...atomic import atomic_file, check_replaceable
 from ...errors import InputError, SpaceError
 from ..matching.result import MatchOptions
 from ..scoring.scales import Float64s, bank, sigmoid
@@ -95,9 +95,12 @@ class Calibration:
         interval = {"roc_auc_interval": list(self.roc_auc_interval), "threshold": self.threshold}
         return {"clip_grid": "calibration", "version": VERSION} | own | interval
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the file, whole or not at all; raises OutputError if it cannot be written."""
-        with atomic_file(Path(os.path.expanduser(path))) as file:
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Writes the file, whole or not at all; raises OutputError if it cannot be written or holds something else.
+
+        overwrite: also replace a file that is no calibration.
+        """
+        with atomic_file(calibration_target(path, overwrite=overwrite)) as file:
             file.write(json.dumps(self.to_dict(), indent=2, ensure_ascii=False).encode() + b"\n")
 
 
@@ -136,6 +139,22 @@ def fit_calibration(z: Scores, labels: Labels, encoder: Encoder, options: MatchO
         roc_auc=area,
         roc_auc_interval=roc_auc_interval(area, positives, len(values) - positives),
     )
+
+
+def calibration_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """The file to write; raises OutputError for one that is no calibration and may not be replaced."""
+    target = Path(os.path.expanduser(path))
+    check_replaceable(target, _is_calibration, "a calibration of this program", overwrite=overwrite)
+    return target
+
+
+def _is_calibration(path: Path) -> bool:
+    """Whether a calibration of any version is in the file."""
+    try:
+        values = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and values.get("clip_grid") == "calibration"
 
 
 def read_calibration(path: str | os.PathLike[str]) -> Calibration:

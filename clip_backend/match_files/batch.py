@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from ...atomic import the_only_run
 from ...errors import CheckpointError, InputError, PictureError, SpaceError
 from ...imaging import Progress
 from ..calibration.calibration import Calibration
@@ -62,7 +64,7 @@ def match_batch(
     for it; where all rows are done by a model of this name, the encoder is not opened. progress: called with (rows
     done, rows in all). match: instead of ``match_pictures``.
     Raises InputError for a file of pairs that cannot be used or a setting that suits no pair, SpaceError for a
-    calibration of another model, and OutputError if ``out`` cannot be written.
+    calibration of another model, and OutputError if ``out`` cannot be written, or another run is writing it.
     """
     source, *rest = (Path(os.path.abspath(os.path.expanduser(path))) for path in (pairs, out) if path is not None)
     target = rest[0] if rest else None
@@ -71,19 +73,20 @@ def match_batch(
     table = read_pairs(source)
     options = replace(options, mode="pairs")
     planned = [task_of(row, (source.parent, Path.cwd())) for row in table.rows]
-    part = PartFile(target, settings_of(options, calibration, model)) if target else None
-    known = part.read() if part else {}
-    if part and not resume:
-        part.remove()
-        known = {}
-    run = PairsRun(planned, open_encoder, match, options, calibration, part)
-    if part and resume and part.differences:
-        run.begins_anew("; ".join(part.differences))
-    run.work(known, is_same_model=bool(model), progress=progress)
-    report = _report(run, source, target)
-    if target and part:
-        write_results(target, table, report)
-        part.remove()
+    with the_only_run(target) if target else nullcontext():
+        part = PartFile(target, settings_of(options, calibration, model)) if target else None
+        known = part.read() if part else {}
+        if part and not resume:
+            part.remove()
+            known = {}
+        run = PairsRun(planned, open_encoder, match, options, calibration, part)
+        if part and resume and part.differences:
+            run.begins_anew("; ".join(part.differences))
+        run.work(known, is_same_model=bool(model), progress=progress)
+        report = _report(run, source, target)
+        if target and part:
+            write_results(target, table, report)
+            part.remove()
     return report
 
 

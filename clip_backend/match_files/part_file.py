@@ -12,8 +12,8 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from ...atomic import output_error
-from ...errors import OutputError
+from ...atomic import check_regular, make_folder, output_error
+from ...errors import ClipGridError, OutputError
 from ..matching.result import MatchResult, PhraseScore
 
 #: How the first line begins.
@@ -50,6 +50,7 @@ class PartFile:
         Raises OutputError if another file of this name is in the way.
         """
         self._whole = 0
+        check_regular(self.path)
         try:
             with open(self.path, "rb") as file:
                 return self._read(file)
@@ -86,11 +87,13 @@ class PartFile:
             head = json.dumps({"settings": self._settings}, ensure_ascii=False).encode()
             added = _BEGINNING + b", " + head[1:] + b"\n" + added
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             with open(self.path, "r+b" if self._whole else "wb") as file:
                 file.truncate(self._whole)
                 file.seek(self._whole)
                 file.write(added)
+        except ClipGridError:
+            raise
         except OSError as error:
             raise output_error(self.path, error) from error
         self._whole += len(added)

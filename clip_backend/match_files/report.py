@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ...atomic import atomic_file
+from ...atomic import atomic_file, check_regular
 from ...csv_cells import Cell, csv_lines, split_lines
 from ...errors import InputError, OutputError
 from ..calibration.metrics import accuracy, average_precision, best_threshold, roc_auc, roc_auc_interval
@@ -147,8 +147,7 @@ def check_target(out: Path, pairs: Path, *, overwrite: bool) -> None:
     """
     if out.suffix.lower() not in SUFFIXES:
         raise InputError(f"{out} ends in {out.suffix or 'nothing'!r}; results are written as {', '.join(SUFFIXES)}")
-    if os.path.isdir(out):
-        raise OutputError(f"{out} is a folder; give the name of a file in it")
+    check_regular(out)
     if not os.path.exists(out):
         return
     if os.path.exists(pairs) and os.path.samefile(out, pairs):

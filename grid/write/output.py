@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import features
 
 from ...errors import InputError
-from ...imaging import Pixels
+from ...imaging import PICTURE_SUFFIXES, Pixels
 
 #: The suffix of files of each format.
 SUFFIX = {
@@ -23,6 +23,14 @@ SUFFIX = {
 }
 #: Formats by suffix.
 FORMAT_OF = {suffix: name for name, suffix in SUFFIX.items()} | {".jpeg": "jpeg", ".tif": "tiff", ".htm": "html"}
+#: Endings of other kinds of files, which are not taken for a part of the name.
+OTHER_SUFFIXES = PICTURE_SUFFIXES.difference(FORMAT_OF) | frozenset(
+    {
+        ".apng", ".jxl", ".heic", ".heif", ".jp2", ".tga", ".psd", ".exr", ".hdr", ".dds", ".ico", ".svg", ".eps",
+        ".ppm", ".pgm", ".pbm", ".pnm", ".qoi", ".mp4", ".webm", ".mov", ".mkv", ".csv", ".tsv", ".json", ".jsonl",
+        ".txt", ".md", ".xml", ".xlsx", ".docx", ".zip", ".safetensors",
+    }
+)  # fmt: skip
 #: These formats hold all pages in one file.
 ONE_FILE = frozenset({"pdf", "html"})
 

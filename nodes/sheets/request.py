@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from ...api.clip_sheets import ClipFunctions, ClipOptions, clip_functions
 from ...api.models import LazyModel
 from ...api.sheets import SheetInputs
-from ...atomic import atomic_file
 from ...errors import ForbiddenPath, InputError
-from ...grid.template import GridTemplate, find_template, template_path
+from ...grid.template import GridTemplate, find_template, template_path, write_template
 from ...imaging import Progress
 from ...options import options_of, read_options
 from ..host.host import Host
@@ -125,8 +124,7 @@ def _allowed_font(font: str, host: Host) -> str:
 def save_template(template: GridTemplate, host: Host) -> Path:
     """The file in the user's templates folder that now holds the template; raises InputError for an unusable name."""
     path = template_path(template.name, host.templates_folder)
-    with atomic_file(path) as file:
-        file.write(template.to_json().encode("utf-8"))
+    write_template(template, path)
     return path
 
 
