@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -66,12 +67,15 @@ def _write_page(
     exif, warnings = exif_bytes(texts, JPEG_EXIF_LIMIT if template.format == "jpeg" else None)
     image = _whole_page(page, channels, bands)
     options = {"jpeg": {"subsampling": 0}, "webp": {"method": 4}, "avif": {"speed": 8}}[template.format]
+    # not into the file itself: Pillow's JPEG encoder does not notice that a full disk took but a part of the last bytes
+    encoded = io.BytesIO()
     try:
-        image.save(file, template.format.upper(), quality=template.quality, exif=exif, **options)
+        image.save(encoded, template.format.upper(), quality=template.quality, exif=exif, **options)
     except ValueError as error:
         raise LimitError(
             f"the page of {page.width} x {page.height} pixels is refused by {template.format}: {error}"
         ) from error
+    file.write(encoded.getbuffer())
     return warnings
 
 

@@ -123,8 +123,8 @@ def _are_scores_of(path: Path, page: Path) -> bool:
     """Whether the file holds the scores of the sheet with this first page, as far as its sidecar tells."""
     if not are_scores(path):
         return False
-    sidecar, is_old = _beside(page, SIDECAR_SUFFIX, _is_sidecar_of)
-    return is_old or not os.path.lexists(sidecar)
+    _, is_old = _beside(page, SIDECAR_SUFFIX, _is_sidecar_of)
+    return is_old or not _has_twin(page)
 
 
 def _check_beside(path: Path, is_ours: bool, problem: str, option: str) -> None:

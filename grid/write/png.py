@@ -1,7 +1,7 @@
 """Writing the bands of a page as PNG, on all cores and without holding the page in memory.
 
-The same pixels give the same bytes, whatever the bands and the number of cores. Other deflate libraries (isal, or
-another zlib) give other bytes.
+With zlib the same pixels give the same bytes, whatever the bands and the number of cores. Another zlib gives other
+bytes, and so does isal, which does not promise to give the same ones each time.
 """
 
 from __future__ import annotations

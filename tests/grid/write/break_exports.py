@@ -103,6 +103,8 @@ class Trials:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), time.perf_counter() - start
 
     def _export(self, before: Callable[[], None]) -> int:
+        # a shell may start programs in the background without it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
         try:
             before()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +74,21 @@ def test_sheets_are_never_replaced(export, batch, host):
     export(batch(0.5))
 
     assert [name for name in saved(host) if name.endswith("png")] == ["ClipGrid_00005_.png", "ClipGrid_00006_.png"]
+
+
+def test_nodes_that_save_at_once_lose_no_sheet(export, batch, host):
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(export, batch(number / 40, 0.5), rows=1, columns=1) for number in range(24)]
+        paths = [path for job in jobs for path in job.result()["result"][1]]
+
+    assert len(set(paths)) == 48
+    assert sorted(paths) == sorted(str(path) for path in host.folders.output.glob("*.png"))
+    # each sheet has its pages, and the sidecar that names them
+    for job in jobs:
+        first, second = job.result()["result"][1]
+        sidecar = json.loads(Path(first).with_suffix(".json").read_text("utf-8"))
+        assert [page["path"] for page in sidecar["pages"]] == [first, second]
+    assert not [name for name in os.listdir(host.folders.output) if name.startswith(".")]
 
 
 def test_a_batch_number_in_the_prefix_never_replaces_an_earlier_sheet(export, batch, host):
