@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import product as product_of
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,20 @@ def test_a_shuffled_product_becomes_a_table_with_its_hole_marked(tmp_path):
         if cell.index is not None:
             values = planned.values[cell.index]
             assert (values["sampler"], values["cfg"]) == (SAMPLERS[cell.row], str(CFGS[cell.column]))
+
+
+def test_loras_become_a_table_of_names_and_weights_and_are_not_repeated_in_its_labels(tmp_path):
+    for place, (name, weight) in enumerate(product_of(("sks-02", "sks-04", "sks"), ("0.4", "0.6", "0.8", "1"))):
+        generated(tmp_path / f"{place}.png", flat(colour(place), 8, 8), prompt=f"a cat <lora:{name}:{weight}>", Seed=5)
+
+    planned = plan(survey(tmp_path))
+    by_name = plan(survey(tmp_path), x_axis="loras")
+
+    assert (planned.axes.x.name, planned.axes.y.name) == ("lora_weight", "lora")
+    assert planned.values[0]["loras"] == f"{planned.values[0]['lora']}:{planned.values[0]['lora_weight']}"
+    assert not any("loras:" in label.text for label in planned.labels)
+    assert by_name.axes.x.name == "loras"
+    assert "lora" not in by_name.values[0]
 
 
 def test_a_hole_is_seen_on_the_page(tmp_path):
