@@ -12,6 +12,7 @@ from typing import Any
 
 from ..atomic import atomic_file, check_replaceable
 from ..errors import InputError
+from ..input_files import read_file
 from ..options import check, option, options_of
 from .colors import parse_color
 
@@ -251,11 +252,9 @@ def _hint(name: str, known: Sequence[str]) -> str:
 def read_template(path: Path) -> GridTemplate:
     """The template in a file, named after it unless it has a name; raises InputError naming the file."""
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"the template {path} cannot be read ({error}); give a JSON file or a template's name"
-        ) from error
+        text = read_file(path, "the template").decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"the template {path} is not UTF-8 ({error}); save it as UTF-8") from error
     template = GridTemplate.from_json(text, name=str(path))
     return template.with_name(path.stem) if template.name == str(path) else template
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...atomic import atomic_file, check_replaceable
 from ...errors import InputError, SpaceError
+from ...input_files import read_file
 from ..matching.result import MatchOptions
 from ..scoring.scales import Float64s, bank, sigmoid
 from .metrics import Labels, Scores, checked, roc_auc, roc_auc_interval
@@ -161,10 +162,10 @@ def read_calibration(path: str | os.PathLike[str]) -> Calibration:
     """The calibration in a file that ``save`` wrote; raises InputError, naming the file, if it holds none."""
     file = Path(os.path.expanduser(path))
     try:
-        values = json.loads(file.read_text("utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"calibration {file} cannot be read: {error.strerror or error}; check the path") from error
-    except ValueError as error:
+        values = json.loads(read_file(file, "the calibration").decode("utf-8-sig"))
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InputError(f"calibration {file} is not JSON: {error}; fit it anew") from error
     if problem := _problem(values):
         raise InputError(f"{file} cannot be used as a calibration: {problem}; fit it anew")

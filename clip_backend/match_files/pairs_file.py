@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...csv_cells import DELIMITERS, plain_cell, plain_name, split_lines, told_delimiter
 from ...errors import InputError
+from ...input_files import read_file
 
 #: What the columns may be called, best first; case, blanks, underscores and hyphens do not count.
 IMAGE_COLUMNS = ("image path", "image", "path", "file", "file path", "filename", "image file", "picture", "img")
@@ -72,9 +73,7 @@ def read_label(text: str) -> bool | None:
 
 def _text(path: Path) -> str:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}; check the path") from error
+        text = read_file(path, "the pairs file").decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise InputError(f"{path} is not UTF-8 (line {line}); save it as CSV in UTF-8") from error

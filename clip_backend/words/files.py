@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeGuard
 
 from ...errors import InputError
+from ...input_files import read_file
 from .vocabulary import DEFAULT_FACET, Entry, Vocabulary, build_vocabulary
 
 EXTENSIONS = (".txt", ".csv", ".json")
@@ -26,7 +27,7 @@ _GROUP_SEPARATOR = ">"
 _DELIMITERS = (",", ";", "\t")
 _FACET_KEYS = ("facet", "templates", "labels")
 _MOST_LEVELS = 20
-_MOST_BYTES = 16_000_000
+_MOST_BYTES = 16 << 20
 _LINE_END = b"\n"
 
 
@@ -46,8 +47,9 @@ def read_vocabulary(path: str | os.PathLike[str]) -> Vocabulary:
     if extension not in EXTENSIONS:
         known = f"{', '.join(EXTENSIONS[:-1])} or {EXTENSIONS[-1]}"
         raise InputError(f"{path} is no vocabulary by its ending; save it as {known}")
+    raw = read_file(path, "the vocabulary", most_bytes=_MOST_BYTES)
     try:
-        text = _read_text(path)
+        text = _decoded(raw)
         if not text.strip():
             raise InputError("is empty; write one label per line")
         if extension == ".json":
@@ -57,16 +59,9 @@ def read_vocabulary(path: str | os.PathLike[str]) -> Vocabulary:
         raise InputError(f"{path}: {error}") from error
 
 
-def _read_text(path: Path) -> str:
+def _decoded(raw: bytes) -> str:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InputError(f"is larger than {_MOST_BYTES:,} bytes, which no vocabulary is")
-        raw = path.read_bytes()
         text = raw.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError("there is no such file; check the path") from None
-    except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror}); check the file") from error
     except UnicodeDecodeError as error:
         # the codec counts from behind a byte order mark
         place = error.start + len(raw) - len(error.object)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import InputError
+from ...input_files import read_file
 from .from_csv import read_csv
 from .from_json import read_json
 from .records import KEY_COLUMNS, Records, find_key_column, first_few
@@ -47,10 +48,7 @@ def read_table(path: Path, *, needs_names: bool = True) -> Table:
     needs_names: refuse CSV without a column of file names; rows for pictures without files may go by position.
     Raises InputError, naming the file, when it cannot be read, is empty, or has no such column.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"table {path} cannot be read: {error.strerror or error}") from error
+    raw = read_file(path, "the table")
     text, notes = _decode(raw, str(path))
     table = parse_table(text, name=str(path))
     if needs_names and not table.keyed and not _is_json(text, str(path)):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import glob
+import ntpath
 import os
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,14 @@ from ...errors import ForbiddenPath, InputError
 
 #: The folders that a path can name at its end, as in ``a.csv [output]``.
 _FOLDER_TAGS = ("input", "output", "temp")
+_OUTSIDE = (
+    "is outside the folders that this server allows; put it into the input or the output folder, or let the server's "
+    "owner add its folder under clip_grid in extra_model_paths.yaml"
+)
+#: Characters of a path and bytes of each of its parts that every system allows.
+_MOST_PATH, _MOST_NAME = 4000, 255
+#: Begins a path of another computer or of a device on Windows: two separators, or \\??\\.
+_NETWORK = re.compile(r"[\\/]{2}|[\\/]\?\?[\\/]")
 
 
 @dataclass(frozen=True)
@@ -25,8 +36,11 @@ class AllowedFolders:
     def contains(self, path: Path) -> bool:
         """Whether the path, with all links resolved, is in one of the folders."""
         real = Path(os.path.realpath(path))
-        roots = (self.input, self.output, self.temp, *self.extra)
-        return any(real.is_relative_to(os.path.realpath(root)) for root in roots)
+        return any(real.is_relative_to(os.path.realpath(root)) for root in self._roots)
+
+    @property
+    def _roots(self) -> tuple[Path, ...]:
+        return (self.input, self.output, self.temp, *self.extra)
 
     def find(self, text: str) -> Path:
         """The real path of an existing file or folder, from what a user typed.
@@ -38,13 +52,10 @@ class AllowedFolders:
         candidates = self._candidates(text)
         allowed = [path for path in candidates if self.contains(path)]
         for path in allowed:
-            if path.exists():
+            if os.path.exists(path):
                 return Path(os.path.realpath(path))
         if len(allowed) < len(candidates):
-            raise ForbiddenPath(
-                f"{text!r} is outside the folders that this server allows; put it into the input or the output folder, "
-                "or let the server's owner add its folder under clip_grid in extra_model_paths.yaml"
-            )
+            raise ForbiddenPath(f"{text!r} {_OUTSIDE}")
         looked = ", ".join(map(str, allowed))
         raise InputError(f"there is no file or folder {text!r}; looked for {looked}")
 
@@ -63,7 +74,7 @@ class AllowedFolders:
 
     def check_prefix(self, prefix: str) -> None:
         """Raises ForbiddenPath if files with this prefix would be outside the output folder."""
-        parent = os.path.dirname(os.path.normpath(_plain(prefix)))
+        parent = os.path.dirname(os.path.normpath(_checked(_plain(prefix), prefix, (self.output,))))
         target = Path(os.path.realpath(os.path.join(self.output, parent)))
         if not target.is_relative_to(os.path.realpath(self.output)):
             raise ForbiddenPath(f"filename_prefix {prefix!r} leaves the output folder; use a name below it")
@@ -83,17 +94,17 @@ class AllowedFolders:
     def _candidates(self, text: str) -> list[Path]:
         """The paths that a text can mean, whether they exist or not; just one for an absolute path."""
         name, bases = self._split(text)
-        if not name or "\0" in name:
+        if not name:
             raise InputError(f"{text!r} is not a path; give the name of a file or folder")
         return list(dict.fromkeys(base / name for base in bases))
 
     def _split(self, text: str) -> tuple[str, tuple[Path, ...]]:
         """The path without its folder tag, and the folders that it can be relative to."""
-        name = _plain(text)
+        name = _checked(_plain(text), text, self._roots)
         for tag in _FOLDER_TAGS:
             if name.endswith(f"[{tag}]"):
                 folder: Path = getattr(self, tag)
-                return _plain(name[: -len(tag) - 2]), (folder,)
+                return _checked(_plain(name[: -len(tag) - 2]), text, self._roots), (folder,)
         return name, (self.input, self.output, *self.extra)
 
 
@@ -101,3 +112,28 @@ def _plain(text: str) -> str:
     """The text without the spaces and quotes of a copied path, and with the separators of this system."""
     name = text.strip().strip("\"'").strip()
     return name.replace("\\", "/") if os.sep == "/" else name
+
+
+def _checked(name: str, text: str, roots: Iterable[Path]) -> str:
+    """The path, judged by its letters alone: Windows signs in at another computer as soon as its path is looked at.
+
+    Raises ForbiddenPath for a network path below none of the roots, and InputError for what no system can open.
+    """
+    shown = repr(text if len(text) <= 100 else f"{text[:100]}…")
+    if _NETWORK.match(name) and not any(_is_below(name, str(root)) for root in roots):
+        raise ForbiddenPath(f"{shown} {_OUTSIDE}")
+    try:
+        longest = max((len(os.fsencode(part)) for part in re.split(r"[\\/]", name)), default=0)
+    except UnicodeEncodeError:
+        raise InputError(f"{shown} holds characters that no path can have; check its name") from None
+    if "\0" in name:
+        raise InputError(f"{shown} is not a path; give the name of a file or folder")
+    if len(name) > _MOST_PATH or longest > _MOST_NAME:
+        raise InputError(f"{shown} is too long for a path; give the name of a file or folder")
+    return name
+
+
+def _is_below(name: str, root: str) -> bool:
+    """Whether a path is in a folder by its letters, as Windows compares them."""
+    path, folder = (ntpath.normcase(ntpath.normpath(one)) for one in (name, root))
+    return path == folder or path.startswith(folder.rstrip("\\") + "\\")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -110,11 +111,11 @@ def _allowed_font(font: str, host: Host) -> str:
     is_path = any(sign in font for sign in ("/", "\\", "~", ":")) or font.rstrip().endswith("]")
     try:
         return str(host.folders.find(font))
-    except InputError:
-        if is_path:
+    except InputError as error:
+        if is_path or isinstance(error, ForbiddenPath):
             raise
     # a plain name is a font of this machine, but never a file in the working directory
-    if Path(font).exists():
+    if os.path.exists(font):
         raise ForbiddenPath(
             f"the font {font!r} is a file outside the folders that this server allows; put it into the input folder"
         )

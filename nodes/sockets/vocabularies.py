@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from ...clip_backend.words.files import EXTENSIONS
-from ...clip_backend.words.sources import ADD_PREFIX, vocabulary_from_text
+from ...clip_backend.words.sources import VocabularyText, vocabulary_from_text
 from ...clip_backend.words.vocabulary import Vocabulary, vocabulary_from_labels
 from ...errors import InputError
 from ..host.host import Host
 from .inputs import Values
 
-#: The end of a text that names a file, with the quotes of a copied path or a folder tag such as [output] after it.
-_FILE = re.compile(rf"({'|'.join(map(re.escape, EXTENSIONS))})[\"']?\s*(\[(input|output|temp)\])?\s*$", re.IGNORECASE)
 #: The tooltip of vocabulary inputs.
 VOCABULARY_HELP = (
     "Words of a .txt, .csv or .json file in ComfyUI's input folder, or words between commas; +FILE = the pack's own "
@@ -26,16 +22,13 @@ def vocabulary_file(text: str, host: Host) -> Path | None:
 
     Raises ForbiddenPath outside the allowed folders, InputError if the file does not exist.
     """
-    if "\n" in text.strip() or not _FILE.search(text):
-        return None
-    return host.folders.find(text.strip().removeprefix(ADD_PREFIX))
+    file = VocabularyText.parse(text).file
+    return host.folders.find(file) if file else None
 
 
 def read_vocabulary_input(text: str, host: Host) -> Vocabulary:
     """The vocabulary of an input; raises as ``vocabulary_file``, and InputError for a file or text without words."""
-    file = vocabulary_file(text, host)
-    plus = ADD_PREFIX if text.strip().startswith(ADD_PREFIX) else ""
-    return vocabulary_from_text(text if file is None else f"{plus}{file}")
+    return vocabulary_from_text(text, resolve=host.folders.find)
 
 
 def choose_vocabulary(labels: Values, vocabulary: str, host: Host) -> Vocabulary:
@@ -51,7 +44,7 @@ def choose_vocabulary(labels: Values, vocabulary: str, host: Host) -> Vocabulary
         raise InputError("both labels and vocabulary are given; empty one of them")
     if len(texts) > 1:
         return vocabulary_from_labels(texts)
-    if _FILE.search(texts[0]):
+    if VocabularyText.parse(texts[0]).file:
         raise InputError(f"labels is {texts[0].strip()!r}; write the name of a file into vocabulary")
     return vocabulary_from_labels(split_labels(texts[0]))
 

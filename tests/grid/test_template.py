@@ -177,8 +177,8 @@ def test_a_bad_file_is_refused_with_its_name_and_the_key(tmp_path, text, message
 def test_a_file_that_cannot_be_read_says_so(tmp_path):
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe\xff")
 
-    for name in ("no.json", "bytes.json", "."):
-        with pytest.raises(InputError, match="cannot be read"):
+    for name, reason in (("no.json", "does not exist"), ("bytes.json", "is not UTF-8"), (".", "it is a folder")):
+        with pytest.raises(InputError, match=reason):
             read_template(tmp_path / name)
 
 

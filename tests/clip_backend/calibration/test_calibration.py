@@ -176,7 +176,7 @@ def test_a_file_of_something_else_is_named(content, message, tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"calibration .*gone.json cannot be read: No such file.*; check the path"):
+    with pytest.raises(InputError, match=r"calibration .*gone.json does not exist; check the path"):
         read_calibration(tmp_path / "gone.json")
     with pytest.raises(InputError, match="cannot be read"):
         read_calibration(tmp_path)

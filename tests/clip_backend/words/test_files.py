@@ -253,18 +253,18 @@ def test_an_unknown_ending_is_refused(tmp_path: Path, name: str):
 def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path: Path):
     (tmp_path / "folder.txt").mkdir()
 
-    with pytest.raises(InputError, match=r"gone\.txt: there is no such file; check the path"):
+    with pytest.raises(InputError, match=r"gone\.txt does not exist; check the path"):
         read_vocabulary(tmp_path / "gone.txt")
-    with pytest.raises(InputError, match=r"folder\.txt: cannot be read \("):
+    with pytest.raises(InputError, match=r"folder\.txt cannot be read: it is a folder"):
         read_vocabulary(tmp_path / "folder.txt")
 
 
 def test_a_file_too_large_for_words_is_refused_unread(tmp_path: Path):
     path = tmp_path / "w.txt"
     with path.open("wb") as file:
-        file.truncate(16_000_001)
+        file.truncate((16 << 20) + 1)
 
-    with pytest.raises(InputError, match="larger than 16,000,000 bytes"):
+    with pytest.raises(InputError, match="larger than 16 MiB"):
         read_vocabulary(path)
 
 

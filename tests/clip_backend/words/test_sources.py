@@ -101,7 +101,7 @@ def test_a_path_is_the_vocabulary_of_its_file(tmp_path: Path):
 
 @pytest.mark.parametrize("text", ["cats.txt", "cats.CSV", "my words.json", "+cats.txt"])
 def test_a_path_without_a_file_is_no_label(text: str):
-    with refused(f"{text.removeprefix('+')}: there is no such file"):
+    with refused(f"{text.removeprefix('+')} does not exist"):
         vocabulary_from_text(text)
 
 
