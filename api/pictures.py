@@ -64,7 +64,7 @@ def gather(images: Images) -> Gathered:
     paths, pictures = paths_or_pictures(images)
     files, sheets = _files(paths)
     if not files and not pictures:
-        raise InputError(_nothing(paths, sheets))
+        raise InputError(no_pictures(paths, sheets))
     return Gathered((*files, *pictures), (f"{_sheets(sheets)} left out",) if sheets else ())
 
 
@@ -103,7 +103,7 @@ def the_only_picture(path: StrPath) -> Path:
     """The file that a path stands for; raises InputError for a folder or glob of none or of several."""
     files, sheets = _files([path])
     if not files:
-        raise InputError(_nothing([path], sheets))
+        raise InputError(no_pictures([path], sheets))
     if len(files) > 1:
         raise InputError(f"{path} has {len(files)} pictures; give the file of one of them")
     return files[0]
@@ -116,7 +116,8 @@ def _files(paths: Sequence[StrPath]) -> tuple[list[Path], int]:
     return kept, len(found) - len(kept)
 
 
-def _nothing(paths: Sequence[StrPath], sheets: int) -> str:
+def no_pictures(paths: Sequence[StrPath], sheets: int = 0) -> str:
+    """What is wrong where these folders or lists give no picture; sheets: those that were left out."""
     where = f" in {', '.join(map(str, paths[:_SHOWN]))}{', …' if len(paths) > _SHOWN else ''}" if paths else ""
     beside = f" beside {_sheets(sheets)}" if sheets else ""
     return f"there are no pictures{where}{beside}; give a folder, a glob or files of png, jpeg, webp, avif, tiff or gif"

@@ -22,7 +22,7 @@ from ..grid.write.output import ONE_FILE, Output
 from ..imaging import Progress
 from .clip_sheets import ClipOptions, clip_functions, split_options
 from .models import AUTO, Model, ModelChoice
-from .pictures import Images, StrPath, paths_or_pictures
+from .pictures import Images, StrPath, no_pictures, paths_or_pictures
 from .sheet_files import batch_targets, expand_directories, home_path, page_namer, target_and_format, without_own
 from .torch_resize import torch_resizer
 
@@ -251,6 +251,8 @@ def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = N
         survey = pictures_from_arrays(arrays, inputs.names)
     else:
         survey = survey_files(find_files(paths), progress, frame=frame)
+        if paths and not survey.entries:
+            raise InputError(no_pictures(paths))
     return resized_survey(survey, *inputs.resize) if inputs.resize else survey
 
 

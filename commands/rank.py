@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..api import rank
-from ..atomic import atomic_file, output_error
+from ..atomic import file_set, output_error
 from ..clip_backend.ranking.result import ABOVE_THRESHOLD, RankedPicture, Ranking, RankOptions
 from ..errors import InputError, OutputError
 from ..grid.arrange.badges import format_score
@@ -104,10 +104,14 @@ def check_empty_folder(given: str) -> Path:
 
 
 def copy_kept(run: Ranking, given: str) -> None:
-    """Copies of the kept pictures, the best first by their names: ``01-name.png``. Raises OutputError."""
+    """Copies of the kept pictures, the best first by their names: ``01-name.png``; all of them or none.
+
+    Raises OutputError where they cannot be written, and InputError for a picture that is gone.
+    """
     folder = check_empty_folder(given)
     digits = len(str(len(run.kept)))
-    for place, one in enumerate(run.kept, 1):
-        source = Path(one.name)
-        with atomic_file(folder / f"{place:0{digits}}-{source.name}") as target, source.open("rb") as picture:
-            shutil.copyfileobj(picture, target)
+    with file_set(folder) as files:
+        for place, one in enumerate(run.kept, 1):
+            source = Path(one.name)
+            with files.open(folder / f"{place:0{digits}}-{source.name}") as target, source.open("rb") as picture:
+                shutil.copyfileobj(picture, target)

@@ -13,7 +13,7 @@ from clip_grid.api.models import ModelChoice
 from clip_grid.clip_backend.finding import names
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
 from clip_grid.commands.shape_drawing import Scene, draw
-from clip_grid.errors import InputError, PictureError
+from clip_grid.errors import InputError, OutputError, PictureError
 from clip_grid.tools.shapes_demo.captions import complete_caption
 
 pytest.importorskip("torch")
@@ -238,6 +238,32 @@ def test_a_calibration_learnt_from_pairs_judges_others(folder):
     assert json.loads(kept.read_text("utf-8"))["roc_auc"] == 1.0
     assert {one.probability_scale for one in judged.results} == {"calibrated"}
     assert [one.is_match for one in judged.results] == [True, False, False, False]
+
+
+def test_a_calibration_never_replaces_the_pairs_and_other_files_only_if_it_may(folder):
+    pairs = pairs_file(folder, 8)
+    notes = folder.parent / "notes.json"
+    notes.write_text("{}")
+
+    for path in (notes, pairs):
+        with pytest.raises(OutputError, match=f"{path.name} exists and is not a calibration of this program"):
+            api.match_pairs(pairs, model="no model is opened before that", save_calibration=path)
+    with pytest.raises(InputError, match="the calibration would replace the pairs"):
+        api.match_pairs(pairs, model="nor before that", save_calibration=pairs, overwrite=True)
+    for overwrite in (True, False):
+        api.match_pairs(pairs, model=DEMO, save_calibration=notes, overwrite=overwrite)
+
+    assert json.loads(notes.read_text("utf-8"))["clip_grid"] == "calibration"
+
+
+def test_two_runs_never_write_one_file_of_results_at_once(folder):
+    pairs, out = pairs_file(folder), folder.parent / "out.csv"
+
+    def again(done: int, total: int) -> None:
+        with pytest.raises(OutputError, match=r"another run is writing .*out\.csv; wait until it is done"):
+            api.match_pairs(pairs, out, model=DEMO)
+
+    assert api.match_pairs(pairs, out, model=DEMO, progress=again).done == 8
 
 
 def test_the_default_model_is_named_in_the_notes(folder, monkeypatch):

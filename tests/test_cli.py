@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -405,3 +406,72 @@ def test_names_that_the_pipe_cannot_encode_are_written_as_escapes(tmp_path):
     assert (people.returncode, machine.returncode) == (0, 0)
     assert people.stdout.splitlines()[1] == r"\u65e5\u672c.png"
     assert json.loads(machine.stdout)["pages"][0]["path"] == "\u65e5\u672c.png"
+
+
+# --- files that are not ours, and signals
+
+
+@pytest.mark.parametrize("name", ["a.png", "notes.json"])
+def test_a_template_never_replaces_a_file_that_is_none_unless_it_may(tmp_path, capsys, name):
+    save(tmp_path / "a.png")
+    (tmp_path / "notes.json").write_text('{"name": "mine", "rows": 3}', "utf-8")
+    before = (tmp_path / name).read_bytes()
+    command = ["export", "--rows", "4", "--save-template", str(tmp_path / name)]
+
+    assert main(command) == 1
+    assert f"{name} exists and is not a template of this program; choose another name" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == before
+
+    assert main([*command, "--overwrite"]) == 0
+    # it is a template now
+    assert main(command) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such devices")
+@pytest.mark.parametrize("out", ["/dev/zero", "/dev/null", "pipe.png", "pipe.html"])
+def test_a_sheet_never_replaces_a_device_or_pipe(tmp_path, capsys, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "in" / "a.png")
+    if out.startswith("pipe"):
+        os.mkfifo(tmp_path / out)
+
+    assert main(["export", "in", out, "--overwrite"]) == 1
+
+    assert "and no file; choose another name" in capsys.readouterr().err
+    assert not Path(out).is_file()
+
+
+def test_a_folder_without_pictures_is_named(tmp_path, capsys):
+    (tmp_path / "renders").mkdir()
+
+    assert main(["export", str(tmp_path / "renders"), str(tmp_path / "s.png")]) == 1
+
+    assert f"there are no pictures in {tmp_path / 'renders'}; give a folder" in capsys.readouterr().err
+
+
+def test_the_report_may_be_printed_into_the_sidecar(tmp_path):
+    checkout(tmp_path, "pack")
+    save(tmp_path / "in" / "a.png")
+
+    for _ in range(2):
+        with (tmp_path / "s.json").open("wb") as printed:
+            command = [sys.executable, "-m", "pack", "export", "in", "s.png", "--json"]
+            done = subprocess.run(command, cwd=tmp_path, stdout=printed, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert json.loads((tmp_path / "s.json").read_text("utf-8"))["images_processed"] == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without a signal")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_program_that_is_ended_cleans_up_and_says_so(tmp_path, capsys, monkeypatch, number):
+    save(tmp_path / "in" / "a.png")
+
+    def ended(*_: object) -> None:
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("clip_grid.grid.write.export.paint_page", ended)
+
+    assert main(["export", str(tmp_path / "in"), str(tmp_path / "s.png")]) == 128 + number
+    assert capsys.readouterr().err == "ended; no file was left half written\n"
+    assert os.listdir(tmp_path) == ["in"]
+    assert signal.getsignal(number) == signal.SIG_DFL
