@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..clip_backend.calibration.calibration import Calibration, read_calibration
 from ..clip_backend.matching.match import match_pictures
 from ..clip_backend.matching.result import Matches, MatchOptions
-from ..errors import PictureError
+from ..errors import InputError, PictureError
 from ..imaging import Progress
 from ..options import read_options
 from .models import Model, ModelChoice
@@ -66,6 +66,8 @@ def analyze_image_text_match(
     if threshold is None:
         found = match(pictures, [description], model=model, **options)
     else:
+        # the preset is needed for a threshold of 0, which alone stands for the automatic verdict
+        options.setdefault("preset", "threshold")
         found = match(pictures, [description], model=model, threshold=threshold, **options)
     for failure in found.failed:
         raise PictureError(failure.name, failure.reason)
@@ -87,14 +89,18 @@ def batch_compute_similarity(
 ) -> list[float | None]:
     """The cosine of each picture and its text, -1..1, in order; None for a picture that is missing or broken.
 
-    texts: one per picture, or one for all. What went wrong with a picture is logged as a warning.
+    texts: one per picture, or a str or a list of one for all. What went wrong with a picture is logged as a warning.
     Raises InputError for counts that do not fit, and what loading a model raises.
     """
     pictures = gather_each(image_paths).pictures
     if not pictures:
         return []
-    options = MatchOptions(mode="broadcast" if isinstance(texts, str) else "pairs", phrases=False)
-    wanted = [texts] if isinstance(texts, str) else texts
+    wanted = [texts] if isinstance(texts, str) else list(texts)
+    if len(wanted) not in (1, len(pictures)):
+        raise InputError(
+            f"texts holds {len(wanted)} texts for {len(pictures)} pictures; give a text for each picture, or one for all"
+        )
+    options = MatchOptions(mode="broadcast" if len(wanted) == 1 else "pairs", phrases=False)
     run = match_pictures(ModelChoice.of(model).for_texts(), pictures, wanted, options=options, progress=progress)
     for failure in run.failed:
         logger.warning("%s has no similarity: %s", failure.name, failure.reason)

@@ -152,10 +152,12 @@ def test_the_dict_of_one_match_is_judged_as_match_judges_or_by_a_threshold_that_
 
     told = api.analyze_image_text_match(folder / "a.png", text, model=DEMO)
     by_cosine = api.analyze_image_text_match(folder / "a.png", text, 0.99, model=DEMO)
+    by_none = api.analyze_image_text_match(folder / "a.png", text, 0.0, model=DEMO)
 
     assert told["reason"] == api.match(folder / "a.png", text, model=DEMO).results[0].reason
     assert (told["threshold"], told["threshold_scale"]) == (2.0, "z")
     assert (by_cosine["is_match"], by_cosine["threshold_scale"]) == (False, "cosine")
+    assert (by_none["threshold"], by_none["threshold_scale"]) == (0.0, "cosine")
 
 
 def test_a_single_picture_that_cannot_be_read_is_an_error(tmp_path):

@@ -112,7 +112,8 @@ def test_similarities_of_many_keep_their_places_whatever_is_missing(files, caplo
     assert [one for one in one_text if one is not None] == pytest.approx([cosines[0, 0], cosines[1, 0], cosines[0, 0]])
     assert "nowhere.png has no similarity: " in caplog.text
     assert api.batch_compute_similarity([], [], model=encoder) == []
-    with pytest.raises(InputError, match="3 pictures"):
+    assert api.batch_compute_similarity(paths, LABELS[:1], model=encoder) == one_text
+    with pytest.raises(InputError, match="2 texts for 3 pictures; give a text for each picture, or one for all"):
         api.batch_compute_similarity(files, LABELS[:2], model=encoder)
 
 
