@@ -98,7 +98,7 @@ def batch_compute_similarity(
     wanted = [texts] if isinstance(texts, str) else list(texts)
     if len(wanted) not in (1, len(pictures)):
         raise InputError(
-            f"texts holds {len(wanted)} texts for {len(pictures)} pictures; give a text for each picture, or one for all"
+            f"there are {len(wanted)} texts for {len(pictures)} pictures; give a text for each picture, or one for all"
         )
     options = MatchOptions(mode="broadcast" if len(wanted) == 1 else "pairs", phrases=False)
     run = match_pictures(ModelChoice.of(model).for_texts(), pictures, wanted, options=options, progress=progress)
