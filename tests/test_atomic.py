@@ -308,10 +308,10 @@ def test_devices_pipes_and_sockets_are_refused_at_once(tmp_path, monkeypatch):
 
 
 def test_a_file_that_another_program_has_open_is_not_a_matter_of_permission():
-    error = PermissionError(errno.EACCES, "Permission denied")
-    error.winerror = 32
+    class SharingViolation(PermissionError):
+        winerror = 32
 
-    message = str(output_error(Path("a.png"), error))
+    message = str(output_error(Path("a.png"), SharingViolation(errno.EACCES, "Permission denied")))
 
     assert message == "a.png cannot be written: another program has it open; close it there, or choose another name"
 

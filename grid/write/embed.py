@@ -23,13 +23,15 @@ LOWEST_TEXT_TAG = 267
 JPEG_EXIF_LIMIT = 65_527
 #: The record lists the cells if it has at most so many characters with them.
 RECORD_LIMIT = 400_000
+#: It must fit into a JPEG, where a sheet without it would not be known as one.
+JPEG_RECORD_LIMIT = 40_000
 
 
 def sheet_record(planned: PlannedSheet, number: int) -> str:
     """The record of a page as JSON in ASCII, by which it is recognised as a sheet and can be cut into its pictures.
 
-    number: of the page, from 0. The cells are left out when they would make it longer than RECORD_LIMIT; the sidecar
-    file always has them.
+    number: of the page, from 0. The cells, and then the options, are left out when they would make it longer than
+    RECORD_LIMIT, or JPEG_RECORD_LIMIT; the sidecar file always has the cells.
     """
     template, page = planned.template, planned.plan.pages[number]
     defaults = {name: o.default for name, o in options_of(GridTemplate).items()}
@@ -42,8 +44,9 @@ def sheet_record(planned: PlannedSheet, number: int) -> str:
         for c in page.cells
         if c.index is not None
     ]
-    full = json.dumps(record | {"cells": cells})
-    return full if len(full) <= RECORD_LIMIT else json.dumps(record)
+    limit = JPEG_RECORD_LIMIT if template.format == "jpeg" else RECORD_LIMIT
+    forms = (record | {"cells": cells}, record, record | {"options": {}})
+    return next((text for text in map(json.dumps, forms) if len(text) <= limit), json.dumps(forms[-1]))
 
 
 def usable_texts(texts: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

@@ -75,6 +75,17 @@ def test_a_page_pdf_or_damaged_picture_that_only_mentions_the_record_is_not_ours
     assert not is_clip_grid_sheet(tmp_path / name)
 
 
+@pytest.mark.parametrize("options", [{}, {"header": "long " * 9_000}])
+def test_a_jpeg_of_so_many_cells_that_their_list_does_not_fit_is_ours(tmp_path, options):
+    pictures = [Image.new("RGB", (8, 8))] * 200
+    inputs = SheetInputs(labels=["a long label " * 20] * 200)
+    report = export_grid(pictures, tmp_path / "s.jpg", inputs=inputs, cell_width=8, cell_height=8, **options)
+
+    assert not any("clip_grid" in warning for warning in report.warnings)
+    assert is_clip_grid_sheet(tmp_path / "s.jpg")
+    export_grid(pictures, tmp_path / "s.jpg", cell_width=8, cell_height=8)
+
+
 def test_a_pdf_with_workflows_beside_its_record_is_ours(tmp_path):
     pytest.importorskip("fpdf")
     texts = {"workflow": "[" + "1," * 300_000 + "1]", "prompt": "{}", "zz": "a text"}

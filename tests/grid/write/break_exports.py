@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from itertools import count, cycle
 from pathlib import Path
 
@@ -203,7 +204,7 @@ def on_full_disks(every: list[Trials], times: int, rng: random.Random) -> Counte
     outcomes: Counter[str] = Counter()
     for trials, _ in zip(cycle(every), range(times)):
         size = rng.randrange(1, 60_000)
-        status, _ = trials.run(lambda size=size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)))
+        status, _ = trials.run(partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, size)))
         outcome = check(trials, f"files of at most {size} bytes", is_killed=False)
         if (outcome == "older") != (status == 1):
             sys.exit(f"{trials.name}, files of at most {size} bytes: {outcome} with status {status}")
