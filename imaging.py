@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import stat
 import struct
-import warnings
 import zlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from threading import Lock
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +22,23 @@ from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from .color_profiles import PROFILE, in_srgb
 from .errors import InputError, PictureError
+from .foreign_pictures import FOREIGN_SUFFIXES, HEAD_BYTES, cure_of, kind_of, plugin_format
+from .pillow_warnings import without_warnings
+from .png_chunks import SIGNATURE, without_damaged
 
-#: Endings of the files that are taken for pictures when a folder is read.
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif"})
+#: Endings of the files that are taken for pictures when a folder is read, or are reported as pictures of other kinds.
+PICTURE_SUFFIXES = FOREIGN_SUFFIXES | frozenset(
+    {
+        ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".dib", ".gif",
+        ".tga",
+    }
+)  # fmt: skip
 #: Pictures of more pixels are refused before they are decoded; it is the limit at which Pillow itself refuses.
 MAX_PIXELS = 178_956_970
 #: Pillow's names of the formats that are opened; of the others EPS would start Ghostscript.
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF")
+#: The last frame of an animated file that is looked for, and the pixels of the frames before it.
+MAX_FRAMES, MAX_FRAME_PIXELS = 2_000, 2_000_000_000
 #: Decoding at a power of two keeps at least this multiple of the wanted size (52 dB to a full decode, 46 at worst).
 DRAFT_MARGIN = 2
 #: Floats up to this are a picture of 0..1 with highlights above white; a picture of 0..255 is not as dark as this.
@@ -102,18 +113,83 @@ def open_picture(path: Path, *, frame: int = 0, data: bytes | None = None) -> Im
     file, where it is read already.
     """
     with ExitStack() as stack, _reading(str(path), "opened"):
-        try:
-            image = Image.open(path if data is None else BytesIO(data), formats=_known_formats())
-        except UnidentifiedImageError as error:
-            size = path.stat().st_size if data is None else len(data)
-            raise PictureError(str(path), _not_a_picture(size)) from error
+        if data is None:
+            _check_is_file(path)
+        image = _opened(path, data)
         stack.callback(image.close)
         if frame:
-            image.seek(min(frame, getattr(image, "n_frames", 1) - 1))
+            _seek(image, frame, str(path))
         if image.width * image.height > MAX_PIXELS:
             raise PictureError(str(path), _too_many_pixels(image.width * image.height))
         stack.pop_all()
     return image
+
+
+def _check_is_file(path: Path) -> None:
+    """Raises PictureError for what would block or never end, such as a pipe, and for a link that leads nowhere."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError as error:
+        if os.path.islink(path):
+            reason = f"a link to {os.readlink(path)}, which is not there; mend or remove it"
+            raise PictureError(str(path), reason) from error
+        raise
+    if not stat.S_ISREG(mode):
+        is_folder = stat.S_ISDIR(mode)
+        if is_folder:
+            os.listdir(path)
+        what = "a folder" if is_folder else "a pipe, socket or device"
+        raise PictureError(str(path), f"cannot be opened: it is {what}, not a file; give a picture")
+
+
+def _opened(path: Path, data: bytes | None) -> Image.Image:
+    """The picture as Pillow opens it, or without its damaged chunks, or by a plugin that is installed."""
+    suffix = path.suffix.lower()
+    source = path if data is None else BytesIO(data)
+    try:
+        # TGA files have no mark by which they are known
+        return Image.open(source, formats=("TGA",) if suffix == ".tga" else _known_formats())
+    except (UnidentifiedImageError, SyntaxError) as error:
+        with path.open("rb") if data is None else BytesIO(data) as file:
+            head = file.read(HEAD_BYTES)
+            if head.startswith(SIGNATURE):
+                whole = head + file.read()
+                if len(mended := without_damaged(whole)) < len(whole):
+                    return Image.open(BytesIO(mended), formats=("PNG",))
+        kind = kind_of(head, suffix)
+        if format := plugin_format(kind):
+            with suppress(UnidentifiedImageError):
+                return Image.open(path if data is None else BytesIO(data), formats=(format,))
+        if isinstance(error, UnidentifiedImageError):
+            raise PictureError(str(path), _not_a_picture(len(head), kind)) from error
+        raise
+
+
+def _has_page(image: Image.Image, page: int) -> bool:
+    try:
+        image.seek(0)
+        image.seek(page)
+    except EOFError:
+        return False
+    return True
+
+
+def _seek(image: Image.Image, frame: int, name: str) -> None:
+    """Goes to a frame, or to the last if there are fewer; raises PictureError where that would take too long."""
+    most = min(MAX_FRAMES, MAX_FRAME_PIXELS // max(1, image.width * image.height))
+    try:
+        image.seek(min(frame, most))
+    except EOFError:
+        # Pillow cannot count the pages of a TIFF once it has gone past their end, but goes to any of them at once
+        pages = range(1, min(frame, most)) if isinstance(image, TiffImagePlugin.TiffImageFile) else ()
+        last = bisect_left(pages, True, key=lambda page: not _has_page(image, page))
+        if pages:
+            # it takes the page before the end for the one that it stands at
+            image.seek(0)
+        image.seek(last if pages else getattr(image, "n_frames", 1) - 1)
+        return
+    if frame > most:
+        raise PictureError(name, f"has more than {most} frames of this size; choose one of the first {most} as frame")
 
 
 @contextmanager
@@ -146,7 +222,7 @@ def upright_size(image: Image.Image) -> Size:
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 where there is none or it is broken. The picture is not decoded."""
     try:
-        with _without_warnings:
+        with without_warnings:
             # not the method of PNG files, which decodes the whole picture to find an EXIF chunk behind the pixels
             value = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
     except _READER_ERRORS:
@@ -307,7 +383,7 @@ def _known_formats() -> tuple[str, ...]:
 def _reading(name: str, doing: str) -> Iterator[None]:
     """What Pillow raises for a broken file becomes a PictureError; its warnings are not shown."""
     try:
-        with _without_warnings:
+        with without_warnings:
             yield
     except PictureError:
         raise
@@ -323,42 +399,13 @@ def _reading(name: str, doing: str) -> Iterator[None]:
         raise PictureError(name, f"cannot be {doing} ({reason}); {_UNREACHABLE if told else _DAMAGED}") from error
 
 
-class _WithoutWarnings:
-    """Warnings of Pillow are not shown while any thread is inside.
-
-    They tell of oddities in files that can be used all the same. ``warnings.catch_warnings`` is not for threads: the
-    first that leaves would undo what the others rely on.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._inside = 0
-        self._filter: object = None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                warnings.filterwarnings("ignore", module=r"PIL\b")
-                self._filter = warnings.filters[0]
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            filters = cast(list[Any], warnings.filters)
-            if not self._inside and self._filter in filters:
-                filters.remove(self._filter)
-
-
-_without_warnings = _WithoutWarnings()
-
-
 def _too_many_pixels(pixels: int) -> str:
     found, limit = pixels // 1_000_000, MAX_PIXELS // 1_000_000
     return f"too large ({found} megapixels); pictures above {limit} megapixels are refused, scale it down first"
 
 
-def _not_a_picture(size: int) -> str:
+def _not_a_picture(size: int, kind: str = "") -> str:
     if size == 0:
         return "the file is empty; make or fetch it again"
-    return "not a picture that can be read (wrong ending, unknown format or broken header); save it as PNG or JPEG"
+    otherwise = "not a picture that can be read (wrong ending, unknown format or broken header); save it as PNG or JPEG"
+    return cure_of(kind) or otherwise

@@ -409,6 +409,40 @@ def test_a_truncated_file_is_refused_by_name(tmp_path, format):
         load_picture(tmp_path / "half.png")
 
 
+def test_a_damaged_chunk_beside_the_pixels_does_not_refuse_a_png(tmp_path):
+    text = PngImagePlugin.PngInfo()
+    text.add_text("parameters", "a cat")
+    text.add_text("kept", "yes")
+    profile = bytes(200)
+    Image.new("RGB", (3, 2), "red").save(tmp_path / "a.png", pnginfo=text, icc_profile=profile, dpi=(72, 72))
+    whole = (tmp_path / "a.png").read_bytes()
+
+    for damaged in (
+        whole.replace(b"a cat", b"a cut"),
+        whole.replace(b"iCCPICC", b"iCCPXCC"),
+        whole.replace(b"pHYs\0", b"pHYs\1"),
+    ):
+        assert damaged != whole
+        (tmp_path / "b.png").write_bytes(damaged)
+        with open_picture(tmp_path / "b.png") as image:
+            assert image.info["kept"] == "yes"
+        assert load_picture(tmp_path / "b.png").getpixel((2, 1)) == (255, 0, 0)
+        assert load_picture(tmp_path / "b.png", data=damaged).size == (3, 2)
+
+
+def test_a_frame_past_what_can_be_reached_at_once_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(imaging, "MAX_FRAMES", 20)
+    frames = [Image.new("L", (1, 1), number) for number in range(30)]
+    for name in ("many.tif", "many.gif"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
+        with pytest.raises(PictureError, match="has more than 20 frames"):
+            open_picture(tmp_path / name, frame=1_000_000)
+    frames[0].save(tmp_path / "few.gif", save_all=True, append_images=frames[1:9])
+
+    with open_picture(tmp_path / "few.gif", frame=1_000_000) as image:
+        assert image.tell() == 8
+
+
 def test_an_error_keeps_its_parts_when_it_is_pickled():
     error = pickle.loads(pickle.dumps(PictureError("a.png", "the file is empty")))
 
@@ -511,7 +545,7 @@ def test_warnings_of_others_are_shown_as_before(tmp_path):
     Image.new("RGB", (2, 2)).save(tmp_path / "a.png")
     before = list(warnings.filters)
 
-    with imaging._without_warnings, pytest.warns(UserWarning, match="mine"):
+    with imaging.without_warnings, pytest.warns(UserWarning, match="mine"):
         warnings.warn("mine", UserWarning, stacklevel=1)
     threads = [threading.Thread(target=load_picture, args=(tmp_path / "a.png",)) for _ in range(8)]
     for thread in threads:

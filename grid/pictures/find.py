@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...imaging import PICTURE_SUFFIXES
+from .lists import read_list
 
 #: A file, and its path below the folder that was asked for, with forward slashes.
 NamedFile = tuple[Path, str]
@@ -24,28 +26,50 @@ def find_files(sources: Iterable[str | os.PathLike[str]]) -> list[NamedFile]:
     """Picture files and their names, natural order within each source, each file once.
 
     A source is a folder (its own files, not those of folders below), a file, a glob (``**`` for folders below), or a
-    ``.txt`` file that lists one source per line, relative to the list; blank lines and lines that begin with # are not
-    read. Blanks and quotes around a source are taken off unless a file has that very name.
+    ``.txt`` file that lists one source per line, relative to the list; see ``lists.read_list``. Blanks and quotes
+    around a source are taken off unless a file has that very name.
+    What cannot be reached beside others stands among the files too, since opening it says what is wrong with it: links
+    that lead nowhere, folders that cannot be listed, lines of a list that name nothing.
     Raises InputError for a source that does not exist or matches nothing, and for lists that name each other.
     """
+    given = [os.fspath(source) for source in sources]
     files: dict[str, NamedFile] = {}
-    for source in sources:
-        for path, name in _files_of(os.fspath(source), Path(), ()):
+    read: set[str] = set()
+    for source in given:
+        try:
+            found = _files_of(source, Path(), (), read)
+        except UnreadableFolder as error:
+            if len(given) == 1:
+                raise
+            found = [(error.folder, str(error.folder))]
+        for path, name in found:
             files.setdefault(os.path.abspath(path), (path, readable(name)))
     return list(files.values())
+
+
+class UnreadableFolder(InputError):
+    """A folder that cannot be listed."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        super().__init__(f"the folder {folder} cannot be read ({error.strerror or error})")
+        self.folder = folder
+
+
+class _NothingThere(InputError):
+    """A source that does not exist or matches nothing."""
 
 
 def folder_files(folder: Path) -> list[Path]:
     """The picture files of a folder by their endings, in natural order; hidden files are left out.
 
-    Raises InputError when the folder cannot be read.
+    Whatever is no folder counts, also a link that leads nowhere. Raises UnreadableFolder.
     """
     try:
         names = os.listdir(folder)
     except OSError as error:
-        raise InputError(f"the folder {folder} cannot be read ({error.strerror or error})") from error
+        raise UnreadableFolder(folder, error) from error
     visible = [name for name in names if _is_picture(name) and not name.startswith(".")]
-    return [folder / name for name in sorted(visible, key=natural_key) if os.path.isfile(folder / name)]
+    return [folder / name for name in sorted(visible, key=natural_key) if not os.path.isdir(folder / name)]
 
 
 def natural_key(text: str) -> tuple[tuple[Piece, ...], str]:
@@ -74,80 +98,105 @@ def _is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
 
 
-def _files_of(source: str, base: Path, lists: tuple[str, ...]) -> list[NamedFile]:
-    """The files of one source, relative to ``base``; ``lists`` are the lists that lead to it."""
+def _files_of(source: str, base: Path, lists: tuple[str, ...], read: set[str]) -> list[NamedFile]:
+    """The files of one source, relative to ``base``; ``lists`` lead to it, those in ``read`` are known already."""
     plain = source if os.path.exists(base / source) else source.strip().strip("\"'")
     path = base / os.path.expanduser(plain)
     if plain and os.path.isdir(path):
         return [(file, file.name) for file in folder_files(path)]
-    if os.path.isfile(path):
-        return _listed_files(path, lists) if path.suffix.lower() == ".txt" else [(path, path.name)]
+    if os.path.isfile(path) and path.suffix.lower() == ".txt":
+        return _listed_files(path, lists, read)
+    if plain and _is_there(path):
+        return [(path, path.name)]
     if glob.has_magic(plain):
         return _globbed(os.path.expanduser(plain), base)
-    raise InputError(
+    raise _NothingThere(
         f"there is no folder or file {source!r}; check the spelling, or give a glob such as 'folder/*.png'"
     )
 
 
-def _listed_files(path: Path, lists: tuple[str, ...]) -> list[NamedFile]:
-    """The files of every source in a list."""
+def _is_there(path: Path) -> bool:
+    """Whether there is something of that name, or the folder that it would be in cannot be entered."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _listed_files(path: Path, lists: tuple[str, ...], read: set[str]) -> list[NamedFile]:
+    """The files of every source in a list; a line that names nothing stands for a file that is not there."""
     real = os.path.realpath(path)
     if real in lists:
         raise InputError(f"the list {path} names itself, by way of {len(lists)} lists; take it out")
-    try:
-        lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"the list {path} cannot be read ({error}); it must be UTF-8 text, one path per line"
-        ) from error
-    sources = [line for line in lines if line and not line.startswith("#")]
-    return [file for source in sources for file in _files_of(source, path.parent, (*lists, real))]
+    if real in read:
+        return []
+    files: list[NamedFile] = []
+    for source in read_list(path):
+        try:
+            files += _files_of(source, path.parent, (*lists, real), read)
+        except (_NothingThere, UnreadableFolder):
+            files.append((path.parent / source, source))
+    read.add(real)
+    return files
 
 
 def _globbed(pattern: str, base: Path) -> list[NamedFile]:
     """The pictures that match a pattern; a relative one starts in ``base``, whose own name is never a pattern.
 
     Links to folders are followed, but ``**`` goes into each real folder only once. Names that begin with a dot match
-    only where the pattern's part begins with one. Folders that cannot be read have no files.
+    only where the pattern's part begins with one. Folders that cannot be listed stand among the pictures.
     """
     parts, anchor = Path(pattern).parts, Path(pattern).anchor
     # the anchor of a long path on Windows has a question mark
     first = next((i for i, part in enumerate(parts) if glob.has_magic(part) and part != anchor), len(parts))
     fixed = base.joinpath(*parts[:first])
-    files = [(path, path.relative_to(fixed).as_posix()) for path in _matches(fixed, parts[first:])]
-    pictures = [file for file in files if _is_picture(file[1])]
-    if not pictures:
-        raise InputError(f"no picture matches {pattern!r}; check the folder and the pattern")
-    return sorted(pictures, key=lambda file: natural_key(file[1]))
+    unreadable: list[Path] = []
+    found = [path for path in _matches(fixed, parts[first:], unreadable) if _is_picture(path.name)]
+    files = [(path, path.relative_to(fixed).as_posix()) for path in (*found, *dict.fromkeys(unreadable))]
+    if not files:
+        raise _NothingThere(f"no picture matches {pattern!r}; check the folder and the pattern")
+    return sorted(files, key=lambda file: natural_key(file[1]))
 
 
-def _matches(folder: Path, parts: Sequence[str]) -> Iterator[Path]:
+def _matches(folder: Path, parts: Sequence[str], unreadable: list[Path]) -> Iterator[Path]:
+    """The files that match; folders that cannot be listed are added to ``unreadable``."""
     if not parts:
         return
     part, rest = parts[0], parts[1:]
     if part == "**":
-        for below in _folders_below(folder):
-            yield from _matches(below, rest or ("*",))
+        for below in _folders_below(folder, unreadable):
+            yield from _matches(below, rest or ("*",), unreadable)
     elif rest:
-        for name in _names(folder, part, os.path.isdir):
-            yield from _matches(folder / name, rest)
+        for name in _names(folder, part, os.path.isdir, unreadable):
+            yield from _matches(folder / name, rest, unreadable)
     else:
-        yield from (folder / name for name in _names(folder, part, os.path.isfile))
+        yield from (folder / name for name in _names(folder, part, _is_no_folder, unreadable))
 
 
-def _names(folder: Path, part: str, is_kind: Callable[[Path], bool]) -> list[str]:
+def _is_no_folder(path: Path) -> bool:
+    return not os.path.isdir(path) and _is_there(path)
+
+
+def _names(folder: Path, part: str, is_kind: Callable[[Path], bool], unreadable: list[Path]) -> list[str]:
     """Names in the folder that match one part of the pattern and are folders, or files."""
     if not glob.has_magic(part):
         return [part] if is_kind(folder / part) else []
     try:
         names = os.listdir(folder)
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return []
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            unreadable.append(folder)
         return []
     matching = (name for name in names if fnmatch(name, part) and (part.startswith(".") or not name.startswith(".")))
     return [name for name in matching if is_kind(folder / name)]
 
 
-def _folders_below(folder: Path) -> Iterator[Path]:
+def _folders_below(folder: Path, unreadable: list[Path]) -> Iterator[Path]:
     """The folder and all folders below it; linked ones last, so that a picture is named by its real place."""
     waiting = deque([folder])
     seen: set[str] = set()
@@ -158,5 +207,5 @@ def _folders_below(folder: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         yield current
-        for name in _names(current, "*", os.path.isdir):
+        for name in _names(current, "*", os.path.isdir, unreadable):
             (waiting.appendleft if os.path.islink(current / name) else waiting.append)(current / name)

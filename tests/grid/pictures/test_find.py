@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from clip_grid.errors import InputError
 from clip_grid.grid.pictures.find import find_files, folder_files, natural_key, readable
+from clip_grid.grid.pictures.lists import as_line
 from clip_grid.grid.pictures.survey import (
     picture_properties,
     survey_files,
@@ -64,7 +65,12 @@ def test_links_that_lead_nowhere_or_to_themselves_do_not_cost_the_folder(tmp_pat
     (tmp_path / "gone.png").symlink_to(tmp_path / "no.png")
     (tmp_path / "self.png").symlink_to("self.png")
 
-    assert names_of(tmp_path) == ["a.png"]
+    survey = survey_files(find_files([tmp_path]))
+
+    assert [picture.name for picture in survey.pictures] == ["a.png"]
+    reasons = {Path(skip.name).name: skip.reason for skip in survey.skipped}
+    assert reasons["gone.png"] == f"a link to {tmp_path / 'no.png'}, which is not there; mend or remove it"
+    assert "cannot be opened" in reasons["self.png"] and len(reasons) == 2
 
 
 @pytest.mark.usefixtures("bound_by_permissions")
@@ -230,14 +236,124 @@ def test_a_list_may_be_named_twice(tmp_path):
     assert names_of(tmp_path / "both.txt") == ["a.png"]
 
 
-def test_a_list_that_is_not_utf8_or_names_a_missing_file_says_so(tmp_path):
-    (tmp_path / "a.txt").write_bytes(b"\xff\xfe\xff")
-    (tmp_path / "b.txt").write_text("gone.png\n")
+def test_a_line_that_names_nothing_costs_itself_alone(tmp_path):
+    for name in ("a.png", "b.png"):
+        draw(tmp_path / name)
+    (tmp_path / "list.txt").write_text("b.png\ngone.png\nno*.png\na.png\n")
 
-    with pytest.raises(InputError, match=r"a\.txt cannot be read .* UTF-8"):
-        find_files([tmp_path / "a.txt"])
-    with pytest.raises(InputError, match=r"'gone\.png'"):
-        find_files([tmp_path / "b.txt"])
+    survey = survey_files(find_files([tmp_path / "list.txt"]))
+
+    assert [picture.name for picture in survey.pictures] == ["b.png", "a.png"]
+    assert [skip.name for skip in survey.skipped] == [str(tmp_path / "gone.png"), str(tmp_path / "no*.png")]
+    assert all("No such file" in skip.reason for skip in survey.skipped)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("né 日本.png", "utf-16"), ("né 日本.png", "utf-16-le"), ("né 日本.png", "utf-16-be"), ("né.png", "cp1252"),
+        ("né.png", "cp850"), ("日本.png", "cp932"), ("中文.png", "gbk"), ("фото.png", "cp1251"), ("é.png", "utf-8-sig"),
+    ],
+)  # fmt: skip
+def test_a_list_may_be_in_utf16_or_a_code_page(tmp_path, name, encoding):
+    draw(tmp_path / name)
+    draw(tmp_path / "plain.png")
+    (tmp_path / "list.txt").write_bytes(f"{name}\r\nplain.png\r\n".encode(encoding))
+
+    assert names_of(tmp_path / "list.txt") == [name, "plain.png"]
+
+
+@needs_byte_names
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "cp850", "ascii"])
+def test_the_lines_of_odd_names_lead_back_to_their_files(tmp_path, encoding):
+    names = [
+        "a.png",
+        "né 日本.png",
+        "new\nline.png",
+        "#1.png",
+        " blank.png ",
+        "'q'.png",
+        "100%.png",
+        os.fsdecode(b"\xff.png"),
+    ]
+    paths = [draw(tmp_path / "x.png").rename(tmp_path / name) for name in names]
+    lines = [as_line(str(path), encoding) for path in paths]
+    (tmp_path / "list.txt").write_bytes("\r\n".join(lines).encode(encoding))
+
+    assert [path for path, _ in find_files([tmp_path / "list.txt"])] == paths
+
+
+def test_lists_that_name_each_other_twice_are_read_once(tmp_path):
+    draw(tmp_path / "a.png")
+    for number in range(40):
+        (tmp_path / f"{number}.txt").write_text(f"{number + 1}.txt\n{number + 1}.txt\n")
+    (tmp_path / "40.txt").write_text("a.png\n")
+
+    assert names_of(tmp_path / "0.txt") == ["a.png"]
+
+
+@pytest.mark.usefixtures("bound_by_permissions")
+def test_folders_that_cannot_be_read_are_reported_and_cost_themselves_alone(tmp_path):
+    closed, unlisted, unentered = (tmp_path / name for name in ("closed", "unlisted", "unentered"))
+    for folder in (closed, unlisted, unentered, tmp_path / "open"):
+        draw(folder / "a.png")
+    closed.chmod(0)
+    unlisted.chmod(0o300)
+    unentered.chmod(0o600)
+    try:
+        found = survey_files(find_files([f"{tmp_path}/**/*.png"]))
+        several = survey_files(find_files([closed, tmp_path / "open"]))
+        entered = survey_files(find_files([unentered]))
+    finally:
+        for folder in (closed, unlisted, unentered):
+            folder.chmod(0o700)
+
+    assert [picture.name for picture in found.pictures] == ["open/a.png"]
+    assert [Path(skip.name).name for skip in found.skipped] == ["closed", "a.png", "unlisted"]
+    assert [picture.name for picture in several.pictures] == ["a.png"]
+    assert [skip.name for skip in several.skipped] == [str(closed)]
+    assert all("Permission denied" in skip.reason for skip in (*found.skipped, *several.skipped, *entered.skipped))
+    assert len(entered.skipped) == 1
+
+
+@pytest.mark.usefixtures("bound_by_permissions")
+def test_files_that_cannot_be_read_and_pipes_cost_themselves_alone(tmp_path):
+    draw(tmp_path / "a.png")
+    draw(tmp_path / "locked.png").chmod(0)
+    os.mkfifo(tmp_path / "pipe.png")
+
+    survey = survey_files(find_files([tmp_path]))
+
+    assert [picture.name for picture in survey.pictures] == ["a.png"]
+    reasons = {Path(skip.name).name: skip.reason for skip in survey.skipped}
+    assert "Permission denied" in reasons["locked.png"]
+    assert reasons["pipe.png"] == "cannot be opened: it is a pipe, socket or device, not a file; give a picture"
+
+
+def test_pictures_of_other_kinds_are_reported_with_what_to_do(tmp_path):
+    draw(tmp_path / "a.png")
+    Image.new("RGB", (5, 4), "blue").save(tmp_path / "b.tga")
+    Image.new("RGB", (6, 5)).save(tmp_path / "c.apng", "PNG", save_all=True, append_images=[Image.new("RGB", (6, 5))])
+    contents = {
+        "d.jxl": b"\xff\x0a" + bytes(20), "e.heic": b"\0\0\0\x18ftypheic" + bytes(20),
+        "f.jpg": b"\0\0\0\x18ftypheic" + bytes(20),
+        "g.psd": b"8BPS" + bytes(20), "h.svg": b"<svg/>", "i.mp4": b"\0\0\0\x18ftypisom" + bytes(20), "j.exr": bytes(9),
+    }  # fmt: skip
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+
+    survey = survey_files(find_files([tmp_path]))
+
+    assert [picture.name for picture in survey.pictures] == ["a.png", "b.tga", "c.apng"]
+    assert [picture.load(None).size for picture in survey.pictures[1:]] == [(5, 4), (6, 5)]
+    reasons = {Path(skip.name).name: skip.reason for skip in survey.skipped}
+    assert list(reasons) == list(contents)
+    assert "JPEG XL" in reasons["d.jxl"] and "pillow-jxl-plugin" in reasons["d.jxl"]
+    assert reasons["e.heic"] == reasons["f.jpg"] and "pillow-heif" in reasons["e.heic"]
+    assert reasons["g.psd"] == "Photoshop, which is not read; export it as PNG"
+    assert reasons["h.svg"] == "SVG, which is not read; it holds shapes, not pixels: export it as PNG"
+    assert reasons["i.mp4"] == "video, which is not read; save the frame that you want to see as PNG"
+    assert reasons["j.exr"] == "OpenEXR, which is not read; save it as PNG or TIFF"
 
 
 def natural(texts: list[str]) -> list[str]:
