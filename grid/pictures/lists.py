@@ -10,10 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 from urllib.request import url2pathname
 
-from ...errors import InputError
+from ...input_files import read_file
 
-#: Longer lists are refused, in bytes.
-MAX_BYTES = 64 << 20
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 #: Code pages that consoles of Windows and older systems write.
 _CODE_PAGES = ("cp1252", "cp437", "cp850", "cp932", "gbk", "cp949", "big5", "cp1251", "cp866")
@@ -28,14 +26,7 @@ def read_list(path: Path) -> list[str]:
     UTF-8, UTF-16, or the code page in which the most lines name files that are there. A line ``file:///…`` is a path in
     which every byte may be written as %XX, also a line break. Raises InputError for a list that cannot be read.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"the list {path} is larger than {MAX_BYTES >> 20} MiB; give a folder or a glob")
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"the list {path} cannot be read ({error.strerror or error}); check its permissions"
-        ) from error
+    data = read_file(path, "the list")
     lines = _decoded(data, path.parent).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     stripped = (line.strip(" \t\0") for line in lines)
     return [_from_uri(line) for line in stripped if line and not line.startswith("#")]
