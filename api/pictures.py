@@ -6,14 +6,17 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..clip_backend.preparing.pictures import named_pictures
 from ..errors import InputError
 from ..grid.pictures.find import find_files
 from ..grid.pictures.own import is_clip_grid_sheet
+from ..imaging import Tensor, tensor_to_array
 
 StrPath = str | os.PathLike[str]
 Array = NDArray[np.generic]
@@ -28,7 +31,7 @@ def as_sequence(images: Images) -> Sequence[StrPath] | Sequence[Array | Image.Im
     """The pictures or paths as several, also where one stands alone; raises InputError for what is neither."""
     if isinstance(images, (str, os.PathLike)):
         return [images]
-    if isinstance(images, Image.Image):
+    if isinstance(images, (Image.Image, Tensor)):
         return [images]
     if isinstance(images, np.ndarray):
         return [images] if images.ndim < 4 else list(images)
@@ -45,6 +48,22 @@ def paths_or_pictures(images: Images) -> tuple[list[StrPath], list[Array | Image
     if paths and pictures:
         raise InputError("images mixes paths and pictures; give one kind")
     return paths, pictures
+
+
+def as_arrays(pictures: Sequence[Array | Image.Image]) -> list[Array | Image.Image]:
+    """The pictures of a sheet, with those of torch tensors and of batches as arrays [H, W, C].
+
+    A tensor is [H, W], [H, W, C], [C, H, W], [B, H, W, C] or [B, C, H, W], floats of 0..1 or uint8. Raises InputError
+    for other shapes, and for a tensor of three axes that may be read in two ways.
+    """
+    arrays: list[Array | Image.Image] = []
+    for one in pictures:
+        if isinstance(one, Tensor) or (isinstance(one, np.ndarray) and one.ndim == 4):
+            sources = (named.source for named in named_pictures(one))
+            arrays += [tensor_to_array(view) if isinstance(view, Tensor) else cast(Array, view) for view in sources]
+        else:
+            arrays.append(one)
+    return arrays
 
 
 @dataclass(frozen=True)

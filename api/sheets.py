@@ -22,7 +22,7 @@ from ..grid.write.output import ONE_FILE, Output
 from ..imaging import Progress
 from .clip_sheets import ClipOptions, clip_functions, split_options
 from .models import AUTO, Model, ModelChoice
-from .pictures import Images, StrPath, no_pictures, paths_or_pictures
+from .pictures import Images, StrPath, as_arrays, as_sequence, no_pictures, paths_or_pictures
 from .sheet_files import batch_targets, expand_directories, home_path, page_namer, target_and_format, without_own
 from .torch_resize import torch_resizer
 
@@ -95,7 +95,7 @@ def export_grid(
     """
     clip, rest = split_options(options)
     inputs = with_clip(inputs or SheetInputs(), clip, progress, model)
-    chosen = choose_template(template, rest)
+    chosen = _in_given_order(images, choose_template(template, rest), rest)
     return _export(images, out, chosen, inputs, "format" in rest, overwrite=overwrite, progress=progress)
 
 
@@ -112,7 +112,7 @@ def plan_export(
     """The plan of what ``export_grid`` would do, and the file it would write; nothing is painted or written."""
     clip, rest = split_options(options)
     inputs = with_clip(inputs or SheetInputs(), clip, progress, model)
-    chosen = choose_template(template, rest)
+    chosen = _in_given_order(images, choose_template(template, rest), rest)
     survey, chosen, target = _read_pictures(images, out, chosen, inputs, "format" in rest, progress)
     return plan_sheet(survey, chosen, to_plan_inputs(inputs, survey, chosen)), target
 
@@ -244,11 +244,21 @@ def choose_template(template: GridTemplate | StrPath | None, options: Mapping[st
     return chosen.with_options(options)
 
 
+def _in_given_order(images: Images, template: GridTemplate, options: Mapping[str, object]) -> GridTemplate:
+    """The template; pictures of lists alone keep the order of their lines, unless another order is asked for."""
+    # a generator can be gone through once only
+    several = as_sequence(images) if isinstance(images, (str, os.PathLike, Sequence)) else ()
+    paths = [os.fspath(one) for one in several if isinstance(one, (str, os.PathLike))]
+    are_lists = bool(paths) and all(path.strip().strip("\"'").lower().endswith(".txt") for path in paths)
+    is_asked = "sort_by" in options or template.sort_by != GridTemplate.sort_by
+    return template if is_asked or not are_lists else template.with_options({"sort_by": "given"})
+
+
 def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = None, *, frame: int = 0) -> Survey:
     """The pictures meant by ``images``; raises InputError when a source does not exist."""
     paths, arrays = paths_or_pictures(images)
     if arrays:
-        survey = pictures_from_arrays(arrays, inputs.names)
+        survey = pictures_from_arrays(as_arrays(arrays), inputs.names)
     else:
         survey = survey_files(find_files(paths), progress, frame=frame)
         if paths and not survey.entries:
@@ -263,7 +273,7 @@ def to_plan_inputs(inputs: SheetInputs, survey: Survey, template: GridTemplate) 
     """
     resizer = torch_resizer() if template.resample == "torch" else None
     return PlanInputs(
-        labels=inputs.labels if len(inputs.labels) == 1 else survey.of_pictures(inputs.labels),
+        labels=_labels_of(survey, inputs.labels),
         table=inputs.table(needs_names=any(picture.path for picture in survey.pictures)),
         scores=survey.of_pictures(inputs.scores),
         labeller=inputs.labeller,
@@ -271,3 +281,11 @@ def to_plan_inputs(inputs: SheetInputs, survey: Survey, template: GridTemplate) 
         clip_notes=inputs.clip_notes,
         resizer=resizer,
     )
+
+
+def _labels_of(survey: Survey, labels: Sequence[str]) -> Sequence[str | None]:
+    """The labels of the pictures; one that is left of several, since files were skipped, is not one for all."""
+    if len(labels) == 1:
+        return labels
+    kept = survey.of_pictures(labels)
+    return [*kept, *[None] * (len(survey.pictures) - 1)] if len(kept) == 1 else kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ..atomic import file_set, output_error
 from ..clip_backend.ranking.result import ABOVE_THRESHOLD, RankedPicture, Ranking, RankOptions
 from ..errors import InputError, OutputError
 from ..grid.arrange.badges import format_score
+from ..grid.pictures.lists import as_line
 from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
 from .output import DONE, PARTIAL, Bar, add_output_flags, aligned_lines, fail, note, print_json, printable
 
@@ -76,8 +78,8 @@ def _ranked(args: argparse.Namespace) -> Ranking:
 
 
 def kept_paths(run: Ranking) -> list[str]:
-    """The kept pictures alone, the best first."""
-    return [one.name for one in run.kept]
+    """The kept pictures alone, the best first, as lines of a list that ``export`` reads in any console's code page."""
+    return [as_line(one.name, sys.stdout.encoding or "ascii") for one in run.kept]
 
 
 def table(run: Ranking, model: str) -> Iterator[str]:

@@ -44,8 +44,8 @@ from .text.line import TextStyle
 class PlanInputs:
     """What the caller gives beside pictures and template. Lists go with the pictures in the order they were given."""
 
-    #: One label per picture, or one for all.
-    labels: Sequence[str] = ()
+    #: One label per picture, None for the next source; or one for all.
+    labels: Sequence[str | None] = ()
     table: Table | None = None
     scores: Sequence[Mapping[str, float]] = ()
     #: Asked once, for the pictures that no earlier source of labels knows, and not at all if there are none.

@@ -405,3 +405,40 @@ def test_the_frame_of_an_animation_can_be_chosen(tmp_path):
         export_grid(tmp_path / "moving.gif", tmp_path / "sheet.png", frame=frame, **look)
         with Image.open(tmp_path / "sheet.png") as sheet:
             assert sheet.getpixel((32, 32)) == Image.new("RGB", (1, 1), color).getpixel((0, 0))
+
+
+def test_labels_stay_with_their_pictures_past_a_broken_file(tmp_path):
+    for name in ("b.png", "c.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    (tmp_path / "a.png").write_bytes(b"")
+
+    report = export_grid(tmp_path, tmp_path / "s.png", inputs=SheetInputs(labels=["first", "second"]))
+
+    assert [cell.label for cell in report.cells] == ["second", "c.png"]
+
+
+def test_the_pictures_of_a_list_keep_its_order_unless_another_is_asked_for(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    (tmp_path / "best.txt").write_text("b.png\na.png\n")
+
+    ranked = export_grid(tmp_path / "best.txt", tmp_path / "s.png")
+    sorted_ = export_grid(tmp_path / "best.txt", tmp_path / "s.png", sort_by="name")
+
+    assert [cell.label for cell in ranked.cells] == ["b.png", "a.png"]
+    assert [cell.label for cell in sorted_.cells] == ["a.png", "b.png"]
+
+
+def test_tensors_of_every_usual_shape_are_pictures(tmp_path):
+    torch = pytest.importorskip("torch")
+    red = torch.zeros(5, 7, 3)
+    red[..., 0] = 1
+    shapes = [red, red.permute(2, 0, 1), red[None], red.permute(2, 0, 1)[None], (red * 255).to(torch.uint8)]
+
+    report = export_grid(shapes, tmp_path / "s.png", background="white", label_position="none")
+    alone = export_grid(red.permute(2, 0, 1), tmp_path / "t.png")
+
+    sheet = Image.open(tmp_path / "s.png").convert("RGB")
+    centres = [(x + w // 2, y + h // 2) for x, y, w, h in (cell.image_box for cell in report.cells)]
+    assert [sheet.getpixel(centre) for centre in centres] == [(255, 0, 0)] * 5
+    assert len(alone.cells) == 1

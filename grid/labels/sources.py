@@ -240,13 +240,13 @@ def check_columns(columns: Sequence[str], records: Sequence[PictureRecord], opti
         find_column(column, list(available), role=f"{option}:")
 
 
-def spread_texts(texts: Sequence[str], count: int) -> tuple[list[str | None], list[str]]:
+def spread_texts(texts: Sequence[str | None], count: int) -> tuple[list[str | None], list[str]]:
     """The caller's labels, one for each of ``count`` pictures, and warnings; a literal ``\\n`` breaks the line.
 
     One text goes to all pictures; as many as there are pictures go one to each; with fewer the rest is left to the next
     source, with more the surplus is named in a warning.
     """
-    lines: list[str | None] = [text.replace("\\n", "\n") for text in texts]
+    lines = [None if text is None else text.replace("\\n", "\n") for text in texts]
     if len(texts) == 1:
         return lines * count, []
     spread = [*lines[:count], *[None] * (count - len(texts))]
