@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from .color_profiles import PROFILE, in_srgb
+from .decoding_memory import DECODING, buffer_bytes, decoded_bytes
 from .errors import InputError, PictureError
 from .foreign_pictures import FOREIGN_SUFFIXES, HEAD_BYTES, cure_of, kind_of, plugin_format
+from .input_files import open_file
 from .pillow_warnings import without_warnings
 from .png_chunks import SIGNATURE, without_damaged
 
@@ -39,6 +41,8 @@ MAX_PIXELS = 178_956_970
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF")
 #: The last frame of an animated file that is looked for, and the pixels of the frames before it.
 MAX_FRAMES, MAX_FRAME_PIXELS = 2_000, 2_000_000_000
+#: Numbers that are converted at a time.
+_BAND_NUMBERS = 1 << 20
 #: Decoding at a power of two keeps at least this multiple of the wanted size (52 dB to a full decode, 46 at worst).
 DRAFT_MARGIN = 2
 #: Floats up to this are a picture of 0..1 with highlights above white; a picture of 0..255 is not as dark as this.
@@ -195,7 +199,7 @@ def _seek(image: Image.Image, frame: int, name: str) -> None:
 @contextmanager
 def header_of_any_size(path: Path) -> Iterator[Image.Image]:
     """The file, opened for the texts in it alone, however many pixels it claims. Raises PictureError."""
-    with _reading(str(path), "opened"), path.open("rb") as file:
+    with _reading(str(path), "opened"), open_file(path) as file:
         prefix = file.read(16)
         for factory, accepts in map(Image.OPEN.__getitem__, _known_formats()):
             # a reader that is not built in accepts with a text that says so
@@ -238,8 +242,10 @@ def load_picture(path: Path, wanted: Size | None = None, *, frame: int = 0, data
     Raises PictureError for files that cannot be decoded.
     """
     with open_picture(path, frame=frame, data=data) as image:
+        buffer = buffer_bytes(image)
         shrink_decoding(image, wanted, str(path))
-        return upright_rgb(image, str(path))
+        with DECODING.acquire(decoded_bytes(image) + buffer):
+            return upright_rgb(image, str(path))
 
 
 def shrink_decoding(image: Image.Image, wanted: Size | None, name: str) -> None:
@@ -315,17 +321,26 @@ def flattened(image: Image.Image, background: tuple[int, int, int] | None) -> Im
 
 
 def _to_8_bit(values: NDArray[np.generic]) -> Pixels:
-    # in place: a picture of 100 megapixels takes 400 MB as floats
-    numbers = np.nan_to_num(values.astype(np.float32), copy=False, nan=0.0, posinf=np.inf, neginf=0.0)
+    # by bands of rows: a picture of 100 megapixels takes 400 MB as floats
+    rows = max(1, _BAND_NUMBERS // max(1, values[:1].size))
+    bands = [slice(top, top + rows) for top in range(0, len(values), rows)]
+    white = 65535.0
     if values.dtype.kind == "f":
-        top = float(numbers.max(initial=0.0, where=np.isfinite(numbers)))
-        white = 1.0 if top <= BRIGHTEST_HIGHLIGHT else 255.0 if top <= 255 else 65535.0
-    else:
-        white = 65535.0
-    numbers *= np.float32(255 / white)
-    numbers += np.float32(0.5)
-    rounded: Pixels = np.clip(numbers, 0, 255, out=numbers).astype(np.uint8)
+        most = max((_largest(values[band]) for band in bands), default=0.0)
+        white = 1.0 if most <= BRIGHTEST_HIGHLIGHT else 255.0 if most <= 255 else 65535.0
+    rounded = np.empty(values.shape, np.uint8)
+    for band in bands:
+        numbers = np.nan_to_num(values[band].astype(np.float32), copy=False, nan=0.0, posinf=np.inf, neginf=0.0)
+        numbers *= np.float32(255 / white)
+        numbers += np.float32(0.5)
+        rounded[band] = np.clip(numbers, 0, 255, out=numbers)
     return rounded
+
+
+def _largest(values: NDArray[np.generic]) -> float:
+    """The largest number that is finite; 0 if there is none above it."""
+    numbers = values.astype(np.float32)
+    return float(numbers.max(initial=0.0, where=np.isfinite(numbers)))
 
 
 def array_to_pixels(values: NDArray[np.generic]) -> Pixels:
@@ -387,6 +402,8 @@ def _reading(name: str, doing: str) -> Iterator[None]:
             yield
     except PictureError:
         raise
+    except InputError as error:
+        raise PictureError(name, str(error)) from error
     except Image.DecompressionBombError as error:
         pixels = re.search(r"\d+", str(error))
         raise PictureError(name, _too_many_pixels(int(pixels[0]) if pixels else MAX_PIXELS)) from error

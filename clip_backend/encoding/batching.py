@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Condition
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ...errors import InputError, LimitError, PictureError
@@ -223,28 +222,6 @@ def batched(items: Iterable[T], size: Callable[[], int]) -> Iterator[list[T]]:
             batch = []
     if batch:
         yield batch
-
-
-class ByteSemaphore:
-    """Bounds the bytes that several threads hold at a time; a thread that needs more than the bound runs alone."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._held = 0
-        self._changed = Condition()
-
-    @contextmanager
-    def acquire(self, size: int) -> Iterator[None]:
-        """A scope that holds this many bytes; waits until they fit."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._held or self._held + size <= self._max_bytes)
-            self._held += size
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._held -= size
-                self._changed.notify_all()
 
 
 def float32_on_cpu(state: Tensor) -> Tensor:

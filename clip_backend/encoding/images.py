@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ...color_profiles import PROFILE, profile_problem, profiles_note
+from ...decoding_memory import DECODING
 from ...errors import InputError, PictureError
 from ...imaging import Progress
 from ..preparing.blank import pixel_statistics
@@ -23,7 +24,6 @@ from .batching import (
     FP32_CURE,
     USES_FP32,
     BatchSize,
-    ByteSemaphore,
     batch_size_for,
     batched,
     costing_one_picture,
@@ -43,8 +43,6 @@ from .image_features import (
 )
 
 logger = logging.getLogger("clip_grid")
-#: Bytes of decoded pictures that all threads together hold; a larger picture is decoded alone.
-DECODED_BYTES = 512 << 20
 #: Bytes of pictures in memory that wait to be prepared; it bounds those that a generator makes.
 WAITING_BYTES = 256 << 20
 #: Batches that are prepared while one is computed.
@@ -62,7 +60,6 @@ class ImageEncoder:
         self, vision: VisionEncoder, identity: Identity, cache: EmbeddingCache, budget_bytes: int | None = None
     ) -> None:
         self.vision, self.identity, self.cache = vision, identity, cache
-        self.decoding = ByteSemaphore(DECODED_BYTES)
         #: In which the tower computes: "fp32", "fp16" or "bf16".
         self.dtype = identity.dtype
         #: Notes for the user.
@@ -190,7 +187,7 @@ class ImageRun:
                 is_computed = bool(key and (cached or key in self._rows))
                 if is_computed and (statistics is not None or not self.with_statistics):
                     return Prepared(index, picture.name, key, cached=cached, statistics=statistics)
-                with self.encoder.decoding.acquire(picture.memory_bytes(self.preprocessing.bytes_per_pixel, content)):
+                with DECODING.acquire(picture.memory_bytes(self.preprocessing.bytes_per_pixel, content)):
                     loaded = picture.load(content)
                     if self.with_statistics and statistics is None:
                         statistics = pixel_statistics(loaded)

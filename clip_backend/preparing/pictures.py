@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
-from ...color_profiles import PROFILE
+from ...decoding_memory import buffer_bytes, decoded_bytes
 from ...errors import InputError, PictureError
 from ...imaging import (
     BRIGHTEST_HIGHLIGHT,
@@ -29,6 +29,7 @@ from ...imaging import (
     shrink_decoding,
     upright_rgb,
 )
+from ...input_files import open_file
 
 if TYPE_CHECKING:
     import torch
@@ -97,13 +98,13 @@ class NamedPicture:
         if self.path is None:
             return None
         try:
-            with open(self.path, "rb") as file:
+            with open_file(self.path) as file:
                 before = os.fstat(file.fileno())
                 if before.st_size > MAX_FILE_BYTES:
                     return None
                 data = file.read()
                 after = os.fstat(file.fileno())
-        except OSError:  # loading it gives the reason
+        except (OSError, InputError):  # loading it gives the reason
             return None
         is_same = file_state(before) == file_state(after) and len(data) == after.st_size
         return FileContent(data, after if is_same else None)
@@ -121,11 +122,12 @@ class NamedPicture:
             with open_picture(source, data=data) as opened:
                 buffer = buffer_bytes(opened)
                 shrink_decoding(opened, self.draft, self.name)
-                return decoded_bytes(opened, bytes_per_pixel) + buffer + len(data or b"")
+                is_turned = orientation(opened) != 1
+                return decoded_bytes(opened, bytes_per_pixel, is_turned=is_turned) + buffer + len(data or b"")
         if isinstance(source, Image.Image):
             # its orientation may be read from its file
             with _decoding_of(source):
-                return decoded_bytes(source, bytes_per_pixel)
+                return decoded_bytes(source, bytes_per_pixel, is_turned=orientation(source) != 1)
         # floats are scaled as float32 and rounded; Pillow has four bytes per pixel
         channels = int(source.shape[2])
         each = (channels if str(source.dtype).rpartition(".")[2] == "uint8" else 5 * channels) + 4
@@ -195,44 +197,6 @@ def _decoding_of(image: Image.Image) -> Lock:
 def file_state(status: os.stat_result) -> str:
     """Size, times and number of a file, one of which differs once it was written to or another took its place."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
-
-
-def decoded_bytes(image: Image.Image, more_per_pixel: int = 0) -> int:
-    """About the bytes that an opened picture and its conversion by ``upright_rgb`` hold at most at a time.
-
-    more_per_pixel: bytes per pixel that are needed beside them.
-    """
-    stored = 1 if image.mode in ("1", "L", "P") else 2 if image.mode.startswith("I;16") else 4
-    each = stored + more_per_pixel
-    if image.mode.startswith(("I", "F")):
-        # its numbers once more, as floats, and rounded to one byte and to RGB
-        each += stored + 4 + 5
-    elif image.mode not in ("RGB", "RGBA") or image.info.keys() & {"transparency", PROFILE}:
-        each += 4
-    each += 4 * (orientation(image) != 1)
-    return each * image.width * image.height
-
-
-def buffer_bytes(image: Image.Image) -> int:
-    """About the bytes of an opened file, before its decoding is shrunk, that its library holds while it decodes."""
-    pixels = image.width * image.height
-    if image.format in ("WEBP", "AVIF"):
-        # measured: WebP keeps two canvases beside the one that is handed over
-        return (12 if image.format == "WEBP" else 6) * pixels
-    if image.info.get("progressive"):
-        # the coefficients of the whole JPEG, two bytes each
-        return 2 * len(image.getbands()) * pixels
-    if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        return 0
-    tags = image.tag_v2
-    try:
-        # one strip or tile, which may be the whole picture
-        strip = min(tags.get(TiffImagePlugin.ROWSPERSTRIP, image.height), image.height) * image.width
-        tile = tags.get(TiffImagePlugin.TILELENGTH, 0) * tags.get(TiffImagePlugin.TILEWIDTH, 0)
-        return int((tile or strip) * sum(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) // 8)
-    except TypeError:
-        # a broken tag; decoding it says what is wrong, if anything is
-        return 8 * pixels
 
 
 def named_pictures(

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ...color_profiles import PROFILE, profile_problem
+from ...decoding_memory import DECODING
 from ...errors import PictureError
 from ...imaging import Pixels, Size
 from ..arrange.badges import Badges
@@ -146,17 +147,12 @@ def _paint_cell(cell: CellPlan, job: PaintJob) -> _PaintedCell:
 
 def _paint_picture(cell: CellPlan, picture: Picture, job: PaintJob) -> Image.Image:
     """The cell with its picture, border and padding; raises PictureError if the picture cannot be decoded."""
-    style, template = job.style, job.style.template
-    image = picture.load(_size_to_decode(cell, picture, template.fit) if template.resample != "lanczos" else None)
-    if PROFILE in image.info and (problem := profile_problem(image)):
-        job.profile_problems[picture.name] = problem
+    style = job.style
+    with DECODING.until_end():
+        shown = _resized(cell, picture, job)
     box = _inside(cell.image, cell.box)
-    # a JPEG may have been decoded at a fraction of its size
-    crop = crop_of(image.size, Box(0, 0, box.width, box.height), template.fit)
-    shown = job.resize(image, (box.width, box.height), crop)
     if cell.image == cell.box and shown.mode == "RGB" and style.channels == 3:
-        # it fills the cell; a picture that was not resized may be the caller's own
-        return shown.copy() if shown is image else shown
+        return shown
     canvas = _canvas(cell.box, style)
     _paint_border(canvas, box, _inside(cell.area, cell.box), style)
     if shown.mode != "RGBA":
@@ -166,6 +162,20 @@ def _paint_picture(cell: CellPlan, picture: Picture, job: PaintJob) -> Image.Ima
     else:
         canvas.paste(shown, (box.x, box.y), shown)
     return canvas
+
+
+def _resized(cell: CellPlan, picture: Picture, job: PaintJob) -> Image.Image:
+    """The picture at the size of its place, not shared with anyone."""
+    template = job.style.template
+    image = picture.load(_size_to_decode(cell, picture, template.fit) if template.resample != "lanczos" else None)
+    if PROFILE in image.info and (problem := profile_problem(image)):
+        job.profile_problems[picture.name] = problem
+    box = _inside(cell.image, cell.box)
+    # a JPEG may have been decoded at a fraction of its size
+    crop = crop_of(image.size, Box(0, 0, box.width, box.height), template.fit)
+    shown = job.resize(image, (box.width, box.height), crop)
+    # a picture that was not resized may be the caller's own
+    return shown.copy() if shown is image else shown
 
 
 def _paint_border(canvas: Image.Image, box: Box, area: Box, style: SheetStyle) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,9 @@ def sheet_record(planned: PlannedSheet, number: int) -> str:
     template, page = planned.template, planned.plan.pages[number]
     defaults = {name: o.default for name, o in options_of(GridTemplate).items()}
     chosen = {name: getattr(template, name) for name in defaults if getattr(template, name) != defaults[name]}
+    if "font" in chosen:
+        # where fonts are is of no use elsewhere, and may name the user
+        chosen["font"] = re.split(r"[\\/]", str(chosen["font"]))[-1]
     grid = f"{page.table.rows}x{page.table.columns}"
     pages = len(planned.plan.pages)
     record: dict[str, Any] = {"format": 1, "page": number, "pages": pages, "grid": grid, "options": chosen}

@@ -9,7 +9,6 @@ import pytest
 from clip_grid.clip_backend.encoding.batching import (
     CPU_BATCH,
     BatchSize,
-    ByteSemaphore,
     LocalPlacement,
     batch_for,
     batched,
@@ -17,6 +16,7 @@ from clip_grid.clip_backend.encoding.batching import (
     prefetch,
     run_shrinking,
 )
+from clip_grid.decoding_memory import ByteSemaphore
 from clip_grid.errors import LimitError
 
 

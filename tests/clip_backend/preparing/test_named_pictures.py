@@ -6,7 +6,8 @@ import threading
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.preparing.pictures import NamedPicture, buffer_bytes, named_pictures
+from clip_grid.clip_backend.preparing.pictures import NamedPicture, named_pictures
+from clip_grid.decoding_memory import buffer_bytes
 from clip_grid.errors import InputError, PictureError
 from PIL import Image
 
@@ -268,7 +269,7 @@ def test_one_open_file_given_many_times_is_read_by_many_threads(red, format):
 
 #: Bytes per pixel that Pillow stores, and those of what it becomes on its way to RGB.
 STORED = {"1": 1, "L": 1, "P": 1, "RGB": 4, "RGBA": 4, "CMYK": 4, "LA": 4, "YCbCr": 4, "I;16": 2, "I": 4, "F": 4}
-CONVERTED = {"RGB": 0, "RGBA": 0, "I;16": 2 + 4 + 5, "I": 4 + 4 + 5, "F": 4 + 4 + 5}
+CONVERTED = {"RGB": 0, "RGBA": 0, "I;16": 2 + 5, "I": 4 + 5, "F": 4 + 5}
 
 
 @pytest.mark.parametrize("mode", STORED)
