@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from .visible_text import visible
+
 DELIMITERS = (",", ";", "\t", "|")
 Cell = str | int | float | bool | None
 
@@ -123,5 +125,5 @@ def _breaks(text: str) -> int:
 
 
 def plain_name(name: str) -> str:
-    """The name of a column without case, blanks, underscores and hyphens: what is compared."""
-    return "".join(name.casefold().replace("_", "").replace("-", "").split())
+    """The name of a column without case, blanks, underscores, hyphens and invisible marks: what is compared."""
+    return "".join(visible(name).casefold().replace("_", "").replace("-", "").split())

@@ -23,6 +23,7 @@ HOST_MODULES |= {"nodes", "server"}
 LAYERS = {
     "errors": 0,
     "color_profiles": 0,
+    "visible_text": 0,
     "input_files": 1,
     "foreign_pictures": 1,
     "pillow_warnings": 1,
@@ -149,6 +150,7 @@ def test_grid_needs_the_layers_below_and_itself_alone(path):
     assert {top_package(name) for name, _ in ours(path)} <= {
         "errors",
         "color_profiles",
+        "visible_text",
         "input_files",
         "foreign_pictures",
         "pillow_warnings",

@@ -6,15 +6,17 @@ from collections.abc import Iterable
 from itertools import islice
 
 from ...csv_cells import DELIMITERS, Line, split_lines, told_delimiter
-from .records import Records, find_key_column, first_few, name_columns
+from ...visible_text import cell, visible
+from .records import HEADLESS, Records, find_key_column, first_few, name_columns, name_headless
 
 #: Lines by which the delimiter is judged.
 _SAMPLE = 50
 
 
 def read_csv(text: str) -> Records:
-    """The records of CSV text; its first line that is not blank is the header. Cells lose the blanks around them.
+    """The records of CSV text; its first line that is not blank is the header, unless it names a picture.
 
+    Cells lose the blanks and invisible marks around them.
     Blank lines between records are kept as empty records, since rows may go by position; those at the end are not.
     """
     declared, start = told_delimiter(text)
@@ -24,10 +26,18 @@ def read_csv(text: str) -> Records:
     head = next((index for index, line in enumerate(lines) if not line.blank), len(lines))
     if head == len(lines):
         return Records((), ())
-    body = lines[head + 1 :]
-    columns, notes = name_columns(_used_header(lines[head].cells, body))
-    rows = ({column: cell for column, cell in zip(columns, line.cells, strict=False) if cell} for line in body)
+    if columns := name_headless(lines[head].cells):
+        body, notes = lines[head:], HEADLESS
+    else:
+        body = lines[head + 1 :]
+        columns, notes = name_columns([visible(name).strip() for name in _used_header(lines[head].cells, body)])
+    rows = (_row(columns, line.cells) for line in body)
     return Records(columns, tuple(rows), notes=notes + _length_notes(len(columns), body))
+
+
+def _row(columns: Iterable[str], cells: Iterable[str]) -> dict[str, str]:
+    """The cells that are not empty, by column."""
+    return {column: text for column, written in zip(columns, cells, strict=False) if (text := cell(written))}
 
 
 def find_delimiter(text: str) -> str:

@@ -6,12 +6,13 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from ...imaging import PICTURE_SUFFIXES
+from ...visible_text import visible
 from ..pictures.survey import Picture
-from .records import first_few
+from .records import LABEL_COLUMN, first_few
 from .table import Table
 
 _DRIVE = re.compile(r"^[a-zA-Z]:")
@@ -64,7 +65,8 @@ def match_table(table: Table, paths: Sequence[str]) -> TableMatch:
     bare name serves every folder. Tables without keys go by position.
     """
     if not table.keyed:
-        return match_by_position(table, len(paths))
+        named = _named_by_stems(table, paths)
+        return match_table(named, paths) if named else match_by_position(table, len(paths))
     keys = [path_parts(key) for key in table.keys]
     last_row = {key: row for row, key in enumerate(keys)}
     matches = match_keys(list(last_row), [path_parts(path) for path in paths])
@@ -77,6 +79,21 @@ def match_table(table: Table, paths: Sequence[str]) -> TableMatch:
         unmatched=tuple(table.keys[row] for row in rows if row not in used),
         repeated=tuple(table.keys[row] for row in rows if counts[keys[row]] > 1),
     )
+
+
+def _named_by_stems(table: Table, paths: Sequence[str]) -> Table | None:
+    """The table in which what looks like values for all pictures, {"a": "a cat"}, are labels by the picture's stem.
+
+    They are where most of the names are those of pictures; None where they are not.
+    """
+    names = list(table.shared)
+    if not names or any(row != table.shared for row in table.rows):
+        return None
+    found = match_keys([path_parts(name) for name in names], [path_parts(path) for path in paths])
+    if 2 * len({key for key in found if key is not None}) <= len(names):
+        return None
+    rows = tuple({LABEL_COLUMN: text} for text in table.shared.values())
+    return replace(table, columns=(LABEL_COLUMN,), keys=tuple(names), rows=rows, keyed=True, shared={})
 
 
 def match_by_position(table: Table, count: int) -> TableMatch:
@@ -100,15 +117,16 @@ def path_parts(path: str) -> Parts:
 def match_keys(keys: Sequence[Parts], pictures: Sequence[Parts]) -> list[int | None]:
     """For each picture the index of its key, or None; keys must differ from each other.
 
-    Tried in turn: the names as they are, keys without extension, both again in any case, and last keys with another
-    extension than the picture's. Within each: a key that the picture's path ends with, the longest first (a bare
-    name so serves the pictures of every folder), then a key whose folders differ, if nothing else could be meant.
+    Tried in turn: the names as they are, keys without extension, both again without invisible marks and then in any
+    case, and last keys with another extension than the picture's. Within each: a key that the picture's path ends with,
+    the longest first (a bare name so serves the pictures of every folder), then a key whose folders differ, if nothing
+    else could be meant.
     """
     search = _Search(pictures)
-    for change_case in (_as_written, _folded):
-        keys_now = [change_case(key) for key in keys]
+    for change_text in (_as_written, _visible, _folded):
+        keys_now = [change_text(key) for key in keys]
         for change_name in (_as_written, _without_suffix):
-            pictures_now = [change_case(change_name(picture)) for picture in pictures]
+            pictures_now = [change_text(change_name(picture)) for picture in pictures]
             search.by_ending(keys_now, pictures_now)
             search.by_common_ending(keys_now, pictures_now)
     # a.jpg for a.png: only where nothing else could be meant
@@ -120,8 +138,13 @@ def _as_written(path: Parts) -> Parts:
     return path
 
 
+def _visible(path: Parts) -> Parts:
+    """Without invisible marks, which pasted paths carry; also those around a drive and around the whole path."""
+    return path if all(map(str.isascii, path)) else path_parts(visible("/".join(path)))
+
+
 def _folded(path: Parts) -> Parts:
-    return tuple(part.casefold() for part in path)
+    return tuple(part.casefold() for part in _visible(path))
 
 
 def _without_suffix(path: Parts) -> Parts:

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from itertools import chain, count
+from itertools import count
+from pathlib import PurePosixPath
 
 from ...csv_cells import plain_name
 from ...errors import InputError
+from ...imaging import PICTURE_SUFFIXES
+from ...visible_text import visible
 
 #: What the column that says which picture a row belongs to may be called, best first.
 KEY_COLUMNS = ("filename", "file", "file path", "image", "image path", "path", "name")
+#: The column of a text that stands alone beside a file name.
+LABEL_COLUMN = "label"
+#: What is noted of such a table.
+HEADLESS: tuple[str, ...] = ("the first line names a picture, so it is taken for a row and not for the header",)
 _SHOWN = 5
+_MOST_COLUMNS = 16_384
 
 
 @dataclass(frozen=True)
@@ -53,28 +61,65 @@ def find_column(name: str, columns: Sequence[str], *, role: str = "column") -> s
     raise InputError(f"{role} {name!r} is not among the columns ({', '.join(columns) or 'none'}){hint}")
 
 
-def find_key_column(columns: Sequence[str]) -> str | None:
-    """The column that names the pictures, or None; see KEY_COLUMNS."""
+def find_key_column(columns: Sequence[str], rows: Sequence[Mapping[str, str]] = ()) -> str | None:
+    """The column that names the pictures, or None: one of KEY_COLUMNS, else the first whose cells are names of files.
+
+    Cells are such names where all that are filled end like a picture and differ.
+    """
     spelled = {plain_name(column): column for column in reversed(columns)}
-    return next((spelled[plain_name(key)] for key in KEY_COLUMNS if plain_name(key) in spelled), None)
+    named = next((spelled[plain_name(key)] for key in KEY_COLUMNS if plain_name(key) in spelled), None)
+    if named is not None:
+        return named
+    holds_names = (column for column in columns if _holds_names([row[column] for row in rows if column in row]))
+    return next(holds_names, spelled.get("imageid"))
+
+
+def _holds_names(cells: Sequence[str]) -> bool:
+    return bool(cells) and all(map(names_picture, cells)) and len(set(cells)) == len(cells)
+
+
+def names_picture(text: str) -> bool:
+    """Whether the text ends like the file name of a picture."""
+    return PurePosixPath(visible(text).strip().replace("\\", "/")).suffix.lower() in PICTURE_SUFFIXES
 
 
 def name_columns(header: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Every column under a name of its own, and a note for each name that was missing or repeated."""
+    """Every column under a name of its own, and notes on names that were missing or repeated.
+
+    Raises InputError for more than 16,384 columns, the most of a spreadsheet.
+    """
+    if len(header) > _MOST_COLUMNS:
+        raise InputError(
+            f"the header has {len(header)} columns, more than the {_MOST_COLUMNS} that are read; leave some out"
+        )
     names: list[str] = []
-    notes: list[str] = []
+    nameless: list[str] = []
+    repeated: list[str] = []
     taken: set[str] = set()
+    repeats: dict[str, count[int]] = {}
     for number, written in enumerate(header, 1):
         first = written or f"column {number}"
-        versions = chain([first], (f"{first} ({repeat})" for repeat in count(2)))
-        name = next(version for version in versions if plain_name(version) not in taken)
+        name = first
+        while plain_name(name) in taken:
+            name = f"{first} ({next(repeats.setdefault(plain_name(first), count(2)))})"
         if not written:
-            notes.append(f"column {number} has no name; it is called {name!r}")
+            nameless.append(f"column {number} (now {name!r})")
         elif name != written:
-            notes.append(f"column {number} repeats the name {written!r}; it is called {name!r}")
+            repeated.append(f"column {number} {written[:40]!r} (now {name[-40:]!r})")
         taken.add(plain_name(name))
         names.append(name)
+    notes = [f"columns without a name: {first_few(nameless)}"] if nameless else []
+    notes += [f"columns that repeat a name: {first_few(repeated)}"] if repeated else []
     return tuple(names), tuple(notes)
+
+
+def name_headless(first: Sequence[str]) -> tuple[str, ...]:
+    """Names for the columns of a table whose first line is no header but names a picture; else none."""
+    keys = [index for index, text in enumerate(first) if names_picture(text)]
+    if len(keys) != 1 or find_key_column(first) is not None:
+        return ()
+    other = LABEL_COLUMN if len([text for text in first if text]) == 2 else ""
+    return tuple(KEY_COLUMNS[0] if index in keys else other or f"column {index + 1}" for index in range(len(first)))
 
 
 def varying_columns(rows: Sequence[Mapping[str, str] | None]) -> tuple[str, ...]:

@@ -107,7 +107,7 @@ def _is_json(text: str, name: str) -> bool:
 
 
 def _table(records: Records) -> Table:
-    key_column = find_key_column(records.columns)
+    key_column = find_key_column(records.columns, records.rows)
     if records.keys is not None:
         return Table(records.columns, records.keys, records.rows, records.notes, True, records.shared)
     if key_column is None or key_column in records.shared:

@@ -38,6 +38,11 @@ def found(table: Table, *paths: str) -> list[str | None]:
         (unicodedata.normalize("NFD", "café.png"), unicodedata.normalize("NFC", "café.png")),
         ("a.png", "C:\\out\\a.png"),
         ("Straße.png", "STRASSE.png"),
+        ("\u202aC:\\out\\a.png", "/home/me/a.png"),
+        ("a\u200b.png\ufeff", "run/a.png"),
+        ("Screenshot at 3.04 PM.png", "Screenshot at 3.04\u202fPM.png"),
+        ("my file.png", "my\u00a0file.png"),
+        ("a.png", "a\u00ad.png"),
     ],
 )
 def test_a_row_finds_its_picture(key: str, path: str):
@@ -108,3 +113,7 @@ def test_ten_thousand_rows_find_ten_thousand_pictures():
 
     assert match.order == tuple(range(9_999, -1, -1))
     assert match.unmatched == ()
+
+
+def test_a_name_with_invisible_marks_is_found_as_written_first():
+    assert found(table_of("a\u200b.png", "a.png"), "a.png", "a\u200b.png") == ["1", "0"]

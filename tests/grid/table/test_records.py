@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from clip_grid.csv_cells import plain_name
 from clip_grid.errors import InputError
@@ -33,7 +35,21 @@ def test_every_column_gets_a_name_of_its_own():
     named, notes = name_columns(["a", "", "A", "a", "a (2)"])
 
     assert named == ("a", "column 2", "A (2)", "a (3)", "a (2) (2)")
-    assert len(notes) == 4
+    assert notes == (
+        "columns without a name: column 2 (now 'column 2')",
+        "columns that repeat a name: column 3 'A' (now 'A (2)'), column 4 'a' (now 'a (3)'), "
+        "column 5 'a (2)' (now 'a (2) (2)')",
+    )
+
+
+def test_a_hundred_thousand_columns_are_refused_and_ten_thousand_equal_ones_named_at_once():
+    started = time.process_time()
+    names, notes = name_columns(["a"] * 10_000)
+    with pytest.raises(InputError, match="100000 columns, more than the 16384"):
+        name_columns(["a"] * 100_000)
+
+    assert (names[1], names[-1], len(notes)) == ("a (2)", "a (10000)", 1)
+    assert time.process_time() - started < 2
 
 
 def test_a_column_varies_when_its_values_differ_or_some_rows_lack_it():

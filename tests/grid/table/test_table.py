@@ -270,3 +270,42 @@ def test_a_header_alone_is_a_table_without_rows():
     table = parse_table("filename,seed\n", name="t")
 
     assert match_table(table, ["a.png"]).rows == (None,)
+
+
+def test_invisible_marks_are_no_part_of_headers_names_and_numbers():
+    header = "\ufeff\u200efile\u00adname,\u200bweight\u202c,note\n"
+    text = f"{header}\u202aC:\\out\\a.png,0.5\u202c,x\u200b\nb\u200b.png,\u200e1,\u200b\n"
+    table = parse_table(text, name="t")
+
+    assert table.columns == ("weight", "note")
+    assert match_table(table, ["a.png", "b.png", "C.PNG"]).rows == (
+        {"weight": "0.5", "note": "x"},
+        {"weight": "1"},
+        None,
+    )
+
+
+def test_invisible_marks_in_json_are_no_part_of_names_and_numbers():
+    table = parse_table('{"\\u202aa.png": {" seed\\u00a0": "7\\u2069"}}', name="t.json")
+
+    assert match_table(table, ["a.png"]).rows == ({"seed": "7"},)
+
+
+def test_marks_that_set_the_order_of_a_text_are_kept():
+    hebrew, joined = "\u05e9\u05dc\u05d5\u05dd!\u200f", "\U0001f469\u200d\U0001f680 x"
+    table = parse_table(f"filename,label\na.png,{hebrew}\nb.png,{joined}\n", name="t")
+
+    assert table.rows == ({"label": hebrew}, {"label": joined})
+
+
+def test_a_first_line_that_names_a_picture_is_a_row():
+    table = parse_table("b.png,a dog\na.png,a cat\n", name="t")
+
+    assert (table.keys, table.rows) == (("b.png", "a.png"), ({"label": "a dog"}, {"label": "a cat"}))
+    assert table.notes == ("the first line names a picture, so it is taken for a row and not for the header",)
+
+
+def test_a_column_of_file_names_names_the_pictures_whatever_it_is_called():
+    table = parse_table("bild;seed\nb.png;1\na.png;2\n", name="t")
+
+    assert (table.keys, table.columns) == (("b.png", "a.png"), ("seed",))
