@@ -5,24 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from .columns import as_object, loras_text, to_columns, weights_name
-from .comfyui_graph import BUNDLE, Graph, Node, first_number, load_graph, number, text, trail
+from .columns import as_list, as_object, loras_text, number_text, to_columns, weights_name
+from .comfyui_graph import BUNDLE, Graph, Node, linked_id, load_graph, trail
 from .comfyui_sampler import LastSampler, Prompt, earlier_sampler, find_last_sampler, find_prompt, is_latent
+from .comfyui_values import first_number, number, text
 
 _SEED = ("seed", "noise_seed")
 _STEPS = ("steps", "steps_total", "num_steps")
 _CFG = ("cfg", "cfg_conds", "cfg_scale")
 _MODEL_FILES = ("ckpt_name", "unet_name", "model_name", "base_ckpt_name", "gguf_name", "model_path", "model")
 _PARTS = frozenset({"noise", "guider", "sampler", "sigmas"})
-_MODELS = frozenset({"model", "unet", "model1", "model2", "base_model", "guider", "lora_stack", "optional_lora_stack"})
+_STACKS = frozenset({"lora_stack", "optional_lora_stack"})
+_MODELS = (
+    frozenset({"model", "unet", "model1", "model2", "base_model", "guider", "lora", "prev_lora", "loras"}) | _STACKS
+)
 _VAES = frozenset({"vae", "optional_vae"})
 _SIZES = (("width", "height"), ("empty_latent_width", "empty_latent_height"))
 _FACTORS = frozenset({"scale_by", "upscale_by", "factor", "scale"})
 #: A seed is looked for through this many samplers that add no noise of their own.
 _MAX_STAGES = 16
-_NUMBERED_LORA = re.compile(r"lora(?:_name)?_?(\d{1,2})")
+_NUMBERED_LORA = re.compile(r"lora(?:_name)?_?(\d{1,2})|lora_(\d{1,2})_name")
 _STRENGTHS = ("strength_model", "lora_model_strength", "strength", "lora_strength")
-_NUMBERED_STRENGTHS = ("strength_", "strength_model_", "model_weight_", "model_str_", "lora_wt_", "lora_weight_")
 #: ComfyUI's own nodes that are one sampler each, by the name that KSampler gives it.
 _SAMPLER_NODES = {
     "SamplerEulerAncestral": "euler_ancestral",
@@ -45,11 +48,15 @@ _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 def read_comfyui(texts: Mapping[str, str]) -> dict[str, str]:
     """The columns of a ComfyUI picture; empty for any other, and for a graph without a sampler."""
     for place in ("prompt", "UserComment", "comment"):
-        graph = load_graph(texts.get(place, ""))
-        last = find_last_sampler(graph) if graph else None
-        if last:
-            return to_columns(_columns(graph, last))
+        if columns := columns_of_graph(load_graph(texts.get(place, ""))):
+            return columns
     return {}
+
+
+def columns_of_graph(graph: Graph) -> dict[str, str]:
+    """The columns of the picture that the graph made; empty where it has no sampler."""
+    last = find_last_sampler(graph) if graph else None
+    return to_columns(_columns(graph, last)) if last else {}
 
 
 def _columns(graph: Graph, last: LastSampler) -> dict[str, object]:
@@ -91,8 +98,8 @@ def _seed(graph: Graph, sampler: Node) -> str:
 
 
 def _adds_noise(graph: Graph, sampler: Node) -> bool:
-    noise = sampler.link("noise")
-    if noise and noise in graph and graph[noise].kind == "DisableNoise":
+    noise = graph.target_node(sampler.inputs.get("noise"))
+    if noise and noise.kind == "DisableNoise":
         return False
     add_noise = sampler.inputs.get("add_noise")
     return add_noise is not False and add_noise not in ("disable", "disabled")
@@ -100,7 +107,9 @@ def _adds_noise(graph: Graph, sampler: Node) -> bool:
 
 def _sampler_name(graph: Graph, parts: list[Node]) -> str:
     for node in parts:
-        name = text(graph, node.inputs.get("sampler_name"), "sampler_name") or _SAMPLER_NODES.get(node.kind, "")
+        name = text(graph, node.inputs.get("sampler_name"), "sampler_name", "sampler") or _SAMPLER_NODES.get(
+            node.kind, ""
+        )
         plain = node.inputs.get("sampler")
         if name or isinstance(plain, str):
             return name or str(plain)
@@ -131,32 +140,51 @@ def _model_name(graph: Graph, loader: Node) -> str:
 def _loras(graph: Graph, loaders: list[Node]) -> Iterator[tuple[str, str]]:
     """(file, strength) in the order in which they are applied, which is that from the model to the sampler."""
     for node in reversed(loaders):
+        if node.inputs.get("toggle") in (False, "false"):
+            continue
         for key, value in node.inputs.items():
             record = as_object(value)
             if "lora" in record and record.get("on") is not False:
                 yield text(graph, record["lora"]), number(graph, record.get("strength"))
-            elif key == "lora_name":
+            elif key in ("loras", "lora_stack") and linked_id(value) is None:
+                yield from _listed_loras(as_list(record.get("__value__", value)))
+            elif key in ("lora_name", "lora"):
                 yield text(graph, value, key), first_number(graph, [node], *_STRENGTHS)
-            elif (slot := _NUMBERED_LORA.fullmatch(key)) and not record and _is_on(node, slot[1]):
-                strengths = (prefix + slot[1] for prefix in _NUMBERED_STRENGTHS)
-                yield text(graph, value, key), first_number(graph, [node], *strengths)
+            elif (slot := _NUMBERED_LORA.fullmatch(key)) and not record and _is_on(node, slot[1] or slot[2]):
+                yield text(graph, value, key), first_number(graph, [node], *_strength_names(node, slot[1] or slot[2]))
+
+
+def _listed_loras(entries: list[object]) -> Iterator[tuple[str, str]]:
+    """The LoRAs of a manager, which keeps a list of records and switches each on or off."""
+    for record in map(as_object, entries):
+        if record.get("active") is not False and isinstance(name := record.get("name"), str):
+            yield name, number_text(record.get("strength"))
+
+
+def _strength_names(node: Node, slot: str) -> list[str]:
+    """The inputs that may hold the strength of a numbered slot, those first that count in the stack's mode."""
+    simple = [f"lora_{slot}_strength", f"lora_wt_{slot}", f"strength_{slot}", f"lora_weight_{slot}"]
+    both = [f"{name}_{slot}" for name in ("strength_model", "model_weight", "model_str", "model_strength")]
+    both.append(f"lora_{slot}_model_strength")
+    is_advanced = "advanced" in (node.inputs.get("mode"), node.inputs.get("input_mode"))
+    return [*both, *simple] if is_advanced else [*simple, *both]
 
 
 def _is_on(node: Node, slot: str) -> bool:
     """Whether the numbered slot of a LoRA stack is in use: switched on, and within the count that is shown."""
-    count = node.inputs.get("lora_count")
-    is_shown = not isinstance(count, int) or int(slot) <= count
-    return is_shown and node.inputs.get(f"switch_{slot}") not in ("Off", False)
+    counts = (node.inputs.get(key) for key in ("lora_count", "num_loras"))
+    is_shown = all(not isinstance(count, int) or int(slot) <= count for count in counts)
+    switches = (node.inputs.get(key) for key in (f"switch_{slot}", f"enabled_{slot}", f"lora_{slot}_enabled"))
+    return is_shown and not any(switch in ("Off", False) for switch in switches)
 
 
 def _vae_name(graph: Graph, last: LastSampler) -> str:
     """The separate VAE file that decoded the picture; empty when the checkpoint's own did."""
-    links = [link for node in (*last.later, last.node) for key in _VAES if (link := node.link(key))]
-    for link in links[:_MAX_STAGES]:
-        if link in graph:
-            for node in trail(graph, graph[link], _inputs(_VAES)):
-                if name := weights_name(text(graph, node.inputs.get("vae_name"), "vae_name")):
-                    return name
+    links = [node.inputs[key] for node in (*last.later, last.node) for key in _VAES if node.link(key)]
+    for loader in filter(None, map(graph.target_node, links[:_MAX_STAGES])):
+        for node in trail(graph, loader, _inputs(_VAES)):
+            if name := weights_name(text(graph, node.inputs.get("vae_name"), "vae_name")):
+                return name
     return ""
 
 

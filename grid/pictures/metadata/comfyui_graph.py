@@ -1,29 +1,31 @@
-"""ComfyUI's API-format graph: its nodes, the links between them, and walks against the direction of the data.
+"""ComfyUI's API-format graph: its nodes, the links between them, and what a link leads to.
 
-Every walk is a loop that sees each node once or ends at a stated length, so that cycles and missing nodes do no harm.
+Nodes that hand on what they get, and switches that choose one of their inputs, are crossed in one place,
+`Graph.target`, whose answers are kept: each node is resolved once. Every walk spends from one budget per graph, so
+that cycles, missing nodes and huge graphs end in time that is linear in the size of the graph.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from .columns import as_object, load_object, number_text
+from .columns import as_object, load_object
+from .comfyui_switch import STAYS, Resolve, is_first_live, pick_input
 
 #: Inputs that hand on a bundle of other things, under the names that node packs give it.
 BUNDLE = re.compile(r".*(?:pipe|context|ctx|tuple|settings|config).*")
-#: Inputs of nodes that only hand on what they get: Reroute, Any Switch.
+#: Inputs of nodes that only hand on what they get, such as list makers.
 _PASSING = re.compile(r"|value|input|anything|(?:any|input)_?\d*")
+#: Nodes with one input that change what they get.
+_CHANGES = re.compile(r"zero|invert|inverse|negat|neg$|not(?:node)?\b|length|count|floor|ceil|round|abs", re.IGNORECASE)
 #: Where nodes that only hold one value keep it.
-_VALUE_KEYS = ("value", "Value", "int", "float", "number", "INT", "FLOAT", "Number")
-_TEXT_KEYS = ("text", "value", "string", "populated_text", "prompt", "Text", "String", "STRING", "multiline")
-_PART = re.compile(r"(?:string|text|prompt|str)_?(?:[a-h]|\d{1,2})")
-_DELIMITERS = ("delimiter", "separator", "delim", "sep")
-#: A text of more parts than this, beside one for each node, is a cycle.
-_MAX_PARTS = 2000
-_MAX_TEXT = 2**20
+VALUE_KEYS = ("value", "Value", "int", "float", "number", "boolean", "bool", "INT", "FLOAT", "Number", "BOOLEAN")
+#: A switch chosen by a switch, and so on; what is nested deeper is not known.
+_MAX_DEPTH = 32
+_VISITS, _VISITS_PER_NODE = 20_000, 100
 
 
 @dataclass(frozen=True)
@@ -38,31 +40,115 @@ class Node:
         """The id of the node that an input is linked to; None when the input is absent or holds a value."""
         return linked_id(self.inputs.get(key))
 
-    def links(self) -> dict[str, str]:
-        """All inputs that are links, with the ids of their nodes."""
-        return {key: link for key, value in self.inputs.items() if (link := linked_id(value))}
+    def links(self) -> dict[str, object]:
+        """All inputs that are links, as `[node, slot]`."""
+        return {key: value for key, value in self.inputs.items() if linked_id(value)}
 
-    def passes_on(self) -> list[str]:
+    def passes_on(self) -> list[object]:
         """The links of a node that has nothing but links and only hands on what it gets; empty for other nodes."""
         links = self.links()
-        if len(links) < len(self.inputs):
+        if len(links) < len(self.inputs) or _CHANGES.search(self.kind):
             return []
         is_plain = len(links) == 1 or all(_PASSING.fullmatch(key) for key in links)
         return list(links.values()) if is_plain else []
 
+    def is_computed(self) -> bool:
+        """Whether the node makes its value out of others, so that what it holds is not what it gives."""
+        return bool(_CHANGES.search(self.kind)) or (len(self.inputs) > 1 and bool(self.links()))
 
-Graph = Mapping[str, Node]
+
+class Graph(Mapping[str, Node]):
+    """The nodes by id, and what links lead to."""
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        self._nodes = nodes
+        self._targets: dict[tuple[str, int], object] = {}
+        #: Nodes that may still be looked at in all walks together.
+        self.visits_left = _VISITS + _VISITS_PER_NODE * len(nodes)
+
+    def __getitem__(self, key: str) -> Node:
+        return self._nodes[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def visit(self) -> bool:
+        """Count one look at a node; False when the budget is spent, which ends every walk."""
+        self.visits_left -= 1
+        return self.visits_left >= 0
+
+    def target(self, value: object, depth: int = 0) -> object:
+        """What an input's value is behind all nodes that hand on or choose: a plain value, or a link to another node.
+
+        None where that is nothing or cannot be told.
+        """
+        path: list[tuple[str, int]] = []
+        while link := linked_id(value):
+            place = link, _slot(value)
+            if place in self._targets:
+                value = self._targets[place]
+                break
+            if link not in self._nodes or not self.visit():
+                value = None
+                break
+            # until it is known: a cycle leads to nothing
+            self._targets[place] = None
+            path.append(place)
+            passed = self._passed(self._nodes[link], place[1], depth)
+            if passed is STAYS:
+                break
+            value = passed
+        for place in path:
+            self._targets[place] = value
+        return value
+
+    def target_node(self, value: object) -> Node | None:
+        """The node that an input is linked to, behind all nodes that hand on or choose."""
+        link = linked_id(self.target(value))
+        return self._nodes[link] if link else None
+
+    def _passed(self, node: Node, slot: int, depth: int) -> object:
+        """The value that a node hands on, STAYS for a node that does more than that."""
+        resolve = Resolve(lambda value: self._literal(value, depth + 1), lambda value: self._is_live(value, depth + 1))
+        chosen = pick_input(node.kind, node.inputs, resolve)
+        if chosen is not None:
+            return chosen[min(slot, len(chosen) - 1)] if chosen else None
+        passed = node.passes_on()
+        return passed[0] if len(passed) == 1 else STAYS
+
+    def _is_live(self, value: object, depth: int) -> bool:
+        if depth > _MAX_DEPTH:
+            return linked_id(value) in self._nodes
+        return self.target(value, depth) is not None
+
+    def _literal(self, value: object, depth: int) -> object:
+        """The plain value that an input has or leads to through nodes that hold one; None when it cannot be told."""
+        for _ in range(_MAX_DEPTH):
+            value = self.target(value, depth) if depth <= _MAX_DEPTH else None
+            link = linked_id(value)
+            if link is None:
+                return value
+            node = self._nodes[link]
+            key = next((key for key in VALUE_KEYS if key in node.inputs), None)
+            if key is None or node.is_computed():
+                return None
+            value = node.inputs[key]
+        return None
 
 
 def linked_id(value: object) -> str | None:
-    """The id of the node that `[node, slot]` links to; None for every other value.
-
-    The slot is left out: which of the node's values is meant follows from the input's name.
-    """
+    """The id of the node that `[node, slot]` links to; None for every other value."""
     if not isinstance(value, list) or len(value) != 2:
         return None
     node, slot = value
     return str(node) if isinstance(node, (str, int)) and isinstance(slot, int) else None
+
+
+def _slot(value: object) -> int:
+    return max(int(value[1]), 0) if isinstance(value, list) else 0
 
 
 def load_graph(text: str) -> Graph:
@@ -70,85 +156,46 @@ def load_graph(text: str) -> Graph:
     entries = load_object(text)
     if isinstance(entries.get("prompt"), dict):
         entries = as_object(entries["prompt"])
+    return graph_of(entries)
+
+
+def graph_of(entries: Mapping[str, object]) -> Graph:
+    """The graph of API-format entries by id; what is not a node is left out."""
     nodes: dict[str, Node] = {}
     for key, entry in entries.items():
         record = as_object(entry)
         kind, inputs = record.get("class_type"), record.get("inputs")
         if isinstance(kind, str) and isinstance(inputs, dict):
             nodes[key] = Node(key, kind, inputs)
-    return nodes
+    return Graph(nodes)
 
 
 def trail(graph: Graph, start: Node, follow: Callable[[str], bool]) -> Iterator[Node]:
     """The node ``start`` and those behind the inputs whose names ``follow`` accepts, nearest first, each once.
 
-    Nodes that only hand on what they get are crossed whatever their inputs are called.
+    Nodes that only hand on what they get, or choose, are crossed whatever their inputs are called.
     """
     queue, seen = deque([start]), {start.id}
-    while queue:
+    while queue and graph.visit():
         node = queue.popleft()
         yield node
-        links = [link for key, link in node.links().items() if follow(key)] or node.passes_on()
-        for link in links:
-            if link in graph and link not in seen:
-                seen.add(link)
-                queue.append(graph[link])
+        followed = {key: value for key, value in node.links().items() if follow(key)}
+        for value in _own_before_bundles(node, followed) or node.passes_on():
+            behind = graph.target_node(value)
+            if behind and behind.id not in seen:
+                seen.add(behind.id)
+                queue.append(behind)
 
 
-def number(graph: Graph, value: object, *names: str) -> str:
-    """The number that an input's value is or leads to, as text; empty when it is computed or not there.
-
-    names: the inputs under which the nodes that are passed may hold it, before the usual ones.
-    """
-    seen: set[str] = set()
-    while (link := linked_id(value)) and link in graph and link not in seen:
-        seen.add(link)
-        node = graph[link]
-        key = next((key for key in (*names, *_VALUE_KEYS) if key in node.inputs), None)
-        value = node.inputs[key] if key is not None else next(iter(node.inputs.values()), None)
-        if key is None and not node.passes_on():
-            return ""
-    return number_text(value)
+def _own_before_bundles(node: Node, links: Mapping[str, object]) -> list[object]:
+    """The links to follow: what a node puts into a bundle takes the place of what the bundle held before."""
+    own = [value for key, value in links.items() if not BUNDLE.fullmatch(key)]
+    if own and len(node.links()) == len(node.inputs):
+        return own
+    return bundles_in_order(node, links)
 
 
-def text(graph: Graph, value: object, *names: str) -> str:
-    """The text that an input's value is or leads to, joined where nodes join; empty when it is computed or not there.
-
-    names: the inputs under which the nodes that are passed may hold it, before the usual ones.
-    """
-    parts: list[str] = []
-    todo, taken, length = [value], 0, 0
-    while todo:
-        taken += 1
-        part = todo.pop()
-        if "content" in as_object(part):
-            # a pack that shows pictures beside file names wraps them
-            part = as_object(part)["content"]
-        if isinstance(part, str):
-            parts.append(part)
-            length += len(part)
-        elif (link := linked_id(part)) and link in graph:
-            todo += reversed(_text_parts(graph[link], names))
-        if taken > _MAX_PARTS + len(graph) or length > _MAX_TEXT:
-            return ""
-    return "".join(parts)
-
-
-def _text_parts(node: Node, names: tuple[str, ...]) -> list[object]:
-    """What a node's text is made of, in order."""
-    for key in (*names, *_TEXT_KEYS):
-        if isinstance(node.inputs.get(key), (str, list)):
-            return [node.inputs[key]]
-    parts = [value for key, value in node.inputs.items() if _PART.fullmatch(key)]
-    if not parts:
-        return list(node.inputs.values()) if node.passes_on() else []
-    delimiter = next((node.inputs[key] for key in _DELIMITERS if key in node.inputs), "")
-    if isinstance(delimiter, str):
-        delimiter = delimiter.replace("\\n", "\n")
-    return [piece for part in parts for piece in (delimiter, part)][1:]
-
-
-def first_number(graph: Graph, nodes: Iterable[Node], *names: str) -> str:
-    """The first number that one of the nodes has under one of the names; empty when none has."""
-    values = (number(graph, node.inputs[key], *names) for node in nodes for key in names if key in node.inputs)
-    return next(filter(None, values), "")
+def bundles_in_order(node: Node, links: Mapping[str, object]) -> list[object]:
+    """The links with the bundle first that goes before the others: of merged ones the last."""
+    is_merged = "merge" in node.kind.lower() and is_first_live(links)
+    return list(reversed(links.values())) if is_merged else list(links.values())

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .columns import clean
-from .comfyui_graph import BUNDLE, Graph, Node, linked_id, text, trail
+from .comfyui_graph import BUNDLE, Graph, Node, linked_id, trail
+from .comfyui_values import text
 
 _SAMPLERS = frozenset({"KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"})
 #: Inputs by which samplers of other packs are recognised.
@@ -27,8 +28,16 @@ _ROLE_KEYS: dict[Role, tuple[str, ...]] = {
     "positive": ("positive", "base_positive", "positive_prompt", "text_positive", "positive_text", "cond1"),
     "negative": ("negative", "base_negative", "negative_prompt", "text_negative", "negative_text"),
 }
+#: Names of inputs by what they mean: a negative name is never the positive one's, and the other way round.
+_MEANS: dict[Role, re.Pattern[str]] = {
+    "positive": re.compile(r"(?:.*[_ ])?pos(?:itive)?(?:[_ \d].*)?", re.IGNORECASE),
+    "negative": re.compile(r"(?:.*[_ ])?(?:neg|uncond|nag)(?:ative)?(?:[_ \d].*)?", re.IGNORECASE),
+}
+_OTHER: dict[Role, Role] = {"positive": "negative", "negative": "positive"}
 _ENCODED = ("text", "text_g", "text_l", "clip_g", "clip_l", "t5xxl", "llama", "prompt", "populated_text")
-_CONDITIONING = re.compile(r".*(?:cond|embeds).*|guider")
+#: The texts of encoders that have none of the usual names.
+_ENCODED_ELSE = re.compile(r"(?!system).*(?:prompt|text).*|bert|mt5xl|tags|lyrics|gemma|qwen|caption")
+_CONDITIONING = re.compile(r"(?!empty).*(?:cond|embeds).*|guider")
 _NOT_TEXT = ("clip", "conditioning")
 
 
@@ -75,7 +84,7 @@ def _ends(graph: Graph) -> Iterator[list[Node]]:
     takers = [node for node in graph.values() if any(node.link(key) for key in _PICTURES)]
     yield [node for node in takers if _SAVES.search(node.kind)]
     yield [node for node in takers if _SHOWS.search(node.kind)]
-    used = {link for node in graph.values() for link in node.links().values()}
+    used = {linked_id(link) for node in graph.values() for link in node.links().values()}
     yield [node for node in graph.values() if node.id not in used]
 
 
@@ -113,44 +122,51 @@ def find_prompt(graph: Graph, sampler: Node, role: Role) -> Prompt:
     # with each node: whether it belongs to the role alone, so that its plain `conditioning` input does too
     start = (sampler, role == "positive")
     todo, seen = [start], {(sampler.id, start[1])}
-    while todo:
+    while todo and graph.visit():
         node, in_role = todo.pop()
         nodes.append(node)
         if node.kind == "ConditioningZeroOut":
             continue
         node_texts, links = _texts_and_links(graph, node, role, in_role)
         texts += node_texts
-        fresh = [(graph[link], known) for link, known in links if link in graph and (link, known) not in seen]
+        targets = [(behind, known) for link, known in links if (behind := graph.target_node(link))]
+        fresh = [(behind, known) for behind, known in targets if (behind.id, known) not in seen]
         seen |= {(behind.id, known) for behind, known in fresh}
         todo += reversed(fresh)
     distinct = dict.fromkeys(filter(None, map(clean, texts)))
     return Prompt("\n".join(distinct), tuple(nodes))
 
 
-def _texts_and_links(graph: Graph, node: Node, role: Role, in_role: bool) -> tuple[list[str], list[tuple[str, bool]]]:
+def _texts_and_links(
+    graph: Graph, node: Node, role: Role, in_role: bool
+) -> tuple[list[str], list[tuple[object, bool]]]:
     """The texts that the node holds for the role, and the links to go on with."""
-    for key in _ROLE_KEYS[role]:
-        value = node.inputs.get(key)
-        if link := linked_id(value):
-            return [], [(link, True)]
+    named = (key for key in node.inputs if _MEANS[role].fullmatch(key))
+    for key in dict.fromkeys((*_ROLE_KEYS[role], *named)):
+        value = graph.target(node.inputs.get(key))
+        if linked_id(value):
+            return [], [(value, True)]
         if isinstance(value, str):
             return [value], []
-    return (_texts(graph, node, role) if in_role else []), [(link, in_role) for link in _onward(node, in_role)]
+    return (_texts(graph, node, role) if in_role else []), [(link, in_role) for link in _onward(node, role, in_role)]
 
 
 def _texts(graph: Graph, node: Node, role: Role) -> list[str]:
-    encoded = [node.inputs[key] for key in _ENCODED if key in node.inputs]
-    if not encoded and not node.passes_on() and node.inputs.keys().isdisjoint(_NOT_TEXT):
+    names = [key for key in _ENCODED if key in node.inputs]
+    if not names and node.link("clip"):
+        others = (key for key in node.inputs if _ENCODED_ELSE.fullmatch(key))
+        names = [key for key in others if not _MEANS[_OTHER[role]].fullmatch(key)]
+    encoded = [node.inputs[key] for key in names]
+    is_computed = node.passes_on() or not node.inputs.keys().isdisjoint(_NOT_TEXT)
+    if not encoded and not is_computed:
         encoded = [[node.id, 0]]
     return [text(graph, value, *_ROLE_KEYS[role]) for value in encoded]
 
 
-def _onward(node: Node, in_role: bool) -> list[str]:
+def _onward(node: Node, role: Role, in_role: bool) -> list[object]:
     """Links that may lead to the role's text: conditioning of the role, else only what bundles both roles."""
-    links = node.links()
-    chosen = [
-        link
-        for key, link in links.items()
-        if BUNDLE.fullmatch(key) or key in ("guider", "text_embeds") or (in_role and _CONDITIONING.fullmatch(key))
-    ]
-    return chosen or node.passes_on()
+    other = _MEANS[_OTHER[role]]
+    links = {key: link for key, link in node.links().items() if not other.fullmatch(key)}
+    own = [link for key, link in links.items() if in_role and _CONDITIONING.fullmatch(key)]
+    both = [link for key, link in links.items() if BUNDLE.fullmatch(key) or key in ("guider", "text_embeds")]
+    return [*own, *(link for link in both if link not in own)] or node.passes_on()

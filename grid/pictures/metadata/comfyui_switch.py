@@ -1,0 +1,123 @@
+"""Nodes of ComfyUI and its packs that choose: which of a node's inputs is the one that it hands on.
+
+Told by the names of the inputs, so that one rule fits the switches of all packs:
+
+- ``on_true`` and ``on_false``, ``tt_value`` and ``ff_value``, and the like, chosen by a boolean: core's If/Else Switch,
+  Impact's Conditional Branch, easy-use's If else, Crystools' and KJNodes' switches;
+- ``text1``, ``text2`` or ``input1``, ``input2``, chosen by a number: Comfyroll's and Impact's switches, easy-use's
+  index switches, which count from 0 and name their inputs so;
+- ``text_a`` and ``text_b``, chosen by a boolean: WAS and easy-use;
+- ``any_01``, ``any_02``, of which the first that is connected goes on: rgthree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+#: The answer for a node that does more than hand on one of its inputs.
+STAYS = object()
+_CHOOSES = re.compile(
+    r"switch|select|choose|choice|branch|if\b|ifelse|condition\b|simplecondition|index", re.IGNORECASE
+)
+_TRUE = re.compile(r"(?:.*_)?(?:true|tt)(?:_.*)?|if", re.IGNORECASE)
+_FALSE = re.compile(r"(?:.*_)?(?:false|ff)(?:_.*)?|else", re.IGNORECASE)
+_BOOLEANS = (
+    "switch",
+    "cond",
+    "boolean",
+    "condition",
+    "if_condition",
+    "evaluate",
+    "bool",
+    "boolean_number",
+    "ANY",
+    "any",
+)
+_INDEXES = ("select", "Input", "index", "switch", "choice", "selected", "selector", "input", *_BOOLEANS)
+_OPTION = re.compile(r"(.*?)(?:_?(\d{1,2})|_([a-j]))")
+_FIRST_LIVE = re.compile(r"(?:any|ctx|context)_\d+")
+_NO = frozenset({"", "false", "no", "off", "disable", "disabled", "0"})
+
+
+class Resolve(NamedTuple):
+    """How a graph tells what inputs hold."""
+
+    #: The plain value that an input has or leads to; None when it cannot be told.
+    literal: Callable[[object], object]
+    #: Whether an input gets anything.
+    is_live: Callable[[object], bool]
+
+
+def pick_input(kind: str, inputs: Mapping[str, object], resolve: Resolve) -> list[object] | None:
+    """The values that a node which chooses hands on, one for each of its outputs.
+
+    Empty when it hands on nothing or the choice cannot be told; None for a node that does not choose.
+    """
+    by_boolean = _by_boolean(inputs, resolve)
+    if by_boolean is not None:
+        return by_boolean
+    if is_first_live(inputs):
+        return None if "merge" in kind.lower() else _first([v for v in inputs.values() if resolve.is_live(v)])
+    return _by_index(inputs, resolve) if _CHOOSES.search(kind) else None
+
+
+def is_first_live(names: Iterable[str]) -> bool:
+    """Whether a node with inputs of these names hands on the first of them that gets anything."""
+    names = list(names)
+    return bool(names) and all(map(_FIRST_LIVE.fullmatch, names))
+
+
+def _by_boolean(inputs: Mapping[str, object], resolve: Resolve) -> list[object] | None:
+    on_true = [key for key in inputs if _TRUE.fullmatch(key)]
+    on_false = [key for key in inputs if _FALSE.fullmatch(key)]
+    selector = next((key for key in _BOOLEANS if key in inputs), None)
+    if selector is None or not (on_true or on_false):
+        return None
+    choice = _as_boolean(resolve.literal(inputs[selector]))
+    if choice is None:
+        return []
+    return [inputs[key] for key in (on_true if choice else on_false)]
+
+
+def _as_boolean(value: object) -> bool | None:
+    if isinstance(value, str):
+        return value.strip().lower() not in _NO
+    return bool(value) if isinstance(value, (bool, int, float)) else None
+
+
+def _by_index(inputs: Mapping[str, object], resolve: Resolve) -> list[object] | None:
+    selector = next((key for key in _INDEXES if key in inputs), None)
+    numbered = {key: match for key in inputs if key != selector and (match := _OPTION.fullmatch(key))}
+    choice = resolve.literal(inputs[selector]) if selector else None
+    if isinstance(choice, str) and choice in inputs:
+        return [inputs[choice]]
+    if not numbered:
+        return None
+    if selector is None:
+        # which one cannot be told, unless there is only one
+        return [inputs[key] for key in numbered] if len(numbered) == 1 else []
+    letters = _letters(selector, choice)
+    if isinstance(choice, str) and choice.strip().isdecimal():
+        choice = int(choice)
+    is_number = isinstance(choice, (int, float)) and not isinstance(choice, bool)
+    number = int(choice) if is_number and isinstance(choice, (int, float)) else None
+    return [
+        inputs[key]
+        for key, match in numbered.items()
+        if (match[2] is not None and int(match[2]) == number) or (match[3] is not None and match[3] == letters)
+    ]
+
+
+def _letters(selector: str, choice: object) -> str | None:
+    """The letter of the input that is chosen: where there are two, a boolean chooses the first when it is true."""
+    if selector in _BOOLEANS:
+        is_true = _as_boolean(choice)
+        return None if is_true is None else "a" if is_true else "b"
+    is_number = isinstance(choice, int) and 1 <= choice <= 10
+    return "abcdefghij"[int(choice) - 1] if is_number and isinstance(choice, int) else None
+
+
+def _first(values: list[object]) -> list[object]:
+    return values[:1]
