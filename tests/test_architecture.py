@@ -165,7 +165,7 @@ def test_grid_needs_the_layers_below_and_itself_alone(path):
 
 
 #: Everything that is not in the standard library and may be imported by grid/.
-GRID_PACKAGES = {"numpy", "PIL", "regex", "tqdm", "fpdf", "fontTools", "font_roboto", "isal"}
+GRID_PACKAGES = {"numpy", "PIL", "regex", "tqdm", "fpdf", "fontTools", "font_roboto", "isal", "charset_normalizer"}
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.parts[0] in ("grid", "imaging.py")], ids=str)
@@ -179,6 +179,7 @@ def test_grid_has_no_torch_and_few_packages(path):
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_optional_packages_are_imported_where_they_are_needed(path):
     optional = {"torch", "transformers", "safetensors", "tokenizers", "fpdf", "fontTools", "isal", "qdrant_client"}
+    optional |= {"charset_normalizer"}
     # in clip_backend torch stays in the few files that compute with it
     allowed = {"torch", "safetensors"} if path.parts[0] == "clip_backend" else set()
     for level, module, line, _ in imports_of(path, at_import_time=True):

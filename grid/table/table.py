@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import InputError
 from ...input_files import read_file
+from .code_pages import find_code_page
 from .from_csv import read_csv
 from .from_json import read_json
 from .records import KEY_COLUMNS, Records, find_key_column, first_few
@@ -22,6 +24,8 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: Bytes by which an encoding is found.
+_TRIED = 20_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Table:
 
 
 def read_table(path: Path, *, needs_names: bool = True) -> Table:
-    """The table in a CSV or JSON file in UTF-8, UTF-16, UTF-32 or, with a note, Windows-1252 or Latin-1.
+    """The table in a CSV or JSON file in UTF-8, UTF-16, UTF-32 or, with a note, a code page.
 
     needs_names: refuse CSV without a column of file names; rows for pictures without files may go by position.
     Raises InputError, naming the file, when it cannot be read, is empty, or has no such column.
@@ -87,16 +91,40 @@ def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
             raise InputError(
                 f"{name} begins like {declared} text but is not: {error.reason}; save it as UTF-8"
             ) from None
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            return raw.decode(encoding), () if encoding == "utf-8" else (_encoding_note(name, encoding),)
-        except UnicodeDecodeError:
-            continue
-    return raw.decode("latin-1"), (_encoding_note(name, "latin-1"),)
+    with suppress(UnicodeDecodeError):
+        return raw.decode(_unmarked(raw)), ()
+    encoding = find_code_page(raw) or _asked_page(raw)
+    if not encoding:
+        raise InputError(
+            f"{name} is not UTF-8, and no code page fits it; save it as UTF-8 (in Excel: CSV UTF-8), or install "
+            "charset-normalizer, which knows more code pages, and try again"
+        )
+    note = f"{name} is not UTF-8; by its letters it was read as {encoding}; if they are wrong, save it as UTF-8"
+    return raw.decode(encoding), (note,)
 
 
-def _encoding_note(name: str, encoding: str) -> str:
-    return f"{name} is not UTF-8; read as {encoding}"
+def _unmarked(raw: bytes) -> str:
+    """The encoding of Unicode to try on a text without byte order mark: UTF-16 shows a NUL in most of its pairs."""
+    even, odd = raw[:_TRIED:2].count(0), raw[1:_TRIED:2].count(0)
+    if not len(raw) % 2 and max(even, odd) > 5 * min(even, odd) and 3 * (even + odd) > len(raw[:_TRIED:2]):
+        return "utf-16-be" if even > odd else "utf-16-le"
+    return "utf-8"
+
+
+def _asked_page(raw: bytes) -> str:
+    """The code page that charset-normalizer finds, where it is installed; else empty."""
+    try:
+        from charset_normalizer import from_bytes
+    except ImportError:
+        return ""
+    best = from_bytes(raw[:_TRIED]).best()
+    if best is None or b"\0" in raw:
+        return ""
+    try:
+        raw.decode(best.encoding)
+    except UnicodeDecodeError:
+        return ""
+    return best.encoding
 
 
 def _is_json(text: str, name: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from clip_grid.errors import InputError
@@ -238,9 +240,35 @@ def test_rows_without_a_file_name_are_noted():
     assert "row 1" in table.notes[0]
 
 
-def test_a_guessed_encoding_is_noted(tmp_path: Path):
-    assert "cp1252" in read_table(write(tmp_path, "filename,a\nx.png,café\n".encode("cp1252"))).notes[0]
-    assert "latin-1" in read_table(write(tmp_path, b"filename,a\nx.png,\x81\n")).notes[0]
+def test_a_code_page_is_noted_and_one_that_nobody_knows_is_refused_with_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "charset_normalizer", None)
+    noted = read_table(write(tmp_path, "filename,a\nx.png,café\n".encode("cp1252"))).notes
+
+    assert noted == (
+        f"{tmp_path / 'labels.csv'} is not UTF-8; by its letters it was read as cp1252; "
+        "if they are wrong, save it as UTF-8",
+    )
+    with pytest.raises(InputError, match=r"labels\.csv is not UTF-8, and no code page .*CSV UTF-8.*charset-normalizer"):
+        read_table(write(tmp_path, b"filename,a\nx.png,\x81\xff\x8d\xfd\n"))
+
+
+def test_charset_normalizer_is_asked_for_other_code_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    found = SimpleNamespace(best=lambda: SimpleNamespace(encoding="cp437"))
+    monkeypatch.setitem(sys.modules, "charset_normalizer", SimpleNamespace(from_bytes=lambda raw: found))
+
+    table = read_table(write(tmp_path, b"filename,a\nx.png,\x81\xff\x8d\xfd\n"))
+
+    assert table.rows == ({"a": b"\x81\xff\x8d\xfd".decode("cp437").strip()},)
+    assert "read as cp437" in table.notes[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_mark_is_read(tmp_path: Path, encoding: str):
+    table = read_table(write(tmp_path, "filename,label\na.png,cat Ωж\nb.png,dog\n".encode(encoding)))
+
+    assert (table.keys, table.rows, table.notes) == (("a.png", "b.png"), ({"label": "cat Ωж"}, {"label": "dog"}), ())
 
 
 @pytest.mark.parametrize(
@@ -250,7 +278,7 @@ def test_a_guessed_encoding_is_noted(tmp_path: Path):
         (b"\xef\xbb\xbf \r\n", "is empty"),
         (b'""\n', "only empty cells"),
         (b"PK\x03\x04\x00\x00", "NUL"),
-        ("filename,a\n".encode("utf-16-le"), "NUL"),
+        (b"filename,a\nb\0.png,1\n", "NUL"),
         (b"\xff\xfef", "utf-16"),
         (b"seed,cfg\n1,2\n", "only seed, cfg;.*filename, file, file path, image, image path, path or name"),
     ],
