@@ -31,7 +31,7 @@ from .labels.sources import (
 from .layout.layout import Limits, plan_grid
 from .layout.plan import GridPlan, LayoutInput, Measure, SheetTexts
 from .paint.resize import Resizer, resize_fast, resize_lanczos
-from .pictures.survey import Picture, Skipped, Survey
+from .pictures.survey import Picture, Skipped, Survey, data_warnings
 from .table.matching import TableMatch, match_pictures
 from .table.table import Table
 from .template import AUTO, GridTemplate, parse_sources
@@ -91,6 +91,7 @@ def plan_sheet(survey: Survey, template: GridTemplate, inputs: PlanInputs | None
     faces = inputs.faces or find_faces(template.font)
     warnings = [f"the template's key {key!r} is not known and has no effect" for key in template.unknown]
 
+    warnings += data_warnings(survey.pictures)
     match, more = match_pictures(inputs.table, survey.pictures)
     warnings += more
     records = _records(survey, match)

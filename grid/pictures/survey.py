@@ -50,6 +50,8 @@ class Picture:
     time: float = 0.0
     #: The frame that is shown of an animated file.
     frame: int = 0
+    #: What cannot be told of its generation data, and why.
+    warning: str = ""
 
     @property
     def path_text(self) -> str:
@@ -112,7 +114,7 @@ def _survey_file(file: NamedFile, frame: int) -> Picture | Skipped:
     earlier_sheet = skipped("a sheet that this program made", deliberate=True)
     try:
         with open_picture(path, frame=frame) as image:
-            texts, generation = read_picture(image)
+            texts, generation = read_picture(image, path.name)
             size = upright_size(image)
         changed = path.stat().st_mtime
     except PictureError as error:
@@ -123,7 +125,18 @@ def _survey_file(file: NamedFile, frame: int) -> Picture | Skipped:
     if record_in(texts):
         return earlier_sheet
     values = {column: readable(value) for column, value in generation.values.items()}
-    return Picture(name, size, partial(load_picture, path, frame=frame), path, values, changed, frame)
+    load = partial(load_picture, path, frame=frame)
+    return Picture(name, size, load, path, values, changed, frame, generation.warning)
+
+
+def data_warnings(pictures: Sequence[Picture]) -> list[str]:
+    """One line for each thing that cannot be told of pictures, with the number of them and the name of the first."""
+    names: dict[str, list[str]] = {}
+    for picture in pictures:
+        if picture.warning:
+            names.setdefault(picture.warning, []).append(picture.name)
+    more = {warning: f" and {len(of) - 1} more" if len(of) > 1 else "" for warning, of in names.items()}
+    return [f"{of[0]}{more[warning]}: {warning}" for warning, of in names.items()]
 
 
 def pictures_from_arrays(arrays: Sequence[NDArray[np.generic] | Image.Image], names: Sequence[str] = ()) -> Survey:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from ....imaging import Size
 from .a1111 import read_a1111
 from .civitai import read_civitai
 from .columns import COLUMNS
@@ -34,7 +35,6 @@ _READERS = (
     ("easydiffusion", read_easy_diffusion),
     ("a1111", read_a1111),
     ("civitai", read_civitai),
-    ("comfyui", read_comfyui),
 )
 
 
@@ -47,25 +47,34 @@ class Generation:
     writer: str = ""
     #: Text by column as it should be shown: the `COLUMNS` that are known, in their order, then the writer's own.
     values: dict[str, str] = field(default_factory=dict)
+    #: What cannot be told of this picture, and why; "" where there is nothing to say.
+    warning: str = ""
 
 
-def read_generation(texts: Mapping[str, str]) -> Generation:
-    """The generation data in the texts of one file (see `embedded_texts`). Never raises: bad data is no data."""
-    for writer, read in _READERS if texts else ():
+def read_generation(texts: Mapping[str, str], file: str = "", size: Size = (0, 0)) -> Generation:
+    """The generation data in the texts of one file (see `embedded_texts`). Never raises: bad data is no data.
+
+    file, size: name and pixels of the picture, where they are known; they tell which picture of a graph this is.
+    """
+    if not texts:
+        return Generation()
+    for writer, read in _READERS:
         if values := read(texts):
             return Generation(writer, values)
-    return Generation()
+    values, warning = read_comfyui(texts, file, size)
+    return Generation("comfyui", values, warning) if values or warning else Generation()
 
 
-def read_picture(image: Image.Image) -> tuple[dict[str, str], Generation]:
+def read_picture(image: Image.Image, file: str = "") -> tuple[dict[str, str], Generation]:
     """The texts of an opened picture, and the generation data in them; the picture is not decoded.
 
+    file: its name.
     Only where the texts in front of the pixels have no generation data, those behind and in the pixels are looked for.
     """
     texts = embedded_texts(image)
-    generation = read_generation(texts)
+    generation = read_generation(texts, file, image.size)
     for read_more in (texts_behind_pixels, hidden_texts):
         if not generation.writer and (more := read_more(image)):
             texts = {**more, **texts}
-            generation = read_generation(texts)
+            generation = read_generation(texts, file, image.size)
     return texts, generation

@@ -24,4 +24,4 @@ def read_civitai(texts: Mapping[str, str]) -> dict[str, str]:
         negative="negativePrompt", cfg="cfgScale", clip_skip="clipSkip",
     )  # fmt: skip
     # what is not in it, such as the model, is in the graph
-    return to_columns({**read_comfyui(texts), **to_columns(raw)})
+    return to_columns({**read_comfyui(texts)[0], **to_columns(raw)})

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 
+from ....imaging import Size
 from .columns import as_list, as_object, loras_text, number_text, to_columns, weights_name
 from .comfyui_graph import BUNDLE, Graph, Node, linked_id, load_graph, trail
-from .comfyui_sampler import LastSampler, Prompt, earlier_sampler, find_last_sampler, find_prompt, is_latent
+from .comfyui_sampler import LastSampler, Prompt, earlier_sampler, find_last_samplers, find_prompt, is_latent
 from .comfyui_values import first_number, number, text
 
 _SEED = ("seed", "noise_seed")
@@ -21,6 +22,10 @@ _MODELS = (
 )
 _VAES = frozenset({"vae", "optional_vae"})
 _SIZES = (("width", "height"), ("empty_latent_width", "empty_latent_height"))
+#: Beside these, width and height are only used for a custom size.
+_PRESETS = re.compile(r"aspect|ratio|preset|resolution|dimensions", re.IGNORECASE)
+#: Sizes are rounded to multiples of 8 or 64, and upscalers round again.
+_SHAPE_TOLERANCE = 0.04
 _FACTORS = frozenset({"scale_by", "upscale_by", "factor", "scale"})
 #: A seed is looked for through this many samplers that add no noise of their own.
 _MAX_STAGES = 16
@@ -45,21 +50,42 @@ _SCHEDULER_NODE = re.compile(r"(\w+?)(?:Sampling)?Scheduler")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-def read_comfyui(texts: Mapping[str, str]) -> dict[str, str]:
-    """The columns of a ComfyUI picture; empty for any other, and for a graph without a sampler."""
+#: Why something is left out of a picture whose graph saves several.
+SEVERAL_SAVED = (
+    "the workflow saves several pictures, and the file name begins with no prefix that tells which of them this is; "
+    "what differs between them is left out"
+)
+_MAX_CANDIDATES = 8
+
+
+def read_comfyui(texts: Mapping[str, str], file: str = "", size: Size = (0, 0)) -> tuple[dict[str, str], str]:
+    """The columns of a ComfyUI picture, and a warning or ""; both empty for any other, and for no sampler.
+
+    file, size: name and pixels of the picture, where they are known.
+    """
     for place in ("prompt", "UserComment", "comment"):
-        if columns := columns_of_graph(load_graph(texts.get(place, ""))):
-            return columns
-    return {}
+        found, warning = columns_of_graph(load_graph(texts.get(place, "")), file, size)
+        if found:
+            return found, warning
+    return {}, ""
 
 
-def columns_of_graph(graph: Graph) -> dict[str, str]:
-    """The columns of the picture that the graph made; empty where it has no sampler."""
-    last = find_last_sampler(graph) if graph else None
-    return to_columns(_columns(graph, last)) if last else {}
+def columns_of_graph(graph: Graph, file: str = "", size: Size = (0, 0)) -> tuple[dict[str, str], str]:
+    """The columns of the picture that the graph made, and a warning or ""; empty where it has no sampler."""
+    lasts = find_last_samplers(graph, file)[:_MAX_CANDIDATES] if graph else []
+    found = [to_columns(_columns(graph, last, size)) for last in lasts]
+    if len(found) > 1:
+        pixels = {"width": str(size[0]), "height": str(size[1])}
+        of_size = [columns for columns in found if pixels.items() <= columns.items()]
+        found = of_size if len(of_size) == 1 else found
+    if not found:
+        return {}, ""
+    first, *others = found
+    shared = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
+    return shared, SEVERAL_SAVED if any(other != first for other in others) else ""
 
 
-def _columns(graph: Graph, last: LastSampler) -> dict[str, object]:
+def _columns(graph: Graph, last: LastSampler, size: Size) -> dict[str, object]:
     sampler = last.node
     parts = list(trail(graph, sampler, _inputs(_PARTS)))
     # a node that takes sigmas only changes them: its steps are not those of the plan
@@ -80,7 +106,7 @@ def _columns(graph: Graph, last: LastSampler) -> dict[str, object]:
         "vae": _vae_name(graph, last),
         "loras": loras_text(_loras(graph, loaders)),
         "clip_skip": _clip_skip(graph, positive),
-        **_size(graph, sampler),
+        **_size(graph, sampler, size),
     }
 
 
@@ -195,13 +221,28 @@ def _clip_skip(graph: Graph, positive: Prompt) -> str:
     return first_number(graph, (*positive.nodes, *behind), "stop_at_clip_layer", "clip_skip").lstrip("-")
 
 
-def _size(graph: Graph, sampler: Node) -> dict[str, object]:
-    """Width and height of the latent that was sampled; nothing when a factor changed it afterwards."""
+def _size(graph: Graph, sampler: Node, picture: Size) -> dict[str, object]:
+    """Width and height of the latent that was sampled; nothing when it is not known, or has not the picture's shape."""
     for node in trail(graph, sampler, lambda key: is_latent(key) or bool(BUNDLE.fullmatch(key))):
         if node is not sampler and not node.inputs.keys().isdisjoint(_FACTORS):
             return {}
         for keys in _SIZES:
             width, height = (number(graph, node.inputs.get(key), key) for key in keys)
             if width and height:
-                return {} if "0" in (width, height) else {"width": width, "height": height}
+                is_given = not _has_preset(node) or (width, height) == (str(picture[0]), str(picture[1]))
+                fits = is_given and _has_shape(float(width), float(height), picture)
+                return {"width": width, "height": height} if fits else {}
     return {}
+
+
+def _has_preset(node: Node) -> bool:
+    """Whether the node has a named size that takes the place of its width and height."""
+    presets = (value for key, value in node.inputs.items() if _PRESETS.search(key) and isinstance(value, str))
+    return any(re.search(r"\d", value) for value in presets)
+
+
+def _has_shape(width: float, height: float, picture: Size) -> bool:
+    """Whether a picture of this size, enlarged or not, can have become the one that is there."""
+    if width <= 0 or height <= 0:
+        return False
+    return 0 in picture or abs(width * picture[1] / (height * picture[0]) - 1) < _SHAPE_TOLERANCE

@@ -198,4 +198,5 @@ def _own_before_bundles(node: Node, links: Mapping[str, object]) -> list[object]
 def bundles_in_order(node: Node, links: Mapping[str, object]) -> list[object]:
     """The links with the bundle first that goes before the others: of merged ones the last."""
     is_merged = "merge" in node.kind.lower() and is_first_live(links)
-    return list(reversed(links.values())) if is_merged else list(links.values())
+    values = list(links.values())
+    return values[::-1] if is_merged else values

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from .columns import clean
 from .comfyui_graph import BUNDLE, Graph, Node, linked_id, trail
+from .comfyui_savers import named_savers
 from .comfyui_values import text
 
 _SAMPLERS = frozenset({"KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"})
@@ -48,6 +49,8 @@ class LastSampler:
     node: Node
     #: Nodes between the one that saved the picture and the sampler, nearest to the saver first.
     later: tuple[Node, ...]
+    #: The ids of all samplers that had a part in the picture.
+    samplers: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -58,25 +61,34 @@ class Prompt:
     nodes: tuple[Node, ...]
 
 
-def find_last_sampler(graph: Graph) -> LastSampler | None:
-    """The nearest sampler behind the node that saved the picture; None when no sampler leads to a picture.
+def find_last_samplers(graph: Graph, file: str = "") -> list[LastSampler]:
+    """The nearest sampler behind each node that may have saved the picture, each once; empty when there is none.
 
-    A graph with several savers does not tell which of them wrote this file: the one behind the most samplers is
-    taken, since that is the finished picture.
+    file: the picture's file name, which tells by its prefix which of several savers wrote it. Without a name, a
+    picture that others were made on the way to is meant, since that is the finished one.
     """
     for ends in _ends(graph):
-        best, most = None, 0
-        for end in ends[:_MAX_ENDS]:
-            behind = list(trail(graph, end, lambda _: True))
-            samplers = [node for node in behind if node is not end and is_sampler(node)]
-            if len(samplers) > most:
-                most = len(samplers)
-                best = LastSampler(samplers[0], tuple(behind[: behind.index(samplers[0])]))
-        if best:
-            return best
+        named = named_savers(graph, ends, file) if len(ends) > 1 else []
+        for is_last in (is_sampler, _samples):
+            found = _samplers_behind(graph, named or ends, is_last)
+            if found:
+                most = max(found, key=lambda last: len(last.samplers))
+                is_finished = not file and all(last.samplers <= most.samplers for last in found)
+                return [most] if is_finished else list({last.node.id: last for last in found}.values())
     # no end at all: a ring, or a sampler that stands alone
     alone = [node for node in graph.values() if is_sampler(node)]
-    return LastSampler(alone[-1], ()) if alone else None
+    return [LastSampler(alone[-1], (), frozenset())] if alone else []
+
+
+def _samplers_behind(graph: Graph, ends: list[Node], is_last: Callable[[Node], bool]) -> list[LastSampler]:
+    found: list[LastSampler] = []
+    for end in ends[:_MAX_ENDS]:
+        behind = list(trail(graph, end, lambda _: True))
+        samplers = [node for node in behind if node is not end and is_last(node)]
+        if samplers:
+            later = tuple(behind[: behind.index(samplers[0])])
+            found.append(LastSampler(samplers[0], later, frozenset(node.id for node in samplers)))
+    return found
 
 
 def _ends(graph: Graph) -> Iterator[list[Node]]:
@@ -96,12 +108,16 @@ def is_sampler(node: Node) -> bool:
     """
     if node.kind in _SAMPLERS:
         return True
+    from_latent = not node.inputs.keys().isdisjoint(_LATENTS) or not any(node.link(key) for key in _PICTURES)
+    return from_latent and _samples(node)
+
+
+def _samples(node: Node) -> bool:
+    """Whether the node samples at all: an upscaler or detailer counts where nothing else made the picture."""
     keys = node.inputs.keys()
     has_seed = not keys.isdisjoint(_SEEDS)
     has_model = not keys.isdisjoint(_MODELS) or any(BUNDLE.fullmatch(key) for key in node.links())
-    has_settings = not keys.isdisjoint(_SETTINGS)
-    from_latent = not keys.isdisjoint(_LATENTS) or not any(node.link(key) for key in _PICTURES)
-    return has_seed and has_model and has_settings and from_latent
+    return has_seed and has_model and not keys.isdisjoint(_SETTINGS)
 
 
 def earlier_sampler(graph: Graph, sampler: Node) -> Node | None:

@@ -239,7 +239,7 @@ def test_nodes_that_share_a_long_chain_are_read_in_linear_time() -> None:
         loaded = graph_of(graph)
         before = loaded.visits_left
 
-        assert columns_of_graph(loaded)["prompt"] == "a cat"
+        assert columns_of_graph(loaded)[0]["prompt"] == "a cat"
         visits.append(before - loaded.visits_left)
 
     assert visits[1] < 5 * visits[0]
