@@ -10,6 +10,7 @@ from .columns import as_list, as_object, loras_text, number_text, to_columns, we
 from .comfyui_graph import BUNDLE, Graph, Node, linked_id, load_graph, trail
 from .comfyui_sampler import LastSampler, Prompt, earlier_sampler, find_last_samplers, find_prompt, is_latent
 from .comfyui_values import first_number, number, text
+from .comfyui_workflow import workflow_graph
 
 _SEED = ("seed", "noise_seed")
 _STEPS = ("steps", "steps_total", "num_steps")
@@ -63,11 +64,10 @@ def read_comfyui(texts: Mapping[str, str], file: str = "", size: Size = (0, 0)) 
 
     file, size: name and pixels of the picture, where they are known.
     """
-    for place in ("prompt", "UserComment", "comment"):
-        found, warning = columns_of_graph(load_graph(texts.get(place, "")), file, size)
-        if found:
-            return found, warning
-    return {}, ""
+    graphs = (load_graph(texts.get(place, "")) for place in ("prompt", "UserComment", "comment"))
+    # the workflow has more than what ran, so that it counts only where there is nothing else
+    graph = next(filter(len, graphs), None) or workflow_graph(texts.get("workflow", ""))
+    return columns_of_graph(graph, file, size)
 
 
 def columns_of_graph(graph: Graph, file: str = "", size: Size = (0, 0)) -> tuple[dict[str, str], str]:

@@ -15,6 +15,7 @@ from clip_grid.grid.pictures.survey import (
     Picture,
     Skipped,
     Survey,
+    data_warnings,
     picture_properties,
     pictures_from_arrays,
     resized_survey,
@@ -87,6 +88,26 @@ def test_generation_data_is_read_and_holds_nothing_that_cannot_be_written(tmp_pa
 
 
 RECORD = json.dumps({"format": 1, "page": 0, "pages": 1, "grid": "1x1", "options": {}})
+
+
+def test_what_a_graph_does_not_tell_of_a_renamed_file_is_said_once(tmp_path):
+    def branch(seed, prefix):
+        sampler = {"seed": seed, "steps": 9, "cfg": 1, "model": "m", "latent_image": "l"}
+        saver = {"images": [f"k{seed}", 0], "filename_prefix": prefix}
+        return {
+            f"k{seed}": {"class_type": "KSampler", "inputs": sampler},
+            f"s{seed}": {"class_type": "SaveImage", "inputs": saver},
+        }
+
+    info = PngImagePlugin.PngInfo()
+    info.add_text("prompt", json.dumps(branch(1, "left") | branch(2, "right")))
+    for name in ("a", "b", "left_00001_"):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png", pnginfo=info)
+
+    pictures = survey_files(find_files([str(tmp_path)])).pictures
+
+    assert [picture.values.get("seed") for picture in pictures] == [None, None, "1"]
+    assert [warning.partition(":")[0] for warning in data_warnings(pictures)] == ["a.png and 1 more"]
 
 
 def test_sheets_of_this_program_are_skipped_on_purpose(tmp_path):
