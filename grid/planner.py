@@ -95,7 +95,7 @@ def plan_sheet(survey: Survey, template: GridTemplate, inputs: PlanInputs | None
     match, more = match_pictures(inputs.table, survey.pictures)
     warnings += more
     records = _records(survey, match)
-    axes, records = _find_axes(template, records)
+    axes, records = _find_axes(template, records, inputs.table)
 
     scorer_scores, more = ask_scorer(inputs.scorer, survey.pictures)
     warnings += more
@@ -156,7 +156,9 @@ def _records(survey: Survey, match: TableMatch | None) -> list[PictureRecord]:
     return [replace(record, row=row, row_index=row_index) for record, row, row_index in rows]
 
 
-def _find_axes(template: GridTemplate, records: list[PictureRecord]) -> tuple[Axes | None, list[PictureRecord]]:
+def _find_axes(
+    template: GridTemplate, records: list[PictureRecord], table: Table | None
+) -> tuple[Axes | None, list[PictureRecord]]:
     """The axes, unless the layout is set by hand and no axis was asked for by name; and the records.
 
     Where LoRAs are axes by name and weight, the records have these as columns.
@@ -170,6 +172,7 @@ def _find_axes(template: GridTemplate, records: list[PictureRecord]) -> tuple[Ax
         {column: value for column, value in record.values.items() if plain_name(column) not in labels}
         for record in records
     ]
+    _check_filled(asked, values, table.columns if table else ())
     loras = [] if LORAS in map(plain_name, asked) else lora_columns(values)
     if loras:
         split = [
@@ -180,6 +183,17 @@ def _find_axes(template: GridTemplate, records: list[PictureRecord]) -> tuple[Ax
         if any(axis.name in loras[0] for axis in axes.used):
             return axes, [record.with_values(added) for record, added in zip(records, loras, strict=True)]
     return find_axes(values, x=template.x_axis, y=template.y_axis, page=template.page_axis), records
+
+
+def _check_filled(axes: Sequence[str], values: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
+    """Raises InputError for an axis that is a column of the table in which no picture has anything."""
+    asked = {plain_name(axis) for axis in axes}
+    if named := [column for column in columns if plain_name(column) in asked]:
+        filled = {plain_name(column) for picture in values for column in picture}
+        if empty := [column for column in named if plain_name(column) not in filled]:
+            raise InputError(
+                f"the column {empty[0]!r} cannot be an axis: it is empty for every picture; fill it or choose another"
+            )
 
 
 def _label_sources(
@@ -194,7 +208,9 @@ def _label_sources(
     if axes and LORAS not in (*axes.varying, *axes.constant):
         # they are shown by name and weight
         shown.add(LORAS)
-    before = [source for source in sources_before_clip(template, records, texts, shown) if source.name in enabled]
+    columns = inputs.table.columns if inputs.table else ()
+    sources = sources_before_clip(template, records, texts, shown, columns)
+    before = [source for source in sources if source.name in enabled]
     after = [source for source in sources_after_clip(records, shown) if source.name in enabled]
     labels: dict[int, ClipLabel] = {}
     if inputs.labeller and "clip" in enabled:

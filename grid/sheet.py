@@ -19,6 +19,9 @@ from .write.export import write_sheet
 from .write.files import sheet_files
 from .write.output import Output, check_format
 
+#: Letters without font that a warning names; it counts the others.
+_LETTERS_NAMED = 20
+
 
 def plan_and_write(
     survey: Survey,
@@ -130,7 +133,9 @@ def _cells(planned: PlannedSheet, page: int, failures: Mapping[int, str]) -> lis
 def _paint_warnings(job: PaintJob, faces: Faces) -> list[str]:
     warnings = list(faces.notes)
     if job.missing:
-        listed = " ".join(f"{char} (U+{ord(char[0]):04X})" for char in sorted(job.missing)[:20])
+        listed = " ".join(f"{char} (U+{ord(char[0]):04X})" for char in sorted(job.missing)[:_LETTERS_NAMED])
+        rest = len(job.missing) - _LETTERS_NAMED
+        listed += f" and {rest} more, {len(job.missing)} in all" if rest > 0 else ""
         warnings.append(f"no font on this machine has these characters: {listed}; install one, or name it in font")
     if job.shortened:
         cut = "1 text was" if job.shortened == 1 else f"{job.shortened} texts were"

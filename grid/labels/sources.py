@@ -207,14 +207,20 @@ def first_label(record: PictureRecord, sources: Sequence[LabelSource]) -> Label:
 
 
 def sources_before_clip(
-    template: GridTemplate, records: Sequence[PictureRecord], texts: Sequence[str | None], shown: Collection[str]
+    template: GridTemplate,
+    records: Sequence[PictureRecord],
+    texts: Sequence[str | None],
+    shown: Collection[str],
+    table_columns: Sequence[str] = (),
 ) -> list[LabelSource]:
     """Given texts, columns that were asked for, and the table. ``shown``: columns that the headers show already.
 
+    table_columns: those of the table, which may be empty for all pictures.
     Raises InputError for a column that no picture has.
     """
     columns = ColumnsSource(split_columns(template.label_columns), template.label_format)
-    check_columns(columns.named_columns(), records, "label_format" if template.label_format else "label_columns")
+    option = "label_format" if template.label_format else "label_columns"
+    check_columns(columns.named_columns(), records, option, table_columns)
     asked: list[LabelSource] = [columns] if columns.columns or columns.format else []
     return [TextSource(texts), *asked, TableSource(_varying([record.row for record in records], shown))]
 
@@ -231,9 +237,11 @@ def _varying(rows: Sequence[Mapping[str, str] | None], shown: Collection[str]) -
     return tuple(column for column in columns if column not in shown) or columns
 
 
-def check_columns(columns: Sequence[str], records: Sequence[PictureRecord], option: str) -> None:
-    """Raises InputError naming the first column that no picture has, and the columns that there are."""
-    available: dict[str, None] = {}
+def check_columns(
+    columns: Sequence[str], records: Sequence[PictureRecord], option: str, table_columns: Sequence[str] = ()
+) -> None:
+    """Raises InputError naming the first column that neither a picture nor the table has, and those that there are."""
+    available = dict.fromkeys(table_columns)
     for record in records if columns else ():
         available.update(dict.fromkeys([*record.values, *record.all_values]))
     for column in columns:

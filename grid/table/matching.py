@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from ...csv_cells import plain_name
 from ...imaging import PICTURE_SUFFIXES
 from ...visible_text import visible
+from ..pictures.metadata.columns import COLUMNS
 from ..pictures.survey import Picture
 from .records import LABEL_COLUMN, first_few
 from .table import Table
@@ -42,6 +44,7 @@ def match_pictures(table: Table | None, pictures: Sequence[Picture]) -> tuple[Ta
     """The row of each picture, and warnings about rows that fit none; None without a table."""
     if table is None:
         return None, []
+    table = _with_known_columns(table)
     match, warnings = match_table(table, [str(one.path or one.name) for one in pictures]), list[str]()
     if match.is_empty and not any(one.path for one in pictures):
         # pictures from memory have no file names that a row could name
@@ -56,6 +59,20 @@ def match_pictures(table: Table | None, pictures: Sequence[Picture]) -> tuple[Ta
     if match.is_empty:
         warnings.append("no row of the table matches a picture; compare its key column with the file names")
     return match, warnings
+
+
+def _with_known_columns(table: Table) -> Table:
+    """The table with columns of generation data under the names that pictures have them by: Seed becomes seed."""
+    known = {plain_name(column): column for column in COLUMNS if column not in table.columns}
+    names = {column: known[plain_name(column)] for column in table.columns if plain_name(column) in known}
+    if not names:
+        return table
+
+    def renamed(cells: Mapping[str, str]) -> dict[str, str]:
+        return {names.get(column, column): text for column, text in cells.items()}
+
+    columns = tuple(names.get(column, column) for column in table.columns)
+    return replace(table, columns=columns, rows=tuple(map(renamed, table.rows)), shared=renamed(table.shared))
 
 
 def match_table(table: Table, paths: Sequence[str]) -> TableMatch:

@@ -120,11 +120,11 @@ def _asked_page(raw: bytes) -> str:
     best = from_bytes(raw[:_TRIED]).best()
     if best is None or b"\0" in raw:
         return ""
-    try:
-        raw.decode(best.encoding)
-    except UnicodeDecodeError:
-        return ""
-    return best.encoding
+    encoding: str = best.encoding
+    with suppress(UnicodeDecodeError):
+        raw.decode(encoding)
+        return encoding
+    return ""
 
 
 def _is_json(text: str, name: str) -> bool:

@@ -86,6 +86,29 @@ def test_rows_without_file_names_go_to_pictures_from_memory_by_position():
     assert [label.text for label in planned.labels] == ["s=7", "s=9007199254740993"]
 
 
+@pytest.mark.parametrize("header", ["Seed", " SEED ", "\u200bseed\u202c"])
+def test_a_known_column_of_a_table_beats_the_generation_data_in_any_spelling(tmp_path, header):
+    generated(tmp_path / "a.png", Seed=1, Steps=20)
+    generated(tmp_path / "b.png", Seed=2, Steps=20)
+    table = parse_table(f"filename,{header}\na.png,77\n", name="t.csv")
+
+    planned = plan(survey(tmp_path), {"table": table})
+
+    assert [picture["seed"] for picture in planned.values] == ["77", "2"]
+    assert all("seed" not in key.lower() for picture in planned.values for key in picture if key != "seed")
+
+
+def test_a_column_that_is_empty_for_all_is_known_and_shows_nothing(tmp_path):
+    table = parse_table("filename,note,seed\na.png,,7\n", name="t.csv")
+    save(tmp_path / "a.png")
+
+    planned = plan(survey(tmp_path), {"table": table}, label_columns="note,seed")
+
+    assert [label.text for label in planned.labels] == ["seed: 7"]
+    with pytest.raises(InputError, match="the column 'note' cannot be an axis: it is empty for every picture; fill it"):
+        plan(survey(tmp_path), {"table": table}, x_axis="Note")
+
+
 def test_an_unknown_column_is_refused_with_the_ones_that_there_are(tmp_path):
     generated(tmp_path / "a.png", Seed=1, Steps=20)
 

@@ -127,6 +127,15 @@ def test_texts_that_were_shortened_and_characters_without_a_glyph_are_reported(t
     assert any("1 text was shortened" in warning for warning in report.warnings)
 
 
+def test_every_character_without_a_glyph_is_counted_and_twenty_are_named(tmp_path):
+    missing = "".join(map(chr, range(0xE100, 0xE11F)))
+    report = export(flats(1), tmp_path / "s.png", {"labels": [missing]}, cell_width=60, cell_height=60)
+
+    (warning,) = [warning for warning in report.warnings if warning.startswith("no font")]
+    assert warning.count("U+E1") == 20
+    assert "(U+E113) and 11 more, 31 in all; install one" in warning
+
+
 def test_two_runs_give_the_same_bytes_and_the_same_report(tmp_path):
     pictures = [noise(50, 40, i) for i in range(5)]
     for folder in ("a", "b"):
