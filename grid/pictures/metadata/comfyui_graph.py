@@ -180,7 +180,8 @@ def trail(graph: Graph, start: Node, follow: Callable[[str], bool]) -> Iterator[
         node = queue.popleft()
         yield node
         followed = {key: value for key, value in node.links().items() if follow(key)}
-        for value in _own_before_bundles(node, followed) or node.passes_on():
+        links = merged_context(graph, node, follow) or _own_before_bundles(node, followed) or node.passes_on()
+        for value in links:
             behind = graph.target_node(value)
             if behind and behind.id not in seen:
                 seen.add(behind.id)
@@ -193,6 +194,17 @@ def _own_before_bundles(node: Node, links: Mapping[str, object]) -> list[object]
     if own and len(node.links()) == len(node.inputs):
         return own
     return bundles_in_order(node, links)
+
+
+def merged_context(graph: Graph, node: Node, is_wanted: Callable[[str], bool]) -> list[object]:
+    """Of a node that merges contexts: the link to the last that holds something wanted; empty for other nodes."""
+    if "merge" not in node.kind.lower() or not is_first_live(node.inputs):
+        return []
+    for value in reversed(list(node.links().values())):
+        behind = graph.target_node(value)
+        if behind and any(is_wanted(key) and not BUNDLE.fullmatch(key) for key in behind.links()):
+            return [value]
+    return []
 
 
 def bundles_in_order(node: Node, links: Mapping[str, object]) -> list[object]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .columns import clean
-from .comfyui_graph import BUNDLE, Graph, Node, linked_id, trail
+from .comfyui_graph import BUNDLE, Graph, Node, linked_id, merged_context, trail
 from .comfyui_savers import named_savers
 from .comfyui_values import text
 
@@ -164,7 +164,8 @@ def _texts_and_links(
             return [], [(value, True)]
         if isinstance(value, str):
             return [value], []
-    return (_texts(graph, node, role) if in_role else []), [(link, in_role) for link in _onward(node, role, in_role)]
+    onward = merged_context(graph, node, lambda key: bool(_MEANS[role].fullmatch(key))) or _onward(node, role, in_role)
+    return (_texts(graph, node, role) if in_role else []), [(link, in_role) for link in onward]
 
 
 def _texts(graph: Graph, node: Node, role: Role) -> list[str]:

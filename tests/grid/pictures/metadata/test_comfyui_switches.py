@@ -144,6 +144,17 @@ def test_of_contexts_in_a_switch_the_first_that_is_there_counts() -> None:
     assert (values["seed"], values["model"], values["sampler"]) == ("12", "dream_v1.5", "dpmpp_2m")
 
 
+def test_of_merged_contexts_the_last_that_holds_a_thing_counts() -> None:
+    merge = node("Context Merge Big (rgthree)", ctx_01=["base", 0], ctx_02=["second", 0])
+    second = node("Context (rgthree)", model=SECOND, positive=["dog", 0])
+    dog = node("CLIPTextEncode", text="a dog", clip=["ckpt", 1])
+
+    values = read(context_graph(c=merge, second=second, dog=dog))
+
+    assert (values["model"], values["prompt"], values["negative"]) == ("beta", "a dog", "blurry")
+    assert (values["seed"], values["steps"]) == ("12", "33")
+
+
 @pytest.mark.parametrize(
     ("holder", "cfg"),
     [
