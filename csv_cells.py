@@ -18,21 +18,29 @@ Cell = str | int | float | bool | None
 
 #: What spreadsheets take for the beginning of a formula, also full-width and behind blanks.
 _FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
+#: Where a spreadsheet with another separator than the comma begins a new cell within a text.
+_INNER = re.compile(r"([;|\t\r\n]+)")
+#: Quotes do not protect there: those of the text stand in the midst of that spreadsheet's cell.
+_INNER_FORMULA = re.compile(r"[\s'\"]*[=+\-@＝＋－＠]")
 _EXCEL_HINT = re.compile(r"sep=([,;\t|])(?:\r\n|\r|\n)", re.IGNORECASE)
 _TO_QUOTE = re.compile(r'[,"\r\n]')
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 def safe_cell(text: str) -> str:
-    """The text, behind an apostrophe if a spreadsheet would run it as a formula; plain numbers stay numbers.
+    """The text with an apostrophe wherever a spreadsheet, of any separator, would begin a formula.
 
-    ``plain_cell`` gives back exactly the text. Source: OWASP, CSV Injection.
+    Plain numbers stay numbers. ``plain_cell`` gives back exactly the text. Source: OWASP, CSV Injection.
     """
-    return f"'{text}" if _is_formula(text) else text
+    first, *parts = _INNER.split(text)
+    inner = "".join(f"'{part}" if _is_inner_formula(part) else part for part in parts)
+    return f"'{first}{inner}" if _is_formula(text) else first + inner
 
 
 def plain_cell(text: str) -> str:
     """The text that ``safe_cell`` was given."""
+    first, *parts = _INNER.split(text)
+    text = first + "".join(part[1:] if part[:1] == "'" and _is_inner_formula(part) else part for part in parts)
     return text[1:] if text.startswith("'") and _is_formula(text) else text
 
 
@@ -40,6 +48,10 @@ def _is_formula(text: str) -> bool:
     # whatever apostrophes it has already, so that one more or less does not change the answer
     bare = text.lstrip("'")
     return bool(_FORMULA.match(bare)) and not _NUMBER.fullmatch(bare)
+
+
+def _is_inner_formula(part: str) -> bool:
+    return bool(_INNER_FORMULA.match(part)) and not _NUMBER.fullmatch(part.lstrip("'").strip())
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 from clip_grid.csv_cells import csv_lines, csv_text, plain_cell, safe_cell, split_lines
@@ -9,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 #: Texts in which the characters that matter are frequent.
-TEXTS = st.text(st.one_of(st.sampled_from("'=+-@\t\r\n 019.eE\"“é＝"), st.characters(codec="utf-8")))
+TEXTS = st.text(st.one_of(st.sampled_from("'=+-@;|\t\r\n 019.eE\"“é＝"), st.characters(codec="utf-8")))
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,31 @@ def test_other_texts_and_numbers_stay_as_they_are(text):
 @pytest.mark.parametrize("text", ["-١", "-1_000", "-inf", "+nan", "-0x10", "--1"])
 def test_what_only_python_takes_for_a_number_is_no_number(text):
     assert safe_cell(text) == "'" + text
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a cat;=HYPERLINK(1)", "a cat;'=HYPERLINK(1)"),
+        ("a\t@SUM(1)", "a\t'@SUM(1)"),
+        ("a| +cmd", "a|' +cmd"),
+        ("one\n=two", "one\n'=two"),
+        ('a;"=1+1"', 'a;\'"=1+1"'),
+        ("a; -0.5;7", "a; -0.5;7"),
+        ("a cat, -blurry", "a cat, -blurry"),
+    ],
+)
+def test_no_spreadsheet_of_another_separator_finds_a_formula_within_a_text(text, written):
+    assert safe_cell(text) == written
+    assert plain_cell(written) == text
+
+
+@given(TEXTS, st.sampled_from(";\t|"))
+def test_no_cell_that_another_separator_makes_of_a_file_begins_like_a_formula(text, separator):
+    for cell in re.split(rf"[{separator}\r\n]", csv_text(["a"], [[text]]).removeprefix("a\r\n")):
+        bare = cell.strip().lstrip('"').strip()
+        assert not re.match(r"[=@＝＋－＠]", bare)
+        assert not re.match(r"[+-]", bare) or float(bare.rstrip('"')) is not None
 
 
 @given(TEXTS)

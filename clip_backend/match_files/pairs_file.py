@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ from ...input_files import read_file
 IMAGE_COLUMNS = ("image path", "image", "path", "file", "file path", "filename", "image file", "picture", "img")
 TEXT_COLUMNS = ("text", "caption", "description", "prompt", "sentence")
 LABEL_COLUMNS = ("label", "match", "is match", "target")
+#: What stands for a byte that could not be decoded.
+_NO_UTF8 = re.compile("[\ud800-\udfff]")
 #: Words that people write for a match and for a mismatch.
 _MATCH = frozenset({"1", "1.0", "true", "t", "yes", "y", "match", "matched", "positive"})
 _MISMATCH = frozenset({"0", "0.0", "false", "f", "no", "n", "mismatch", "no match", "negative"})
@@ -44,7 +48,9 @@ class PairsTable:
 
 
 def read_pairs(path: Path) -> PairsTable:
-    """The pairs in a CSV file in UTF-8, separated by commas, semicolons, tabs or bars; broken rows have a ``problem``.
+    """The pairs in a CSV file, separated by commas, semicolons, tabs or bars; broken rows have a ``problem``.
+
+    It is in UTF-8, or in UTF-16 with its mark; bytes that are not cost their rows alone.
 
     Raises InputError, naming the file, if it cannot be read, has no rows, or has no columns of pictures and texts.
     """
@@ -55,7 +61,7 @@ def read_pairs(path: Path) -> PairsTable:
     records = split_lines(text, declared or _delimiter(text), start=start)
     lines = (line for line in records if not line.blank)
     header = next(lines, None)
-    columns = header.cells if header else ()
+    columns = tuple(_NO_UTF8.sub("\N{REPLACEMENT CHARACTER}", cell) for cell in header.cells) if header else ()
     places = _columns(columns, path)
     rows = tuple(_row(number, line.cells, len(columns), places) for number, line in enumerate(lines, 1))
     if not rows:
@@ -72,11 +78,12 @@ def read_label(text: str) -> bool | None:
 
 
 def _text(path: Path) -> str:
-    try:
-        text = read_file(path, "the pairs file").decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise InputError(f"{path} is not UTF-8 (line {line}); save it as CSV in UTF-8") from error
+    """The text; a byte that cannot be decoded becomes a lone surrogate, which costs its row."""
+    raw = read_file(path, "the pairs file")
+    if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        text = raw.decode("utf-16", "replace").replace("\N{REPLACEMENT CHARACTER}", "\udcff")
+    else:
+        text = raw.decode("utf-8-sig", "surrogateescape")
     if "\0" in text:
         raise InputError(f"{path} contains NUL bytes, so it is not plain text; save it as CSV in UTF-8")
     return text
@@ -112,7 +119,9 @@ def _find(names: Sequence[str], columns: Sequence[str]) -> int | None:
 
 def _row(number: int, written: tuple[str, ...], width: int, places: tuple[int, int, int | None]) -> PairRow:
     """written: the cells of the row. width: how many the header has. places: as of ``_columns``."""
-    cells = tuple(map(plain_cell, (*written, *[""] * width)[:width]))
+    full = (*written, *[""] * width)[:width]
+    is_utf8 = not any(_NO_UTF8.search(cell) for cell in written)
+    cells = tuple(_NO_UTF8.sub("\N{REPLACEMENT CHARACTER}", plain_cell(cell)) for cell in full)
     image, text, label_cell = ("" if place is None else cells[place] for place in places)
     label = read_label(label_cell)
     problem = ""
@@ -121,6 +130,8 @@ def _row(number: int, written: tuple[str, ...], width: int, places: tuple[int, i
             f"it has {len(written)} cells, the header {width}; a text that contains the separator must stand in double "
             "quotes"
         )
+    elif not is_utf8:
+        problem = "it has bytes that are not UTF-8, so what it says is unknown; save the file as CSV in UTF-8"
     elif not image:
         problem = "it names no picture; give the path of one"
     elif not text:

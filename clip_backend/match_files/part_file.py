@@ -110,7 +110,7 @@ def _settings_in(first: bytes) -> dict[str, str] | None:
         return None
     try:
         head = json.loads(first)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     settings = head.get("settings", {})
     return {str(name): str(value) for name, value in settings.items()} if isinstance(settings, dict) else {}
@@ -135,5 +135,5 @@ def _rows(line: bytes) -> dict[str, DoneRow]:
         phrases = tuple(PhraseScore(**phrase) for phrase in values["phrases"])
         result = MatchResult(**{**values, "phrases": phrases})
         return {str(record["key"]): DoneRow(str(record["model"]), result)}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}

@@ -136,11 +136,25 @@ def test_a_file_that_is_none_of_pairs_is_refused(text, message, read):
         read(text)
 
 
-def test_another_encoding_is_named_with_the_line(read):
-    with pytest.raises(InputError, match=r"is not UTF-8 \(line 2\); save it as CSV in UTF-8"):
-        read("image,text\na.png,für\n", "cp1252")
-    with pytest.raises(InputError, match=r"is not UTF-8 \(line 1\)"):
-        read("image,text\na.png,x\n", "utf-16")
+def test_a_byte_that_is_no_utf_8_costs_its_row_alone(read):
+    good, bad = b"image_path,text\na.png,a cat\n", b"b.png,caf\xe9\n"
+
+    table = read(good + bad + "c.png,ein Hündchen\n".encode())
+
+    assert [bool(row.problem) for row in table.rows] == [False, True, False]
+    assert "save the file as CSV in UTF-8" in table.rows[1].problem
+    # what is written of the row can be encoded
+    assert table.rows[1].cells == ("b.png", "caf\N{REPLACEMENT CHARACTER}")
+    assert told(table)[2] == ("c.png", "ein Hündchen", None)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_with_its_mark_is_read(encoding, read):
+    text = "image_path,text\na.png,ein Hündchen\n"
+
+    table = read(text if encoding == "utf-16" else "\ufeff" + text, encoding)
+
+    assert told(table) == [("a.png", "ein Hündchen", None)]
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):

@@ -79,7 +79,7 @@ def test_a_part_file_torn_at_its_head_is_begun_again(kept, stopped, folder, toy)
 def test_a_broken_line_in_the_middle_costs_itself_alone(stopped, folder, toy):
     part = folder / "out.csv.part"
     lines = part.read_bytes().splitlines(keepends=True)
-    part.write_bytes(b"".join([*lines[:2], b"garbage\n", b"[]\n", b'{"key": 1}\n', *lines[3:]]))
+    part.write_bytes(b"".join([*lines[:2], b"garbage\n", b"[" * 100_000 + b"\n", b"[]\n", b'{"key": 1}\n', *lines[3:]]))
 
     assert run(stopped, folder / "out.csv", toy).resumed == 3
 
