@@ -16,6 +16,7 @@ from ..template import GridTemplate, split_columns
 LABEL_COLUMNS = ("label", "caption", "text", "title")
 #: Long texts that say little in a small cell; shown only when nothing shorter varies.
 LONG_COLUMNS = ("prompt", "negative")
+_MOST_CHARACTERS = 100_000
 _FIELD = re.compile(r"\{([^{}]*)\}")
 #: What may stand between the parts of a label_format; not inside braces.
 _SEPARATOR = re.compile(r"(\s*[·•|,;]\s*|\s+[/–—-]\s+)(?![^{}]*\})")
@@ -198,10 +199,14 @@ def value_lines(values: Mapping[str, str], columns: Sequence[str]) -> str | None
 
 
 def first_label(record: PictureRecord, sources: Sequence[LabelSource]) -> Label:
-    """The first label that a source knows; empty with the source ``none`` when no source knows one."""
+    """The first label that a source knows; empty with the source ``none`` when no source knows one.
+
+    Of a text that fits no cell, more than 100,000 characters, the beginning is taken.
+    """
     for source in sources:
         text = source.label(record)
         if text is not None:
+            text = text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "…"
             return Label(text, source.name, source.runner_up(record) if isinstance(source, ClipSource) else "")
     return Label("", "none")
 

@@ -26,6 +26,7 @@ _BYTE_ORDER_MARKS = (
 )
 #: Bytes by which an encoding is found.
 _TRIED = 20_000
+_MOST_CELL = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,19 @@ def parse_table(text: str, *, name: str) -> Table:
     records = read_json(text, name=name) if is_json else read_csv(text)
     if not records.columns and not records.rows and not is_json:
         raise InputError(f"{name} has only empty cells; a table needs a header and rows")
-    return _table(records)
+    return _table(_with_short_cells(records))
+
+
+def _with_short_cells(records: Records) -> Records:
+    """The records with the beginnings of cells that are too long to be laid out, and a note on these."""
+    long = [
+        number for number, row in enumerate(records.rows, 1) if any(len(cell) > _MOST_CELL for cell in row.values())
+    ]
+    if not long:
+        return records
+    rows = tuple({column: cell[:_MOST_CELL] for column, cell in row.items()} for row in records.rows)
+    note = f"a cell of {first_few(long, 'row')} has more than {_MOST_CELL} characters; only these many are read"
+    return replace(records, rows=rows, notes=(*records.notes, note))
 
 
 def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:

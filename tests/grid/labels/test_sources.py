@@ -254,3 +254,9 @@ def test_long_texts_are_shown_only_when_nothing_shorter_varies():
 def test_a_file_name_is_shown_without_its_folder():
     assert FileNameSource().label(record(name="run/deep/né.png")) == "né.png"
     assert FileNameSource().label(record(name="")) is None
+
+
+def test_a_label_that_fits_no_cell_is_cut():
+    (label,) = labels_of([record()], [TextSource(["x" * 20_000_000])])
+
+    assert label.text == "x" * 100_000 + "…"

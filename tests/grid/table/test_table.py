@@ -337,3 +337,25 @@ def test_a_column_of_file_names_names_the_pictures_whatever_it_is_called():
     table = parse_table("bild;seed\nb.png;1\na.png;2\n", name="t")
 
     assert (table.keys, table.columns) == (("b.png", "a.png"), ("seed",))
+
+
+def test_a_cell_of_twenty_megabytes_is_cut_at_once_and_noted():
+    table = parse_table("filename,prompt\na.png,x\nb.png," + "word " * 4_000_000 + "\n", name="t")
+
+    assert [len(row["prompt"]) for row in table.rows] == [1, 1_000_000]
+    assert table.notes == ("a cell of row 2 has more than 1000000 characters; only these many are read",)
+
+
+@pytest.mark.parametrize("depth", [300, 450, 900, 5000, 100_000])
+def test_deep_json_is_read_or_refused_whatever_its_depth(depth: int):
+    for opening, closing in (("[", "]"), ('{"a":', "}"), ('[{"a.png":', "}]")):
+        try:
+            parse_table(opening * depth + "1" + closing * depth, name="t.json")
+        except InputError as error:
+            assert "t.json" in str(error)
+
+
+def test_a_huge_number_keeps_its_digits():
+    digits = "9" * 100_000
+
+    assert parse_table(f'{{"a.png": {{"seed": {digits}}}}}', name="t.json").rows == ({"seed": digits},)
