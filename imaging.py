@@ -21,11 +21,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from .color_profiles import PROFILE, in_srgb
-from .decoding_memory import DECODING, buffer_bytes, decoded_bytes
+from .decoding import DECODING, buffer_bytes, decoded_bytes, without_warnings
 from .errors import InputError, PictureError
 from .foreign_pictures import FOREIGN_SUFFIXES, HEAD_BYTES, cure_of, kind_of, plugin_format
 from .input_files import open_file
-from .pillow_warnings import without_warnings
 from .png_chunks import SIGNATURE, without_damaged
 
 #: Endings of the files that are taken for pictures when a folder is read, or are reported as pictures of other kinds.

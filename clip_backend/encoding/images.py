@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...color_profiles import PROFILE, profile_problem, profiles_note
-from ...decoding_memory import DECODING
+from ...decoding import DECODING
 from ...errors import InputError, PictureError
 from ...imaging import Progress
 from ..preparing.blank import pixel_statistics

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...decoding_memory import buffer_bytes, decoded_bytes
+from ...decoding import buffer_bytes, decoded_bytes
 from ...errors import InputError, PictureError
 from ...imaging import (
     BRIGHTEST_HIGHLIGHT,

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ...color_profiles import PROFILE, profile_problem
-from ...decoding_memory import DECODING
+from ...decoding import DECODING
 from ...errors import PictureError
 from ...imaging import Pixels, Size
 from ..arrange.badges import Badges

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...errors import PictureError
 from ...imaging import header_of_any_size
@@ -46,14 +47,16 @@ def sheet_record_of(path: Path) -> SheetRecord | None:
             return None
     try:
         with header_of_any_size(path) as image:
-            return record_in(embedded_texts(image))
+            # a PNG has it in a chunk of its own, and most pictures of a folder are PNG: EXIF and XMP are not read
+            return record_in(image.info if image.format == "PNG" else embedded_texts(image))
     except PictureError:
         return None
 
 
-def record_in(texts: Mapping[str, str]) -> SheetRecord | None:
+def record_in(texts: Mapping[Any, Any]) -> SheetRecord | None:
     """The record among the texts embedded in a picture."""
-    return _parsed(texts.get(RECORD_KEY, ""))
+    text = texts.get(RECORD_KEY, "")
+    return _parsed(text) if isinstance(text, str) else None
 
 
 def is_clip_grid_sheet(path: Path) -> bool:

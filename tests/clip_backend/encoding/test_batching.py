@@ -16,7 +16,7 @@ from clip_grid.clip_backend.encoding.batching import (
     prefetch,
     run_shrinking,
 )
-from clip_grid.decoding_memory import ByteSemaphore
+from clip_grid.decoding import ByteSemaphore
 from clip_grid.errors import LimitError
 
 

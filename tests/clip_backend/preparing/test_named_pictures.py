@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 from clip_grid.clip_backend.preparing.pictures import NamedPicture, named_pictures
-from clip_grid.decoding_memory import buffer_bytes
+from clip_grid.decoding import buffer_bytes
 from clip_grid.errors import InputError, PictureError
 from PIL import Image
 

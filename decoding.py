@@ -1,10 +1,12 @@
-"""The memory that decoding pictures takes, and one bound on it for all threads, whatever the pictures are for."""
+"""Decoding by several threads at once: one bound on the memory that it takes, and no warnings of Pillow."""
 
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 from PIL import Image, TiffImagePlugin
 
@@ -66,8 +68,35 @@ class ByteSemaphore:
             self._changed.notify_all()
 
 
+class WithoutWarnings:
+    """Pillow's warnings of oddities in usable files are not shown while any thread is inside.
+
+    ``warnings.catch_warnings`` is not for threads: the first that leaves would undo what the others rely on.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._filter: object = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                warnings.filterwarnings("ignore", module=r"PIL\b")
+                self._filter = warnings.filters[0]
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            filters = cast(list[Any], warnings.filters)
+            if not self._inside and self._filter in filters:
+                filters.remove(self._filter)
+
+
 #: The bound on pictures of sheets and on those that CLIP looks at.
 DECODING = ByteSemaphore(DECODED_BYTES)
+without_warnings = WithoutWarnings()
 
 
 def decoded_bytes(image: Image.Image, more_per_pixel: int = 0, *, is_turned: bool = True) -> int:

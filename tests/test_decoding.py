@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_grid import imaging
-from clip_grid.decoding_memory import ByteSemaphore
+from clip_grid.decoding import ByteSemaphore
 from clip_grid.errors import PictureError
 from PIL import Image
 
