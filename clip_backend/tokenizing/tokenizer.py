@@ -193,14 +193,21 @@ def chunks(text: str, tokenizer: Tokenizer) -> list[TokenizedText]:
 
 def split_long(text: str, tokenizer: Tokenizer) -> list[str]:
     """The text in parts of at most the context, cut after sentences, else clauses, else words, else characters."""
-    text = tokenizer.cleaned(text)
-    parts = _cut(text, tokenizer.spans(text), tokenizer.context - tokenizer.marks)
-    if len(parts) == 1:
+    return _fitting(tokenizer.cleaned(text), tokenizer, tokenizer.context - tokenizer.marks)
+
+
+def _fitting(text: str, tokenizer: Tokenizer, most: int) -> list[str]:
+    """The text in parts of at most ``most`` spans that fit the context."""
+    parts = _cut(text, tokenizer.spans(text), most)
+    if parts == [text] and len(text.encode("utf-8", "replace")) <= most:
+        # no token is shorter than a byte
         return parts
+    if parts == [text] and most == 1 and len(text) > 1:
+        parts = [text[: len(text) // 2], text[len(text) // 2 :]]
     fitting: list[str] = []
-    # tokens at a cut may differ from those of the whole text
+    # tokens at a cut may differ from those of the whole text, and a character may be several tokens of one span
     for part, tokenized in zip(parts, tokenizer.encode(parts, allow_empty=True), strict=True):
-        fitting += split_long(part, tokenizer) if tokenized.dropped else [part]
+        fitting += _fitting(part, tokenizer, max(1, most - 1)) if tokenized.dropped and len(part) > 1 else [part]
     return fitting
 
 

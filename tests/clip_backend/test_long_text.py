@@ -12,7 +12,7 @@ from clip_grid.clip_backend.tokenizing.clip import clip_tokenizer
 from clip_grid.clip_backend.tokenizing.siglip import siglip2_tokenizer, siglip_tokenizer
 from clip_grid.clip_backend.tokenizing.tokenizer import chunks, split_long
 from clip_grid.clip_backend.tokenizing.vocabularies import TokenFiles
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from .vocabularies import TEXTS, learn_clip, learn_siglip, learn_siglip2
@@ -95,6 +95,7 @@ def test_parts_have_all_letters_and_all_fit(family, text, request):
 
 
 @given(text=st.text(max_size=300) | st.text("ab ,.!?\n’1🦄é", max_size=300))
+@example(text=" 10101010\U00010000")
 def test_nothing_is_lost_of_any_text(clip, siglip2, text):
     for tokenizer in (clip, siglip2):
         parts = split_long(text, tokenizer)

@@ -58,14 +58,17 @@ def encoder_of(folder, **options):
 def opened(monkeypatch, files):
     """The pictures that are opened from now on, by whoever."""
     seen = []
-    true_open = builtins.open
 
-    def spy(file, *args, **options):
-        if os.path.dirname(os.fspath(file)) == str(files[0].parent):
-            seen.append(os.fspath(file))
-        return true_open(file, *args, **options)
+    def spied(true_open):
+        def spy(file, *args, **options):
+            if not isinstance(file, int) and os.path.dirname(os.fspath(file)) == str(files[0].parent):
+                seen.append(os.fspath(file))
+            return true_open(file, *args, **options)
 
-    monkeypatch.setattr(builtins, "open", spy)
+        return spy
+
+    monkeypatch.setattr(builtins, "open", spied(builtins.open))
+    monkeypatch.setattr(os, "open", spied(os.open))
     return seen
 
 
