@@ -1,4 +1,4 @@
-"""Files, PIL pictures and arrays of numbers become RGB pictures of 8 bits; nothing here knows about grids or models."""
+"""Files and PIL pictures become RGB pictures of 8 bits; nothing here knows about grids or models."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ import re
 import stat
 import struct
 import zlib
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
+from .arrays import to_8_bit
 from .color_profiles import PROFILE, in_srgb
 from .decoding import DECODING, buffer_bytes, decoded_bytes, without_warnings
 from .errors import InputError, PictureError
 from .foreign_pictures import FOREIGN_SUFFIXES, HEAD_BYTES, cure_of, kind_of, plugin_format
+from .frames import seek_frame
 from .input_files import open_file
 from .png_chunks import SIGNATURE, without_damaged
 
@@ -38,22 +37,12 @@ PICTURE_SUFFIXES = FOREIGN_SUFFIXES | frozenset(
 MAX_PIXELS = 178_956_970
 #: Pillow's names of the formats that are opened; of the others EPS would start Ghostscript.
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF")
-#: The last frame of an animated file that is looked for, and the pixels of the frames before it.
-MAX_FRAMES, MAX_FRAME_PIXELS = 2_000, 2_000_000_000
-#: Numbers that are converted at a time.
-_BAND_NUMBERS = 1 << 20
 #: Decoding at a power of two keeps at least this multiple of the wanted size (52 dB to a full decode, 46 at worst).
 DRAFT_MARGIN = 2
-#: Floats up to this are a picture of 0..1 with highlights above white; a picture of 0..255 is not as dark as this.
-BRIGHTEST_HIGHLIGHT = 8
-
 Size = tuple[int, int]
-Pixels = NDArray[np.uint8]
 #: (pictures done, pictures in all); an exception that it raises stops the work.
 Progress = Callable[[int, int], None]
 
-#: Types that numpy has and that pictures may keep; bfloat16 and the 8 bit floats go through float32.
-_KEPT = ("float64", "float32", "float16", "uint8")
 _TURNED = (5, 6, 7, 8)
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -88,27 +77,6 @@ _READER_ERRORS = (
 )
 
 
-@runtime_checkable
-class Tensor(Protocol):
-    """What is used of a torch tensor; torch itself is not imported, a tensor is known by what it can do."""
-
-    @property
-    def dtype(self) -> object:
-        """Its type of number."""
-
-    def detach(self) -> Tensor:
-        """Without gradients."""
-
-    def float(self) -> Tensor:
-        """As float32."""
-
-    def cpu(self) -> Tensor:
-        """In main memory."""
-
-    def numpy(self) -> NDArray[np.generic]:
-        """A view as an array."""
-
-
 def open_picture(path: Path, *, frame: int = 0, data: bytes | None = None) -> Image.Image:
     """The file, opened but not decoded; the caller closes it. Raises PictureError saying why it cannot be used.
 
@@ -121,7 +89,7 @@ def open_picture(path: Path, *, frame: int = 0, data: bytes | None = None) -> Im
         image = _opened(path, data)
         stack.callback(image.close)
         if frame:
-            _seek(image, frame, str(path))
+            seek_frame(image, frame, str(path))
         if image.width * image.height > MAX_PIXELS:
             raise PictureError(str(path), _too_many_pixels(image.width * image.height))
         stack.pop_all()
@@ -166,33 +134,6 @@ def _opened(path: Path, data: bytes | None) -> Image.Image:
         if isinstance(error, UnidentifiedImageError):
             raise PictureError(str(path), _not_a_picture(len(head), kind)) from error
         raise
-
-
-def _has_page(image: Image.Image, page: int) -> bool:
-    try:
-        image.seek(0)
-        image.seek(page)
-    except EOFError:
-        return False
-    return True
-
-
-def _seek(image: Image.Image, frame: int, name: str) -> None:
-    """Goes to a frame, or to the last if there are fewer; raises PictureError where that would take too long."""
-    most = min(MAX_FRAMES, MAX_FRAME_PIXELS // max(1, image.width * image.height))
-    try:
-        image.seek(min(frame, most))
-    except EOFError:
-        # Pillow cannot count the pages of a TIFF once it has gone past their end, but goes to any of them at once
-        pages = range(1, min(frame, most)) if isinstance(image, TiffImagePlugin.TiffImageFile) else ()
-        last = bisect_left(pages, True, key=lambda page: not _has_page(image, page))
-        if pages:
-            # it takes the page before the end for the one that it stands at
-            image.seek(0)
-        image.seek(last if pages else getattr(image, "n_frames", 1) - 1)
-        return
-    if frame > most:
-        raise PictureError(name, f"has more than {most} frames of this size; choose one of the first {most} as frame")
 
 
 @contextmanager
@@ -299,7 +240,7 @@ def _rgb_by_value(image: Image.Image) -> Image.Image:
             return image.convert("RGBA")
         return image.copy() if image.readonly else image
     if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_to_8_bit(np.asarray(image))).convert("RGB")
+        return Image.fromarray(to_8_bit(np.asarray(image))).convert("RGB")
     if image.mode == "La":
         image = image.convert("LA")
     if image.mode in ("LA", "PA", "RGBa") or "transparency" in image.info:
@@ -317,68 +258,6 @@ def flattened(image: Image.Image, background: tuple[int, int, int] | None) -> Im
     canvas = Image.new("RGBA", shown.size, (*background, 255))
     canvas.alpha_composite(shown)
     return canvas.convert("RGB")
-
-
-def _to_8_bit(values: NDArray[np.generic]) -> Pixels:
-    # by bands of rows: a picture of 100 megapixels takes 400 MB as floats
-    rows = max(1, _BAND_NUMBERS // max(1, values[:1].size))
-    bands = [slice(top, top + rows) for top in range(0, len(values), rows)]
-    white = 65535.0
-    if values.dtype.kind == "f":
-        most = max((_largest(values[band]) for band in bands), default=0.0)
-        white = 1.0 if most <= BRIGHTEST_HIGHLIGHT else 255.0 if most <= 255 else 65535.0
-    rounded = np.empty(values.shape, np.uint8)
-    for band in bands:
-        numbers = np.nan_to_num(values[band].astype(np.float32), copy=False, nan=0.0, posinf=np.inf, neginf=0.0)
-        numbers *= np.float32(255 / white)
-        numbers += np.float32(0.5)
-        rounded[band] = np.clip(numbers, 0, 255, out=numbers)
-    return rounded
-
-
-def _largest(values: NDArray[np.generic]) -> float:
-    """The largest number that is finite; 0 if there is none above it."""
-    numbers = values.astype(np.float32)
-    return float(numbers.max(initial=0.0, where=np.isfinite(numbers)))
-
-
-def array_to_pixels(values: NDArray[np.generic]) -> Pixels:
-    """uint8 [H, W, 3 or 4] from [H, W], or [H, W, C] with C = 1, 3 or 4.
-
-    Floats are 0..1: outside is clipped, NaN is black, and halves round up. uint8 passes through.
-    Raises InputError for other shapes and kinds of number.
-    """
-    if values.ndim == 2:
-        values = values[:, :, None]
-    if values.ndim != 3 or values.shape[2] not in (1, 3, 4) or 0 in values.shape:
-        raise InputError(f"a picture has the shape {values.shape}; it must be (height, width, 1, 3 or 4)")
-    if values.dtype == np.uint8:
-        pixels = cast(Pixels, values)
-    elif values.dtype.kind == "f":
-        # what overflows is infinite, and clipped like everything above 1
-        with np.errstate(over="ignore", invalid="ignore"):
-            scaled = np.multiply(values, np.float32(255), dtype=np.float32)
-        scaled += np.float32(0.5)
-        # fmax, unlike maximum, answers NaN with the other operand
-        np.fmax(scaled, np.float32(0), out=scaled)
-        np.minimum(scaled, np.float32(255), out=scaled)
-        pixels = scaled.astype(np.uint8)
-    else:
-        raise InputError(f"a picture holds numbers of type {values.dtype}; it must be float 0..1 or uint8")
-    grey = pixels.shape[2] == 1
-    return np.broadcast_to(pixels, (*pixels.shape[:2], 3)) if grey else pixels
-
-
-def tensor_to_array(tensor: Tensor) -> NDArray[np.generic]:
-    """The tensor's numbers; what lies in main memory, in a type that numpy has, is not copied."""
-    plain = tensor.detach()
-    kept = str(plain.dtype).rpartition(".")[2] in _KEPT
-    return (plain if kept else plain.float()).cpu().numpy()
-
-
-def picture_of(values: NDArray[np.generic]) -> Image.Image:
-    """An RGB or RGBA picture from an array, as ``array_to_pixels`` reads it."""
-    return Image.fromarray(np.ascontiguousarray(array_to_pixels(values)))
 
 
 def content_hash(data: bytes | memoryview) -> str:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..arrays import Tensor, tensor_to_array
 from ..clip_backend.preparing.pictures import named_pictures
 from ..errors import InputError
 from ..grid.pictures.find import find_files
 from ..grid.pictures.own import is_clip_grid_sheet
-from ..imaging import Tensor, tensor_to_array
 
 StrPath = str | os.PathLike[str]
 Array = NDArray[np.generic]

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from ..arrays import Pixels
 from ..errors import InputError
-from ..imaging import Pixels
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -28,6 +28,8 @@ LAYERS = {
     "foreign_pictures": 1,
     "decoding": 1,
     "png_chunks": 1,
+    "arrays": 1,
+    "frames": 1,
     "options": 2,
     "imaging": 2,
     "atomic": 2,
@@ -154,6 +156,8 @@ def test_grid_needs_the_layers_below_and_itself_alone(path):
         "foreign_pictures",
         "decoding",
         "png_chunks",
+        "arrays",
+        "frames",
         "options",
         "imaging",
         "atomic",
@@ -166,7 +170,9 @@ def test_grid_needs_the_layers_below_and_itself_alone(path):
 GRID_PACKAGES = {"numpy", "PIL", "regex", "tqdm", "fpdf", "fontTools", "font_roboto", "isal", "charset_normalizer"}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.parts[0] in ("grid", "imaging.py")], ids=str)
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.parts[0] in ("grid", "imaging.py", "arrays.py", "frames.py")], ids=str
+)
 def test_grid_has_no_torch_and_few_packages(path):
     for level, module, line, _ in imports_of(path):
         top = module.split(".")[0]

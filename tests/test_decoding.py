@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clip_grid import imaging
+from clip_grid import arrays, imaging
 from clip_grid.decoding import ByteSemaphore
 from clip_grid.errors import PictureError
 from PIL import Image
@@ -66,7 +66,7 @@ def test_16_bit_numbers_are_converted_alike_in_one_band_and_in_many(monkeypatch)
     floats[3, 4], floats[36, 52] = np.nan, 7.5
 
     whole = [imaging.to_rgb(Image.fromarray(one)) for one in (numbers, floats)]
-    monkeypatch.setattr(imaging, "_BAND_NUMBERS", 100)
+    monkeypatch.setattr(arrays, "_BAND_NUMBERS", 100)
     for one, expected in zip((numbers, floats), whole, strict=True):
         assert np.array_equal(np.asarray(imaging.to_rgb(Image.fromarray(one))), np.asarray(expected))
     expected = np.floor(numbers / 257 + 0.5)

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clip_grid import frames as frames_of
 from clip_grid import imaging
+from clip_grid.arrays import array_to_pixels, picture_of
 from clip_grid.errors import InputError, PictureError
 from clip_grid.grid.pictures.survey import Picture, survey_files
 from clip_grid.imaging import (
     MAX_PIXELS,
-    array_to_pixels,
     content_hash,
     load_picture,
     open_picture,
     orientation,
-    picture_of,
     to_rgb,
     upright_rgb,
     upright_size,
@@ -431,7 +431,7 @@ def test_a_damaged_chunk_beside_the_pixels_does_not_refuse_a_png(tmp_path):
 
 
 def test_a_frame_past_what_can_be_reached_at_once_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(imaging, "MAX_FRAMES", 20)
+    monkeypatch.setattr(frames_of, "MAX_FRAMES", 20)
     frames = [Image.new("L", (1, 1), number) for number in range(30)]
     for name in ("many.tif", "many.gif"):
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])

@@ -13,8 +13,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from ...arrays import picture_of, tensor_to_array
 from ...errors import InputError
-from ...imaging import Size, flattened, picture_of, tensor_to_array
+from ...imaging import Size, flattened
 from ..checkpoints.info import VisionShape
 from ..preparing.preprocessing import Preprocessing, on_device
 from ..towers.cpu import computes_on_cpu, fast_products

@@ -15,20 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ...arrays import BRIGHTEST_HIGHLIGHT, Tensor, picture_of
 from ...decoding import buffer_bytes, decoded_bytes
 from ...errors import InputError, PictureError
-from ...imaging import (
-    BRIGHTEST_HIGHLIGHT,
-    Size,
-    Tensor,
-    content_hash,
-    load_picture,
-    open_picture,
-    orientation,
-    picture_of,
-    shrink_decoding,
-    upright_rgb,
-)
+from ...imaging import Size, content_hash, load_picture, open_picture, orientation, shrink_decoding, upright_rgb
 from ...input_files import open_file
 
 if TYPE_CHECKING:

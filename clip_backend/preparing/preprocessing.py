@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from PIL import Image
 
+from ...arrays import picture_of, tensor_to_array
 from ...errors import InputError
-from ...imaging import Size, content_hash, flattened, picture_of, tensor_to_array
+from ...imaging import Size, content_hash, flattened
 from ..checkpoints.info import CheckpointInfo, Fit, Interpolation, Rgb
 from .resize import Span, float_resize, premultiplied, product_resize, unpremultiplied
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ...arrays import Pixels
 from ...color_profiles import PROFILE, profile_problem
 from ...decoding import DECODING
 from ...errors import PictureError
-from ...imaging import Pixels, Size
+from ...imaging import Size
 from ..arrange.badges import Badges
 from ..bands import map_in_order
 from ..layout.placing import crop_of, inside_border, plate_pad

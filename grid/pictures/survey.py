@@ -15,17 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from ...arrays import array_to_pixels, picture_of
 from ...errors import PictureError
-from ...imaging import (
-    Progress,
-    Size,
-    array_to_pixels,
-    load_picture,
-    open_picture,
-    picture_of,
-    upright_rgb,
-    upright_size,
-)
+from ...imaging import Progress, Size, load_picture, open_picture, upright_rgb, upright_size
 from .find import NamedFile, readable
 from .metadata import read_picture
 from .own import is_clip_grid_sheet, record_in
@@ -140,7 +132,7 @@ def data_warnings(pictures: Sequence[Picture]) -> list[str]:
 
 
 def pictures_from_arrays(arrays: Sequence[NDArray[np.generic] | Image.Image], names: Sequence[str] = ()) -> Survey:
-    """Pictures from PIL pictures, or arrays [H, W] or [H, W, C] as ``imaging.array_to_pixels`` takes them.
+    """Pictures from PIL pictures, or arrays [H, W] or [H, W, C] as ``arrays.array_to_pixels`` takes them.
 
     Raises InputError for arrays of another shape or type.
     """

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from ...imaging import Pixels
+from ...arrays import Pixels
 from ..bands import Scratch
 
 #: Filter types of PNG.

@@ -10,9 +10,9 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from ...arrays import Pixels
 from ...atomic import FileSet
 from ...errors import LimitError
-from ...imaging import Pixels
 from ..layout.plan import PagePlan
 from ..paint.render import PaintJob, paint_page
 from ..paint.style import SheetStyle

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from ...imaging import Pixels
+from ...arrays import Pixels
 from ..bands import PageShape, recut
 
 #: The longest side that libjpeg writes.

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PIL import features
 
+from ...arrays import Pixels
 from ...errors import InputError
-from ...imaging import PICTURE_SUFFIXES, Pixels
+from ...imaging import PICTURE_SUFFIXES
 
 #: The suffix of files of each format.
 SUFFIX = {

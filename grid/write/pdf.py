@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
+from ...arrays import Pixels
 from ...errors import LimitError, MissingPackage
-from ...imaging import Pixels
 from ..layout.plan import Box
 from . import jpeg
 

@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 from PIL.PngImagePlugin import MAX_TEXT_MEMORY, PngInfo
 
+from ...arrays import Pixels
 from ...errors import InputError, LimitError
-from ...imaging import Pixels
 from ..bands import PageShape, Scratch, map_in_order, recut
 from .deflate import END, HEADER, Engine, deflate_rows, fastest_engine, joined_adler32, paeth_rows, plain_rows
 

@@ -9,8 +9,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import BinaryIO
 
+from ...arrays import Pixels
 from ...errors import InputError, LimitError
-from ...imaging import Pixels
 from ..bands import PageShape, Scratch, map_in_order, recut
 from .deflate import END, HEADER, Engine, deflate_rows, fastest_engine, left_differences
 

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ...api.sheets import to_plan_inputs
+from ...arrays import Pixels
 from ...atomic import atomic_file
 from ...errors import InputError
 from ...grid.pictures.survey import Survey
@@ -22,7 +23,7 @@ from ...grid.report import BatchReport, GridReport
 from ...grid.sheet import plan_and_write
 from ...grid.write.files import beside
 from ...grid.write.output import SUFFIX, Output
-from ...imaging import Pixels, Progress
+from ...imaging import Progress
 from ..host.host import Host, SavePath
 from ..sockets.tensors import page_floats
 from .request import SheetRequest

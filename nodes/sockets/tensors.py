@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import Pixels, Tensor, tensor_to_array
 from ...errors import InputError
-from ...imaging import Pixels, Tensor, tensor_to_array
 
 if TYPE_CHECKING:
     import torch
