@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from ..errors import InputError, OutputError
+from ..json_text import parse_object
 from .lock import FileLock, take_lock, waiting_lock
 from .problems import BACKUP, PART, check_name, check_regular, make_folder, writing
 from .signals import signals_held
@@ -309,12 +310,12 @@ def _settle(folder: Path, path: Path) -> None:
     is_undone = False
     for line in path.read_bytes().splitlines():
         try:
-            entry = json.loads(line)
+            entry = parse_object(line)
             parts += [entry["part"]] if "part" in entry else []
             parts = [part for part in parts if part != entry.get("given_up")]
             steps += [_Step(**step) for step in entry.get("steps", ())]
             is_undone = is_undone or "undo" in entry
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError):
             # cut off by the kill
             continue
     names = [*parts, *(name for step in steps for name in (step.target, step.part, step.backup) if name)]

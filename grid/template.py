@@ -13,6 +13,7 @@ from typing import Any
 from ..atomic import atomic_file, check_replaceable
 from ..errors import InputError
 from ..input_files import read_file
+from ..json_text import JsonError, parse_json, parse_object
 from ..options import check, option, options_of
 from .colors import parse_color
 
@@ -180,8 +181,8 @@ class GridTemplate:
         the formats jpg and tif. Raises InputError naming the file for broken JSON or a value out of its bounds.
         """
         try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            data = parse_json(text)
+        except JsonError as error:
             raise InputError(f"the template {name} is not JSON ({error}); write one with --save-template") from error
         if not isinstance(data, dict):
             raise InputError(f"the template {name} holds a {type(data).__name__}; it must be an object of options")
@@ -217,7 +218,7 @@ def _without_aliases(data: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def built_in_templates() -> dict[str, GridTemplate]:
     """The templates that come with the pack, by name."""
-    table = json.loads((Path(__file__).parent / "templates.json").read_text("utf-8"))
+    table = parse_object((Path(__file__).parent / "templates.json").read_text("utf-8"))
     return {name: GridTemplate.from_dict(values | {"name": name}) for name, values in table.items()}
 
 
@@ -269,11 +270,11 @@ def write_template(template: GridTemplate, path: Path, *, overwrite: bool = Fals
 def _is_template(path: Path) -> bool:
     """Whether the file holds all the options that ``to_json`` writes."""
     try:
-        data = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        data = parse_object(read_file(path, "the template"))
+    except InputError:
         return False
     # older versions wrote fewer
-    return isinstance(data, dict) and {"name", "rows", "columns", "cell_width", "label_position"} <= data.keys()
+    return {"name", "rows", "columns", "cell_width", "label_position"} <= data.keys()
 
 
 def template_path(name: str, folder: Path) -> Path:

@@ -145,11 +145,10 @@ class GridTemplateNode:
         return {"optional": {"name": name, "save": save, **option_inputs(GridTemplate)}}
 
     def execute(self, name: str = "my template", save: bool = False, **options: object) -> dict[str, Any]:
-        import json
-
         from ..grid.template import GridTemplate
+        from ..json_text import parse_object
         from .sheets.request import save_template
 
         template = GridTemplate(name=name).with_options(options)
         text = f"saved as {save_template(template, get_host())}" if save else f"template {name}, not saved"
-        return {"ui": {"text": [text]}, "result": (json.loads(template.to_json()),)}
+        return {"ui": {"text": [text]}, "result": (parse_object(template.to_json()),)}

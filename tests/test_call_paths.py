@@ -75,7 +75,7 @@ def warm(pictures, weights):
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("picture", 13), ("text", 10), ("load_encoder", 18), ("label", 27), ("match", 27)]
+    ("name", "most"), [("picture", 13), ("text", 10), ("load_encoder", 19), ("label", 27), ("match", 27)]
 )
 def test_work_can_be_followed_through_few_files(name, most, warm, pictures, weights):
     work = {

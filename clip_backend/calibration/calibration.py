@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...atomic import atomic_file, check_replaceable
 from ...errors import InputError, SpaceError
 from ...input_files import read_file
+from ...json_text import JsonError, parse_json, parse_object
 from ..matching.result import MatchOptions
 from ..scoring.scales import Float64s, bank, sigmoid
 from .metrics import Labels, Scores, checked, roc_auc, roc_auc_interval
@@ -152,20 +153,18 @@ def calibration_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path
 def _is_calibration(path: Path) -> bool:
     """Whether a calibration of any version is in the file."""
     try:
-        values = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        values = parse_object(read_file(path, "the calibration"))
+    except InputError:
         return False
-    return isinstance(values, dict) and values.get("clip_grid") == "calibration"
+    return values.get("clip_grid") == "calibration"
 
 
 def read_calibration(path: str | os.PathLike[str]) -> Calibration:
     """The calibration in a file that ``save`` wrote; raises InputError, naming the file, if it holds none."""
     file = Path(os.path.expanduser(path))
     try:
-        values = json.loads(read_file(file, "the calibration").decode("utf-8-sig"))
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:
+        values = parse_json(read_file(file, "the calibration"))
+    except JsonError as error:
         raise InputError(f"calibration {file} is not JSON: {error}; fit it anew") from error
     if problem := _problem(values):
         raise InputError(f"{file} cannot be used as a calibration: {problem}; fit it anew")

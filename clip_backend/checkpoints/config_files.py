@@ -11,6 +11,7 @@ from math import isclose, isqrt
 from pathlib import Path
 
 from ...errors import CheckpointError, InputError
+from ...json_text import JsonError, parse_object
 from .info import CheckpointInfo, Family, Source, VisionShape
 from .open_clip_configs import open_clip_properties
 from .properties import (
@@ -26,7 +27,7 @@ from .properties import (
     without_impossible,
 )
 from .unsupported import TIPS
-from .weight_files import Json, parsed, part, read_json
+from .weight_files import Json, part, read_json
 
 _HF, _OPEN_CLIP = "config.json", "open_clip_config.json"
 #: The second is what a processor of transformers 5 writes; the first goes before it.
@@ -97,8 +98,8 @@ def _metadata_properties(metadata: Mapping[str, str], info: CheckpointInfo) -> P
     if key is None:
         return Properties()
     try:
-        raw = parsed(metadata[key])
-    except (ValueError, RecursionError) as error:
+        raw = parse_object(metadata[key])
+    except JsonError as error:
         raise InputError(f"__metadata__ {key} is no sound JSON ({str(error)[:100]})") from error
     return _any_form(raw, info, f"__metadata__ {key}")
 

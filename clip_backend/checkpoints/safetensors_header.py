@@ -5,7 +5,6 @@ The format: 8 bytes with the length of the header, the header in JSON, the tenso
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import struct
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import CheckpointError
+from ...json_text import STRICT, JsonError, parse_object
 
 #: Bytes, thirty times what a checkpoint of 2,500 tensors has. The format allows 100 MB, which take seconds to parse.
 LONGEST_HEADER = 8_000_000
@@ -116,12 +116,9 @@ def read_exactly(path: Path, file: BinaryIO, count: int) -> bytes:
 
 def _parsed(path: Path, text: bytes, size: int) -> tuple[Tensors, Mapping[str, str]]:
     try:
-        raw = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:100]
-        raise CheckpointError(str(path), f"its header is damaged ({reason}); fetch it again") from error
-    if not isinstance(raw, dict):
-        raise CheckpointError(str(path), "its header is no list of tensors; fetch it again")
+        raw = parse_object(text, STRICT)
+    except JsonError as error:
+        raise CheckpointError(str(path), f"its header is damaged ({error}); fetch it again") from error
     metadata = raw.pop("__metadata__", None)
     texts = metadata if isinstance(metadata, dict) else {}
     data_start = _LENGTH_BYTES + len(text)
@@ -140,17 +137,6 @@ def _parsed(path: Path, text: bytes, size: int) -> tuple[Tensors, Mapping[str, s
         reason = f"has {size - end:,} bytes after its last tensor; it is damaged, fetch it again"
         raise CheckpointError(str(path), reason)
     return tensors, {key: value for key, value in texts.items() if isinstance(value, str)}
-
-
-def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    unique = dict(pairs)
-    if len(unique) != len(pairs):
-        raise ValueError("a name stands in it twice")
-    return unique
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is no number of JSON")
 
 
 def _entry(path: Path, name: str, value: object, data_start: int) -> TensorEntry:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import zipfile
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import CheckpointError
+from ...json_text import JsonError, parse_object
 from .info import FileState
 from .safetensors_header import Opener, TensorEntry, Tensors, read_exactly, read_header, read_start, reading
 
@@ -30,17 +30,9 @@ def read_json(path: Path) -> Json:
         file.seek(0)
         content = read_exactly(path, file, size)
     try:
-        return parsed(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        return parse_object(content)
+    except JsonError as error:
         raise CheckpointError(str(path), f"is no sound JSON ({str(error)[:100]}); fetch it again") from error
-
-
-def parsed(text: str) -> Json:
-    """The object in a JSON text; ValueError or RecursionError if there is none."""
-    raw = json.loads(text)
-    if not isinstance(raw, dict):
-        raise ValueError("it holds no object")
-    return raw
 
 
 def part(raw: Json, name: str) -> Json:

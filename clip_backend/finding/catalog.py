@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ...errors import CheckpointError
+from ...json_text import parse_json
 from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.read import read_checkpoint
 from .folders import ModelPathConfig, ModelType, find_model_folders
@@ -49,7 +50,7 @@ class FoundModel:
 
     def to_dict(self) -> dict[str, object]:
         """Everything that is known about it, of strings, numbers, lists and dicts."""
-        info = json.loads(json.dumps(asdict(self.info), default=str)) if self.info else None
+        info = parse_json(json.dumps(asdict(self.info), default=str)) if self.info else None
         if info is not None:
             # both are known of a loaded model alone
             del info["digest"], info["states"]

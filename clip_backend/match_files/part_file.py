@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from ...atomic import check_regular, make_folder, output_error
 from ...errors import ClipGridError, OutputError
+from ...json_text import JsonError, parse_object
 from ..matching.result import MatchResult, PhraseScore
 
 #: How the first line begins.
@@ -109,8 +110,8 @@ def _settings_in(first: bytes) -> dict[str, str] | None:
     if not first.endswith(b"\n"):
         return None
     try:
-        head = json.loads(first)
-    except (ValueError, RecursionError):
+        head = parse_object(first)
+    except JsonError:
         return None
     settings = head.get("settings", {})
     return {str(name): str(value) for name, value in settings.items()} if isinstance(settings, dict) else {}
@@ -130,10 +131,10 @@ def differences(before: Settings, now: Settings) -> tuple[str, ...]:
 def _rows(line: bytes) -> dict[str, DoneRow]:
     """A key and its result; nothing for the header, or for a broken line, whose row is scored again."""
     try:
-        record = json.loads(line)
+        record = parse_object(line)
         values = record["result"]
         phrases = tuple(PhraseScore(**phrase) for phrase in values["phrases"])
         result = MatchResult(**{**values, "phrases": phrases})
         return {str(record["key"]): DoneRow(str(record["model"]), result)}
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (JsonError, KeyError, TypeError):
         return {}

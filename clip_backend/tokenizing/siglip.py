@@ -5,7 +5,7 @@ A ``spiece.model`` is read here, so that the package sentencepiece is not needed
 
 from __future__ import annotations
 
-import json
+import os
 import re
 import string
 import struct
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import CheckpointError
+from ..checkpoints.weight_files import read_json
 from .tokenizer import FastTokenizer, SpecialTokens, canonical, reading, tokenizers_package, unchanged
 from .vocabularies import TokenFiles
 
@@ -189,14 +190,9 @@ def _pad_and_end(package: PackageTokenizer, path: Path, default: tuple[str, str]
     """(pad, end) as the configuration beside the vocabulary names them, else by default."""
     names: dict[str, str] = {}
     for config in (path.with_name(name) for name in _CONFIGS):
-        try:
-            content = json.loads(config.read_bytes())
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            raise CheckpointError(str(config), f"cannot be read ({error}); fetch it again") from error
+        content = read_json(config) if os.path.lexists(config) else {}
         for key in ("pad_token", "eos_token"):
-            value = content.get(key) if isinstance(content, dict) else None
+            value = content.get(key)
             token = value.get("content") if isinstance(value, dict) else value
             if isinstance(token, str):
                 names.setdefault(key, token)

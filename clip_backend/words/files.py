@@ -19,6 +19,7 @@ from typing import TypeGuard
 
 from ...errors import InputError
 from ...input_files import read_file
+from ...json_text import STRICT, JsonError, parse_json
 from .vocabulary import DEFAULT_FACET, Entry, Vocabulary, build_vocabulary
 
 EXTENSIONS = (".txt", ".csv", ".json")
@@ -132,24 +133,9 @@ def _json_vocabulary(text: str, name: str) -> Vocabulary:
 
 def _parse_json(text: str) -> object:
     try:
-        return json.loads(text, object_pairs_hook=_unique_keys)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"is not valid JSON ({error.msg.lower()} at {where}); correct it there") from None
-    except InputError:
-        raise
-    except ValueError as error:
-        raise InputError(f"is not valid JSON ({str(error)[:80]}); correct it") from None
-    except RecursionError:
-        raise InputError("is JSON nested too deeply to be a vocabulary; write fewer levels") from None
-
-
-def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) < len(keys):
-        twice = next(key for place, key in enumerate(keys) if key in keys[:place])
-        raise InputError(f"one object holds {twice!r} twice; put both under one")
-    return dict(pairs)
+        return parse_json(text, STRICT)
+    except JsonError as error:
+        raise InputError(f"is not valid JSON ({error}); correct it") from None
 
 
 def _json_facets(value: object) -> Iterator[tuple[str, object]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import re
@@ -14,6 +13,7 @@ from typing import Any
 
 from ...errors import PictureError
 from ...imaging import header_of_any_size
+from ...json_text import JsonError, parse_object
 from .metadata import embedded_texts
 
 #: Key of our own record in a sheet's metadata.
@@ -56,7 +56,7 @@ def sheet_record_of(path: Path) -> SheetRecord | None:
 def record_in(texts: Mapping[Any, Any]) -> SheetRecord | None:
     """The record among the texts embedded in a picture."""
     text = texts.get(RECORD_KEY, "")
-    return _parsed(text) if isinstance(text, str) else None
+    return _parsed(text) if text and isinstance(text, str) else None
 
 
 def is_clip_grid_sheet(path: Path) -> bool:
@@ -66,10 +66,10 @@ def is_clip_grid_sheet(path: Path) -> bool:
 
 def _parsed(text: str | bytes) -> SheetRecord | None:
     try:
-        record = json.loads(text)
-    except (ValueError, RecursionError):
+        record = parse_object(text)
+    except JsonError:
         return None
-    if not isinstance(record, dict) or not {"format", "page", "pages", "grid"} <= record.keys():
+    if not {"format", "page", "pages", "grid"} <= record.keys():
         return None
     page, pages = record["page"], record["pages"]
     return SheetRecord(page, pages) if type(page) is int and type(pages) is int else None

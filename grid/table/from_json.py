@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from dataclasses import replace
 
 from ...errors import InputError
+from ...json_text import JsonError, after_blanks, check_marks, next_json
 from .json_cells import Json
-from .json_shapes import SHAPES, to_records
+from .json_shapes import to_records
 from .records import Records, first_few
 
-_BLANKS = re.compile(r"\s*")
+#: As many as 300,000 rows of five columns have.
+_MAX_MARKS = 4_000_000
 
 
 def read_json(text: str, *, name: str) -> Records:
     """The records of JSON text; ``name`` is for messages. Raises InputError when it is not JSON or of another shape."""
     try:
-        value, repeated = _decode(text, name)
-        records = to_records(value, name)
-    except RecursionError:
-        raise InputError(f"{name} is nested too deeply; {SHAPES}") from None
+        value, repeated = _decode(text)
+    except JsonError as error:
+        raise InputError(f"{name} is not valid JSON: {error}") from None
+    records = to_records(value, name)
     if not repeated:
         return records
     note = f"written twice in one object, the last one counts: {first_few(repeated, 'name')}"
     return replace(records, notes=(*records.notes, note))
 
 
-def _decode(text: str, name: str) -> tuple[Json, list[str]]:
+def _decode(text: str) -> tuple[Json, list[str]]:
     """The JSON value, or the list of values where several follow each other, and names used twice in an object."""
     repeated: list[str] = []
 
@@ -40,18 +41,10 @@ def _decode(text: str, name: str) -> tuple[Json, list[str]]:
 
     decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=build)
     values: list[Json] = []
-    at = _after_blanks(text, 0)
-    try:
-        while at < len(text) or not values:
-            value, end = decoder.raw_decode(text, at)
-            values.append(value)
-            at = _after_blanks(text, end)
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise InputError(f"{name} is not valid JSON: {error.msg.lower()} at {where}") from None
+    check_marks(text, _MAX_MARKS)
+    at = after_blanks(text, 0)
+    while at < len(text) or not values:
+        value, end = next_json(text, at, decoder)
+        values.append(value)
+        at = after_blanks(text, end)
     return (values if len(values) > 1 else values[0]), repeated
-
-
-def _after_blanks(text: str, at: int) -> int:
-    blanks = _BLANKS.match(text, at)
-    return blanks.end() if blanks else at

@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import MAX_TEXT_MEMORY
 
 from ...errors import InputError, LimitError
+from ...json_text import JsonError, parse_json
 from ...options import options_of
 from ..pictures.find import readable
 from ..pictures.own import RECORD_KEY, SOFTWARE
@@ -129,6 +130,6 @@ def _ascii(text: str) -> str:
     if text.isascii():
         return text
     try:
-        return json.dumps(json.loads(text))
-    except ValueError:
+        return json.dumps(parse_json(text))
+    except JsonError:
         return text.encode("ascii", "replace").decode("ascii")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ...errors import InputError
+from ...json_text import JsonError, parse_json
 from ..arrange.tables import PageTable
 from ..colors import RGB, css_color, readable_on
 
@@ -182,8 +183,8 @@ def _encodable(text: str) -> str:
 def _embedded(name: str, text: str) -> str:
     """A data block: the text itself if it is JSON, else the text as a JSON string."""
     try:
-        json.loads(text)
-    except ValueError:
+        parse_json(text)
+    except JsonError:
         text = json.dumps(text, ensure_ascii=False)
     # these occur in JSON only inside strings
     for char in "<>&\u2028\u2029":

@@ -6,7 +6,6 @@ The font of the text is made for the file: it has every character in use, as an 
 from __future__ import annotations
 
 import io
-import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ...arrays import Pixels
 from ...errors import LimitError, MissingPackage
+from ...json_text import JsonError, parse_json
 from ..layout.plan import Box
 from . import jpeg
 
@@ -130,8 +130,8 @@ def _attach(pdf: FPDF, embedded: Mapping[str, str]) -> None:
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
-    except ValueError:
+        parse_json(text)
+    except JsonError:
         return False
     return True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ from ...grid.paint.style import make_style
 from ...grid.pictures.survey import Picture, Survey
 from ...grid.planner import PlanInputs, PlannedSheet, plan_sheet
 from ...grid.template import AUTO, GridTemplate, split_columns, split_headers
+from ...json_text import FINITE, JsonError, parse_json
 from ...options import check
 from ..host.host import Host
 from ..sheets.inputs import NO_TEMPLATE
@@ -56,8 +56,8 @@ class PlanRequest:
         if len(body) > MAX_BODY:
             raise InputError(f"the request has {len(body)} bytes; at most {MAX_BODY} are read")
         try:
-            data = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
+            data = parse_json(body, FINITE)
+        except JsonError as error:
             raise InputError(f"the request is not JSON ({error})") from error
         if not isinstance(data, dict):
             raise InputError("the request is no JSON object")
@@ -81,10 +81,6 @@ class PlanRequest:
                 shown = repr(value)
                 shown = shown if len(shown) <= 40 else f"{shown[:40]}…"
                 raise InputError(f"{name} is {shown}; it must be a whole number from 1 to {most}")
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
 
 
 def preview(request: PlanRequest, host: Host) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ....json_text import JsonError, next_json
 from .columns import DECODER, as_list, as_object, clean, snake_case, to_columns
 from .lora_settings import infotext_loras, resource_type
 
@@ -115,9 +116,9 @@ def _settings(text: str, separator: str) -> tuple[dict[str, str], list[object]]:
             value: object = text[key.end() : end].strip()
             if quotes_close and text[key.end() : key.end() + 1] in ('"', "{", "["):
                 try:
-                    value, after = DECODER.raw_decode(text, key.end())
+                    value, after = next_json(text, key.end(), DECODER)
                     end = _value_end(text, after, separator)
-                except (ValueError, RecursionError):
+                except JsonError:
                     # read on without quotes: to try again at each label would take time squared in the length
                     quotes_close = False
             if isinstance(value, str):

@@ -10,6 +10,8 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
+from ....json_text import JsonError, parse_object
+
 #: Every standard column, in the order in which it is shown.
 COLUMNS = (
     "prompt", "negative", "seed", "steps", "cfg", "sampler", "scheduler", "denoise", "guidance", "model", "vae",
@@ -21,8 +23,6 @@ _NO_VALUE = frozenset({"", "none", "null", "undefined", "baked vae", "default (m
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{0,40})?(?:[eE][+-]?\d{1,3})?")
 _SEED = re.compile(r"\d{1,40}", re.ASCII)
 _WEIGHTS = re.compile(r"\.(?:safetensors|ckpt|pt|sft|gguf|bin)$", re.IGNORECASE)
-#: Commas, colons and brackets of the largest JSON that is read; what they part takes about 100 bytes each.
-_MAX_MARKS = 2_000_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -35,11 +35,11 @@ DECODER = json.JSONDecoder(strict=False, parse_constant=_constant_as_none)
 
 def load_object(text: str) -> dict[str, object]:
     """The JSON object that the text holds, integers exact, NaN and Infinity as None; empty when it is anything else."""
-    if not text.lstrip().startswith("{") or sum(map(text.count, ",:[{")) > _MAX_MARKS:
+    if not text.lstrip().startswith("{"):
         return {}
     try:
-        return as_object(DECODER.decode(text))
-    except (ValueError, RecursionError):
+        return parse_object(text, DECODER)
+    except JsonError:
         return {}
 
 

@@ -66,11 +66,7 @@ def _unpacked(texts: dict[str, str]) -> dict[str, str]:
 
 def _packed(text: str) -> dict[str, str]:
     record = load_object(text)
-    try:
-        packed = {name: _as_text(record[name]) for name in _PACKED if record.get(name)}
-    except RecursionError:
-        # a JSON that could just be read may be too deep to be written
-        return {}
+    packed = {name: _as_text(record[name]) for name in _PACKED if record.get(name)}
     return packed if len(packed) > 1 or "parameters" in packed else {}
 
 

@@ -140,7 +140,7 @@ def test_empty_json_is_an_empty_table():
         ('{"a": 1,', "line 1, column"),
         ('["a", "b"]', "item 1"),
         ("[[1, 2]]", "item 1"),
-        ("[" * 100_000, "nested too deeply"),
+        ("[" * 100_000, "nested more than 100 levels deep"),
     ],
 )
 def test_json_that_is_no_table_is_refused_by_name(text: str, reason: str):
