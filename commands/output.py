@@ -35,7 +35,7 @@ def note(args: argparse.Namespace, lines: Sequence[str]) -> None:
     """What the user should know, unless told to be quiet."""
     if not args.quiet:
         for line in lines:
-            print(f"note: {line}", file=sys.stderr)
+            print(f"note: {printable_lines(line)}", file=sys.stderr)
 
 
 def first_lines(lines: Sequence[str], most: int = 10) -> list[str]:
@@ -46,7 +46,7 @@ def first_lines(lines: Sequence[str], most: int = 10) -> list[str]:
 
 def fail(message: str, status: int = USAGE) -> int:
     """The exit status, after the message: wrong usage, unless it is a failure."""
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable_lines(message)}", file=sys.stderr)
     return status
 
 
@@ -95,6 +95,11 @@ class Bar:
 def printable(text: str) -> str:
     """The text with escapes in place of what a terminal would act on instead of showing it."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def printable_lines(text: str) -> str:
+    """The same of a message that may have several lines."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def display_width(text: str) -> int:

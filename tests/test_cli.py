@@ -408,6 +408,28 @@ def test_names_that_the_pipe_cannot_encode_are_written_as_escapes(tmp_path):
     assert json.loads(machine.stdout)["pages"][0]["path"] == "\u65e5\u672c.png"
 
 
+def test_control_characters_of_names_and_tables_never_reach_the_terminal(tmp_path, capsys):
+    save(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "b\x1b[2J\x07.png").write_bytes(b"no picture")
+    (tmp_path / "t.csv").write_text("filename,seed\na.png,1\n\x9b2J.png,2\n", "utf-8")
+
+    assert main(["export", str(tmp_path / "in"), str(tmp_path / "s.png"), "--csv", str(tmp_path / "t.csv")]) == 3
+
+    notes = capsys.readouterr().err
+    assert r"b\x1b[2J\x07.png" in notes
+    assert r"\x9b2J.png" in notes
+    assert all(line.isprintable() for line in notes.splitlines())
+
+
+def test_error_messages_show_control_characters_as_escapes(tmp_path, capsys):
+    assert main(["export", "no\x1b[31mwhere", str(tmp_path / "s.png")]) == 1
+    assert main(["export", "--batch", "no\x1b[31mwhere", str(tmp_path)]) == 1
+
+    said = capsys.readouterr().err
+    assert said.startswith(r"error: no picture matches 'no\x1b[31mwhere'")
+    assert all(line.isprintable() for line in said.splitlines())
+
+
 # --- files that are not ours, and signals
 
 

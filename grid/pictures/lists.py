@@ -54,7 +54,8 @@ def _percent(raw: bytes) -> str:
 def _from_uri(line: str) -> str:
     if not line.startswith(_URI):
         return line
-    return url2pathname(line[len(_URI) :]) if os.name == "nt" else os.fsdecode(unquote_to_bytes(line[len(_URI) :]))
+    address = line[len(_URI) :]
+    return url2pathname(address) if os.name == "nt" else os.fsdecode(unquote_to_bytes(os.fsencode(address)))
 
 
 def _decoded(data: bytes, folder: Path) -> str:

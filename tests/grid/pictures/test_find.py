@@ -283,6 +283,15 @@ def test_the_lines_of_odd_names_lead_back_to_their_files(tmp_path, encoding):
     assert [path for path, _ in find_files([tmp_path / "list.txt"])] == paths
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_an_address_may_hold_bytes_that_are_not_utf8(tmp_path):
+    picture = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
+    draw(picture)
+    (tmp_path / "list.txt").write_bytes(b"file://" + os.fsencode(tmp_path) + b"/\xff.png\n")
+
+    assert [path for path, _ in find_files([tmp_path / "list.txt"])] == [picture]
+
+
 def test_lists_that_name_each_other_twice_are_read_once(tmp_path):
     draw(tmp_path / "a.png")
     for number in range(40):
