@@ -9,8 +9,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageCms
 
-#: Where a picture keeps its profile in ``info``.
-PROFILE = "icc_profile"
+from .decoding import PROFILE
+
 #: The color space that a profile must be for, by the modes of pictures that are converted.
 _SPACES = {"RGB": ("RGB", "GRAY"), "RGBA": ("RGB", "GRAY"), "CMYK": ("CMYK",)}
 #: A profile is taken for sRGB if it changes no color by more levels of 255: those of cameras differ a little.
@@ -41,8 +41,13 @@ def in_srgb(image: Image.Image, profile: bytes, *, is_grey: bool = False) -> Ima
 
 def profile_problem(image: Image.Image) -> str:
     """Why the profile that ``in_srgb`` left in RGB or RGBA was not used; empty if it is sRGB, or if there is none."""
+    if PROFILE in image.info and not image.info[PROFILE]:
+        return "its color profile is damaged"
     transform, problem = _conversion(image.info.get(PROFILE), image.mode)
-    return problem or ("its color profile is for grey, not for RGB" if transform else "")
+    if not transform or problem:
+        return problem
+    space, picture = ("grey", "RGB") if transform.input_mode == "L" else ("RGB", "CMYK")
+    return f"its color profile is for {space}, not for {picture}"
 
 
 def profiles_note(problems: Mapping[str, str]) -> str:

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 from PIL import Image, TiffImagePlugin
 
-from .color_profiles import PROFILE
-
 #: Bytes of decoded pictures that all threads together hold; a larger picture is decoded alone.
 DECODED_BYTES = 512 << 20
+#: Where a picture keeps its color profile in ``info``.
+PROFILE = "icc_profile"
+#: What Pillow's readers raise for broken files.
+READER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
 
 
 class _OfThread(threading.local):

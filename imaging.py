@@ -6,8 +6,6 @@ import hashlib
 import os
 import re
 import stat
-import struct
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
@@ -18,13 +16,13 @@ import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
 from .arrays import to_8_bit
-from .color_profiles import PROFILE, in_srgb
-from .decoding import DECODING, buffer_bytes, decoded_bytes, without_warnings
+from .color_profiles import in_srgb
+from .decoding import DECODING, PROFILE, READER_ERRORS, buffer_bytes, decoded_bytes, without_warnings
 from .errors import InputError, PictureError
 from .foreign_pictures import FOREIGN_SUFFIXES, HEAD_BYTES, cure_of, kind_of, plugin_format
 from .frames import seek_frame
 from .input_files import open_file
-from .png_chunks import SIGNATURE, without_damaged
+from .png_chunks import MendedFile, mended
 
 #: Endings of the files that are taken for pictures when a folder is read, or are reported as pictures of other kinds.
 PICTURE_SUFFIXES = FOREIGN_SUFFIXES | frozenset(
@@ -58,23 +56,6 @@ _TURNS = {
 _UNREACHABLE, _DAMAGED = "check the path and its permissions", "it is damaged, make or fetch it again"
 #: Why a picture is left out that is fine in itself.
 OUT_OF_MEMORY = "needs more memory than is free; close other programs, or scale it down"
-#: What Pillow's readers raise for broken files.
-_READER_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    AssertionError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 
 
 def open_picture(path: Path, *, frame: int = 0, data: bytes | None = None) -> Image.Image:
@@ -120,13 +101,14 @@ def _opened(path: Path, data: bytes | None) -> Image.Image:
     try:
         # TGA files have no mark by which they are known
         return Image.open(source, formats=("TGA",) if suffix == ".tga" else _known_formats())
-    except (UnidentifiedImageError, SyntaxError) as error:
+    except READER_ERRORS as error:
+        if isinstance(error, (MemoryError, Image.DecompressionBombError)):
+            raise
         with path.open("rb") if data is None else BytesIO(data) as file:
             head = file.read(HEAD_BYTES)
-            if head.startswith(SIGNATURE):
-                whole = head + file.read()
-                if len(mended := without_damaged(whole)) < len(whole):
-                    return Image.open(BytesIO(mended), formats=("PNG",))
+            if whole := mended(file):
+                with suppress(UnidentifiedImageError):
+                    return Image.open(whole, formats=("PNG",))
         kind = kind_of(head, suffix)
         if format := plugin_format(kind):
             with suppress(UnidentifiedImageError):
@@ -151,6 +133,11 @@ def header_of_any_size(path: Path) -> Iterator[Image.Image]:
         raise PictureError(str(path), _not_a_picture(len(prefix)))
 
 
+def left_out(image: Image.Image) -> str:
+    """What an opened picture is read without because it is damaged; empty if that is nothing."""
+    return image.fp.note if isinstance(image.fp, MendedFile) else ""
+
+
 def upright_size(image: Image.Image) -> Size:
     """Width and height once the EXIF orientation is obeyed."""
     width, height = image.size
@@ -169,7 +156,7 @@ def orientation(image: Image.Image) -> int:
         with without_warnings:
             # not the method of PNG files, which decodes the whole picture to find an EXIF chunk behind the pixels
             value = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-    except _READER_ERRORS:
+    except READER_ERRORS:
         return 1
     return value if isinstance(value, int) and value in _TURNS else 1
 
@@ -181,6 +168,20 @@ def load_picture(path: Path, wanted: Size | None = None, *, frame: int = 0, data
     its size, as long as that keeps twice what is wanted. frame, data: as for ``open_picture``.
     Raises PictureError for files that cannot be decoded.
     """
+    try:
+        return _load_picture(path, wanted, frame, data)
+    except PictureError as error:
+        # what follows the pixels may be what is wrong; damaged pixels, and too many of them, stay so
+        if error.__cause__ is None or isinstance(error.__cause__, (MemoryError, Image.DecompressionBombError)):
+            raise
+        with _reading(str(path), "opened"), open_file(path) if data is None else BytesIO(data) as file:
+            whole = mended(file)
+        if whole is None:
+            raise
+        return _load_picture(path, wanted, frame, whole.getvalue())
+
+
+def _load_picture(path: Path, wanted: Size | None, frame: int, data: bytes | None) -> Image.Image:
     with open_picture(path, frame=frame, data=data) as image:
         buffer = buffer_bytes(image)
         shrink_decoding(image, wanted, str(path))
@@ -225,12 +226,17 @@ def to_rgb(image: Image.Image) -> Image.Image:
     profile = image.info.get(PROFILE)
     if not profile:
         return _rgb_by_value(image)
+    if image.mode == "LAB":
+        # what its numbers mean does not depend on a profile
+        shown = _rgb_by_value(image)
+        shown.info.pop(PROFILE, None)
+        return shown
     if image.mode == "CMYK":
         return _rgb_by_value(in_srgb(image, profile))
     shown = _rgb_by_value(image)
     # pictures of 16 bit lose it
     shown.info[PROFILE] = profile
-    return in_srgb(shown, profile, is_grey=image.mode.startswith(("1", "L", "I", "F")) and image.mode != "LAB")
+    return in_srgb(shown, profile, is_grey=image.mode.startswith(("1", "L", "I", "F")))
 
 
 def _rgb_by_value(image: Image.Image) -> Image.Image:
@@ -287,7 +293,7 @@ def _reading(name: str, doing: str) -> Iterator[None]:
         raise PictureError(name, _too_many_pixels(int(pixels[0]) if pixels else MAX_PIXELS)) from error
     except MemoryError as error:
         raise PictureError(name, OUT_OF_MEMORY) from error
-    except _READER_ERRORS as error:
+    except READER_ERRORS as error:
         # the system's errors have it; those of Pillow's readers do not
         told = error.strerror if isinstance(error, OSError) else None
         reason = told or str(error) or type(error).__name__

@@ -22,12 +22,12 @@ HOST_MODULES |= {"nodes", "server"}
 #: The layers; a module may import from layers below its own and from its own package.
 LAYERS = {
     "errors": 0,
-    "color_profiles": 0,
+    "decoding": 0,
     "visible_text": 0,
     "json_text": 1,
     "input_files": 1,
     "foreign_pictures": 1,
-    "decoding": 1,
+    "color_profiles": 1,
     "png_chunks": 1,
     "arrays": 1,
     "frames": 1,

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...color_profiles import PROFILE, profile_problem, profiles_note
-from ...decoding import DECODING
+from ...color_profiles import profile_problem, profiles_note
+from ...decoding import DECODING, PROFILE
 from ...errors import InputError, PictureError
 from ...imaging import Progress
 from ..preparing.blank import pixel_statistics

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ...arrays import Pixels
-from ...color_profiles import PROFILE, profile_problem
-from ...decoding import DECODING
+from ...color_profiles import profile_problem
+from ...decoding import DECODING, PROFILE
 from ...errors import PictureError
 from ...imaging import Size
 from ..arrange.badges import Badges

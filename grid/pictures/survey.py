@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from ...arrays import array_to_pixels, picture_of
 from ...errors import PictureError
-from ...imaging import Progress, Size, load_picture, open_picture, upright_rgb, upright_size
+from ...imaging import Progress, Size, left_out, load_picture, open_picture, upright_rgb, upright_size
 from .find import NamedFile, readable
 from .metadata import read_picture
 from .own import is_clip_grid_sheet, record_in
@@ -42,7 +42,7 @@ class Picture:
     time: float = 0.0
     #: The frame that is shown of an animated file.
     frame: int = 0
-    #: What cannot be told of its generation data, and why.
+    #: What is not read of its file, and why.
     warning: str = ""
 
     @property
@@ -108,6 +108,7 @@ def _survey_file(file: NamedFile, frame: int) -> Picture | Skipped:
         with open_picture(path, frame=frame) as image:
             texts, generation = read_picture(image, path.name)
             size = upright_size(image)
+            notes = filter(None, (generation.warning, left_out(image)))
         changed = path.stat().st_mtime
     except PictureError as error:
         # sheets may be larger than any picture that is read
@@ -118,11 +119,11 @@ def _survey_file(file: NamedFile, frame: int) -> Picture | Skipped:
         return earlier_sheet
     values = {column: readable(value) for column, value in generation.values.items()}
     load = partial(load_picture, path, frame=frame)
-    return Picture(name, size, load, path, values, changed, frame, generation.warning)
+    return Picture(name, size, load, path, values, changed, frame, "; ".join(notes))
 
 
 def data_warnings(pictures: Sequence[Picture]) -> list[str]:
-    """One line for each thing that cannot be told of pictures, with the number of them and the name of the first."""
+    """One line for each thing that is not read of pictures, with the number of them and the name of the first."""
     names: dict[str, list[str]] = {}
     for picture in pictures:
         if picture.warning:

@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from .columns import load_object
 from .exif import ExifTags, decode_bytes, exif_texts, read_exif
-from .png_chunks import chunk_texts
+from .png_texts import chunk_texts
 from .stealth import stealth_text
 from .xmp import xmp_texts
 

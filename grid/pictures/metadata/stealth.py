@@ -15,7 +15,8 @@ from PIL import Image, PngImagePlugin
 
 from ....errors import PictureError
 from ....imaging import decoded
-from .png_chunks import inflate, png_chunks
+from ....png_chunks import png_chunks
+from .png_texts import inflate
 
 #: The part of the signature that tells alpha from colours, as bits; after it come "info" (text) or "comp" (gzip).
 _IN_ALPHA: list[int] = np.unpackbits(np.frombuffer(b"stealth_png", np.uint8)).tolist()

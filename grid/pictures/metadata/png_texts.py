@@ -1,42 +1,22 @@
-"""What stands in a PNG file beside its pixels, found without decoding them.
+"""The texts in the chunks of a PNG file, found without decoding them.
 
 Pillow sees text behind the pixels only once it has decoded them, and ComfyUI's "comf" chunks never as text.
 """
 
 from __future__ import annotations
 
-import struct
 import zlib
-from collections.abc import Iterator
 from io import BytesIO
 from typing import IO
 
+from ....png_chunks import png_chunks
 from .exif import decode_bytes, exif_texts, read_exif
 
 #: Longer texts are ignored, in bytes, also when they come out of a compressed chunk.
 MAX_BYTES = 32 * 2**20
 #: Of all texts of a file together, in bytes.
 _MAX_TOTAL = 2 * MAX_BYTES
-#: Chunks that are looked at; a file of 64 megapixels has some thousands.
-_MAX_CHUNKS = 200_000
-_SIGNATURE = 8
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"comf", b"eXIf")
-
-#: Four letters, where its data starts in the file, and the length of that in bytes.
-Chunk = tuple[bytes, int, int]
-
-
-def png_chunks(file: IO[bytes]) -> Iterator[Chunk]:
-    """The chunks of a PNG file by their headers, up to its end or to the first that is damaged."""
-    at = _SIGNATURE
-    for _ in range(_MAX_CHUNKS):
-        file.seek(at)
-        head = file.read(8)
-        if len(head) < 8 or not head[4:].isalpha():
-            return
-        length = struct.unpack(">I", head[:4])[0]
-        yield head[4:], at + 8, length
-        at += 12 + length
 
 
 def chunk_texts(file: IO[bytes]) -> dict[str, str]:
