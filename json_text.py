@@ -1,4 +1,4 @@
-"""JSON as strangers write it: values of bounded number and depth, or one error that says why there are none."""
+"""JSON as strangers write it: values of bounded number and depth, or one error that says why; and as we write it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ MAX_DEPTH = 100
 #: Commas, colons and brackets of the largest JSON that is read; what they part takes up to 100 bytes each.
 MAX_MARKS = 2_000_000
 _LINE_END = "\n"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BLANKS = re.compile(r"[ \t\n\r]*")
 
 
@@ -98,6 +99,15 @@ def check_marks(text: str, max_marks: int = MAX_MARKS) -> None:
     # each mark is a character: most texts are too short to have as many
     if len(text) > max_marks and sum(map(text.count, ",:[{")) > max_marks:
         raise JsonError(f"it holds more than {max_marks:,} names and values, the most that are read")
+
+
+def to_json(value: object, indent: int | None = None) -> str:
+    """JSON as people read it, for every encoding of Unicode.
+
+    Lone surrogates, which file names and foreign texts may hold, stay escaped.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _SURROGATE.sub(lambda surrogate: f"\\u{ord(surrogate[0]):04x}", text)
 
 
 def after_blanks(text: str, start: int) -> int:

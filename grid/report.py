@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from typing import Any
 
 from ..csv_cells import Cell, csv_text
 from ..input_files import open_file
-from ..json_text import parse_object
+from ..json_text import parse_object, to_json
 from .arrange.axes import Axes
 from .arrange.heat_map import HeatMap
 from .layout.plan import Box
@@ -26,7 +24,6 @@ SCORES_SUFFIX = ".scores.csv"
 SCORES_COLUMNS = ("path", "label", "source", "page", "row", "column")
 #: How the cells of a report begin in a file, and the bytes before them at most.
 _CELLS, _HEAD_BYTES = b'\n "cells": [', 16 << 20
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ class GridReport:
 
     def to_json(self) -> str:
         """The report as JSON text that every encoding of Unicode can hold."""
-        return to_json(self.to_dict())
+        return to_json(self.to_dict(), indent=1)
 
     def summary(self) -> str:
         """A few lines for people."""
@@ -168,13 +165,7 @@ class BatchReport:
 
     def to_json(self) -> str:
         """The report as JSON text that every encoding of Unicode can hold."""
-        return to_json(self.to_dict())
-
-
-def to_json(report: dict[str, Any]) -> str:
-    """JSON as people read it; lone surrogates, which file names and metadata may hold, stay escaped."""
-    text = json.dumps(report, ensure_ascii=False, indent=1)
-    return _SURROGATE.sub(lambda surrogate: f"\\u{ord(surrogate[0]):04x}", text)
+        return to_json(self.to_dict(), indent=1)
 
 
 def read_report(path: Path) -> dict[str, Any] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
@@ -13,7 +12,7 @@ from typing import Any
 from ..atomic import atomic_file, check_replaceable
 from ..errors import InputError
 from ..input_files import read_file
-from ..json_text import JsonError, parse_json, parse_object
+from ..json_text import JsonError, parse_json, parse_object, to_json
 from ..options import check, option, options_of
 from .colors import parse_color
 
@@ -171,7 +170,7 @@ class GridTemplate:
     def to_json(self) -> str:
         """JSON text with every option; ``GridTemplate.from_json`` gives an equal template back."""
         known = {"name": self.name} | {key: getattr(self, key) for key in options_of(GridTemplate)}
-        return json.dumps(known | dict(self.unknown), indent=2, ensure_ascii=False) + "\n"
+        return to_json(known | dict(self.unknown), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str, *, name: str = "template") -> GridTemplate:

@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from clip_grid.clip_backend.calibration.calibration import calibration_target, read_calibration
+from clip_grid.clip_backend.calibration.calibration import calibration_target, fit_calibration, read_calibration
 from clip_grid.errors import InputError, OutputError
 from clip_grid.grid.pictures.metadata.columns import load_object
 from clip_grid.grid.report import read_report
 from clip_grid.grid.table.table import parse_table
-from clip_grid.grid.template import GridTemplate, write_template
-from clip_grid.json_text import FINITE, MAX_DEPTH, STRICT, JsonError, next_json, parse_json, parse_object
+from clip_grid.grid.template import GridTemplate, read_template, write_template
+from clip_grid.json_text import FINITE, MAX_DEPTH, STRICT, JsonError, next_json, parse_json, parse_object, to_json
 
+from .clip_backend.match_files.toy_match import ToyModel
 from .test_architecture import MODULES, ROOT
 
 
@@ -95,6 +96,23 @@ def test_a_report_is_known_however_many_cells_it_has(tmp_path):
     assert read_report(file) == head | {"cells": []}
     file.write_text(json.dumps(head | {"cells": cells[:1]}))
     assert read_report(file) == head | {"cells": cells[:1]}
+
+
+def test_what_no_encoding_can_hold_is_written_as_an_escape():
+    value = {"猫\ud800": ["\udcff", "é", 1.5, None]}
+
+    assert to_json(value) == '{"猫\\ud800": ["\\udcff", "é", 1.5, null]}'
+    assert parse_json(to_json(value, indent=2).encode()) == value
+
+
+def test_texts_with_lone_surrogates_are_saved_and_read_again(tmp_path):
+    template = GridTemplate(name="n", title="a \ud800", row_headers="\udcff")
+    write_template(template, tmp_path / "t.json")
+    calibration = fit_calibration([0.1, 0.3, 0.2, 0.4] * 3, [0, 1, 0, 1] * 3, ToyModel(name="m\udcff"))
+    calibration.save(tmp_path / "c.json")
+
+    assert read_template(tmp_path / "t.json") == template
+    assert read_calibration(tmp_path / "c.json") == calibration
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path != Path("json_text.py")], ids=str)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import dataclass, fields
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from ...atomic import atomic_file, check_replaceable
 from ...errors import InputError, SpaceError
 from ...input_files import read_file
-from ...json_text import JsonError, parse_json, parse_object
+from ...json_text import JsonError, parse_json, parse_object, to_json
 from ..matching.result import MatchOptions
 from ..scoring.scales import Float64s, bank, sigmoid
 from .metrics import Labels, Scores, checked, roc_auc, roc_auc_interval
@@ -103,7 +102,7 @@ class Calibration:
         overwrite: also replace a file that is no calibration.
         """
         with atomic_file(calibration_target(path, overwrite=overwrite)) as file:
-            file.write(json.dumps(self.to_dict(), indent=2, ensure_ascii=False).encode() + b"\n")
+            file.write(to_json(self.to_dict(), indent=2).encode() + b"\n")
 
 
 def text_settings(options: MatchOptions) -> dict[str, Any]:

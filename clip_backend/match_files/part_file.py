@@ -5,7 +5,6 @@ The first line holds the settings of the run: results of other settings are not 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -14,7 +13,7 @@ from typing import BinaryIO
 
 from ...atomic import check_regular, make_folder, output_error
 from ...errors import ClipGridError, OutputError
-from ...json_text import JsonError, parse_object
+from ...json_text import JsonError, parse_object, to_json
 from ..matching.result import MatchResult, PhraseScore
 
 #: How the first line begins.
@@ -83,9 +82,9 @@ class PartFile:
     def append(self, rows: Mapping[str, DoneRow]) -> None:
         """Adds results to the file; raises OutputError if they cannot be written."""
         records = ({"key": key, "model": row.model, "result": asdict(row.result)} for key, row in rows.items())
-        added = b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records)
+        added = b"".join(to_json(record).encode() + b"\n" for record in records)
         if not self._whole:
-            head = json.dumps({"settings": self._settings}, ensure_ascii=False).encode()
+            head = to_json({"settings": self._settings}).encode()
             added = _BEGINNING + b", " + head[1:] + b"\n" + added
         try:
             make_folder(self.path.parent)

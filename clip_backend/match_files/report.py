@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from ...atomic import atomic_file, check_regular
 from ...csv_cells import Cell, csv_lines, split_lines
 from ...errors import InputError, OutputError
+from ...json_text import to_json
 from ..calibration.metrics import accuracy, average_precision, best_threshold, roc_auc, roc_auc_interval
 from ..matching.result import MatchResult
 from .pairs_file import PairRow, PairsTable
@@ -167,7 +167,7 @@ def write_results(out: Path, table: PairsTable, report: PairsReport) -> None:
         lines = _json_lines(report.results) if suffix == ".jsonl" else _json(report)
     with atomic_file(out) as file:
         for line in lines:
-            file.write(line.encode())
+            file.write(line.encode("utf-8", "replace"))
 
 
 def _csv(columns: Sequence[str], results: Iterable[PairResult]) -> Iterator[str]:
@@ -183,7 +183,7 @@ def _csv(columns: Sequence[str], results: Iterable[PairResult]) -> Iterator[str]
 
 def _json(report: PairsReport) -> Iterator[str]:
     """The whole report, a line for each row."""
-    summary = json.dumps(report.summary(), ensure_ascii=False)
+    summary = to_json(report.summary())
     yield f'{_MARK}, {summary[1:-1]}, "results": [\n'
     last = len(report.results) - 1
     for place, line in enumerate(_json_lines(report.results)):
@@ -192,7 +192,7 @@ def _json(report: PairsReport) -> Iterator[str]:
 
 
 def _json_lines(results: Iterable[PairResult]) -> Iterator[str]:
-    return (json.dumps(one.to_dict(), ensure_ascii=False) + "\n" for one in results)
+    return (to_json(one.to_dict()) + "\n" for one in results)
 
 
 def _is_own(path: Path) -> bool:

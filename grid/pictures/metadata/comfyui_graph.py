@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .columns import as_object, load_object
-from .comfyui_switch import STAYS, Resolve, is_first_live, pick_input
+from .comfyui_switch import STAYS, Resolve, by_number, is_first_live, pick_input
 
 #: Inputs that hand on a bundle of other things, under the names that node packs give it.
 BUNDLE = re.compile(r".*(?:pipe|context|ctx|tuple|settings|config).*")
@@ -51,6 +51,15 @@ class Node:
             return []
         is_plain = len(links) == 1 or all(_PASSING.fullmatch(key) for key in links)
         return list(links.values()) if is_plain else []
+
+    def held(self) -> object:
+        """What a node that only holds one value keeps, or is linked to; None for other nodes."""
+        key = next((key for key in VALUE_KEYS if key in self.inputs), None)
+        if key is not None:
+            return None if self.is_computed() else self.inputs[key]
+        only = next(iter(self.inputs.values())) if len(self.inputs) == 1 else None
+        # packs call the one number of their constants as they like
+        return only if isinstance(only, (int, float)) and not _CHANGES.search(self.kind) else None
 
     def is_computed(self) -> bool:
         """Whether the node makes its value out of others, so that what it holds is not what it gives."""
@@ -131,11 +140,7 @@ class Graph(Mapping[str, Node]):
             link = linked_id(value)
             if link is None:
                 return value
-            node = self._nodes[link]
-            key = next((key for key in VALUE_KEYS if key in node.inputs), None)
-            if key is None or node.is_computed():
-                return None
-            value = node.inputs[key]
+            value = self._nodes[link].held()
         return None
 
 
@@ -200,7 +205,7 @@ def merged_context(graph: Graph, node: Node, is_wanted: Callable[[str], bool]) -
     """Of a node that merges contexts: the link to the last that holds something wanted; empty for other nodes."""
     if "merge" not in node.kind.lower() or not is_first_live(node.inputs):
         return []
-    for value in reversed(list(node.links().values())):
+    for value in reversed(by_number(node.links())):
         behind = graph.target_node(value)
         if behind and any(is_wanted(key) and not BUNDLE.fullmatch(key) for key in behind.links()):
             return [value]
@@ -210,5 +215,4 @@ def merged_context(graph: Graph, node: Node, is_wanted: Callable[[str], bool]) -
 def bundles_in_order(node: Node, links: Mapping[str, object]) -> list[object]:
     """The links with the bundle first that goes before the others: of merged ones the last."""
     is_merged = "merge" in node.kind.lower() and is_first_live(links)
-    values = list(links.values())
-    return values[::-1] if is_merged else values
+    return by_number(links)[::-1] if is_merged else list(links.values())

@@ -37,7 +37,7 @@ _BOOLEANS = (
 )
 _INDEXES = ("select", "Input", "index", "switch", "choice", "selected", "selector", "input", *_BOOLEANS)
 _OPTION = re.compile(r"(.*?)(?:_?(\d{1,2})|_([a-j]))")
-_FIRST_LIVE = re.compile(r"(?:any|ctx|context)_\d+")
+_FIRST_LIVE = re.compile(r"(?:any|ctx|context)_\d{1,9}", re.ASCII)
 _NO = frozenset({"", "false", "no", "off", "disable", "disabled", "0"})
 
 
@@ -59,7 +59,7 @@ def pick_input(kind: str, inputs: Mapping[str, object], resolve: Resolve) -> lis
     if by_boolean is not None:
         return by_boolean
     if is_first_live(inputs):
-        return None if "merge" in kind.lower() else _first([v for v in inputs.values() if resolve.is_live(v)])
+        return None if "merge" in kind.lower() else _first([v for v in by_number(inputs) if resolve.is_live(v)])
     return _by_index(inputs, resolve) if _CHOOSES.search(kind) else None
 
 
@@ -67,6 +67,11 @@ def is_first_live(names: Iterable[str]) -> bool:
     """Whether a node with inputs of these names hands on the first of them that gets anything."""
     names = list(names)
     return bool(names) and all(map(_FIRST_LIVE.fullmatch, names))
+
+
+def by_number(inputs: Mapping[str, object]) -> list[object]:
+    """The values of the inputs that ``is_first_live`` accepts, by their numbers, whatever order the graph has them in."""
+    return [inputs[key] for key in sorted(inputs, key=lambda key: int(key.rpartition("_")[2]))]
 
 
 def _by_boolean(inputs: Mapping[str, object], resolve: Resolve) -> list[object] | None:

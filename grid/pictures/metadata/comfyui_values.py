@@ -44,10 +44,10 @@ def _number_values(node: Node, slot: int, names: tuple[str, ...]) -> list[object
         # a slider keeps a whole number and a fraction for each direction, and which of them it gives
         axis = "Y" if slot == 1 and "Yi" in node.inputs else "X"
         return [node.inputs.get(axis + ("f" if node.inputs.get(f"isfloat{axis}") else "i"))]
-    for key in VALUE_KEYS:
-        if key in node.inputs:
-            return [] if node.is_computed() else [node.inputs[key]]
-    return _bundles(node)
+    held = node.held()
+    if held is not None:
+        return [held]
+    return [] if not node.inputs.keys().isdisjoint(VALUE_KEYS) else _bundles(node)
 
 
 def _bundles(node: Node) -> list[object]:

@@ -184,6 +184,7 @@ def test_a_detailer_after_the_sampler_does_not_take_its_place() -> None:
     [
         (node("PrimitiveNode", value=0), "0"),
         (node("PrimitiveInt", value=123), "123"),
+        (node("CR Anything Once", amount=123), "123"),
         (node("Seed (rgthree)", seed=9007199254740993), "9007199254740993"),
         (node("CR Seed", seed="18446744073709551615"), "18446744073709551615"),
         (node("INTConstant", value=4), "4"),

@@ -13,6 +13,7 @@ OTHER = {
     "yes": node("PrimitiveBoolean", value=True),
     "no": node("PrimitiveBoolean", value=False),
     "two": node("PrimitiveInt", value=2),
+    "const": node("CR Anything Once", amount=2),
 }
 FIRST, SECOND = ["ckpt", 0], ["ckpt2", 0]
 
@@ -31,6 +32,8 @@ FIRST, SECOND = ["ckpt", 0], ["ckpt2", 0]
         (node("CR Model Input Switch", Input=2, model1=FIRST, model2=SECOND), "beta"),
         (node("Model Input Switch", boolean=False, model_a=FIRST, model_b=SECOND), "beta"),
         (node("Any Switch (rgthree)", any_01=["muted", 0], any_02=SECOND, any_03=FIRST), "beta"),
+        (node("Any Switch (rgthree)", any_10=FIRST, any_02=SECOND, any_01=["muted", 0]), "beta"),
+        (node("ImpactSwitch", select=["const", 0], input1=FIRST, input2=SECOND), "beta"),
         (node("ComfySwitchNode", switch=["compare", 0], on_false=FIRST, on_true=SECOND), None),
         (node("ImpactSwitch", select=["muted", 0], input1=FIRST, input2=SECOND), None),
         (node("ImpactSwitch", select=3, input1=FIRST, input2=SECOND), None),
