@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 
+from . import png_pixels
 from .arrays import to_8_bit
 from .color_profiles import in_srgb
 from .decoding import DECODING, PROFILE, READER_ERRORS, buffer_bytes, decoded_bytes, without_warnings
@@ -51,7 +52,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
 
 _UNREACHABLE, _DAMAGED = "check the path and its permissions", "it is damaged, make or fetch it again"
 #: Why a picture is left out that is fine in itself.
@@ -183,10 +183,10 @@ def load_picture(path: Path, wanted: Size | None = None, *, frame: int = 0, data
 
 def _load_picture(path: Path, wanted: Size | None, frame: int, data: bytes | None) -> Image.Image:
     with open_picture(path, frame=frame, data=data) as image:
-        buffer = buffer_bytes(image)
+        buffer = buffer_bytes(image) + png_pixels.buffer_bytes(image)
         shrink_decoding(image, wanted, str(path))
         with DECODING.acquire(decoded_bytes(image) + buffer):
-            return upright_rgb(image, str(path))
+            return upright_rgb(image, str(path), png_pixels.fast_png(image))
 
 
 def shrink_decoding(image: Image.Image, wanted: Size | None, name: str) -> None:
@@ -204,15 +204,16 @@ def decoded(image: Image.Image, name: str) -> Image.Image:
     return image
 
 
-def upright_rgb(image: Image.Image, name: str) -> Image.Image:
-    """An opened picture as an upright RGB or RGBA picture of 8 bits; raises PictureError with its name."""
+def upright_rgb(image: Image.Image, name: str, pixels: Image.Image | None = None) -> Image.Image:
+    """An opened picture, or its pixels, as an upright RGB or RGBA picture; raises PictureError with its name."""
     with _reading(name, "decoded"):
         turn = orientation(image)
-        image.load()
+        if pixels is None:
+            image.load()
         if isinstance(image, TiffImagePlugin.TiffImageFile):
             # Pillow has turned it and forgotten its orientation
             turn = orientation(image)
-        picture = to_rgb(image)
+        picture = to_rgb(image if pixels is None else pixels)
     return picture.transpose(_TURNS[turn]) if turn != 1 else picture
 
 

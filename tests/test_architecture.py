@@ -31,6 +31,7 @@ LAYERS = {
     "png_chunks": 1,
     "arrays": 1,
     "frames": 1,
+    "png_pixels": 1,
     "options": 2,
     "imaging": 2,
     "atomic": 2,
@@ -160,6 +161,7 @@ def test_grid_needs_the_layers_below_and_itself_alone(path):
         "png_chunks",
         "arrays",
         "frames",
+        "png_pixels",
         "options",
         "imaging",
         "atomic",
@@ -173,7 +175,9 @@ GRID_PACKAGES = {"numpy", "PIL", "regex", "tqdm", "fpdf", "fontTools", "font_rob
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in MODULES if path.parts[0] in ("grid", "imaging.py", "arrays.py", "frames.py")], ids=str
+    "path",
+    [path for path in MODULES if path.parts[0] in ("grid", "imaging.py", "arrays.py", "frames.py", "png_pixels.py")],
+    ids=str,
 )
 def test_grid_has_no_torch_and_few_packages(path):
     for level, module, line, _ in imports_of(path):
@@ -185,7 +189,7 @@ def test_grid_has_no_torch_and_few_packages(path):
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_optional_packages_are_imported_where_they_are_needed(path):
     optional = {"torch", "transformers", "safetensors", "tokenizers", "fpdf", "fontTools", "isal", "qdrant_client"}
-    optional |= {"charset_normalizer"}
+    optional |= {"charset_normalizer", "av"}
     # in clip_backend torch stays in the few files that compute with it
     allowed = {"torch", "safetensors"} if path.parts[0] == "clip_backend" else set()
     for level, module, line, _ in imports_of(path, at_import_time=True):

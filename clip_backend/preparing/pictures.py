@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ... import png_pixels
 from ...arrays import BRIGHTEST_HIGHLIGHT, Tensor, picture_of
 from ...decoding import buffer_bytes, decoded_bytes
 from ...errors import InputError, PictureError
@@ -110,7 +111,7 @@ class NamedPicture:
         if isinstance(source, Path):
             data = content.data if content else None
             with open_picture(source, data=data) as opened:
-                buffer = buffer_bytes(opened)
+                buffer = buffer_bytes(opened) + png_pixels.buffer_bytes(opened)
                 shrink_decoding(opened, self.draft, self.name)
                 is_turned = orientation(opened) != 1
                 return decoded_bytes(opened, bytes_per_pixel, is_turned=is_turned) + buffer + len(data or b"")
