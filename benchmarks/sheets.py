@@ -8,6 +8,7 @@ Needs ``pip install 'clip-grid[benchmark]'``; ImageMagick's montage joins in whe
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -124,10 +125,23 @@ def run_case(name: str, contenders: dict[str, Contender], rounds: int, work: Pat
         sizes[key] = out.stat().st_size / 1e6
         out.unlink()
 
-    times = interleaved({key: partial(made, key) for key in contenders}, rounds)
-    base = next(iter(times.values()))
+    able = [key for key in contenders if can_run(partial(made, key), f"{name}, {key}")]
+    times = interleaved({key: partial(made, key) for key in able}, rounds)
+    base = times[next(iter(contenders))]
     for key, spent in times.items():
         print(f"| {name} | {key} | {median(spent):.2f} | {ratios(base, spent)} | {sizes[key]:.1f} |", flush=True)
+
+
+def can_run(contender: Callable[[], None], name: str) -> bool:
+    """Whether a contender makes its sheet once; if not, the benchmark goes on without it and says why."""
+    try:
+        contender()
+    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+        told = getattr(error, "stderr", None) or str(error) or type(error).__name__
+        reason = told.decode(errors="replace") if isinstance(told, bytes) else told
+        print(f"{name}: left out ({reason.strip()})", file=sys.stderr, flush=True)
+        return False
+    return True
 
 
 if __name__ == "__main__":
