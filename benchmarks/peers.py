@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -50,16 +53,24 @@ def has_montage() -> bool:
 
 def libvips_full(files: Sequence[Path], out: Path, cell: int, columns: int) -> None:
     """The same from fully decoded pictures, as the other contenders' quality asks for."""
-    import pyvips
-
-    pictures = [pyvips.Image.new_from_file(str(file), access="sequential") for file in files]
-    cells = [picture.thumbnail_image(cell, height=cell) for picture in pictures]
-    pyvips.Image.arrayjoin(cells, across=columns, shim=MARGIN, background=[255]).write_to_file(str(out))
+    with _vips() as pyvips:
+        pictures = [pyvips.Image.new_from_file(str(file), access="sequential") for file in files]
+        cells = [picture.thumbnail_image(cell, height=cell) for picture in pictures]
+        pyvips.Image.arrayjoin(cells, across=columns, shim=MARGIN, background=[255]).write_to_file(str(out))
 
 
 def libvips(files: Sequence[Path], out: Path, cell: int, columns: int) -> None:
     """libvips: thumbnail, arrayjoin, pngsave with its defaults. No labels; JPEG is decoded at the cell's size."""
-    import pyvips
+    with _vips() as pyvips:
+        cells = [pyvips.Image.thumbnail(str(file), cell, height=cell) for file in files]
+        pyvips.Image.arrayjoin(cells, across=columns, shim=MARGIN, background=[255]).write_to_file(str(out))
 
-    cells = [pyvips.Image.thumbnail(str(file), cell, height=cell) for file in files]
-    pyvips.Image.arrayjoin(cells, across=columns, shim=MARGIN, background=[255]).write_to_file(str(out))
+
+@contextmanager
+def _vips() -> Iterator[ModuleType]:
+    """The package; its own errors become RuntimeError."""
+    pyvips = importlib.import_module("pyvips")
+    try:
+        yield pyvips
+    except pyvips.Error as error:
+        raise RuntimeError(str(error)) from error

@@ -8,15 +8,17 @@ Needs ``pip install 'clip-grid[benchmark]'``; ImageMagick's montage joins in whe
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 from clip_grid.api import export_grid
 from peers import has_montage, libvips, libvips_full, montage, pillow_script
@@ -35,7 +37,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="run the cases whose name holds this text")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    print("| work | contender | time, s | times the Pillow script | file, MB |\n|---|---|---|---|---|")
+    columns = ["work", "contender", "time, s", "processor, s", "speed-up", "speed-up, processor", "file, MB"]
+    print("|", " | ".join(columns), "|\n" + "|---" * len(columns) + "|")
     for name, contenders in cases(args.work, args.pictures).items():
         if args.only in name:
             run_case(name, contenders(), args.rounds, args.work)
@@ -51,7 +54,7 @@ def cases(work: Path, pictures: Path | None) -> dict[str, Callable[[], dict[str,
         arrays = make_tensors(source_pictures(pictures), count, side)
         ours = partial(sheet, arrays, cell=side, columns=columns)
         base = partial(pillow_script, arrays, cell=side, columns=columns, level=4)
-        return {"Pillow script, level 4": lambda out: base(out)} | with_and_without_isal(ours)
+        return {"Pillow script, level 4": lambda out: base(out)} | by_packages(ours)
 
     def disk(count: int, suffix: str, columns: int, *, level: int, side: int = 1024) -> dict[str, Contender]:
         paths = files(count, side, suffix)
@@ -65,10 +68,7 @@ def cases(work: Path, pictures: Path | None) -> dict[str, Callable[[], dict[str,
             peers["montage -label"] = lambda out: montage(paths, out, 256, columns)
         by_torch = partial(sheet, paths, cell=256, columns=columns, resample="torch")
         return (
-            {f"Pillow script, level {level}": lambda out: base(out)}
-            | with_and_without_isal(ours)
-            | with_torch(by_torch)
-            | peers
+            {f"Pillow script, level {level}": lambda out: base(out)} | by_packages(ours) | with_torch(by_torch) | peers
         )
 
     return {
@@ -87,56 +87,72 @@ def sheet(pictures: Any, out: Path, *, cell: int, columns: int, resample: str = 
     export_grid(pictures, out, sidecar=False, overwrite=True, **look)
 
 
-def with_and_without_isal(ours: Callable[[Path], None]) -> dict[str, Contender]:
-    """Our sheet by the standard library's zlib, and by isal where it is installed."""
-    contenders: dict[str, Contender] = {"CLIP Grid": lambda out: without_isal(ours, out)}
-    try:
-        import isal.isal_zlib  # noqa: F401
-    except ImportError:
-        return contenders
-    return contenders | {"CLIP Grid with isal": lambda out: ours(out)}
+def by_packages(ours: Callable[[Path], None], *, reads_png: bool = False) -> dict[str, Contender]:
+    """Our sheet by the standard library's zlib and Pillow, and by isal and PyAV where they are installed."""
+    contenders: dict[str, Contender] = {"CLIP Grid": lambda out: without(("isal", "av"), ours, out)}
+    if find_spec("isal"):
+        contenders["CLIP Grid with isal"] = lambda out: without(("av",), ours, out)
+    if reads_png and find_spec("av"):
+        contenders["CLIP Grid with PyAV"] = lambda out: without(("isal",), ours, out)
+    if reads_png and find_spec("isal") and find_spec("av"):
+        contenders["CLIP Grid with isal and PyAV"] = lambda out: ours(out)
+    return contenders
 
 
 def with_torch(ours: Callable[[Path], None]) -> dict[str, Contender]:
     """Our sheet, resized by torch where it is installed, with all that makes it fast."""
-    if find_spec("torch") is None:
+    if not find_spec("torch"):
         return {}
-    return {"CLIP Grid with isal and torch": lambda out: ours(out)}
+    return {"CLIP Grid with all and torch": lambda out: ours(out)}
 
 
-def without_isal(ours: Callable[[Path], None], out: Path) -> None:
-    """As if isal were not installed: None in sys.modules makes its import fail."""
-    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "isal"}
-    sys.modules.update(dict.fromkeys([*kept, "isal", "isal.isal_zlib"], None))  # type: ignore[arg-type]
+def without(packages: tuple[str, ...], ours: Callable[[Path], None], out: Path) -> None:
+    """As if these packages were not installed: None in sys.modules makes their import fail."""
+    kept = {name: module for name, module in sys.modules.items() if name.split(".")[0] in packages}
+    blocked = [*kept, *packages, *(["isal.isal_zlib"] if "isal" in packages else [])]
+    modules = cast(dict[str, object], sys.modules)
+    modules.update(dict.fromkeys(blocked))
     try:
         ours(out)
     finally:
-        del sys.modules["isal"], sys.modules["isal.isal_zlib"]
-        sys.modules.update(kept)
+        for name in set(blocked):
+            del modules[name]
+        modules.update(kept)
 
 
 def run_case(name: str, contenders: dict[str, Contender], rounds: int, work: Path) -> None:
-    """One row per contender, with the size of its file."""
+    """One row per contender that can run, with the processor's time and the size of its file."""
     sizes: dict[str, float] = {}
+    busy: dict[str, list[float]] = {}
 
     def made(key: str) -> None:
-        out = work / "out.png"
+        out, before = work / "out.png", processor_seconds()
         contenders[key](out)
+        busy.setdefault(key, []).append(processor_seconds() - before)
         sizes[key] = out.stat().st_size / 1e6
         out.unlink()
 
     able = [key for key in contenders if can_run(partial(made, key), f"{name}, {key}")]
+    # what was done to try them is no round
+    busy.clear()
     times = interleaved({key: partial(made, key) for key in able}, rounds)
-    base = times[next(iter(contenders))]
+    base = next(iter(contenders))
     for key, spent in times.items():
-        print(f"| {name} | {key} | {median(spent):.2f} | {ratios(base, spent)} | {sizes[key]:.1f} |", flush=True)
+        cells = [name, key, f"{median(spent):.2f}", f"{median(busy[key]):.2f}"]
+        cells += [ratios(of[base], of[key]) if base in of else "unknown" for of in (times, busy)]
+        print("|", " | ".join(cells), f"| {sizes[key]:.1f} |", flush=True)
+
+
+def processor_seconds() -> float:
+    """What this process and the programs that it ran have taken of the processor so far."""
+    return time.process_time() + sum(os.times()[2:4])
 
 
 def can_run(contender: Callable[[], None], name: str) -> bool:
     """Whether a contender makes its sheet once; if not, the benchmark goes on without it and says why."""
     try:
         contender()
-    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+    except (ImportError, OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
         told = getattr(error, "stderr", None) or str(error) or type(error).__name__
         reason = told.decode(errors="replace") if isinstance(told, bytes) else told
         print(f"{name}: left out ({reason.strip()})", file=sys.stderr, flush=True)
