@@ -16,6 +16,10 @@ import pytest
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
+# with a worker on each core, threads of torch would only take turns
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # no test writes into the cache of who runs it; one that is about the cache names a folder of its own
 os.environ["CLIP_GRID_CACHE"] = "off"
 

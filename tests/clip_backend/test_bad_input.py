@@ -94,7 +94,7 @@ def test_an_error_of_the_callers_own_generator_comes_out(encoder):
         encoder.encode_images([pictures()], strict=False)
 
 
-@pytest.mark.parametrize("nothing", [[], (), iter([]), [[], []]], ids=repr)
+@pytest.mark.parametrize("nothing", [[], (), iter([]), [[], []]], ids=["list", "tuple", "iterator", "empty batches"])
 def test_no_picture_at_all_is_refused(nothing, encoder):
     with pytest.raises(InputError, match="no pictures were given; give at least one"):
         encoder.encode_images(nothing)
