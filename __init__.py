@@ -4,6 +4,12 @@ from __future__ import annotations
 
 # empty only when pytest imports this file alone, as if it were no package
 if __package__:
+    from .interrupts import end_on_signals, is_command_line
+
+    # the command line answers Ctrl-C already while what follows is imported
+    if is_command_line():
+        end_on_signals()
+
     from .nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode
     from .nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
     from .nodes.host import get_host

@@ -25,6 +25,7 @@ from ..json_text import parse_object
 from .lock import FileLock, take_lock, waiting_lock
 from .problems import BACKUP, PART, check_name, check_regular, make_folder, writing
 from .signals import signals_held
+from .unfinished import add_written, removed_when_ended
 
 _SET_NAME = re.compile(r"\.clip-grid-[0-9a-f]{12}\.set")
 _LOCK_NAME = ".clip-grid.lock"
@@ -51,16 +52,17 @@ def file_set(folder: Path) -> Iterator[FileSet]:
     The folder is made if need be. Raises OutputError when a file cannot be written or renamed.
     """
     files = FileSet(folder)
-    try:
-        with signals_held():
-            files.begin()
-        yield files
-        with signals_held():
-            files.commit()
-            files.end()
-    finally:
-        with signals_held():
-            files.end()
+    with removed_when_ended(files.end):
+        try:
+            with signals_held():
+                files.begin()
+            yield files
+            with signals_held():
+                files.commit()
+                files.end()
+        finally:
+            with signals_held():
+                files.end()
 
 
 class FileSet:
@@ -165,6 +167,7 @@ class FileSet:
             _settle_left_sets(self._folder)
             if len(self._steps) == 1:
                 _rename(self._folder, self._steps[first])
+                self._tell()
                 return
             steps = [self._with_backup(step) for step in self._steps.values()]
             self._log({"steps": [asdict(step) for step in steps]})
@@ -183,6 +186,10 @@ class FileSet:
                 self._is_unfinished = False
                 raise
             self._backups = {step.backup for step in steps if step.backup}
+            self._tell()
+
+    def _tell(self) -> None:
+        add_written([self._folder / step.target for step in self._steps.values() if step.part])
 
     def _with_backup(self, step: _Step) -> _Step:
         exists = os.path.lexists(self._folder / step.target)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+from ..interrupts import STOPPING
 
 
 @contextmanager
@@ -17,7 +17,7 @@ def signals_held() -> Iterator[None]:
         yield
         return
     waiting: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in _STOPPING}
+    handlers = {number: signal.getsignal(number) for number in STOPPING}
     # None is a handler that Python did not set and cannot set again
     held = {number: handler for number, handler in handlers.items() if handler not in (None, signal.SIG_IGN)}
     try:

@@ -22,7 +22,7 @@ from ..clip_backend.model_check.result import (
     Range,
 )
 from .flags import add_model_flags, model_choice
-from .output import DONE, FAILED, Bar, add_output_flags, fail, note, print_json, printable
+from .output import DONE, FAILED, Bar, add_output_flags, fail, note, print_json, show
 
 HELP = """\
 check that a model is read rightly and that the default rules suit it
@@ -60,8 +60,7 @@ def check(args: argparse.Namespace) -> int:
     if args.json:
         print_json(run.to_dict() | {"versions": used})
     else:
-        for line in report(run, used):
-            print(printable(line))
+        show(report(run, used))
     note(args, run.notes)
     return DONE if run.conclusion in ("defaults hold", "calibrate") else FAILED
 

@@ -16,7 +16,7 @@ from ..atomic import atomic_file
 from ..clip_backend.shapes_demo import SHAPES_DEMO
 from ..grid.report import BatchReport
 from ..imaging import Progress
-from .output import DONE, Bar, add_output_flags, note, print_json
+from .output import DONE, Bar, add_output_flags, note, print_json, show
 from .shape_drawing import COLOURS, SHAPES, draw, random_scene
 
 FOLDER = "clip-grid-demo"
@@ -66,8 +66,8 @@ def _clip_sheet(root: Path, progress: Progress) -> GridReport:
 
 def _print_summary(root: Path, reports: list[GridReport]) -> None:
     for report in reports:
-        print(report.summary())
-    print(f"\nNow with your own pictures:\n  clip-grid export YOUR_FOLDER {root / 'mine.png'}")
+        show(report.summary_lines())
+    show(["", "Now with your own pictures:", f"  clip-grid export YOUR_FOLDER {root / 'mine.png'}"])
 
 
 SAMPLERS = ("euler", "dpmpp_2m", "ddim", "uni_pc")

@@ -12,7 +12,7 @@ from ..api import GridReport, choose_template, dry_report, export_batch, export_
 from ..errors import ClipGridError, InputError
 from ..grid.template import write_template
 from .flags import add_sheet_flags, clip_options, model_choice, sheet_inputs, template_options, unused_clip_flags
-from .output import DONE, FAILED, PARTIAL, Bar, fail, note, print_json, printable_lines
+from .output import DONE, FAILED, PARTIAL, Bar, fail, note, print_error, print_json, show
 
 HELP = """\
 make a labelled sheet from pictures
@@ -84,16 +84,20 @@ def _export_batch(args: argparse.Namespace, template: str | None, options: dict[
 
 def _print_one(directory: str, outcome: GridReport | ClipGridError) -> None:
     if isinstance(outcome, GridReport):
-        print(printable_lines(f"{directory}: {outcome.summary()}"))
+        first, *rest = outcome.summary_lines()
+        show([f"{directory}: {first}", *rest])
+        # one sheet may take long
+        sys.stdout.flush()
     else:
-        print(printable_lines(f"{directory}: error: {outcome}"), file=sys.stderr)
+        print_error(f"{directory}: error: {outcome}")
 
 
 def _print_report(args: argparse.Namespace, report: GridReport, *, planned: bool = False) -> int:
     if args.json:
         print_json(report.to_dict())
     else:
-        print(printable_lines(("plan: " if planned else "") + report.summary()))
+        first, *rest = report.summary_lines()
+        show([("plan: " if planned else "") + first, *rest])
     note(args, _notes(args, report))
     return DONE if report.status == "ok" else PARTIAL
 

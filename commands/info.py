@@ -10,7 +10,7 @@ from ..api.configuration import Configuration, configuration
 from ..clip_backend.finding.catalog import size_name
 from .flags import add_model_flags, model_choice
 from .models import file_size
-from .output import DONE, aligned_lines, print_json, printable
+from .output import DONE, aligned_lines, print_json, show
 
 HELP = """\
 show which device, model, verdict, cache and folders are in force
@@ -33,8 +33,7 @@ def show_info(args: argparse.Namespace) -> int:
     if args.json:
         print_json(found.to_dict())
     else:
-        for line in aligned_lines(list(rows_of(found))):
-            print(line)
+        show(aligned_lines(list(rows_of(found))))
     return DONE
 
 
@@ -63,5 +62,5 @@ def _model(model: FoundModel) -> str:
     """The file, and what it is or why it cannot be used."""
     info = model.info
     if model.problem or info is None:
-        return printable(f"{model.path}: cannot be used: {model.problem}")
-    return printable(f"{model.path}: {info.family} {size_name(info)}, {file_size(info.size_bytes)}")
+        return f"{model.path}: cannot be used: {model.problem}"
+    return f"{model.path}: {info.family} {size_name(info)}, {file_size(info.size_bytes)}"

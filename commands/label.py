@@ -24,7 +24,7 @@ from .output import (
     fail,
     note,
     print_json,
-    printable,
+    show,
     status_of,
     write_csv,
 )
@@ -79,8 +79,7 @@ def label(args: argparse.Namespace) -> int:
         print_json(run.to_dict())
     else:
         others = int(args.top_k) - 1 if hasattr(args, "top_k") else None
-        for line in table(run, model_name(args, run.model), others):
-            print(line)
+        show(table(run, model_name(args, run.model), others))
     note(args, run.notes)
     return status_of(args, len(run.pictures), run.failed)
 
@@ -136,7 +135,7 @@ def table(run: Labelled, model: str, others: int | None = None) -> Iterator[str]
     if others is None:
         others = 1 if all(len(one.facets) == 1 for one in run.pictures) else 0
     scales = " or ".join(sorted({one.scale for one in run.pictures}))
-    yield printable(f"labels: {run.vocabulary}; probability: {scales}; model: {model}")
+    yield f"labels: {run.vocabulary}; probability: {scales}; model: {model}"
     head = ["label", "probability", *(["next best"] if others else []), "picture", ""]
     yield from aligned_lines([head, *(_row(one, others) for one in run.pictures)], right=[1])
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ..api import match
 from ..clip_backend.matching.result import Matches, MatchOptions, MatchResult, PhraseScore
 from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
-from .output import Bar, add_output_flags, aligned_lines, note, print_json, printable, status_of
+from .output import Bar, add_output_flags, aligned_lines, note, print_json, show, status_of
 
 HELP = """\
 say whether pictures show what texts say
@@ -48,8 +48,7 @@ def match_texts(args: argparse.Namespace) -> int:
     if args.json:
         print_json(run.to_dict())
     else:
-        for line in lines_of(run, model_name(args, run.model)):
-            print(line)
+        show(lines_of(run, model_name(args, run.model)))
     note(args, run.notes)
     return status_of(args, len(run.results), run.failed)
 
@@ -63,7 +62,7 @@ def lines_of(run: Matches, model: str) -> Iterator[str]:
     """The run in lines; none of its results, no line. model: what the user calls it."""
     if len(run.results) == 1:
         yield from one_pair(run.results[0])
-        yield f"{_INDENT}model: {printable(model)}"
+        yield f"{_INDENT}model: {model}"
     elif run.results:
         yield threshold_line(run.results, model)
         yield from matrix(run.results) if run.mode == "matrix" else pairs(run.results)
@@ -71,7 +70,7 @@ def lines_of(run: Matches, model: str) -> Iterator[str]:
 
 def one_pair(one: MatchResult) -> Iterator[str]:
     """Every score of one pair on a line of its own, with its scale."""
-    yield printable(f"{one.verdict}: {one.image} · {one.text}")
+    yield f"{one.verdict}: {one.image} · {one.text}"
     yield _INDENT + one.reason
     limit = {one.threshold_scale: f"a match from {one.threshold:g} on"}
     rows = [
@@ -86,7 +85,7 @@ def one_pair(one: MatchResult) -> Iterator[str]:
     if one.phrases:
         yield from (_INDENT + line for line in phrases(one.phrases))
     if one.dropped:
-        yield f"{_INDENT}the model reads no further than this: {printable(one.dropped)}"
+        yield f"{_INDENT}the model reads no further than this: {one.dropped}"
 
 
 def phrases(several: Sequence[PhraseScore]) -> Iterator[str]:
@@ -101,7 +100,7 @@ def _phrase(one: PhraseScore) -> tuple[str, str, str, str]:
 def threshold_line(results: Sequence[MatchResult], model: str) -> str:
     """What makes a match, and the model."""
     one = results[0]
-    return printable(f"match from {one.threshold_scale} {one.threshold:g} on; model: {model}")
+    return f"match from {one.threshold_scale} {one.threshold:g} on; model: {model}"
 
 
 def scales_of(results: Sequence[MatchResult]) -> str:
@@ -117,7 +116,7 @@ def pairs(results: Sequence[MatchResult]) -> Iterator[str]:
         (name, told.pop()) for name in ("image", "text") if len(told := {getattr(one, name) for one in results}) == 1
     ]
     for name, value in shared:
-        yield printable(f"{_COLUMN[name]}: {value}")
+        yield f"{_COLUMN[name]}: {value}"
     own = [name for name in _COLUMN if name not in dict(shared)]
     head = ("verdict", "z", "cosine", "percentile", "probability", *(_COLUMN[name] for name in own))
     lines = aligned_lines(
@@ -126,7 +125,7 @@ def pairs(results: Sequence[MatchResult]) -> Iterator[str]:
     yield next(lines)
     for line, one in zip(lines, results, strict=True):
         yield line
-        yield printable(_INDENT + _why(one))
+        yield _INDENT + _why(one)
 
 
 _COLUMN = {"image": "picture", "text": "text"}
@@ -149,7 +148,7 @@ def matrix(results: Sequence[MatchResult]) -> Iterator[str]:
     """A line per picture with its cosine and verdict for each text; the texts are numbered above."""
     texts = {one.text_index: one.text for one in results}
     for place, text in sorted(texts.items()):
-        yield printable(f"text {place + 1}: {text}")
+        yield f"text {place + 1}: {text}"
     images = {one.image_index: one.image for one in results}
     cells = {(one.image_index, one.text_index): f"{one.cosine:6.3f} {one.verdict}" for one in results}
     head = (*(f"cosine to text {place + 1}" for place in sorted(texts)), "picture")

@@ -11,7 +11,19 @@ from ..clip_backend.match_files.report import PairMetrics, PairsReport
 from ..clip_backend.matching.result import MatchOptions
 from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
 from .match import pairs, threshold_line
-from .output import DONE, FAILED, PARTIAL, Bar, add_output_flags, aligned_lines, fail, first_lines, note, print_json
+from .output import (
+    DONE,
+    FAILED,
+    PARTIAL,
+    Bar,
+    add_output_flags,
+    aligned_lines,
+    fail,
+    first_lines,
+    note,
+    print_json,
+    show,
+)
 
 HELP = """\
 match the pictures and texts of a CSV file, pair by pair
@@ -54,8 +66,7 @@ def match_file(args: argparse.Namespace) -> int:
     if args.json:
         print_json(report.to_dict())
     else:
-        for line in _lines(report, model_name(args, report.model)):
-            print(line)
+        show(_lines(report, model_name(args, report.model)))
     failures = [f"row {one.row.number} failed: {one.error}" for one in report.results if one.error]
     note(args, [*report.notes, *first_lines(failures)])
     if report.status == "error":

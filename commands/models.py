@@ -15,7 +15,8 @@ from ..clip_backend.finding.advice import LISTING, how_to_get_one, no_complete_m
 from ..clip_backend.finding.catalog import size_name
 from ..clip_backend.finding.names import MODEL_VARIABLE, default_model, download_model, find_model
 from ..errors import InputError
-from .output import DONE, FAILED, char_width, display_width, fail, note, print_json, printable
+from ..visible_text import printable
+from .output import DONE, FAILED, char_width, display_width, fail, note, print_json, show
 
 #: Columns of a table that no terminal shows.
 _UNBROKEN = 10_000
@@ -48,8 +49,7 @@ def list_models(args: argparse.Namespace) -> int:
         models = [model.to_dict() | {"is_default": mark} for model, mark in zip(shown, is_default, strict=True)]
         print_json({"models": models, "notes": notes})
     width = shutil.get_terminal_size((_UNBROKEN, 24)).columns
-    for line in [] if args.json else table_lines(shown, width, is_default):
-        print(line)
+    show([] if args.json else table_lines(shown, width, is_default))
     hidden = len(everything) - len(shown)
     left_out = f"{hidden} {'files are' if hidden > 1 else 'file is'} no CLIP model; --all lists what was left out"
     if shown:

@@ -12,14 +12,25 @@ import sys
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 from ..api import FailedPicture
-from ..atomic import atomic_file, check_regular, is_empty, output_error
+from ..atomic import (
+    atomic_file,
+    check_regular,
+    is_empty,
+    kept_work,
+    output_error,
+    remove_unfinished,
+    written_files,
+)
 from ..csv_cells import Cell, csv_text
 from ..errors import OutputError
+from ..visible_text import printable
 
 DONE, FAILED, USAGE, PARTIAL = 0, 1, 2, 3
+#: Files that the line of a command that is ended names; it counts the others.
+_FILES_NAMED = 10
 
 
 def add_output_flags(parser: argparse.ArgumentParser, *, with_json: bool = True, verbose: str = "") -> None:
@@ -35,7 +46,7 @@ def note(args: argparse.Namespace, lines: Sequence[str]) -> None:
     """What the user should know, unless told to be quiet."""
     if not args.quiet:
         for line in lines:
-            print(f"note: {printable_lines(line)}", file=sys.stderr)
+            print_error(f"note: {line}")
 
 
 def first_lines(lines: Sequence[str], most: int = 10) -> list[str]:
@@ -46,7 +57,7 @@ def first_lines(lines: Sequence[str], most: int = 10) -> list[str]:
 
 def fail(message: str, status: int = USAGE) -> int:
     """The exit status, after the message: wrong usage, unless it is a failure."""
-    print(f"error: {printable_lines(message)}", file=sys.stderr)
+    print_error(f"error: {message}")
     return status
 
 
@@ -63,8 +74,46 @@ def print_json(report: Mapping[str, Any]) -> None:
     print(json.dumps(report, indent=1))
 
 
+def show(lines: Iterable[str]) -> None:
+    """Prints what people read, a line each; names and labels in it give the terminal no orders."""
+    for line in lines:
+        print(printable(line))
+
+
+def print_error(line: str) -> None:
+    """The same for one line of what is no result."""
+    print(printable(line), file=sys.stderr)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Prints what programs read, as it is."""
+    for line in lines:
+        print(line)
+
+
+def what_was_written() -> str:
+    """Removes the temporary files of a command that is ended, and says which files it has written."""
+    Bar.close_all()
+    remove_unfinished()
+    written = [printable(str(path)) for path in written_files()]
+    told = "no output file was written or changed"
+    if written:
+        rest = [f"and {len(written) - _FILES_NAMED} more"] if len(written) > _FILES_NAMED else []
+        told = f"written: {', '.join([*written[:_FILES_NAMED], *rest])}; no other output file was written or changed"
+    return "; ".join([told, *map(printable, kept_work())])
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors, which repeat arguments, give the terminal no orders."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 class Bar:
     """A progress bar on a terminal, nothing in a pipe; called as api.Progress."""
+
+    _shown: ClassVar[set[Bar]] = set()
 
     def __init__(self, quiet: bool, unit: str = "picture") -> None:
         self._hidden = quiet or not sys.stderr.isatty()
@@ -82,24 +131,22 @@ class Bar:
 
             self._close()
             self._bar = tqdm(total=total, unit=self._unit, leave=False)
+            self._shown.add(self)
         self._bar.update(done - self._bar.n)
 
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+            self._shown.discard(self)
+
+    @classmethod
+    def close_all(cls) -> None:
+        """Clears the lines of all bars."""
+        for bar in list(cls._shown):
+            bar._close()
 
     def __exit__(self, *_: object) -> None:
         self._close()
-
-
-def printable(text: str) -> str:
-    """The text with escapes in place of what a terminal would act on instead of showing it."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-
-
-def printable_lines(text: str) -> str:
-    """The same of a message that may have several lines."""
-    return "\n".join(map(printable, text.split("\n")))
 
 
 def display_width(text: str) -> int:
@@ -109,7 +156,7 @@ def display_width(text: str) -> int:
 
 def char_width(char: str) -> int:
     """Columns of a terminal that one character takes: 0, 1 or 2."""
-    if unicodedata.combining(char):
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 

@@ -16,7 +16,7 @@ from ..errors import InputError, OutputError
 from ..grid.arrange.badges import format_score
 from ..grid.pictures.lists import as_line
 from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
-from .output import DONE, PARTIAL, Bar, add_output_flags, aligned_lines, fail, note, print_json, printable
+from .output import DONE, PARTIAL, Bar, add_output_flags, aligned_lines, fail, note, print_json, print_lines, show
 
 HELP = """\
 put pictures in order and tell which are the best
@@ -58,9 +58,10 @@ def rank_pictures(args: argparse.Namespace) -> int:
         copy_kept(run, args.copy_to)
     if args.json:
         print_json(run.to_dict())
+    elif args.list:
+        print_lines(kept_paths(run))
     else:
-        for line in kept_paths(run) if args.list else table(run, model_name(args, run.model)):
-            print(line)
+        show(table(run, model_name(args, run.model)))
     note(args, run.notes)
     return PARTIAL if run.status == "partial" else DONE
 
@@ -84,7 +85,7 @@ def kept_paths(run: Ranking) -> list[str]:
 
 def table(run: Ranking, model: str) -> Iterator[str]:
     """A line per picture, the best first; the scale of the scores is named above. model: what the user calls it."""
-    yield printable(f"{len(run.kept)} of {len(run.pictures)} kept; score: {run.scale}; model: {model}")
+    yield f"{len(run.kept)} of {len(run.pictures)} kept; score: {run.scale}; model: {model}"
     rows = [_row(place, one) for place, one in enumerate(run.pictures, 1)]
     yield from aligned_lines([("place", "score", "kept", "picture", ""), *rows], right=[0, 1])
 

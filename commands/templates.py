@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ..grid.template import built_in_templates
-from .output import DONE, add_output_flags
+from ..grid.template import GridTemplate, built_in_templates
+from .output import DONE, add_output_flags, print_lines, show
 
 HELP = "list the built-in templates"
 
@@ -20,10 +20,13 @@ def list_templates(args: argparse.Namespace) -> int:
     """A line per template, or their JSON."""
     known = built_in_templates()
     if args.json:
-        print("[" + ",\n".join(template.to_json().rstrip() for template in known.values()) + "]")
+        print_lines(["[" + ",\n".join(template.to_json().rstrip() for template in known.values()) + "]"])
         return DONE
-    for name, template in known.items():
-        rows, columns = template.rows or "auto", template.columns or "auto"
-        size = f"{template.cell_width or 'auto'} x {template.cell_height or 'auto'}"
-        print(f"{name:14} {rows} x {columns} cells of {size}, margin {template.margin}, {template.format}")
+    show(_line(name, template) for name, template in known.items())
     return DONE
+
+
+def _line(name: str, template: GridTemplate) -> str:
+    rows, columns = template.rows or "auto", template.columns or "auto"
+    size = f"{template.cell_width or 'auto'} x {template.cell_height or 'auto'}"
+    return f"{name:14} {rows} x {columns} cells of {size}, margin {template.margin}, {template.format}"

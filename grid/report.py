@@ -13,6 +13,7 @@ from typing import Any
 from ..csv_cells import Cell, csv_text
 from ..input_files import open_file
 from ..json_text import parse_object, to_json
+from ..visible_text import printable
 from .arrange.axes import Axes
 from .arrange.heat_map import HeatMap
 from .layout.plan import Box
@@ -126,14 +127,17 @@ class GridReport:
 
     def summary(self) -> str:
         """A few lines for people."""
+        return "\n".join(self.summary_lines())
+
+    def summary_lines(self) -> list[str]:
+        """What was made, and the files of the pages; names in it are such that a terminal only shows them."""
         first = self.pages[0]
         pages = f" on {len(self.pages)} pages" if len(self.pages) > 1 else ""
-        lines = [
+        return [
             f"{self.images_processed} of {self.images_found} pictures, grid {self.rows}x{self.columns}, "
             f"canvas {first.width}x{first.height}{pages}, {self.export_format}",
-            *dict.fromkeys(page.path for page in self.pages if page.path),
+            *dict.fromkeys(printable(page.path) for page in self.pages if page.path),
         ]
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True)

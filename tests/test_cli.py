@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -481,19 +480,3 @@ def test_the_report_may_be_printed_into_the_sidecar(tmp_path):
             done = subprocess.run(command, cwd=tmp_path, stdout=printed, stderr=subprocess.PIPE, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
         assert json.loads((tmp_path / "s.json").read_text("utf-8"))["images_processed"] == 1
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without a signal")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_program_that_is_ended_cleans_up_and_says_so(tmp_path, capsys, monkeypatch, number):
-    save(tmp_path / "in" / "a.png")
-
-    def ended(*_: object) -> None:
-        signal.raise_signal(number)
-
-    monkeypatch.setattr("clip_grid.grid.write.export.paint_page", ended)
-
-    assert main(["export", str(tmp_path / "in"), str(tmp_path / "s.png")]) == 128 + number
-    assert capsys.readouterr().err == "ended; no file was left half written\n"
-    assert os.listdir(tmp_path) == ["in"]
-    assert signal.getsignal(number) == signal.SIG_DFL

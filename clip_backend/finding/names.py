@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 
+from ...atomic import set_kept
 from ...errors import CheckpointError, InputError, MissingPackage
 from ..shapes_demo import SHAPES_DEMO, shapes_demo_path
 from .advice import FIRST_CLIP, PYTHON, Wording, how_to_get_one, no_complete_model
@@ -81,6 +82,7 @@ def download_model(name: str) -> Path:
     except ImportError as error:
         reason = "a download needs the package huggingface_hub; install it with: pip install huggingface_hub"
         raise MissingPackage(reason) from error
+    set_kept("hub", "what was downloaded is kept in the cache of the Hugging Face hub")
     try:
         return Path(snapshot_download(name, allow_patterns=list(_DOWNLOADED)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from ...atomic import check_regular, make_folder, output_error
+from ...atomic import check_regular, make_folder, output_error, set_kept, signals_held
 from ...errors import ClipGridError, OutputError
 from ...json_text import JsonError, parse_object, to_json
 from ..matching.result import MatchResult, PhraseScore
@@ -88,10 +88,12 @@ class PartFile:
             added = _BEGINNING + b", " + head[1:] + b"\n" + added
         try:
             make_folder(self.path.parent)
-            with open(self.path, "r+b" if self._whole else "wb") as file:
-                file.truncate(self._whole)
-                file.seek(self._whole)
-                file.write(added)
+            with signals_held():
+                with open(self.path, "r+b" if self._whole else "wb") as file:
+                    file.truncate(self._whole)
+                    file.seek(self._whole)
+                    file.write(added)
+                set_kept(str(self.path), f"finished pairs are kept in {self.path} for the next run")
         except ClipGridError:
             raise
         except OSError as error:
@@ -102,6 +104,7 @@ class PartFile:
         """Deletes the file, if there is one."""
         self._whole = 0
         self.path.unlink(missing_ok=True)
+        set_kept(str(self.path), "")
 
 
 def _settings_in(first: bytes) -> dict[str, str] | None:

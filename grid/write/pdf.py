@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
 from ...arrays import Pixels
+from ...atomic import temporary_folder
 from ...errors import LimitError, MissingPackage
 from ...json_text import JsonError, parse_json
 from ..layout.plan import Box
@@ -66,7 +66,7 @@ def write_pdf(
     Raises MissingPackage without fpdf2, and LimitError for a page that is too wide for a JPEG.
     """
     pdf = _new_document(title)
-    with TemporaryDirectory(prefix="clip_grid_", ignore_cleanup_errors=True) as folder, ExitStack() as open_fonts:
+    with temporary_folder() as folder, ExitStack() as open_fonts:
         # fpdf2 closes fonts only when a document is complete
         open_fonts.callback(_close_fonts, pdf)
         for number, page in enumerate(pages, 1):
@@ -80,7 +80,7 @@ def write_pdf(
             _draw_pixels(pdf, page, scale, quality)
             lines = [line for text in page.texts for line in _lines(text)]
             if lines:
-                _write_lines(pdf, lines, scale, Path(folder) / f"text{number}.ttf")
+                _write_lines(pdf, lines, scale, folder / f"text{number}.ttf")
         _attach(pdf, embedded)
         pdf.output(file, output_producer_class=_producer_without_date())
 

@@ -8,7 +8,8 @@ import pytest
 from clip_grid.clip_backend.checkpoints.info import CheckpointInfo, TextShape, VisionShape
 from clip_grid.clip_backend.finding.catalog import FoundModel, size_name
 from clip_grid.commands.models import file_size, row_of, table_lines
-from clip_grid.commands.output import display_width, printable
+from clip_grid.commands.output import display_width
+from clip_grid.visible_text import printable
 
 LARGE = VisionShape(width=1024, layers=24, heads=16, mlp=4096, patch=14, tokens=257, image_size=224)
 TEXT = TextShape(width=768, layers=12, heads=12, mlp=3072, context=77, vocabulary=49408)
