@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 from ....imaging import Size
 from .columns import as_list, as_object, loras_text, number_text, to_columns, weights_name
-from .comfyui_graph import BUNDLE, Graph, Node, linked_id, load_graph, trail
+from .comfyui_graph import BUNDLE, STACKS, Graph, Node, linked_id, load_graph, trail
 from .comfyui_sampler import LastSampler, Prompt, earlier_sampler, find_last_samplers, find_prompt, is_latent
 from .comfyui_values import first_number, number, text
 from .comfyui_workflow import workflow_graph
@@ -17,9 +17,8 @@ _STEPS = ("steps", "steps_total", "num_steps")
 _CFG = ("cfg", "cfg_conds", "cfg_scale")
 _MODEL_FILES = ("ckpt_name", "unet_name", "model_name", "base_ckpt_name", "gguf_name", "model_path", "model")
 _PARTS = frozenset({"noise", "guider", "sampler", "sigmas"})
-_STACKS = frozenset({"lora_stack", "optional_lora_stack"})
 _MODELS = (
-    frozenset({"model", "unet", "model1", "model2", "base_model", "guider", "lora", "prev_lora", "loras"}) | _STACKS
+    frozenset({"model", "unet", "model1", "model2", "base_model", "guider", "lora", "prev_lora", "loras"}) | STACKS
 )
 _VAES = frozenset({"vae", "optional_vae"})
 _SIZES = (("width", "height"), ("empty_latent_width", "empty_latent_height"))

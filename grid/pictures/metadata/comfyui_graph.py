@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .columns import as_object, load_object
-from .comfyui_switch import STAYS, Resolve, by_number, is_first_live, pick_input
+from .comfyui_switch import STAYS, UNKNOWN, Resolve, by_number, is_first_live, pick_input
 
 #: Inputs that hand on a bundle of other things, under the names that node packs give it.
 BUNDLE = re.compile(r".*(?:pipe|context|ctx|tuple|settings|config).*")
 #: Inputs of nodes that only hand on what they get, such as list makers.
 _PASSING = re.compile(r"|value|input|anything|(?:any|input)_?\d*")
+#: Inputs that take a list of LoRAs.
+STACKS = frozenset({"lora_stack", "optional_lora_stack"})
+#: Inputs of nodes that make something of a value, such as noise of a seed, though they have no other input.
+_MAKES = re.compile(r"(?:noise_)?seed|\w+_name|scheduler")
 #: Nodes with one input that change what they get.
 _CHANGES = re.compile(r"zero|invert|inverse|negat|neg$|not(?:node)?\b|length|count|floor|ceil|round|abs", re.IGNORECASE)
 #: Where nodes that only hold one value keep it.
@@ -49,11 +53,16 @@ class Node:
         links = self.links()
         if len(links) < len(self.inputs) or _CHANGES.search(self.kind):
             return []
-        is_plain = len(links) == 1 or all(_PASSING.fullmatch(key) for key in links)
+        is_plain = len(links) == 1 and not any(map(_MAKES.fullmatch, links))
+        is_plain = is_plain or all(map(_PASSING.fullmatch, links))
         return list(links.values()) if is_plain else []
 
-    def held(self) -> object:
-        """What a node that only holds one value keeps, or is linked to; None for other nodes."""
+    def held(self, slot: int = 0) -> object:
+        """What a node that only holds one value gives at an output, or is linked to; None for other nodes."""
+        if "isfloatX" in self.inputs:
+            # a slider keeps a whole number and a fraction for each direction, and which of them it gives
+            axis = "Y" if slot == 1 and "Yi" in self.inputs else "X"
+            return self.inputs.get(axis + ("f" if self.inputs.get(f"isfloat{axis}") else "i"))
         key = next((key for key in VALUE_KEYS if key in self.inputs), None)
         if key is not None:
             return None if self.is_computed() else self.inputs[key]
@@ -94,6 +103,11 @@ class Graph(Mapping[str, Node]):
 
         None where that is nothing or cannot be told.
         """
+        found = self._target(value, depth)
+        return None if found is UNKNOWN else found
+
+    def _target(self, value: object, depth: int) -> object:
+        """As ``target``; UNKNOWN where it cannot be told."""
         path: list[tuple[str, int]] = []
         while link := linked_id(value):
             place = link, _slot(value)
@@ -131,7 +145,7 @@ class Graph(Mapping[str, Node]):
     def _is_live(self, value: object, depth: int) -> bool:
         if depth > _MAX_DEPTH:
             return linked_id(value) in self._nodes
-        return self.target(value, depth) is not None
+        return self._target(value, depth) is not None
 
     def _literal(self, value: object, depth: int) -> object:
         """The plain value that an input has or leads to through nodes that hold one; None when it cannot be told."""
@@ -140,7 +154,7 @@ class Graph(Mapping[str, Node]):
             link = linked_id(value)
             if link is None:
                 return value
-            value = self._nodes[link].held()
+            value = self._nodes[link].held(_slot(value))
         return None
 
 
@@ -186,11 +200,14 @@ def trail(graph: Graph, start: Node, follow: Callable[[str], bool]) -> Iterator[
         yield node
         followed = {key: value for key, value in node.links().items() if follow(key)}
         links = merged_context(graph, node, follow) or _own_before_bundles(node, followed) or node.passes_on()
+        stacks = [value for key, value in followed.items() if key in STACKS]
         for value in links:
             behind = graph.target_node(value)
             if behind and behind.id not in seen:
                 seen.add(behind.id)
-                queue.append(behind)
+                # a stack is applied after what the model went through before
+                place = queue.appendleft if value in stacks else queue.append
+                place(behind)
 
 
 def _own_before_bundles(node: Node, links: Mapping[str, object]) -> list[object]:

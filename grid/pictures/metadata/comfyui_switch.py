@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 #: The answer for a node that does more than hand on one of its inputs.
 STAYS = object()
+#: The answer for a node of which it cannot be told what it hands on, though it hands on something.
+UNKNOWN = object()
 _CHOOSES = re.compile(
     r"switch|select|choose|choice|branch|if\b|ifelse|condition\b|simplecondition|index", re.IGNORECASE
 )
@@ -53,7 +55,8 @@ class Resolve(NamedTuple):
 def pick_input(kind: str, inputs: Mapping[str, object], resolve: Resolve) -> list[object] | None:
     """The values that a node which chooses hands on, one for each of its outputs.
 
-    Empty when it hands on nothing or the choice cannot be told; None for a node that does not choose.
+    Empty when it hands on nothing, UNKNOWN as a value when the choice cannot be told; None for a node that does not
+    choose.
     """
     by_boolean = _by_boolean(inputs, resolve)
     if by_boolean is not None:
@@ -70,7 +73,7 @@ def is_first_live(names: Iterable[str]) -> bool:
 
 
 def by_number(inputs: Mapping[str, object]) -> list[object]:
-    """The values of the inputs that ``is_first_live`` accepts, by their numbers, whatever order the graph has them in."""
+    """The values of the inputs that ``is_first_live`` accepts, by their numbers, in whatever order they stand."""
     return [inputs[key] for key in sorted(inputs, key=lambda key: int(key.rpartition("_")[2]))]
 
 
@@ -82,7 +85,7 @@ def _by_boolean(inputs: Mapping[str, object], resolve: Resolve) -> list[object] 
         return None
     choice = _as_boolean(resolve.literal(inputs[selector]))
     if choice is None:
-        return []
+        return [UNKNOWN]
     return [inputs[key] for key in (on_true if choice else on_false)]
 
 
@@ -102,7 +105,9 @@ def _by_index(inputs: Mapping[str, object], resolve: Resolve) -> list[object] | 
         return None
     if selector is None:
         # which one cannot be told, unless there is only one
-        return [inputs[key] for key in numbered] if len(numbered) == 1 else []
+        return [inputs[key] for key in numbered] if len(numbered) == 1 else [UNKNOWN]
+    if choice is None:
+        return [UNKNOWN]
     letters = _letters(selector, choice)
     if isinstance(choice, str) and choice.strip().isdecimal():
         choice = int(choice)

@@ -40,11 +40,7 @@ def _number_values(node: Node, slot: int, names: tuple[str, ...]) -> list[object
     for key in names:
         if key in node.inputs:
             return [node.inputs[key]]
-    if "isfloatX" in node.inputs:
-        # a slider keeps a whole number and a fraction for each direction, and which of them it gives
-        axis = "Y" if slot == 1 and "Yi" in node.inputs else "X"
-        return [node.inputs.get(axis + ("f" if node.inputs.get(f"isfloat{axis}") else "i"))]
-    held = node.held()
+    held = node.held(slot)
     if held is not None:
         return [held]
     return [] if not node.inputs.keys().isdisjoint(VALUE_KEYS) else _bundles(node)
