@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from .visible_text import visible
 
@@ -23,6 +23,8 @@ _INNER = re.compile(r"([;|\t\r\n]+)")
 #: Quotes do not protect there: those of the text stand in the midst of that spreadsheet's cell.
 _INNER_FORMULA = re.compile(r"[\s'\"]*[=+\-@＝＋－＠]")
 _EXCEL_HINT = re.compile(r"sep=([,;\t|])(?:\r\n|\r|\n)", re.IGNORECASE)
+#: A line without quotes, and its end; one at the end of the text has none and may be empty.
+_PLAIN_LINE = re.compile(r'([^"\r\n]*)(?:\r\n|\r|\n|\Z)')
 _TO_QUOTE = re.compile(r'[,"\r\n]')
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -80,8 +82,7 @@ def _written(cell: Cell) -> str:
     return '"' + safe.replace('"', '""') + '"' if _TO_QUOTE.search(safe) else safe
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One record and the number of the text line on which it begins, from 1."""
 
     number: int
@@ -109,6 +110,12 @@ def split_lines(text: str, delimiter: str, *, start: int = 0) -> Iterator[Line]:
     number = first = 1 + _breaks(text[:start])
     at = start
     while at < len(text) or cells:
+        if not cells and (line := _PLAIN_LINE.match(text, at)):
+            # most lines have no quotes: cutting them up at once takes a third of the time
+            yield Line(number, tuple(map(str.strip, line[1].split(delimiter))))
+            at, number = line.end(), number + 1
+            first = number
+            continue
         found = cell_pattern.match(text, at)
         assert found, "the pattern matches at every place, if only an empty cell"
         cells.append(_cell(found))

@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from itertools import islice
 
 from ...csv_cells import DELIMITERS, Line, split_lines, told_delimiter
+from ...errors import InputError
 from ...visible_text import cell, visible
 from .records import HEADLESS, Records, find_key_column, first_few, name_columns, name_headless
 
 #: Lines by which the delimiter is judged.
 _SAMPLE = 50
+#: What is read at most; the rows of as many take 300 MB.
+_MAX_LINES, _MAX_CELLS = 500_000, 3_000_000
 
 
 def read_csv(text: str) -> Records:
@@ -20,7 +23,7 @@ def read_csv(text: str) -> Records:
     Blank lines between records are kept as empty records, since rows may go by position; those at the end are not.
     """
     declared, start = told_delimiter(text)
-    lines = [*split_lines(text, declared or find_delimiter(text), start=start)]
+    lines = _lines(split_lines(text, declared or find_delimiter(text), start=start))
     while lines and lines[-1].blank:
         lines.pop()
     head = next((index for index, line in enumerate(lines) if not line.blank), len(lines))
@@ -33,6 +36,21 @@ def read_csv(text: str) -> Records:
         columns, notes = name_columns([visible(name).strip() for name in _used_header(lines[head].cells, body)])
     rows = (_row(columns, line.cells) for line in body)
     return Records(columns, tuple(rows), notes=notes + _length_notes(len(columns), body))
+
+
+def _lines(lines: Iterable[Line]) -> list[Line]:
+    """The lines in memory; raises InputError for so many that their rows would not fit there."""
+    held: list[Line] = []
+    cells = 0
+    for line in lines:
+        held.append(line)
+        cells += len(line.cells)
+        if len(held) > _MAX_LINES or cells > _MAX_CELLS:
+            raise InputError(
+                f"the table has more than {_MAX_LINES:,} lines or {_MAX_CELLS:,} cells, the most that are read; "
+                "leave some out"
+            )
+    return held
 
 
 def _row(columns: Iterable[str], cells: Iterable[str]) -> dict[str, str]:

@@ -139,6 +139,28 @@ def match_keys(keys: Sequence[Parts], pictures: Sequence[Parts]) -> list[int | N
     the longest first (a bare name so serves the pictures of every folder), then a key whose folders differ, if nothing
     else could be meant.
     """
+    # of 300,000 rows few may be about these pictures: the passes over all of them would take seconds
+    lasts = {last for picture in pictures for last in _last_parts(picture)}
+    possible = [index for index, key in enumerate(keys) if not lasts.isdisjoint(_last_parts_of_key(key))]
+    found = _search([keys[index] for index in possible], pictures)
+    return [None if match is None else possible[match] for match in found]
+
+
+def _last_parts(path: Parts) -> set[str]:
+    """The texts that stand for the last part of a path when it is compared with another."""
+    ways = (path, _without_suffix(path), _folded(path), _folded(_without_suffix(path)), _folded(_stem(path)))
+    return {way[-1] for way in ways if way}
+
+
+def _last_parts_of_key(key: Parts) -> tuple[str, ...]:
+    """The same for a key, whose extension counts unless it is one of a picture."""
+    if not key or not key[-1].isascii():
+        return tuple(way[-1] for way in (key, _folded(key), _folded(_stem(key))) if way)
+    folded = key[-1].casefold()
+    return key[-1], folded, *_stem((folded,))
+
+
+def _search(keys: Sequence[Parts], pictures: Sequence[Parts]) -> list[int | None]:
     search = _Search(pictures)
     for change_text in (_as_written, _visible, _folded):
         keys_now = [change_text(key) for key in keys]
@@ -171,8 +193,8 @@ def _without_suffix(path: Parts) -> Parts:
 
 def _stem(path: Parts) -> Parts:
     """The path without its extension, if that is one of a picture: "v1.5" is a whole name."""
-    is_picture = bool(path) and PurePosixPath(path[-1]).suffix.lower() in PICTURE_SUFFIXES
-    return _without_suffix(path) if is_picture else path
+    name, dot, ending = path[-1].rpartition(".") if path else ("", "", "")
+    return (*path[:-1], name) if name and dot + ending.lower() in PICTURE_SUFFIXES else path
 
 
 class _Search:
