@@ -15,9 +15,17 @@ Catch ``ClipGridError`` to answer all of them; the message says what, which, why
 
 from __future__ import annotations
 
+from .visible_text import printable
+
 
 class ClipGridError(Exception):
-    """The root: an error whose message is meant for the user."""
+    """The root: an error whose message is meant for the user.
+
+    Whatever names it repeats, a terminal or log that shows it is given no orders.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class InputError(ClipGridError, ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,9 @@ from typing import Any
 from ..clip_backend.labelling.result import UNLABELED
 from ..errors import ClipGridError, InputError, PictureError
 from ..imaging import load_picture
+from ..log import logger
 from .label import CLIPLabeler
 from .pictures import StrPath, gather
-
-logger = logging.getLogger("clip_grid")
 
 
 def collect_images(

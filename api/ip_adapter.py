@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from ..clip_backend.finding.advice import CLIP_VISION_G, CLIP_VISION_H, ModelFil
 from ..clip_backend.finding.catalog import find_models
 from ..clip_backend.finding.folders import ModelPathConfig, StrPath, find_model_folders
 from ..errors import ClipGridError, InputError
+from ..log import logger
 from .vision_encoder import STATES, CLIPVisionEncoder, VisionFeatures, single_features
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from ..clip_backend.preparing.pictures import OnePicture
 
-logger = logging.getLogger("clip_grid")
 #: (width, layers, tokens, length of the embedding) of ViT-bigG/14 and of ViT-H/14, which is taken where no bigG is.
 _SIZES = {(1664, 48, 257, 1280): CLIP_VISION_G, (1280, 32, 257, 1024): CLIP_VISION_H}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from ..clip_backend.words.sources import vocabulary_from_text
 from ..clip_backend.words.vocabulary import Vocabulary, vocabulary_from_labels
 from ..errors import InputError
 from ..imaging import Progress
+from ..log import logger
 from ..options import read_options
 from .models import Model, ModelChoice
 from .pictures import Gathered, Images, StrPath, gather, gather_each
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .options import LabelKeywords
-
-logger = logging.getLogger("clip_grid")
 
 
 def label_images(

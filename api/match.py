@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from ..clip_backend.matching.match import match_pictures
 from ..clip_backend.matching.result import Matches, MatchOptions
 from ..errors import InputError, PictureError
 from ..imaging import Progress
+from ..log import logger
 from ..options import read_options
 from .models import Model, ModelChoice
 from .pictures import Images, StrPath, gather, gather_each, the_only_picture
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .options import MatchKeywords, PhraseKeywords
-
-logger = logging.getLogger("clip_grid")
 
 
 def match(

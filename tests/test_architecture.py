@@ -21,11 +21,12 @@ HOST_MODULES |= {"nodes", "server"}
 
 #: The layers; a module may import from layers below its own and from its own package.
 LAYERS = {
+    "visible_text": -1,
     "errors": 0,
     "decoding": 0,
     "interrupts": 0,
-    "visible_text": 0,
     "json_text": 1,
+    "log": 1,
     "input_files": 1,
     "foreign_pictures": 1,
     "color_profiles": 1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ...errors import InputError, LimitError, PictureError
 from ...imaging import OUT_OF_MEMORY
+from ...log import logger
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-logger = logging.getLogger("clip_grid")
 T = TypeVar("T")
 R = TypeVar("R")
 #: What a RuntimeError says where memory ran out; torch has a type of its own only for some of them. The allocators of

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError, OutputError
+from ...log import logger
 from ..checkpoints.weight_files import file_states
 
 if TYPE_CHECKING:
     from .disk_store import DiskStore
     from .file_hashes import FileHashes
 
-logger = logging.getLogger("clip_grid")
 Row = NDArray[np.float32]
 V = TypeVar("V")
 #: Bytes of embeddings in memory: 80,000 of 768 numbers.

@@ -5,7 +5,6 @@ Each row is stored with a checksum over key and numbers, so that a flipped bit c
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import sqlite3
@@ -20,10 +19,10 @@ from typing import TypeVar
 import numpy as np
 
 from ...errors import OutputError
+from ...log import logger
 from .cache import CACHE_GB, GB, Row
 from .store_file import FILE, CorruptStore, OpenStore, file_id, is_corrupt, open_store, set_aside, unusable
 
-logger = logging.getLogger("clip_grid")
 T = TypeVar("T")
 #: Bytes of rows that wait before they are written without ``flush``.
 WAITING_BYTES = 16 << 20

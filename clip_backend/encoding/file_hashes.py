@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
+from ...log import logger
 from ..preparing.pictures import file_state
 
-logger = logging.getLogger("clip_grid")
 FILE_NAME = "file_hashes.sqlite"
 #: A table of another version is dropped.
 VERSION = 1

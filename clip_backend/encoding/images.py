@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -17,6 +16,7 @@ from ...color_profiles import profile_problem, profiles_note
 from ...decoding import DECODING, PROFILE
 from ...errors import InputError, PictureError
 from ...imaging import Progress
+from ...log import logger
 from ..preparing.blank import pixel_statistics
 from ..preparing.pictures import FileContent, NamedPicture, NamedPictures, Pictures, named_pictures
 from ..preparing.preprocessing import Preprocessing, pixel_hash
@@ -42,7 +42,6 @@ from .image_features import (
     check_wants,
 )
 
-logger = logging.getLogger("clip_grid")
 #: Bytes of pictures in memory that wait to be prepared; it bounds those that a generator makes.
 WAITING_BYTES = 256 << 20
 #: Batches that are prepared while one is computed.

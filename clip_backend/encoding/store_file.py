@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sqlite3
@@ -13,9 +12,9 @@ from pathlib import Path
 
 from ...atomic import output_error
 from ...errors import CheckpointError, OutputError
+from ...log import logger
 from ..checkpoints.safetensors_header import read_header
 
-logger = logging.getLogger("clip_grid")
 FILE = "embeddings.sqlite"
 #: What a file that cannot be used is renamed to.
 BROKEN = "embeddings.broken.sqlite"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...imaging import Progress
+from ...log import logger
 from ..tokenizing.tokenizer import TokenizedText, Tokenizer, batch_of, chunks
 from .batching import FP32_CURE, USES_FP32, BatchSize, Placement, batch_size_for, float32_on_cpu, run_shrinking
 from .cache import EmbeddingCache, Row, row_key
@@ -23,7 +23,6 @@ LONG_TEXT = ("truncate", "mean", "max")
 #: Lengths of the texts in one batch differ by less than this, in tokens.
 BUCKET = 8
 Ids = tuple[int, ...]
-logger = logging.getLogger("clip_grid")
 
 
 class TextTower(Protocol):

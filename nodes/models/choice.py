@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections import Counter
@@ -16,9 +15,8 @@ from ...clip_backend.finding.advice import COMFYUI, how_to_get_one, no_complete_
 from ...clip_backend.finding.catalog import FoundModel, inspect_model, list_possible_models
 from ...clip_backend.finding.folders import ModelPathConfig, ModelType
 from ...errors import ClipGridError, InputError
+from ...log import logger
 from ..host.host import Host
-
-logger = logging.getLogger("clip_grid")
 
 #: The names that stand for no second file, for the first complete model, and for the model bundled with the package.
 NONE, AUTO, DEMO = "none", "auto", "shapes-demo"
