@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from ...atomic import make_folder
 from ...errors import InputError, OutputError
@@ -99,6 +100,29 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+class KnownHashes:
+    """Which contents the index in a folder has embeddings of; asked from any thread, while another one writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._connection = open_for_reading(folder)
+        self._lock = Lock()
+
+    def has(self, hash: str) -> bool:
+        """Whether the embedding of this content is in the index."""
+        with self._lock:
+            return is_known(self._connection, hash)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+
+def is_known(connection: sqlite3.Connection, hash: str) -> bool:
+    """Whether the embedding of this content is in the index."""
+    found = connection.execute("SELECT 1 FROM pictures WHERE hash = ? AND row IS NOT NULL", (hash,))
+    return found.fetchone() is not None
 
 
 @contextmanager

@@ -42,7 +42,8 @@ class VectorWriter:
     def __init__(self, path: Path, dim: int, space: str, rows: int) -> None:
         self.path, self.dim = path, dim
         with writing(path):
-            self._file: BinaryIO = open(path, "r+b" if path.exists() and path.stat().st_size else "w+b")
+            # made if it is not there
+            self._file: BinaryIO = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)), "r+b")
         try:
             with writing(path):
                 head = self._file.read(HEADER_BYTES)
@@ -88,6 +89,9 @@ def read_vectors(path: Path, dim: int, space: str, rows: int) -> Vectors:
 
     Raises InputError for a file that is gone, of another space, or shorter than that.
     """
+    if rows == 0:
+        # the file may not be made yet
+        return np.empty((0, dim), np.float32)
     try:
         with open(path, "rb") as file:
             _check_header(file.read(HEADER_BYTES), path, dim, space)
@@ -96,8 +100,6 @@ def read_vectors(path: Path, dim: int, space: str, rows: int) -> Vectors:
     there = stored_rows(path, dim)
     if there < rows:
         raise InputError(f"{path} has {there} rows of {rows}; run clip-grid index again, which computes the others")
-    if rows == 0:
-        return np.empty((0, dim), np.float32)
     return np.memmap(path, "<f4", "r", HEADER_BYTES, (rows, dim))
 
 

@@ -1,0 +1,66 @@
+"""An encoder without a model, whose vectors follow from the content alone, and which counts what it did."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+DIM = 8
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """As what the engine yields: a picture that was encoded or is known, or a failure with its reason."""
+
+    index: int
+    name: str
+    key: str = ""
+    embedding: Any = None
+    observed: Any = None
+    stage: str = ""
+    reason: str = ""
+
+
+@dataclass
+class CountingEncoder:
+    """Reads files one by one."""
+
+    space: str = "test space"
+    dim: int = DIM
+    opened: list[Path] = field(default_factory=list)
+    computed: int = 0
+    #: Called before each picture is computed.
+    before: Callable[[], None] = lambda: None
+
+    def stream_images(
+        self, pictures: Iterable[Path], *, batch_size: int | None = None, observe: Any = None, is_known: Any = None
+    ) -> Iterator[Outcome]:
+        for index, path in enumerate(pictures):
+            self.opened.append(path)
+            try:
+                data = path.read_bytes()
+                key = hashlib.blake2b(data, digest_size=16).hexdigest()
+                if is_known and is_known(key):
+                    yield Outcome(index, str(path), key)
+                    continue
+                image = Image.open(BytesIO(data))
+                image.load()
+            except OSError as error:
+                yield Outcome(index, str(path), stage="read", reason=str(error))
+                continue
+            self.before()
+            self.computed += 1
+            yield Outcome(index, str(path), key, vector_of(data), observe(path, data, image) if observe else None)
+
+
+def vector_of(data: bytes) -> np.ndarray:
+    """The vector [DIM] of a content, of any length."""
+    seed = int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+    return np.random.default_rng(seed).standard_normal(DIM).astype(np.float32)
