@@ -37,16 +37,9 @@ class FoundFile:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class KnownFile:
-    """What the index knows of a file."""
-
-    id: int
-    size: int
-    mtime_ns: int
-    is_missing: bool
-    #: Whether it must be read again though it did not change.
-    is_open: bool
+#: What the index knows of a file: (id, size, time of change, whether it is missing, whether it must be read again even
+#: if it did not change).
+_Known = tuple[int, int, int, bool, bool]
 
 
 @dataclass
@@ -80,7 +73,7 @@ class _Listing:
 def find_changes(
     connection: sqlite3.Connection,
     root: int,
-    is_picture: Callable[[str], bool],
+    is_picture: Callable[[bytes], bool],
     *,
     below: bytes = b"",
     retry_failed: bool = False,
@@ -107,9 +100,18 @@ def find_changes(
             continue
         visited.add(listing.folder)
         known = _known_files(connection, root, listing.folder, retry_failed)
+        now = clock_ns()
         for name, status in listing.files.items():
-            _compare(_found(listing.folder, name, status, clock_ns()), known.pop(name, None), changes, new)
-        changes.gone += [row.id for row in known.values() if not row.is_missing]
+            row = known.pop(name, None)
+            if row is None:
+                new.append(_found(listing.folder, name, status, now))
+            elif row[1] != status.st_size or row[2] != status.st_mtime_ns or row[4]:
+                changes.to_read.append(_found(listing.folder, name, status, now))
+            else:
+                changes.unchanged += 1
+                if row[3]:
+                    changes.back.append(row[0])
+        changes.gone += [row[0] for row in known.values() if not row[3]]
     changes.gone += _gone_with_folders(connection, root, below, visited, frozen)
     _recognise(connection, new, changes)
     return changes
@@ -129,7 +131,7 @@ def _why_away(root: bytes, device: str, below: bytes) -> str:
     return ""
 
 
-def _listings(root: bytes, below: bytes, is_picture: Callable[[str], bool]) -> Iterator[_Listing]:
+def _listings(root: bytes, below: bytes, is_picture: Callable[[bytes], bool]) -> Iterator[_Listing]:
     """The pictures of every folder, hidden ones left out; linked folders are followed, each real folder once."""
     waiting = [below]
     seen: set[tuple[int, int]] = set()
@@ -146,12 +148,13 @@ def _listings(root: bytes, below: bytes, is_picture: Callable[[str], bool]) -> I
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(path) as entries:
                 for entry in entries:
-                    if entry.name.startswith(b"."):
+                    name = entry.name
+                    if name.startswith(b"."):
                         continue
                     if _is_folder(entry):
-                        folders.append(os.path.join(folder, entry.name))
-                    elif is_picture(os.fsdecode(entry.name)) and (status_of := _status(entry)):
-                        files[entry.name] = status_of
+                        folders.append(os.path.join(folder, name))
+                    elif is_picture(name) and (status_of := _status(entry)):
+                        files[name] = status_of
         except OSError as error:
             yield _Listing(folder, {}, f"cannot be listed ({error.strerror or error})")
             continue
@@ -192,34 +195,15 @@ def _found(folder: bytes, name: bytes, status: os.stat_result, now_ns: int) -> F
     )
 
 
-def _known_files(
-    connection: sqlite3.Connection, root: int, folder: bytes, retry_failed: bool
-) -> dict[bytes, KnownFile]:
+def _known_files(connection: sqlite3.Connection, root: int, folder: bytes, retry_failed: bool) -> dict[bytes, _Known]:
     """What the index knows of the files of one folder, by name."""
     rows = connection.execute(
-        "SELECT name, files.id, size, mtime_ns, missing IS NOT NULL, is_settled, stage, pictures.row IS NULL"
+        "SELECT name, files.id, size, mtime_ns, missing IS NOT NULL,"
+        " NOT is_settled OR (pictures.row IS NULL AND (? OR stage = ''))"
         " FROM files LEFT JOIN pictures ON pictures.id = picture WHERE root = ? AND folder = ?",
-        (root, folder),
+        (retry_failed, root, folder),
     )
-    return {
-        name: KnownFile(
-            id, size, mtime_ns, bool(is_missing),
-            is_open=not is_settled or bool(is_unknown and (retry_failed or not stage)),
-        )
-        for name, id, size, mtime_ns, is_missing, is_settled, stage, is_unknown in rows
-    }  # fmt: skip
-
-
-def _compare(found: FoundFile, known: KnownFile | None, changes: Changes, new: list[FoundFile]) -> None:
-    if known is None:
-        new.append(found)
-        return
-    if (found.size, found.mtime_ns) != (known.size, known.mtime_ns) or known.is_open:
-        changes.to_read.append(found)
-        return
-    changes.unchanged += 1
-    if known.is_missing:
-        changes.back.append(known.id)
+    return {row[0]: row[1:] for row in rows}
 
 
 def _gone_with_folders(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 Describe = Callable[["NamedPicture", "FileContent | None", Image.Image], Description]
 #: A batch is kept once it has so many files, or after so many seconds: what a kill costs at most.
 KEPT_AT_ONCE, KEPT_EVERY_S = 256, 5.0
+_SUFFIXES = frozenset(suffix.encode() for suffix in PICTURE_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ def update_index(
     )
 
 
-def is_picture_name(name: str) -> bool:
+def is_picture_name(name: bytes) -> bool:
     """Whether a file of this name is taken for a picture."""
-    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
+    return b"." + name.rpartition(b".")[2].lower() in _SUFFIXES
 
 
 def _roots(writer: IndexWriter) -> list[int]:
