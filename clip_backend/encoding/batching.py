@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ...errors import InputError, LimitError, PictureError
@@ -32,6 +33,9 @@ CPU_BATCH = 8
 #: Bytes that a batch may need beside the weights, and the largest batch; a larger one is no faster.
 CPU_BUDGET, CPU_MOST = 512 << 20, 32
 DEVICE_BUDGET, DEVICE_MOST = 2 << 30, 128
+
+#: Held while a batch is computed, by the device: batches of several threads take turns there.
+_COMPUTING: dict[tuple[str, int], Lock] = {}
 
 #: Where numbers are not finite: the cure for who chose fp16, and the note where nobody did.
 FP32_CURE = "choose dtype='fp32'"
@@ -162,12 +166,16 @@ def batch_size_for(bytes_each: int, placement: Placement, budget_bytes: int | No
 def run_shrinking(
     items: Sequence[T], forward: Callable[[Sequence[T]], R], size: BatchSize, placement: Placement
 ) -> Iterator[tuple[Sequence[T], R]]:
-    """The items in order, in batches that fit, each with its result; a batch that does not fit is split in two."""
+    """The items in order, in batches that fit, each with its result; a batch that does not fit is split in two.
+
+    One batch is computed at a time on each device, whichever thread asks.
+    """
     start = 0
     while start < len(items):
         batch = items[start : start + size.size]
         try:
-            result = forward(batch)
+            with _computing_on(placement.device):
+                result = forward(batch)
         except (RuntimeError, MemoryError) as error:
             if not placement.is_out_of_memory(error):
                 raise
@@ -177,6 +185,11 @@ def run_shrinking(
             continue
         # outside of the except block, whose traceback keeps the failed batch's tensors alive
         size.shrink(placement, len(batch))
+
+
+def _computing_on(device: torch.device) -> Lock:
+    # "cuda" and "cuda:0" are one device
+    return _COMPUTING.setdefault((device.type, device.index or 0), Lock())
 
 
 def prefetch(

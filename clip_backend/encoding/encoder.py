@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from threading import Lock
 from typing import Protocol
 
@@ -14,7 +14,9 @@ from ..tokenizing.tokenizer import Tokenizer
 from .cache import EmbeddingCache
 from .features import HasIdentity, Identity, TextFeatures
 from .image_features import ImageFeatures, VisionEncoder
-from .images import ImageEncoder
+from .images import collected
+from .outcomes import IsKnown, Observe, Outcome
+from .stream import ImageEncoder
 from .texts import SentenceEncoder, TextEncoder
 
 #: The cure for a model that encodes no texts.
@@ -43,6 +45,30 @@ class Encoder(HasIdentity, Protocol):
         with_statistics: also give the ``statistics`` of the pixels, by which blank pictures and noise are told.
         Equal pictures are computed once, and cached ones not at all.
         Raises InputError without pictures, or if the model gives none of the wanted states.
+        """
+
+    def stream_images(
+        self,
+        pictures: Pictures,
+        *,
+        wants: Sequence[str] = ("embeds",),
+        batch_size: int | None = None,
+        preprocessing: Preprocessing | None = None,
+        observe: Observe | None = None,
+        is_known: IsKnown | None = None,
+        with_statistics: bool = False,
+    ) -> Generator[Outcome, None, None]:
+        """Each picture as an ``Ok`` or a ``FailedPicture``, in the order given, as batches are done.
+
+        Pictures of a generator may be endless: they are taken as they are needed, and what was handed over is dropped.
+        Closing the stream ends its threads and stops within a batch. Options are those of ``encode_images``, and
+
+        observe: called in the thread that decodes, with the picture, the content of its file (None for what is no file,
+        and for a file above 64 MB) and the decoded picture; what it returns becomes ``observed``. A JPEG may be decoded
+        smaller than it is, but never smaller than the model needs. An error of this package costs that picture alone.
+        is_known: called in these threads with the key of each picture, for a file before it is decoded; where it
+        returns True the picture is an ``Ok`` without rows and is not computed.
+        Raises InputError, before any picture is read, if the model gives none of the wanted states.
         """
 
     def encode_texts(
@@ -119,7 +145,7 @@ class ClipEncoder(HasIdentity):
         preprocessing: Preprocessing | None = None,
         with_statistics: bool = False,
     ) -> ImageFeatures:
-        return self._images.encode(
+        run = self._images.run(
             pictures,
             wants,
             batch_size=batch_size,
@@ -128,6 +154,29 @@ class ClipEncoder(HasIdentity):
             preprocessing=preprocessing,
             with_statistics=with_statistics,
         )
+        return collected(run)
+
+    def stream_images(
+        self,
+        pictures: Pictures,
+        *,
+        wants: Sequence[str] = ("embeds",),
+        batch_size: int | None = None,
+        preprocessing: Preprocessing | None = None,
+        observe: Observe | None = None,
+        is_known: IsKnown | None = None,
+        with_statistics: bool = False,
+    ) -> Generator[Outcome, None, None]:
+        run = self._images.run(
+            pictures,
+            wants,
+            batch_size=batch_size,
+            preprocessing=preprocessing,
+            observe=observe,
+            is_known=is_known,
+            with_statistics=with_statistics,
+        )
+        return run.outcomes()
 
     def encode_texts(
         self,

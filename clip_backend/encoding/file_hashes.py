@@ -45,10 +45,13 @@ class FileHashes:
         #: Whether it failed in this run, so that no further picture waits for it.
         self._is_off = False
 
-    def get(self, path: Path) -> str:
-        """The hash of a file's content, from its state alone; empty if it is not known or has changed."""
+    def get(self, path: Path, status: os.stat_result | None = None) -> str:
+        """The hash of a file's content, from its state alone; empty if it is not known or has changed.
+
+        status: the file's, if the caller has it already.
+        """
         try:
-            state = file_state(os.stat(path))
+            state = file_state(status or os.stat(path))
         except OSError:
             # reading it gives the reason
             return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from ...clip_backend.checkpoints.read import read_checkpoint
 from ...clip_backend.encoding.encoder import ClipEncoder
 from ...clip_backend.encoding.features import HasIdentity, Identity, TextFeatures
 from ...clip_backend.encoding.image_features import ImageFeatures
+from ...clip_backend.encoding.outcomes import Outcome
 from ...clip_backend.encoding.texts import TextEncoder
 from ...clip_backend.preparing.pictures import Pictures
 from ...errors import CheckpointError, InputError, SpaceError
@@ -90,6 +91,10 @@ class CoreEncoder(HasIdentity):
     def encode_images(self, pictures: Pictures, *, wants: Sequence[str] = ("embeds",), **options: Any) -> ImageFeatures:
         """The embeddings of images."""
         return self._vision.encode_images(pictures, wants=wants, **options)
+
+    def stream_images(self, pictures: Pictures, **options: Any) -> Generator[Outcome, None, None]:
+        """Each image by itself, as batches are done."""
+        return self._vision.stream_images(pictures, **options)
 
     def encode_texts(self, texts: str | Sequence[str], **options: Any) -> TextFeatures:
         """Unit vectors of texts."""

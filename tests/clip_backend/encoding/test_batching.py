@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ class ToyMemory:
     """Memory for so many at a time; with none on the device, only the CPU has some."""
 
     def __init__(self, capacity: int, cpu_capacity: int = 1000) -> None:
+        self.device = SimpleNamespace(type="toy", index=None)
         self.capacity = capacity
         self.cpu_capacity = cpu_capacity
         self.tried: list[int] = []

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from clip_grid import imaging
-from clip_grid.clip_backend.encoding import image_features, images
+from clip_grid.clip_backend.encoding import image_features, reading
 from clip_grid.clip_backend.encoding.cache import EmbeddingCache
 from clip_grid.clip_backend.preparing import pictures as pictures_module
 from clip_grid.clip_backend.preparing.blank import emptiness, pixel_statistics
@@ -164,7 +164,7 @@ def test_statistics_of_known_files_are_taken_from_the_cache(tmp_path, monkeypatc
 
     # of embeddings that are known alone, the pixels are looked at once, and nothing is computed anew
     first = encoder.encode_images(paths, with_statistics=True)
-    monkeypatch.setattr(images, "pixel_statistics", lambda picture: pytest.fail("they are known"))
+    monkeypatch.setattr(reading, "pixel_statistics", lambda picture: pytest.fail("they are known"))
     again = encoder.encode_images(paths, with_statistics=True)
 
     assert sum(tower.sizes) == 2
