@@ -64,8 +64,8 @@ class ModelChoice(LazyModel):
     ) -> None:
         super().__init__(self._load)
         self._model = model
-        self._cache = cache
-        self._wording = wording
+        self.cache = cache
+        self.wording = wording
         #: How it is loaded, as far as the caller said.
         self.given = given
 
@@ -79,6 +79,11 @@ class ModelChoice(LazyModel):
         choice = cls()
         choice._encoder = model
         return choice
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the caller named a model or gave an encoder."""
+        return self._encoder is not None or self._model not in (None, AUTO)
 
     @property
     def key(self) -> str:
@@ -99,7 +104,7 @@ class ModelChoice(LazyModel):
         name = self._model
         if self._encoder is None and name is not None and name != AUTO and not self.given.get("text_encoder"):
             named = inspect_model(FoundModel(str(name), self._find(name)), ModelType.OTHER)
-            if lacks := lone_encoder(named, find_models, self._wording):
+            if lacks := lone_encoder(named, find_models, self.wording):
                 raise InputError(lacks)
         return self()
 
@@ -110,17 +115,25 @@ class ModelChoice(LazyModel):
         """
         model, notes = self._model, tuple[str, ...]()
         if model is None or model == AUTO:
-            model, note = default_model(wording=self._wording, download=bool(self.given.get("download")))
+            model, note = default_model(wording=self.wording, download=bool(self.given.get("download")))
             notes = (note,)
         text_encoder = self.given.get("text_encoder")
         return self._find(model), self._find(text_encoder) if text_encoder else None, notes
+
+    @property
+    def source(self) -> str:
+        """The files that it is loaded from, a line each; empty for an encoder that was given."""
+        if self._encoder is not None and self._model is None:
+            return ""
+        first, second, _ = self.files()
+        return "\n".join(str(file.absolute()) for file in (first, second) if file)
 
     @property
     def cache_folder(self) -> Path | None:
         """The folder in which embeddings are kept; None for none."""
         if named := self.given.get("cache_folder"):
             return Path(named).expanduser()
-        return default_cache_folder() if self._cache else None
+        return default_cache_folder() if self.cache else None
 
     def _load(self) -> tuple[Encoder, tuple[str, ...]]:
         model, text_encoder, notes = self.files()
@@ -132,9 +145,22 @@ class ModelChoice(LazyModel):
     def _find(self, model: StrPath | CheckpointInfo) -> Path:
         if isinstance(model, CheckpointInfo):
             return model.path
-        return find_model(model, download=bool(self.given.get("download")), wording=self._wording)
+        return find_model(model, download=bool(self.given.get("download")), wording=self.wording)
 
 
 def open_encoder(model: Model = None, *, cache: bool = True, **given: Any) -> Encoder:
     """The encoder of a model, opened at once; see ``ModelChoice`` for what may be given."""
     return ModelChoice.of(model, cache=cache, **given)()
+
+
+def index_model(model: Model, source: str) -> ModelChoice:
+    """The model that a caller means, else the one that an index was made with.
+
+    source: that model's files, as in ``ModelChoice.source``; empty if they are not known.
+    """
+    choice = ModelChoice.of(model)
+    if source and not choice.is_chosen:
+        first, _, second = source.partition("\n")
+        given = {**choice.given, **({"text_encoder": second} if second else {})}
+        return ModelChoice(first, cache=choice.cache, wording=choice.wording, **given)
+    return choice

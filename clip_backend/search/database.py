@@ -20,8 +20,12 @@ FILE = "clip_grid.sqlite"
 VERSION = 1
 #: Seconds that a connection waits for another one.
 BUSY_SECONDS = 10.0
+#: The stage of files that are left out on purpose.
+LEFT_OUT = "left out"
 #: The columns of ``prompts``, in its order; each is a property of the same name.
 PROMPT_COLUMNS = ("prompt", "negative_prompt")
+#: The same for SQL.
+PROMPTS = ", ".join(PROMPT_COLUMNS)
 
 _TABLES = (
     # name: "space", "model", "dim", "generation", "rows"
@@ -46,10 +50,7 @@ _TABLES = (
     "CREATE INDEX properties_number ON properties (name, number) WHERE number IS NOT NULL",
     "CREATE INDEX properties_text ON properties (name, text COLLATE NOCASE)",
 )
-_FULL_TEXT = (
-    f"CREATE VIRTUAL TABLE prompts USING fts5({', '.join(PROMPT_COLUMNS)}, content='',"
-    " tokenize='unicode61 remove_diacritics 2')"
-)
+_FULL_TEXT = f"CREATE VIRTUAL TABLE prompts USING fts5({PROMPTS}, content='', tokenize='unicode61 remove_diacritics 2')"
 
 
 def open_for_writing(folder: Path) -> sqlite3.Connection:

@@ -5,37 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from ...imaging import PICTURE_SUFFIXES, Progress
-from ..encoding.features import unit_rows
-from .database import KnownHashes, path_text
+from ..encoding.image_features import FailedPicture
+from ..encoding.outcomes import Outcome
+from .database import LEFT_OUT, KnownHashes, path_text
+from .status import Failure
 from .tree import Changes, FoundFile, find_changes
 from .writer import Description, IndexWriter, KeptFile
 
 if TYPE_CHECKING:
+    from PIL import Image
+    from torch import Tensor
+
     from ..encoding.encoder import Encoder
     from ..preparing.pictures import FileContent, NamedPicture
 
 #: Called with a picture, its file if it was small enough to be read at once, and its pixels.
-Describe = Callable[["NamedPicture", "FileContent | None", Image.Image], Description]
+Describe = Callable[["NamedPicture", "FileContent | None", "Image.Image | Tensor"], Description]
 #: A batch is kept once it has so many files, or after so many seconds: what a kill costs at most.
 KEPT_AT_ONCE, KEPT_EVERY_S = 256, 5.0
 _SUFFIXES = frozenset(suffix.encode() for suffix in PICTURE_SUFFIXES)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A file or folder that is not in the index, and why."""
-
-    path: str
-    #: "list", "read" or "encode".
-    stage: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -45,31 +38,38 @@ class IndexUpdate:
     #: Files that were looked at, and of these that did not change since the last time.
     found: int = 0
     unchanged: int = 0
-    #: Files that got a new embedding, and those whose content was known already.
+    #: New contents, and files whose content was known already.
     computed: int = 0
     known: int = 0
     #: Files that were renamed or moved, that are gone, and that are there again.
     moved: int = 0
     gone: int = 0
     back: int = 0
+    #: Files that were left out on purpose now, such as our own sheets.
+    left_out: int = 0
     #: Files and folders that could not be used now; those of earlier updates are in the index.
     failed: tuple[Failure, ...] = ()
     #: Roots that could not be listed, whose pictures stay as they are.
     away: tuple[str, ...] = ()
     seconds: float = 0.0
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
 
 @dataclass
 class _Totals:
     computed: int = 0
     known: int = 0
+    left_out: int = 0
     failed: list[Failure] = field(default_factory=list)
 
 
 def update_index(
     writer: IndexWriter,
     folders: Sequence[Path],
-    encoder: Encoder,
+    model: Callable[[], tuple[Encoder, str]],
     describe: Describe,
     *,
     batch_size: int | None = None,
@@ -79,10 +79,11 @@ def update_index(
 ) -> IndexUpdate:
     """Brings the index up to date with these folders, or with all its roots if none are given.
 
+    model: opens the encoder, and gives it and the file that it comes from; called once there is a file to read.
     describe: gives what is known of a picture beside its embedding; called in a thread. retry_failed: also read files
     again that could not be used last time. progress: called with (done, files to read). wait: called before each
     picture is taken up, to pause; what it raises ends the update, whose finished batches are kept.
-    Raises InputError for what is no folder.
+    Raises InputError for what is no folder, and for a model of another embedding space than that of the index.
     """
     began = time.monotonic()
     places = [writer.root_of(folder) for folder in folders] or [(root, b"") for root in _roots(writer)]
@@ -93,7 +94,10 @@ def update_index(
         changes.append((root, found))
     totals = _Totals(failed=[Failure(path_text(path), "list", why) for _, of in changes for path, why in of.unreadable])
     to_read = [(root, found) for root, of in changes for found in of.to_read]
-    _read(writer, to_read, encoder, describe, totals, batch_size=batch_size, progress=progress, wait=wait)
+    if to_read:
+        encoder, source = model()
+        writer.bind(encoder.space, encoder.dim, encoder.identity.name, source)
+        _read(writer, to_read, encoder, describe, totals, batch_size=batch_size, progress=progress, wait=wait)
     return IndexUpdate(
         found=sum(of.unchanged + len(of.to_read) + len(of.moved) + len(of.linked) for _, of in changes),
         unchanged=sum(of.unchanged for _, of in changes),
@@ -102,6 +106,7 @@ def update_index(
         moved=sum(len(of.moved) for _, of in changes),
         gone=sum(len(of.gone) for _, of in changes),
         back=sum(len(of.back) for _, of in changes),
+        left_out=totals.left_out,
         failed=tuple(totals.failed),
         away=tuple(path_text(_root_path(writer, root)) for root, of in changes if not of.device),
         seconds=time.monotonic() - began,
@@ -141,7 +146,9 @@ def _read(
 
     def keep() -> None:
         nonlocal kept_at
-        writer.keep(waiting)
+        new = writer.keep(waiting)
+        totals.computed += new
+        totals.known -= new
         _count(waiting, paths, totals)
         waiting.clear()
         kept_at = time.monotonic()
@@ -190,22 +197,22 @@ def _waited(path: Path, wait: Callable[[], None]) -> Path:
     return path
 
 
-def _kept(root: int, found: FoundFile, outcome: Any) -> KeptFile:
-    reason = getattr(outcome, "reason", "")
-    if reason:
-        return KeptFile(root, found, stage=outcome.stage, reason=reason)
-    if outcome.embedding is None:
-        return KeptFile(root, found, outcome.key)
-    vector = unit_rows(outcome.embedding[None], [outcome.name])[0]
-    return KeptFile(root, found, outcome.key, vector, outcome.observed or Description())
+def _kept(root: int, found: FoundFile, outcome: Outcome) -> KeptFile:
+    if isinstance(outcome, FailedPicture):
+        return KeptFile(root, found, stage=outcome.stage, reason=outcome.reason)
+    shown = outcome.observed or Description()
+    if shown.left_out:
+        return KeptFile(root, found, stage=LEFT_OUT, reason=shown.left_out)
+    return KeptFile(root, found, outcome.key, outcome.embedding, shown)
 
 
 def _count(files: Iterable[KeptFile], paths: dict[int, bytes], totals: _Totals) -> None:
     for one in files:
-        if one.reason:
+        if one.stage == LEFT_OUT:
+            totals.left_out += 1
+        elif one.reason:
             path = path_text(paths[one.root], one.found.folder, one.found.name)
             totals.failed.append(Failure(path, one.stage, one.reason))
-        elif one.vector is None:
-            totals.known += 1
         else:
-            totals.computed += 1
+            # those of a new content are taken off
+            totals.known += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -101,6 +102,16 @@ def read_vectors(path: Path, dim: int, space: str, rows: int) -> Vectors:
     if there < rows:
         raise InputError(f"{path} has {there} rows of {rows}; run clip-grid index again, which computes the others")
     return np.memmap(path, "<f4", "r", HEADER_BYTES, (rows, dim))
+
+
+def remove_other_generations(folder: Path, generation: int) -> None:
+    """Removes the files of other generations, and what was derived from them."""
+    kept = vector_file(folder, generation).name
+    for path in folder.glob("vectors.*"):
+        if path.name != kept and not path.name.startswith(f"vectors.{generation}."):
+            # on Windows a file that a reader has mapped stays until the next time
+            with suppress(OSError):
+                path.unlink()
 
 
 def stored_rows(path: Path, dim: int) -> int:

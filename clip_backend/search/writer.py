@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from ...atomic.lock import FileLock, take_lock
 from ...errors import InputError, OutputError
 from .database import (
     PROMPT_COLUMNS,
+    PROMPTS,
     has_full_text,
     is_known,
     open_for_writing,
@@ -30,15 +31,11 @@ from .database import (
     translated,
     write_settings,
 )
-from .thumbnails import remove_thumbnail, write_thumbnail
+from .thumbnails import write_thumbnail
 from .tree import Changes, FoundFile
-from .vectors import Vectors, VectorWriter, read_vectors, stored_rows, vector_file
+from .vectors import Vectors, VectorWriter, remove_other_generations, stored_rows, vector_file
 
 LOCK = "writer.lock"
-#: The file of vectors is made anew without its holes once they are more than this share of it.
-MOST_HOLES = 0.25
-#: Rows that are copied at a time then.
-_COPIED_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,8 @@ class Description:
     properties: Mapping[str, str] = field(default_factory=dict)
     #: A small picture in WebP; empty for none.
     thumbnail: bytes = b""
+    #: Why it is left out on purpose; empty if it is not.
+    left_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class KeptFile:
     #: Unit vector [dim]; None where the index has that of this content already.
     vector: Vectors | None = None
     description: Description = Description()
-    #: Why it could not be used, and in which stage.
+    #: Why it could not be used, and in which stage; LEFT_OUT for what was left out on purpose.
     stage: str = ""
     reason: str = ""
 
@@ -72,11 +71,11 @@ class KeptFile:
 class IndexWriter:
     """An index that is open for writing; use it as a context manager.
 
-    space, dim, model: of the encoder, to which a new index is bound; model is its name for users. Raises InputError for
-    an index of another space, and OutputError while another process writes, and for a folder that cannot be written.
+    Raises OutputError while another process writes, and for a folder that cannot be written, and InputError for what is
+    no index of this version.
     """
 
-    def __init__(self, folder: Path, *, space: str = "", dim: int = 0, model: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = _locked(folder)
         try:
@@ -86,9 +85,8 @@ class IndexWriter:
             raise
         try:
             with translated(folder):
-                self._bind(space, dim, model)
-                self._vectors = self._recovered()
-                self._has_full_text = has_full_text(self.connection)
+                self.vectors = self._recovered()
+                self.has_full_text = has_full_text(self.connection)
         except BaseException:
             self.connection.close()
             self._lock.remove()
@@ -104,12 +102,41 @@ class IndexWriter:
 
     def close(self) -> None:
         """Closes the files and lets others write."""
-        if self._vectors:
-            self._vectors.close()
+        if self.vectors:
+            self.vectors.close()
         self.connection.close()
         self._lock.remove()
 
+    def bind(self, space: str, dim: int, model: str, source: str = "") -> None:
+        """Binds a new index to an embedding space, which its pictures are then added from.
+
+        model: the model's name for users. source: the file that it is loaded from when nobody names another.
+        Raises InputError for an index of another space.
+        """
+        with translated(self.folder):
+            settings = read_settings(self.connection)
+            if not settings:
+                with transaction(self.connection):
+                    write_settings(
+                        self.connection, space=space, dim=dim, model=model, source=source, generation=1, rows=0
+                    )
+                self.vectors = self._recovered()
+            elif settings["space"] != space:
+                raise InputError(
+                    f"the index in {self.folder} holds embeddings of {settings['model']}, and {model} has another "
+                    "embedding space; choose that model, or another folder for the index"
+                )
+
+    def settings(self) -> dict[str, str]:
+        """All settings by name; empty for an index that is bound to no model yet."""
+        with translated(self.folder):
+            return read_settings(self.connection)
+
     # --- roots
+
+    def has_roots(self) -> bool:
+        """Whether any folder is in the index."""
+        return self.connection.execute("SELECT 1 FROM roots LIMIT 1").fetchone() is not None
 
     def root_of(self, path: Path) -> tuple[int, bytes]:
         """The root that holds a folder, made if there is none, and the folder's place below it.
@@ -167,41 +194,54 @@ class IndexWriter:
 
     # --- pictures
 
-    def keep(self, files: Sequence[KeptFile]) -> None:
-        """Keeps a batch: all of it, or nothing if the process or the disk ends before."""
+    def keep(self, files: Sequence[KeptFile]) -> int:
+        """Keeps a batch, all of it or nothing; returns how many contents were new."""
         fresh = {one.hash: one for one in files if one.vector is not None and not is_known(self.connection, one.hash)}
-        with translated(self.folder):
-            first = self._vectors.rows if self._vectors else 0
-            if fresh:
-                if self._vectors is None:
-                    raise InputError(f"the index in {self.folder} is open without a model; give one to add pictures")
-                first = self._vectors.append(np.stack([one.vector for one in fresh.values() if one.vector is not None]))
-            for one in fresh.values():
-                if one.description.thumbnail:
-                    write_thumbnail(self.folder, one.hash, one.description.thumbnail)
-            with transaction(self.connection):
-                for row, one in enumerate(fresh.values(), first):
-                    self._keep_picture(one, row)
-                for one in files:
-                    self._keep_file(one.root, one.found, self._picture(one.hash), one.stage, one.reason)
-                if fresh:
-                    write_settings(self.connection, rows=first + len(fresh))
-            if self._vectors:
-                self._vectors.commit(len(fresh))
+        vectors = [one.vector for one in fresh.values() if one.vector is not None]
+        for one in fresh.values():
+            if one.description.thumbnail:
+                write_thumbnail(self.folder, one.hash, one.description.thumbnail)
+        with translated(self.folder), self._appended(vectors) as first:
+            for row, one in enumerate(fresh.values(), first):
+                self._keep_picture(one.hash, one.description, row)
+            for one in files:
+                self._keep_file(one.root, one.found, self._picture(one.hash), one.stage, one.reason)
+        return len(fresh)
 
-    def _keep_picture(self, one: KeptFile, row: int) -> None:
-        shown = one.description
+    def keep_pictures(self, pictures: Sequence[tuple[str, Description]], vectors: Vectors) -> int:
+        """Keeps pictures by their hashes, without files, that the index does not have; returns how many it kept.
+
+        vectors: their unit vectors [N, dim].
+        """
+        fresh = [place for place, (hash, _) in enumerate(pictures) if not is_known(self.connection, hash)]
+        with translated(self.folder), self._appended([vectors[place] for place in fresh]) as first:
+            for row, place in enumerate(fresh, first):
+                self._keep_picture(*pictures[place], row)
+        return len(fresh)
+
+    @contextmanager
+    def _appended(self, vectors: Sequence[Vectors]) -> Iterator[int]:
+        """A transaction in which the rows of these vectors are named; gives the number of the first."""
+        if self.vectors is None and vectors:
+            raise InputError(f"the index in {self.folder} is bound to no model yet")
+        first = self.vectors.append(np.stack(vectors)) if self.vectors and vectors else 0
+        with transaction(self.connection):
+            yield first
+            if vectors:
+                write_settings(self.connection, rows=first + len(vectors))
+        if self.vectors:
+            self.vectors.commit(len(vectors))
+
+    def _keep_picture(self, hash: str, shown: Description, row: int) -> None:
         self.connection.execute(
             "INSERT INTO pictures (hash, row, width, height, has_thumbnail) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (hash) DO UPDATE SET row = excluded.row",
-            (one.hash, row, shown.width, shown.height, bool(shown.thumbnail)),
+            (hash, row, shown.width, shown.height, bool(shown.thumbnail)),
         )
-        picture = self._picture(one.hash)
-        has_properties = self.connection.execute(
-            "SELECT 1 FROM properties WHERE picture = ? LIMIT 1", (picture,)
-        ).fetchone()
-        if shown.properties and not has_properties:
-            self._keep_properties(picture or 0, shown.properties)
+        picture = self._picture(hash)
+        found = self.connection.execute("SELECT 1 FROM properties WHERE picture = ? LIMIT 1", (picture,)).fetchone()
+        if picture is not None and shown.properties and not found:
+            self._keep_properties(picture, shown.properties)
 
     def _keep_properties(self, picture: int, properties: Mapping[str, str]) -> None:
         self.connection.executemany(
@@ -209,8 +249,8 @@ class IndexWriter:
             [(picture, name, text, _number(text)) for name, text in properties.items()],
         )
         prompts = [properties.get(name, "") for name in PROMPT_COLUMNS]
-        if self._has_full_text and any(prompts):
-            self.connection.execute(f"INSERT INTO prompts (rowid, {_PROMPTS}) VALUES (?, ?, ?)", (picture, *prompts))
+        if self.has_full_text and any(prompts):
+            self.connection.execute(f"INSERT INTO prompts (rowid, {PROMPTS}) VALUES (?, ?, ?)", (picture, *prompts))
 
     def _picture(self, hash: str) -> int | None:
         found = self.connection.execute("SELECT id FROM pictures WHERE hash = ?", (hash,)).fetchone()
@@ -228,86 +268,7 @@ class IndexWriter:
             ),
         )  # fmt: skip
 
-    # --- what is no longer wanted
-
-    def purge(self, *, older_than_s: float = 0.0) -> int:
-        """Forgets files that have been missing for longer, and pictures without files; returns how many files."""
-        limit = time.time() - older_than_s
-        with translated(self.folder):
-            with transaction(self.connection):
-                purged = self.connection.execute("DELETE FROM files WHERE missing <= ?", (limit,)).rowcount
-                forgotten = self._forget_pictures()
-            for hash in forgotten:
-                remove_thumbnail(self.folder, hash)
-            self._compact()
-        return purged
-
-    def _forget_pictures(self) -> list[str]:
-        """Removes pictures without files; returns their hashes."""
-        rows = self.connection.execute(
-            "SELECT id, hash FROM pictures WHERE id NOT IN (SELECT picture FROM files WHERE picture IS NOT NULL)"
-        ).fetchall()
-        for picture, _ in rows:
-            texts = dict(self.connection.execute("SELECT name, text FROM properties WHERE picture = ?", (picture,)))
-            prompts = [texts.get(name, "") for name in PROMPT_COLUMNS]
-            if self._has_full_text and any(prompts):
-                # a table without content must be told what to forget
-                self.connection.execute(
-                    f"INSERT INTO prompts (prompts, rowid, {_PROMPTS}) VALUES ('delete', ?, ?, ?)", (picture, *prompts)
-                )
-            self.connection.execute("DELETE FROM properties WHERE picture = ?", (picture,))
-            self.connection.execute("DELETE FROM pictures WHERE id = ?", (picture,))
-        return [hash for _, hash in rows]
-
-    def _compact(self) -> None:
-        """Makes the file of vectors anew where much of it is holes; readers go on with the old one."""
-        if self._vectors is None:
-            return
-        rows = [row for (row,) in self.connection.execute("SELECT row FROM pictures WHERE row IS NOT NULL ORDER BY 1")]
-        holes = self._vectors.rows - len(rows)
-        if holes <= MOST_HOLES * self._vectors.rows:
-            return
-        settings = read_settings(self.connection)
-        space, generation, old = settings["space"], int(settings["generation"]) + 1, self._vectors
-        path = vector_file(self.folder, generation)
-        with suppress(FileNotFoundError):
-            # of a process that was ended in the middle of this
-            path.unlink()
-        new = VectorWriter(path, old.dim, space, 0)
-        try:
-            stored = read_vectors(old.path, old.dim, space, old.rows)
-            for start in range(0, len(rows), _COPIED_AT_ONCE):
-                part = rows[start : start + _COPIED_AT_ONCE]
-                new.append(np.asarray(stored[part]))
-                new.commit(len(part))
-            with transaction(self.connection):
-                # rows are unique: none may meet another's new number on the way
-                self.connection.execute("UPDATE pictures SET row = -1 - row WHERE row IS NOT NULL")
-                self.connection.executemany(
-                    "UPDATE pictures SET row = ? WHERE row = ?", [(place, -1 - row) for place, row in enumerate(rows)]
-                )
-                write_settings(self.connection, generation=generation, rows=len(rows))
-        except BaseException:
-            new.close()
-            raise
-        self._vectors = new
-        old.close()
-        del stored
-        _remove_other_generations(self.folder, generation)
-
     # --- opening
-
-    def _bind(self, space: str, dim: int, model: str) -> None:
-        """Binds a new index to the space; raises InputError for one of another space."""
-        settings = read_settings(self.connection)
-        if space and not settings:
-            with transaction(self.connection):
-                write_settings(self.connection, space=space, dim=dim, model=model, generation=1, rows=0)
-        elif space and settings["space"] != space:
-            raise InputError(
-                f"the index in {self.folder} holds embeddings of {settings['model']}, and {model} has another "
-                "embedding space; choose that model, or another folder for the index"
-            )
 
     def _recovered(self) -> VectorWriter | None:
         """The file of vectors, and the database in step with it; None for an index without a model."""
@@ -322,11 +283,8 @@ class IndexWriter:
             with transaction(self.connection):
                 self.connection.execute("UPDATE pictures SET row = NULL WHERE row >= ?", (there,))
                 write_settings(self.connection, rows=there)
-        _remove_other_generations(self.folder, generation)
+        remove_other_generations(self.folder, generation)
         return VectorWriter(path, dim, settings["space"], min(rows, there))
-
-
-_PROMPTS = ", ".join(PROMPT_COLUMNS)
 
 
 def _locked(folder: Path) -> FileLock:
@@ -353,15 +311,6 @@ def _holder(path: Path) -> str:
 def _with_separator(path: bytes) -> bytes:
     separator = os.sep.encode()
     return path if path.endswith(separator) else path + separator
-
-
-def _remove_other_generations(folder: Path, generation: int) -> None:
-    kept = vector_file(folder, generation).name
-    for path in folder.glob("vectors.*"):
-        if path.name != kept and not path.name.startswith(f"vectors.{generation}."):
-            # on Windows a file that a reader has mapped stays until the next time
-            with suppress(OSError):
-                path.unlink()
 
 
 def _number(text: str) -> float | None:

@@ -7,25 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from clip_grid.clip_backend.encoding.image_features import FailedPicture
+from clip_grid.clip_backend.encoding.outcomes import Ok, Outcome
 from PIL import Image
 
 DIM = 8
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """As what the engine yields: a picture that was encoded or is known, or a failure with its reason."""
-
-    index: int
-    name: str
-    key: str = ""
-    embedding: Any = None
-    observed: Any = None
-    stage: str = ""
-    reason: str = ""
 
 
 @dataclass
@@ -34,6 +24,7 @@ class CountingEncoder:
 
     space: str = "test space"
     dim: int = DIM
+    identity: Any = field(default_factory=lambda: SimpleNamespace(name="a test model"))
     opened: list[Path] = field(default_factory=list)
     computed: int = 0
     #: Called before each picture is computed.
@@ -48,16 +39,18 @@ class CountingEncoder:
                 data = path.read_bytes()
                 key = hashlib.blake2b(data, digest_size=16).hexdigest()
                 if is_known and is_known(key):
-                    yield Outcome(index, str(path), key)
+                    yield Ok(index, str(path), key)
                     continue
                 image = Image.open(BytesIO(data))
                 image.load()
             except OSError as error:
-                yield Outcome(index, str(path), stage="read", reason=str(error))
+                yield FailedPicture(index, str(path), "read", str(error))
                 continue
             self.before()
             self.computed += 1
-            yield Outcome(index, str(path), key, vector_of(data), observe(path, data, image) if observe else None)
+            yield Ok(
+                index, str(path), key, {"embeds": vector_of(data)}, observe(path, data, image) if observe else None
+            )
 
 
 def vector_of(data: bytes) -> np.ndarray:

@@ -38,8 +38,8 @@ def describe(picture: object, content: object, image: Image.Image) -> Descriptio
 def update(index: Path, folders: Sequence[Path], encoder: CountingEncoder | None = None, **options) -> IndexUpdate:
     """One update by a fresh writer."""
     encoder = encoder or CountingEncoder()
-    with IndexWriter(index, space=encoder.space, dim=encoder.dim, model="a test model") as writer:
-        return update_index(writer, folders, encoder, describe, **options)
+    with IndexWriter(index) as writer:
+        return update_index(writer, folders, lambda: (encoder, ""), describe, **options)
 
 
 def stored(index: Path) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from clip_grid.clip_backend.search import database, writer
 from clip_grid.clip_backend.search.database import open_for_reading, read_settings
+from clip_grid.clip_backend.search.purge import purge
 from clip_grid.clip_backend.search.vectors import read_vectors, vector_file
 from clip_grid.clip_backend.search.writer import IndexWriter
 from clip_grid.errors import InputError, OutputError
@@ -97,7 +98,7 @@ def test_an_index_works_without_a_write_ahead_log_and_without_full_text_search(t
     pictures[0].unlink()
     update(tmp_path / "index", [])
     with IndexWriter(tmp_path / "index") as writing:
-        assert writing.purge() == 1
+        assert purge(writing) == 1
     reader = open_for_reading(tmp_path / "index")
     assert not database.has_full_text(reader)
     reader.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from clip_grid.clip_backend.search.database import FILE
+from clip_grid.clip_backend.search.purge import purge
 from clip_grid.clip_backend.search.thumbnails import thumbnail_file
 from clip_grid.clip_backend.search.tree import find_changes
 from clip_grid.clip_backend.search.update import is_picture_name
@@ -146,8 +147,8 @@ def test_missing_files_are_forgotten_on_request_alone_with_picture_and_thumbnail
     update(index, [])
 
     with IndexWriter(index) as writer:
-        assert writer.purge(older_than_s=3600) == 0
-        assert writer.purge() == 1
+        assert purge(writer, older_than_s=3600) == 0
+        assert purge(writer) == 1
 
     assert not gone.exists()
     assert query(index, "SELECT count(*) FROM pictures") == query(index, "SELECT count(*) FROM files") == [(4,)]
@@ -161,7 +162,7 @@ def test_much_that_was_purged_leaves_the_file_of_vectors_too(index, pictures, tm
     update(index, [])
 
     with IndexWriter(index) as writer:
-        writer.purge()
+        purge(writer)
 
     assert not vector_file(index, 1).exists()
     assert vector_file(index, 2).stat().st_size == HEADER_BYTES + 3 * DIM * 4
@@ -289,6 +290,7 @@ def test_names_that_are_no_text_are_kept_as_they_are(index, tmp_path):
 
 def test_an_index_is_bound_to_its_embedding_space(index, pictures, tmp_path):
     update(index, [tmp_path / "out"])
+    draw(tmp_path / "out" / "new.png", 50)
 
     with pytest.raises(InputError, match=r"holds embeddings of a test model.*choose that model, or another folder"):
         update(index, [], CountingEncoder(space="another"))

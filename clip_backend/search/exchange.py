@@ -1,0 +1,95 @@
+"""The pictures of an index as one safetensors file, from which another index takes them without computing anything."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...atomic import atomic_file
+from ...errors import InputError
+from .database import open_for_reading, read_settings, translated
+from .vectors import read_vectors, vector_file
+from .writer import Description, IndexWriter
+
+_FORMAT = "clip-grid index 1"
+#: Pictures that are kept in one transaction.
+_AT_ONCE = 1000
+
+
+def export_index(folder: Path, target: Path) -> int:
+    """Writes vectors, sizes and generation data of all pictures, by the hash of their contents; returns how many.
+
+    The file has the tensor ``vectors`` [N, dim] and, in its metadata, ``pictures``: a JSON list of N objects. It holds
+    no paths and no thumbnails. Raises InputError for an index without pictures, OutputError if it cannot be written.
+    """
+    from safetensors.numpy import save
+
+    with closing(open_for_reading(folder)) as connection, translated(folder):
+        settings = read_settings(connection)
+        rows = connection.execute(
+            "SELECT id, hash, row, width, height FROM pictures WHERE row IS NOT NULL ORDER BY row"
+        ).fetchall()
+        if not rows:
+            raise InputError(f"the index in {folder} holds no pictures; run clip-grid index first")
+        dim, space = int(settings["dim"]), settings["space"]
+        path = vector_file(folder, int(settings["generation"]))
+        stored = read_vectors(path, dim, space, int(settings["rows"]))
+        vectors = np.ascontiguousarray(stored[[row for _, _, row, _, _ in rows]])
+        pictures = [
+            {"hash": hash, "width": width, "height": height, "properties": _properties(connection, id)}
+            for id, hash, _, width, height in rows
+        ]
+    metadata = {"format": _FORMAT, "space": space, "model": settings["model"], "pictures": json.dumps(pictures)}
+    with atomic_file(target) as file:
+        file.write(save({"vectors": vectors}, metadata))
+    return len(rows)
+
+
+def import_index(writer: IndexWriter, source: Path) -> int:
+    """Takes the pictures of an exported file that the index does not have; returns how many it took.
+
+    They are shown once a file of that content is found in an indexed folder, which then costs no computing.
+    Raises InputError for another kind of file, and for vectors of another embedding space than that of the index.
+    """
+    vectors, metadata = _read(source)
+    try:
+        pictures = json.loads(metadata["pictures"])
+        found = [_picture(one) for one in pictures]
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{source} is damaged ({error!r}); export it again") from error
+    if len(found) != len(vectors):
+        raise InputError(f"{source} is damaged: it has {len(vectors)} vectors of {len(found)} pictures")
+    writer.bind(metadata["space"], vectors.shape[1], metadata.get("model", source.name))
+    return sum(
+        writer.keep_pictures(found[start : start + _AT_ONCE], vectors[start : start + _AT_ONCE])
+        for start in range(0, len(found), _AT_ONCE)
+    )
+
+
+def _properties(connection: Any, picture: int) -> dict[str, str]:
+    return dict(connection.execute("SELECT name, text FROM properties WHERE picture = ? ORDER BY name", (picture,)))
+
+
+def _read(source: Path) -> tuple[np.ndarray[Any, np.dtype[np.float32]], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(source), framework="np") as file:
+            metadata = dict(file.metadata() or {})
+            if metadata.get("format") != _FORMAT or "space" not in metadata:
+                raise InputError(f"{source} was not written by clip-grid index --export")
+            vectors = file.get_tensor("vectors")
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{source} cannot be read ({error}); give a file of clip-grid index --export") from error
+    if vectors.ndim != 2 or vectors.dtype != np.float32 or not np.isfinite(vectors).all():
+        raise InputError(f"{source} is damaged: its vectors are {vectors.dtype} {vectors.shape}")
+    return vectors, metadata
+
+
+def _picture(one: dict[str, Any]) -> tuple[str, Description]:
+    properties = {str(name): str(text) for name, text in one["properties"].items()}
+    return str(one["hash"]), Description(int(one["width"]), int(one["height"]), properties)

@@ -1,0 +1,180 @@
+"""``clip-grid index``: an index of pictures, made and brought up to date, looked into, exported and taken in."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+
+from ..api.index import (
+    default_index_folder,
+    export_index,
+    failures_of_index,
+    import_index,
+    index_folder,
+    index_images,
+    purge_index,
+    status_of_index,
+)
+from ..clip_backend.search.status import Failure, IndexStatus
+from ..clip_backend.search.update import IndexUpdate
+from .flags import add_model_flags, model_choice
+from .output import (
+    DONE,
+    FAILED,
+    PARTIAL,
+    Bar,
+    add_output_flags,
+    aligned_lines,
+    fail,
+    first_lines,
+    note,
+    print_json,
+    show,
+)
+
+HELP = """\
+index the pictures of folders, so that clip-grid search finds them
+
+  clip-grid index ~/ComfyUI/output ~/Pictures
+  clip-grid index
+  clip-grid index --status
+  clip-grid index --failed
+
+Without folders, those that are in the index are brought up to date; a new
+index takes ComfyUI's output and input folder. Files that did not change are
+not opened, renamed ones not read. Files that are gone are marked, and
+forgotten with --purge alone. Exit status 3: done, but a file could not be
+used; --failed says why.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="DIR", help="folders, indexed with all folders below them")
+    add_index_flag(parser)
+    add("--retry", action="store_true", help="also read files again that could not be used last time")
+    add("--batch-size", type=int, metavar="N", help="pictures that are computed at once (default: what fits)")
+    instead = parser.add_argument_group("instead of indexing").add_mutually_exclusive_group()
+    instead.add_argument("--status", action="store_true", help="say what the index holds")
+    instead.add_argument("--failed", action="store_true", help="list the files that could not be used, and why")
+    instead.add_argument(
+        "--purge", nargs="?", type=float, const=0.0, metavar="DAYS",
+        help="forget files that are gone, or have been for so many days",
+    )  # fmt: skip
+    instead.add_argument("--export", metavar="FILE", help="write all vectors and generation data, without paths")
+    instead.add_argument(
+        "--import", metavar="FILE", dest="import_file", help="take what --export wrote; it is not computed again"
+    )
+    add_output_flags(parser)
+    add_model_flags(parser)
+    parser.set_defaults(run=run)
+
+
+def add_index_flag(parser: argparse.ArgumentParser) -> None:
+    """``--index``."""
+    parser.add_argument(
+        "--index", metavar="DIR",
+        help=f"folder of the index (default: what CLIP_GRID_INDEX names, else {default_index_folder()})",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """The exit status."""
+    others = {
+        "--status": args.status, "--failed": args.failed, "--purge": args.purge is not None,
+        "--export": bool(args.export), "--import": bool(args.import_file),
+    }  # fmt: skip
+    chosen = [flag for flag, is_chosen in others.items() if is_chosen]
+    if chosen and args.paths:
+        return fail(f"{chosen[0]} takes no folders; leave out {' '.join(args.paths)}")
+    if args.status:
+        return _status(args)
+    if args.failed:
+        return _failed(args)
+    if args.purge is not None:
+        return _answer(args, {"purged": purge_index(args.index, older_than_days=args.purge)}, "forgot {} files")
+    if args.export:
+        return _answer(args, {"exported": export_index(args.export, args.index)}, "wrote {} pictures")
+    if args.import_file:
+        return _answer(args, {"imported": import_index(args.import_file, args.index)}, "took {} new pictures")
+    return _index(args)
+
+
+def _index(args: argparse.Namespace) -> int:
+    with Bar(args.quiet) as bar:
+        done = index_images(
+            args.paths, index=args.index, model=model_choice(args), batch_size=args.batch_size,
+            retry_failed=args.retry, progress=bar,
+        )  # fmt: skip
+    if args.json:
+        print_json(done.to_dict())
+    else:
+        show(update_lines(done))
+    note(args, [f"{path} cannot be listed now; its pictures stay in the index" for path in done.away])
+    note(args, first_lines(_failure_lines(done.failed)))
+    if done.failed and not (done.found - len(done.failed)) and not done.unchanged:
+        return fail("none of the pictures could be used", FAILED)
+    return PARTIAL if done.failed else DONE
+
+
+def update_lines(done: IndexUpdate) -> Iterator[str]:
+    """What an update did, in a sentence."""
+    counts = {
+        "unchanged": done.unchanged,
+        "new": done.computed,
+        "of a known content": done.known,
+        "moved": done.moved,
+        "own sheets": done.left_out,
+        "failed": len(done.failed),
+    }
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    back = f"; {done.back} are there again" if done.back else ""
+    gone = f"; {done.gone} are gone, and forgotten with --purge" if done.gone else ""
+    yield f"{done.found} pictures in {done.seconds:.1f} s: {', '.join(parts) or 'nothing to do'}{back}{gone}"
+
+
+def _status(args: argparse.Namespace) -> int:
+    found = status_of_index(args.index)
+    if args.json:
+        print_json(found.to_dict())
+    else:
+        show(_status_lines(found))
+    return DONE
+
+
+def _status_lines(found: IndexStatus) -> Iterator[str]:
+    rows = [
+        ["index", found.folder],
+        ["model", f"{found.model or 'none yet'}{f', {found.dim} numbers a picture' if found.dim else ''}"],
+        ["pictures", f"{found.pictures} in {found.files} files"],
+        ["gone", f"{found.missing} files"],
+        ["failed", f"{found.failed} files"],
+        ["size", f"{found.size_bytes / 1e6:.1f} MB"],
+        *(
+            ["folder", f"{root.path}, {root.files} files{', cannot be listed now' if root.is_away else ''}"]
+            for root in found.roots
+        ),
+    ]
+    yield from aligned_lines(rows)
+
+
+def _failed(args: argparse.Namespace) -> int:
+    failures = failures_of_index(args.index)
+    if args.json:
+        print_json({"failed": [failure.to_dict() for failure in failures]})
+    else:
+        show(_failure_lines(failures) or [f"no file of the index in {index_folder(args.index)} failed"])
+    return DONE
+
+
+def _failure_lines(failures: Sequence[Failure]) -> list[str]:
+    return [f"{failure.path}: {failure.reason}" for failure in failures]
+
+
+def _answer(args: argparse.Namespace, answer: dict[str, int], sentence: str) -> int:
+    if args.json:
+        print_json(answer)
+    else:
+        show([sentence.format(*answer.values())])
+    return DONE
