@@ -123,9 +123,8 @@ def test_the_command_indexes_and_says_what_it_holds(index, renders, capsys):
     out, err = capsys.readouterr()
     assert "5 pictures in" in out and "4 new, 1 failed" in out
     assert "broken.png" in err
-    # the broken file was written just now, so that it is read again
-    assert main(["index", "--json"]) in (0, 3)
-    assert json.loads(capsys.readouterr().out)["computed"] == 0
+    assert main(["index", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["unchanged"] == 5
 
     assert main(["index", "--status", "--json"]) == 0
     status = json.loads(capsys.readouterr().out)
@@ -133,7 +132,7 @@ def test_the_command_indexes_and_says_what_it_holds(index, renders, capsys):
     assert main(["index", "--failed"]) == 0
     assert "broken.png: " in capsys.readouterr().out
     (renders / "0.png").unlink()
-    assert main(["index", "--quiet"]) in (0, 3)
+    assert main(["index", "--quiet"]) == 0
     assert "1 are gone, and forgotten with --purge" in capsys.readouterr().out
     assert main(["index", "--purge", "30"]) == 0
     assert main(["index", "--purge"]) == 0
