@@ -7,6 +7,7 @@ from ..clip_backend.checkpoints.info import CheckpointInfo
 from ..clip_backend.checkpoints.read import read_checkpoint
 from ..clip_backend.encoding.features import Features
 from ..clip_backend.encoding.image_features import FailedPicture, ImageFeatures
+from ..clip_backend.encoding.outcomes import Ok
 from ..clip_backend.finding.catalog import FoundModel, find_models
 from ..clip_backend.finding.folders import ModelPathConfig, ModelType, detect_comfyui_installation, find_model_folders
 from ..clip_backend.labelling.options import LabelOptions
@@ -25,6 +26,7 @@ from .check_model import check_model
 from .clip_sheets import ClipOptions
 from .collect import collect_images
 from .configuration import Configuration, configuration
+from .embedder import CLIPEmbedder, CLIPModel
 from .ip_adapter import IPAdapterService, ReferenceImage, find_clip_vision, load_clip_vision
 from .label import CLIPLabeler, label_images
 from .match import analyze_image_text_match, batch_compute_similarity, compute_similarity, match
@@ -45,7 +47,9 @@ from .vision_encoder import CLIPVisionEncoder, VisionFeatures
 
 __all__ = [
     "BatchReport",
+    "CLIPEmbedder",
     "CLIPLabeler",
+    "CLIPModel",
     "CLIPVisionEncoder",
     "Calibration",
     "CheckpointInfo",
@@ -69,6 +73,7 @@ __all__ = [
     "ModelPathConfig",
     "ModelRegistry",
     "ModelType",
+    "Ok",
     "PairsReport",
     "PictureLabels",
     "Progress",

@@ -40,6 +40,11 @@ class LazyModel:
         self._encoder: Encoder | None = None
         self._opening = Lock()
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the encoder is there."""
+        return self._encoder is not None
+
     def __call__(self) -> Encoder:
         """The encoder, the same each time; raises what opening it raises."""
         with self._opening:

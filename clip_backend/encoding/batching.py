@@ -82,6 +82,14 @@ def costing_one_picture(name: str) -> Iterator[None]:
         raise PictureError(name, OUT_OF_MEMORY) from error
 
 
+def empty_device_cache(device: torch.device) -> None:
+    """Frees what torch's allocator keeps for reuse on the device."""
+    import torch
+
+    if device.type in ("cuda", "mps", "xpu"):
+        getattr(torch, device.type).empty_cache()
+
+
 class LocalPlacement:
     """A model that is moved to its device once, when it is first used."""
 
@@ -102,10 +110,7 @@ class LocalPlacement:
         return is_out_of_memory(error)
 
     def empty_cache(self) -> None:
-        import torch
-
-        if self._device.type in ("cuda", "mps", "xpu"):
-            getattr(torch, self._device.type).empty_cache()
+        empty_device_cache(self._device)
 
     def move_to_cpu(self) -> None:
         import torch

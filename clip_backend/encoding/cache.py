@@ -63,6 +63,12 @@ class LruCache(Generic[V]):
             while self._size > self._max_size and self._values:
                 self._drop(next(iter(self._values)))
 
+    def discard(self, value: V) -> None:
+        """Drops the value, if it is cached."""
+        with self._lock:
+            for key in [key for key, known in self._values.items() if known is value]:
+                self._drop(key)
+
     def clear(self) -> None:
         """Drops all values."""
         with self._lock:
@@ -147,6 +153,10 @@ class EncoderCache(Generic[V]):
                 encoder = build()
                 self._encoders.put(key, encoder)
             return encoder
+
+    def discard(self, encoder: V) -> None:
+        """Drops the encoder, if it is cached; its memory is freed once nothing else refers to it."""
+        self._encoders.discard(encoder)
 
     def clear(self) -> None:
         """Drops all encoders, whose memory is freed once nothing else refers to them."""
