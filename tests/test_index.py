@@ -40,6 +40,9 @@ def renders(tmp_path: Path) -> Path:
         )
         image.save(folder / f"{n}.png", pnginfo=texts)
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    for path in folder.iterdir():
+        # what had just changed would be read again at the next update
+        os.utime(path, (1_600_000_000, 1_600_000_000))
     return folder
 
 
