@@ -116,7 +116,7 @@ LengthClass = Literal["short", "long"]
 #: The most words of a short text.
 MOST_SHORT_WORDS = 6
 #: Letters of scripts that are written without spaces between words; two of them count as a word.
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
@@ -139,8 +139,8 @@ def bank() -> Bank:
 
 def length_class(text: str) -> LengthClass:
     """The bank of a text: "short" up to six words, else "long"; two letters without word spaces count as a word."""
-    unspaced = len(_UNSPACED.findall(text))
-    words = len(_WORD.findall(_UNSPACED.sub(" ", text))) + (unspaced + 1) // 2
+    unspaced = len(UNSPACED.findall(text))
+    words = len(_WORD.findall(UNSPACED.sub(" ", text))) + (unspaced + 1) // 2
     return "short" if words <= MOST_SHORT_WORDS else "long"
 
 

@@ -43,7 +43,8 @@ _TABLES = (
     " picture INTEGER REFERENCES pictures, missing INTEGER, is_settled INTEGER NOT NULL DEFAULT 0,"
     " stage TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', UNIQUE (root, folder, name))",
     "CREATE INDEX files_inode ON files (inode, size, mtime_ns)",
-    "CREATE INDEX files_picture ON files (picture)",
+    "CREATE INDEX files_picture ON files (picture, missing)",
+    "CREATE INDEX files_date ON files (mtime_ns, picture)",
     # generation data. number: of a text that is one
     "CREATE TABLE properties (picture INTEGER NOT NULL REFERENCES pictures, name TEXT NOT NULL, text TEXT NOT NULL,"
     " number REAL, PRIMARY KEY (picture, name)) WITHOUT ROWID",

@@ -8,6 +8,7 @@ from contextlib import suppress
 import numpy as np
 
 from .database import PROMPT_COLUMNS, PROMPTS, read_settings, transaction, translated, write_settings
+from .keywords import indexed_text
 from .thumbnails import remove_thumbnail
 from .vectors import VectorWriter, read_vectors, remove_other_generations, vector_file
 from .writer import IndexWriter
@@ -38,7 +39,7 @@ def _forget_pictures(writer: IndexWriter) -> list[str]:
     ).fetchall()
     for picture, _ in rows:
         texts = dict(writer.connection.execute("SELECT name, text FROM properties WHERE picture = ?", (picture,)))
-        prompts = [texts.get(name, "") for name in PROMPT_COLUMNS]
+        prompts = [indexed_text(texts.get(name, "")) for name in PROMPT_COLUMNS]
         if writer.has_full_text and any(prompts):
             # a table without content must be told what to forget
             writer.connection.execute(

@@ -31,6 +31,7 @@ from .database import (
     translated,
     write_settings,
 )
+from .keywords import indexed_text
 from .thumbnails import write_thumbnail
 from .tree import Changes, FoundFile
 from .vectors import Vectors, VectorWriter, remove_other_generations, stored_rows, vector_file
@@ -248,7 +249,7 @@ class IndexWriter:
             "INSERT INTO properties VALUES (?, ?, ?, ?)",
             [(picture, name, text, _number(text)) for name, text in properties.items()],
         )
-        prompts = [properties.get(name, "") for name in PROMPT_COLUMNS]
+        prompts = [indexed_text(properties.get(name, "")) for name in PROMPT_COLUMNS]
         if self.has_full_text and any(prompts):
             self.connection.execute(f"INSERT INTO prompts (rowid, {PROMPTS}) VALUES (?, ?, ?)", (picture, *prompts))
 

@@ -1,0 +1,140 @@
+"""Exact scores of all rows: one pass in float32 over the vectors, and the best of them anew in float64.
+
+The pass rounds, by its order of addition in another way for equal rows at other places. What it finds best, with all
+that rounding may hide, is therefore computed once more, each row alone, so that equal rows have equal scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .index import Mask
+from .vectors import Vectors
+
+Rows = NDArray[np.intp]
+Float64s = NDArray[np.float64]
+#: By how much a cosine of unit vectors of up to some thousand numbers may be rounded in float32.
+ROUNDING = 2e-6
+#: Parts whose cosines vary by less over the index tell nothing apart.
+LEAST_DEVIATION = 1e-6
+#: Rows of a block for many queries at once: their cosines stay in the processor's cache.
+BLOCK = 8192
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Cosines of all rows with the parts of a query, and the weighted sum of their standardised values."""
+
+    vectors: Vectors
+    #: Unit vectors of the parts [P, dim], and their weights [P], of which those to be avoided are negative.
+    parts: Vectors
+    weights: Float64s
+    #: Over all rows that a picture has [P].
+    means: Float64s
+    deviations: Float64s
+    cosines: Vectors  # [rows, P]
+    sums: Vectors  # [rows]
+
+    @property
+    def factors(self) -> Float64s:
+        """What a cosine of each part adds to the sum [P]."""
+        return np.where(self.deviations > LEAST_DEVIATION, self.weights / np.maximum(self.deviations, 1e-12), 0.0)
+
+    def exact(self, rows: Rows) -> tuple[Float64s, Float64s]:
+        """Cosines [N, P] and sums [N] of these rows in float64; equal rows have equal ones."""
+        cosines = exact_cosines(self.vectors[rows], self.parts)
+        return cosines, ((cosines - self.means) * self.factors).sum(axis=1)
+
+    def best(self, allowed: Mask, count: int) -> tuple[Rows, Float64s]:
+        """The ``count`` best of the allowed rows, all that tie with the last of them, and their sums; in any order."""
+        rows = _near_best(self.sums, allowed, count, ROUNDING * float(np.abs(self.factors).sum()))
+        sums = self.exact(rows)[1]
+        if len(rows) > count:
+            is_best = sums >= np.partition(sums, len(sums) - count)[len(sums) - count]
+            rows, sums = rows[is_best], sums[is_best]
+        return rows, sums
+
+
+def scan(vectors: Vectors, is_used: Mask, parts: Vectors, weights: Float64s) -> Scan:
+    """The scores of all rows; means and deviations are those of the rows that are used."""
+    cosines = vectors @ parts.T if len(parts) > 1 else (vectors @ parts[0])[:, None]
+    is_full = bool(is_used.all())
+    means, deviations = np.empty(len(parts)), np.empty(len(parts))
+    for part in range(len(parts)):
+        column = cosines[:, part] if is_full else cosines[is_used, part]
+        means[part] = column.mean(dtype=np.float64) if len(column) else 0.0
+        deviations[part] = column.std(dtype=np.float64) if len(column) else 0.0
+    found = Scan(vectors, parts, weights, means, deviations, cosines, np.empty(0, np.float32))
+    factors = found.factors
+    sums = cosines @ factors.astype(np.float32) - np.float32(means @ factors)
+    return Scan(vectors, parts, weights, means, deviations, cosines, sums)
+
+
+def exact_cosines(rows: Vectors, parts: Vectors) -> Float64s:
+    """Cosines [N, P] in float64, each row added up alone and in one order."""
+    wide = rows.astype(np.float64)
+    return np.stack([(wide * part.astype(np.float64)).sum(axis=1) for part in parts], axis=1)
+
+
+def best_of_many(vectors: Vectors, allowed: Mask, queries: Vectors, count: int) -> tuple[Rows, Float64s]:
+    """For each query the rows of the ``count`` highest cosines, and these [Q, count]; the best first, ties by row.
+
+    queries: unit vectors [Q, dim]. count: at most the number of allowed rows.
+    """
+    rows: list[list[Rows]] = [[] for _ in queries]
+    values: list[list[Vectors]] = [[] for _ in queries]
+    least = np.full(len(queries), -np.inf, np.float32)
+    held = 0
+    for start in range(0, len(vectors), BLOCK):
+        # [Q, B], so that each query's cosines lie in a row
+        cosines = queries @ vectors[start : start + BLOCK].T
+        is_near = cosines >= least[:, None]
+        is_near &= allowed[start : start + BLOCK]
+        which, places = np.nonzero(is_near)
+        found = cosines[which, places]
+        ends = np.searchsorted(which, np.arange(len(queries) + 1))
+        for query, (first, last) in enumerate(pairwise(ends.tolist())):
+            if first < last:
+                rows[query].append(places[first:last] + start)
+                values[query].append(found[first:last])
+        held += len(which)
+        if held > 4 * count * len(queries):
+            held = _drop_low(rows, values, least, count)
+    return _in_order(vectors, queries, rows, count)
+
+
+def _drop_low(rows: list[list[Rows]], values: list[list[Vectors]], least: Vectors, count: int) -> int:
+    """Keeps the best of each query and what rounding may hide beside them; returns how many are left."""
+    for query, parts in enumerate(values):
+        every, places = np.concatenate(parts), np.concatenate(rows[query])
+        if len(every) > count:
+            least[query] = np.partition(every, len(every) - count)[len(every) - count] - ROUNDING
+            is_kept = every >= least[query]
+            every, places = every[is_kept], places[is_kept]
+        values[query], rows[query] = [every], [places]
+    return sum(len(parts[0]) for parts in values)
+
+
+def _in_order(vectors: Vectors, queries: Vectors, rows: list[list[Rows]], count: int) -> tuple[Rows, Float64s]:
+    best, cosines = np.empty((len(queries), count), np.intp), np.empty((len(queries), count))
+    for query, parts in enumerate(rows):
+        places = np.concatenate(parts)
+        exact = exact_cosines(vectors[places], queries[query : query + 1])[:, 0]
+        order = np.lexsort((places, -exact))[:count]
+        best[query], cosines[query] = places[order], exact[order]
+    return best, cosines
+
+
+def _near_best(values: Vectors, allowed: Mask, count: int, margin: float) -> Rows:
+    """The allowed rows whose values are among the ``count`` highest or below them by no more than the margin."""
+    places = np.flatnonzero(allowed)
+    if len(places) <= count:
+        return places
+    own = values if len(places) == len(values) else values[places]
+    least = np.partition(own, len(own) - count)[len(own) - count]
+    near: Rows = places[own >= least - np.float32(margin)]
+    return near
