@@ -57,7 +57,7 @@ class Finder:
     def _allowed(self) -> Mask:
         query, state = self.query, self.state
         compiled = compiled_filter(query.where, self.index) if query.where.strip() else None
-        allowed = (state.is_used if compiled and compiled.asks_missing else state.has_file).copy()
+        allowed: Mask = (state.is_used if compiled and compiled.asks_missing else state.has_file).copy()
         if compiled:
             allowed &= state.mask_of(compiled.pictures(self.index))
         own = [self.index.id_of(part.hash) for part in query.parts if part.hash]
