@@ -32,6 +32,8 @@ _NAMES = (
     " SELECT (SELECT min(name) FROM properties WHERE name > names.name) FROM names WHERE names.name IS NOT NULL)"
     " SELECT name FROM names WHERE name IS NOT NULL"
 )
+_PRIME = 1_000_003
+_SUMS = "SELECT count(*), coalesce(sum(id * (row + 1) % ?), 0) FROM pictures WHERE row IS NOT NULL"
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,9 @@ class IndexState:
     """What an index held at one moment; a query works on one state, whatever is written meanwhile."""
 
     space: str
-    #: The model's name.
+    #: The model's name, and the file that it is loaded from when nobody names another.
     model: str
+    source: str
     dim: int
     generation: int
     #: Unit vectors [rows, dim], mapped into memory; a row that no picture has is a hole.
@@ -233,7 +236,8 @@ class Index:
             settings, ids, has_file = self._read(last)
         space, dim, generation = settings["space"], int(settings["dim"]), int(settings["generation"])
         vectors = np.asarray(read_vectors(vector_file(self.folder, generation), dim, space, len(ids)))
-        return IndexState(space, settings.get("model", ""), dim, generation, vectors, ids, has_file)
+        model, source = settings.get("model", ""), settings.get("source", "")
+        return IndexState(space, model, source, dim, generation, vectors, ids, has_file)
 
     def _read(self, last: IndexState | None) -> tuple[dict[str, str], Ids, Mask]:
         """Settings, pictures of the rows and which of them have files, all of one moment."""
@@ -255,9 +259,10 @@ class Index:
             start = min(rows, len(last.ids))
             ids[:start] = last.ids[:start]
         self._fill(ids, start)
-        totals = "SELECT count(*), coalesce(sum(id), 0), coalesce(sum(row), 0) FROM pictures WHERE row IS NOT NULL"
         used = np.flatnonzero(ids)
-        if start and self._connection.execute(totals).fetchone() != (len(used), int(ids.sum()), int(used.sum())):
+        # every row with its picture: a tail that was lost may have come back in another order
+        sums = (len(used), int((ids[used] * (used + 1) % _PRIME).sum()))
+        if start and self._connection.execute(_SUMS, (_PRIME,)).fetchone() != sums:
             ids[:] = 0
             self._fill(ids, 0)
         return ids

@@ -36,12 +36,13 @@ def fill(folder: Path, pictures: Sequence[Made], root: Path | None = None) -> Pa
     if not pictures:
         return folder
     vectors = unit_rows(np.array([one.vector for one in pictures], np.float32), [one.path for one in pictures])
-    with IndexWriter(folder, space=SPACE, dim=vectors.shape[1], model="a test model") as writer:
+    with IndexWriter(folder) as writer:
+        writer.bind(SPACE, vectors.shape[1], "a test model")
         id, below = writer.root_of(root)
         assert not below
         writer.keep(
             [
-                KeptFile(id, found(path, one.mtime), one.path, vector, Description(*one.size, one.properties))
+                KeptFile(id, found(path, one.mtime), hash_of(one.path), vector, Description(*one.size, one.properties))
                 for one, vector in zip(pictures, vectors, strict=True)
                 for path in (one.path, *one.copies)
             ]
@@ -55,7 +56,17 @@ def found(path: str, mtime: float) -> FoundFile:
     return FoundFile(folder, name, 1, int(mtime * 1e9), "1", path, is_settled=True)
 
 
+def hash_of(path: str) -> str:
+    """The hash of the picture that was made with this path."""
+    return os.fsencode(path).hex()
+
+
+def made_path(hash: str) -> str:
+    """The path that the picture with this hash was made with."""
+    return os.fsdecode(bytes.fromhex(hash))
+
+
 def names(index: Index, ids: Sequence[int]) -> list[str]:
     """The names of pictures as they were made, in the order of their ids."""
     pictures = index.pictures(ids)
-    return [os.path.basename(pictures[int(id)].hash) for id in ids]
+    return [os.path.basename(made_path(pictures[int(id)].hash)) for id in ids]

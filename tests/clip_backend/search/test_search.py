@@ -16,7 +16,7 @@ from clip_grid.clip_backend.search.query import Part, Query
 from clip_grid.clip_backend.search.search import search
 from clip_grid.errors import InputError
 
-from .filled import Made, fill
+from .filled import Made, fill, hash_of, made_path
 
 COUNT, DIM = 3000, 24
 PROMPTS = (
@@ -116,11 +116,11 @@ def test_equal_rows_have_one_score_and_the_order_of_their_paths(index, vectors):
 
 
 def test_the_picture_that_is_asked_with_is_no_hit_and_its_equals_are(index, vectors):
-    own = "02900.png"
+    own = hash_of("02900.png")
     part = Part(kind="picture", name="x.png", vector=vectors[100], hash=own)
 
     assert places(search(index, Query(parts=[part], top=3, duplicates=0)).hits) == [2999, 700, 5]
-    ids = [index.id_of(own), index.id_of("00001.png")]
+    ids = [index.id_of(own), index.id_of(hash_of("00001.png"))]
     assert places(search(index, Query(parts=[text(vectors[100])], top=2, exclude=ids, duplicates=0)).hits) == [700, 5]
 
 
@@ -180,7 +180,10 @@ def test_a_text_is_as_strong_as_its_z_among_the_bank(index, vectors):
     ],
 )  # fmt: skip
 def test_keywords_find_the_prompts_that_have_all_words(index, words, right):
-    found = {(COUNT - int(one.hash[:5])) % len(PROMPTS) for one in index.pictures(pictures_with(index, words)).values()}
+    found = {
+        (COUNT - int(made_path(one.hash)[:5])) % len(PROMPTS)
+        for one in index.pictures(pictures_with(index, words)).values()
+    }
 
     assert found == right
 
@@ -198,7 +201,7 @@ def test_keywords_and_meaning_are_fused_by_reciprocal_ranks(index, vectors):
     parts = [text(one) for one in asked(1)]
     _, order = by_hand(vectors, parts, np.arange(COUNT) % 50 < 25)
     by_words = [index.pictures([id])[id] for id in pictures_with(index, "red fox", most=-1).tolist()]
-    words = [place for place in (COUNT - int(one.hash[:5]) for one in by_words) if place % 50 < 25]
+    words = [place for place in (COUNT - int(made_path(one.hash)[:5]) for one in by_words) if place % 50 < 25]
     ranks = [{place: rank for rank, place in enumerate(every, 1)} for every in (order, words)]
     fused = {place: sum(1 / (60 + of[place]) for of in ranks if place in of) for place in order}
 
