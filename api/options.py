@@ -79,6 +79,17 @@ class LabelKeywords(TypedDict, total=False):
     none_of_these: bool
 
 
+class SearchKeywords(TypedDict, total=False):
+    """Options of ``search``: fields of SearchOptions."""
+
+    top: int
+    keywords: str
+    where: str
+    diversity: float
+    duplicates: float
+    collapse: bool
+
+
 class PhraseKeywords(TypedDict, total=False):
     """Options of ``analyze_image_text_match``: fields of MatchOptions beside the threshold."""
 

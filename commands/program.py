@@ -27,6 +27,7 @@ from . import (
     match_batch,
     models,
     rank,
+    search,
     templates,
 )
 from .flags import split_background
@@ -40,6 +41,7 @@ _COMMANDS = {
     "match-batch": match_batch,
     "rank": rank,
     "index": index,
+    "search": search,
     "models": models,
     "check-model": check_model,
     "info": info,

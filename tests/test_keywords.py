@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_type_hints
 
 import pytest
+from clip_grid.api.search import SearchOptions
 from clip_grid.api import ClipOptions, GridTemplate, LabelOptions, MatchOptions, RankOptions
 from clip_grid.api import options as keywords
 from clip_grid.options import options_of
@@ -14,6 +15,7 @@ TYPES = {
     keywords.LabelKeywords: (LabelOptions,),
     keywords.MatchKeywords: (MatchOptions,),
     keywords.RankKeywords: (RankOptions,),
+    keywords.SearchKeywords: (SearchOptions,),
 }
 
 

@@ -1,0 +1,132 @@
+"""``clip-grid search``: the pictures of an index that fit a text, a picture or both, as a table, JSON, list or sheet."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+
+from ..api import SheetInputs, export_grid
+from ..api.search import SearchOptions, search
+from ..clip_backend.search.query import Hit, Hits
+from ..errors import InputError
+from ..grid.pictures.lists import as_line
+from .flags import add_model_flags, add_options, model_choice, read_checked_flags
+from .index import add_index_flag
+from .output import DONE, FAILED, add_output_flags, aligned_lines, fail, note, print_json, print_lines, show
+
+HELP = """\
+find pictures of an index by text, by picture, or by both
+
+  clip-grid search "red fox" --top 12
+  clip-grid search "red fox" --not blurry --where 'seed=42 and cfg>5'
+  clip-grid search --like picture.png "at night::0.5" --grid hits.png
+  clip-grid search --keywords "masterpiece" --where 'model~xl'
+
+clip-grid index makes the index. A weight stands after "::". Hits below the
+line are weak: they fit better than the rest of the index, but not well.
+"""
+#: A text with its weight.
+_WEIGHT = re.compile(r"(.*)::\s*(\d+(?:\.\d*)?|\.\d+)\s*", re.DOTALL)
+_LINE = "these fit weakly"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="TEXT", help="what is to be in the pictures")
+    add("--not", nargs="+", metavar="TEXT", default=[], dest="without", help="what is not to be in them")
+    add("--like", nargs="+", metavar="FILE", default=[], help="pictures that they are to resemble")
+    add("--unlike", nargs="+", metavar="FILE", default=[], help="pictures that they are not to resemble")
+    add_options(parser, SearchOptions)
+    add("--strong", action="store_true", help="leave out hits that are weak")
+    add("--list", action="store_true", help="print the paths of the hits alone, the best first, for clip-grid export")
+    add("--grid", metavar="FILE", help="write a sheet of the hits, the best first")
+    add("--overwrite", action="store_true", help="replace FILE even if it is not of this program")
+    add_index_flag(parser)
+    add_output_flags(parser)
+    add_model_flags(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """The exit status."""
+    found = search(
+        [weighted(text) for text in args.paths],
+        without=[weighted(text) for text in args.without],
+        like=[weighted(file) for file in args.like],
+        unlike=[weighted(file) for file in args.unlike],
+        index=args.index,
+        model=model_choice(args),
+        **read_checked_flags(args, SearchOptions),
+    )
+    hits = [hit for hit in found.hits if not (args.strong and hit.is_weak)]
+    if args.grid and hits:
+        _write_sheet(args, hits)
+    if args.json:
+        print_json({**found.to_dict(), "hits": [hit.to_dict() for hit in hits]})
+    elif args.list:
+        print_lines(as_line(hit.picture.path, sys.stdout.encoding or "ascii") for hit in hits)
+    else:
+        show(table(found, hits))
+    if not hits:
+        return fail(_nothing(found, args), FAILED)
+    return DONE
+
+
+def weighted(text: str) -> tuple[str, float]:
+    """A text and its weight; raises InputError for a weight of 0."""
+    found = _WEIGHT.fullmatch(text)
+    if not found:
+        return text, 1.0
+    weight = float(found[2])
+    if not weight:
+        raise InputError(f"the weight of {text!r} is 0; leave it out, or use --not")
+    return found[1], weight
+
+
+def table(found: Hits, hits: Sequence[Hit]) -> Iterator[str]:
+    """A line per hit, the best first; weak ones stand below a line."""
+    yield f"{len(hits)} of {found.passed} pictures; index of {found.total}, model: {found.model}"
+    strong = [hit for hit in hits if not hit.is_weak]
+    weak = [hit for hit in hits if hit.is_weak]
+    lines = list(aligned_lines([_HEAD, *map(_row, [*strong, *weak])], right=[0, 1]))
+    yield from lines[: len(strong) + 1]
+    if weak:
+        yield f"--- {_LINE} ---"
+        yield from lines[len(strong) + 1 :]
+
+
+_HEAD = ("z", "better than", "found by", "picture", "")
+
+
+def _row(hit: Hit) -> tuple[str, ...]:
+    z = sum(part.weight * part.z for part in hit.parts) / (sum(abs(part.weight) for part in hit.parts) or 1.0)
+    how = [
+        *(["meaning"] if hit.meaning_rank is not None else []),
+        *(["keywords"] if hit.keyword_rank is not None else []),
+    ]
+    percentile = "" if hit.percentile is None else f"{hit.percentile:.1f} %"
+    copies = len(hit.picture.paths) - 1
+    more = f"and {copies} more {'copy' if copies == 1 else 'copies'}" if copies else ""
+    return f"{z:.1f}" if hit.parts else "", percentile, " and ".join(how), hit.picture.path, more
+
+
+def _write_sheet(args: argparse.Namespace, hits: Sequence[Hit]) -> None:
+    there = [hit for hit in hits if not hit.picture.is_missing]
+    title = ", ".join([*args.paths, *(f"not {text}" for text in args.without), *(f"like {file}" for file in args.like)])
+    scores = [{"score": hit.score} for hit in there]
+    report = export_grid(
+        [hit.picture.path for hit in there], args.grid, inputs=SheetInputs(scores=scores), overwrite=args.overwrite,
+        title=title, sort_by="given",
+    )  # fmt: skip
+    note(args, [f"wrote {page.path}" for page in report.pages])
+
+
+def _nothing(found: Hits, args: argparse.Namespace) -> str:
+    if not found.total:
+        return "the index holds no pictures; run clip-grid index first"
+    if not found.passed:
+        return "no picture passes the filter of --where" if getattr(args, "where", "") else "no picture is there"
+    return "no picture fits; without --strong, weak ones are shown" if args.strong else "no picture has these keywords"
