@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from .options import SearchKeywords
 
 #: A text, or a text with its weight.
-Text = Union[str, tuple[str, float]]
+Text = str | tuple[str, float]
 #: A picture from a file or from memory, or a picture with its weight.
-Like = Union[StrPath, "Array", tuple[StrPath, float], tuple["Array", float]]
+Like = StrPath | Array | tuple[StrPath, float] | tuple[Array, float]
 #: Bytes of a picture that hits are to be like.
 _MOST_BYTES = 256 << 20
 

@@ -1,4 +1,4 @@
-"""``clip-grid search``: the pictures of an index that fit a text, a picture or both, as a table, JSON, list or sheet."""
+"""``clip-grid search``: the pictures of an index that fit a text, a picture or both."""
 
 from __future__ import annotations
 

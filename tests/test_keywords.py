@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal, get_type_hints
 
 import pytest
-from clip_grid.api.search import SearchOptions
 from clip_grid.api import ClipOptions, GridTemplate, LabelOptions, MatchOptions, RankOptions
 from clip_grid.api import options as keywords
+from clip_grid.api.search import SearchOptions
 from clip_grid.options import options_of
 
 TYPES = {

@@ -162,6 +162,11 @@ class Index:
                 self._state, self._version = self._loaded(self._state), version
             return self._state
 
+    def settings(self) -> dict[str, str]:
+        """All settings by name: space, dim, the model's name and where it comes from; empty for a new index."""
+        found: dict[str, str] = self.asked(read_settings)
+        return found
+
     def rows(self, sql: str, parameters: Sequence[object] = (), *, most: int | None = None) -> list[Any]:
         """The rows that a statement selects, at most so many of them."""
         with self._lock, translated(self.folder):

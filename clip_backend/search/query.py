@@ -127,3 +127,12 @@ class Hits:
     total: int
     passed: int
     model: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; the keys are stable."""
+        return {
+            "hits": [hit.to_dict() for hit in self.hits],
+            "total": self.total,
+            "passed": self.passed,
+            "model": self.model,
+        }
