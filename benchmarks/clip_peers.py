@@ -104,3 +104,31 @@ def core_encoder(comfyui: Path, file: Path) -> Callable[[Any], Vectors]:
             return loaded.encode_image(images).image_embeds.numpy()
 
     return encode
+
+
+class RclipLoop(Transformers):
+    """Files to unit vectors as rclip's indexing goes: each read and prepared in turn, then a batch of 8 computed."""
+
+    #: rclip's own; the mean and deviation are those of CLIP.
+    BATCH, SIDE = 8, 224
+    MEAN = np.float32([0.48145466, 0.4578275, 0.40821073])
+    STD = np.float32([0.26862954, 0.26130258, 0.27577711])
+
+    def embed(self, paths: Sequence[Path]) -> Vectors:
+        """The unit vector of each file, [N, D]."""
+        parts = []
+        for start in range(0, len(paths), self.BATCH):
+            pixels = np.stack([self._pixels(path) for path in paths[start : start + self.BATCH]])
+            with self.torch.no_grad():
+                raw = tensor_of(self.model.get_image_features(pixel_values=self.torch.from_numpy(pixels))).numpy()
+            parts.append(raw / np.linalg.norm(raw, axis=1, keepdims=True))
+        return np.concatenate(parts)
+
+    def _pixels(self, path: Path) -> np.ndarray:
+        """float32 [3, S, S]: the shorter side resized by Pillow, the middle cut out, normalised."""
+        image = Image.open(path).convert("RGB")
+        scale = self.SIDE / min(image.size)
+        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
+        left, top = (image.width - self.SIDE) // 2, (image.height - self.SIDE) // 2
+        levels = np.asarray(image.crop((left, top, left + self.SIDE, top + self.SIDE)), np.float32) / 255
+        return ((levels - self.MEAN) / self.STD).transpose(2, 0, 1)
