@@ -22,7 +22,7 @@ ROUNDING = 2e-6
 #: Parts whose cosines vary by less over the index tell nothing apart.
 LEAST_DEVIATION = 1e-6
 #: Rows of a block for many queries at once: their cosines stay in the processor's cache.
-BLOCK = 8192
+BLOCK = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +88,17 @@ def best_of_many(vectors: Vectors, allowed: Mask, queries: Vectors, count: int) 
     rows: list[list[Rows]] = [[] for _ in queries]
     values: list[list[Vectors]] = [[] for _ in queries]
     least = np.full(len(queries), -np.inf, np.float32)
-    held = 0
+    held, all_allowed = 0, bool(allowed.all())
     for start in range(0, len(vectors), BLOCK):
         # [Q, B], so that each query's cosines lie in a row
         cosines = queries @ vectors[start : start + BLOCK].T
         is_near = cosines >= least[:, None]
-        is_near &= allowed[start : start + BLOCK]
-        which, places = np.nonzero(is_near)
-        found = cosines[which, places]
+        if not all_allowed:
+            is_near &= allowed[start : start + BLOCK]
+        # several times as fast as nonzero, which takes an array of two dimensions value by value
+        flat = np.flatnonzero(is_near)
+        which, places = np.divmod(flat, cosines.shape[1])
+        found = cosines.ravel()[flat]
         ends = np.searchsorted(which, np.arange(len(queries) + 1))
         for query, (first, last) in enumerate(pairwise(ends.tolist())):
             if first < last:
