@@ -63,8 +63,11 @@ class IndexStatus:
         return asdict(self)
 
 
-def index_status(folder: Path) -> IndexStatus:
-    """What the index in a folder holds; raises InputError where there is none."""
+def index_status(folder: Path, *, measured: bool = True) -> IndexStatus:
+    """What the index in a folder holds; raises InputError where there is none.
+
+    measured: also look at each of its files for ``size_bytes``, which takes seconds in a large one; else that is 0.
+    """
     with closing(open_for_reading(folder)) as connection, translated(folder):
         settings = read_settings(connection)
         roots = connection.execute(
@@ -82,16 +85,20 @@ def index_status(folder: Path) -> IndexStatus:
             missing=_count(connection, "files WHERE missing IS NOT NULL"),
             failed=_count(connection, f"files WHERE {_FAILED_FILE}"),
             roots=tuple(RootStatus(path_text(path), files, bool(is_away)) for path, files, is_away in roots),
-            size_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+            size_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if measured else 0,
         )
 
 
-def index_failures(folder: Path) -> Sequence[Failure]:
-    """The files that could not be used at the last time that they were read, in the order of their paths."""
+def index_failures(folder: Path, most: int = -1) -> Sequence[Failure]:
+    """The files that could not be used at the last time that they were read, in the order of their paths.
+
+    most: how many of them at most; -1 for all.
+    """
     with closing(open_for_reading(folder)) as connection, translated(folder):
         rows = connection.execute(
             "SELECT roots.path, folder, name, stage, reason FROM files JOIN roots ON roots.id = root"
-            f" WHERE {_FAILED_FILE} ORDER BY roots.path, folder, name"
+            f" WHERE {_FAILED_FILE} ORDER BY roots.path, folder, name LIMIT ?",
+            (most,),
         )
         return [Failure(path_text(root, below, name), stage, reason) for root, below, name, stage, reason in rows]
 

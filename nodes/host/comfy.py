@@ -67,6 +67,15 @@ class ComfyHost:
         return Path(_folder_paths().get_user_directory(), "clip_grid", "embeddings")
 
     @property
+    def index_folder(self) -> Path:
+        return Path(_folder_paths().get_user_directory(), "clip_grid", "index")
+
+    @property
+    def is_busy(self) -> bool:
+        queue = getattr(_server(), "prompt_queue", None)
+        return queue is not None and queue.get_tasks_remaining() > 0
+
+    @property
     def embeddings(self) -> EmbeddingCache:
         return _embeddings()
 
@@ -142,13 +151,13 @@ class ComfyHost:
         device: torch.device = management.text_encoder_device()
         return device
 
-    def place_model(self, model: torch.nn.Module) -> Placement:
+    def place_model(self, model: torch.nn.Module, before: Callable[[], None] | None = None) -> Placement:
         import comfy.model_management
         from comfy.model_patcher import ModelPatcher  # type: ignore[import-not-found]
 
         offload = comfy.model_management.text_encoder_offload_device()
         patcher = ModelPatcher(_wrapped(model), load_device=self.model_device, offload_device=offload)
-        return ComfyPlacement(patcher, is_whole=True)
+        return ComfyPlacement(patcher, is_whole=True, before=before)
 
     def place_patcher(self, patcher: Any, moved: Callable[[Any], None] | None = None) -> Placement:
         return ComfyPlacement(patcher, is_whole=False, moved=moved)
@@ -171,10 +180,14 @@ class ComfyHost:
         return ExecutionBlocker(None)
 
     def routes(self) -> RouteTableDef | None:
-        # ComfyUI imports its server before any pack; elsewhere a module of this name is not ComfyUI's
-        server = getattr(sys.modules.get("server"), "PromptServer", None)
-        table: RouteTableDef | None = getattr(getattr(server, "instance", None), "routes", None)
+        table: RouteTableDef | None = getattr(_server(), "routes", None)
         return table
+
+
+def _server() -> Any:
+    """ComfyUI's server, or None."""
+    # ComfyUI imports it before any pack; elsewhere a module of this name is not ComfyUI's
+    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
 
 
 class ComfyPlacement:
@@ -182,13 +195,22 @@ class ComfyPlacement:
 
     is_whole: load the model completely or not at all; only models made of ComfyUI's own layers can be loaded in parts.
     moved: called with the patcher that takes the place of the given one, once the model moves to the CPU.
+    before: called before every batch, in place of the check whether the user asked to stop.
     """
 
-    def __init__(self, patcher: Any, *, is_whole: bool, moved: Callable[[Any], None] | None = None) -> None:
+    def __init__(
+        self,
+        patcher: Any,
+        *,
+        is_whole: bool,
+        moved: Callable[[Any], None] | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         # ComfyUI itself holds only a weak reference to it
         self._patcher = patcher
         self._is_whole = is_whole
         self._report_move = moved
+        self._before = before
         self._former: Any = None
 
     @property
@@ -201,7 +223,8 @@ class ComfyPlacement:
         """Loads the model, with so many bytes free beside it; raises ComfyUI's exception if the user asked to stop."""
         import comfy.model_management as management
 
-        management.throw_exception_if_processing_interrupted()
+        # the check takes the request back, so that work beside a workflow would keep the workflow from seeing it
+        (self._before or management.throw_exception_if_processing_interrupted)()
         management.load_models_gpu([self._patcher], memory_required=working_bytes, force_full_load=self._is_whole)
 
     def is_out_of_memory(self, error: BaseException) -> bool:

@@ -43,6 +43,9 @@ class FakeHost:
         self.folders = AllowedFolders(root / "input", root / "output", root / "temp", extra)
         self.templates_folder = root / "user" / "clip_grid" / "templates"
         self.embeddings_folder = root / "user" / "clip_grid" / "embeddings"
+        self.index_folder = root / "user" / "clip_grid" / "index"
+        #: Whether a workflow runs or waits to run.
+        self.is_busy = False
         self.embeds_metadata = embeds_metadata
         self.interrupt_after = interrupt_after
         self.models_folder = root / "models"
@@ -99,8 +102,8 @@ class FakeHost:
 
         return torch.device("cpu")
 
-    def place_model(self, model: torch.nn.Module) -> FakePlacement:
-        return FakePlacement(self, self.model_device)
+    def place_model(self, model: torch.nn.Module, before: Callable[[], None] | None = None) -> FakePlacement:
+        return FakePlacement(self, self.model_device, before=before)
 
     def place_patcher(self, patcher: Any, moved: Callable[[Any], None] | None = None) -> FakePlacement:
         return FakePlacement(self, patcher.load_device, moved)
@@ -138,13 +141,20 @@ class FakeOutput:
 class FakePlacement:
     """Records in the host how much memory was asked for, and checks for its interrupt."""
 
-    def __init__(self, host: FakeHost, device: torch.device, moved: Callable[[Any], None] | None = None) -> None:
+    def __init__(
+        self,
+        host: FakeHost,
+        device: torch.device,
+        moved: Callable[[Any], None] | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         self._host = host
         self.device = device
         self._report_move = moved
+        self._before = before or host.check_interrupt
 
     def ready(self, working_bytes: int) -> None:
-        self._host.check_interrupt()
+        self._before()
         self._host.working_bytes.append(working_bytes)
 
     def is_out_of_memory(self, error: BaseException) -> bool:

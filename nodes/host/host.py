@@ -48,6 +48,14 @@ class Host(Protocol):
         """The folder in which embeddings of our own models are stored on disk, or None; it need not exist."""
 
     @property
+    def index_folder(self) -> Path:
+        """The folder of the index of pictures; it need not exist."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a workflow runs or waits to run."""
+
+    @property
     def embeddings(self) -> EmbeddingCache:
         """Embeddings of models from ComfyUI's loaders, cached in memory until the program ends."""
 
@@ -79,8 +87,11 @@ class Host(Protocol):
     def model_device(self) -> torch.device:
         """The device for models of the size of a CLIP."""
 
-    def place_model(self, model: torch.nn.Module) -> Placement:
-        """Memory management for a model of ours on ``model_device``; checks for an interrupt before every batch."""
+    def place_model(self, model: torch.nn.Module, before: Callable[[], None] | None = None) -> Placement:
+        """Memory management for a model of ours on ``model_device``; checks for an interrupt before every batch.
+
+        before: called instead of this check, for work beside the workflows, which an interrupt of theirs does not end.
+        """
 
     def place_patcher(self, patcher: Any, moved: Callable[[Any], None] | None = None) -> Placement:
         """The same for a model of ComfyUI's loaders, by its ModelPatcher; ComfyUI may load it in parts.

@@ -11,7 +11,10 @@ def add_routes(host: Host) -> None:
     if table is None:
         return
     from .handler import PLAN, answer_plan
+    from .search import route_handlers
 
-    # a second copy of the pack in custom_nodes would keep the server from starting
-    if all(getattr(route, "path", "") != PLAN for route in table):
-        table.post(PLAN)(answer_plan)
+    known = {getattr(route, "path", "") for route in table}
+    for (method, path), handler in {("POST", PLAN): answer_plan, **route_handlers()}.items():
+        # a second copy of the pack in custom_nodes would keep the server from starting
+        if path not in known:
+            (table.get if method == "GET" else table.post)(path)(handler)

@@ -23,13 +23,13 @@ async def answer_plan(request: web.Request) -> web.Response:
     from .plan import MAX_BODY
 
     # with one byte more, a body that is too long is recognised
-    body = await _first_bytes(request, MAX_BODY + 1)
+    body = await first_bytes(request, MAX_BODY + 1)
     async with _one_at_a_time:
         status, answer = await asyncio.get_running_loop().run_in_executor(None, plan_answer, body, request.headers)
     return web.json_response(answer, status=status, headers={"Cache-Control": "no-store"})
 
 
-async def _first_bytes(request: web.Request, count: int) -> bytes:
+async def first_bytes(request: web.Request, count: int) -> bytes:
     """The body, or its first bytes; the rest is never held in memory."""
     body = b""
     async for chunk in request.content.iter_any():

@@ -1,17 +1,17 @@
-"""Tests: one route is added to ComfyUI's server; only pages of that server may ask it, and only for JSON."""
+"""Tests: routes are added to ComfyUI's server once; only pages of that server may ask it, and only for JSON."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from http.client import HTTPConnection
 from types import SimpleNamespace
 
 import pytest
 from clip_grid.nodes.routes import add_routes
-from clip_grid.nodes.routes.handler import PLAN, answer_plan, plan_answer
+from clip_grid.nodes.routes.handler import PLAN, plan_answer
 from clip_grid.nodes.routes.plan import MAX_BODY
+from clip_grid.nodes.routes.search import route_handlers
+
+from .serving import send, served
 
 JSON = {"Content-Type": "application/json"}
 pytestmark = pytest.mark.usefixtures("host")
@@ -20,17 +20,31 @@ pytestmark = pytest.mark.usefixtures("host")
 class Routes(list):
     """Like aiohttp's table of routes."""
 
-    def post(self, path):
-        return lambda handler: self.append(SimpleNamespace(method="POST", path=path, handler=handler)) or handler
+    def post(self, path, method="POST"):
+        return lambda handler: self.append(SimpleNamespace(method=method, path=path, handler=handler)) or handler
+
+    def get(self, path):
+        return self.post(path, "GET")
 
 
-def test_the_route_is_added_once_even_by_two_copies_of_the_pack(host):
+def test_each_route_is_added_once_even_by_two_copies_of_the_pack(host):
     host.route_table = Routes()
 
     add_routes(host)
     add_routes(host)
 
-    assert [(route.method, route.path) for route in host.route_table] == [("POST", PLAN)]
+    added = [(route.method, route.path) for route in host.route_table]
+    assert ("POST", PLAN) in added
+    assert len(set(added)) == len(added) == 1 + len(route_handlers())
+
+
+def test_no_route_takes_a_path_and_what_changes_something_is_posted(host):
+    host.route_table = Routes()
+
+    add_routes(host)
+
+    gets = {route.path for route in host.route_table if route.method == "GET"}
+    assert gets == {"/clip_grid/index/status", "/clip_grid/picture/{id:[0-9]+}", "/clip_grid/thumbnail/{id:[0-9]+}"}
 
 
 def test_without_a_server_no_route_is_added(host):
@@ -76,48 +90,13 @@ def test_a_huge_body_is_refused_unread():
     assert plan_answer(body, JSON) == (413, {"error": f"the request has more than {MAX_BODY} bytes"})
 
 
-@pytest.fixture
-def served():
-    """The port of a real server with the route."""
-    web = pytest.importorskip("aiohttp.web")
-    ready, stop, port = threading.Event(), [], []
+def test_over_http_a_plan_is_answered_and_everything_else_refused(host):
+    with served(host) as port:
+        status, answer, _ = send(port, "POST", PLAN, b'{"count": 4}')
 
-    async def serve():
-        app = web.Application()
-        app.router.add_post(PLAN, answer_plan)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port.append(site._server.sockets[0].getsockname()[1])
-        stop.extend([asyncio.get_running_loop(), asyncio.Event()])
-        ready.set()
-        await stop[1].wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    assert ready.wait(10)
-    yield port[0]
-    stop[0].call_soon_threadsafe(stop[1].set)
-    thread.join(10)
-
-
-def send(port, method, body=b"", headers=JSON):
-    connection = HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(method, PLAN, body=body, headers=headers)
-    response = connection.getresponse()
-    answer = response.status, response.read()
-    connection.close()
-    return answer
-
-
-def test_over_http_a_plan_is_answered_and_everything_else_refused(served):
-    status, answer = send(served, "POST", b'{"count": 4}')
-
-    assert (status, len(json.loads(answer)["pages"][0]["cells"])) == (200, 4)
-    assert send(served, "GET")[0] == 405
-    assert send(served, "PUT", b"{}")[0] == 405
-    assert send(served, "POST", b"{}", {"Content-Type": "text/plain"})[0] == 415
-    assert send(served, "POST", b"{}", {**JSON, "Origin": "http://evil.example"})[0] == 403
-    assert send(served, "POST", b" " * (MAX_BODY + 1))[0] == 413
+        assert (status, len(json.loads(answer)["pages"][0]["cells"])) == (200, 4)
+        assert send(port, "GET", PLAN)[0] == 405
+        assert send(port, "PUT", PLAN, b"{}")[0] == 405
+        assert send(port, "POST", PLAN, b"{}", {"Content-Type": "text/plain"})[0] == 415
+        assert send(port, "POST", PLAN, b"{}", {**JSON, "Origin": "http://evil.example"})[0] == 403
+        assert send(port, "POST", PLAN, b" " * (MAX_BODY + 1))[0] == 413
