@@ -10,7 +10,7 @@ from clip_grid.clip_backend.search.filters import FIELDS, OPERATORS, read_filter
 from clip_grid.clip_backend.search.index import Index
 from clip_grid.clip_backend.search.writer import IndexWriter
 from clip_grid.errors import InputError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .filled import Made, fill, names
@@ -157,6 +157,7 @@ def quoted(text):
     return "'" + text.replace("'", "''") + "'"
 
 
+@settings(max_examples=50)
 @given(st.sampled_from([*FIELDS, "seed", "some thing"]), st.sampled_from(OPERATORS), ANY_TEXT, ANY_TEXT)
 def test_no_text_of_the_user_is_in_the_sql(field, operator, text, other):
     """Two filters of one shape have one statement, whatever they compare with."""
@@ -196,6 +197,7 @@ TOKENS = [
 ]
 
 
+@settings(max_examples=50)
 @given(st.text(max_size=60) | st.lists(st.sampled_from(TOKENS)).map(" ".join))
 def test_any_text_is_a_filter_that_runs_or_an_input_error(index, text):
     try:
@@ -205,6 +207,7 @@ def test_any_text_is_a_filter_that_runs_or_an_input_error(index, text):
     one.pictures(index)
 
 
+@settings(max_examples=50)
 @given(ANY_TEXT)
 def test_hostile_values_change_nothing_and_find_only_equal_texts(index, text):
     before = index.rows("SELECT count(*) FROM files")

@@ -14,7 +14,7 @@ from clip_grid.commands.shape_drawing import Scene, draw
 from ..scoring.synthetic import SETTINGS, Synthetic
 from .filled import Made, fill, made_path
 
-COUNT, ASKED = 300, 30
+COUNT, ASKED = 150, 30
 
 
 def part(vector, bank=None, weight=1.0, kind="text"):
