@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from clip_grid.clip_backend.search.database import transaction, write_settings
@@ -32,6 +33,7 @@ from rounds import ratios
 
 TOP, MANY, CENTRES, PROBED = 50, 64, 1000, 16
 BLOCK = 20_000
+Contenders = dict[str, Callable[[], object]]
 
 
 def main() -> None:
@@ -48,12 +50,12 @@ def main() -> None:
         kept = (resident("RssAnon") - before) / args.rows
         print(f"{args.rows:,} x {args.dim}, {os.cpu_count()} cores, {args.rounds} rounds")
         print(f"memory beside the mapped file: {kept:.0f} bytes a picture (the file: {4 * args.dim})\n")
-        single: dict[str, Callable[[], object]] = {
+        single: Contenders = {
             "numpy X @ q, argpartition": partial(by_numpy, state.vectors, queries[:1]),
             "CLIP Grid": lambda: search(index, query),
         }
         allowed = np.ones(args.rows, np.bool_)
-        many: dict[str, Callable[[], object]] = {
+        many: Contenders = {
             "numpy X @ Q, argpartition": partial(by_numpy, state.vectors, queries),
             "CLIP Grid": lambda: best_of_many(state.vectors, allowed, queries, TOP)[0],
         }
@@ -130,7 +132,7 @@ def by_numpy(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
     return np.array([np.argpartition(vectors @ query, -TOP)[-TOP:] for query in queries])
 
 
-def add_faiss(single: dict, many: dict, vectors: np.ndarray, queries: np.ndarray) -> None:
+def add_faiss(single: Contenders, many: Contenders, vectors: np.ndarray, queries: np.ndarray) -> None:
     """The two indexes of faiss."""
     import faiss
 
@@ -149,9 +151,9 @@ def add_faiss(single: dict, many: dict, vectors: np.ndarray, queries: np.ndarray
         many[name] = partial(of_faiss, one, queries)
 
 
-def of_faiss(index: object, queries: np.ndarray) -> np.ndarray:
+def of_faiss(index: Any, queries: np.ndarray) -> np.ndarray:
     """The best rows of each query."""
-    return index.search(queries, TOP)[1]  # type: ignore[attr-defined]
+    return np.asarray(index.search(queries, TOP)[1])
 
 
 def exact(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
@@ -160,7 +162,7 @@ def exact(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
     cosines = np.concatenate(
         [vectors[start : start + BLOCK].astype(np.float64) @ wide for start in range(0, len(vectors), BLOCK)]
     )
-    return np.argpartition(cosines, -TOP, axis=0)[-TOP:].T
+    return np.asarray(np.argpartition(cosines, -TOP, axis=0)[-TOP:].T)
 
 
 def table(

@@ -167,11 +167,10 @@ class Index:
         found: dict[str, str] = self.asked(read_settings)
         return found
 
-    def rows(self, sql: str, parameters: Sequence[object] = (), *, most: int | None = None) -> list[Any]:
-        """The rows that a statement selects, at most so many of them."""
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Any]:
+        """The rows that a statement selects."""
         with self._lock, translated(self.folder):
-            cursor = self._connection.execute(sql, parameters)
-            return cursor.fetchall() if most is None else cursor.fetchmany(most)
+            return self._connection.execute(sql, parameters).fetchall()
 
     def numbers(self, sql: str, parameters: Sequence[object] = ()) -> Ids:
         """The whole numbers that a statement of one column selects, int64 [N]."""
