@@ -135,7 +135,8 @@ def run_files(model: Path, files: list[Path], rounds: int, name: str) -> None:
 def embed(encoder: ClipEncoder, files: list[Path]) -> np.ndarray:
     """The unit vectors of files, none of which is remembered."""
     encoder.cache.clear()
-    return np.stack(asyncio.run(CLIPEmbedder(encoder).generate_embeddings_batch(files, show_progress=False)))
+    work = CLIPEmbedder(encoder).generate_embeddings_batch(files, batch_size=RclipLoop.BATCH, show_progress=False)
+    return np.stack(asyncio.run(work))
 
 
 if __name__ == "__main__":
