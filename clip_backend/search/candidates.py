@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from .index import Ids, Index, IndexState, Mask
 from .keywords import MOST_FOUND, pictures_with
 from .query import Query
 from .scan import Float64s, Rows, Scan, scan
+from .vectors import Vectors
 
 #: Of reciprocal rank fusion (Cormack et al. 2009).
 FUSION_K = 60
@@ -28,11 +31,18 @@ class Candidates:
     keyword_ranks: dict[int, int]
 
 
-class Finder:
-    """Finds candidates of one query in one state of an index."""
+class Store(Protocol):
+    """Knows the rows that are nearest to a vector without a look at all of them."""
 
-    def __init__(self, index: Index, state: IndexState, query: Query) -> None:
-        self.index, self.state, self.query = index, state, query
+    def rows(self, state: IndexState, direction: Vectors, where: str, count: int) -> Sequence[int]:
+        """The rows of up to ``count`` pictures that pass a filter and have the highest products with a vector [dim]."""
+
+
+class Finder:
+    """Finds candidates of one query in one state of an index; store: is asked for the nearest pictures."""
+
+    def __init__(self, index: Index, state: IndexState, query: Query, store: Store | None = None) -> None:
+        self.index, self.state, self.query, self.store = index, state, query, store
         #: Of each row: whether its picture may be a hit.
         self.allowed = self._allowed()
         #: The scores of all rows; None without parts.
@@ -47,12 +57,24 @@ class Finder:
         """At least so many of them, if there are so many."""
         rows, scores = np.empty(0, np.intp), np.empty(0)
         if self.scan:
-            rows, scores = self._in_order(*self.scan.best(self.allowed, count))
+            best = self._asked(self.scan, count) if self.store else self.scan.best(self.allowed, count)
+            rows, scores = self._in_order(*best)
         elif self._keyword_rows is None:
             rows = self._newest(count)
             scores = np.zeros(len(rows))
         ranks = {int(row): rank for rank, row in enumerate(rows, 1)} if self.scan else {}
         return Candidates(rows, scores, ranks, {}) if self._keyword_rows is None else self._fused(ranks)
+
+    def _asked(self, scan: Scan, count: int) -> tuple[Rows, Float64s]:
+        """The best rows as the store knows them, and their sums."""
+        # the sum of standardised cosines is, but for a constant, the product with one vector
+        direction = (scan.factors @ scan.parts.astype(np.float64)).astype(np.float32)
+        if self.store is None or not direction.any():
+            return scan.best(self.allowed, count)
+        found = np.array(self.store.rows(self.state, direction, self.query.where, count + self._excluded), np.intp)
+        # the store may be behind
+        rows = found[self.allowed[found]][:count]
+        return rows, scan.exact(rows)[1]
 
     def _allowed(self) -> Mask:
         query, state = self.query, self.state
@@ -62,6 +84,7 @@ class Finder:
             allowed &= state.mask_of(compiled.pictures(self.index))
         own = [self.index.id_of(part.hash) for part in query.parts if part.hash]
         excluded = [*query.exclude, *(id for id in own if id is not None)]
+        self._excluded = len(excluded)
         if excluded:
             allowed &= ~state.mask_of(np.array(excluded, np.int64))
         return allowed

@@ -14,7 +14,7 @@ from .index import Ids, Index, folded
 #: By how much a ratio may differ from an equal one: 1344 x 768 counts as 16:9.
 RATIO_TOLERANCE = 0.02
 #: Larger whole numbers, such as seeds of 64 bits, are compared as texts where they must be equal.
-_EXACT = 2**53
+EXACT = 2**53
 _YES, _NO = ("yes", "true", "1"), ("no", "false", "0")
 #: "path" is put together as ``path_text`` does it.
 _SEPARATOR = "\\" if os.sep == "\\" else "/"
@@ -119,7 +119,7 @@ def _about_property(operator: str, value: Value, names: Sequence[str]) -> Condit
     if value.number is not None and operator != "~":
         if operator not in ("=", "!="):
             inner = Condition(f"number {operator} ?", (value.number,))
-        elif abs(value.number) < _EXACT:
+        elif abs(value.number) < EXACT:
             inner = _joined("OR", [inner, Condition("number = ?", (value.number,))])
     if is_other:
         # "number = ?" is unknown to SQL where a text is no number
@@ -132,7 +132,7 @@ def _about_field(found: Comparison) -> Callable[[Value], Condition]:
     """Compares one value with a field that every picture has."""
     field, operator = found.field, found.operator
     if field in _TEXTS:
-        return lambda value: _text_condition(_TEXTS[field], operator, _with_separators(value.text), is_bytes=True)
+        return lambda value: _text_condition(_TEXTS[field], operator, with_separators(value.text), is_bytes=True)
     if operator == "~":
         raise InputError(f"~ looks for a text, and {field} is none; compare it with = != < <= > or >=")
     if field == "date":
@@ -145,7 +145,7 @@ def _about_field(found: Comparison) -> Callable[[Value], Condition]:
 
 
 def _about_number(field: str, operator: str, value: Value) -> Condition:
-    number = _ratio(value.text) if field == "ratio" else value.number
+    number = ratio(value.text) if field == "ratio" else value.number
     if number is None:
         example = "1.5 or 3:2" if field == "ratio" else "1024"
         raise InputError(
@@ -157,7 +157,7 @@ def _about_number(field: str, operator: str, value: Value) -> Condition:
     return Condition(f"{_NUMBERS[field]} {operator} ?", (number,))
 
 
-def _ratio(text: str) -> float | None:
+def ratio(text: str) -> float | None:
     """1.5 of "1.5", "3:2", "3/2" and "3x2"; None for other texts."""
     for sign in (":", "/", "x"):
         left, found, right = text.partition(sign)
@@ -170,16 +170,21 @@ def _ratio(text: str) -> float | None:
     return number if 0 < number < float("inf") else None
 
 
-def _about_missing(operator: str, text: str) -> Condition:
+def is_yes(text: str) -> bool:
+    """What a text says of files that are missing; raises InputError for one that says neither yes nor no."""
     word = text.lower()
     if word not in (*_YES, *_NO):
         raise InputError(f"missing is compared with {text[:80]!r}; write missing=yes or missing=no")
-    is_missing = (word in _YES) == (operator == "=")
+    return word in _YES
+
+
+def _about_missing(operator: str, text: str) -> Condition:
+    is_missing = is_yes(text) == (operator == "=")
     return Condition("f.missing IS NOT NULL" if is_missing else "f.missing IS NULL")
 
 
 def _about_date(operator: str, text: str) -> Condition:
-    first, after = _span(text)
+    first, after = span(text)
     if operator in ("=", "!="):
         word = "" if operator == "=" else "NOT "
         return Condition(f"({word}(f.mtime_ns >= ? AND f.mtime_ns < ?))", (first, after))
@@ -188,7 +193,7 @@ def _about_date(operator: str, text: str) -> Condition:
     return Condition("f.mtime_ns < ?" if operator == "<=" else "f.mtime_ns >= ?", (after,))
 
 
-def _span(text: str) -> tuple[int, int]:
+def span(text: str) -> tuple[int, int]:
     """The first nanosecond since 1970 of a year, month, day, minute or second, and the first after it."""
     parts = {4: "-01-01", 7: "-01", 10: "", 16: "", 19: ""}
     try:
@@ -213,7 +218,8 @@ def _nanoseconds(moment: datetime) -> int:
     return int(moment.timestamp()) * 1_000_000_000
 
 
-def _with_separators(text: str) -> str:
+def with_separators(text: str) -> str:
+    """A part of a path as this system writes it."""
     return text.replace("/", "\\") if os.sep == "\\" else text
 
 

@@ -211,6 +211,17 @@ class Index:
         found = self.rows("SELECT id FROM pictures WHERE hash = ?", (hash,))
         return int(found[0][0]) if found else None
 
+    def ids_of(self, hashes: Sequence[str]) -> Ids:
+        """The pictures of those of these contents that the index holds, in their order, int64 [N]."""
+        sql = "SELECT hash, id FROM pictures WHERE hash IN ({})"
+        found = dict(self._of_each(sql, hashes))
+        return np.array([found[hash] for hash in hashes if hash in found], np.int64)
+
+    def hashes_of(self, ids: Ids) -> list[str]:
+        """The contents of those of these pictures that the index holds."""
+        found = self._of_each("SELECT hash FROM pictures WHERE id IN ({})", ids.tolist())
+        return [hash for (hash,) in found]
+
     def properties(self, picture: int) -> dict[str, str]:
         """The generation data of a picture by name; empty if it has none."""
         return dict(self.rows("SELECT name, text FROM properties WHERE picture = ? ORDER BY name", (picture,)))
@@ -224,7 +235,7 @@ class Index:
         """The names of all properties that any picture has."""
         return [name for (name,) in self.rows(_NAMES)]
 
-    def _of_each(self, sql: str, ids: Sequence[int], *before: object) -> Iterable[Any]:
+    def _of_each(self, sql: str, ids: Sequence[int] | Sequence[str], *before: object) -> Iterable[Any]:
         for start in range(0, len(ids), _ASKED_AT_ONCE):
             part = ids[start : start + _ASKED_AT_ONCE]
             yield from self.rows(sql.format(", ".join("?" * len(part))), (*before, *part))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..matching.result import AUTO, PRESETS
 from ..scoring.scales import Float32s, z_scores
-from .candidates import Candidates, Finder
+from .candidates import Candidates, Finder, Store
 from .diversity import diverse, leaders, likeness_of
 from .index import Index, IndexState
 from .query import Hit, Hits, Part, PartScore, Query
@@ -32,15 +32,16 @@ POOL = 200
 _SAMPLE = 20_000
 
 
-def search(index: Index, query: Query) -> Hits:
+def search(index: Index, query: Query, store: Store | None = None) -> Hits:
     """The hits of a query, the best first; equal scores by the bytes of the path.
 
+    store: is asked for the nearest pictures in place of the vectors of the index.
     Raises InputError for a filter that cannot be read, parts of another size than the index's, and numbers out of
     range.
     """
     state = index.state()
     query.check(state)
-    finder = Finder(index, state, query)
+    finder = Finder(index, state, query, store)
     wanted = max(POOL, query.top)
     while True:
         found = finder.candidates(wanted)
