@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from PIL import Image
 
@@ -14,10 +14,13 @@ from ..clip_backend.finding.folders import detect_comfyui_installation
 from ..clip_backend.search.database import open_for_reading
 from ..clip_backend.search.exchange import export_index as write_export
 from ..clip_backend.search.exchange import import_index as read_export
+from ..clip_backend.search.on_ray import RayEncoder
 from ..clip_backend.search.purge import purge
 from ..clip_backend.search.status import Failure, IndexStatus, index_failures, index_status
+from ..clip_backend.search.stores.mirror import MirrorUpdate, mirror
+from ..clip_backend.search.stores.qdrant import KEY_VARIABLE, QdrantStore
 from ..clip_backend.search.thumbnails import make_thumbnail
-from ..clip_backend.search.update import IndexUpdate, update_index
+from ..clip_backend.search.update import IndexUpdate, PictureEncoder, update_index
 from ..clip_backend.search.writer import Description, IndexWriter
 from ..errors import InputError
 from ..grid.pictures.find import readable
@@ -25,7 +28,7 @@ from ..grid.pictures.metadata import read_picture
 from ..grid.pictures.own import record_in
 from ..imaging import Progress, open_picture, upright_size
 from ..log import logger
-from .models import Model, index_model
+from .models import Model, ModelChoice, index_model
 from .pictures import StrPath
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 
 #: The environment variable with the folder of the index that is used when none is named.
 VARIABLE = "CLIP_GRID_INDEX"
+#: Where pictures are read and computed.
+Engine = Literal["local", "ray"]
 
 
 def default_index_folder(environment: Mapping[str, str] = os.environ, *, platform: str = sys.platform) -> Path:
@@ -64,6 +69,8 @@ def index_images(
     model: Model = None,
     batch_size: int | None = None,
     retry_failed: bool = False,
+    engine: Engine = "local",
+    workers: int | None = None,
     progress: Progress | None = None,
     wait: Callable[[], None] = lambda: None,
 ) -> IndexUpdate:
@@ -71,20 +78,34 @@ def index_images(
 
     folders: none for those that are in the index already, or, for a new index, ComfyUI's output and input folder.
     index: its folder; None for the default. model: opened only if there is a picture to read; None for the one that
-    the index was made with. retry_failed: also read files again that could not be used last time. progress: called
+    the index was made with. retry_failed: also read files again that could not be used last time. engine: "ray" reads
+    and computes on the cluster that RAY_ADDRESS names, or on a new one on this machine. workers: how many processes
+    compute there; None for one per graphics card, or one per machine without any. progress: called
     with (done, pictures to read). wait: called before each picture is taken up, to pause; what it raises ends the run,
     and so does what ``progress`` raises; finished batches are kept.
     Files that cannot be used are in ``failed`` and cost themselves alone.
     Raises InputError for what is no folder, for a model of another embedding space, and what loading a model raises;
-    OutputError while another process writes the index, and for a folder that cannot be written.
+    OutputError while another process writes the index, and for a folder that cannot be written; MissingPackage for an
+    engine that is not installed.
     """
+    if engine not in get_args(Engine):
+        raise InputError(f"engine is {engine!r}; it must be one of {', '.join(get_args(Engine))}")
+    if workers is not None and engine == "local":
+        raise InputError("workers are for engine='ray'; the local engine uses this process alone")
     given = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
     with IndexWriter(index_folder(index)) as writer:
         wanted = [Path(os.path.expanduser(folder)) for folder in given]
         if not wanted and not writer.has_roots():
             wanted = _folders_of_comfyui()
+
+        def opened() -> tuple[PictureEncoder, str]:
+            encoder, choice = _opened(model, writer.settings().get("source", ""))
+            if engine == "ray":
+                return RayEncoder(encoder.identity, choice.loading(), writer.folder, workers), choice.source
+            return encoder, choice.source
+
         return update_index(
-            writer, wanted, lambda: _opened(model, writer.settings().get("source", "")), describe,
+            writer, wanted, opened, describe,
             batch_size=batch_size, retry_failed=retry_failed, progress=progress, wait=wait,
         )  # fmt: skip
 
@@ -138,6 +159,31 @@ def import_index(file: StrPath, index: StrPath | None = None) -> int:
         return read_export(writer, Path(os.path.expanduser(file)))
 
 
+def open_store(url: str) -> QdrantStore:
+    """The collection of a Qdrant server, which takes the key that CLIP_GRID_STORE_KEY holds.
+
+    url: as in http://127.0.0.1:6333, or http://127.0.0.1:6333/COLLECTION. Raises InputError for what is no such URL and
+    for a server that cannot be reached, and MissingPackage without qdrant-client.
+    """
+    store = QdrantStore(url, key=os.environ.get(KEY_VARIABLE, "").strip() or None)
+    try:
+        store.reach()
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def copy_index(store: QdrantStore, index: StrPath | None = None, *, progress: Progress | None = None) -> MirrorUpdate:
+    """Copies an index to a store, or brings the copy up to date; progress: called with (done, pictures).
+
+    Raises InputError without an index and for a collection of something else; OutputError if the store takes nothing
+    more, after which the next call continues.
+    """
+    with IndexWriter(_existing(index)) as writer:
+        return mirror(writer, store, progress)
+
+
 def index_folder(index: StrPath | None) -> Path:
     """The folder of the index that a caller means."""
     return default_index_folder() if index is None else Path(os.path.expanduser(index))
@@ -150,13 +196,13 @@ def _existing(index: StrPath | None) -> Path:
     return folder
 
 
-def _opened(model: Model, source: str) -> tuple[Encoder, str]:
-    """The encoder that is meant, else that of the index, and the files that it comes from."""
+def _opened(model: Model, source: str) -> tuple[Encoder, ModelChoice]:
+    """The encoder that is meant, else that of the index, and how it was chosen."""
     choice = index_model(model, source)
     encoder = choice()
     for note in choice.notes:
         logger.info("%s", note)
-    return encoder, choice.source
+    return encoder, choice
 
 
 def _folders_of_comfyui() -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Union
@@ -140,12 +141,26 @@ class ModelChoice(LazyModel):
             return Path(named).expanduser()
         return default_cache_folder() if self.cache else None
 
+    def loading(self) -> Callable[[], Encoder]:
+        """What opens the encoder in another process, where no embeddings are cached.
+
+        Raises InputError for an encoder that was given, and what ``files`` raises.
+        """
+        if self._encoder is not None and self._model is None:
+            raise InputError("an encoder that is open cannot be sent to other processes; give the model's path or name")
+        model, given, _ = self._arguments()
+        return partial(load_encoder, model, **{**given, "cache_folder": None})
+
     def _load(self) -> tuple[Encoder, tuple[str, ...]]:
+        model, given, notes = self._arguments()
+        return load_encoder(model, **given), notes
+
+    def _arguments(self) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
+        """The model and how it is loaded, as ``load_encoder`` takes it, and notes on which was taken."""
         model, text_encoder, notes = self.files()
         known = self.given.get("text_encoder")
         second = known if isinstance(known, CheckpointInfo) else text_encoder
-        given = {**self.given, "text_encoder": second, "cache_folder": self.cache_folder}
-        return load_encoder(model, **given), notes
+        return model, {**self.given, "text_encoder": second, "cache_folder": self.cache_folder}, notes
 
     def _find(self, model: StrPath | CheckpointInfo) -> Path:
         if isinstance(model, CheckpointInfo):

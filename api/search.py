@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from ..clip_backend.search.diversity import NEAR
 from ..clip_backend.search.index import Index
 from ..clip_backend.search.query import Hits, Part, Query
 from ..clip_backend.search.search import search as search_index
+from ..clip_backend.search.stores.nearest import StoreSearch
 from ..errors import InputError
 from ..imaging import content_hash
 from ..input_files import read_file
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ..clip_backend.encoding.encoder import Encoder
+    from ..clip_backend.search.stores.qdrant import QdrantStore
     from .options import SearchKeywords
 
 #: A text, or a text with its weight.
@@ -62,6 +64,8 @@ def search(
     unlike: Like | Sequence[Like] = (),
     index: StrPath | Index | None = None,
     model: Model = None,
+    store: QdrantStore | None = None,
+    exact: bool = False,
     **options: Unpack[SearchKeywords],
 ) -> Hits:
     """The pictures of an index that fit best, the best first.
@@ -70,45 +74,45 @@ def search(
     not to resemble; a picture of the index is no hit for itself. Each may have a weight, as in ``("fox", 2)``; each is
     standardised over the whole index before they are summed, so that texts and pictures count alike.
     index: a folder or an open index; None for the default. model: opened only where there is something to encode;
-    None for the one that the index was made with. options: fields of SearchOptions.
+    None for the one that the index was made with. store: asked for the nearest pictures; it must hold a copy of the
+    index. exact: have the store compare all vectors. options: fields of SearchOptions.
     With neither texts, pictures nor keywords, hits are the newest pictures that pass the filter.
     Raises InputError for an index that is not there, for a model of another embedding space, for a filter or option
     that cannot be used, and what loading a model raises.
     """
     wanted = read_options(SearchOptions, options)
-    if isinstance(index, Index):
-        return _search(index, text, without, like, unlike, model, wanted)
-    with closing(Index.open(index_folder(index))) as opened:
-        return _search(opened, text, without, like, unlike, model, wanted)
+    with nullcontext(index) if isinstance(index, Index) else closing(Index.open(index_folder(index))) as opened:
+        # before a model is loaded
+        copy = StoreSearch(opened, store, exact=exact) if store else None
+        query = Query(
+            parts=_parts(opened, text, without, like, unlike, model), keywords=wanted.keywords, where=wanted.where,
+            top=wanted.top, diversity=wanted.diversity, duplicates=wanted.duplicates, collapse=wanted.collapse,
+        )  # fmt: skip
+        return search_index(opened, query, copy)
 
 
-def _search(
+def _parts(
     index: Index,
     text: Text | Sequence[Text],
     without: Text | Sequence[Text],
     like: Like | Sequence[Like],
     unlike: Like | Sequence[Like],
     model: Model,
-    wanted: SearchOptions,
-) -> Hits:
+) -> list[Part]:
+    """The parts of a query; a model is opened only if there are any."""
     texts = [*_texts(text, 1.0), *_texts(without, -1.0)]
     pictures = [*_pictures(like, 1.0), *_pictures(unlike, -1.0)]
-    parts: list[Part] = []
-    if texts or pictures:
-        settings = index.settings()
-        choice = index_model(model, settings.get("source", ""))
-        encoder = _encoder(choice, bool(texts))
-        if settings and encoder.space != settings["space"]:
-            raise InputError(
-                f"the index holds embeddings of {settings['model']}, and {encoder.identity.name} has another embedding "
-                "space; choose that model"
-            )
-        parts = [*text_parts(encoder, texts), *picture_parts(encoder, pictures)]
-    query = Query(
-        parts=parts, keywords=wanted.keywords, where=wanted.where, top=wanted.top, diversity=wanted.diversity,
-        duplicates=wanted.duplicates, collapse=wanted.collapse,
-    )  # fmt: skip
-    return search_index(index, query)
+    if not texts and not pictures:
+        return []
+    settings = index.settings()
+    choice = index_model(model, settings.get("source", ""))
+    encoder = _encoder(choice, bool(texts))
+    if settings and encoder.space != settings["space"]:
+        raise InputError(
+            f"the index holds embeddings of {settings['model']}, and {encoder.identity.name} has another embedding "
+            "space; choose that model"
+        )
+    return [*text_parts(encoder, texts), *picture_parts(encoder, pictures)]
 
 
 def text_parts(encoder: Encoder, texts: Sequence[tuple[str, float]]) -> list[Part]:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import closing, nullcontext
+from typing import get_args
 
 from ..api.index import (
+    Engine,
+    copy_index,
     default_index_folder,
     export_index,
     failures_of_index,
     import_index,
     index_folder,
     index_images,
+    open_store,
     purge_index,
     status_of_index,
 )
 from ..clip_backend.search.status import Failure, IndexStatus
+from ..clip_backend.search.stores.mirror import MirrorUpdate
 from ..clip_backend.search.update import IndexUpdate
 from .flags import add_model_flags, model_choice
 from .output import (
@@ -39,6 +45,7 @@ index the pictures of folders, so that clip-grid search finds them
   clip-grid index
   clip-grid index --status
   clip-grid index --failed
+  clip-grid index --store http://127.0.0.1:6333
 
 Without folders, those that are in the index are brought up to date; a new
 index takes ComfyUI's output and input folder. Files that did not change are
@@ -55,6 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_index_flag(parser)
     add("--retry", action="store_true", help="also read files again that could not be used last time")
     add("--batch-size", type=int, metavar="N", help="pictures that are computed at once (default: what fits)")
+    add("--engine", choices=get_args(Engine), default="local", help="read and compute here, or on a Ray cluster")
+    add("--workers", type=int, metavar="N", help="with --engine ray: how many processes compute")
+    add_store_flag(parser, "also copy the index to this Qdrant server, or bring the copy up to date")
     instead = parser.add_argument_group("instead of indexing").add_mutually_exclusive_group()
     instead.add_argument("--status", action="store_true", help="say what the index holds")
     instead.add_argument("--failed", action="store_true", help="list the files that could not be used, and why")
@@ -79,6 +89,14 @@ def add_index_flag(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_store_flag(parser: argparse.ArgumentParser, what: str) -> None:
+    """``--store``."""
+    parser.add_argument(
+        "--store", metavar="URL",
+        help=f"{what}; as in http://127.0.0.1:6333, or with /COLLECTION; the key is read from CLIP_GRID_STORE_KEY",
+    )  # fmt: skip
+
+
 def run(args: argparse.Namespace) -> int:
     """The exit status."""
     others = {
@@ -88,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
     chosen = [flag for flag, is_chosen in others.items() if is_chosen]
     if chosen and args.paths:
         return fail(f"{chosen[0]} takes no folders; leave out {' '.join(args.paths)}")
+    if chosen and args.store:
+        return fail(f"{chosen[0]} leaves the copy as it is; run clip-grid index --store {args.store} after it")
     if args.status:
         return _status(args)
     if args.failed:
@@ -102,15 +122,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _index(args: argparse.Namespace) -> int:
-    with Bar(args.quiet) as bar:
-        done = index_images(
-            args.paths, index=args.index, model=model_choice(args), batch_size=args.batch_size,
-            retry_failed=args.retry, progress=bar,
-        )  # fmt: skip
+    with closing(open_store(args.store)) if args.store else nullcontext() as store:
+        with Bar(args.quiet) as bar:
+            done = index_images(
+                args.paths, index=args.index, model=model_choice(args), batch_size=args.batch_size,
+                retry_failed=args.retry, engine=args.engine, workers=args.workers, progress=bar,
+            )  # fmt: skip
+        if not args.json:
+            show(update_lines(done))
+        copied = None
+        if store:
+            with Bar(args.quiet) as bar:
+                copied = copy_index(store, args.index, progress=bar)
     if args.json:
-        print_json(done.to_dict())
-    else:
-        show(update_lines(done))
+        print_json({**done.to_dict(), **({"copied": copied.to_dict()} if copied else {})})
+    elif copied:
+        show([copy_line(copied)])
     note(args, [f"{path} cannot be listed now; its pictures stay in the index" for path in done.away])
     note(args, first_lines(_failure_lines(done.failed)))
     if done.failed and not (done.found - len(done.failed)) and not done.unchanged:
@@ -132,6 +159,12 @@ def update_lines(done: IndexUpdate) -> Iterator[str]:
     back = f"; {done.back} are there again" if done.back else ""
     gone = f"; {done.gone} are gone, and forgotten with --purge" if done.gone else ""
     yield f"{done.found} pictures in {done.seconds:.1f} s: {', '.join(parts) or 'nothing to do'}{back}{gone}"
+
+
+def copy_line(copied: MirrorUpdate) -> str:
+    """What was sent to a store, in a sentence."""
+    parts = [f"{count} {what}" for what, count in copied.to_dict().items() if count]
+    return f"copy: {', '.join(parts) or 'nothing to do'}"
 
 
 def _status(args: argparse.Namespace) -> int:

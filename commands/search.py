@@ -6,14 +6,16 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing, nullcontext
 
 from ..api import SheetInputs, export_grid
+from ..api.index import open_store
 from ..api.search import SearchOptions, search
 from ..clip_backend.search.query import Hit, Hits
 from ..errors import InputError
 from ..grid.pictures.lists import as_line
 from .flags import add_model_flags, add_options, model_choice, read_checked_flags
-from .index import add_index_flag
+from .index import add_index_flag, add_store_flag
 from .output import DONE, FAILED, add_output_flags, aligned_lines, fail, note, print_json, print_lines, show
 
 HELP = """\
@@ -45,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--grid", metavar="FILE", help="write a sheet of the hits, the best first")
     add("--overwrite", action="store_true", help="replace FILE even if it is not of this program")
     add_index_flag(parser)
+    add_store_flag(parser, "ask the copy of the index that this Qdrant server has, by clip-grid index --store")
+    add("--exact", action="store_true", help="with --store: have the server compare all pictures, which takes longer")
     add_output_flags(parser)
     add_model_flags(parser)
     parser.set_defaults(run=run)
@@ -52,15 +56,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """The exit status."""
-    found = search(
-        [weighted(text) for text in args.paths],
-        without=[weighted(text) for text in args.without],
-        like=[weighted(file) for file in args.like],
-        unlike=[weighted(file) for file in args.unlike],
-        index=args.index,
-        model=model_choice(args),
-        **read_checked_flags(args, SearchOptions),
-    )
+    options = read_checked_flags(args, SearchOptions)
+    if args.exact and not args.store:
+        return fail("--exact is for --store; the index itself always compares all pictures")
+    with closing(open_store(args.store)) if args.store else nullcontext() as store:
+        found = search(
+            [weighted(text) for text in args.paths],
+            without=[weighted(text) for text in args.without],
+            like=[weighted(file) for file in args.like],
+            unlike=[weighted(file) for file in args.unlike],
+            index=args.index,
+            model=model_choice(args),
+            store=store,
+            exact=args.exact,
+            **options,
+        )
     hits = [hit for hit in found.hits if not (args.strong and hit.is_weak)]
     if args.grid and hits:
         _write_sheet(args, hits)

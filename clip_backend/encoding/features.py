@@ -144,6 +144,8 @@ class Identity:
     dtype: str
     #: How pictures are prepared; None if it takes none.
     preprocessing: Preprocessing | None = None
+    #: Whether pictures keep their shape, so that only the model itself can prepare them.
+    keeps_shape: bool = False
     #: The factor of cosines in logits.
     logit_scale: float = 100.0
     #: What is added to scaled cosines; 0 except for SigLIP.

@@ -212,7 +212,14 @@ class VisionTower(Protocol):
         """About how many bytes a batch needs on the device beside the weights."""
 
 
-class VisionEncoder(Protocol):
+class Preparer(Protocol):
+    """The part of a vision encoder that needs no weights."""
+
+    def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
+        """uint8 [H, W, 3], as the tower takes it but for the normalisation; called in threads."""
+
+
+class VisionEncoder(Preparer, Protocol):
     """A vision tower with its preprocessing and placement."""
 
     @property
@@ -229,9 +236,6 @@ class VisionEncoder(Protocol):
 
     def memory_bytes(self, batch: int) -> int:
         """About how many bytes a batch needs beside the weights."""
-
-    def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
-        """uint8 [H, W, 3], as the tower takes it but for the normalisation; called in threads."""
 
     def states(
         self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]

@@ -20,7 +20,7 @@ from ..preparing.pictures import FileContent, NamedPicture, file_state
 from ..preparing.preprocessing import Preprocessing, pixel_hash
 from .batching import costing_one_picture
 from .cache import EmbeddingCache, Row, row_key
-from .image_features import StateName, VisionEncoder
+from .image_features import Preparer, StateName
 from .outcomes import IsKnown, Observe
 
 
@@ -113,9 +113,9 @@ class ReadPicture:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureReader:
-    """Reads pictures for one vision encoder; called in several threads at once."""
+    """Reads pictures for a vision encoder; called in several threads at once."""
 
-    vision: VisionEncoder
+    vision: Preparer
     preprocessing: Preprocessing
     cache: EmbeddingCache
     computed: ComputedRows

@@ -102,7 +102,7 @@ def _naflex(info: CheckpointInfo, vision: VisionShape, options: LoadOptions) -> 
     weights = open_weights(info, allow_pickle=options.allow_pickle)
     has_text = info.text is not None and info.has_text_projection
     known = identity_of(text, text, (weights, weights), options, space_of(info))
-    identity = replace(known, no_texts="" if has_text else NO_TEXT_TOWER)
+    identity = replace(known, keeps_shape=True, no_texts="" if has_text else NO_TEXT_TOWER)
     return ClipEncoder(
         identity,
         vision=lambda: _naflex_vision(info, vision, identity, options),

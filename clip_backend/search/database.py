@@ -116,6 +116,13 @@ class KnownHashes:
         with self._lock:
             return is_known(self._connection, hash)
 
+    def all(self) -> frozenset[str]:
+        """All contents whose embeddings are in the index."""
+        with self._lock:
+            return frozenset(
+                hash for (hash,) in self._connection.execute("SELECT hash FROM pictures WHERE row IS NOT NULL")
+            )
+
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()

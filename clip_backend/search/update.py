@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...imaging import PICTURE_SUFFIXES, Progress
 from ..encoding.image_features import FailedPicture
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-    from ..encoding.encoder import Encoder
+    from ..encoding.features import Identity
+    from ..encoding.outcomes import IsKnown, Observe
     from ..preparing.pictures import FileContent, NamedPicture
 
 #: Called with a picture, its file if it was small enough to be read at once, and its pixels.
@@ -29,6 +30,32 @@ Describe = Callable[["NamedPicture", "FileContent | None", "Image.Image | Tensor
 #: A batch is kept once it has so many files, or after so many seconds: what a kill costs at most.
 KEPT_AT_ONCE, KEPT_EVERY_S = 256, 5.0
 _SUFFIXES = frozenset(suffix.encode() for suffix in PICTURE_SUFFIXES)
+
+
+class PictureEncoder(Protocol):
+    """What an update needs of an ``Encoder``; outcomes may come in any order."""
+
+    @property
+    def identity(self) -> Identity:
+        """Its name, in messages."""
+
+    @property
+    def space(self) -> str:
+        """The embedding space."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers of an embedding."""
+
+    def stream_images(
+        self,
+        pictures: Iterable[Path],
+        *,
+        batch_size: int | None = None,
+        observe: Observe | None = None,
+        is_known: IsKnown | None = None,
+    ) -> Generator[Outcome, None, None]:
+        """See ``Encoder.stream_images``."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +96,7 @@ class _Totals:
 def update_index(
     writer: IndexWriter,
     folders: Sequence[Path],
-    model: Callable[[], tuple[Encoder, str]],
+    model: Callable[[], tuple[PictureEncoder, str]],
     describe: Describe,
     *,
     batch_size: int | None = None,
@@ -131,7 +158,7 @@ def _root_path(writer: IndexWriter, root: int) -> bytes:
 def _read(
     writer: IndexWriter,
     to_read: Sequence[tuple[int, FoundFile]],
-    encoder: Encoder,
+    encoder: PictureEncoder,
     describe: Describe,
     totals: _Totals,
     *,
@@ -169,7 +196,7 @@ def _files_read(
     writer: IndexWriter,
     to_read: Sequence[tuple[int, FoundFile]],
     paths: dict[int, bytes],
-    encoder: Encoder,
+    encoder: PictureEncoder,
     describe: Describe,
     batch_size: int | None,
     wait: Callable[[], None],

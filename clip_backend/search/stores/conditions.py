@@ -30,7 +30,7 @@ class NotExpressible(Exception):
 
 def has_file() -> Condition:
     """True of pictures that have a file which is not missing."""
-    return _equals(HAS_FILE, True)
+    return _is(HAS_FILE, True)
 
 
 def condition_of(found: Filter) -> Condition:
@@ -97,7 +97,7 @@ def _comparison(field: str, operator: str, value: Value) -> Condition:
     if field == "date":
         return _about_date(operator, value.text)
     if field == "missing":
-        return _equals(IS_MISSING, is_yes(value.text) == (operator == "="))
+        return _is(IS_MISSING, is_yes(value.text) == (operator == "="))
     if field == "ratio":
         return _about_ratio(operator, ratio(value.text))
     if field in ("width", "height"):
@@ -157,8 +157,8 @@ def _about_date(operator: str, text: str) -> Condition:
     return {"key": DATE, "range": bounds[operator]}
 
 
-def _equals(key: str, value: bool) -> Condition:
-    return {"key": key, "match": {"value": value}}
+def _is(key: str, value: bool) -> Condition:
+    return {"key": key, "match": {"value": int(value)}}
 
 
 def _not(condition: Condition) -> Condition:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ....errors import InputError
 from ....log import logger
-from ..database import read_settings
 from ..filter_sql import compiled_filter
 from ..filters import read_filter
 from ..index import Index, IndexState
@@ -31,9 +30,11 @@ class StoreSearch:
 
     def __init__(self, index: Index, store: QdrantStore, *, exact: bool = False) -> None:
         self.index, self.store, self.exact = index, store, exact
-        state, mirrored = index.state(), index.asked(read_settings).get(SETTING, "")
+        state, mirrored = index.state(), index.settings().get(SETTING, "")
         if not mirrored:
-            raise InputError(f"{store.name} does not hold the index in {index.folder}; run clip-grid index with --store")
+            raise InputError(
+                f"{store.name} has no copy of the index in {index.folder}; run clip-grid index with --store"
+            )
         store.check(state.space, state.dim, mirrored)
         there = store.count()
         if there != state.count:

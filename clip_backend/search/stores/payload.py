@@ -18,7 +18,7 @@ from ..index import folded
 #: Of the payload; a collection with another one is refused.
 VERSION = 1
 _NAMESPACE = UUID("8d7f6c1e-52a4-5c0b-9f5e-3b6f0a4d2c71")
-#: Fields that other payloads and the indexes of a store are named by.
+#: Fields that filters and the indexes of a store are named by. What is yes or no is 1 or 0.
 FILES, HAS_FILE, HASH, DIGEST, IS_MISSING, DATE = "files", "has_file", "hash", "digest", "is_missing", "date"
 _FOLDED = "_folded"
 
@@ -57,13 +57,14 @@ def payloads(connection: sqlite3.Connection, pictures: Sequence[int]) -> dict[in
     """The payload of each of up to 900 pictures, by their ids."""
     marks = ", ".join("?" * len(pictures))
     found = {
-        id: {HASH: hash, "width": width, "height": height, "ratio": width / max(height, 1), FILES: [], HAS_FILE: False}
+        id: {HASH: hash, "width": width, "height": height, "ratio": width / max(height, 1), FILES: [], HAS_FILE: 0}
         for id, hash, width, height in connection.execute(
             f"SELECT id, hash, width, height FROM pictures WHERE id IN ({marks})", pictures
         )
     }
     for picture, name, text, number in connection.execute(
-        f"SELECT picture, name, text, number FROM properties WHERE picture IN ({marks}) ORDER BY picture, name", pictures
+        f"SELECT picture, name, text, number FROM properties WHERE picture IN ({marks}) ORDER BY picture, name",
+        pictures,
     ):
         _add_property(found[picture], field_name(name), storable(text), number)
     for picture, root, folder, name, mtime_ns, missing in connection.execute(
@@ -72,7 +73,7 @@ def payloads(connection: sqlite3.Connection, pictures: Sequence[int]) -> dict[in
         pictures,
     ):
         found[picture][FILES].append(_file(root, folder, name, mtime_ns, missing is not None))
-        found[picture][HAS_FILE] |= missing is None
+        found[picture][HAS_FILE] |= int(missing is None)
     for payload in found.values():
         payload[DIGEST] = _digest(payload)
     return found
@@ -105,7 +106,7 @@ def _file(root: bytes, folder: bytes, name: bytes, mtime_ns: int, is_missing: bo
         "path": path_text(root, folder, name),
     }
     # whole seconds, since filters know no parts of them and a store compares numbers as float64
-    file: dict[str, Any] = {DATE: mtime_ns // 1_000_000_000, IS_MISSING: is_missing}
+    file: dict[str, Any] = {DATE: mtime_ns // 1_000_000_000, IS_MISSING: int(is_missing)}
     for key, text in texts.items():
         shown = storable(text)
         file[key] = small_letters(shown)

@@ -33,11 +33,12 @@ PAUSES_S = (0.5, 2.0, 8.0)
 _LISTED_AT_ONCE = 1000
 #: In the collection's metadata.
 _MARK = "clip_grid"
+_NO_QDRANT = "answers, but not as Qdrant does; see to the URL"
 _REFUSED, _BUSY = (401, 403), (429, 500, 502, 503, 504)
 #: What filters ask for, by the kind of index that the server keeps of it.
 _KEYWORDS = tuple(f"{FILES}[].{name}" for name in ("root", "folder")) + tuple(map(text_key, ("seed", "model")))
 _SUBSTRINGS = (text_key("prompt"), f"{FILES}[].path")
-_INTEGERS = ("width", "height", f"{FILES}[].{DATE}")
+_INTEGERS = ("width", "height", HAS_FILE, f"{FILES}[].{DATE}")
 
 
 class QdrantStore:
@@ -62,6 +63,11 @@ class QdrantStore:
     def close(self) -> None:
         """Closes the connection."""
         self._client.close()
+
+    def reach(self) -> None:
+        """Raises InputError unless the server is there and takes the key."""
+        with self._translated():
+            self._client.collection_exists(self.collection)
 
     def bind(self, space: str, dim: int, index: str) -> None:
         """Makes the collection for an index, or sees that it is that of this one.
@@ -111,7 +117,6 @@ class QdrantStore:
             **dict.fromkeys(_SUBSTRINGS, parts),
             **dict.fromkeys(_INTEGERS, models.PayloadSchemaType.INTEGER),
             number_key("seed"): models.PayloadSchemaType.FLOAT,
-            HAS_FILE: models.PayloadSchemaType.BOOL,
         }
         with self._translated(), _quiet():
             there = self._client.get_collection(self.collection).payload_schema
@@ -229,11 +234,14 @@ class QdrantStore:
                 ) from error
             raise InputError(f"{self.name} cannot be used: {_reason(error)}") from error
         except ResponseHandlingException as error:
-            if isinstance(error.source, (ValidationError, ValueError)):
-                raise InputError(f"{self._server} answers, but not as Qdrant does; see to the URL") from error
+            if isinstance(error.source, ValueError):
+                raise InputError(f"{self._server} {_NO_QDRANT}") from error
             raise InputError(
                 f"{self._server} cannot be reached ({_reason(error)}); start Qdrant there, or see to the URL"
             ) from error
+        except (ValidationError, AssertionError) as error:
+            # the client asserts that an answer has what Qdrant's have
+            raise InputError(f"{self._server} {_NO_QDRANT}") from error
         except QdrantException as error:
             raise InputError(f"{self.name} cannot be used: {_reason(error)}") from error
 

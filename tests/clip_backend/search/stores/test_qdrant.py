@@ -48,7 +48,9 @@ def small(tmp_path_factory):
 @pytest.fixture
 def folder(tmp_path):
     """An index of three pictures."""
-    return fill(tmp_path / "index", [Made("a.png", (1, 0)), Made("b.png", (0, 1), {"seed": "7"}), Made("c.png", (1, 1))])
+    return fill(
+        tmp_path / "index", [Made("a.png", (1, 0)), Made("b.png", (0, 1), {"seed": "7"}), Made("c.png", (1, 1))]
+    )
 
 
 def unit(*numbers):
@@ -196,7 +198,10 @@ def test_another_index_is_not_mixed_with_the_one_that_is_there(folder, tmp_path)
 
     with pytest.raises(InputError, match="holds another index; name another collection"):
         copy_to(store, other)
-    with Index.open(other) as index, pytest.raises(InputError, match="run clip-grid index with --store"):
+    with Index.open(other) as index, pytest.raises(InputError, match="holds another index"):
+        nearest.StoreSearch(index, store)
+    never = fill(tmp_path / "never", [Made("e.png", (0, 1))])
+    with Index.open(never) as index, pytest.raises(InputError, match="run clip-grid index with --store"):
         nearest.StoreSearch(index, store)
 
 
@@ -235,7 +240,9 @@ def test_a_url_names_the_server_and_its_collection(url, server, collection):
     assert qdrant._server_and_collection(url) == (server, collection)
 
 
-@pytest.mark.parametrize("url", ["", "host:6333", "ftp://host", "http://", "http://host:x", "http://host/?a=1", "/tmp/x"])
+@pytest.mark.parametrize(
+    "url", ["", "host:6333", "ftp://host", "http://", "http://host:x", "http://host/?a=1", "/tmp/x"]
+)
 def test_what_is_no_url_says_how_one_is_written(url):
     with pytest.raises(InputError, match=r"write one such as http://127\.0\.0\.1:6333"):
         qdrant.QdrantStore(url)

@@ -1,0 +1,179 @@
+"""An index made on a Ray cluster equals one made here, whatever happens to the workers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("ray", reason="ray is not installed")
+
+import psutil
+import ray
+from clip_grid.api.index import describe, index_images
+from clip_grid.api.models import ModelChoice
+from clip_grid.clip_backend.loading import load_encoder
+from clip_grid.clip_backend.search import on_ray
+from clip_grid.clip_backend.search.on_ray import RayEncoder
+from clip_grid.clip_backend.search.update import update_index
+from clip_grid.clip_backend.search.writer import IndexWriter
+from clip_grid.clip_backend.shapes_demo import shapes_demo_path
+from clip_grid.errors import InputError
+from PIL import Image
+
+from .folders import query
+from .ray_parts import dying_describe, dying_encoder
+
+ROOT = Path(__file__).resolve().parents[3]
+BROKEN = "broken.png"
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A cluster of two cores on this machine, whose workers import this checkout and these tests."""
+    site = tmp_path_factory.mktemp("site")
+    (site / "clip_grid").symlink_to(ROOT)
+    places = [str(site), *(path for path in sys.path if path)]
+    before = os.environ.get("RAY_USAGE_STATS_ENABLED")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray.init(
+        address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1",
+        object_store_memory=200 << 20, runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(places)}},
+    )  # fmt: skip
+    ray.data.DataContext.get_current().execution_no_progress_timeout_s = 120
+    yield
+    ray.shutdown()
+    if before is None:
+        del os.environ["RAY_USAGE_STATS_ENABLED"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder of 40 pictures, one of which is broken, and a copy of another."""
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(1)
+    for number in range(40):
+        name = "poison" if number == 21 else str(number)
+        size = (30 + number, 50 + 3 * number % 17)
+        Image.fromarray(random.integers(0, 255, (*size, 3), np.uint8)).save(folder / f"{name}.png")
+    (folder / "copy.png").write_bytes((folder / "3.png").read_bytes())
+    data = (folder / "5.png").read_bytes()
+    (folder / BROKEN).write_bytes(data[: len(data) // 2])
+    return folder
+
+
+def vectors(index, folder):
+    """The vector of each file by its name."""
+    with IndexWriter(index) as writer:
+        dim = int(writer.settings()["dim"])
+        file = next(index.glob("vectors.*.f32"))
+        rows = np.fromfile(file, "<f4", offset=4096).reshape(-1, dim)
+        found = writer.connection.execute("SELECT name, row FROM files JOIN pictures ON pictures.id = picture")
+        return {os.fsdecode(name): rows[row] for name, row in found}
+
+
+@pytest.fixture(scope="module")
+def right(pictures, tmp_path_factory):
+    """What the local engine makes of the folder."""
+    index = tmp_path_factory.mktemp("local") / "index"
+    done = index_images(pictures, index=index, model=ModelChoice("shapes-demo", cache=False))
+    assert (done.computed, len(done.failed)) == (40, 1)
+    return vectors(index, pictures), query(index, FAILURES), query(index, PROPERTIES)
+
+
+FAILURES = "SELECT name, stage, reason FROM files WHERE stage <> ''"
+PROPERTIES = "SELECT hash, width, height, has_thumbnail FROM pictures ORDER BY hash"
+
+
+def check_equal(index, pictures, right):
+    expected, failures, described = right
+    found = vectors(index, pictures)
+    assert found.keys() == expected.keys()
+    for name, vector in expected.items():
+        np.testing.assert_allclose(found[name], vector, atol=1e-6, rtol=0)
+    assert query(index, FAILURES) == failures
+    assert query(index, PROPERTIES) == described
+
+
+def test_an_index_made_on_ray_equals_one_made_here(cluster, pictures, right, tmp_path):
+    index = tmp_path / "index"
+    model = ModelChoice("shapes-demo", cache=False)
+
+    done = index_images(pictures, index=index, model=model, engine="ray", workers=1)
+
+    assert (done.computed, done.known, [failure.stage for failure in done.failed]) == (40, 1, ["read"])
+    check_equal(index, pictures, right)
+    assert index_images(index=index, model=model, engine="ray").unchanged == 41
+
+
+@pytest.mark.parametrize("killed", ["a task that reads", "an actor that computes"])
+def test_a_worker_that_is_killed_changes_nothing(cluster, pictures, right, tmp_path, monkeypatch, killed):
+    monkeypatch.setattr(on_ray, "READ_AT_ONCE", 8)
+    flag, model = tmp_path / "killed", shapes_demo_path()
+    encoder = load_encoder(model)
+    is_task = killed.startswith("a task")
+    index = tmp_path / "index"
+    with IndexWriter(index) as writer:
+        opening = ModelChoice(model).loading() if is_task else dying_encoder(model, flag)
+        on_cluster = RayEncoder(encoder.identity, opening, index, actors=1)
+        update_index(writer, [pictures], lambda: (on_cluster, ""), dying_describe(flag) if is_task else describe)
+
+    assert flag.exists()
+    check_equal(index, pictures, right)
+
+
+def test_what_the_index_has_is_not_computed_again(cluster, pictures, right, tmp_path):
+    index, other = tmp_path / "index", tmp_path / "other"
+    model = ModelChoice("shapes-demo", cache=False)
+    index_images(pictures, index=index, model=model)
+    other.mkdir()
+    for name in ("1.png", "2.png"):
+        (other / name).write_bytes((pictures / name).read_bytes())
+
+    done = index_images(other, index=index, model=model, engine="ray", workers=1)
+
+    assert (done.computed, done.known) == (0, 2)
+
+
+def test_pictures_of_any_shape_are_computed_as_they_are(cluster, pictures, right, tmp_path):
+    """Models that keep the shape prepare pictures where they compute; one of fixed size does so too."""
+    from dataclasses import replace
+
+    model = shapes_demo_path()
+    identity = replace(load_encoder(model).identity, keeps_shape=True)
+    index = tmp_path / "index"
+    with IndexWriter(index) as writer:
+        on_cluster = RayEncoder(identity, ModelChoice(model).loading(), index, actors=1)
+        update_index(writer, [pictures], lambda: (on_cluster, ""), describe)
+
+    check_equal(index, pictures, right)
+
+
+def test_the_cluster_listens_on_this_machine_alone(cluster):
+    """No other machine reaches its ports."""
+    own = psutil.Process()
+    family = [own, *own.children(recursive=True)]
+    listening = [
+        (process.name(), connection.laddr)
+        for process in family
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert [place for place in listening if place[1].ip not in ("127.0.0.1", "::1", "::ffff:127.0.0.1")] == []
+
+
+def test_an_open_encoder_cannot_be_sent_to_other_processes(pictures, tmp_path):
+    with pytest.raises(InputError, match="give the model's path or name"):
+        index_images(pictures, index=tmp_path / "index", model=load_encoder(shapes_demo_path()), engine="ray")
+
+
+def test_workers_are_at_least_one(pictures, tmp_path):
+    with pytest.raises(InputError, match="workers is 0; it must be at least 1"):
+        index_images(pictures, index=tmp_path / "index", model="shapes-demo", engine="ray", workers=0)
