@@ -40,17 +40,18 @@ def cluster(tmp_path_factory):
     site = tmp_path_factory.mktemp("site")
     (site / "clip_grid").symlink_to(ROOT)
     places = [str(site), *(path for path in sys.path if path)]
-    before = os.environ.get("RAY_USAGE_STATS_ENABLED")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray.init(
-        address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1",
-        object_store_memory=200 << 20, runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(places)}},
-    )  # fmt: skip
-    ray.data.DataContext.get_current().execution_no_progress_timeout_s = 120
-    yield
-    ray.shutdown()
-    if before is None:
-        del os.environ["RAY_USAGE_STATS_ENABLED"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # workers would be the last to get a core of a busy machine
+        patch.setenv("RAY_worker_niceness", "0")
+        patch.setenv("PYTHONPATH", os.pathsep.join(places))
+        ray.init(
+            address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1",
+            object_store_memory=200 << 20,
+        )  # fmt: skip
+        ray.data.DataContext.get_current().execution_no_progress_timeout_s = 120
+        yield
+        ray.shutdown()
 
 
 @pytest.fixture(scope="module")
