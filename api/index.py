@@ -91,7 +91,7 @@ def index_images(
     if engine not in get_args(Engine):
         raise InputError(f"engine is {engine!r}; it must be one of {', '.join(get_args(Engine))}")
     if workers is not None and engine == "local":
-        raise InputError("workers are for engine='ray'; the local engine uses this process alone")
+        raise InputError("workers are for engine='ray'; the local engine computes in this process")
     given = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
     with IndexWriter(index_folder(index)) as writer:
         wanted = [Path(os.path.expanduser(folder)) for folder in given]

@@ -108,6 +108,8 @@ def run(args: argparse.Namespace) -> int:
         return fail(f"{chosen[0]} takes no folders; leave out {' '.join(args.paths)}")
     if chosen and args.store:
         return fail(f"{chosen[0]} leaves the copy as it is; run clip-grid index --store {args.store} after it")
+    if args.workers is not None and args.engine != "ray":
+        return fail("--workers is for --engine ray; without it, this process computes")
     if args.status:
         return _status(args)
     if args.failed:

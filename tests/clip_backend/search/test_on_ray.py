@@ -25,7 +25,7 @@ from clip_grid.clip_backend.shapes_demo import shapes_demo_path
 from clip_grid.errors import InputError
 from PIL import Image
 
-from .folders import query
+from .folders import LONG_AGO, query
 from .ray_parts import dying_describe, dying_encoder
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -66,6 +66,9 @@ def pictures(tmp_path_factory):
     (folder / "copy.png").write_bytes((folder / "3.png").read_bytes())
     data = (folder / "5.png").read_bytes()
     (folder / BROKEN).write_bytes(data[: len(data) // 2])
+    for path in folder.iterdir():
+        # what had just changed would be read again at the next update
+        os.utime(path, (LONG_AGO, LONG_AGO))
     return folder
 
 
