@@ -116,12 +116,11 @@ class KnownHashes:
         with self._lock:
             return is_known(self._connection, hash)
 
-    def all(self) -> frozenset[str]:
-        """All contents whose embeddings are in the index."""
+    def all(self) -> list[str]:
+        """All contents whose embeddings are in the index, sorted."""
         with self._lock:
-            return frozenset(
-                hash for (hash,) in self._connection.execute("SELECT hash FROM pictures WHERE row IS NOT NULL")
-            )
+            rows = self._connection.execute("SELECT hash FROM pictures WHERE row IS NOT NULL ORDER BY hash")
+            return [hash for (hash,) in rows]
 
     def close(self) -> None:
         """Closes the connection."""

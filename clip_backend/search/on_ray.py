@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import ClipGridError, InputError, MissingPackage
 from ..encoding.cache import EmbeddingCache
@@ -44,6 +47,8 @@ READING_BYTES = 512 << 20
 OBJECT_STORE_BYTES = 512 << 20
 #: Seconds without a finished part after which the run ends: opening a large model from a slow disk takes minutes.
 NO_PROGRESS_S = 1800
+#: The line of a message that says what went wrong in our code, or in what it called.
+_ERROR = re.compile(r"(?!ray\.)[\w.]*(?:Error|Exception|Package)\b: ")
 Rows = dict[str, Any]
 
 
@@ -97,7 +102,8 @@ class RayEncoder:
         items = [{"index": index, "path": path} for index, path in enumerate(paths)]
         with _running_ray() as ray:
             _check_shared(paths[0])
-            known = ray.put(_known_hashes(self._folder) if is_known else frozenset())
+            # an array is shared by all processes of a machine
+            known = ray.put(np.array(_known_hashes(self._folder) if is_known else [], np.bytes_))
             whole = self.identity.keeps_shape
             per_task = WHOLE_AT_ONCE if whole else READ_AT_ONCE
             read = _ReadPictures(preprocessing, observe, known, whole)
@@ -122,9 +128,9 @@ class RayEncoder:
         if cards:
             needs = {"num_gpus": 1 if actors <= cards else cards / actors}
         else:
-            # half of a machine's cores, so that the others can read
-            cores = resources.get("CPU", 1) / max(actors, len(machines))
-            needs = {"num_cpus": max(1, int(cores // 2))}
+            # half of all cores, so that the others can read; Ray takes whole numbers, or a part of one core
+            share = resources.get("CPU", 1) / 2 / actors
+            needs = {"num_cpus": int(share) if share >= 1 else round(share, 2)}
         return {"compute": ray.data.ActorPoolStrategy(size=actors), **needs}
 
 
@@ -152,12 +158,12 @@ class _ReadPictures:
     def __call__(self, batch: Rows) -> Rows:
         import ray
 
-        known: frozenset[str] = ray.get(self._known)
+        known: NDArray[np.bytes_] = ray.get(self._known)
         cache = EmbeddingCache()
         reader = PictureReader(
             vision=_Preparing(self._whole), preprocessing=self._preprocessing, cache=cache,
             computed=ComputedRows(cache, "", ("embeds",), 1), with_statistics=False, observe=self._observe,
-            is_known=known.__contains__,
+            is_known=partial(_is_among, known),
         )  # fmt: skip
         size = self._preprocessing.size
         draft = (size, size) if self._preprocessing.resampling == "fast" else None
@@ -233,20 +239,36 @@ def _as_prepared(preprocessing: Preprocessing) -> Preprocessing:
 
 def _outcomes(rows: Any) -> Iterator[Outcome]:
     """The outcomes of all rows as blocks are done; raises ClipGridError where the cluster gives up."""
+    from ray.data.exceptions import ExecutionTimeoutError, SystemException
     from ray.exceptions import RayError
 
     try:
         for batch in rows.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
             for one in batch["outcome"].tolist():
                 yield pickle.loads(one)
-    except (RayError, TimeoutError) as error:
-        reason = " ".join(str(error).split())[-500:]
-        raise ClipGridError(f"Ray gave up; what was finished is in the index. It says: {reason}") from error
+    except (RayError, ExecutionTimeoutError, SystemException) as error:
+        raise ClipGridError(f"Ray gave up ({_reason(error)}); what was finished is in the index") from error
 
 
-def _known_hashes(folder: Path) -> frozenset[str]:
+def _reason(error: Exception) -> str:
+    """What went wrong, of a message with the lines of code that it went through and with advice for programmers."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    own = [line for line in lines if _ERROR.match(line)]
+    return (own or lines or [type(error).__name__])[-1][:500]
+
+
+def _known_hashes(folder: Path) -> list[str]:
     with closing(KnownHashes(folder)) as known:
         return known.all()
+
+
+def _is_among(sorted_hashes: NDArray[np.bytes_], hash: str) -> bool:
+    key = hash.encode()
+    if len(key) > sorted_hashes.itemsize:
+        # numpy would make a wider copy of all of them
+        return False
+    place = int(np.searchsorted(sorted_hashes, key))
+    return place < len(sorted_hashes) and bool(sorted_hashes[place] == key)
 
 
 @contextmanager
@@ -254,15 +276,19 @@ def _running_ray() -> Iterator[Any]:
     """A block in which a cluster is there; one that was started for it is ended after it."""
     # it would otherwise report to its makers
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    is_elsewhere = bool(os.environ.get("RAY_ADDRESS"))
+    if not is_elsewhere:
+        # no cluster of several machines: it then listens on this one alone; read when ray is imported
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray
     import ray.data
 
     is_own = not ray.is_initialized()
-    if is_own and os.environ.get("RAY_ADDRESS"):
+    if is_own and is_elsewhere:
         ray.init(log_to_driver=False)
     elif is_own:
         ray.init(
-            address="local", include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1",
+            address="local", num_cpus=max(2, os.cpu_count() or 1), include_dashboard=False, log_to_driver=False,
             object_store_memory=OBJECT_STORE_BYTES,
         )  # fmt: skip
     context = ray.data.DataContext.get_current()
@@ -276,15 +302,19 @@ def _running_ray() -> Iterator[Any]:
             ray.shutdown()
 
 
+def _is_there(path: bytes) -> bool:
+    return os.path.exists(path)
+
+
 def _check_shared(path: bytes) -> None:
     """Raises InputError if a machine of the cluster does not see a file that this one sees."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     machines = [node for node in ray.nodes() if node["Alive"]]
-    if len(machines) < 2 or not os.path.exists(path):
+    if len(machines) < 2 or not _is_there(path):
         return
-    look = ray.remote(os.path.exists)
+    look = ray.remote(_is_there)
     answers = ray.get(
         [
             look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(path)

@@ -12,6 +12,7 @@ from typing import Any
 from clip_grid.api.index import describe
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.search.writer import Description
+from clip_grid.errors import InputError
 
 
 def end_process_once(flag: Path) -> None:
@@ -41,6 +42,11 @@ class DyingEncoder:
         if self._calls == 2:
             end_process_once(self._flag)
         yield from self._encoder.stream_images(pictures, **options)
+
+
+def no_encoder() -> Any:
+    """Raises what opening a model may raise."""
+    raise InputError("there is no such model on this machine")
 
 
 def dying_describe(flag: Path) -> Any:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
+# read when ray is imported; without it a cluster listens for other machines
+os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 pytest.importorskip("ray", reason="ray is not installed")
 
 import psutil
@@ -22,11 +25,11 @@ from clip_grid.clip_backend.search.on_ray import RayEncoder
 from clip_grid.clip_backend.search.update import update_index
 from clip_grid.clip_backend.search.writer import IndexWriter
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
-from clip_grid.errors import InputError
+from clip_grid.errors import ClipGridError, InputError
 from PIL import Image
 
 from .folders import LONG_AGO, query
-from .ray_parts import dying_describe, dying_encoder
+from .ray_parts import dying_describe, dying_encoder, no_encoder
 
 ROOT = Path(__file__).resolve().parents[3]
 BROKEN = "broken.png"
@@ -46,8 +49,7 @@ def cluster(tmp_path_factory):
         patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("PYTHONPATH", os.pathsep.join(places))
         ray.init(
-            address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1",
-            object_store_memory=200 << 20,
+            address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=200 << 20,
         )  # fmt: skip
         ray.data.DataContext.get_current().execution_no_progress_timeout_s = 120
         yield
@@ -113,7 +115,7 @@ def test_an_index_made_on_ray_equals_one_made_here(cluster, pictures, right, tmp
 
     assert (done.computed, done.known, [failure.stage for failure in done.failed]) == (40, 1, ["read"])
     check_equal(index, pictures, right)
-    assert index_images(index=index, model=model, engine="ray").unchanged == 41
+    assert index_images(index=index, model=model, engine="ray").unchanged == 42
 
 
 @pytest.mark.parametrize("killed", ["a task that reads", "an actor that computes"])
@@ -171,6 +173,48 @@ def test_the_cluster_listens_on_this_machine_alone(cluster):
     ]
     assert listening
     assert [place for place in listening if place[1].ip not in ("127.0.0.1", "::1", "::ffff:127.0.0.1")] == []
+
+
+def test_a_model_that_cannot_be_opened_ends_the_run_with_its_reason(cluster, pictures, right, tmp_path):
+    identity = load_encoder(shapes_demo_path()).identity
+    index = tmp_path / "index"
+    with IndexWriter(index) as writer, pytest.raises(ClipGridError, match=r"Ray gave up .*no such model"):
+        update_index(writer, [pictures], lambda: (RayEncoder(identity, no_encoder, index, 1), ""), describe)
+
+
+def test_a_file_that_a_machine_does_not_see_is_said(cluster, tmp_path, monkeypatch):
+    """One machine stands for two, and forgets the file between the two looks."""
+    path = tmp_path / "a.png"
+    path.touch()
+    monkeypatch.setattr(ray, "nodes", lambda nodes=ray.nodes: nodes() * 2)
+    on_ray._check_shared(os.fsencode(path))
+    monkeypatch.setattr(os.path, "exists", lambda path, exists=os.path.exists: path == os.fsencode(tmp_path / "b.png"))
+
+    with pytest.raises(
+        InputError, match=r"b\.png is not there on 127\.0\.0\.1, 127\.0\.0\.1; put the pictures where all"
+    ):
+        on_ray._check_shared(os.fsencode(tmp_path / "b.png"))
+
+
+@pytest.mark.parametrize(
+    ("resources", "actors", "needs"),
+    [
+        ({"CPU": 2}, None, (1, {"num_cpus": 1})),
+        ({"CPU": 2}, 2, (2, {"num_cpus": 0.5})),
+        ({"CPU": 16}, None, (1, {"num_cpus": 8})),
+        ({"CPU": 16, "GPU": 4}, None, (4, {"num_gpus": 1})),
+        ({"CPU": 16, "GPU": 1}, 2, (2, {"num_gpus": 0.5})),
+    ],
+)
+def test_actors_leave_cores_for_reading(tmp_path, resources, actors, needs):
+    found = SimpleNamespace(
+        cluster_resources=lambda: resources,
+        nodes=lambda: [{"Alive": True}, {"Alive": False}],
+        data=SimpleNamespace(ActorPoolStrategy=lambda size: size),
+    )
+    pool = RayEncoder(load_encoder(shapes_demo_path()).identity, no_encoder, tmp_path, actors)._pool(found)
+
+    assert (pool.pop("compute"), pool) == needs
 
 
 def test_an_open_encoder_cannot_be_sent_to_other_processes(pictures, tmp_path):
