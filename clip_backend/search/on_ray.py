@@ -7,6 +7,7 @@ process that holds the index writes it.
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import re
@@ -280,16 +281,21 @@ def _running_ray() -> Iterator[Any]:
     if not is_elsewhere:
         # no cluster of several machines: it then listens on this one alone; read when ray is imported
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    # what it logs is for its programmers; errors are raised all the same
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
     import ray.data
 
     is_own = not ray.is_initialized()
+    if is_own:
+        for name in ("ray", "ray.data"):
+            logging.getLogger(name).setLevel(logging.ERROR)
     if is_own and is_elsewhere:
-        ray.init(log_to_driver=False)
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
     elif is_own:
         ray.init(
             address="local", num_cpus=max(2, os.cpu_count() or 1), include_dashboard=False, log_to_driver=False,
-            object_store_memory=OBJECT_STORE_BYTES,
+            logging_level=logging.ERROR, object_store_memory=OBJECT_STORE_BYTES,
         )  # fmt: skip
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
