@@ -147,18 +147,20 @@ def test_what_the_index_has_is_not_computed_again(cluster, pictures, right, tmp_
     assert (done.computed, done.known) == (0, 2)
 
 
-def test_pictures_of_any_shape_are_computed_as_they_are(cluster, pictures, right, tmp_path):
-    """Models that keep the shape prepare pictures where they compute; one of fixed size does so too."""
-    from dataclasses import replace
+def test_pictures_of_any_shape_are_computed_as_they_are(cluster, pictures, tmp_path):
+    """Such models prepare pictures where they compute, since that depends on the model."""
+    pytest.importorskip("transformers")
+    from ..tiny_hub_models import tiny_naflex
 
-    model = shapes_demo_path()
-    identity = replace(load_encoder(model).identity, keeps_shape=True)
-    index = tmp_path / "index"
-    with IndexWriter(index) as writer:
-        on_cluster = RayEncoder(identity, ModelChoice(model).loading(), index, actors=1)
-        update_index(writer, [pictures], lambda: (on_cluster, ""), describe)
+    tiny_naflex(tmp_path / "model")
+    model = ModelChoice(tmp_path / "model", cache=False)
+    assert model().identity.keeps_shape
+    local, index = tmp_path / "local", tmp_path / "index"
 
-    check_equal(index, pictures, right)
+    index_images(pictures, index=local, model=model)
+    index_images(pictures, index=index, model=model, engine="ray", workers=1)
+
+    check_equal(index, pictures, (vectors(local, pictures), query(local, FAILURES), query(local, PROPERTIES)))
 
 
 def test_the_cluster_listens_on_this_machine_alone(cluster):
