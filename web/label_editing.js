@@ -23,7 +23,7 @@ const COMMANDS = [
 app.registerExtension({
   name: "clip_grid.label_editing",
   init: loadTexts,
-  setup: loadStyles,
+  setup: () => loadStyles(),
   commands: COMMANDS.map(({ id, label, icon, run }) => ({
     id,
     label: `CLIP Grid: ${label}`,

@@ -26,7 +26,7 @@ app.registerExtension({
   ...hooks,
   name: "clip_grid.score_bars",
   init: loadTexts,
-  setup: loadStyles,
+  setup: () => loadStyles(),
   nodeCreated(node) {
     if (node.comfyClass in savedKeys) widgets.set(node, new ScoreWidget(node));
     hooks.nodeCreated(node);

@@ -36,7 +36,7 @@ app.registerExtension({
   ...hooks,
   name: "clip_grid.sheet_viewer",
   init: loadTexts,
-  setup: loadStyles,
+  setup: () => loadStyles(),
   commands: [
     {
       id: "ClipGrid.OpenViewer",

@@ -35,8 +35,8 @@ def demo_note(source: str) -> str:
     if source != str(shapes_demo_path().absolute()):
         return ""
     return (
-        f"no CLIP model is in your model folders, so that {DEMO} is used, which knows coloured shapes only: it finds "
-        f"nothing in photographs and paintings; {how_to_get_one(COMFYUI)}, then remove the folder of the index"
+        f"This index was made with {DEMO}, which knows coloured shapes only and finds nothing in photographs and "
+        f"paintings; {how_to_get_one(COMFYUI)}, then remove the folder user/clip_grid/index and index again"
     )
 
 

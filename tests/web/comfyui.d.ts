@@ -77,7 +77,19 @@ declare module "*/scripts/app.js" {
   interface ExtensionManager {
     setting: { get(id: string): unknown };
     toast?: { add(notice: { severity: string; summary: string; detail: string; life: number }): void };
+    registerSidebarTab?(tab: SidebarTab): void;
     workflow?: { activeWorkflow?: { changeTracker?: ChangeTracker } | null };
+  }
+
+  interface SidebarTab {
+    id: string;
+    icon: string;
+    title: string;
+    tooltip: string;
+    type: "custom";
+    /** May be called again with the same element. */
+    render(container: HTMLElement): void;
+    destroy(): void;
   }
 
   /** Notices changes of a workflow; `checkState` is the name before front end 1.40. */
@@ -133,6 +145,8 @@ declare module "*/scripts/app.js" {
     extensionManager?: ExtensionManager;
     registerExtension(extension: Extension): void;
     queuePrompt(position: number): Promise<unknown>;
+    /** Opens the workflow in a file. */
+    handleFile(file: File): Promise<unknown>;
   };
 }
 

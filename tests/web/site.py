@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from mimetypes import guess_type
 from pathlib import Path
@@ -15,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import clip_grid
 from clip_grid.nodes.host.fake import FakeHost
+from clip_grid.nodes.routes import search
 from clip_grid.nodes.routes.handler import plan_answer
 
 STUB = Path(__file__).resolve().parent / "stub"
@@ -60,6 +63,8 @@ class Handler(SimpleHTTPRequestHandler):
             self.send_json({node_id: object_info(node_id) for node_id in clip_grid.NODE_CLASS_MAPPINGS})
         elif path == "/i18n" and self.site.has_translations:
             self.send_json(translations())
+        elif path.startswith("/clip_grid/"):
+            self.send_clip_grid(path)
         elif path == "/view":
             self.send_file(viewed_file(self.site.host, self.path))
         elif path.startswith(MOUNT):
@@ -70,7 +75,7 @@ class Handler(SimpleHTTPRequestHandler):
     def do_POST(self) -> None:
         path = urlsplit(self.path).path.removeprefix("/api")
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.site.posted.append((path, json.loads(body)))
+        self.site.posted.append((path, json.loads(body) if body[:1] in b"{[" else body))
         if self.site.is_down:
             self.send_error(503)
         elif path == "/prompt":
@@ -78,8 +83,30 @@ class Handler(SimpleHTTPRequestHandler):
         elif path == "/clip_grid/plan":
             status, answer = plan_answer(body, self.headers)
             self.send_json(answer, status)
+        elif path == "/clip_grid/search":
+            asked = search.read_search(body, self.headers)
+            status, answer = asked if isinstance(asked, tuple) else search.search_answer(asked)
+            self.send_json(answer, status)
+        elif path == "/clip_grid/search/picture":
+            name, data = form_field(self.headers, body)
+            self.send_json(search.dropped_answer(data, name)[1])
+        elif path == "/clip_grid/search/sheet":
+            self.send_json(search.sheet_answer(body, self.headers)[1])
+        elif path.startswith("/clip_grid/index/"):
+            self.send_json(search.indexing_answer({"update": "start", "stop": "stop"}[path[17:]], self.headers)[1])
         else:
             self.send_error(404)
+
+    def send_clip_grid(self, path: str) -> None:
+        name, _, id = path.removeprefix("/clip_grid/").partition("/")
+        if name == "thumbnail":
+            status, headers, body = search.thumbnail_answer(int(id), self.headers)
+            self.send(status, headers.get("Content-Type", "text/plain"), body)
+        else:
+            answer = (
+                search.status_answer(self.headers) if name == "index" else search.picture_answer(int(id), self.headers)
+            )
+            self.send_json(answer[1], answer[0])
 
     def send_json(self, value: object, status: int = 200) -> None:
         self.send(status, "application/json", json.dumps(value).encode())
@@ -142,6 +169,13 @@ def translations() -> dict[str, dict[str, Any]]:
         files = {file.stem: json.loads(file.read_text("utf-8")) for file in folder.glob("*.json")}
         answer[folder.name] = files.pop("main") | files
     return answer
+
+
+def form_field(headers: Any, body: bytes) -> tuple[str, bytes]:
+    """File name and bytes of the one field of a form."""
+    kind = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode()
+    (part,) = BytesParser(policy=HTTP).parsebytes(kind + body).iter_parts()
+    return part.get_filename() or "", part.get_payload(decode=True)
 
 
 def viewed_file(host: FakeHost, path: str) -> Path:

@@ -51,13 +51,17 @@ export function keepEvents(element, ...types) {
   for (const type of types) element.addEventListener(type, (event) => event.stopPropagation());
 }
 
-const STYLES = "clip-grid-styles";
-
-/** Add clip_grid.css to the page, once. */
-export function loadStyles() {
-  if (document.getElementById(STYLES)) return;
-  const href = new URL("../clip_grid.css", import.meta.url).href;
-  document.head.append(make("link", { attrs: { id: STYLES, rel: "stylesheet", href } }));
+/**
+ * Add clip_grid.css to the page, and the style sheet of a part that has its own; each once.
+ * @param {...string} parts
+ */
+export function loadStyles(...parts) {
+  for (const name of ["clip_grid", ...parts]) {
+    const id = `clip-grid-styles-${name}`;
+    if (document.getElementById(id)) continue;
+    const href = new URL(`../${name}.css`, import.meta.url).href;
+    document.head.append(make("link", { attrs: { id, rel: "stylesheet", href } }));
+  }
 }
 
 /**

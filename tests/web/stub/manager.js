@@ -39,6 +39,15 @@ export class ExtensionManager {
     prompt: async (/** @type {any} */ question) => this.answers.length ? this.answers.shift() : question.defaultValue,
   };
 
+  /** @type {any[]} */
+  sidebarTabs = [];
+
+  /** @param {any} tab */
+  registerSidebarTab(tab) {
+    if (this.sidebarTabs.some((one) => one.id === tab.id)) throw new Error(`two tabs ${tab.id}`);
+    this.sidebarTabs.push(tab);
+  }
+
   /** @param {any} extension */
   register(extension) {
     for (const setting of extension.settings ?? []) {

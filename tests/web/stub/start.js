@@ -26,6 +26,21 @@ const stub = {
     app.call("onNodeOutputsUpdated", app.nodeOutputs);
   },
 
+  /** Open a tab of the sidebar; the front end may call render again with the same element. @param {string} id */
+  openTab(id) {
+    const sidebar = document.getElementById("sidebar");
+    sidebar.hidden = false;
+    for (let i = 0; i < 2; i += 1) app.extensionManager.sidebarTabs.find((one) => one.id === id).render(sidebar);
+  },
+
+  /** Close it. @param {string} id */
+  closeTab(id) {
+    app.extensionManager.sidebarTabs.find((one) => one.id === id).destroy();
+    const sidebar = document.getElementById("sidebar");
+    sidebar.replaceChildren();
+    sidebar.hidden = true;
+  },
+
   /** The combos of keys that extensions ask for, carried out as ComfyUI does. @param {KeyboardEvent} event */
   key(event) {
     const same = (combo) => combo.key.toLowerCase() === event.key.toLowerCase() && !!combo.ctrl === event.ctrlKey && !!combo.alt === event.altKey && !!combo.shift === event.shiftKey;

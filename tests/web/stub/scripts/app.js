@@ -12,7 +12,13 @@ class App {
   nodeDefs = {};
   #types = new Map();
 
+  /** The names and sizes of files whose workflow was opened. */
+  handled = [];
+
   get graph() { return this.rootGraph; }
+
+  /** @param {File} file */
+  async handleFile(file) { this.handled.push([file.name, file.type, file.size]); }
 
   canvas = {
     canvas: document.getElementById("graph-canvas"), selectedItems: new Set(), setDirty() {}, draw() {},
