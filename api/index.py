@@ -14,7 +14,6 @@ from ..clip_backend.finding.folders import detect_comfyui_installation
 from ..clip_backend.search.database import open_for_reading
 from ..clip_backend.search.exchange import export_index as write_export
 from ..clip_backend.search.exchange import import_index as read_export
-from ..clip_backend.search.on_ray import RayEncoder
 from ..clip_backend.search.purge import purge
 from ..clip_backend.search.status import Failure, IndexStatus, index_failures, index_status
 from ..clip_backend.search.stores.mirror import MirrorUpdate, mirror
@@ -101,6 +100,9 @@ def index_images(
         def opened() -> tuple[PictureEncoder, str]:
             encoder, choice = _opened(model, writer.settings().get("source", ""))
             if engine == "ray":
+                # it needs torch, which help does without
+                from ..clip_backend.search.on_ray import RayEncoder
+
                 return RayEncoder(encoder.identity, choice.loading(), writer.folder, workers), choice.source
             return encoder, choice.source
 
