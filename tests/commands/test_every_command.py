@@ -20,7 +20,20 @@ sys.modules["clip_grid"] = package = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(package)
 from clip_grid.cli import main
 """
-COMMANDS = ("export", "label", "match", "match-batch", "rank", "models", "check-model", "info", "templates", "demo")
+COMMANDS = (
+    "export",
+    "label",
+    "match",
+    "match-batch",
+    "rank",
+    "index",
+    "search",
+    "models",
+    "check-model",
+    "info",
+    "templates",
+    "demo",
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
