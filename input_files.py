@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -11,6 +12,8 @@ from .errors import InputError
 
 #: Larger tables, lists, templates and the like are refused before they are read.
 MAX_TEXT_BYTES = 64 << 20
+#: What the system answers for a name that nothing has; the last two are those of names that nothing can have.
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
 #: What is no file, by what ``stat`` tells of it.
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -33,6 +36,20 @@ def open_file(path: Path) -> BinaryIO:
         os.close(handle)
         raise InputError(reason)
     return os.fdopen(handle, "rb")
+
+
+def may_be_there(path: Path) -> bool:
+    """Whether something has that name, a link that leads nowhere included, or that cannot be told; opening it says why.
+
+    It cannot be told in a folder that may not be entered, and behind a link to itself.
+    """
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return error.errno not in _NOT_THERE
+    except ValueError:
+        return False
+    return True
 
 
 def check_file(path: Path) -> os.stat_result:

@@ -108,7 +108,7 @@ def gather_each(images: Images) -> Gathered:
 def _named_files(given: StrPath) -> tuple[list[Path], int]:
     """The files of one source, itself if it gives none, and how many sheets were left out."""
     path = Path(os.path.expanduser(given))
-    if path.is_file() and path.suffix.lower() != ".txt":
+    if os.path.isfile(path) and path.suffix.lower() != ".txt":
         return [path], 0
     try:
         files, sheets = _files([given])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
@@ -223,9 +224,7 @@ def built_in_templates() -> dict[str, GridTemplate]:
 
 def saved_templates(folder: Path) -> dict[str, Path]:
     """Template files in a folder, by name; hidden files are left out."""
-    if not folder.is_dir():
-        return {}
-    files = (path for path in sorted(folder.glob("*.json")) if path.is_file())
+    files = (path for path in sorted(folder.glob("*.json")) if os.path.isfile(path))
     return {path.stem: path for path in files if not path.name.startswith(".")}
 
 

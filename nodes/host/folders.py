@@ -52,7 +52,7 @@ class AllowedFolders:
         candidates = self._candidates(text)
         allowed = [path for path in candidates if self.contains(path)]
         for path in allowed:
-            if os.path.exists(path):
+            if _exists(path, text):
                 return Path(os.path.realpath(path))
         if len(allowed) < len(candidates):
             raise ForbiddenPath(f"{text!r} {_OUTSIDE}")
@@ -60,15 +60,15 @@ class AllowedFolders:
         raise InputError(f"there is no file or folder {text!r}; looked for {looked}")
 
     def find_directories(self, text: str) -> list[Path]:
-        """The folder of that name, or the folders that a glob such as ``parent/*`` matches, sorted by name.
+        """The folder of that name, or the folders that a glob such as ``parent/*`` matches, in natural order.
 
         Raises as ``find`` does, and InputError for a file.
         """
         name, bases = self._split(text)
-        if glob.has_magic(name) and not any(path.is_dir() for path in self._candidates(text)):
+        if glob.has_magic(name) and not any(map(os.path.isdir, self._candidates(text))):
             return self._matches(text, name, bases)
         path = self.find(text)
-        if not path.is_dir():
+        if not os.path.isdir(path):
             raise InputError(f"{text!r} is a file; give the folder that it is in")
         return [path]
 
@@ -80,13 +80,17 @@ class AllowedFolders:
             raise ForbiddenPath(f"filename_prefix {prefix!r} leaves the output folder; use a name below it")
 
     def _matches(self, text: str, pattern: str, bases: tuple[Path, ...]) -> list[Path]:
+        # not at import time: Pillow is loaded with it
+        from ...grid.pictures.find import matching_folders
+
         parts = Path(pattern).parts
         fixed = Path(*parts[: next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))])
         if ".." in parts or (fixed.is_absolute() and not self.contains(fixed)):
             raise ForbiddenPath(f"{text!r} may leave the folders that this server allows; write the pattern without ..")
         for base in bases:
-            matches = sorted(glob.glob(os.path.join(glob.escape(str(base)), pattern)))
-            folders = [Path(os.path.realpath(match)) for match in matches if os.path.isdir(match)]
+            if not self.contains(base / fixed):
+                continue
+            folders = [Path(os.path.realpath(folder)) for folder in matching_folders(pattern, base)]
             if allowed := [folder for folder in folders if self.contains(folder)]:
                 return allowed
         raise InputError(f"{text!r} matches no folder; check the pattern, such as 'parent/*' for each folder in parent")
@@ -106,6 +110,18 @@ class AllowedFolders:
                 folder: Path = getattr(self, tag)
                 return _checked(_plain(name[: -len(tag) - 2]), text, self._roots), (folder,)
         return name, (self.input, self.output, *self.extra)
+
+
+def _exists(path: Path, text: str) -> bool:
+    """Whether the file or folder is there; raises InputError where that cannot be told."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{text!r} cannot be read ({reason}); check the path and its permissions") from error
+    return True
 
 
 def _plain(text: str) -> str:

@@ -130,7 +130,7 @@ class ModelList:
 
 def _states(path: Path, json_states: Callable[[Path], tuple[FileState, ...]]) -> tuple[FileState, ...]:
     """The states of the files that describe a model: its own and those of JSON files beside it, or a whole folder's."""
-    if path.is_dir():
+    if os.path.isdir(path):
         return tuple(map(_state, _entries(path)))
     return _state(path), *json_states(path.parent)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -59,7 +60,7 @@ def _expand(lines: Sequence[str], allowed: AllowedFolders) -> tuple[list[Path], 
 def _survey(folder: Path, allowed: AllowedFolders, progress: Progress, frame: int) -> Survey:
     """The images of a folder; links that lead out of the allowed folders are skipped."""
     files = folder_files(folder)
-    outside = {file for file in files if file.is_symlink() and not allowed.contains(file)}
+    outside = {file for file in files if os.path.islink(file) and not allowed.contains(file)}
     survey = survey_files([(file, file.name) for file in files if file not in outside], progress, frame=frame)
     entries = dict(zip((file for file in files if file not in outside), survey.entries, strict=True))
     reason = "a link that leads out of the folders that this server allows"

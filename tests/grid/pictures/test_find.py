@@ -10,6 +10,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from clip_grid.api import export_batch
 from clip_grid.errors import InputError
 from clip_grid.grid.pictures.find import find_files, folder_files, natural_key, readable
 from clip_grid.grid.pictures.lists import as_line
@@ -323,6 +324,61 @@ def test_folders_that_cannot_be_read_are_reported_and_cost_themselves_alone(tmp_
     assert [skip.name for skip in several.skipped] == [str(closed)]
     assert all("Permission denied" in skip.reason for skip in (*found.skipped, *several.skipped, *entered.skipped))
     assert len(entered.skipped) == 1
+
+
+@needs_links
+def test_links_to_folders_that_lead_to_themselves_are_reported(tmp_path, monkeypatch):
+    draw(tmp_path / "a.png")
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.chdir(tmp_path)
+
+    for sources in (["**/*.png"], ["a.png", "loop/b.png"]):
+        survey = survey_files(find_files(sources))
+
+        assert [picture.name for picture in survey.pictures] == ["a.png"]
+        assert [(Path(skip.name).parts[0], "symbolic links" in skip.reason) for skip in survey.skipped] == [
+            ("loop", True)
+        ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no folders that cannot be named")
+def test_folders_too_deep_to_be_named_are_reported(tmp_path, monkeypatch):
+    draw(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(24):
+        os.mkdir("d" * 200)
+        os.chdir("d" * 200)
+    draw(Path("deep.png"))
+    os.chdir(tmp_path)
+
+    survey = survey_files(find_files(["**/*.png"]))
+
+    assert [picture.name for picture in survey.pictures] == ["a.png"]
+    assert ["File name too long" in skip.reason for skip in survey.skipped] == [True]
+
+
+@pytest.mark.usefixtures("bound_by_permissions")
+def test_folders_of_a_batch_that_cannot_be_told_are_named(tmp_path, monkeypatch):
+    for name in ("open", "closed", "unentered"):
+        draw(tmp_path / "in" / name / "a.png")
+    (tmp_path / "in/loop").symlink_to("loop")
+    (tmp_path / "in/file.txt").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    Path("in/closed").chmod(0)
+    Path("in/unentered").chmod(0o600)
+    try:
+        report = export_batch(["in/*", "in/unentered/below", "in/file.txt", "no"], "out")
+    finally:
+        Path("in/closed").chmod(0o700)
+        Path("in/unentered").chmod(0o700)
+
+    assert len(report.grids) == 1
+    reasons = {failure.directory: failure.reason for failure in report.failed}
+    assert list(reasons) == ["in/closed", "in/loop", "in/unentered", "in/unentered/below", "in/file.txt", "no"]
+    assert all("Permission denied" in reasons[name] for name in list(reasons)[:4] if name != "in/loop")
+    assert "symbolic links" in reasons["in/loop"]
+    assert reasons["in/file.txt"] == "'in/file.txt' is a file; give the folder that it is in"
+    assert reasons["no"] == "there is no folder 'no'; check the spelling"
 
 
 @pytest.mark.usefixtures("bound_by_permissions")
