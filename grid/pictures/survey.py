@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ...arrays import array_to_pixels, picture_of
+from ...decoding import lock_of
 from ...errors import PictureError
 from ...imaging import Progress, Size, left_out, load_picture, open_picture, upright_rgb, upright_size
 from .find import NamedFile, readable
@@ -143,11 +144,16 @@ def pictures_from_arrays(arrays: Sequence[NDArray[np.generic] | Image.Image], na
 
 def _from_array(array: NDArray[np.generic] | Image.Image, name: str) -> Picture:
     if isinstance(array, Image.Image):
-        return Picture(name, upright_size(array), lambda shown: upright_rgb(array, name))
+        return Picture(name, upright_size(array), lambda shown: _decoded_once(array, name))
     # refuses wrong shapes and types now, not in the middle of the page
     array_to_pixels(array[:1, :1] if array.ndim > 1 else array)
     height, width = array.shape[:2]
     return Picture(name, (width, height), lambda shown: picture_of(array))
+
+
+def _decoded_once(image: Image.Image, name: str) -> Image.Image:
+    with lock_of(image):
+        return upright_rgb(image, name)
 
 
 def resized_survey(survey: Survey, size: Size, mode: str) -> Survey:
