@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -120,6 +120,17 @@ class GridReport:
             **({"heatmap": self.heat_map.to_dict()} if self.heat_map else {}),
             **({"scores_file": self.scores_file} if self.scores_file else {}),
         }
+
+    def with_paths(self, path: Callable[[str], str], text: Callable[[str], str]) -> GridReport:
+        """The report with other paths: ``path`` is applied to each, ``text`` to each sentence that may hold one."""
+        return replace(
+            self,
+            skipped=tuple(replace(one, name=path(one.name), reason=text(one.reason)) for one in self.skipped),
+            pages=tuple(replace(page, path=path(page.path)) for page in self.pages),
+            cells=tuple(replace(cell, path=path(cell.path)) for cell in self.cells),
+            warnings=tuple(map(text, self.warnings)),
+            scores_file=path(self.scores_file),
+        )
 
     def to_json(self) -> str:
         """The report as JSON text that every encoding of Unicode can hold."""

@@ -65,7 +65,7 @@ class LabeledGridExporterNode(SheetNode):
         host = get_host()
         request = read_request(inputs, host, host.progress())
         sheet = make_sheet(pictures_from_arrays(picture_arrays(images)), request, host, host.progress())
-        return node_result([sheet], sheet.report, request.inputs.csv)
+        return node_result([sheet], sheet.report, request.inputs.csv, host)
 
 
 class BatchLabeledGridExporterNode(SheetNode):
@@ -109,7 +109,7 @@ class BatchLabeledGridExporterNode(SheetNode):
         host = get_host()
         request = read_request(inputs, host, host.progress())
         sheets, report = make_batch(directory_lines(directories), request, host)
-        return node_result(sheets, report, request.inputs.csv)
+        return node_result(sheets, report, request.inputs.csv, host)
 
 
 def _file_problem(csv: Values, use_clip: Values, vocabulary: Values) -> str:

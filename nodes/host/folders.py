@@ -18,6 +18,8 @@ _OUTSIDE = (
     "is outside the folders that this server allows; put it into the input or the output folder, or let the server's "
     "owner add its folder under clip_grid in extra_model_paths.yaml"
 )
+#: The folders of an absolute path within a sentence.
+_OTHER_FOLDERS = re.compile(r"(?<![\w.~/\\-])(?:[A-Za-z]:[\\/]|[\\/])(?:[^\s'\"/\\:;,()]+[\\/])+(?=[^\s'\"/\\])")
 #: Characters of a path and bytes of each of its parts that every system allows.
 _MOST_PATH, _MOST_NAME = 4000, 255
 #: Begins a path of another computer or of a device on Windows: two separators, or \\??\\.
@@ -41,6 +43,31 @@ class AllowedFolders:
     @property
     def _roots(self) -> tuple[Path, ...]:
         return (self.input, self.output, self.temp, *self.extra)
+
+    def shown_path(self, path: str) -> str:
+        """The path without the place of these folders on this machine: ``output/sub/x.png``; else the file's name."""
+        if not os.path.isabs(path):
+            return path
+        for name, root in self._named_roots:
+            for folder in (str(root), os.path.realpath(root)):
+                if Path(path).is_relative_to(folder):
+                    return (name / Path(path).relative_to(folder)).as_posix()
+        return Path(path).name
+
+    def shown_text(self, text: str) -> str:
+        """A sentence in which the paths are shortened like that."""
+        for name, root in self._named_roots:
+            for folder in {str(root), os.path.realpath(root)}:
+                text = re.sub(rf"{re.escape(folder)}(?![\w.-])", name.replace("\\", ""), text)
+        home = os.path.expanduser("~")
+        text = text.replace(home, "~") if len(home) > 1 else text
+        return _OTHER_FOLDERS.sub("", text)
+
+    @property
+    def _named_roots(self) -> list[tuple[str, Path]]:
+        """Each folder by the name that it is shown under, those that lie in others first."""
+        named = [(tag, getattr(self, tag)) for tag in _FOLDER_TAGS] + [(root.name, root) for root in self.extra]
+        return sorted(named, key=lambda one: -len(str(one[1])))
 
     def find(self, text: str) -> Path:
         """The real path of an existing file or folder, from what a user typed.
