@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
@@ -22,7 +21,7 @@ from .decoding import DECODING, PROFILE, READER_ERRORS, buffer_bytes, decoded_by
 from .errors import InputError, PictureError
 from .foreign_pictures import FOREIGN_SUFFIXES, HEAD_BYTES, cure_of, kind_of, plugin_format
 from .frames import seek_frame
-from .input_files import open_file
+from .input_files import check_file, open_file
 from .png_chunks import MendedFile, mended
 
 #: Endings of the files that are taken for pictures when a folder is read, or are reported as pictures of other kinds.
@@ -34,6 +33,10 @@ PICTURE_SUFFIXES = FOREIGN_SUFFIXES | frozenset(
 )  # fmt: skip
 #: Pictures of more pixels are refused before they are decoded; it is the limit at which Pillow itself refuses.
 MAX_PIXELS = 178_956_970
+#: Pictures that take more memory are refused: those of 8 bits do not, but 16 bits, CMYK, profiles and WebP take more.
+MAX_PICTURE_BYTES = 3 << 29
+#: Pictures of fewer pixels never take as much.
+_FEW_PIXELS = 40_000_000
 #: Pillow's names of the formats that are opened; of the others EPS would start Ghostscript.
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF")
 #: Decoding at a power of two keeps at least this multiple of the wanted size (52 dB to a full decode, 46 at worst).
@@ -73,25 +76,29 @@ def open_picture(path: Path, *, frame: int = 0, data: bytes | None = None) -> Im
             seek_frame(image, frame, str(path))
         if image.width * image.height > MAX_PIXELS:
             raise PictureError(str(path), _too_many_pixels(image.width * image.height))
+        # a JPEG may be decoded at a fraction of its size
+        if image.width * image.height > _FEW_PIXELS and image.format != "JPEG":
+            _check_bytes(decoded_bytes(image) + buffer_bytes(image), str(path))
         stack.pop_all()
     return image
 
 
 def _check_is_file(path: Path) -> None:
-    """Raises PictureError for what would block or never end, such as a pipe, and for a link that leads nowhere."""
+    """Raises InputError for what would block or never end, such as a pipe, and for a link that leads nowhere."""
     try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError as error:
-        if os.path.islink(path):
-            reason = f"a link to {os.readlink(path)}, which is not there; mend or remove it"
-            raise PictureError(str(path), reason) from error
-        raise
-    if not stat.S_ISREG(mode):
-        is_folder = stat.S_ISDIR(mode)
-        if is_folder:
+        check_file(path)
+    except InputError:
+        # a folder that cannot be listed stands among the files: say why
+        if os.path.isdir(path):
             os.listdir(path)
-        what = "a folder" if is_folder else "a pipe, socket or device"
-        raise PictureError(str(path), f"cannot be opened: it is {what}, not a file; give a picture")
+        raise
+
+
+def _check_bytes(needed: int, name: str) -> None:
+    if needed > MAX_PICTURE_BYTES:
+        found, limit = needed >> 20, MAX_PICTURE_BYTES >> 20
+        reason = f"decoding it needs about {found:,} MiB; pictures that need more than {limit:,} MiB are refused"
+        raise PictureError(name, f"{reason}, scale it down, or save it as PNG or JPEG of 8 bits")
 
 
 def _opened(path: Path, data: bytes | None) -> Image.Image:

@@ -56,6 +56,10 @@ def check_file(path: Path) -> os.stat_result:
     """What the system tells of the file; raises as ``open_file``, without opening it."""
     try:
         status = os.stat(path)
+    except FileNotFoundError as error:
+        if os.path.islink(path):
+            raise InputError(f"a link to {os.readlink(path)}, which is not there; mend or remove it") from error
+        raise
     except ValueError as error:
         raise InputError(f"no file can have this name ({error}); check the path") from error
     if reason := _not_a_file(status):

@@ -387,7 +387,7 @@ def test_a_missing_file_and_a_folder_say_so(tmp_path):
 
     with pytest.raises(PictureError, match=r"no\.png: cannot be opened \(No such file.*; check the path"):
         open_picture(tmp_path / "no.png")
-    with pytest.raises(PictureError, match=r"x\.png: cannot be opened"):
+    with pytest.raises(PictureError, match=r"x\.png: it is a folder, not a file"):
         open_picture(tmp_path / "x.png")
 
 

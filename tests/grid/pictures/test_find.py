@@ -392,7 +392,7 @@ def test_files_that_cannot_be_read_and_pipes_cost_themselves_alone(tmp_path):
     assert [picture.name for picture in survey.pictures] == ["a.png"]
     reasons = {Path(skip.name).name: skip.reason for skip in survey.skipped}
     assert "Permission denied" in reasons["locked.png"]
-    assert reasons["pipe.png"] == "cannot be opened: it is a pipe, socket or device, not a file; give a picture"
+    assert reasons["pipe.png"] == "it is a pipe, not a file; give a file"
 
 
 def test_pictures_of_other_kinds_are_reported_with_what_to_do(tmp_path):
