@@ -39,7 +39,7 @@ class Option:
         """The value as this option's type, inside its bounds; raises InputError naming the option."""
         value = self._as_type(raw)
         if self.choices and value not in self.choices:
-            near = get_close_matches(str(value), self.choices, 1)
+            near = get_close_matches(str(value)[:200], self.choices, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"{self.name} is {value!r}; it must be one of {', '.join(self.choices)}{hint}")
         if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -98,7 +98,7 @@ def check(cls: type[DataclassInstance], given: Mapping[str, object]) -> dict[str
     checked = {}
     for name, raw in given.items():
         if name not in known:
-            near = get_close_matches(name, known, 1)
+            near = get_close_matches(name[:200], known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"there is no option {name!r}{hint}")
         checked[name] = known[name].parse(raw)

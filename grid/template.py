@@ -244,7 +244,7 @@ def find_template(name: str, folder: Path | None = None) -> GridTemplate:
 
 
 def _hint(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, 1)
+    near = get_close_matches(name[:200], known, 1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
@@ -280,7 +280,7 @@ def template_path(name: str, folder: Path) -> Path:
     bad = (
         not name
         or name != name.strip(" .")
-        or any(c in '/\\:*?"<>|\x7f' or ord(c) < 32 for c in name)
+        or any(c in '/\\:*?"<>|\x7f' or ord(c) < 32 or "\ud800" <= c <= "\udfff" for c in name)
         or len(name.encode("utf-8", "replace")) > 200
         or _DEVICE.fullmatch(name)
     )

@@ -68,7 +68,7 @@ def _matches(name: str, models: Sequence[FoundModel]) -> list[FoundModel]:
 
 def _hint(name: str, models: Sequence[FoundModel], wording: Wording) -> str:
     known = sorted({model.name for model in models})
-    near = get_close_matches(name, known, 3, 0.5) or known[:3]
+    near = get_close_matches(name[:200], known, 3, 0.5) or known[:3]
     if not near:
         return f", and none at all was found; {how_to_get_one(wording)}"
     meant = " or ".join(map(repr, near))

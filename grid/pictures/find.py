@@ -8,7 +8,7 @@ import re
 import stat
 import unicodedata
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -169,16 +169,20 @@ def _split_pattern(pattern: str, base: Path) -> tuple[Path, tuple[str, ...]]:
     return base.joinpath(*parts[:first]), parts[first:]
 
 
-def matching_folders(pattern: str, base: Path = Path()) -> list[Path]:
+def matching_folders(
+    pattern: str, base: Path = Path(), *, allowed: Callable[[Path], bool] = lambda folder: True
+) -> list[Path]:
     """The folders that a pattern such as ``parent/*`` matches, in natural order; ``**`` is the same as ``*``.
 
-    Folders that cannot be entered or listed, and links that may lead to one, are among them.
+    Folders that cannot be entered or listed, and links that may lead to one, are among them. allowed: which folders may
+    be listed or be in the answer.
     """
     fixed, parts = _split_pattern(pattern, base)
     unreadable: list[Path] = []
     folders = [fixed]
     for part in parts:
-        folders = [folder / name for folder in folders for name in _names(folder, part, unreadable, folders=True)]
+        named = (folder / name for folder in folders for name in _names(folder, part, unreadable, folders=True))
+        folders = [folder for folder in named if allowed(folder)]
     found = dict.fromkeys([*(folder for folder in folders if not os.path.isfile(folder)), *unreadable])
     return sorted(found, key=lambda path: natural_key(str(path)))
 

@@ -56,7 +56,7 @@ def find_column(name: str, columns: Sequence[str], *, role: str = "column") -> s
     spelled = {plain_name(column): column for column in reversed(columns)}
     if plain_name(name) in spelled:
         return spelled[plain_name(name)]
-    near = get_close_matches(plain_name(name), spelled, 1)
+    near = get_close_matches(plain_name(name)[:200], spelled, 1)
     hint = f"; did you mean {spelled[near[0]]!r}?" if near else ""
     raise InputError(f"{role} {name!r} is not among the columns ({', '.join(columns) or 'none'}){hint}")
 

@@ -135,5 +135,5 @@ def _names_of(face: Face) -> frozenset[str]:
 def _similar(name: str, faces: Sequence[Face]) -> str:
     families = {face.family.casefold(): face.family for face in faces}
     families |= {face.path.stem.casefold(): face.path.name for face in faces}
-    similar = [families[key] for key in get_close_matches(name, families, 3)]
+    similar = [families[key] for key in get_close_matches(name[:200], families, 3)]
     return f" (near: {', '.join(similar)})" if similar else ""

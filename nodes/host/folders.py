@@ -117,9 +117,9 @@ class AllowedFolders:
         for base in bases:
             if not self.contains(base / fixed):
                 continue
-            folders = [Path(os.path.realpath(folder)) for folder in matching_folders(pattern, base)]
-            if allowed := [folder for folder in folders if self.contains(folder)]:
-                return allowed
+            found = matching_folders(pattern, base, allowed=self.contains)
+            if folders := [Path(os.path.realpath(folder)) for folder in found if self.contains(folder)]:
+                return folders
         raise InputError(f"{text!r} matches no folder; check the pattern, such as 'parent/*' for each folder in parent")
 
     def _candidates(self, text: str) -> list[Path]:

@@ -61,7 +61,7 @@ def find_model(name: str, host: Host) -> CheckpointInfo:
     infos = _models(host)
     if name in infos:
         return infos[name]
-    near = " or ".join(map(repr, get_close_matches(name, infos, 2, 0.5)))
+    near = " or ".join(map(repr, get_close_matches(name[:200], infos, 2, 0.5)))
     hint = COMFYUI.fetch if len(infos) > 1 else how_to_get_one(COMFYUI)
     hint = f"did you mean {near}" if near else hint
     raise InputError(f"there is no model {name!r} that can be loaded in your model folders; {hint}")
