@@ -27,6 +27,7 @@ TEXTS = [
     ("cp1252", "30° Winkel"),
     ("cp1252", "MÜNCHEN"),
     ("cp1250", "żółty kot\nczarny pies\nświeża trawa"),
+    ("iso8859_2", "żółty kot\nczarny pies\nświeża trawa"),
     ("cp1253", "πορτοκαλί γάτα\nμαύρος σκύλος"),
     ("cp1254", "turuncu şişman kedi\nçılgın ığdır"),
     ("cp1255", "חתול כתום\nכלב שחור"),
