@@ -75,7 +75,7 @@ def warm(pictures, weights):
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("picture", 13), ("text", 10), ("load_encoder", 19), ("label", 27), ("match", 27)]
+    ("name", "most"), [("picture", 14), ("text", 10), ("load_encoder", 20), ("label", 28), ("match", 28)]
 )
 def test_work_can_be_followed_through_few_files(name, most, warm, pictures, weights):
     work = {
