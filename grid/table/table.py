@@ -76,7 +76,10 @@ def parse_table(text: str, *, name: str) -> Table:
     if not text.strip():
         raise InputError(f"{name} is empty; a table needs a header and rows")
     is_json = _is_json(text, name)
-    records = read_json(text, name=name) if is_json else read_csv(text)
+    try:
+        records = read_json(text, name=name) if is_json else read_csv(text)
+    except InputError as error:
+        raise InputError(str(error) if is_json else f"{name}: {error}") from error
     if not records.columns and not records.rows and not is_json:
         raise InputError(f"{name} has only empty cells; a table needs a header and rows")
     return _table(_with_short_cells(records))
