@@ -63,8 +63,9 @@ class LabeledGridExporterNode(SheetNode):
         from .sockets.tensors import picture_arrays
 
         host = get_host()
-        request = read_request(inputs, host, host.progress())
-        sheet = make_sheet(pictures_from_arrays(picture_arrays(images)), request, host, host.progress())
+        with host.folders.short_errors():
+            request = read_request(inputs, host, host.progress())
+            sheet = make_sheet(pictures_from_arrays(picture_arrays(images)), request, host, host.progress())
         return node_result([sheet], sheet.report, request.inputs.csv, host)
 
 
@@ -107,8 +108,9 @@ class BatchLabeledGridExporterNode(SheetNode):
         from .sheets.sheet import node_result
 
         host = get_host()
-        request = read_request(inputs, host, host.progress())
-        sheets, report = make_batch(directory_lines(directories), request, host)
+        with host.folders.short_errors():
+            request = read_request(inputs, host, host.progress())
+            sheets, report = make_batch(directory_lines(directories), request, host)
         return node_result(sheets, report, request.inputs.csv, host)
 
 

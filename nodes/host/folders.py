@@ -6,11 +6,12 @@ import glob
 import ntpath
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import ForbiddenPath, InputError
+from ...errors import ClipGridError, ForbiddenPath, InputError
 
 #: The folders that a path can name at its end, as in ``a.csv [output]``.
 _FOLDER_TAGS = ("input", "output", "temp")
@@ -63,6 +64,15 @@ class AllowedFolders:
         text = text.replace(home, "~") if len(home) > 1 else text
         return _OTHER_FOLDERS.sub("", text)
 
+    @contextmanager
+    def short_errors(self) -> Iterator[None]:
+        """Within it, the messages of our errors name files like that: they reach every browser of the server."""
+        try:
+            yield
+        except ClipGridError as error:
+            error.args = (self.shown_text(str(error)),)
+            raise
+
     @property
     def _named_roots(self) -> list[tuple[str, Path]]:
         """Each folder by the name that it is shown under, those that lie in others first."""
@@ -83,8 +93,10 @@ class AllowedFolders:
                 return Path(os.path.realpath(path))
         if len(allowed) < len(candidates):
             raise ForbiddenPath(f"{text!r} {_OUTSIDE}")
-        looked = ", ".join(map(str, allowed))
-        raise InputError(f"there is no file or folder {text!r}; looked for {looked}")
+        name, bases = self._split(text)
+        looked = ", ".join(self.shown_path(str(base)) for base in bases)
+        where = "" if os.path.isabs(name) else f" in {looked}"
+        raise InputError(f"there is no file or folder {text!r}{where}; check its name")
 
     def find_directories(self, text: str) -> list[Path]:
         """The folder of that name, or the folders that a glob such as ``parent/*`` matches, in natural order.

@@ -8,11 +8,14 @@ import re
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from clip_grid.errors import InputError
 from clip_grid.grid.write.output import SUFFIX
-from clip_grid.nodes.grid_nodes import BatchLabeledGridExporterNode
+from clip_grid.nodes.grid_nodes import BatchLabeledGridExporterNode, LabeledGridExporterNode
 from clip_grid.nodes.host.fake import FakeHost
 from clip_grid.nodes.host.folders import AllowedFolders
+from clip_grid.nodes.score_nodes import CLIPLabel
 from PIL import ExifTags, Image, PngImagePlugin
 
 SECRET = "zebra-quartz-77"
@@ -104,6 +107,28 @@ def test_no_file_and_no_report_says_where_folders_are(host, run, format, tmp_pat
     assert [cell["path"] for cell in report["cells"]] == ["input/run/a.png", "input/run/b.jpg"]
     assert report["skipped"][0]["path"] == "input/run/broken.png"
     assert answer["result"][1] == [str(host.folders.output / f"ClipGrid_run_00001_{SUFFIX[format]}")]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": ', b"a\0b"])
+def test_no_error_says_where_folders_are(host, run, tmp_path, content):
+    (host.folders.input / "t.json").write_bytes(content)
+
+    refused = [
+        LabeledGridExporterNode.VALIDATE_INPUTS(csv=["no.csv"]),
+        BatchLabeledGridExporterNode.VALIDATE_INPUTS(directories=["no"]),
+        CLIPLabel.VALIDATE_INPUTS(vocabulary=["t.json"]),
+    ]
+    for table in ("no.csv", "t.json", "run"):
+        for node, inputs in (
+            (LabeledGridExporterNode, {"images": [np.zeros((1, 8, 8, 3), np.float32)]}),
+            (BatchLabeledGridExporterNode, {"directories": ["run"]}),
+        ):
+            with pytest.raises(InputError) as error:
+                node().execute(csv=[table], **inputs)
+            refused.append(str(error.value))
+
+    assert [message for message in refused if str(tmp_path) in message] == []
+    assert [message for message in refused if "input" not in message] == []
 
 
 def test_paths_are_shown_without_the_place_of_the_folders(tmp_path):
