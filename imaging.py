@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from . import png_pixels
 from .arrays import to_8_bit
@@ -22,7 +22,8 @@ from .errors import InputError, PictureError
 from .foreign_pictures import FOREIGN_SUFFIXES, HEAD_BYTES, cure_of, kind_of, plugin_format
 from .frames import seek_frame
 from .input_files import check_file, open_file
-from .png_chunks import MendedFile, mended
+from .mending import end_note, mended, mended_jpeg
+from .png_chunks import MendedFile
 
 #: Endings of the files that are taken for pictures when a folder is read, or are reported as pictures of other kinds.
 PICTURE_SUFFIXES = FOREIGN_SUFFIXES | frozenset(
@@ -102,12 +103,13 @@ def _check_bytes(needed: int, name: str) -> None:
 
 
 def _opened(path: Path, data: bytes | None) -> Image.Image:
-    """The picture as Pillow opens it, or without its damaged chunks, or by a plugin that is installed."""
+    """The picture as Pillow opens it, or without what is damaged in it, or by a plugin that is installed."""
     suffix = path.suffix.lower()
     source = path if data is None else BytesIO(data)
     try:
         # TGA files have no mark by which they are known
-        return Image.open(source, formats=("TGA",) if suffix == ".tga" else _known_formats())
+        image = Image.open(source, formats=("TGA",) if suffix == ".tga" else _known_formats())
+        return _with_sound_segments(image) if image.format in ("JPEG", "MPO") else image
     except READER_ERRORS as error:
         if isinstance(error, (MemoryError, Image.DecompressionBombError)):
             raise
@@ -115,7 +117,7 @@ def _opened(path: Path, data: bytes | None) -> Image.Image:
             head = file.read(HEAD_BYTES)
             if whole := mended(file):
                 with suppress(UnidentifiedImageError):
-                    return Image.open(whole, formats=("PNG",))
+                    return Image.open(whole, formats=_known_formats())
         kind = kind_of(head, suffix)
         if format := plugin_format(kind):
             with suppress(UnidentifiedImageError):
@@ -123,6 +125,20 @@ def _opened(path: Path, data: bytes | None) -> Image.Image:
         if isinstance(error, UnidentifiedImageError):
             raise PictureError(str(path), _not_a_picture(len(head), kind)) from error
         raise
+
+
+def _with_sound_segments(image: Image.Image) -> Image.Image:
+    """An opened JPEG, read again if one of its segments is damaged; the file stays where Pillow has left it."""
+    file = image.fp if isinstance(image, ImageFile.ImageFile) else None
+    if file is None:
+        return image
+    place = file.tell()
+    whole = mended_jpeg(file)
+    file.seek(place)
+    if whole is None:
+        return image
+    image.close()
+    return Image.open(whole, formats=_known_formats())
 
 
 @contextmanager
@@ -142,7 +158,10 @@ def header_of_any_size(path: Path) -> Iterator[Image.Image]:
 
 def left_out(image: Image.Image) -> str:
     """What an opened picture is read without because it is damaged; empty if that is nothing."""
-    return image.fp.note if isinstance(image.fp, MendedFile) else ""
+    file = image.fp if isinstance(image, ImageFile.ImageFile) else None
+    if isinstance(file, MendedFile):
+        return file.note
+    return end_note(file) if file and image.format in ("JPEG", "MPO") else ""
 
 
 def upright_size(image: Image.Image) -> Size:

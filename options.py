@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
+from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import InputError
@@ -82,9 +84,10 @@ def option(
     return field(default=default, metadata={"option": spec})
 
 
-def options_of(cls: type[DataclassInstance]) -> dict[str, Option]:
+@cache
+def options_of(cls: type[DataclassInstance]) -> Mapping[str, Option]:
     """The options declared on a dataclass, by name, in the order of declaration."""
-    return {f.name: _named(f) for f in fields(cls) if "option" in f.metadata}
+    return MappingProxyType({f.name: _named(f) for f in fields(cls) if "option" in f.metadata})
 
 
 def _named(f: Field[Any]) -> Option:

@@ -259,7 +259,9 @@ def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = N
     if arrays:
         survey = pictures_from_arrays(as_arrays(arrays), inputs.names)
     else:
-        survey = survey_files(find_files(paths), progress, frame=frame)
+        notes: list[str] = []
+        survey = survey_files(find_files(paths, notes), progress, frame=frame)
+        survey = replace(survey, notes=tuple(notes))
         if paths and not survey.entries:
             raise InputError(no_pictures(paths))
     return resized_survey(survey, *inputs.resize) if inputs.resize else survey

@@ -91,7 +91,7 @@ def plan_sheet(survey: Survey, template: GridTemplate, inputs: PlanInputs | None
     faces = inputs.faces or find_faces(template.font)
     warnings = [f"the template's key {key!r} is not known and has no effect" for key in template.unknown]
 
-    warnings += data_warnings(survey.pictures)
+    warnings += [*survey.notes, *data_warnings(survey.pictures)]
     match, more = match_pictures(inputs.table, survey.pictures)
     warnings += more
     records = _records(survey, match)

@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..atomic import atomic_file, check_replaceable
@@ -216,10 +218,11 @@ def _without_aliases(data: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: 0 if value is None and key in automatic else value for key, value in plain.items()}
 
 
-def built_in_templates() -> dict[str, GridTemplate]:
+@cache
+def built_in_templates() -> Mapping[str, GridTemplate]:
     """The templates that come with the pack, by name."""
     table = parse_object((Path(__file__).parent / "templates.json").read_text("utf-8"))
-    return {name: GridTemplate.from_dict(values | {"name": name}) for name, values in table.items()}
+    return MappingProxyType({name: GridTemplate.from_dict(values | {"name": name}) for name, values in table.items()})
 
 
 def saved_templates(folder: Path) -> dict[str, Path]:

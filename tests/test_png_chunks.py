@@ -13,7 +13,8 @@ from clip_grid.errors import PictureError
 from clip_grid.grid.pictures.metadata.embedded import texts_behind_pixels
 from clip_grid.grid.pictures.survey import Picture, data_warnings, survey_files
 from clip_grid.imaging import load_picture, open_picture
-from clip_grid.png_chunks import mended, png_chunks
+from clip_grid.mending import mended
+from clip_grid.png_chunks import png_chunks
 from PIL import Image
 
 COLORS = np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)
@@ -130,11 +131,42 @@ def test_damaged_pixels_and_headers_are_still_refused(tmp_path):
         "half": WHOLE[: PIXELS + 60],
         "header": WHOLE[:16] + bytes(4) + WHOLE[20:],
         "no pixels": WHOLE[:PIXELS] + WHOLE[END:],
-        "length": WHOLE[:PIXELS] + chunk(b"tEXt", b"a\0b", length=10**9) + WHOLE[PIXELS:],
     }.items():
         (tmp_path / f"{name}.png").write_bytes(data)
         with pytest.raises(PictureError, match=rf"{name}\.png"):
             load_picture(tmp_path / f"{name}.png")
+
+
+@pytest.mark.parametrize("length", [0, 3, 40, 5_000, 10**9])
+@pytest.mark.parametrize("kind", [b"tEXt", b"iCCP", b"eXIf", b"abcd"], ids=repr)
+def test_a_damaged_length_before_the_pixels_does_not_cost_them(tmp_path, kind, length):
+    damaged = chunk(kind, b"name\0text" * 3, damaged=True, length=length)
+
+    note = surveyed(tmp_path, file_of(before=damaged)).warning
+
+    assert note == f"its chunks are left out: {kind.decode()} (damaged)"
+
+
+@pytest.mark.parametrize("length", [0, 3, 40, 5_000, 10**9])
+def test_a_text_of_which_the_length_alone_is_damaged_is_read(tmp_path, length):
+    damaged = struct.pack(">I", length) + SEED[4:]
+    for data in (
+        WHOLE[:PIXELS] + damaged + WHOLE[PIXELS:],
+        WHOLE[:PIXELS] + damaged + chunk(b"tIME", bytes(7)) + WHOLE[PIXELS:],
+    ):
+        assert surveyed(tmp_path, data).warning == ""
+
+
+def test_a_file_that_is_cut_in_pixels_that_are_not_compressed_is_refused(tmp_path):
+    file = BytesIO()
+    Image.fromarray(COLORS).save(file, "PNG", compress_level=0)
+    whole = file.getvalue()
+    start, end = whole.index(b"IDAT") + 4, whole.index(b"IEND") - 8
+
+    for cut in range(start, end - 4):
+        (tmp_path / "a.png").write_bytes(whole[:cut])
+        with pytest.raises(PictureError, match=r"a\.png"):
+            load_picture(tmp_path / "a.png")
 
 
 def test_an_animation_keeps_its_frames_without_a_damaged_chunk(tmp_path):

@@ -23,7 +23,7 @@ NamedFile = tuple[Path, str]
 Piece = tuple[int, int, str]
 
 
-def find_files(sources: Iterable[str | os.PathLike[str]]) -> list[NamedFile]:
+def find_files(sources: Iterable[str | os.PathLike[str]], notes: list[str] | None = None) -> list[NamedFile]:
     """Picture files and their names, natural order within each source, each file once.
 
     A source is a folder (its own files, not those of folders below), a file, a glob (``**`` for folders below), or a
@@ -31,11 +31,12 @@ def find_files(sources: Iterable[str | os.PathLike[str]]) -> list[NamedFile]:
     around a source are taken off unless a file has that very name.
     What cannot be reached beside others stands among the files too, since opening it says what is wrong with it: links
     that lead nowhere, folders that cannot be listed, lines of a list that name nothing.
+    notes: what was doubtful in lists is added to it.
     Raises InputError for a source that does not exist or matches nothing, and for lists that name each other.
     """
     given = [os.fspath(source) for source in sources]
     files: dict[str, NamedFile] = {}
-    read: set[str] = set()
+    read: dict[str, tuple[str, ...]] = {}
     for source in given:
         try:
             found = _files_of(source, Path(), (), read)
@@ -45,6 +46,8 @@ def find_files(sources: Iterable[str | os.PathLike[str]]) -> list[NamedFile]:
             found = [(error.folder, str(error.folder))]
         for path, name in found:
             files.setdefault(os.path.abspath(path), (path, readable(name)))
+    if notes is not None:
+        notes += [note for of_list in read.values() for note in of_list]
     return list(files.values())
 
 
@@ -112,8 +115,8 @@ def _is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
 
 
-def _files_of(source: str, base: Path, lists: tuple[str, ...], read: set[str]) -> list[NamedFile]:
-    """The files of one source, relative to ``base``; ``lists`` lead to it, those in ``read`` are known already."""
+def _files_of(source: str, base: Path, lists: tuple[str, ...], read: dict[str, tuple[str, ...]]) -> list[NamedFile]:
+    """The files of one source, relative to ``base``; ``lists`` lead to it, ``read`` has those known already."""
     plain = source if os.path.exists(base / source) else source.strip().strip("\"'")
     path = base / os.path.expanduser(plain)
     if plain and os.path.isdir(path):
@@ -129,7 +132,7 @@ def _files_of(source: str, base: Path, lists: tuple[str, ...], read: set[str]) -
     )
 
 
-def _listed_files(path: Path, lists: tuple[str, ...], read: set[str]) -> list[NamedFile]:
+def _listed_files(path: Path, lists: tuple[str, ...], read: dict[str, tuple[str, ...]]) -> list[NamedFile]:
     """The files of every source in a list; a line that names nothing stands for a file that is not there."""
     real = os.path.realpath(path)
     if real in lists:
@@ -137,12 +140,13 @@ def _listed_files(path: Path, lists: tuple[str, ...], read: set[str]) -> list[Na
     if real in read:
         return []
     files: list[NamedFile] = []
-    for source in read_list(path):
+    sources, notes = read_list(path)
+    for source in sources:
         try:
             files += _files_of(source, path.parent, (*lists, real), read)
         except (_NothingThere, UnreadableFolder):
             files.append((path.parent / source, source))
-    read.add(real)
+    read[real] = tuple(map(readable, notes))
     return files
 
 

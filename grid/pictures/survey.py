@@ -67,6 +67,8 @@ class Survey:
     """What is there for a sheet, in the order in which it was listed."""
 
     entries: tuple[Picture | Skipped, ...]
+    #: What was doubtful in the lists that named them.
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def pictures(self) -> tuple[Picture, ...]:
@@ -162,7 +164,7 @@ def resized_survey(survey: Survey, size: Size, mode: str) -> Survey:
     mode: ``fit`` keeps the ratio inside the size, ``fill`` crops the centre to it, ``stretch`` ignores the ratio.
     """
     entries = (_resized(entry, size, mode) if isinstance(entry, Picture) else entry for entry in survey.entries)
-    return Survey(tuple(entries))
+    return replace(survey, entries=tuple(entries))
 
 
 def _resized(picture: Picture, size: Size, mode: str) -> Picture:

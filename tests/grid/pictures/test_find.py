@@ -10,7 +10,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from clip_grid.api import export_batch
+from clip_grid.api import export_batch, export_grid
+from clip_grid.api.pictures import gather
 from clip_grid.errors import InputError
 from clip_grid.grid.pictures.find import find_files, folder_files, natural_key, readable
 from clip_grid.grid.pictures.lists import as_line
@@ -253,15 +254,50 @@ def test_a_line_that_names_nothing_costs_itself_alone(tmp_path):
     ("name", "encoding"),
     [
         ("né 日本.png", "utf-16"), ("né 日本.png", "utf-16-le"), ("né 日本.png", "utf-16-be"), ("né.png", "cp1252"),
-        ("né.png", "cp850"), ("日本.png", "cp932"), ("中文.png", "gbk"), ("фото.png", "cp1251"), ("é.png", "utf-8-sig"),
+        ("né.png", "cp850"), ("né.png", "cp437"), ("日本.png", "cp932"), ("中文.png", "gbk"), ("фото.png", "cp1251"),
+        ("zdjęcie.png", "cp1250"), ("εικόνα.png", "cp1253"), ("é.png", "utf-8-sig"), ("é.png", "utf-32"),
     ],
 )  # fmt: skip
-def test_a_list_may_be_in_utf16_or_a_code_page(tmp_path, name, encoding):
+def test_a_list_may_be_in_unicode_or_a_code_page(tmp_path, name, encoding):
     draw(tmp_path / name)
     draw(tmp_path / "plain.png")
     (tmp_path / "list.txt").write_bytes(f"{name}\r\nplain.png\r\n".encode(encoding))
+    notes: list[str] = []
 
-    assert names_of(tmp_path / "list.txt") == [name, "plain.png"]
+    assert [found for _, found in find_files([tmp_path / "list.txt"], notes)] == [name, "plain.png"]
+    assert notes == []
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_a_list_in_utf_16_with_a_mark_may_have_either_order_of_bytes(tmp_path, order):
+    draw(tmp_path / "né 日本.png")
+    (tmp_path / "list.txt").write_bytes("\ufeffné 日本.png\n".encode(f"utf-16-{order}"))
+
+    assert names_of(tmp_path / "list.txt") == ["né 日本.png"]
+
+
+def test_a_nul_in_a_list_of_utf_8_costs_its_line_alone(tmp_path):
+    names = ["né.png", "日本.png", "plain.png"]
+    for name in names:
+        draw(tmp_path / name)
+    (tmp_path / "list.txt").write_bytes(b"x\0y.png\n" + "\n".join(names).encode())
+
+    survey = survey_files(find_files([tmp_path / "list.txt"]))
+
+    assert [picture.name for picture in survey.pictures] == names
+    (skipped,) = survey.skipped
+    assert "no file can have this name" in skipped.reason
+
+
+def test_a_code_page_that_names_of_files_do_not_prove_is_told(tmp_path):
+    draw(tmp_path / "plain.png")
+    (tmp_path / "list.txt").write_bytes("plain.png\nфотография.png\n".encode("cp1251"))
+
+    report = export_grid(tmp_path / "list.txt", tmp_path / "out.png")
+
+    assert f"the list {tmp_path / 'list.txt'} is not UTF-8; by its letters it was read as cp1251" in report.warnings[0]
+    assert [skip.name for skip in report.skipped] == [str(tmp_path / "фотография.png")]
+    assert any("cp1251" in note for note in gather([tmp_path / "list.txt"]).notes)
 
 
 @needs_byte_names

@@ -148,3 +148,5 @@ _PAGES = (
     CodePage("koi8_r", 0.005, _CYRILLIC),
     CodePage("euc_jp", 0.005, _JAPANESE),
 )
+#: Python's names of all code pages that are known here, most frequent first.
+CODE_PAGES = tuple(page.codec for page in _PAGES)

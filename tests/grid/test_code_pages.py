@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from clip_grid.grid.table.code_pages import find_code_page
+from clip_grid.grid.code_pages import find_code_page
 
 TEXTS = [
     ("gbk", "一只橘色的猫\n一只黑狗\n红色的狐狸"),
