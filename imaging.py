@@ -23,7 +23,7 @@ from .foreign_pictures import FOREIGN_SUFFIXES, HEAD_BYTES, cure_of, kind_of, pl
 from .frames import seek_frame
 from .input_files import check_file, open_file
 from .mending import end_note, mended, mended_jpeg
-from .png_chunks import MendedFile
+from .png_chunks import MendedFile, note_behind_pixels
 
 #: Endings of the files that are taken for pictures when a folder is read, or are reported as pictures of other kinds.
 PICTURE_SUFFIXES = FOREIGN_SUFFIXES | frozenset(
@@ -40,6 +40,7 @@ MAX_PICTURE_BYTES = 3 << 29
 _FEW_PIXELS = 40_000_000
 #: Pillow's names of the formats that are opened; of the others EPS would start Ghostscript.
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF")
+_JPEGS = ("JPEG", "MPO")
 #: Decoding at a power of two keeps at least this multiple of the wanted size (52 dB to a full decode, 46 at worst).
 DRAFT_MARGIN = 2
 Size = tuple[int, int]
@@ -109,7 +110,7 @@ def _opened(path: Path, data: bytes | None) -> Image.Image:
     try:
         # TGA files have no mark by which they are known
         image = Image.open(source, formats=("TGA",) if suffix == ".tga" else _known_formats())
-        return _with_sound_segments(image) if image.format in ("JPEG", "MPO") else image
+        return _with_sound_segments(image) if image.format in _JPEGS else image
     except READER_ERRORS as error:
         if isinstance(error, (MemoryError, Image.DecompressionBombError)):
             raise
@@ -161,7 +162,9 @@ def left_out(image: Image.Image) -> str:
     file = image.fp if isinstance(image, ImageFile.ImageFile) else None
     if isinstance(file, MendedFile):
         return file.note
-    return end_note(file) if file and image.format in ("JPEG", "MPO") else ""
+    if file is None:
+        return ""
+    return note_behind_pixels(file) if image.format == "PNG" else end_note(file) if image.format in _JPEGS else ""
 
 
 def upright_size(image: Image.Image) -> Size:

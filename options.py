@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
-from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 Value = int | float | str | bool
 #: Where a template takes a label or text.
 SLOT = "{}"
+#: The options of dataclasses, once they were asked for.
+_DECLARED: dict[type, Mapping[str, Option]] = {}
 Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
@@ -84,10 +85,11 @@ def option(
     return field(default=default, metadata={"option": spec})
 
 
-@cache
 def options_of(cls: type[DataclassInstance]) -> Mapping[str, Option]:
     """The options declared on a dataclass, by name, in the order of declaration."""
-    return MappingProxyType({f.name: _named(f) for f in fields(cls) if "option" in f.metadata})
+    if cls not in _DECLARED:
+        _DECLARED[cls] = MappingProxyType({f.name: _named(f) for f in fields(cls) if "option" in f.metadata})
+    return _DECLARED[cls]
 
 
 def _named(f: Field[Any]) -> Option:

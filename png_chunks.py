@@ -59,6 +59,32 @@ def png_chunks(file: IO[bytes]) -> Iterator[Chunk]:
         at += 12 + length
 
 
+def note_behind_pixels(file: IO[bytes]) -> str:
+    """What is damaged behind the pixels of a PNG file that Pillow has opened; empty if that is nothing.
+
+    Pillow passes it over, or refuses the picture once it is decoded.
+    """
+    place = file.tell()
+    try:
+        is_behind = False
+        for kind, at, length in png_chunks(file):
+            if kind == b"IEND":
+                return ""
+            is_behind |= kind in (b"IDAT", b"fdAT")
+            if not is_behind or kind in (b"IDAT", b"fdAT", b"fcTL"):
+                continue
+            file.seek(at - 8)
+            if not _is_sound(file.read(12 + length if length <= _MAX_FILE else 8), length):
+                return left_out_note("chunks", {_shown(kind): "damaged"})
+        return "its end is missing; what stood behind its pixels is lost"
+    finally:
+        file.seek(place)
+
+
+def _shown(kind: bytes) -> str:
+    return kind.decode() if kind.isalpha() else "without a name"
+
+
 def mended_png(file: IO[bytes]) -> MendedFile | None:
     """The file without the chunks beside its pixels that are damaged or refused by Pillow; None without PNG pixels.
 
@@ -92,7 +118,7 @@ def mended_png(file: IO[bytes]) -> MendedFile | None:
             behind.append(chunk)
         else:
             left_out[kind] = "not usable"
-    names = {kind.decode() if kind.isalpha() else "without a name": why for kind, why in left_out.items()}
+    names = {_shown(kind): why for kind, why in left_out.items()}
     note = left_out_note("chunks", names) if left_out else ""
     return MendedFile(b"".join([*kept, _END, *behind]), note)
 

@@ -74,10 +74,10 @@ def test_a_chunk_with_a_wrong_checksum_is_left_out_and_named(tmp_path, kind):
     damaged = chunk(kind, BESIDE[kind], damaged=True)
 
     note = surveyed(tmp_path, file_of(before=damaged)).warning
-    surveyed(tmp_path, file_of(after=damaged))
+    note_behind = surveyed(tmp_path, file_of(after=damaged)).warning
 
     name = kind.decode() if kind.isalpha() else "without a name"
-    assert note == f"its chunks are left out: {name} (damaged)"
+    assert note == note_behind == f"its chunks are left out: {name} (damaged)"
 
 
 @pytest.mark.parametrize("kind", [b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"tRNS", b"iCCP", b"acTL"], ids=repr)
@@ -98,7 +98,7 @@ def test_a_text_that_is_too_long_for_pillow_is_read_with_its_picture(tmp_path, k
         image.load()
     assert surveyed(tmp_path, data).warning == ""
     with open_picture(tmp_path / "a.png") as image:
-        assert texts_behind_pixels(image)["note"] == text
+        assert texts_behind_pixels(image, [])["note"] == text
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -123,7 +123,22 @@ def test_more_text_than_pillow_holds_does_not_cost_the_picture(tmp_path, after):
     ids=["no end", "half an end", "wrong end", "garbage behind", "garbage", "zeros", "half a chunk", "wrong length"],
 )
 def test_whatever_follows_the_pixels_does_not_cost_them(tmp_path, tail):
-    surveyed(tmp_path, WHOLE[:PIXELS] + SEED + WHOLE[PIXELS:END] + tail)
+    note = surveyed(tmp_path, WHOLE[:PIXELS] + SEED + WHOLE[PIXELS:END] + tail).warning
+
+    # what follows a whole end is no part of the picture
+    assert bool(note) == (not tail.startswith(WHOLE[END:-4]))
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_text_that_is_too_long_to_be_read_is_named(tmp_path, after):
+    place = "after" if after else "before"
+    packed = chunk(b"zTXt", b"parameters\0\0" + zlib.compress(bytes(33 * MIB)))
+    plain = chunk(b"tEXt", b"parameters\0a cat\nSteps: 20, Seed: 5, " + b"a" * MIB)
+    for text, most in ((packed, 32), (plain, 1)):
+        data = file_of(**{place: text}).replace(SEED, b"")
+        (tmp_path / "a.png").write_bytes(data)
+        (picture,) = survey_files([(tmp_path / "a.png", "a.png")]).pictures
+        assert picture.warning == f"its text parameters is not read (damaged, or longer than {most} MiB)"
 
 
 def test_damaged_pixels_and_headers_are_still_refused(tmp_path):
