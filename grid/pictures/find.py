@@ -108,7 +108,7 @@ def _piece(part: str) -> Piece:
 
 def readable(text: str) -> str:
     """The text with a question mark for each byte that was not UTF-8; every file format can hold it."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _is_picture(name: str) -> bool:

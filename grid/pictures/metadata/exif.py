@@ -54,6 +54,8 @@ def exif_texts(tags: ExifTags) -> dict[str, str]:
     """Text by name: ComfyUI's "prompt", "workflow" and their like, "UserComment", "Software", "ImageDescription",
     "MakerNote" where that is text, and "fooocus_scheme"."""
     texts: dict[str, str] = {}
+    if not tags.values:
+        return texts
     plain = {"ImageDescription": tags.text(IMAGE_DESCRIPTION), "UserComment": tags.comment(USER_COMMENT)}
     # a camera writes bytes of its own there
     note = tags.comment(MAKER_NOTE)
