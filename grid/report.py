@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -25,6 +25,7 @@ SCORES_SUFFIX = ".scores.csv"
 SCORES_COLUMNS = ("path", "label", "source", "page", "row", "column")
 #: How the cells of a report begin in a file, and the bytes before them at most.
 _CELLS, _HEAD_BYTES = b'\n "cells": [', 16 << 20
+_NO_CELLS = '\n "cells": []'
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class PageReport:
     height: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CellReport:
     """One picture on a page; boxes are pixels of that page."""
 
@@ -133,8 +134,17 @@ class GridReport:
         )
 
     def to_json(self) -> str:
-        """The report as JSON text that every encoding of Unicode can hold."""
-        return to_json(self.to_dict(), indent=1)
+        """The report as JSON text that every encoding of Unicode can hold, a cell to a line."""
+        return "".join(self.json_parts())
+
+    def json_parts(self) -> Iterator[str]:
+        """The text of ``to_json`` piece by piece: that of 100,000 pictures is never whole in memory."""
+        without_cells = replace(self, cells=()).to_dict() | {"label_sources": self.label_sources}
+        head, cells, rest = to_json(without_cells, indent=1).partition(_NO_CELLS)
+        yield head + cells[:-1]
+        for number, cell in enumerate(self.cells):
+            yield (",\n  " if number else "\n  ") + to_json(cell.to_dict())
+        yield "]" + rest
 
     def summary(self) -> str:
         """A few lines for people."""

@@ -58,7 +58,7 @@ def write_planned(planned: PlannedSheet, output: Output, progress: Progress | No
                 file.write(scores_csv(output.public(report).cells))
         if chosen.sidecar:
             with files.open(chosen.sidecar) as file:
-                file.write(output.public(report).to_json().encode("utf-8"))
+                file.writelines(part.encode("utf-8") for part in output.public(report).json_parts())
         for path in chosen.stale:
             files.remove(path)
     return report

@@ -60,7 +60,7 @@ class ClipLabel:
     runner_up: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Label:
     """A text and the name of its source. An empty text may be meant so; without any source the source is ``none``."""
 

@@ -43,7 +43,7 @@ class Node:
 
     def link(self, key: str) -> str | None:
         """The id of the node that an input is linked to; None when the input is absent or holds a value."""
-        return linked_id(self.inputs.get(key))
+        return linked_id(self.links.get(key))
 
     @cached_property
     def links(self) -> Mapping[str, object]:
@@ -106,6 +106,8 @@ class Graph(Mapping[str, Node]):
 
         None where that is nothing or cannot be told.
         """
+        if not isinstance(value, list):
+            return value
         found = self._target(value, depth)
         return None if found is UNKNOWN else found
 
