@@ -116,6 +116,13 @@ class WithoutWarnings:
 #: The bound on pictures of sheets and on those that CLIP looks at.
 DECODING = ByteSemaphore(DECODED_BYTES)
 without_warnings = WithoutWarnings()
+#: Of pictures, by their identity.
+_LOCKS = tuple(threading.Lock() for _ in range(64))
+
+
+def lock_of(image: Image.Image) -> threading.Lock:
+    """What a thread holds while it decodes a picture that others may use too: Pillow reads its file on first use."""
+    return _LOCKS[id(image) // 64 % len(_LOCKS)]
 
 
 def decoded_bytes(image: Image.Image, more_per_pixel: int = 0, *, is_turned: bool = True) -> int:

@@ -37,6 +37,12 @@ _KIND_OF_SUFFIX = {
 }
 #: Endings of pictures and videos that are not read by Pillow alone; a folder's files of these are reported.
 FOREIGN_SUFFIXES = frozenset(_KIND_OF_SUFFIX)
+#: Where the name of the kind does not say it; Pillow reads most TIFF files, but not RGB in floats.
+_DESCRIPTIONS = {
+    "other": "a picture of a kind that is not read",
+    "TIFF": "a TIFF that is damaged, or whose pixels are of a kind that is not read",
+}
+_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1")
 _VIDEO_BRANDS = (b"isom", b"iso2", b"mp41", b"mp42", b"M4V ", b"qt  ", b"avc1")
 #: Bytes that ``kind_of`` looks at.
@@ -54,14 +60,17 @@ def kind_of(head: bytes, suffix: str = "") -> str:
         return "video"
     starts = {b"8BPS": "Photoshop", b"\x76\x2f\x31\x01": "OpenEXR", b"#?RADIANCE": "Radiance HDR"}
     by_start = next((kind for start, kind in starts.items() if head.startswith(start)), "")
-    return by_start or ("SVG" if b"<svg" in head else _KIND_OF_SUFFIX.get(suffix, ""))
+    if kind := by_start or ("SVG" if b"<svg" in head else _KIND_OF_SUFFIX.get(suffix, "")):
+        return kind
+    # camera raw begins like it, and is known by its ending
+    return "TIFF" if head.startswith(_TIFF_MARKS) else ""
 
 
 def cure_of(kind: str) -> str:
     """What it is and what to do, for a file of a kind that cannot be read; empty without a kind."""
     if not kind:
         return ""
-    what = "a picture of a kind that is not read" if kind == "other" else f"{kind}, which is not read"
+    what = _DESCRIPTIONS.get(kind, f"{kind}, which is not read")
     if kind not in _PLUGINS:
         return f"{what}; {_CURES.get(kind, _SAVE)}"
     package, module, _ = _PLUGINS[kind]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
@@ -13,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from . import png_pixels
 from .arrays import to_8_bit
@@ -22,8 +21,9 @@ from .decoding import DECODING, PROFILE, READER_ERRORS, buffer_bytes, decoded_by
 from .errors import InputError, PictureError
 from .foreign_pictures import FOREIGN_SUFFIXES, HEAD_BYTES, cure_of, kind_of, plugin_format
 from .frames import seek_frame
-from .input_files import open_file
-from .png_chunks import MendedFile, mended
+from .input_files import check_file, open_file
+from .mending import end_note, mended, mended_jpeg
+from .png_chunks import MendedFile, note_behind_pixels
 
 #: Endings of the files that are taken for pictures when a folder is read, or are reported as pictures of other kinds.
 PICTURE_SUFFIXES = FOREIGN_SUFFIXES | frozenset(
@@ -34,8 +34,13 @@ PICTURE_SUFFIXES = FOREIGN_SUFFIXES | frozenset(
 )  # fmt: skip
 #: Pictures of more pixels are refused before they are decoded; it is the limit at which Pillow itself refuses.
 MAX_PIXELS = 178_956_970
+#: Pictures that take more memory are refused: those of 8 bits do not, but 16 bits, CMYK, profiles and WebP take more.
+MAX_PICTURE_BYTES = 3 << 29
+#: Pictures of fewer pixels never take as much.
+_FEW_PIXELS = 40_000_000
 #: Pillow's names of the formats that are opened; of the others EPS would start Ghostscript.
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "TIFF", "BMP", "GIF")
+_JPEGS = ("JPEG", "MPO")
 #: Decoding at a power of two keeps at least this multiple of the wanted size (52 dB to a full decode, 46 at worst).
 DRAFT_MARGIN = 2
 Size = tuple[int, int]
@@ -73,34 +78,39 @@ def open_picture(path: Path, *, frame: int = 0, data: bytes | None = None) -> Im
             seek_frame(image, frame, str(path))
         if image.width * image.height > MAX_PIXELS:
             raise PictureError(str(path), _too_many_pixels(image.width * image.height))
+        # a JPEG may be decoded at a fraction of its size
+        if image.width * image.height > _FEW_PIXELS and image.format != "JPEG":
+            _check_bytes(decoded_bytes(image) + buffer_bytes(image), str(path))
         stack.pop_all()
     return image
 
 
 def _check_is_file(path: Path) -> None:
-    """Raises PictureError for what would block or never end, such as a pipe, and for a link that leads nowhere."""
+    """Raises InputError for what would block or never end, such as a pipe, and for a link that leads nowhere."""
     try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError as error:
-        if os.path.islink(path):
-            reason = f"a link to {os.readlink(path)}, which is not there; mend or remove it"
-            raise PictureError(str(path), reason) from error
-        raise
-    if not stat.S_ISREG(mode):
-        is_folder = stat.S_ISDIR(mode)
-        if is_folder:
+        check_file(path)
+    except InputError:
+        # a folder that cannot be listed stands among the files: say why
+        if os.path.isdir(path):
             os.listdir(path)
-        what = "a folder" if is_folder else "a pipe, socket or device"
-        raise PictureError(str(path), f"cannot be opened: it is {what}, not a file; give a picture")
+        raise
+
+
+def _check_bytes(needed: int, name: str) -> None:
+    if needed > MAX_PICTURE_BYTES:
+        found, limit = needed >> 20, MAX_PICTURE_BYTES >> 20
+        reason = f"decoding it needs about {found:,} MiB; pictures that need more than {limit:,} MiB are refused"
+        raise PictureError(name, f"{reason}, scale it down, or save it as PNG or JPEG of 8 bits")
 
 
 def _opened(path: Path, data: bytes | None) -> Image.Image:
-    """The picture as Pillow opens it, or without its damaged chunks, or by a plugin that is installed."""
+    """The picture as Pillow opens it, or without what is damaged in it, or by a plugin that is installed."""
     suffix = path.suffix.lower()
     source = path if data is None else BytesIO(data)
     try:
         # TGA files have no mark by which they are known
-        return Image.open(source, formats=("TGA",) if suffix == ".tga" else _known_formats())
+        image = Image.open(source, formats=("TGA",) if suffix == ".tga" else _known_formats())
+        return _with_sound_segments(image) if image.format in _JPEGS else image
     except READER_ERRORS as error:
         if isinstance(error, (MemoryError, Image.DecompressionBombError)):
             raise
@@ -108,7 +118,7 @@ def _opened(path: Path, data: bytes | None) -> Image.Image:
             head = file.read(HEAD_BYTES)
             if whole := mended(file):
                 with suppress(UnidentifiedImageError):
-                    return Image.open(whole, formats=("PNG",))
+                    return Image.open(whole, formats=_known_formats())
         kind = kind_of(head, suffix)
         if format := plugin_format(kind):
             with suppress(UnidentifiedImageError):
@@ -116,6 +126,20 @@ def _opened(path: Path, data: bytes | None) -> Image.Image:
         if isinstance(error, UnidentifiedImageError):
             raise PictureError(str(path), _not_a_picture(len(head), kind)) from error
         raise
+
+
+def _with_sound_segments(image: Image.Image) -> Image.Image:
+    """An opened JPEG, read again if one of its segments is damaged; the file stays where Pillow has left it."""
+    file = image.fp if isinstance(image, ImageFile.ImageFile) else None
+    if file is None:
+        return image
+    place = file.tell()
+    whole = mended_jpeg(file)
+    file.seek(place)
+    if whole is None:
+        return image
+    image.close()
+    return Image.open(whole, formats=_known_formats())
 
 
 @contextmanager
@@ -135,7 +159,12 @@ def header_of_any_size(path: Path) -> Iterator[Image.Image]:
 
 def left_out(image: Image.Image) -> str:
     """What an opened picture is read without because it is damaged; empty if that is nothing."""
-    return image.fp.note if isinstance(image.fp, MendedFile) else ""
+    file = image.fp if isinstance(image, ImageFile.ImageFile) else None
+    if isinstance(file, MendedFile):
+        return file.note
+    if file is None:
+        return ""
+    return note_behind_pixels(file) if image.format == "PNG" else end_note(file) if image.format in _JPEGS else ""
 
 
 def upright_size(image: Image.Image) -> Size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -11,6 +12,8 @@ from .errors import InputError
 
 #: Larger tables, lists, templates and the like are refused before they are read.
 MAX_TEXT_BYTES = 64 << 20
+#: What the system answers for a name that nothing has; the last two are those of names that nothing can have.
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL)
 #: What is no file, by what ``stat`` tells of it.
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -35,10 +38,28 @@ def open_file(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
+def may_be_there(path: Path) -> bool:
+    """Whether something has that name, a link that leads nowhere included, or that cannot be told; opening it says why.
+
+    It cannot be told in a folder that may not be entered, and behind a link to itself.
+    """
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return error.errno not in _NOT_THERE
+    except ValueError:
+        return False
+    return True
+
+
 def check_file(path: Path) -> os.stat_result:
     """What the system tells of the file; raises as ``open_file``, without opening it."""
     try:
         status = os.stat(path)
+    except FileNotFoundError as error:
+        if os.path.islink(path):
+            raise InputError(f"a link to {os.readlink(path)}, which is not there; mend or remove it") from error
+        raise
     except ValueError as error:
         raise InputError(f"no file can have this name ({error}); check the path") from error
     if reason := _not_a_file(status):

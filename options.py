@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import InputError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 Value = int | float | str | bool
 #: Where a template takes a label or text.
 SLOT = "{}"
+#: The options of dataclasses, once they were asked for.
+_DECLARED: dict[type, Mapping[str, Option]] = {}
 Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
@@ -39,7 +42,7 @@ class Option:
         """The value as this option's type, inside its bounds; raises InputError naming the option."""
         value = self._as_type(raw)
         if self.choices and value not in self.choices:
-            near = get_close_matches(str(value), self.choices, 1)
+            near = get_close_matches(str(value)[:200], self.choices, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"{self.name} is {value!r}; it must be one of {', '.join(self.choices)}{hint}")
         if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -82,9 +85,11 @@ def option(
     return field(default=default, metadata={"option": spec})
 
 
-def options_of(cls: type[DataclassInstance]) -> dict[str, Option]:
+def options_of(cls: type[DataclassInstance]) -> Mapping[str, Option]:
     """The options declared on a dataclass, by name, in the order of declaration."""
-    return {f.name: _named(f) for f in fields(cls) if "option" in f.metadata}
+    if cls not in _DECLARED:
+        _DECLARED[cls] = MappingProxyType({f.name: _named(f) for f in fields(cls) if "option" in f.metadata})
+    return _DECLARED[cls]
 
 
 def _named(f: Field[Any]) -> Option:
@@ -98,7 +103,7 @@ def check(cls: type[DataclassInstance], given: Mapping[str, object]) -> dict[str
     checked = {}
     for name, raw in given.items():
         if name not in known:
-            near = get_close_matches(name, known, 1)
+            near = get_close_matches(name[:200], known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"there is no option {name!r}{hint}")
         checked[name] = known[name].parse(raw)

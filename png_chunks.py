@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import IO
 
@@ -22,6 +23,7 @@ _CRITICAL = (b"IHDR", b"PLTE", b"IDAT")
 _FRAMES = {b"fcTL": 26, b"fdAT": 4}
 #: The chunks beside them, and the characters of text in them, that are kept at most.
 _MAX_BESIDE, _MAX_TEXT = 1_000, 32 << 20
+_KINDS = re.compile(rb"IDAT|PLTE|IEND|tEXt|zTXt|iTXt|eXIf|iCCP|pHYs|gAMA|cHRM|sRGB|tRNS|bKGD|tIME|fcTL|fdAT")
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _HEAD = 33
 _END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -31,10 +33,17 @@ Chunk = tuple[bytes, int, int]
 
 
 class MendedFile(BytesIO):
-    """A PNG file as it can be read."""
+    """A picture file as it can be read."""
 
-    #: What is left out of it; empty if that is nothing.
-    note = ""
+    def __init__(self, data: bytes, note: str) -> None:
+        super().__init__(data)
+        #: What is left out of it; empty if that is nothing.
+        self.note = note
+
+
+def left_out_note(what: str, left_out: Mapping[str, str]) -> str:
+    """What is said of parts that are left out of a file, by their names and why."""
+    return f"its {what} are left out: {', '.join(f'{name} ({why})' for name, why in left_out.items())}"
 
 
 def png_chunks(file: IO[bytes]) -> Iterator[Chunk]:
@@ -50,7 +59,33 @@ def png_chunks(file: IO[bytes]) -> Iterator[Chunk]:
         at += 12 + length
 
 
-def mended(file: IO[bytes]) -> MendedFile | None:
+def note_behind_pixels(file: IO[bytes]) -> str:
+    """What is damaged behind the pixels of a PNG file that Pillow has opened; empty if that is nothing.
+
+    Pillow passes it over, or refuses the picture once it is decoded.
+    """
+    place = file.tell()
+    try:
+        is_behind = False
+        for kind, at, length in png_chunks(file):
+            if kind == b"IEND":
+                return ""
+            is_behind |= kind in (b"IDAT", b"fdAT")
+            if not is_behind or kind in (b"IDAT", b"fdAT", b"fcTL"):
+                continue
+            file.seek(at - 8)
+            if not _is_sound(file.read(12 + length if length <= _MAX_FILE else 8), length):
+                return left_out_note("chunks", {_shown(kind): "damaged"})
+        return "its end is missing; what stood behind its pixels is lost"
+    finally:
+        file.seek(place)
+
+
+def _shown(kind: bytes) -> str:
+    return kind.decode() if kind.isalpha() else "without a name"
+
+
+def mended_png(file: IO[bytes]) -> MendedFile | None:
     """The file without the chunks beside its pixels that are damaged or refused by Pillow; None without PNG pixels.
 
     Texts that are sound but too long for Pillow, and what follows the pixels, stand behind its end, where Pillow does
@@ -60,17 +95,18 @@ def mended(file: IO[bytes]) -> MendedFile | None:
     if file.read(len(SIGNATURE)) != SIGNATURE or len(rest := file.read(_MAX_FILE + 1)) > _MAX_FILE:
         return None
     data = SIGNATURE + rest
-    chunks = list(png_chunks(file))
+    chunks = list(_mended_chunks(data))
     last = max((at for kind, at, _ in chunks if kind in (b"IDAT", b"fdAT")), default=0)
     if not last:
         return None
     kept, behind, left_out, room, beside = [data[:_HEAD]], [], {}, _MAX_TEXT, 0
     for kind, at, length in chunks[1:]:
-        chunk = data[at - 8 : at + length + 4]
+        # its length may be what was damaged
+        chunk = struct.pack(">I", length) + data[at - 4 : at + length + 4]
         if kind == b"IEND":
             break
         if kind in _CRITICAL or (kind in _FRAMES and _is_sound(chunk, length)):
-            kept.append(chunk)
+            kept.append(_ended(chunk, length))
             continue
         beside += 1
         if not _is_sound(chunk, length) or beside > _MAX_BESIDE:
@@ -82,11 +118,55 @@ def mended(file: IO[bytes]) -> MendedFile | None:
             behind.append(chunk)
         else:
             left_out[kind] = "not usable"
-    result = MendedFile(b"".join([*kept, _END, *behind]))
-    if left_out:
-        names = ((kind.decode() if kind.isalpha() else "without a name", why) for kind, why in left_out.items())
-        result.note = f"its chunks are left out: {', '.join(f'{name} ({why})' for name, why in names)}"
-    return result
+    names = {_shown(kind): why for kind, why in left_out.items()}
+    note = left_out_note("chunks", names) if left_out else ""
+    return MendedFile(b"".join([*kept, _END, *behind]), note)
+
+
+def _mended_chunks(data: bytes) -> Iterator[Chunk]:
+    """The chunks; one whose length is damaged ends where the next sound one begins."""
+    at = len(SIGNATURE)
+    for _ in range(_MAX_CHUNKS):
+        if len(data) - at < 8:
+            return
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if not _leads_on(data, end) and not _is_sound(data[at:end], length) and (found := _next_sound(data, at + 8)):
+            length, end = max(0, found - at - 12), found
+        yield kind, at + 8, length
+        at = end
+
+
+def _leads_on(data: bytes, at: int) -> bool:
+    """Whether something stands there that looks like a chunk, or the end of the file."""
+    if at + 8 > len(data):
+        return at == len(data)
+    length, kind = struct.unpack_from(">I4s", data, at)
+    return bool(kind.isalpha()) and at + 12 + length <= len(data)
+
+
+def _next_sound(data: bytes, start: int) -> int:
+    """Where the next sound chunk of a kind that follows others begins; 0 if there is none."""
+    budget = 2 * len(data) + (1 << 20)
+    for found in _KINDS.finditer(data, start):
+        at = found.start() - 4
+        length = int.from_bytes(data[at : at + 4], "big")
+        if at < start or at + 12 + length > len(data):
+            continue
+        budget -= length + 1_000
+        if budget < 0:
+            break
+        if _is_sound(data[at : at + 12 + length], length):
+            return at
+    return 0
+
+
+def _ended(chunk: bytes, length: int) -> bytes:
+    """The chunk, which ends where the file does: cut pixels must not go on with what is put behind them."""
+    if len(chunk) == 12 + length:
+        return chunk
+    content = chunk[4 : 8 + length]
+    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
 
 
 def _is_sound(chunk: bytes, length: int) -> bool:

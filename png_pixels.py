@@ -28,8 +28,6 @@ MOST_PIXELS = 1 << 22
 WORTH_AN_IMPORT = 1 << 23
 #: Bytes of a file, such as a workflow, beside a pixel's own; larger files are left to Pillow, which skips them.
 MOST_BESIDE = 1 << 22
-#: Compressed bytes that are inflated at a time: they become 66 MB at most.
-_PIECE = 1 << 16
 _STORED_BLOCK = 0xFFFF
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -187,17 +185,12 @@ def _inflated(pieces: list[memoryview], size: int) -> bytes:
     isal = _imported("isal.isal_zlib")
     inflater = isal.decompressobj() if isal else zlib.decompressobj()
     errors = (isal.error, zlib.error) if isal else (zlib.error,)
-    parts, found = [], 0
     try:
-        for piece in pieces:
-            for start in range(0, len(piece), _PIECE):
-                parts.append(inflater.decompress(piece[start : start + _PIECE]))
-                found += len(parts[-1])
-                if found > size:
-                    return b""
+        # at once, which takes three quarters of the time of piece by piece; one byte more shows that there are more
+        plain = cast(bytes, inflater.decompress(b"".join(pieces), size + 1))
     except errors:
         return b""
-    return b"".join(parts) if inflater.eof and not inflater.unused_data and found == size else b""
+    return plain if inflater.eof and not inflater.unused_data and len(plain) == size else b""
 
 
 def _unfiltered(av: ModuleType, header: _Header, plain: bytes) -> Image.Image | None:

@@ -71,7 +71,7 @@ class Gathered:
     """Every picture by itself: files, not opened yet, or pictures from memory."""
 
     pictures: tuple[Path | Array | Image.Image, ...]
-    #: What was left out.
+    #: What was left out, or is doubtful.
     notes: tuple[str, ...] = ()
 
 
@@ -81,10 +81,11 @@ def gather(images: Images) -> Gathered:
     Raises InputError for a source that does not exist, and when there is no picture.
     """
     paths, pictures = paths_or_pictures(images)
-    files, sheets = _files(paths)
+    notes: list[str] = []
+    files, sheets = _files(paths, notes)
     if not files and not pictures:
         raise InputError(no_pictures(paths, sheets))
-    return Gathered((*files, *pictures), (f"{_sheets(sheets)} left out",) if sheets else ())
+    return Gathered((*files, *pictures), (*_left_out(sheets), *notes))
 
 
 def gather_each(images: Images) -> Gathered:
@@ -94,24 +95,25 @@ def gather_each(images: Images) -> Gathered:
     lists give the files that ``gather`` finds; one that gives none counts as a missing file.
     """
     pictures: list[Path | Array | Image.Image] = []
+    notes: list[str] = []
     left_out = 0
     for one in as_sequence(images):
         if isinstance(one, (str, os.PathLike)):
-            files, sheets = _named_files(one)
+            files, sheets = _named_files(one, notes)
             pictures += files
             left_out += sheets
         else:
             pictures.append(one)
-    return Gathered(tuple(pictures), (f"{_sheets(left_out)} left out",) if left_out else ())
+    return Gathered(tuple(pictures), (*_left_out(left_out), *notes))
 
 
-def _named_files(given: StrPath) -> tuple[list[Path], int]:
+def _named_files(given: StrPath, notes: list[str]) -> tuple[list[Path], int]:
     """The files of one source, itself if it gives none, and how many sheets were left out."""
     path = Path(os.path.expanduser(given))
-    if path.is_file() and path.suffix.lower() != ".txt":
+    if os.path.isfile(path) and path.suffix.lower() != ".txt":
         return [path], 0
     try:
-        files, sheets = _files([given])
+        files, sheets = _files([given], notes)
     except InputError:
         # what cannot be found has a place too; reading it gives the reason
         return [path], 0
@@ -120,7 +122,7 @@ def _named_files(given: StrPath) -> tuple[list[Path], int]:
 
 def the_only_picture(path: StrPath) -> Path:
     """The file that a path stands for; raises InputError for a folder or glob of none or of several."""
-    files, sheets = _files([path])
+    files, sheets = _files([path], [])
     if not files:
         raise InputError(no_pictures([path], sheets))
     if len(files) > 1:
@@ -128,9 +130,9 @@ def the_only_picture(path: StrPath) -> Path:
     return files[0]
 
 
-def _files(paths: Sequence[StrPath]) -> tuple[list[Path], int]:
-    """The files, and how many sheets of this program were left out of them."""
-    found = [path for path, _ in find_files(paths)]
+def _files(paths: Sequence[StrPath], notes: list[str]) -> tuple[list[Path], int]:
+    """The files, and how many sheets of this program were left out; ``notes`` gets what was doubtful in lists."""
+    found = [path for path, _ in find_files(paths, notes)]
     kept = [path for path in found if not is_clip_grid_sheet(path)]
     return kept, len(found) - len(kept)
 
@@ -140,6 +142,10 @@ def no_pictures(paths: Sequence[StrPath], sheets: int = 0) -> str:
     where = f" in {', '.join(map(str, paths[:_SHOWN]))}{', …' if len(paths) > _SHOWN else ''}" if paths else ""
     beside = f" beside {_sheets(sheets)}" if sheets else ""
     return f"there are no pictures{where}{beside}; give a folder, a glob or files of png, jpeg, webp, avif, tiff or gif"
+
+
+def _left_out(sheets: int) -> tuple[str, ...]:
+    return (f"{_sheets(sheets)} left out",) if sheets else ()
 
 
 def _sheets(count: int) -> str:

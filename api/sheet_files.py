@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..atomic import check_regular
 from ..errors import InputError
-from ..grid.pictures.find import find_files, natural_key
+from ..grid.pictures.find import find_files, matching_folders
 from ..grid.pictures.survey import survey_files
 from ..grid.template import GridTemplate
 from ..grid.write.output import FORMAT_OF, OTHER_SUFFIXES, SUFFIX
@@ -60,9 +60,8 @@ def expand_directories(directories: Iterable[StrPath]) -> list[str]:
     for entry in directories:
         text = os.path.expanduser(entry)
         # a folder may really be called run[1]
-        is_glob = glob.has_magic(text) and not os.path.isdir(text)
-        matches = [match for match in glob.glob(text) if os.path.isdir(match)] if is_glob else []
-        expanded += sorted(matches, key=natural_key) or [text]
+        is_glob = glob.has_magic(text) and not os.path.lexists(text)
+        expanded += list(map(str, matching_folders(text) if is_glob else ())) or [text]
     return expanded
 
 
@@ -71,9 +70,8 @@ def without_own(directories: Sequence[str], out_dir: StrPath) -> list[str]:
     out = home_path(out_dir)
     if len(directories) < 2 or not os.path.isdir(out):
         return list(directories)
-    named = [
-        directory for directory in directories if os.path.realpath(os.path.expanduser(directory)) == str(out.resolve())
-    ]
+    target = os.path.realpath(out)
+    named = [one for one in directories if os.path.realpath(os.path.expanduser(one)) == target]
     if not named or survey_files(find_files([out])).pictures:
         return list(directories)
     return [directory for directory in directories if directory not in named]

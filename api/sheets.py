@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ClipGridError, InputError
 from ..grid.labels.clip import Labeller, Scorer
-from ..grid.pictures.find import find_files
+from ..grid.pictures.find import check_folder, find_files
 from ..grid.pictures.survey import Survey, pictures_from_arrays, resized_survey, survey_files
 from ..grid.planner import PlanInputs, PlannedSheet, plan_sheet
 from ..grid.report import BatchReport, FailedDirectory, GridReport
@@ -180,8 +180,7 @@ def export_batch(
     wanted = without_own(expand_directories(directories), out_dir)
     for directory, target in batch_targets(wanted, home_path(out_dir), chosen):
         try:
-            if not os.path.isdir(home_path(directory)):
-                raise InputError(f"there is no folder {directory!r}; check the spelling")
+            check_folder(home_path(directory), directory)
             report = _export(directory, target, chosen, inputs, True, overwrite=overwrite, progress=progress)
         except ClipGridError as error:
             failed.append(FailedDirectory(directory, str(error)))
@@ -260,7 +259,9 @@ def survey_of(images: Images, inputs: SheetInputs, progress: Progress | None = N
     if arrays:
         survey = pictures_from_arrays(as_arrays(arrays), inputs.names)
     else:
-        survey = survey_files(find_files(paths), progress, frame=frame)
+        notes: list[str] = []
+        survey = survey_files(find_files(paths, notes), progress, frame=frame)
+        survey = replace(survey, notes=tuple(notes))
         if paths and not survey.entries:
             raise InputError(no_pictures(paths))
     return resized_survey(survey, *inputs.resize) if inputs.resize else survey

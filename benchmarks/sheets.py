@@ -68,7 +68,10 @@ def cases(work: Path, pictures: Path | None) -> dict[str, Callable[[], dict[str,
             peers["montage -label"] = lambda out: montage(paths, out, 256, columns)
         by_torch = partial(sheet, paths, cell=256, columns=columns, resample="torch")
         return (
-            {f"Pillow script, level {level}": lambda out: base(out)} | by_packages(ours) | with_torch(by_torch) | peers
+            {f"Pillow script, level {level}": lambda out: base(out)}
+            | by_packages(ours, reads_png=suffix == ".png")
+            | with_torch(by_torch)
+            | peers
         )
 
     return {

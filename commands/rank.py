@@ -98,7 +98,7 @@ def check_empty_folder(given: str) -> Path:
     """The folder, new or empty; raises OutputError for one that holds files."""
     folder = Path(os.path.expanduser(given))
     try:
-        holds = folder.exists() and any(folder.iterdir())
+        holds = os.path.exists(folder) and any(folder.iterdir())
     except OSError as error:
         raise output_error(folder, error) from error
     if holds:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from ..csv_cells import plain_name
 from ..errors import InputError
@@ -91,7 +92,7 @@ def plan_sheet(survey: Survey, template: GridTemplate, inputs: PlanInputs | None
     faces = inputs.faces or find_faces(template.font)
     warnings = [f"the template's key {key!r} is not known and has no effect" for key in template.unknown]
 
-    warnings += data_warnings(survey.pictures)
+    warnings += [*survey.notes, *data_warnings(survey.pictures)]
     match, more = match_pictures(inputs.table, survey.pictures)
     warnings += more
     records = _records(survey, match)
@@ -167,11 +168,7 @@ def _find_axes(
     by_hand = template.rows or template.columns or template.row_headers or template.column_headers
     if by_hand and all(axis in (AUTO, "", "none") for axis in asked):
         return None, records
-    labels = {plain_name(column) for column in LABEL_COLUMNS}
-    values = [
-        {column: value for column, value in record.values.items() if plain_name(column) not in labels}
-        for record in records
-    ]
+    values = _without_labels([record.values for record in records])
     _check_filled(asked, values, table.columns if table else ())
     loras = [] if LORAS in map(plain_name, asked) else lora_columns(values)
     if loras:
@@ -185,11 +182,21 @@ def _find_axes(
     return find_axes(values, x=template.x_axis, y=template.y_axis, page=template.page_axis), records
 
 
+def _without_labels(values: Sequence[Mapping[str, str]]) -> Sequence[Mapping[str, str]]:
+    """The values without those columns that are labels."""
+    names = {plain_name(column) for column in LABEL_COLUMNS}
+    columns = set(chain.from_iterable(values))
+    labels = {column for column in columns if plain_name(column) in names}
+    if not labels:
+        return values
+    return [{column: text for column, text in picture.items() if column not in labels} for picture in values]
+
+
 def _check_filled(axes: Sequence[str], values: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
     """Raises InputError for an axis that is a column of the table in which no picture has anything."""
     asked = {plain_name(axis) for axis in axes}
     if named := [column for column in columns if plain_name(column) in asked]:
-        filled = {plain_name(column) for picture in values for column in picture}
+        filled = set(map(plain_name, set(chain.from_iterable(values))))
         if empty := [column for column in named if plain_name(column) not in filled]:
             raise InputError(
                 f"the column {empty[0]!r} cannot be an axis: it is empty for every picture; fill it or choose another"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ SCORES_SUFFIX = ".scores.csv"
 SCORES_COLUMNS = ("path", "label", "source", "page", "row", "column")
 #: How the cells of a report begin in a file, and the bytes before them at most.
 _CELLS, _HEAD_BYTES = b'\n "cells": [', 16 << 20
+_NO_CELLS = '\n "cells": []'
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class PageReport:
     height: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CellReport:
     """One picture on a page; boxes are pixels of that page."""
 
@@ -121,9 +122,29 @@ class GridReport:
             **({"scores_file": self.scores_file} if self.scores_file else {}),
         }
 
+    def with_paths(self, path: Callable[[str], str], text: Callable[[str], str]) -> GridReport:
+        """The report with other paths: ``path`` is applied to each, ``text`` to each sentence that may hold one."""
+        return replace(
+            self,
+            skipped=tuple(replace(one, name=path(one.name), reason=text(one.reason)) for one in self.skipped),
+            pages=tuple(replace(page, path=path(page.path)) for page in self.pages),
+            cells=tuple(replace(cell, path=path(cell.path)) for cell in self.cells),
+            warnings=tuple(map(text, self.warnings)),
+            scores_file=path(self.scores_file),
+        )
+
     def to_json(self) -> str:
-        """The report as JSON text that every encoding of Unicode can hold."""
-        return to_json(self.to_dict(), indent=1)
+        """The report as JSON text that every encoding of Unicode can hold, a cell to a line."""
+        return "".join(self.json_parts())
+
+    def json_parts(self) -> Iterator[str]:
+        """The text of ``to_json`` piece by piece: that of 100,000 pictures is never whole in memory."""
+        without_cells = replace(self, cells=()).to_dict() | {"label_sources": self.label_sources}
+        head, cells, rest = to_json(without_cells, indent=1).partition(_NO_CELLS)
+        yield head + cells[:-1]
+        for number, cell in enumerate(self.cells):
+            yield (",\n  " if number else "\n  ") + to_json(cell.to_dict())
+        yield "]" + rest
 
     def summary(self) -> str:
         """A few lines for people."""

@@ -55,10 +55,10 @@ def write_planned(planned: PlannedSheet, output: Output, progress: Progress | No
         if chosen.scores:
             report = replace(report, scores_file=str(chosen.scores))
             with files.open(chosen.scores) as file:
-                file.write(scores_csv(report.cells))
+                file.write(scores_csv(output.public(report).cells))
         if chosen.sidecar:
             with files.open(chosen.sidecar) as file:
-                file.write(report.to_json().encode("utf-8"))
+                file.writelines(part.encode("utf-8") for part in output.public(report).json_parts())
         for path in chosen.stale:
             files.remove(path)
     return report

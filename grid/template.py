@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..atomic import atomic_file, check_replaceable
@@ -215,17 +218,16 @@ def _without_aliases(data: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key: 0 if value is None and key in automatic else value for key, value in plain.items()}
 
 
-def built_in_templates() -> dict[str, GridTemplate]:
+@cache
+def built_in_templates() -> Mapping[str, GridTemplate]:
     """The templates that come with the pack, by name."""
     table = parse_object((Path(__file__).parent / "templates.json").read_text("utf-8"))
-    return {name: GridTemplate.from_dict(values | {"name": name}) for name, values in table.items()}
+    return MappingProxyType({name: GridTemplate.from_dict(values | {"name": name}) for name, values in table.items()})
 
 
 def saved_templates(folder: Path) -> dict[str, Path]:
     """Template files in a folder, by name; hidden files are left out."""
-    if not folder.is_dir():
-        return {}
-    files = (path for path in sorted(folder.glob("*.json")) if path.is_file())
+    files = (path for path in sorted(folder.glob("*.json")) if os.path.isfile(path))
     return {path.stem: path for path in files if not path.name.startswith(".")}
 
 
@@ -245,7 +247,7 @@ def find_template(name: str, folder: Path | None = None) -> GridTemplate:
 
 
 def _hint(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, 1)
+    near = get_close_matches(name[:200], known, 1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
@@ -281,7 +283,7 @@ def template_path(name: str, folder: Path) -> Path:
     bad = (
         not name
         or name != name.strip(" .")
-        or any(c in '/\\:*?"<>|\x7f' or ord(c) < 32 for c in name)
+        or any(c in '/\\:*?"<>|\x7f' or ord(c) < 32 or "\ud800" <= c <= "\udfff" for c in name)
         or len(name.encode("utf-8", "replace")) > 200
         or _DEVICE.fullmatch(name)
     )

@@ -111,7 +111,15 @@ def _model(name: str, host: Host) -> Iterator[object]:
 def _folders(line: str, host: Host) -> Iterator[object]:
     for folder in host.folders.find_directories(line):
         yield folder
-        yield from sorted(file_identity(Path(entry)) for entry in os.scandir(folder) if entry.is_file())
+        yield from sorted(_entry(entry) for entry in os.scandir(folder))
+
+
+def _entry(entry: os.DirEntry[str]) -> tuple[object, ...]:
+    """The state of a file; of what is none, or cannot be looked at, its name alone."""
+    try:
+        return file_identity(Path(entry)) if entry.is_file() else (entry.path,)
+    except (ClipGridError, OSError):
+        return (entry.path,)
 
 
 def _digest(states: Iterable[str]) -> str:

@@ -63,9 +63,10 @@ class LabeledGridExporterNode(SheetNode):
         from .sockets.tensors import picture_arrays
 
         host = get_host()
-        request = read_request(inputs, host, host.progress())
-        sheet = make_sheet(pictures_from_arrays(picture_arrays(images)), request, host, host.progress())
-        return node_result([sheet], sheet.report, request.inputs.csv)
+        with host.folders.short_errors():
+            request = read_request(inputs, host, host.progress())
+            sheet = make_sheet(pictures_from_arrays(picture_arrays(images)), request, host, host.progress())
+        return node_result([sheet], sheet.report, request.inputs.csv, host)
 
 
 class BatchLabeledGridExporterNode(SheetNode):
@@ -107,9 +108,10 @@ class BatchLabeledGridExporterNode(SheetNode):
         from .sheets.sheet import node_result
 
         host = get_host()
-        request = read_request(inputs, host, host.progress())
-        sheets, report = make_batch(directory_lines(directories), request, host)
-        return node_result(sheets, report, request.inputs.csv)
+        with host.folders.short_errors():
+            request = read_request(inputs, host, host.progress())
+            sheets, report = make_batch(directory_lines(directories), request, host)
+        return node_result(sheets, report, request.inputs.csv, host)
 
 
 def _file_problem(csv: Values, use_clip: Values, vocabulary: Values) -> str:

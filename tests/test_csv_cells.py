@@ -131,3 +131,19 @@ def test_a_cell_of_several_lines_counts_as_one_record():
 
     assert [(line.number, line.cells) for line in lines] == [(1, ("a", "x\ny")), (3, ("b", 'say "hi"'))]
     assert not any(line.blank for line in lines)
+
+
+@given(
+    st.lists(st.lists(TEXTS, min_size=1, max_size=4), min_size=1, max_size=4),
+    st.sampled_from(",;\t|"),
+    st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_records_are_those_of_the_csv_module(rows, delimiter, quoting, end):
+    written = io.StringIO(newline="")
+    csv.writer(written, delimiter=delimiter, quoting=quoting, lineterminator=end).writerows(rows)
+    read = csv.reader(io.StringIO(written.getvalue(), newline=""), delimiter=delimiter)
+
+    expected = [[cell.strip() for cell in row] for row in read]
+    found = [[cell.strip() for cell in line.cells] for line in split_lines(written.getvalue(), delimiter)]
+    assert [row for row in found if any(row)] == [row for row in expected if any(row)]

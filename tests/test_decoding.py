@@ -80,5 +80,5 @@ def test_a_pipe_or_device_is_no_picture(tmp_path, kind):
     if kind == "pipe":
         os.mkfifo(path)
 
-    with pytest.raises(PictureError, match="it is a pipe, socket or device, not a file"):
+    with pytest.raises(PictureError, match=f"it is a {kind}, not a file"):
         imaging.load_picture(path)

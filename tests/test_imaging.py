@@ -364,6 +364,14 @@ def test_what_pillow_only_warns_about_is_opened_in_silence(tmp_path):
         assert image.width * image.height < MAX_PIXELS
 
 
+def float_tiff() -> bytes:
+    """One RGB pixel of 32-bit floats."""
+    tags = [(256, 1), (257, 1), (258, 32), (259, 1), (262, 2), (273, 8), (277, 3), (278, 1), (279, 12), (339, 3)]
+    entries = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags)
+    pixel = struct.pack("<3f", 0, 0.5, 1)
+    return b"II*\0" + struct.pack("<I", 20) + pixel + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -371,6 +379,8 @@ def test_what_pillow_only_warns_about_is_opened_in_silence(tmp_path):
         (b"these are words, not pixels\n", "not a picture that can be read"),
         (b"\x89PNG\r\n\x1a\n", "not a picture that can be read"),
         (b"\0" * 5000, "not a picture that can be read"),
+        # three floats for each pixel, which Pillow has no mode for
+        (float_tiff(), "a TIFF that is damaged, or whose pixels are of a kind that is not read; save it as PNG"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "not a picture that can be read"),
     ],
 )
@@ -387,7 +397,7 @@ def test_a_missing_file_and_a_folder_say_so(tmp_path):
 
     with pytest.raises(PictureError, match=r"no\.png: cannot be opened \(No such file.*; check the path"):
         open_picture(tmp_path / "no.png")
-    with pytest.raises(PictureError, match=r"x\.png: cannot be opened"):
+    with pytest.raises(PictureError, match=r"x\.png: it is a folder, not a file"):
         open_picture(tmp_path / "x.png")
 
 

@@ -13,7 +13,8 @@ from clip_grid.errors import PictureError
 from clip_grid.grid.pictures.metadata.embedded import texts_behind_pixels
 from clip_grid.grid.pictures.survey import Picture, data_warnings, survey_files
 from clip_grid.imaging import load_picture, open_picture
-from clip_grid.png_chunks import mended, png_chunks
+from clip_grid.mending import mended
+from clip_grid.png_chunks import png_chunks
 from PIL import Image
 
 COLORS = np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)
@@ -73,10 +74,10 @@ def test_a_chunk_with_a_wrong_checksum_is_left_out_and_named(tmp_path, kind):
     damaged = chunk(kind, BESIDE[kind], damaged=True)
 
     note = surveyed(tmp_path, file_of(before=damaged)).warning
-    surveyed(tmp_path, file_of(after=damaged))
+    note_behind = surveyed(tmp_path, file_of(after=damaged)).warning
 
     name = kind.decode() if kind.isalpha() else "without a name"
-    assert note == f"its chunks are left out: {name} (damaged)"
+    assert note == note_behind == f"its chunks are left out: {name} (damaged)"
 
 
 @pytest.mark.parametrize("kind", [b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"tRNS", b"iCCP", b"acTL"], ids=repr)
@@ -97,7 +98,7 @@ def test_a_text_that_is_too_long_for_pillow_is_read_with_its_picture(tmp_path, k
         image.load()
     assert surveyed(tmp_path, data).warning == ""
     with open_picture(tmp_path / "a.png") as image:
-        assert texts_behind_pixels(image)["note"] == text
+        assert texts_behind_pixels(image, [])["note"] == text
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -122,7 +123,22 @@ def test_more_text_than_pillow_holds_does_not_cost_the_picture(tmp_path, after):
     ids=["no end", "half an end", "wrong end", "garbage behind", "garbage", "zeros", "half a chunk", "wrong length"],
 )
 def test_whatever_follows_the_pixels_does_not_cost_them(tmp_path, tail):
-    surveyed(tmp_path, WHOLE[:PIXELS] + SEED + WHOLE[PIXELS:END] + tail)
+    note = surveyed(tmp_path, WHOLE[:PIXELS] + SEED + WHOLE[PIXELS:END] + tail).warning
+
+    # what follows a whole end is no part of the picture
+    assert bool(note) == (not tail.startswith(WHOLE[END:-4]))
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_text_that_is_too_long_to_be_read_is_named(tmp_path, after):
+    place = "after" if after else "before"
+    packed = chunk(b"zTXt", b"parameters\0\0" + zlib.compress(bytes(33 * MIB)))
+    plain = chunk(b"tEXt", b"parameters\0a cat\nSteps: 20, Seed: 5, " + b"a" * MIB)
+    for text, most in ((packed, 32), (plain, 1)):
+        data = file_of(**{place: text}).replace(SEED, b"")
+        (tmp_path / "a.png").write_bytes(data)
+        (picture,) = survey_files([(tmp_path / "a.png", "a.png")]).pictures
+        assert picture.warning == f"its text parameters is not read (damaged, or longer than {most} MiB)"
 
 
 def test_damaged_pixels_and_headers_are_still_refused(tmp_path):
@@ -130,11 +146,42 @@ def test_damaged_pixels_and_headers_are_still_refused(tmp_path):
         "half": WHOLE[: PIXELS + 60],
         "header": WHOLE[:16] + bytes(4) + WHOLE[20:],
         "no pixels": WHOLE[:PIXELS] + WHOLE[END:],
-        "length": WHOLE[:PIXELS] + chunk(b"tEXt", b"a\0b", length=10**9) + WHOLE[PIXELS:],
     }.items():
         (tmp_path / f"{name}.png").write_bytes(data)
         with pytest.raises(PictureError, match=rf"{name}\.png"):
             load_picture(tmp_path / f"{name}.png")
+
+
+@pytest.mark.parametrize("length", [0, 3, 40, 5_000, 10**9])
+@pytest.mark.parametrize("kind", [b"tEXt", b"iCCP", b"eXIf", b"abcd"], ids=repr)
+def test_a_damaged_length_before_the_pixels_does_not_cost_them(tmp_path, kind, length):
+    damaged = chunk(kind, b"name\0text" * 3, damaged=True, length=length)
+
+    note = surveyed(tmp_path, file_of(before=damaged)).warning
+
+    assert note == f"its chunks are left out: {kind.decode()} (damaged)"
+
+
+@pytest.mark.parametrize("length", [0, 3, 40, 5_000, 10**9])
+def test_a_text_of_which_the_length_alone_is_damaged_is_read(tmp_path, length):
+    damaged = struct.pack(">I", length) + SEED[4:]
+    for data in (
+        WHOLE[:PIXELS] + damaged + WHOLE[PIXELS:],
+        WHOLE[:PIXELS] + damaged + chunk(b"tIME", bytes(7)) + WHOLE[PIXELS:],
+    ):
+        assert surveyed(tmp_path, data).warning == ""
+
+
+def test_a_file_that_is_cut_in_pixels_that_are_not_compressed_is_refused(tmp_path):
+    file = BytesIO()
+    Image.fromarray(COLORS).save(file, "PNG", compress_level=0)
+    whole = file.getvalue()
+    start, end = whole.index(b"IDAT") + 4, whole.index(b"IEND") - 8
+
+    for cut in range(start, end - 4):
+        (tmp_path / "a.png").write_bytes(whole[:cut])
+        with pytest.raises(PictureError, match=r"a\.png"):
+            load_picture(tmp_path / "a.png")
 
 
 def test_an_animation_keeps_its_frames_without_a_damaged_chunk(tmp_path):

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import CheckpointError
+from ...errors import CheckpointError, InputError
+from ...input_files import check_file
 from ...json_text import JsonError, parse_object
 from .info import FileState
 from .safetensors_header import Opener, TensorEntry, Tensors, read_exactly, read_header, read_start, reading
@@ -86,10 +87,15 @@ _SUFFIXES = (".safetensors", ".sft", ".bin", ".pt", ".pth", ".ckpt")
 
 def find_weights(path: Path, opener: Opener) -> WeightFiles:
     """The files and tensors of a model file or folder; CheckpointError if there is no model."""
-    if path.is_dir():
-        return _of_folder(path, opener)
-    if not path.is_file():
-        raise CheckpointError(str(path), "is not there; check the path")
+    try:
+        if os.path.isdir(path):
+            return _of_folder(path, opener)
+        check_file(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(str(path), "is not there; check the path") from error
+    except (OSError, InputError) as error:
+        reason = f"cannot be read ({getattr(error, 'strerror', None) or error}); check the path and its permissions"
+        raise CheckpointError(str(path), reason) from error
     shard = _SHARD.fullmatch(path.name)
     if shard and (index := path.with_name(f"{shard['stem']}.safetensors.index.json")).is_file():
         return _of_index(path, index, opener)

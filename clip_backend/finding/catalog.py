@@ -76,7 +76,7 @@ def list_possible_models(config: ModelPathConfig) -> Iterator[tuple[FoundModel, 
     for kind in SEARCHED_TYPES:
         for folder in config.get_paths(kind):
             # ComfyUI's folders need not exist; those of the user were checked
-            if folder.exists():
+            if os.path.exists(folder):
                 yield from ((model, kind) for model in distinct_models(possible_models(folder), seen))
 
 

@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from ...errors import InputError
+from ...input_files import read_file
 
 StrPath = str | os.PathLike[str]
 #: Folders, or one of them alone.
@@ -204,24 +205,39 @@ def _as_list(folders: Folders) -> Sequence[StrPath]:
     return [folders] if isinstance(folders, (str, os.PathLike)) else folders
 
 
+#: What is read of an extra_model_paths.yaml: real ones have some thousand bytes, three levels and no alias.
+_MOST_YAML_BYTES, _MOST_LEVELS, _MOST_ALIASES = 256 << 10, 20, 10
 #: A folder of extra_model_paths.yaml: the name of its kind there, its path, and whether it comes before ComfyUI's own.
 ExtraFolder = tuple[str, Path, bool]
 
 
 def read_extra_paths(file: Path) -> tuple[list[ExtraFolder], list[str]]:
     """The folders of an extra_model_paths.yaml, and why it or a part of it cannot be used; no file: no folders."""
-    if not os.path.isfile(file):
+    if not os.path.exists(file):
         return [], []
     try:
         import yaml  # type: ignore[import-untyped]
     except ImportError:
         return [], [f"{file} is not read because PyYAML is missing; install it with: pip install pyyaml"]
     try:
-        content = yaml.safe_load(file.read_bytes())
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        text = read_file(file, "the list of folders", most_bytes=_MOST_YAML_BYTES)
+        _check_size(yaml.parse(text, yaml.SafeLoader))
+        content = yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         return [], [f"{file} cannot be read ({reason}); the folders that it names are not searched"]
     return extra_folders(content, file)
+
+
+def _check_size(events: Iterable[object]) -> None:
+    """Raises InputError for YAML that is nested deep, or whose aliases could make it grow without end."""
+    depth = aliases = 0
+    for event in events:
+        kind = type(event).__name__
+        depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
+        aliases += kind == "AliasEvent"
+        if depth > _MOST_LEVELS or aliases > _MOST_ALIASES:
+            raise InputError(f"more than {_MOST_LEVELS} levels or {_MOST_ALIASES} aliases; write it out flat")
 
 
 def extra_folders(content: object, file: Path) -> tuple[list[ExtraFolder], list[str]]:
@@ -236,6 +252,8 @@ def extra_folders(content: object, file: Path) -> tuple[list[ExtraFolder], list[
     for title, section in (content or {}).items():
         if isinstance(section, Mapping):
             folders += _folders_of_section(section, file)
+            odd = [name for name, lines in section.items() if isinstance(lines, (list, Mapping))]
+            notes += [f"{file}: {name} in {title} is no text; write one folder per line" for name in odd]
         elif section is not None:
             notes.append(f"{file}: {title} is no section; it is left out")
     return folders, notes
@@ -245,7 +263,7 @@ def _folders_of_section(section: Mapping[object, object], file: Path) -> Iterato
     base = os.path.expandvars(os.path.expanduser(str(section.get("base_path") or "")))
     is_default = bool(section.get("is_default", False))
     for name, lines in section.items():
-        if name in ("base_path", "is_default") or lines is None:
+        if name in ("base_path", "is_default") or lines is None or isinstance(lines, (list, Mapping)):
             continue
         for line in filter(None, map(str.strip, str(lines).splitlines())):
             path = os.path.normpath(os.path.join(file.parent, base, line))

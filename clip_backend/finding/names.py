@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from ...atomic import set_kept
 from ...errors import CheckpointError, InputError, MissingPackage
+from ...input_files import may_be_there
 from ..shapes_demo import SHAPES_DEMO, shapes_demo_path
 from .advice import FIRST_CLIP, PYTHON, Wording, how_to_get_one, no_complete_model
 from .catalog import FoundModel, find_models
@@ -36,7 +37,7 @@ def find_model(
     if not os.fspath(model):
         raise InputError("the model has no name; give a path, or a name that clip-grid models lists")
     path = Path(os.path.expanduser(model))
-    if path.exists():
+    if may_be_there(path):
         return path
     if not isinstance(model, str) or path.is_absolute():
         raise CheckpointError(str(path), "there is no such file or folder; check the spelling")
@@ -67,7 +68,7 @@ def _matches(name: str, models: Sequence[FoundModel]) -> list[FoundModel]:
 
 def _hint(name: str, models: Sequence[FoundModel], wording: Wording) -> str:
     known = sorted({model.name for model in models})
-    near = get_close_matches(name, known, 3, 0.5) or known[:3]
+    near = get_close_matches(name[:200], known, 3, 0.5) or known[:3]
     if not near:
         return f", and none at all was found; {how_to_get_one(wording)}"
     meant = " or ".join(map(repr, near))

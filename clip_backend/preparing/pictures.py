@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
@@ -17,7 +16,7 @@ from PIL import Image
 
 from ... import png_pixels
 from ...arrays import BRIGHTEST_HIGHLIGHT, Tensor, picture_of
-from ...decoding import buffer_bytes, decoded_bytes
+from ...decoding import buffer_bytes, decoded_bytes, lock_of
 from ...errors import InputError, PictureError
 from ...imaging import Size, content_hash, load_picture, open_picture, orientation, shrink_decoding, upright_rgb
 from ...input_files import open_file
@@ -39,8 +38,6 @@ CHANNELS = (1, 3, 4)
 MOST_OVERSHOOT, MOST_BELOW = 0.25, 0.01
 _FLOATS = ("float64", "float32", "float16", "bfloat16")
 _SHAPES = "an array must be [H, W, C] or [B, H, W, C], a tensor [C, H, W] or [B, H, W, C], with C = 1, 3 or 4"
-#: Pillow reads a file when it is first used, which two threads must not do at once; by the picture's identity.
-_DECODING = tuple(Lock() for _ in range(64))
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,7 @@ class NamedPicture:
                 return decoded_bytes(opened, bytes_per_pixel, is_turned=is_turned) + buffer + len(data or b"")
         if isinstance(source, Image.Image):
             # its orientation may be read from its file
-            with _decoding_of(source):
+            with lock_of(source):
                 return decoded_bytes(source, bytes_per_pixel, is_turned=orientation(source) != 1)
         # floats are scaled as float32 and rounded; Pillow has four bytes per pixel
         channels = int(source.shape[2])
@@ -136,7 +133,7 @@ class NamedPicture:
             return load_picture(source, self.draft, data=content.data if content else None)
         if isinstance(source, Image.Image):
             self._check_size(source.width, source.height)
-            with _decoding_of(source):
+            with lock_of(source):
                 return upright_rgb(source, self.name)
         self._check_size(int(source.shape[1]), int(source.shape[0]))
         if str(source.dtype).rpartition(".")[2] != "uint8":
@@ -179,10 +176,6 @@ class NamedPictures:
 
     def __iter__(self) -> Iterator[NamedPicture]:
         return iter(self.pictures)
-
-
-def _decoding_of(image: Image.Image) -> Lock:
-    return _DECODING[id(image) // 64 % len(_DECODING)]
 
 
 def file_state(status: os.stat_result) -> str:

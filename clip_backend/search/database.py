@@ -23,7 +23,7 @@ BUSY_SECONDS = 10.0
 #: The stage of files that are left out on purpose.
 LEFT_OUT = "left out"
 #: The columns of ``prompts``, in its order; each is a property of the same name.
-PROMPT_COLUMNS = ("prompt", "negative_prompt")
+PROMPT_COLUMNS = ("prompt", "negative")
 #: The same for SQL.
 PROMPTS = ", ".join(PROMPT_COLUMNS)
 

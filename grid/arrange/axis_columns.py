@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,27 +115,38 @@ def code_columns(pictures: Sequence[Mapping[str, str]]) -> tuple[Column, ...]:
 
     A column stands at the furthest place that it has in any picture; of equal ones the first in natural order.
     """
-    places: dict[str, int] = {}
-    cells: dict[str, dict[int, str]] = defaultdict(dict)
+    cells: dict[str, _Cells] = defaultdict(_Cells)
     for index, picture in enumerate(pictures):
         for place, (name, text) in enumerate(picture.items()):
             if text.strip():
-                places[name] = max(place, places.get(name, 0))
-                cells[name][index] = text.strip()
-    names = sorted(places, key=lambda name: (places[name], natural_key(name)))
-    return tuple(_code(name, place, cells[name], len(pictures)) for place, name in enumerate(names))
+                cells[name].add(index, place, text)
+    names = sorted(cells, key=lambda name: (cells[name].place, natural_key(name)))
+    return tuple(cells[name].column(name, place, len(pictures)) for place, name in enumerate(names))
 
 
-def _code(name: str, place: int, cells: Mapping[int, str], count: int) -> Column:
-    codes = np.full(count, -1, np.int64)
-    code_of: dict[str, int] = {}
-    spellings: list[set[str]] = []
-    for index, text in cells.items():
-        code = code_of.setdefault(identity(text), len(code_of))
-        if code == len(spellings):
-            spellings.append(set())
-        spellings[code].add(text)
-        codes[index] = code
-    # of 7, 7.0 and 7.00 the shortest is shown
-    values = tuple(min(spelling, key=lambda text: (len(text), text)) for spelling in spellings)
-    return Column(name, place, codes, values)
+class _Cells:
+    """The texts of one column as they are met; each spelling is looked at once."""
+
+    def __init__(self) -> None:
+        #: The furthest that it stands in any picture.
+        self.place = 0
+        self._indices, self._codes = array("q"), array("q")
+        self._code_of_text: dict[str, int] = {}
+        self._code_of: dict[str, int] = {}
+
+    def add(self, index: int, place: int, text: str) -> None:
+        self.place = max(place, self.place)
+        code = self._code_of_text.get(text)
+        if code is None:
+            code = self._code_of_text[text] = self._code_of.setdefault(identity(text), len(self._code_of))
+        self._indices.append(index)
+        self._codes.append(code)
+
+    def column(self, name: str, place: int, count: int) -> Column:
+        codes = np.full(count, -1, np.int64)
+        codes[np.frombuffer(self._indices, np.int64)] = np.frombuffer(self._codes, np.int64)
+        # of 7, 7.0 and 7.00 the shortest is shown
+        shown: dict[int, str] = {}
+        for text, code in self._code_of_text.items():
+            shown[code] = min(shown.get(code, text), text.strip(), key=lambda text: (len(text), text))
+        return Column(name, place, codes, tuple(shown[code].strip() for code in range(len(shown))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from ...csv_cells import plain_name
 from .axes import PictureValues
@@ -23,7 +24,7 @@ def lora_columns(pictures: PictureValues) -> list[dict[str, str]]:
     LoRAs that all pictures have with one weight are left out. One that all have with several weights makes a column
     of its weights. The others make "lora" and "lora_weight", as long as no picture has two of them.
     """
-    taken = {plain_name(name) for picture in pictures for name in picture}
+    taken = set(map(plain_name, set(chain.from_iterable(pictures))))
     loras = [dict(_entries(picture.get(LORAS, ""))) for picture in pictures]
     names = list(dict.fromkeys(name for entries in loras for name in entries))
     common = {name for name in names if all(name in entries for entries in loras)}

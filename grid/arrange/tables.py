@@ -19,6 +19,9 @@ _MOST_CELLS = 1_000_000
 #: Indices of pictures by (row value, column value), both as indices into the headers of their axis.
 PicturesByValue = Mapping[tuple[int, int], Sequence[int]]
 
+#: Columns that may stay empty: a page of 10,000 for one picture takes half a minute and 600 MB.
+_MOST_EMPTY = 1000
+
 
 @dataclass(frozen=True)
 class TableCell:
@@ -150,6 +153,10 @@ def flow_tables(count: int, rows: int, columns: int) -> tuple[PageTable, ...]:
     if count < 1:
         raise InputError("there are no pictures to lay out")
     rows, columns = flow_shape(count, rows, columns)
+    if columns - count > _MOST_EMPTY:
+        raise InputError(
+            f"{columns} columns for {count} pictures leave {columns - count} of each row empty; ask for fewer columns"
+        )
     starts = range(0, count, rows * columns)
     return tuple(flow_table(range(start, min(start + rows * columns, count)), columns) for start in starts)
 

@@ -36,9 +36,10 @@ class PictureRecord:
     row_index: int | None = None
 
     @cached_property
-    def values(self) -> dict[str, str]:
+    def values(self) -> Mapping[str, str]:
         """Generation data, overruled by the table."""
-        return {**self.picture.values, **(self.row or {})}
+        # most pictures have one of the two: copies of 100,000 would take as much as the pictures
+        return {**self.picture.values, **self.row} if self.row else self.picture.values
 
     @cached_property
     def all_values(self) -> dict[str, str]:
@@ -59,7 +60,7 @@ class ClipLabel:
     runner_up: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Label:
     """A text and the name of its source. An empty text may be meant so; without any source the source is ``none``."""
 

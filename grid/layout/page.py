@@ -52,6 +52,8 @@ class _Page:
         self.texts = PageTexts(inputs, metrics, table)
         self.header_width = self.texts.row_width()
         self.row_height = max(metrics.cell[1] + metrics.strip, self.texts.row_height(self.header_width))
+        #: Of a label that stands over its picture.
+        self.line = min(metrics.cell[1], inputs.line_height(metrics.font))
         self.left = metrics.margin + (self.header_width + metrics.gap if self.header_width else 0)
         self.width = self._x(table.columns - 1) + metrics.cell[0] + metrics.margin
 
@@ -115,8 +117,7 @@ class _Page:
             return Box(box.x, box.bottom, 0, 0)
         # over the picture: at the foot, with the 8 pixels of space of the original tool where the cell is large enough
         foot = min(8, area.height // 32)
-        line = min(area.height, self.inputs.line_height(self.metrics.font))
-        height = min(area.height - foot, max(line, int(area.height * LABEL_SHARE)))
+        height = min(area.height - foot, max(self.line, int(area.height * LABEL_SHARE)))
         side = min(4, area.width // 32)
         return Box(area.x + side, area.bottom - foot - height, area.width - 2 * side, height)
 

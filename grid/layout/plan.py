@@ -46,7 +46,7 @@ Measure = Callable[[str, int, int], Size]
 TextKind = Literal["title", "header", "legend", "footer", "row", "column", "mean"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CellPlan:
     """Where one picture goes; ``index`` is None for a hole of the table."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import glob
 import os
 import re
+import stat
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...imaging import PICTURE_SUFFIXES
+from ...input_files import may_be_there
 from .lists import read_list
 
 #: A file, and its path below the folder that was asked for, with forward slashes.
@@ -22,7 +23,7 @@ NamedFile = tuple[Path, str]
 Piece = tuple[int, int, str]
 
 
-def find_files(sources: Iterable[str | os.PathLike[str]]) -> list[NamedFile]:
+def find_files(sources: Iterable[str | os.PathLike[str]], notes: list[str] | None = None) -> list[NamedFile]:
     """Picture files and their names, natural order within each source, each file once.
 
     A source is a folder (its own files, not those of folders below), a file, a glob (``**`` for folders below), or a
@@ -30,11 +31,12 @@ def find_files(sources: Iterable[str | os.PathLike[str]]) -> list[NamedFile]:
     around a source are taken off unless a file has that very name.
     What cannot be reached beside others stands among the files too, since opening it says what is wrong with it: links
     that lead nowhere, folders that cannot be listed, lines of a list that name nothing.
+    notes: what was doubtful in lists is added to it.
     Raises InputError for a source that does not exist or matches nothing, and for lists that name each other.
     """
     given = [os.fspath(source) for source in sources]
     files: dict[str, NamedFile] = {}
-    read: set[str] = set()
+    read: dict[str, tuple[str, ...]] = {}
     for source in given:
         try:
             found = _files_of(source, Path(), (), read)
@@ -44,6 +46,8 @@ def find_files(sources: Iterable[str | os.PathLike[str]]) -> list[NamedFile]:
             found = [(error.folder, str(error.folder))]
         for path, name in found:
             files.setdefault(os.path.abspath(path), (path, readable(name)))
+    if notes is not None:
+        notes += [note for of_list in read.values() for note in of_list]
     return list(files.values())
 
 
@@ -51,7 +55,7 @@ class UnreadableFolder(InputError):
     """A folder that cannot be listed."""
 
     def __init__(self, folder: Path, error: OSError) -> None:
-        super().__init__(f"the folder {folder} cannot be read ({error.strerror or error})")
+        super().__init__(f"the folder {folder} cannot be read ({error.strerror or error}); check its permissions")
         self.folder = folder
 
 
@@ -70,6 +74,19 @@ def folder_files(folder: Path) -> list[Path]:
         raise UnreadableFolder(folder, error) from error
     visible = [name for name in names if _is_picture(name) and not name.startswith(".")]
     return [folder / name for name in sorted(visible, key=natural_key) if not os.path.isdir(folder / name)]
+
+
+def check_folder(path: Path, name: str) -> None:
+    """Raises InputError, with the given name, for what is no folder, and UnreadableFolder where that cannot be told."""
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        link = f"{name!r} is a link that leads nowhere" if os.path.islink(path) else f"there is no folder {name!r}"
+        raise InputError(f"{link}; check the spelling") from error
+    except OSError as error:
+        raise UnreadableFolder(path, error) from error
+    if not stat.S_ISDIR(mode):
+        raise InputError(f"{name!r} is a file; give the folder that it is in")
 
 
 def natural_key(text: str) -> tuple[tuple[Piece, ...], str]:
@@ -91,42 +108,31 @@ def _piece(part: str) -> Piece:
 
 def readable(text: str) -> str:
     """The text with a question mark for each byte that was not UTF-8; every file format can hold it."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
 
 
-def _files_of(source: str, base: Path, lists: tuple[str, ...], read: set[str]) -> list[NamedFile]:
-    """The files of one source, relative to ``base``; ``lists`` lead to it, those in ``read`` are known already."""
+def _files_of(source: str, base: Path, lists: tuple[str, ...], read: dict[str, tuple[str, ...]]) -> list[NamedFile]:
+    """The files of one source, relative to ``base``; ``lists`` lead to it, ``read`` has those known already."""
     plain = source if os.path.exists(base / source) else source.strip().strip("\"'")
     path = base / os.path.expanduser(plain)
     if plain and os.path.isdir(path):
         return [(file, file.name) for file in folder_files(path)]
     if os.path.isfile(path) and path.suffix.lower() == ".txt":
         return _listed_files(path, lists, read)
-    if plain and _is_there(path):
-        return [(path, path.name)]
-    if glob.has_magic(plain):
+    if glob.has_magic(plain) and not os.path.lexists(path):
         return _globbed(os.path.expanduser(plain), base)
+    if plain and may_be_there(path):
+        return [(path, path.name)]
     raise _NothingThere(
         f"there is no folder or file {source!r}; check the spelling, or give a glob such as 'folder/*.png'"
     )
 
 
-def _is_there(path: Path) -> bool:
-    """Whether there is something of that name, or the folder that it would be in cannot be entered."""
-    try:
-        os.lstat(path)
-    except PermissionError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _listed_files(path: Path, lists: tuple[str, ...], read: set[str]) -> list[NamedFile]:
+def _listed_files(path: Path, lists: tuple[str, ...], read: dict[str, tuple[str, ...]]) -> list[NamedFile]:
     """The files of every source in a list; a line that names nothing stands for a file that is not there."""
     real = os.path.realpath(path)
     if real in lists:
@@ -134,12 +140,13 @@ def _listed_files(path: Path, lists: tuple[str, ...], read: set[str]) -> list[Na
     if real in read:
         return []
     files: list[NamedFile] = []
-    for source in read_list(path):
+    sources, notes = read_list(path)
+    for source in sources:
         try:
             files += _files_of(source, path.parent, (*lists, real), read)
         except (_NothingThere, UnreadableFolder):
             files.append((path.parent / source, source))
-    read.add(real)
+    read[real] = tuple(map(readable, notes))
     return files
 
 
@@ -149,20 +156,43 @@ def _globbed(pattern: str, base: Path) -> list[NamedFile]:
     Links to folders are followed, but ``**`` goes into each real folder only once. Names that begin with a dot match
     only where the pattern's part begins with one. Folders that cannot be listed stand among the pictures.
     """
-    parts, anchor = Path(pattern).parts, Path(pattern).anchor
-    # the anchor of a long path on Windows has a question mark
-    first = next((i for i, part in enumerate(parts) if glob.has_magic(part) and part != anchor), len(parts))
-    fixed = base.joinpath(*parts[:first])
+    fixed, parts = _split_pattern(pattern, base)
     unreadable: list[Path] = []
-    found = [path for path in _matches(fixed, parts[first:], unreadable) if _is_picture(path.name)]
+    found = [path for path in _matches(fixed, parts, unreadable) if _is_picture(path.name)]
     files = [(path, path.relative_to(fixed).as_posix()) for path in (*found, *dict.fromkeys(unreadable))]
     if not files:
         raise _NothingThere(f"no picture matches {pattern!r}; check the folder and the pattern")
     return sorted(files, key=lambda file: natural_key(file[1]))
 
 
+def _split_pattern(pattern: str, base: Path) -> tuple[Path, tuple[str, ...]]:
+    """The folder in front of the first part that is a pattern, and the parts from there on."""
+    parts, anchor = Path(pattern).parts, Path(pattern).anchor
+    # the anchor of a long path on Windows has a question mark
+    first = next((i for i, part in enumerate(parts) if glob.has_magic(part) and part != anchor), len(parts))
+    return base.joinpath(*parts[:first]), parts[first:]
+
+
+def matching_folders(
+    pattern: str, base: Path = Path(), *, allowed: Callable[[Path], bool] = lambda folder: True
+) -> list[Path]:
+    """The folders that a pattern such as ``parent/*`` matches, in natural order; ``**`` is the same as ``*``.
+
+    Folders that cannot be entered or listed, and links that may lead to one, are among them. allowed: which folders may
+    be listed or be in the answer.
+    """
+    fixed, parts = _split_pattern(pattern, base)
+    unreadable: list[Path] = []
+    folders = [fixed]
+    for part in parts:
+        named = (folder / name for folder in folders for name in _names(folder, part, unreadable, folders=True))
+        folders = [folder for folder in named if allowed(folder)]
+    found = dict.fromkeys([*(folder for folder in folders if not os.path.isfile(folder)), *unreadable])
+    return sorted(found, key=lambda path: natural_key(str(path)))
+
+
 def _matches(folder: Path, parts: Sequence[str], unreadable: list[Path]) -> Iterator[Path]:
-    """The files that match; folders that cannot be listed are added to ``unreadable``."""
+    """The files that match; what may be a folder and cannot be listed is added to ``unreadable``."""
     if not parts:
         return
     part, rest = parts[0], parts[1:]
@@ -170,30 +200,41 @@ def _matches(folder: Path, parts: Sequence[str], unreadable: list[Path]) -> Iter
         for below in _folders_below(folder, unreadable):
             yield from _matches(below, rest or ("*",), unreadable)
     elif rest:
-        for name in _names(folder, part, os.path.isdir, unreadable):
+        for name in _names(folder, part, unreadable, folders=True):
             yield from _matches(folder / name, rest, unreadable)
     else:
-        yield from (folder / name for name in _names(folder, part, _is_no_folder, unreadable))
+        yield from (folder / name for name in _names(folder, part, unreadable, folders=False))
 
 
-def _is_no_folder(path: Path) -> bool:
-    return not os.path.isdir(path) and _is_there(path)
-
-
-def _names(folder: Path, part: str, is_kind: Callable[[Path], bool], unreadable: list[Path]) -> list[str]:
-    """Names in the folder that match one part of the pattern and are folders, or files."""
+def _names(folder: Path, part: str, unreadable: list[Path], *, folders: bool) -> list[str]:
+    """Names in the folder that match one part of the pattern and are those of folders, or of all else."""
     if not glob.has_magic(part):
-        return [part] if is_kind(folder / part) else []
+        # of a file that is taken for a folder, listing it tells
+        return [part] if may_be_there(folder / part) and (folders or not os.path.isdir(folder / part)) else []
+    names: list[str] = []
     try:
-        names = os.listdir(folder)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not fnmatch(entry.name, part) or (entry.name.startswith(".") and not part.startswith(".")):
+                    continue
+                is_folder = _is_folder(entry)
+                if is_folder == folders or (is_folder is None and not folders):
+                    names.append(entry.name)
+                elif is_folder is None and not _is_picture(entry.name):
+                    unreadable.append(folder / entry.name)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return []
-    except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
-            unreadable.append(folder)
-        return []
-    matching = (name for name in names if fnmatch(name, part) and (part.startswith(".") or not name.startswith(".")))
-    return [name for name in matching if is_kind(folder / name)]
+    except OSError:
+        unreadable.append(folder)
+    return names
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool | None:
+    """Whether it is a folder or a link to one; None where that cannot be told."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return None
 
 
 def _folders_below(folder: Path, unreadable: list[Path]) -> Iterator[Path]:
@@ -207,5 +248,5 @@ def _folders_below(folder: Path, unreadable: list[Path]) -> Iterator[Path]:
             continue
         seen.add(real)
         yield current
-        for name in _names(current, "*", os.path.isdir, unreadable):
+        for name in _names(current, "*", unreadable, folders=True):
             (waiting.appendleft if os.path.islink(current / name) else waiting.append)(current / name)

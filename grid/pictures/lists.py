@@ -11,25 +11,27 @@ from urllib.parse import unquote_to_bytes
 from urllib.request import url2pathname
 
 from ...input_files import read_file
+from ..code_pages import CODE_PAGES
+from ..encodings import code_page_note, likely_code_page, marked_encoding, unmarked_encoding
 
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-#: Code pages that consoles of Windows and older systems write.
-_CODE_PAGES = ("cp1252", "cp437", "cp850", "cp932", "gbk", "cp949", "big5", "cp1251", "cp866")
+#: The code page of western consoles, whose letters are those of cp850.
+_CONSOLE = "cp437"
 #: Lines by which the code page of a list is found.
 _TRIED = 1000
 _URI = "file://"
 
 
-def read_list(path: Path) -> list[str]:
-    """The sources of a list in its order, without blank lines and those that begin with #.
+def read_list(path: Path) -> tuple[list[str], tuple[str, ...]]:
+    """The sources of a list in its order, without blank lines and those that begin with #; and a note on its encoding.
 
-    UTF-8, UTF-16, or the code page in which the most lines name files that are there. A line ``file:///…`` is a path in
-    which every byte may be written as %XX, also a line break. Raises InputError for a list that cannot be read.
+    UTF-8, UTF-16, UTF-32, or the code page in which the most lines name files that are there, else the one that its
+    letters make likeliest; it is noted unless all lines name files. A line ``file:///…`` is a path in which every byte
+    may be written as %XX, also a line break. Raises InputError for a list that cannot be read.
     """
-    data = read_file(path, "the list")
-    lines = _decoded(data, path.parent).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    text, notes = _decoded(read_file(path, "the list"), path)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     stripped = (line.strip(" \t\0") for line in lines)
-    return [_from_uri(line) for line in stripped if line and not line.startswith("#")]
+    return [_from_uri(line) for line in stripped if line and not line.startswith("#")], notes
 
 
 def as_line(path: str, encoding: str) -> str:
@@ -58,30 +60,28 @@ def _from_uri(line: str) -> str:
     return url2pathname(address) if os.name == "nt" else os.fsdecode(unquote_to_bytes(os.fsencode(address)))
 
 
-def _decoded(data: bytes, folder: Path) -> str:
-    for mark, encoding in _MARKS:
-        if data.startswith(mark):
-            return data.decode(encoding, "replace")
-    if b"\0" in data:
-        return data.decode("utf-16-be" if data[0] == 0 else "utf-16-le", "replace")
+def _decoded(data: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
+    encoding = marked_encoding(data) or unmarked_encoding(data)
     try:
-        return data.decode("utf-8")
+        return data.decode(encoding), ()
     except UnicodeDecodeError:
-        return _in_code_page(data, folder)
+        # what is damaged costs its line
+        return _in_code_page(data, path) if encoding == "utf-8" else (data.decode(encoding, "replace"), ())
 
 
-def _in_code_page(data: bytes, folder: Path) -> str:
+def _in_code_page(data: bytes, path: Path) -> tuple[str, tuple[str, ...]]:
     """The text in the encoding in which the most lines name something that is there; bytes as file names hold them."""
     tried = [line for line in data.splitlines() if not line.isascii()][:_TRIED]
-    encodings = dict.fromkeys((locale.getpreferredencoding(False), *_CODE_PAGES))
-    texts = [
-        [os.fsdecode(line) for line in tried],
-        *([line.decode(name, "replace") for line in tried] for name in encodings),
-    ]
-    found = [_count_there(lines, folder) for lines in texts]
-    best = found.index(max(found))
-    return os.fsdecode(data) if best == 0 else data.decode(list(encodings)[best - 1], "replace")
+    likely = likely_code_page(data)
+    encodings = [*dict.fromkeys(filter(None, (likely, locale.getpreferredencoding(False), *CODE_PAGES, _CONSOLE)))]
+    there = [_count_there([line.decode(name, "replace") for line in tried], path.parent) for name in encodings]
+    as_bytes = _count_there([os.fsdecode(line) for line in tried], path.parent)
+    if as_bytes >= max(there) and (as_bytes or not likely):
+        return os.fsdecode(data), ()
+    best = there.index(max(there))
+    notes = () if there[best] == len(tried) else (code_page_note(f"the list {path}", encodings[best]),)
+    return data.decode(encodings[best], "replace"), notes
 
 
 def _count_there(lines: Sequence[str], folder: Path) -> int:
-    return sum(os.path.lexists(folder / text) for line in lines if (text := line.strip(" \t\0")))
+    return sum(os.path.lexists(folder / _from_uri(text)) for line in lines if (text := line.strip(" \t\0")))

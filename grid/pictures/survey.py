@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from ...arrays import array_to_pixels, picture_of
+from ...decoding import lock_of, without_warnings
 from ...errors import PictureError
 from ...imaging import Progress, Size, left_out, load_picture, open_picture, upright_rgb, upright_size
 from .find import NamedFile, readable
@@ -23,9 +24,14 @@ from .metadata import read_picture
 from .own import is_clip_grid_sheet, record_in
 
 Value = TypeVar("Value")
+#: Files that a thread is given at a time. One by one, 100,000 that wait would take more memory than what is read.
+_LARGEST_BATCH = 64
+#: Texts and sizes that are held to be shared.
+_MOST_SHARED = 10_000
+_NO_VALUES: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """One picture, decoded only when ``load`` is called."""
 
@@ -51,7 +57,18 @@ class Picture:
         return readable(str(self.path)) if self.path else self.name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class _FileLoader:
+    """Decodes a file; a ``partial`` would take four times the memory in each of 100,000 pictures."""
+
+    path: Path
+    frame: int
+
+    def __call__(self, shown: Size | None) -> Image.Image:
+        return load_picture(self.path, shown, frame=self.frame)
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """A picture that is not on the sheet, and why."""
 
@@ -66,6 +83,8 @@ class Survey:
     """What is there for a sheet, in the order in which it was listed."""
 
     entries: tuple[Picture | Skipped, ...]
+    #: What was doubtful in the lists that named them.
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def pictures(self) -> tuple[Picture, ...]:
@@ -91,35 +110,65 @@ def survey_files(files: Sequence[NamedFile], progress: Progress | None = None, *
     progress: called with (0, files in all) after each file. frame: the one that is shown of animated files, from 0;
     past the end of a file means its last.
     """
-    entries = []
-    with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1)) as pool:
-        for entry in pool.map(partial(_survey_file, frame=frame), files):
-            if progress:
-                progress(0, len(files))
-            entries.append(entry)
+    entries: list[Picture | Skipped] = []
+    share = _Shared()
+    size = max(1, min(_LARGEST_BATCH, len(files) // _LARGEST_BATCH))
+    batches = [files[start : start + size] for start in range(0, len(files), size)]
+    with without_warnings, ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1)) as pool:
+        for batch in pool.map(partial(_survey_batch, frame=frame), batches):
+            for entry in batch:
+                if progress:
+                    progress(0, len(files))
+                entries.append(share.in_picture(entry) if isinstance(entry, Picture) else entry)
     return Survey(tuple(entries))
+
+
+class _Shared:
+    """Equal sizes and texts of many pictures, such as the names of columns and models, as one object each."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._sizes: dict[Size, Size] = {}
+
+    def in_picture(self, picture: Picture) -> Picture:
+        if len(self._texts) > _MOST_SHARED or len(self._sizes) > _MOST_SHARED:
+            # seeds and prompts are seldom met again
+            self._texts.clear()
+            self._sizes.clear()
+        share = self._texts.setdefault
+        values = {share(column, column): share(text, text) for column, text in picture.values.items()}
+        return replace(picture, size=self._sizes.setdefault(picture.size, picture.size), values=values or _NO_VALUES)
+
+
+def _survey_batch(files: Sequence[NamedFile], frame: int) -> list[Picture | Skipped]:
+    return [_survey_file(file, frame) for file in files]
 
 
 def _survey_file(file: NamedFile, frame: int) -> Picture | Skipped:
     path, name = file
-    skipped = partial(Skipped, readable(str(path)))
-    earlier_sheet = skipped("a sheet that this program made", deliberate=True)
     try:
         with open_picture(path, frame=frame) as image:
             texts, generation = read_picture(image, path.name)
             size = upright_size(image)
-            notes = filter(None, (generation.warning, left_out(image)))
+            notes = "; ".join(filter(None, (generation.warning, left_out(image))))
         changed = path.stat().st_mtime
     except PictureError as error:
         # sheets may be larger than any picture that is read
-        return earlier_sheet if is_clip_grid_sheet(path) else skipped(readable(error.reason))
+        return _earlier_sheet(path) if is_clip_grid_sheet(path) else _skipped(path, readable(error.reason))
     except OSError as error:
-        return skipped(f"cannot be read ({error.strerror or error})")
+        return _skipped(path, f"cannot be read ({error.strerror or error})")
     if record_in(texts):
-        return earlier_sheet
+        return _earlier_sheet(path)
     values = {column: readable(value) for column, value in generation.values.items()}
-    load = partial(load_picture, path, frame=frame)
-    return Picture(name, size, load, path, values, changed, frame, "; ".join(notes))
+    return Picture(name, size, _FileLoader(path, frame), path, values, changed, frame, notes)
+
+
+def _skipped(path: Path, reason: str) -> Skipped:
+    return Skipped(readable(str(path)), reason)
+
+
+def _earlier_sheet(path: Path) -> Skipped:
+    return replace(_skipped(path, "a sheet that this program made"), deliberate=True)
 
 
 def data_warnings(pictures: Sequence[Picture]) -> list[str]:
@@ -143,11 +192,16 @@ def pictures_from_arrays(arrays: Sequence[NDArray[np.generic] | Image.Image], na
 
 def _from_array(array: NDArray[np.generic] | Image.Image, name: str) -> Picture:
     if isinstance(array, Image.Image):
-        return Picture(name, upright_size(array), lambda shown: upright_rgb(array, name))
+        return Picture(name, upright_size(array), lambda shown: _decoded_once(array, name))
     # refuses wrong shapes and types now, not in the middle of the page
     array_to_pixels(array[:1, :1] if array.ndim > 1 else array)
     height, width = array.shape[:2]
     return Picture(name, (width, height), lambda shown: picture_of(array))
+
+
+def _decoded_once(image: Image.Image, name: str) -> Image.Image:
+    with lock_of(image):
+        return upright_rgb(image, name)
 
 
 def resized_survey(survey: Survey, size: Size, mode: str) -> Survey:
@@ -156,7 +210,7 @@ def resized_survey(survey: Survey, size: Size, mode: str) -> Survey:
     mode: ``fit`` keeps the ratio inside the size, ``fill`` crops the centre to it, ``stretch`` ignores the ratio.
     """
     entries = (_resized(entry, size, mode) if isinstance(entry, Picture) else entry for entry in survey.entries)
-    return Survey(tuple(entries))
+    return replace(survey, entries=tuple(entries))
 
 
 def _resized(picture: Picture, size: Size, mode: str) -> Picture:

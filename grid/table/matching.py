@@ -53,7 +53,8 @@ def match_pictures(table: Table | None, pictures: Sequence[Picture]) -> tuple[Ta
             warnings.append("no row names one of the pictures; the rows were given to them in order")
     warnings += table.notes
     if match.unmatched:
-        warnings.append(f"{len(match.unmatched)} rows match no picture: {first_few(match.unmatched)}")
+        verb = "row matches" if len(match.unmatched) == 1 else "rows match"
+        warnings.append(f"{len(match.unmatched)} {verb} no picture: {first_few(match.unmatched)}")
     if match.repeated:
         warnings.append(f"rows repeat a picture, the last one counts: {first_few(match.repeated)}")
     if match.is_empty:

@@ -20,6 +20,7 @@ LABEL_COLUMN = "label"
 #: What is noted of such a table.
 HEADLESS: tuple[str, ...] = ("the first line names a picture, so it is taken for a row and not for the header",)
 _SHOWN = 5
+_LONGEST_NAME = 10_000
 _MOST_COLUMNS = 16_384
 
 
@@ -56,7 +57,7 @@ def find_column(name: str, columns: Sequence[str], *, role: str = "column") -> s
     spelled = {plain_name(column): column for column in reversed(columns)}
     if plain_name(name) in spelled:
         return spelled[plain_name(name)]
-    near = get_close_matches(plain_name(name), spelled, 1)
+    near = get_close_matches(plain_name(name)[:200], spelled, 1)
     hint = f"; did you mean {spelled[near[0]]!r}?" if near else ""
     raise InputError(f"{role} {name!r} is not among the columns ({', '.join(columns) or 'none'}){hint}")
 
@@ -86,11 +87,17 @@ def names_picture(text: str) -> bool:
 def name_columns(header: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Every column under a name of its own, and notes on names that were missing or repeated.
 
-    Raises InputError for more than 16,384 columns, the most of a spreadsheet.
+    Raises InputError for more than 16,384 columns, the most of a spreadsheet, and for a name that fits no sheet.
     """
     if len(header) > _MOST_COLUMNS:
         raise InputError(
             f"the header has {len(header)} columns, more than the {_MOST_COLUMNS} that are read; leave some out"
+        )
+    long = next((number for number, written in enumerate(header, 1) if len(written) > _LONGEST_NAME), 0)
+    if long:
+        raise InputError(
+            f"column {long} of the header has a name of {len(header[long - 1])} characters, more than the "
+            f"{_LONGEST_NAME} that are read; shorten it"
         )
     names: list[str] = []
     nameless: list[str] = []

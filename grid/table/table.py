@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -10,22 +9,11 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...input_files import read_file
-from .code_pages import find_code_page
+from ..encodings import code_page_note, likely_code_page, marked_encoding, unmarked_encoding
 from .from_csv import read_csv
 from .from_json import read_json
 from .records import KEY_COLUMNS, Records, find_key_column, first_few
 
-#: Encodings by the byte order mark that a file begins with.
-_BYTE_ORDER_MARKS = (
-    # UTF-32 first: its mark begins with that of UTF-16
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-#: Bytes by which an encoding is found.
-_TRIED = 20_000
 _MOST_CELL = 1_000_000
 
 
@@ -76,7 +64,10 @@ def parse_table(text: str, *, name: str) -> Table:
     if not text.strip():
         raise InputError(f"{name} is empty; a table needs a header and rows")
     is_json = _is_json(text, name)
-    records = read_json(text, name=name) if is_json else read_csv(text)
+    try:
+        records = read_json(text, name=name) if is_json else read_csv(text)
+    except InputError as error:
+        raise InputError(str(error) if is_json else f"{name}: {error}") from error
     if not records.columns and not records.rows and not is_json:
         raise InputError(f"{name} has only empty cells; a table needs a header and rows")
     return _table(_with_short_cells(records))
@@ -96,7 +87,7 @@ def _with_short_cells(records: Records) -> Records:
 
 def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     """The text, and a note if its encoding had to be guessed."""
-    declared = next((encoding for mark, encoding in _BYTE_ORDER_MARKS if raw.startswith(mark)), None)
+    declared = marked_encoding(raw)
     if declared:
         try:
             return raw.decode(declared), ()
@@ -105,39 +96,14 @@ def _decode(raw: bytes, name: str) -> tuple[str, tuple[str, ...]]:
                 f"{name} begins like {declared} text but is not: {error.reason}; save it as UTF-8"
             ) from None
     with suppress(UnicodeDecodeError):
-        return raw.decode(_unmarked(raw)), ()
-    encoding = find_code_page(raw) or _asked_page(raw)
+        return raw.decode(unmarked_encoding(raw)), ()
+    encoding = likely_code_page(raw)
     if not encoding:
         raise InputError(
             f"{name} is not UTF-8, and no code page fits it; save it as UTF-8 (in Excel: CSV UTF-8), or install "
             "charset-normalizer, which knows more code pages, and try again"
         )
-    note = f"{name} is not UTF-8; by its letters it was read as {encoding}; if they are wrong, save it as UTF-8"
-    return raw.decode(encoding), (note,)
-
-
-def _unmarked(raw: bytes) -> str:
-    """The encoding of Unicode to try on a text without byte order mark: UTF-16 shows a NUL in most of its pairs."""
-    even, odd = raw[:_TRIED:2].count(0), raw[1:_TRIED:2].count(0)
-    if not len(raw) % 2 and max(even, odd) > 5 * min(even, odd) and 3 * (even + odd) > len(raw[:_TRIED:2]):
-        return "utf-16-be" if even > odd else "utf-16-le"
-    return "utf-8"
-
-
-def _asked_page(raw: bytes) -> str:
-    """The code page that charset-normalizer finds, where it is installed; else empty."""
-    try:
-        from charset_normalizer import from_bytes
-    except ImportError:
-        return ""
-    best = from_bytes(raw[:_TRIED]).best()
-    if best is None or b"\0" in raw:
-        return ""
-    encoding: str = best.encoding
-    with suppress(UnicodeDecodeError):
-        raw.decode(encoding)
-        return encoding
-    return ""
+    return raw.decode(encoding), (code_page_note(name, encoding),)
 
 
 def _is_json(text: str, name: str) -> bool:

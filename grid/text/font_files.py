@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import ImageFont
 
 from ...errors import InputError
+from ...input_files import open_file
 
 _COLOR_TABLES = {"CBDT", "sbix", "COLR"}
 _NAME_IDS = {1: "family", 4: "full name", 6: "PostScript name", 16: "typographic family"}
@@ -27,6 +28,13 @@ _UNICODE = ((3, 10), (0, 6), (0, 4), (3, 1), (0, 3), (0, 2), (0, 1), (0, 0))
 #: Offset and length of each table of a face, by its tag.
 Tables = dict[str, tuple[int, int]]
 CodePoints = npt.NDArray[np.int64]
+
+
+class UnreadableFont(InputError):
+    """A font file that is there and cannot be used."""
+
+    def __init__(self, path: Path, reason: object) -> None:
+        super().__init__(f"the font {path.name} cannot be used ({reason})")
 
 
 # compared and hashed by identity, for speed: a face is looked up for every letter of every label
@@ -58,12 +66,13 @@ class Face:
 
 
 def read_faces(path: Path) -> list[Face]:
-    """The faces of a font file, in file order; raises InputError for a file that is no TrueType or OpenType font."""
+    """The faces of a font file, in file order; raises UnreadableFont."""
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             return [_read_face(stream, path, i, offset) for i, offset in enumerate(_face_offsets(stream))]
-    except (OSError, struct.error, ValueError, IndexError) as error:
-        raise InputError(f"the font {path} cannot be read: {error}; give a .ttf, .otf, .ttc or .otc file") from error
+    except (OSError, InputError, struct.error, ValueError, IndexError, MemoryError) as error:
+        told = error.strerror if isinstance(error, OSError) else None
+        raise UnreadableFont(path, told or str(error)) from error
 
 
 def builtin_face() -> Face:

@@ -16,6 +16,7 @@ from pathlib import Path
 import regex
 
 from ...errors import InputError
+from ...input_files import may_be_there
 from .font_files import Face, read_faces
 
 _SUFFIXES = {".ttf", ".otf", ".ttc", ".otc"}
@@ -84,7 +85,7 @@ def machine_faces(places: tuple[Path, ...]) -> tuple[Face, ...]:
 
 
 def _font_files(place: Path) -> Iterator[Path]:
-    if place.is_file():
+    if os.path.isfile(place):
         yield place
         return
     for folder, folders, files in os.walk(place):
@@ -106,9 +107,12 @@ def ordered_faces(places: tuple[Path, ...], script: str) -> tuple[Face, ...]:
 
 
 def find_font(font: str, places: tuple[Path, ...]) -> Face:
-    """The face with this path, file name, family or full name; raises InputError with similar names for others."""
-    path = Path(font).expanduser()
-    if path.is_file():
+    """The face with this path, file name, family or full name.
+
+    Raises UnreadableFont for a file that cannot be used, and InputError with similar names where there is none.
+    """
+    path = Path(os.path.expanduser(font))
+    if may_be_there(path) and not os.path.isdir(path):
         return read_faces(path)[0]
     faces = machine_faces(places)
     name = font.strip().casefold()
@@ -131,5 +135,5 @@ def _names_of(face: Face) -> frozenset[str]:
 def _similar(name: str, faces: Sequence[Face]) -> str:
     families = {face.family.casefold(): face.family for face in faces}
     families |= {face.path.stem.casefold(): face.path.name for face in faces}
-    similar = [families[key] for key in get_close_matches(name, families, 3)]
+    similar = [families[key] for key in get_close_matches(name[:200], families, 3)]
     return f" (near: {', '.join(similar)})" if similar else ""

@@ -7,6 +7,7 @@ is still missing, since that takes a moment, and the font built into Pillow.
 from __future__ import annotations
 
 import importlib.util
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,8 +17,7 @@ from unicodedata import normalize
 
 import regex
 
-from ...errors import InputError
-from .font_files import Face, builtin_face, read_faces
+from .font_files import Face, UnreadableFont, builtin_face, read_faces
 from .font_search import find_font, font_folders, ordered_faces, script_of
 from .glyphs import GlyphCache, SizedFace
 
@@ -28,6 +28,7 @@ _INVISIBLE = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{White_Space}\p{
 _EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Emoji}\uFE0F|\p{Regional_Indicator}")
 _TEXT_PRESENTATION = "\ufe0e"
 _OPEN_FONTS = 64
+_TRYING = threading.Lock()
 _CACHED_SIZES = 256
 _NO_ROBOTO = "the package font-roboto is not installed, so other fonts draw the labels; run: pip install font-roboto"
 
@@ -120,19 +121,33 @@ def find_faces(font: str = "", *, machine_fonts: Sequence[Path] | None = None) -
     """The faces to draw text with; font: the path, file name or family name of the first one, "" for Roboto.
 
     machine_fonts: files and folders to search instead of this system's font folders; () for none.
-    Raises InputError if the font cannot be found or opened.
+    A font that is damaged or may not be read is dropped with a note. Raises InputError if there is none of that name.
     """
     places = font_folders() if machine_fonts is None else tuple(machine_fonts)
-    file = Path(font).expanduser()
-    return _cached_faces(font, places, file.stat().st_mtime_ns if font.strip() and file.is_file() else 0)
+    return _cached_faces(font, places, _changed(font))
 
 
 @lru_cache(maxsize=16)
-def _cached_faces(font: str, places: tuple[Path, ...], changed: int) -> Faces:
+def _cached_faces(font: str, places: tuple[Path, ...], changed: tuple[int, int]) -> Faces:
     """The faces and all letters that they drew, until the font's file changes."""
-    requested = [_openable(find_font(font, places))] if font.strip() else []
     roboto = _roboto()
-    return Faces([*requested, *roboto], places, [] if roboto else [_NO_ROBOTO])
+    notes = [] if roboto else [_NO_ROBOTO]
+    requested: list[Face] = []
+    if font.strip():
+        try:
+            requested.append(_usable(find_font(font, places)))
+        except UnreadableFont as error:
+            notes.append(f"{error}; the labels are drawn in {roboto[0].family if roboto else 'other fonts'}")
+    return Faces([*requested, *roboto], places, notes)
+
+
+def _changed(font: str) -> tuple[int, int]:
+    """The time and size of a font's file, one of which differs once it was written to; zeros where there is none."""
+    try:
+        status = os.stat(os.path.expanduser(font))
+    except (OSError, ValueError):
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
 
 
 def _roboto() -> tuple[Face, ...]:
@@ -145,19 +160,38 @@ def _roboto() -> tuple[Face, ...]:
     return (read_faces(path)[0],) if path.is_file() else ()
 
 
-def _openable(face: Face) -> Face:
+def _usable(face: Face) -> Face:
+    """The face, if it draws the letters of ASCII that it has; raises UnreadableFont."""
+    letters = "".join(char for char in map(chr, range(33, 127)) if face.has(char))
     try:
-        SizedFace(face, 16)
-    except OSError as error:
-        raise InputError(f"the font {face.path} cannot be opened: {error}; give another font") from error
+        SizedFace(face, 16).font.getmask(letters)
+    except (OSError, ValueError, MemoryError) as error:
+        raise UnreadableFont(face.path, error) from error
     return face
+
+
+@lru_cache(maxsize=8)
+def _opened(face: Face) -> SizedFace:
+    return SizedFace(face, 16)
+
+
+def _draws(face: Face, text: str) -> bool:
+    """Whether the glyphs of a text can be drawn: a damaged font may have some that cannot."""
+    try:
+        # Pillow's fonts must not be shared
+        with _TRYING:
+            _opened(face).font.getmask(text)
+    except (OSError, ValueError, MemoryError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=1 << 16)
 def _lacking(face: Face, cluster: str) -> list[str]:
     """The characters of a cluster that a face has no glyph for, whether accents are composed or not."""
-    lacking = [char for char in _INVISIBLE.sub("", cluster) if not face.has(char)]
+    visible = _INVISIBLE.sub("", cluster)
+    lacking = [char for char in visible if not face.has(char)]
     if not lacking:
-        return []
+        return [] if not visible or _draws(face, visible) else list(visible)
     composed = _INVISIBLE.sub("", normalize("NFC", cluster))
     return [] if composed != cluster and all(map(face.has, composed)) else lacking

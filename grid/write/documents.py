@@ -123,6 +123,8 @@ def _encode_picture(job: PaintJob, index: int, width: int, height: int) -> tuple
     except PictureError as error:
         return b"", "", error.reason
     shown = job.resize(image, (width, height), crop_of(image.size, Box(0, 0, width, height), template.fit))
+    # Pillow would save the comment of a JPEG again, which may be a prompt
+    shown.info = {}
     data = io.BytesIO()
     if shown.mode == "RGBA":
         shown.save(data, "PNG")

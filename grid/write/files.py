@@ -108,7 +108,7 @@ def _beside(page: Path, suffix: str, is_of: Callable[[Path, Path], bool]) -> tup
 def _has_twin(page: Path) -> bool:
     """Whether there is a sheet of the same name and another ending."""
     twins = (page.with_suffix(suffix) for suffix in FORMAT_OF if suffix != page.suffix.lower())
-    return any(twin.exists() and is_clip_grid_sheet(twin) for twin in twins)
+    return any(os.path.exists(twin) and is_clip_grid_sheet(twin) for twin in twins)
 
 
 def _is_sidecar_of(path: Path, page: Path) -> bool:

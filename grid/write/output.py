@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import features
 
 from ...arrays import Pixels
 from ...errors import InputError
 from ...imaging import PICTURE_SUFFIXES
+
+if TYPE_CHECKING:
+    from ..report import GridReport
 
 #: The suffix of files of each format.
 SUFFIX = {
@@ -47,6 +51,8 @@ class Output:
     replace: bool = False
     #: Moves on to other names while one of these is taken; None where the names are given.
     next_names: Callable[[], None] | None = None
+    #: Changes the report that is written beside the sheet.
+    public: Callable[[GridReport], GridReport] = lambda report: report
     #: Called with the page number and each painted band; the pages of an HTML sheet are painted for it alone.
     on_band: Callable[[int, Pixels], None] | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -227,7 +228,7 @@ def _source_files(patcher: Any) -> list[Path]:
     """The files from which ComfyUI loaded a model; none before ComfyUI 0.30, which does not keep them."""
     _, arguments, *_ = getattr(patcher, "cached_patcher_init", None) or (None, ())
     texts = [text for value in arguments for text in (value if isinstance(value, (list, tuple)) else [value])]
-    return [Path(text) for text in texts if isinstance(text, str) and Path(text).is_file()]
+    return [Path(text) for text in texts if isinstance(text, str) and os.path.isfile(text)]
 
 
 def _read(path: Path) -> CheckpointInfo | None:

@@ -6,11 +6,12 @@ import glob
 import ntpath
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import ForbiddenPath, InputError
+from ...errors import ClipGridError, ForbiddenPath, InputError
 
 #: The folders that a path can name at its end, as in ``a.csv [output]``.
 _FOLDER_TAGS = ("input", "output", "temp")
@@ -18,6 +19,8 @@ _OUTSIDE = (
     "is outside the folders that this server allows; put it into the input or the output folder, or let the server's "
     "owner add its folder under clip_grid in extra_model_paths.yaml"
 )
+#: The folders of an absolute path within a sentence.
+_OTHER_FOLDERS = re.compile(r"(?<![\w.~/\\-])(?:[A-Za-z]:[\\/]|[\\/])(?:[^\s'\"/\\:;,()]+[\\/])+(?=[^\s'\"/\\])")
 #: Characters of a path and bytes of each of its parts that every system allows.
 _MOST_PATH, _MOST_NAME = 4000, 255
 #: Begins a path of another computer or of a device on Windows: two separators, or \\??\\.
@@ -42,6 +45,40 @@ class AllowedFolders:
     def _roots(self) -> tuple[Path, ...]:
         return (self.input, self.output, self.temp, *self.extra)
 
+    def shown_path(self, path: str) -> str:
+        """The path without the place of these folders on this machine: ``output/sub/x.png``; else the file's name."""
+        if not os.path.isabs(path):
+            return path
+        for name, root in self._named_roots:
+            for folder in (str(root), os.path.realpath(root)):
+                if Path(path).is_relative_to(folder):
+                    return (name / Path(path).relative_to(folder)).as_posix()
+        return Path(path).name
+
+    def shown_text(self, text: str) -> str:
+        """A sentence in which the paths are shortened like that."""
+        for name, root in self._named_roots:
+            for folder in {str(root), os.path.realpath(root)}:
+                text = re.sub(rf"{re.escape(folder)}(?![\w.-])", name.replace("\\", ""), text)
+        home = os.path.expanduser("~")
+        text = text.replace(home, "~") if len(home) > 1 else text
+        return _OTHER_FOLDERS.sub("", text)
+
+    @contextmanager
+    def short_errors(self) -> Iterator[None]:
+        """Within it, the messages of our errors name files like that: they reach every browser of the server."""
+        try:
+            yield
+        except ClipGridError as error:
+            error.args = (self.shown_text(str(error)),)
+            raise
+
+    @property
+    def _named_roots(self) -> list[tuple[str, Path]]:
+        """Each folder by the name that it is shown under, those that lie in others first."""
+        named = [(tag, getattr(self, tag)) for tag in _FOLDER_TAGS] + [(root.name, root) for root in self.extra]
+        return sorted(named, key=lambda one: -len(str(one[1])))
+
     def find(self, text: str) -> Path:
         """The real path of an existing file or folder, from what a user typed.
 
@@ -52,23 +89,25 @@ class AllowedFolders:
         candidates = self._candidates(text)
         allowed = [path for path in candidates if self.contains(path)]
         for path in allowed:
-            if os.path.exists(path):
+            if _exists(path, text):
                 return Path(os.path.realpath(path))
         if len(allowed) < len(candidates):
             raise ForbiddenPath(f"{text!r} {_OUTSIDE}")
-        looked = ", ".join(map(str, allowed))
-        raise InputError(f"there is no file or folder {text!r}; looked for {looked}")
+        name, bases = self._split(text)
+        looked = ", ".join(self.shown_path(str(base)) for base in bases)
+        where = "" if os.path.isabs(name) else f" in {looked}"
+        raise InputError(f"there is no file or folder {text!r}{where}; check its name")
 
     def find_directories(self, text: str) -> list[Path]:
-        """The folder of that name, or the folders that a glob such as ``parent/*`` matches, sorted by name.
+        """The folder of that name, or the folders that a glob such as ``parent/*`` matches, in natural order.
 
         Raises as ``find`` does, and InputError for a file.
         """
         name, bases = self._split(text)
-        if glob.has_magic(name) and not any(path.is_dir() for path in self._candidates(text)):
+        if glob.has_magic(name) and not any(map(os.path.isdir, self._candidates(text))):
             return self._matches(text, name, bases)
         path = self.find(text)
-        if not path.is_dir():
+        if not os.path.isdir(path):
             raise InputError(f"{text!r} is a file; give the folder that it is in")
         return [path]
 
@@ -80,15 +119,19 @@ class AllowedFolders:
             raise ForbiddenPath(f"filename_prefix {prefix!r} leaves the output folder; use a name below it")
 
     def _matches(self, text: str, pattern: str, bases: tuple[Path, ...]) -> list[Path]:
+        # not at import time: Pillow is loaded with it
+        from ...grid.pictures.find import matching_folders
+
         parts = Path(pattern).parts
         fixed = Path(*parts[: next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))])
         if ".." in parts or (fixed.is_absolute() and not self.contains(fixed)):
             raise ForbiddenPath(f"{text!r} may leave the folders that this server allows; write the pattern without ..")
         for base in bases:
-            matches = sorted(glob.glob(os.path.join(glob.escape(str(base)), pattern)))
-            folders = [Path(os.path.realpath(match)) for match in matches if os.path.isdir(match)]
-            if allowed := [folder for folder in folders if self.contains(folder)]:
-                return allowed
+            if not self.contains(base / fixed):
+                continue
+            found = matching_folders(pattern, base, allowed=self.contains)
+            if folders := [Path(os.path.realpath(folder)) for folder in found if self.contains(folder)]:
+                return folders
         raise InputError(f"{text!r} matches no folder; check the pattern, such as 'parent/*' for each folder in parent")
 
     def _candidates(self, text: str) -> list[Path]:
@@ -106,6 +149,18 @@ class AllowedFolders:
                 folder: Path = getattr(self, tag)
                 return _checked(_plain(name[: -len(tag) - 2]), text, self._roots), (folder,)
         return name, (self.input, self.output, *self.extra)
+
+
+def _exists(path: Path, text: str) -> bool:
+    """Whether the file or folder is there; raises InputError where that cannot be told."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{text!r} cannot be read ({reason}); check the path and its permissions") from error
+    return True
 
 
 def _plain(text: str) -> str:

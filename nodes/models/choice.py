@@ -61,7 +61,7 @@ def find_model(name: str, host: Host) -> CheckpointInfo:
     infos = _models(host)
     if name in infos:
         return infos[name]
-    near = " or ".join(map(repr, get_close_matches(name, infos, 2, 0.5)))
+    near = " or ".join(map(repr, get_close_matches(name[:200], infos, 2, 0.5)))
     hint = COMFYUI.fetch if len(infos) > 1 else how_to_get_one(COMFYUI)
     hint = f"did you mean {near}" if near else hint
     raise InputError(f"there is no model {name!r} that can be loaded in your model folders; {hint}")
@@ -130,7 +130,7 @@ class ModelList:
 
 def _states(path: Path, json_states: Callable[[Path], tuple[FileState, ...]]) -> tuple[FileState, ...]:
     """The states of the files that describe a model: its own and those of JSON files beside it, or a whole folder's."""
-    if path.is_dir():
+    if os.path.isdir(path):
         return tuple(map(_state, _entries(path)))
     return _state(path), *json_states(path.parent)
 

@@ -41,7 +41,10 @@ Entry = dict[str, str]
 class MadeSheet:
     """A saved sheet."""
 
+    #: It names files without the place of ComfyUI's folders.
     report: GridReport
+    #: The files of the pages on this machine.
+    paths: list[str]
     #: An IMAGE per page.
     images: list[object]
     #: A picture per page for the browser.
@@ -63,20 +66,25 @@ def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Prog
         report = replace(report, warnings=(*report.warnings, note))
     pages = destination.pages.whole()
     images = [host.image(page_floats(page)) for page in pages]
-    return MadeSheet(report, images, destination.previews(report, pages), destination.files(report))
+    paths = list(dict.fromkeys(page.path for page in report.pages))
+    public = destination.public(report)
+    return MadeSheet(public, paths, images, destination.previews(report, pages), destination.files(report))
 
 
-def node_result(sheets: Sequence[MadeSheet], report: GridReport | BatchReport, csv: object) -> dict[str, Any]:
+def node_result(
+    sheets: Sequence[MadeSheet], report: GridReport | BatchReport, csv: object, host: Host
+) -> dict[str, Any]:
     """What a sheet node returns; ``ui`` holds only lists of JSON values, as ComfyUI breaks on others.
 
     csv: the CSV file that was used, if any.
     """
-    paths = [path for sheet in sheets for path in dict.fromkeys(page.path for page in sheet.report.pages)]
+    paths = [path for sheet in sheets for path in sheet.paths]
+    table = [f"labels from {host.folders.shown_path(str(csv))}"] if csv else []
     ui = {
         "images": [entry for sheet in sheets for entry in sheet.previews],
         "clip_grid_files": [entry for sheet in sheets for entry in sheet.files],
         "clip_grid": [report.to_dict()],
-        "text": ["\n".join([*_summary(report), *([f"labels from {csv}"] if csv else [])])],
+        "text": ["\n".join([*_summary(report), *table])],
     }
     return {"ui": ui, "result": ([image for sheet in sheets for image in sheet.images], paths, report.to_json())}
 
@@ -105,7 +113,13 @@ class _Destination:
         self._suffix = SUFFIX[format]
         self._file = self._host.save_path(self._request.prefix, pages[0].width, pages[0].height)
         self.pages = CollectedPages(reduction([(page.width, page.height) for page in pages], self._request.budget))
-        return Output(self._path, self._request.inputs.texts, next_names=self._count_on, on_band=self._collect)
+        texts = self._request.inputs.texts
+        return Output(self._path, texts, next_names=self._count_on, public=self.public, on_band=self._collect)
+
+    def public(self, report: GridReport) -> GridReport:
+        """The report without the place of ComfyUI's folders on this machine, which may name its user."""
+        folders = self._host.folders
+        return report.with_paths(folders.shown_path, folders.shown_text)
 
     def _path(self, page: int, pages: int) -> Path:
         stem = self._file.stem.replace("%batch_num%", str(page))

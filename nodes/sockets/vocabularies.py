@@ -28,7 +28,8 @@ def vocabulary_file(text: str, host: Host) -> Path | None:
 
 def read_vocabulary_input(text: str, host: Host) -> Vocabulary:
     """The vocabulary of an input; raises as ``vocabulary_file``, and InputError for a file or text without words."""
-    return vocabulary_from_text(text, resolve=host.folders.find)
+    with host.folders.short_errors():
+        return vocabulary_from_text(text, resolve=host.folders.find)
 
 
 def choose_vocabulary(labels: Values, vocabulary: str, host: Host) -> Vocabulary:

@@ -18,7 +18,6 @@ from random import Random
 from unittest.mock import patch
 
 import numpy as np
-from clip_grid import cli
 from clip_grid.api import (
     SheetInputs,
     find_model_folders,
@@ -26,7 +25,9 @@ from clip_grid.api import (
     read_calibration,
     read_vocabulary,
 )
+from clip_grid.cli import main
 from clip_grid.clip_backend.matching.result import MatchOptions
+from clip_grid.commands import program
 from clip_grid.errors import ClipGridError
 from clip_grid.grid.pictures.own import is_clip_grid_sheet
 from clip_grid.grid.template import read_template
@@ -40,7 +41,7 @@ from .text_seeds import PICTURES, text_seeds
 #: Seconds in which a case must be done.
 MOST_SECONDS = 2.0
 #: To make it anew would take half the time of a run.
-_PARSER = cache(cli._parser)
+_PARSER = cache(program._parser)
 
 
 class Wrong(AssertionError):
@@ -109,8 +110,8 @@ def problem_of(case: Case, folder: Path) -> str:
 def _clip_grid(*arguments: object, names: str, problems: tuple[int, ...] = (0, 1, 3)) -> tuple[int, str]:
     """Exit status and output of a command; it must end with one of these, and an error must hold one of the names."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), patch.object(cli, "_parser", _PARSER):
-        status = cli.main([str(argument) for argument in arguments])
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), patch.object(program, "_parser", _PARSER):
+        status = main([str(argument) for argument in arguments])
     said = err.getvalue()
     if status not in problems or "Traceback" in said or (status and not said.strip()):
         raise Wrong(f"status {status}: {said}")

@@ -38,7 +38,7 @@ def damaged(data: bytes, random: Random, other: bytes = b"") -> bytes:
     return changed
 
 
-def _flip(data: bytes, random: Random, _: bytes) -> bytes:
+def _flip(data: bytes, random: Random, other: bytes) -> bytes:
     changed = bytearray(data)
     for _ in range(random.choice((1, 1, 3, 20)) if changed else 0):
         changed[random.randrange(len(changed))] ^= 1 << random.randrange(8)

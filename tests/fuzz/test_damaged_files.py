@@ -17,7 +17,7 @@ def cases() -> Cases:
 @pytest.mark.parametrize("first", range(0, 100, 25))
 def test_damaged_pictures_cost_themselves_alone(
     first: int, cases: Cases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     for number in range(first, first + 25):
         (folder := tmp_path / str(number)).mkdir()
         monkeypatch.chdir(folder)
@@ -28,7 +28,7 @@ def test_damaged_pictures_cost_themselves_alone(
 @pytest.mark.parametrize("first", range(0, 100, 25))
 def test_damaged_tables_templates_and_the_like_are_read_or_refused_by_name(
     first: int, cases: Cases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     for number in range(first, first + 25):
         (folder := tmp_path / str(number)).mkdir()
         monkeypatch.chdir(folder)

@@ -6,12 +6,13 @@ One small reader per writer; what none of them understands is no data, never an 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from PIL import Image
 
 from ....imaging import Size
-from .a1111 import read_a1111
+from .a1111 import MAX_TEXT, PLACES, read_a1111
 from .civitai import read_civitai
 from .columns import COLUMNS
 from .comfyui import read_comfyui
@@ -21,6 +22,7 @@ from .embedded import embedded_texts, hidden_texts, texts_behind_pixels
 from .fooocus import read_fooocus
 from .invokeai import read_invokeai
 from .novelai import read_novelai
+from .png_texts import not_read
 from .swarm import read_swarm
 
 __all__ = ["COLUMNS", "Generation", "embedded_texts", "read_generation", "read_picture"]
@@ -71,10 +73,14 @@ def read_picture(image: Image.Image, file: str = "") -> tuple[dict[str, str], Ge
     file: its name.
     Only where the texts in front of the pixels have no generation data, those behind and in the pixels are looked for.
     """
-    texts = embedded_texts(image)
+    notes: list[str] = []
+    texts = embedded_texts(image, notes)
     generation = read_generation(texts, file, image.size)
-    for read_more in (texts_behind_pixels, hidden_texts):
+    for read_more in (partial(texts_behind_pixels, notes=notes), hidden_texts):
         if not generation.writer and (more := read_more(image)):
             texts = {**more, **texts}
             generation = read_generation(texts, file, image.size)
-    return texts, generation
+    if not generation.writer:
+        notes += [not_read(place, MAX_TEXT) for place in PLACES if len(texts.get(place, "")) > MAX_TEXT]
+    warning = "; ".join(dict.fromkeys(filter(None, (generation.warning, *notes))))
+    return texts, replace(generation, warning=warning)

@@ -22,7 +22,7 @@ PLACES = ("parameters", "UserComment", "comment", "Comment", "MakerNote", "Image
 #: Settings of other names are columns too when they are no longer than this, in characters.
 _MAX_EXTRA = 200
 #: Longer texts are no data, in characters: real ones have some thousands.
-_MAX_TEXT = 2**20
+MAX_TEXT = 2**20
 #: No more settings are read; real texts have less than a hundred.
 _MAX_SETTINGS = 500
 _NEGATIVE = "Negative prompt:"
@@ -70,7 +70,7 @@ def find_infotext(texts: Mapping[str, str]) -> Infotext | None:
 
 def _parse(text: str) -> Infotext | None:
     """The parts of the text; None when it has no line of settings, the one thing that makes it this format."""
-    if len(text) > _MAX_TEXT:
+    if len(text) > MAX_TEXT:
         return None
     lines = clean(text).split("\n")
     at = _settings_line(lines)

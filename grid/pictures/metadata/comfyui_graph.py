@@ -11,6 +11,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from .columns import as_object, load_object
 from .comfyui_switch import STAYS, UNKNOWN, Resolve, by_number, is_first_live, pick_input
@@ -42,15 +43,17 @@ class Node:
 
     def link(self, key: str) -> str | None:
         """The id of the node that an input is linked to; None when the input is absent or holds a value."""
-        return linked_id(self.inputs.get(key))
+        return linked_id(self.links.get(key))
 
-    def links(self) -> dict[str, object]:
+    @cached_property
+    def links(self) -> Mapping[str, object]:
         """All inputs that are links, as `[node, slot]`."""
         return {key: value for key, value in self.inputs.items() if linked_id(value)}
 
+    @cached_property
     def passes_on(self) -> list[object]:
         """The links of a node that has nothing but links and only hands on what it gets; empty for other nodes."""
-        links = self.links()
+        links = self.links
         if len(links) < len(self.inputs) or _CHANGES.search(self.kind):
             return []
         is_plain = len(links) == 1 and not any(map(_MAKES.fullmatch, links))
@@ -72,7 +75,7 @@ class Node:
 
     def is_computed(self) -> bool:
         """Whether the node makes its value out of others, so that what it holds is not what it gives."""
-        return bool(_CHANGES.search(self.kind)) or (len(self.inputs) > 1 and bool(self.links()))
+        return bool(_CHANGES.search(self.kind)) or (len(self.inputs) > 1 and bool(self.links))
 
 
 class Graph(Mapping[str, Node]):
@@ -103,6 +106,8 @@ class Graph(Mapping[str, Node]):
 
         None where that is nothing or cannot be told.
         """
+        if not isinstance(value, list):
+            return value
         found = self._target(value, depth)
         return None if found is UNKNOWN else found
 
@@ -139,7 +144,7 @@ class Graph(Mapping[str, Node]):
         chosen = pick_input(node.kind, node.inputs, resolve)
         if chosen is not None:
             return chosen[min(slot, len(chosen) - 1)] if chosen else None
-        passed = node.passes_on()
+        passed = node.passes_on
         return passed[0] if len(passed) == 1 else STAYS
 
     def _is_live(self, value: object, depth: int) -> bool:
@@ -198,8 +203,8 @@ def trail(graph: Graph, start: Node, follow: Callable[[str], bool]) -> Iterator[
     while queue and graph.visit():
         node = queue.popleft()
         yield node
-        followed = {key: value for key, value in node.links().items() if follow(key)}
-        links = merged_context(graph, node, follow) or _own_before_bundles(node, followed) or node.passes_on()
+        followed = {key: value for key, value in node.links.items() if follow(key)}
+        links = merged_context(graph, node, follow) or _own_before_bundles(node, followed) or node.passes_on
         stacks = [value for key, value in followed.items() if key in STACKS]
         for value in links:
             behind = graph.target_node(value)
@@ -213,7 +218,7 @@ def trail(graph: Graph, start: Node, follow: Callable[[str], bool]) -> Iterator[
 def _own_before_bundles(node: Node, links: Mapping[str, object]) -> list[object]:
     """The links to follow: what a node puts into a bundle takes the place of what the bundle held before."""
     own = [value for key, value in links.items() if not BUNDLE.fullmatch(key)]
-    if own and len(node.links()) == len(node.inputs):
+    if own and len(node.links) == len(node.inputs):
         return own
     return bundles_in_order(node, links)
 
@@ -222,9 +227,9 @@ def merged_context(graph: Graph, node: Node, is_wanted: Callable[[str], bool]) -
     """Of a node that merges contexts: the link to the last that holds something wanted; empty for other nodes."""
     if "merge" not in node.kind.lower() or not is_first_live(node.inputs):
         return []
-    for value in reversed(by_number(node.links())):
+    for value in reversed(by_number(node.links)):
         behind = graph.target_node(value)
-        if behind and any(is_wanted(key) and not BUNDLE.fullmatch(key) for key in behind.links()):
+        if behind and any(is_wanted(key) and not BUNDLE.fullmatch(key) for key in behind.links):
             return [value]
     return []
 

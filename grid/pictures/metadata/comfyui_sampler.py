@@ -96,7 +96,7 @@ def _ends(graph: Graph) -> Iterator[list[Node]]:
     takers = [node for node in graph.values() if any(node.link(key) for key in _PICTURES)]
     yield [node for node in takers if _SAVES.search(node.kind)]
     yield [node for node in takers if _SHOWS.search(node.kind)]
-    used = {linked_id(link) for node in graph.values() for link in node.links().values()}
+    used = {linked_id(link) for node in graph.values() for link in node.links.values()}
     yield [node for node in graph.values() if node.id not in used]
 
 
@@ -116,7 +116,7 @@ def _samples(node: Node) -> bool:
     """Whether the node samples at all: an upscaler or detailer counts where nothing else made the picture."""
     keys = node.inputs.keys()
     has_seed = not keys.isdisjoint(_SEEDS)
-    has_model = not keys.isdisjoint(_MODELS) or any(BUNDLE.fullmatch(key) for key in node.links())
+    has_model = not keys.isdisjoint(_MODELS) or any(BUNDLE.fullmatch(key) for key in node.links)
     return has_seed and has_model and not keys.isdisjoint(_SETTINGS)
 
 
@@ -174,7 +174,7 @@ def _texts(graph: Graph, node: Node, role: Role) -> list[str]:
         others = (key for key in node.inputs if _ENCODED_ELSE.fullmatch(key))
         names = [key for key in others if not _MEANS[_OTHER[role]].fullmatch(key)]
     encoded = [node.inputs[key] for key in names]
-    is_computed = node.passes_on() or not node.inputs.keys().isdisjoint(_NOT_TEXT)
+    is_computed = node.passes_on or not node.inputs.keys().isdisjoint(_NOT_TEXT)
     if not encoded and not is_computed:
         encoded = [[node.id, 0]]
     return [text(graph, value, *_ROLE_KEYS[role]) for value in encoded]
@@ -183,7 +183,7 @@ def _texts(graph: Graph, node: Node, role: Role) -> list[str]:
 def _onward(node: Node, role: Role, in_role: bool) -> list[object]:
     """Links that may lead to the role's text: conditioning of the role, else only what bundles both roles."""
     other = _MEANS[_OTHER[role]]
-    links = {key: link for key, link in node.links().items() if not other.fullmatch(key)}
+    links = {key: link for key, link in node.links.items() if not other.fullmatch(key)}
     own = [link for key, link in links.items() if in_role and _CONDITIONING.fullmatch(key)]
     both = [link for key, link in links.items() if BUNDLE.fullmatch(key) or key in ("guider", "text_embeds")]
-    return [*own, *(link for link in both if link not in own)] or node.passes_on()
+    return [*own, *(link for link in both if link not in own)] or node.passes_on

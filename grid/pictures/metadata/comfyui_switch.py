@@ -68,8 +68,12 @@ def pick_input(kind: str, inputs: Mapping[str, object], resolve: Resolve) -> lis
 
 def is_first_live(names: Iterable[str]) -> bool:
     """Whether a node with inputs of these names hands on the first of them that gets anything."""
-    names = list(names)
-    return bool(names) and all(map(_FIRST_LIVE.fullmatch, names))
+    found = False
+    for name in names:
+        if not _FIRST_LIVE.fullmatch(name):
+            return False
+        found = True
+    return found
 
 
 def by_number(inputs: Mapping[str, object]) -> list[object]:
@@ -78,10 +82,12 @@ def by_number(inputs: Mapping[str, object]) -> list[object]:
 
 
 def _by_boolean(inputs: Mapping[str, object], resolve: Resolve) -> list[object] | None:
+    selector = next((key for key in _BOOLEANS if key in inputs), None)
+    if selector is None:
+        return None
     on_true = [key for key in inputs if _TRUE.fullmatch(key)]
     on_false = [key for key in inputs if _FALSE.fullmatch(key)]
-    selector = next((key for key in _BOOLEANS if key in inputs), None)
-    if selector is None or not (on_true or on_false):
+    if not (on_true or on_false):
         return None
     choice = _as_boolean(resolve.literal(inputs[selector]))
     if choice is None:

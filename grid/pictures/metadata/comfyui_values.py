@@ -47,7 +47,7 @@ def _number_values(node: Node, slot: int, names: tuple[str, ...]) -> list[object
 
 
 def _bundles(node: Node) -> list[object]:
-    bundles = {key: value for key, value in node.links().items() if BUNDLE.fullmatch(key)}
+    bundles = {key: value for key, value in node.links.items() if BUNDLE.fullmatch(key)}
     return bundles_in_order(node, bundles)
 
 
@@ -81,7 +81,7 @@ def _text_parts(node: Node, names: tuple[str, ...]) -> list[object]:
             return [node.inputs[key]]
     parts = [value for key, value in node.inputs.items() if _PART.fullmatch(key)]
     if not parts:
-        return node.passes_on() or (_bundles(node)[:1] if names else [])
+        return node.passes_on or (_bundles(node)[:1] if names else [])
     delimiter = next((node.inputs[key] for key in _DELIMITERS if key in node.inputs), "")
     if isinstance(delimiter, str):
         delimiter = delimiter.replace("\\n", "\n")

@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from .columns import load_object
 from .exif import ExifTags, decode_bytes, exif_texts, read_exif
-from .png_texts import chunk_texts
+from .png_texts import chunk_texts, not_read
 from .stealth import stealth_text
 from .xmp import xmp_texts
 
@@ -26,27 +26,35 @@ _PACKED = (
 _RAW_PROFILE = re.compile(r"\s*\w+\s+\d+\s+([0-9a-fA-F\s]*)")
 
 
-def embedded_texts(image: Image.Image) -> dict[str, str]:
+def embedded_texts(image: Image.Image, notes: list[str] | None = None) -> dict[str, str]:
     """Text by name: PNG text chunks, EXIF and XMP texts, and the comment of a JPEG or GIF as "comment".
 
     From EXIF come "UserComment", "Software", "fooocus_scheme" and ComfyUI's "prompt", "workflow" and their like; a
     PNG chunk of the same name goes before them. The picture is not decoded, so it only needs to be opened; what stands
     behind the pixels of a PNG is read by `texts_behind_pixels`. A TIFF is read only while its file is open, that is
     before `load()`. Damaged EXIF gives what can be read of it. Texts above 32 MiB are ignored.
+    notes: which are, is added to it.
     """
     texts = _png_texts(image) | _comment(image)
-    for found in (exif_texts(_exif_tags(image, texts)), xmp_texts(_xmp_packet(image, texts))):
+    packet = _xmp_packet(image, texts)
+    for found in (exif_texts(_exif_tags(image, texts)), xmp_texts(packet)):
         texts |= {name: text for name, text in found.items() if not texts.get(name)}
+    if notes is not None:
+        too_long = [name for name, text in texts.items() if len(text) > MAX_TEXT]
+        notes += [not_read(name) for name in (*too_long, *(["xmp"] if len(packet) > MAX_TEXT else []))]
     return _unpacked({name: text for name, text in texts.items() if text and len(text) <= MAX_TEXT})
 
 
-def texts_behind_pixels(image: Image.Image) -> dict[str, str]:
-    """The texts of all chunks of an opened PNG, those behind the pixels and ComfyUI's "comf" included."""
+def texts_behind_pixels(image: Image.Image, notes: list[str]) -> dict[str, str]:
+    """The texts of all chunks of an opened PNG, those behind the pixels and ComfyUI's "comf" included.
+
+    notes: which texts are not read, and why, is added to it.
+    """
     file = image.fp if isinstance(image, PngImagePlugin.PngImageFile) else None
     if file is None or file.closed:
         return {}
     position = file.tell()
-    texts = chunk_texts(file)
+    texts = chunk_texts(file, notes)
     file.seek(position)
     return _unpacked({name: text for name, text in texts.items() if len(text) <= MAX_TEXT})
 
@@ -93,7 +101,7 @@ def _repair(text: str) -> str:
 
 def _comment(image: Image.Image) -> dict[str, str]:
     comment = image.info.get("comment")
-    if not isinstance(comment, bytes) or len(comment) > MAX_TEXT:
+    if not isinstance(comment, bytes):
         return {}
     return {"comment": decode_bytes(comment).strip("\0 \n")}
 

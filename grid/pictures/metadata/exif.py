@@ -25,6 +25,8 @@ _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _SIZES = {1: 1, 2: 1, 7: 1, 4: 4, 13: 4}
 #: ComfyUI in EXIF: `prompt:{...}`, `workflow:{...}`, and other names with JSON after them.
 _NAMED_JSON = re.compile(r'\s*(\w[\w .-]{0,60}):\s*(?=[{\["])')
+#: A line that JSON never has, and AUTOMATIC1111's text always: its prompt may begin as a name with JSON does.
+_STEPS_LINE = "\nSteps: "
 #: What the makers of comments put before the text when they mean its encoding.
 _SPELLED_CODE = re.compile(r'\s*charset="?(?:unicode|ascii|jis|undefined)"?\s+', re.IGNORECASE)
 _CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -52,20 +54,27 @@ def exif_texts(tags: ExifTags) -> dict[str, str]:
     """Text by name: ComfyUI's "prompt", "workflow" and their like, "UserComment", "Software", "ImageDescription",
     "MakerNote" where that is text, and "fooocus_scheme"."""
     texts: dict[str, str] = {}
+    if not tags.values:
+        return texts
     plain = {"ImageDescription": tags.text(IMAGE_DESCRIPTION), "UserComment": tags.comment(USER_COMMENT)}
     # a camera writes bytes of its own there
     note = tags.comment(MAKER_NOTE)
     plain["MakerNote"] = "" if _CONTROL.search(note) else note
     for text in (*map(tags.text, COMFYUI_TAGS), plain["UserComment"], plain["MakerNote"]):
-        if named := _NAMED_JSON.match(text):
+        if named := _named_json(text):
             # other savers write "Prompt:" and "Workflow:"
             texts.setdefault(named[1].lower(), text[named.end() :])
-    texts |= {name: text for name, text in plain.items() if not _NAMED_JSON.match(text)}
+    texts |= {name: text for name, text in plain.items() if not _named_json(text)}
     texts["Software"] = tags.text(SOFTWARE)
     if note.strip().lower() in _FOOOCUS_SCHEMES:
         texts["fooocus_scheme"] = note.strip().lower()
         del texts["MakerNote"]
     return texts
+
+
+def _named_json(text: str) -> re.Match[str] | None:
+    """The name before the JSON in a text; None for any other text."""
+    return None if _STEPS_LINE in text else _NAMED_JSON.match(text)
 
 
 def read_exif(stream: IO[bytes]) -> ExifTags:

@@ -15,6 +15,8 @@ from .columns import as_object, first_object, loras_text, number_text, pick, to_
 def read_swarm(texts: Mapping[str, str]) -> dict[str, str]:
     """The columns of a SwarmUI picture; empty for any other."""
     params = as_object(first_object(texts, *PLACES, marks=['"sui_image_params"']).get("sui_image_params"))
+    if not params:
+        return {}
     raw = pick(
         params, "prompt", "seed", "steps", "sampler", "scheduler", "model", "vae", "width", "height",
         negative="negativeprompt", cfg="cfgscale", denoise="initimagecreativity", guidance="fluxguidancescale",

@@ -15,7 +15,7 @@ def xmp_texts(packet: bytes) -> dict[str, str]:
 
     Of a packet that is damaged, or that defines entities, the properties before that are read.
     """
-    if len(packet) > _MAX_BYTES:
+    if not packet or len(packet) > _MAX_BYTES:
         return {}
     reader = _Reader()
     try:

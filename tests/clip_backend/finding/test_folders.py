@@ -191,6 +191,43 @@ def test_a_broken_yaml_file_is_a_note(comfyui):
     assert config.get_paths("vae") == [comfyui / "models" / "vae"]
 
 
+_ALIASES = "a: &a [x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+_MERGES = "a: &a {x: y}\n" + "".join(
+    f"m{n}: &m{n} {{<<: [*{'a' if n == 0 else f'm{n - 1}'}, *a]}}\n" for n in range(40)
+)
+
+
+@pytest.mark.parametrize(
+    "text", [_ALIASES, _MERGES, "a: " + "[" * 50_000, "a: " + "{b: " * 30 + "}" * 30, "#" * 300_000],
+    ids=["aliases", "merges", "lists", "objects", "size"],
+)  # fmt: skip
+def test_a_yaml_file_that_would_grow_without_end_is_a_note(comfyui, text):
+    pytest.importorskip("yaml", reason="PyYAML is optional")
+    (comfyui / "extra_model_paths.yaml").write_text(text)
+
+    (note,) = ModelPathConfig.from_root(comfyui).notes
+
+    assert "cannot be read" in note or "is larger than" in note
+    assert "the folders that it names are not searched" in note
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files in folders")
+def test_a_pipe_in_place_of_the_yaml_file_is_not_waited_for(comfyui):
+    pytest.importorskip("yaml", reason="PyYAML is optional")
+    os.mkfifo(comfyui / "extra_model_paths.yaml")
+
+    assert "it is a pipe, not a file" in ModelPathConfig.from_root(comfyui).notes[0]
+
+
+def test_a_list_in_place_of_a_text_is_a_note(tmp_path):
+    folders, notes = extra_folders({"a": {"vae": ["v"], "clip": "c"}}, tmp_path / "extra_model_paths.yaml")
+
+    assert [name for name, _, _ in folders] == ["clip"]
+    assert "vae in a is no text; write one folder per line" in notes[0]
+
+
 def test_without_pyyaml_the_file_is_named_in_a_note_with_the_cure(comfyui, monkeypatch):
     monkeypatch.setitem(sys.modules, "yaml", None)
     (comfyui / "extra_model_paths.yaml").write_text("a:\n  vae: v\n")

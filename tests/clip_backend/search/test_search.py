@@ -53,7 +53,7 @@ def index(vectors, tmp_path_factory):
         Made(
             f"{COUNT - place:05d}.png",
             vector,
-            {"seed": str(place % 50), "prompt": PROMPTS[place % len(PROMPTS)], "negative_prompt": "red fox, blurry"},
+            {"seed": str(place % 50), "prompt": PROMPTS[place % len(PROMPTS)], "negative": "red fox, blurry"},
             mtime=1e9 + place,
         )
         for place, vector in enumerate(vectors)

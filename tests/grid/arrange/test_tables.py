@@ -214,3 +214,9 @@ def headed(*sheets: PageTable) -> dict[int | None, tuple[str, str]]:
         for sheet in sheets
         for slot in sheet.cells
     }
+
+
+def test_columns_that_would_nearly_all_be_empty_are_refused():
+    assert flow_tables(1, 10_000, 1001)[0].columns == 1001
+    with pytest.raises(InputError, match="10000 columns for 3 pictures leave 9997 of each row empty"):
+        flow_tables(3, 10_000, 10_000)

@@ -10,6 +10,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from clip_grid.api import export_batch, export_grid
+from clip_grid.api.pictures import gather
 from clip_grid.errors import InputError
 from clip_grid.grid.pictures.find import find_files, folder_files, natural_key, readable
 from clip_grid.grid.pictures.lists import as_line
@@ -252,15 +254,50 @@ def test_a_line_that_names_nothing_costs_itself_alone(tmp_path):
     ("name", "encoding"),
     [
         ("né 日本.png", "utf-16"), ("né 日本.png", "utf-16-le"), ("né 日本.png", "utf-16-be"), ("né.png", "cp1252"),
-        ("né.png", "cp850"), ("日本.png", "cp932"), ("中文.png", "gbk"), ("фото.png", "cp1251"), ("é.png", "utf-8-sig"),
+        ("né.png", "cp850"), ("né.png", "cp437"), ("日本.png", "cp932"), ("中文.png", "gbk"), ("фото.png", "cp1251"),
+        ("zdjęcie.png", "cp1250"), ("εικόνα.png", "cp1253"), ("é.png", "utf-8-sig"), ("é.png", "utf-32"),
     ],
 )  # fmt: skip
-def test_a_list_may_be_in_utf16_or_a_code_page(tmp_path, name, encoding):
+def test_a_list_may_be_in_unicode_or_a_code_page(tmp_path, name, encoding):
     draw(tmp_path / name)
     draw(tmp_path / "plain.png")
     (tmp_path / "list.txt").write_bytes(f"{name}\r\nplain.png\r\n".encode(encoding))
+    notes: list[str] = []
 
-    assert names_of(tmp_path / "list.txt") == [name, "plain.png"]
+    assert [found for _, found in find_files([tmp_path / "list.txt"], notes)] == [name, "plain.png"]
+    assert notes == []
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_a_list_in_utf_16_with_a_mark_may_have_either_order_of_bytes(tmp_path, order):
+    draw(tmp_path / "né 日本.png")
+    (tmp_path / "list.txt").write_bytes("\ufeffné 日本.png\n".encode(f"utf-16-{order}"))
+
+    assert names_of(tmp_path / "list.txt") == ["né 日本.png"]
+
+
+def test_a_nul_in_a_list_of_utf_8_costs_its_line_alone(tmp_path):
+    names = ["né.png", "日本.png", "plain.png"]
+    for name in names:
+        draw(tmp_path / name)
+    (tmp_path / "list.txt").write_bytes(b"x\0y.png\n" + "\n".join(names).encode())
+
+    survey = survey_files(find_files([tmp_path / "list.txt"]))
+
+    assert [picture.name for picture in survey.pictures] == names
+    (skipped,) = survey.skipped
+    assert "no file can have this name" in skipped.reason
+
+
+def test_a_code_page_that_names_of_files_do_not_prove_is_told(tmp_path):
+    draw(tmp_path / "plain.png")
+    (tmp_path / "list.txt").write_bytes("plain.png\nфотография.png\n".encode("cp1251"))
+
+    report = export_grid(tmp_path / "list.txt", tmp_path / "out.png")
+
+    assert f"the list {tmp_path / 'list.txt'} is not UTF-8; by its letters it was read as cp1251" in report.warnings[0]
+    assert [skip.name for skip in report.skipped] == [str(tmp_path / "фотография.png")]
+    assert any("cp1251" in note for note in gather([tmp_path / "list.txt"]).notes)
 
 
 @needs_byte_names
@@ -325,6 +362,61 @@ def test_folders_that_cannot_be_read_are_reported_and_cost_themselves_alone(tmp_
     assert len(entered.skipped) == 1
 
 
+@needs_links
+def test_links_to_folders_that_lead_to_themselves_are_reported(tmp_path, monkeypatch):
+    draw(tmp_path / "a.png")
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.chdir(tmp_path)
+
+    for sources in (["**/*.png"], ["a.png", "loop/b.png"]):
+        survey = survey_files(find_files(sources))
+
+        assert [picture.name for picture in survey.pictures] == ["a.png"]
+        assert [(Path(skip.name).parts[0], "symbolic links" in skip.reason) for skip in survey.skipped] == [
+            ("loop", True)
+        ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no folders that cannot be named")
+def test_folders_too_deep_to_be_named_are_reported(tmp_path, monkeypatch):
+    draw(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(24):
+        os.mkdir("d" * 200)
+        os.chdir("d" * 200)
+    draw(Path("deep.png"))
+    os.chdir(tmp_path)
+
+    survey = survey_files(find_files(["**/*.png"]))
+
+    assert [picture.name for picture in survey.pictures] == ["a.png"]
+    assert ["File name too long" in skip.reason for skip in survey.skipped] == [True]
+
+
+@pytest.mark.usefixtures("bound_by_permissions")
+def test_folders_of_a_batch_that_cannot_be_told_are_named(tmp_path, monkeypatch):
+    for name in ("open", "closed", "unentered"):
+        draw(tmp_path / "in" / name / "a.png")
+    (tmp_path / "in/loop").symlink_to("loop")
+    (tmp_path / "in/file.txt").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    Path("in/closed").chmod(0)
+    Path("in/unentered").chmod(0o600)
+    try:
+        report = export_batch(["in/*", "in/unentered/below", "in/file.txt", "no"], "out")
+    finally:
+        Path("in/closed").chmod(0o700)
+        Path("in/unentered").chmod(0o700)
+
+    assert len(report.grids) == 1
+    reasons = {failure.directory: failure.reason for failure in report.failed}
+    assert list(reasons) == ["in/closed", "in/loop", "in/unentered", "in/unentered/below", "in/file.txt", "no"]
+    assert all("Permission denied" in reasons[name] for name in list(reasons)[:4] if name != "in/loop")
+    assert "symbolic links" in reasons["in/loop"]
+    assert reasons["in/file.txt"] == "'in/file.txt' is a file; give the folder that it is in"
+    assert reasons["no"] == "there is no folder 'no'; check the spelling"
+
+
 @pytest.mark.usefixtures("bound_by_permissions")
 def test_files_that_cannot_be_read_and_pipes_cost_themselves_alone(tmp_path):
     draw(tmp_path / "a.png")
@@ -336,7 +428,7 @@ def test_files_that_cannot_be_read_and_pipes_cost_themselves_alone(tmp_path):
     assert [picture.name for picture in survey.pictures] == ["a.png"]
     reasons = {Path(skip.name).name: skip.reason for skip in survey.skipped}
     assert "Permission denied" in reasons["locked.png"]
-    assert reasons["pipe.png"] == "cannot be opened: it is a pipe, socket or device, not a file; give a picture"
+    assert reasons["pipe.png"] == "it is a pipe, not a file; give a file"
 
 
 def test_pictures_of_other_kinds_are_reported_with_what_to_do(tmp_path):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +31,22 @@ def draw(path: Path, size: tuple[int, int] = (4, 3), color: str = "red") -> Path
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, color).save(path)
     return path
+
+
+def test_one_picture_in_many_cells_is_right_in_all_threads():
+    pixels = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(10):
+            cells = pictures_from_arrays([Image.open(BytesIO(file.getvalue()))] * 16).pictures
+            with ThreadPoolExecutor(8) as pool:
+                shown = list(pool.map(lambda cell: np.asarray(cell.load(None)), cells))
+            assert all(np.array_equal(one, pixels) for one in shown)
+    finally:
+        sys.setswitchinterval(switching)
 
 
 def test_every_file_is_a_picture_or_skipped_with_its_reason(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from clip_grid.csv_cells import plain_name
 from clip_grid.errors import InputError
 from clip_grid.grid.table.records import find_column, find_key_column, name_columns, varying_columns
+from clip_grid.grid.table.table import parse_table
 
 
 def test_case_blanks_underscores_and_hyphens_do_not_count():
@@ -50,6 +51,11 @@ def test_a_hundred_thousand_columns_are_refused_and_ten_thousand_equal_ones_name
 
     assert (names[1], names[-1], len(notes)) == ("a (2)", "a (10000)", 1)
     assert time.process_time() - started < 2
+
+
+def test_a_header_that_fits_no_sheet_is_refused_by_the_name_of_its_file():
+    with pytest.raises(InputError, match=r"t\.csv: column 2 of the header has a name of 200000 characters"):
+        parse_table("file," + "a" * 200_000 + "\na.png,1\n", name="t.csv")
 
 
 def test_a_column_varies_when_its_values_differ_or_some_rows_lack_it():

@@ -264,9 +264,10 @@ def test_charset_normalizer_is_asked_for_other_code_pages(tmp_path: Path, monkey
     assert "read as cp437" in table.notes[0]
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf_16_without_mark_is_read(tmp_path: Path, encoding: str):
-    table = read_table(write(tmp_path, "filename,label\na.png,cat Ωж\nb.png,dog\n".encode(encoding)))
+def test_utf_16_is_read_with_and_without_mark(tmp_path: Path, encoding: str, mark: str):
+    table = read_table(write(tmp_path, f"{mark}filename,label\na.png,cat Ωж\nb.png,dog\n".encode(encoding)))
 
     assert (table.keys, table.rows, table.notes) == (("a.png", "b.png"), ({"label": "cat Ωж"}, {"label": "dog"}), ())
 

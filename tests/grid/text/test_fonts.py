@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -104,12 +106,45 @@ def test_a_font_that_is_not_there_is_refused_with_near_names(tmp_path):
         find_faces("Sqare Sans", machine_fonts=[tmp_path])
 
 
-def test_a_file_that_is_no_font_is_refused_when_asked_for_and_passed_over_when_found(tmp_path):
+def test_a_file_that_is_no_font_is_dropped_with_a_note_when_asked_for_and_passed_over_when_found(tmp_path):
     (tmp_path / "broken.ttf").write_bytes(b"no font")
     make_font(tmp_path / "good.ttf", "Good", "あ")
-    with pytest.raises(InputError, match=r"broken\.ttf"):
-        find_faces(str(tmp_path / "broken.ttf"))
+    (note,) = find_faces(str(tmp_path / "broken.ttf"), machine_fonts=()).notes
+    assert note.startswith("the font broken.ttf cannot be used (")
+    assert note.endswith("); the labels are drawn in Roboto")
     assert families(find_faces(machine_fonts=[tmp_path]), "あ") == [("Good", "あ")]
+
+
+@pytest.mark.usefixtures("bound_by_permissions")
+def test_a_font_that_cannot_be_reached_is_dropped_with_the_reason(tmp_path):
+    Path(make_font(tmp_path / "locked.ttf", "Locked", "a")).chmod(0)
+    make_font(tmp_path / "a.ttf", "In", "a")
+    (tmp_path / "closed").mkdir(0o600)
+    (tmp_path / "loop.ttf").symlink_to("loop.ttf")
+    os.mkfifo(tmp_path / "pipe.ttf")
+    reasons = {"locked.ttf": "Permission denied", "closed/a.ttf": "Permission denied", "loop.ttf": "symbolic links"}
+    for name, reason in {**reasons, "pipe.ttf": "a pipe"}.items():
+        faces = find_faces(str(tmp_path / name), machine_fonts=())
+        assert reason in faces.notes[0] and Path(name).name in faces.notes[0]
+        assert faces.base.family == "Roboto"
+    assert find_faces(str(tmp_path / "a.ttf"), machine_fonts=()).notes == ()
+
+
+def test_a_font_with_damaged_glyphs_draws_none_of_them(tmp_path):
+    whole = Path(find_faces().base.path).read_bytes()
+    rng = random.Random(5)
+    used = 0
+    for number in range(3):
+        damaged = bytearray(whole)
+        for _ in range(100):
+            damaged[rng.randrange(20_000, len(damaged))] = rng.randrange(256)
+        path = tmp_path / f"{number}.ttf"
+        path.write_bytes(damaged)
+        faces = find_faces(str(path), machine_fonts=())
+        used += not faces.notes
+        for text, face in faces.pieces("Grüße, 100 € от Ягуара"):
+            faces.at(face, 16).add_ink(np.zeros((64, 64), np.uint8), (20, 40), text, False, 1)
+    assert used > 0
 
 
 def test_a_folder_without_ascii_in_its_name_is_searched(tmp_path):

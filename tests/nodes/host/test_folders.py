@@ -98,6 +98,22 @@ def test_a_missing_file_is_named_with_the_places_that_were_searched(tmp_path):
         FakeHost(tmp_path).folders.find("no.csv")
 
 
+@pytest.mark.usefixtures("bound_by_permissions")
+def test_what_cannot_be_told_is_not_called_missing(tmp_path):
+    host = FakeHost(tmp_path)
+    touch(tmp_path / "input/closed/a.csv")
+    touch(tmp_path / "input/parent/open/a.png")
+    (tmp_path / "input/parent/loop").symlink_to("loop")
+    (tmp_path / "input/closed").chmod(0)
+    try:
+        with pytest.raises(InputError, match=r"'closed/a\.csv' cannot be read \(Permission denied\)"):
+            host.folders.find("closed/a.csv")
+        assert [path.name for path in host.folders.find_directories("closed/a*")] == ["closed"]
+        assert [path.name for path in host.folders.find_directories("parent/*")] == ["loop", "open"]
+    finally:
+        (tmp_path / "input/closed").chmod(0o700)
+
+
 def test_a_pattern_means_the_folders_that_it_matches_in_order_of_their_names(tmp_path):
     host = FakeHost(tmp_path)
     for name in ("b", "a", "c"):

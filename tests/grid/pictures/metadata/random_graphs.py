@@ -249,8 +249,13 @@ class RandomGraph:
         )
         sampler, plan = self._behind(select, ["muted", 0]), self._behind(sigmas, ["muted", 0])
         if self._maybe():
-            inputs = {"model": model, "positive": positive, "negative": negative, "latent_image": latent}
-            inputs |= {"add_noise": True, "noise_seed": self._number(seed), "cfg": self._number(cfg)}
+            inputs: dict[str, object] = {"model": model, "positive": positive, "negative": negative}
+            inputs |= {
+                "latent_image": latent,
+                "add_noise": True,
+                "noise_seed": self._number(seed),
+                "cfg": self._number(cfg),
+            }
             return self._add("SamplerCustom", **inputs, sampler=sampler, sigmas=plan)
         guider = self._add("CFGGuider", model=model, positive=positive, negative=negative, cfg=self._number(cfg))
         noise = self._add("RandomNoise", noise_seed=self._number(seed))

@@ -144,6 +144,9 @@ _PAGES = (
     CodePage("cp1257", 0.01, _BALTIC, latin=True),
     CodePage("cp850", 0.005, _WEST, latin=True),
     CodePage("cp866", 0.005, _CYRILLIC),
+    CodePage("iso8859_2", 0.005, _MIDDLE, latin=True),
     CodePage("koi8_r", 0.005, _CYRILLIC),
     CodePage("euc_jp", 0.005, _JAPANESE),
 )
+#: Python's names of all code pages that are known here, most frequent first.
+CODE_PAGES = tuple(page.codec for page in _PAGES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from clip_grid.grid.table.code_pages import find_code_page
+from clip_grid.grid.code_pages import find_code_page
 
 TEXTS = [
     ("gbk", "一只橘色的猫\n一只黑狗\n红色的狐狸"),
@@ -27,6 +27,7 @@ TEXTS = [
     ("cp1252", "30° Winkel"),
     ("cp1252", "MÜNCHEN"),
     ("cp1250", "żółty kot\nczarny pies\nświeża trawa"),
+    ("iso8859_2", "żółty kot\nczarny pies\nświeża trawa"),
     ("cp1253", "πορτοκαλί γάτα\nμαύρος σκύλος"),
     ("cp1254", "turuncu şişman kedi\nçılgın ığdır"),
     ("cp1255", "חתול כתום\nכלב שחור"),

@@ -1,0 +1,58 @@
+"""Tests: what a small file can unpack to is bounded; the peak of a process's memory is measured in one of its own."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Prints the megabytes that a sheet of the files takes beside what was there before, and what is said of them.
+_MEASURE = f"""
+import resource, sys
+sys.path.insert(0, {str(ROOT)!r})
+from tests import conftest
+from pathlib import Path
+from clip_grid.api import export_grid
+folder = Path(sys.argv[1])
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+export_grid([folder / "small.png"], folder / "out" / "first.png")
+before = peak()
+report = export_grid(sorted((folder / "large").iterdir()) + [folder / "small.png"], folder / "out" / "second.png")
+print(peak() - before, len(report.skipped), *[skipped.reason for skipped in report.skipped[:1]])
+"""
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak is measured as Linux gives it")
+
+
+def png_of_zeros(side: int, bits: int, kind: int, channels: int) -> bytes:
+    """A square PNG in which every number is 0; its kind is grey (0), RGB (2) or RGBA (6)."""
+    packer, row = zlib.compressobj(1), bytes(1 + side * channels * bits // 8)
+    rows = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    parts = {b"IHDR": struct.pack(">IIBBBBB", side, side, bits, kind, 0, 0, 0), b"IDAT": rows, b"IEND": b""}
+    chunks = (struct.pack(">I", len(data)) + name + data for name, data in parts.items())
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk + struct.pack(">I", zlib.crc32(chunk[4:])) for chunk in chunks)
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused_and_others_are_decoded_within_the_bound(tmp_path):
+    """The bound is that of all threads together, 512 MiB."""
+    (tmp_path / "large").mkdir()
+    (tmp_path / "out").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "small.png")
+    bomb = tmp_path / "large" / "grey.png"
+    bomb.write_bytes(png_of_zeros(13_000, 16, 0, 1))
+    for number in range(3):
+        (tmp_path / "large" / f"{number}.png").write_bytes(png_of_zeros(4_000, 16, 0, 1))
+    assert bomb.stat().st_size < 2_000_000
+
+    command = [sys.executable, "-c", _MEASURE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    megabytes, left_out, reason = done.stdout.strip().split(" ", 2)
+
+    assert int(megabytes) < 512 + 64
+    assert left_out == "1"
+    assert "pictures that need more than 1,536 MiB are refused" in reason
