@@ -23,8 +23,11 @@ _INNER = re.compile(r"([;|\t\r\n]+)")
 #: Quotes do not protect there: those of the text stand in the midst of that spreadsheet's cell.
 _INNER_FORMULA = re.compile(r"[\s'\"]*[=+\-@＝＋－＠]")
 _EXCEL_HINT = re.compile(r"sep=([,;\t|])(?:\r\n|\r|\n)", re.IGNORECASE)
-#: A line without quotes, and its end; one at the end of the text has none and may be empty.
-_PLAIN_LINE = re.compile(r'([^"\r\n]*)(?:\r\n|\r|\n|\Z)')
+#: Lines without quotes that have an end, and a last one that has none and may be empty.
+_PLAIN_LINES = re.compile(r'[^"]*(?:\r\n|\r(?!\n|\Z)|\n)')
+_LAST_LINE = re.compile(r'[^"\r\n]*\Z')
+#: Characters in which lines without quotes are looked for at a time.
+_STEP = 1 << 16
 _TO_QUOTE = re.compile(r'[,"\r\n]')
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -110,12 +113,16 @@ def split_lines(text: str, delimiter: str, *, start: int = 0) -> Iterator[Line]:
     number = first = 1 + _breaks(text[:start])
     at = start
     while at < len(text) or cells:
-        if not cells and (line := _PLAIN_LINE.match(text, at)):
-            # most lines have no quotes: cutting them up at once takes a third of the time
-            yield Line(number, tuple(map(str.strip, line[1].split(delimiter))))
-            at, number = line.end(), number + 1
-            first = number
+        if not cells and (lines := _PLAIN_LINES.match(text, at, at + _STEP)):
+            # most lines have no quotes: cutting up many at once takes a fifth of the time
+            for line in _in_lines(lines[0]):
+                yield Line(number, tuple(map(str.strip, line.split(delimiter))))
+                number += 1
+            at, first = lines.end(), number
             continue
+        if not cells and (plain := _LAST_LINE.match(text, at)):
+            yield Line(number, tuple(map(str.strip, plain[0].split(delimiter))))
+            return
         found = cell_pattern.match(text, at)
         assert found, "the pattern matches at every place, if only an empty cell"
         cells.append(_cell(found))
@@ -124,6 +131,13 @@ def split_lines(text: str, delimiter: str, *, start: int = 0) -> Iterator[Line]:
         if found["end"] != delimiter:
             yield Line(first, tuple(cells))
             cells, first = [], number
+
+
+def _in_lines(text: str) -> list[str]:
+    """The lines of a text that ends with a line end; not ``splitlines``, which knows more ends than files have."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text[:-1].split("\n")
 
 
 def _cell_pattern(delimiter: str) -> re.Pattern[str]:
