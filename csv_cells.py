@@ -23,9 +23,10 @@ _INNER = re.compile(r"([;|\t\r\n]+)")
 #: Quotes do not protect there: those of the text stand in the midst of that spreadsheet's cell.
 _INNER_FORMULA = re.compile(r"[\s'\"]*[=+\-@＝＋－＠]")
 _EXCEL_HINT = re.compile(r"sep=([,;\t|])(?:\r\n|\r|\n)", re.IGNORECASE)
-#: Lines without quotes that have an end, and a last one that has none and may be empty.
+#: A line without quotes, and its end; one at the end of the text has none and may be empty.
+_PLAIN_LINE = re.compile(r'([^"\r\n]*)(?:\r\n|\r|\n|\Z)')
+#: Several of them that have an end.
 _PLAIN_LINES = re.compile(r'[^"]*(?:\r\n|\r(?!\n|\Z)|\n)')
-_LAST_LINE = re.compile(r'[^"\r\n]*\Z')
 #: Characters in which lines without quotes are looked for at a time.
 _STEP = 1 << 16
 _TO_QUOTE = re.compile(r'[,"\r\n]')
@@ -120,9 +121,12 @@ def split_lines(text: str, delimiter: str, *, start: int = 0) -> Iterator[Line]:
                 number += 1
             at, first = lines.end(), number
             continue
-        if not cells and (plain := _LAST_LINE.match(text, at)):
-            yield Line(number, tuple(map(str.strip, plain[0].split(delimiter))))
-            return
+        if not cells and (plain := _PLAIN_LINE.match(text, at)):
+            # the last one, or one that is longer
+            yield Line(number, tuple(map(str.strip, plain[1].split(delimiter))))
+            at, number = plain.end(), number + 1
+            first = number
+            continue
         found = cell_pattern.match(text, at)
         assert found, "the pattern matches at every place, if only an empty cell"
         cells.append(_cell(found))
