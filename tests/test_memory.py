@@ -38,7 +38,9 @@ def png_of_zeros(side: int, bits: int, kind: int, channels: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk + struct.pack(">I", zlib.crc32(chunk[4:])) for chunk in chunks)
 
 
-def test_a_small_file_that_unpacks_to_gigabytes_is_refused_and_others_are_decoded_within_the_bound(tmp_path):
+def test_a_small_file_that_unpacks_to_gigabytes_is_refused_and_others_are_decoded_within_the_bound(
+    tmp_path: Path,
+) -> None:
     """The bound is that of all threads together, 512 MiB."""
     (tmp_path / "large").mkdir()
     (tmp_path / "out").mkdir()
