@@ -196,11 +196,11 @@ def _inflated(pieces: list[memoryview], size: int) -> bytes:
 def _unfiltered(av: ModuleType, header: _Header, plain: bytes) -> Image.Image | None:
     """The rows without their filters, by PyAV from a PNG that holds nothing else, so that it converts nothing."""
     mode, name, _ = _KINDS[header.color_type]
-    decoder = av.CodecContext.create("png", "r")
+    codec = av.CodecContext.create("png", "r")
     # a thread each would take the cores from the other pictures
-    decoder.thread_count = 1
+    codec.thread_count = 1
     try:
-        frames = decoder.decode(av.Packet(_stored_png(header, plain)))
+        frames = codec.decode(av.Packet(_stored_png(header, plain)))
     except (av.FFmpegError, ValueError):
         return None
     if len(frames) != 1:
