@@ -42,6 +42,10 @@ class Tensor(Protocol):
 
 
 def to_8_bit(values: NDArray[np.generic]) -> Pixels:
+    """The numbers of a picture of 16 bits or floats as uint8 of the same shape, halves rounded up.
+
+    White is 65535, but for floats 1 where none is above 8, and 255 where none is above 255. NaN is black.
+    """
     # by bands of rows: a picture of 100 megapixels takes 400 MB as floats
     rows = max(1, _BAND_NUMBERS // max(1, values[:1].size))
     bands = [slice(top, top + rows) for top in range(0, len(values), rows)]

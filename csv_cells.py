@@ -25,6 +25,10 @@ _INNER_FORMULA = re.compile(r"[\s'\"]*[=+\-@＝＋－＠]")
 _EXCEL_HINT = re.compile(r"sep=([,;\t|])(?:\r\n|\r|\n)", re.IGNORECASE)
 #: A line without quotes, and its end; one at the end of the text has none and may be empty.
 _PLAIN_LINE = re.compile(r'([^"\r\n]*)(?:\r\n|\r|\n|\Z)')
+#: Several of them that have an end.
+_PLAIN_LINES = re.compile(r'[^"]*(?:\r\n|\r(?!\n|\Z)|\n)')
+#: Characters in which lines without quotes are looked for at a time.
+_STEP = 1 << 16
 _TO_QUOTE = re.compile(r'[,"\r\n]')
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
@@ -110,10 +114,17 @@ def split_lines(text: str, delimiter: str, *, start: int = 0) -> Iterator[Line]:
     number = first = 1 + _breaks(text[:start])
     at = start
     while at < len(text) or cells:
-        if not cells and (line := _PLAIN_LINE.match(text, at)):
-            # most lines have no quotes: cutting them up at once takes a third of the time
-            yield Line(number, tuple(map(str.strip, line[1].split(delimiter))))
-            at, number = line.end(), number + 1
+        if not cells and (lines := _PLAIN_LINES.match(text, at, at + _STEP)):
+            # most lines have no quotes: cutting up many at once takes a fifth of the time
+            for line in _in_lines(lines[0]):
+                yield Line(number, tuple(map(str.strip, line.split(delimiter))))
+                number += 1
+            at, first = lines.end(), number
+            continue
+        if not cells and (plain := _PLAIN_LINE.match(text, at)):
+            # the last one, or one that is longer
+            yield Line(number, tuple(map(str.strip, plain[1].split(delimiter))))
+            at, number = plain.end(), number + 1
             first = number
             continue
         found = cell_pattern.match(text, at)
@@ -124,6 +135,13 @@ def split_lines(text: str, delimiter: str, *, start: int = 0) -> Iterator[Line]:
         if found["end"] != delimiter:
             yield Line(first, tuple(cells))
             cells, first = [], number
+
+
+def _in_lines(text: str) -> list[str]:
+    """The lines of a text that ends with a line end; not ``splitlines``, which knows more ends than files have."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text[:-1].split("\n")
 
 
 def _cell_pattern(delimiter: str) -> re.Pattern[str]:

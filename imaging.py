@@ -58,6 +58,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_BYTES_LEFT = re.compile(r" \(\d+ bytes not processed\)")
 _UNREACHABLE, _DAMAGED = "check the path and its permissions", "it is damaged, make or fetch it again"
 #: Why a picture is left out that is fine in itself.
 OUT_OF_MEMORY = "needs more memory than is free; close other programs, or scale it down"
@@ -326,7 +327,8 @@ def _reading(name: str, doing: str) -> Iterator[None]:
     except READER_ERRORS as error:
         # the system's errors have it; those of Pillow's readers do not
         told = error.strerror if isinstance(error, OSError) else None
-        reason = told or str(error) or type(error).__name__
+        # how far a decoder came depends on how it was fed
+        reason = told or _BYTES_LEFT.sub("", str(error)) or type(error).__name__
         raise PictureError(name, f"cannot be {doing} ({reason}); {_UNREACHABLE if told else _DAMAGED}") from error
 
 

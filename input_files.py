@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import InputError
+from .visible_text import short_names
 
 #: Larger tables, lists, templates and the like are refused before they are read.
 MAX_TEXT_BYTES = 64 << 20
@@ -73,7 +74,8 @@ def read_file(path: Path, what: str, *, most_bytes: int = MAX_TEXT_BYTES) -> byt
     what: stands before the path in messages, such as "the table". Raises InputError, naming the file and the cure, for
     what is no file, is larger, or cannot be read.
     """
-    named = f"{what} {str(path)!r}" if not str(path).isprintable() else f"{what} {path}"
+    shown = short_names(str(path))
+    named = f"{what} {shown if shown.isprintable() else repr(shown)}"
     try:
         with open_file(path) as file:
             data = file.read(most_bytes + 1)

@@ -20,6 +20,8 @@ from typing import IO, cast
 
 from PIL import Image, PngImagePlugin
 
+from .png_chunks import SIGNATURE
+
 #: By PNG's color type, at 8 bits: the mode of the picture, PyAV's name of its pixels, and bytes of a pixel.
 _KINDS = {0: ("L", "gray", 1), 2: ("RGB", "rgb24", 3), 6: ("RGBA", "rgba", 4)}
 #: Larger pictures are left to Pillow, which needs less memory.
@@ -29,7 +31,6 @@ WORTH_AN_IMPORT = 1 << 23
 #: Bytes of a file, such as a workflow, beside a pixel's own; larger files are left to Pillow, which skips them.
 MOST_BESIDE = 1 << 22
 _STORED_BLOCK = 0xFFFF
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def _read(file: IO[bytes], pixel_bytes: int) -> tuple[_Header, bytes] | None:
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Type and content of the chunks; ends early where the file does, and without IEND where anything follows it."""
-    view, place = memoryview(data), len(_SIGNATURE)
+    view, place = memoryview(data), len(SIGNATURE)
     while place + 12 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, place)
         end = place + 12 + size
@@ -196,11 +197,11 @@ def _inflated(pieces: list[memoryview], size: int) -> bytes:
 def _unfiltered(av: ModuleType, header: _Header, plain: bytes) -> Image.Image | None:
     """The rows without their filters, by PyAV from a PNG that holds nothing else, so that it converts nothing."""
     mode, name, _ = _KINDS[header.color_type]
-    decoder = av.CodecContext.create("png", "r")
+    codec = av.CodecContext.create("png", "r")
     # a thread each would take the cores from the other pictures
-    decoder.thread_count = 1
+    codec.thread_count = 1
     try:
-        frames = decoder.decode(av.Packet(_stored_png(header, plain)))
+        frames = codec.decode(av.Packet(_stored_png(header, plain)))
     except (av.FFmpegError, ValueError):
         return None
     if len(frames) != 1:
@@ -217,7 +218,7 @@ def _stored_png(header: _Header, plain: bytes) -> bytes:
     """A PNG file of these rows that is not compressed."""
     head = struct.pack(">IIBBBBB", header.width, header.height, 8, header.color_type, 0, 0, 0)
     blocks = -(-len(plain) // _STORED_BLOCK)
-    parts: list[bytes | memoryview] = [_SIGNATURE, _chunk(b"IHDR", head)]
+    parts: list[bytes | memoryview] = [SIGNATURE, _chunk(b"IHDR", head)]
     parts.append(struct.pack(">I4s", 2 + 5 * blocks + len(plain) + 4, b"IDAT") + b"\x78\x01")
     view = memoryview(plain)
     for start in range(0, len(plain), _STORED_BLOCK):

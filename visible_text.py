@@ -18,6 +18,8 @@ _ACTS = re.compile(
     "\\U000e0000-\\U000e007f]"
 )
 _AROUND = re.compile(f"^[{_MARKS}\\s]+|[{_MARKS}\\s]+$")
+#: The beginning and the rest of a name that is too long to be shown.
+_LONG_NAME = re.compile(r"([^/\\]{80})[^/\\]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?%?")
 
 
@@ -44,3 +46,8 @@ def cell(text: str) -> str:
 def printable(text: str) -> str:
     """The text with escapes in place of what a terminal or a log would act on instead of showing it."""
     return text if text.isprintable() else _ACTS.sub(lambda char: char[0].encode("unicode_escape").decode(), text)
+
+
+def short_names(text: str) -> str:
+    """A path or the like with the beginnings alone of names in it that are longer than 80 characters."""
+    return _LONG_NAME.sub(lambda name: f"{name[1]}…", text)

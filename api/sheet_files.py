@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ..atomic import check_regular
+from ..atomic import check_regular, fitting_name
 from ..errors import InputError
 from ..grid.pictures.find import find_files, matching_folders
 from ..grid.pictures.survey import survey_files
@@ -26,7 +26,7 @@ def target_and_format(
     if os.path.isdir(out) or os.fspath(given).endswith(("/", os.sep)):
         one = os.fspath(images) if isinstance(images, (str, os.PathLike)) else ""
         stem = folder_name(one) if one and os.path.isdir(home_path(one)) else "pictures"
-        return out / f"{stem}_grid{SUFFIX[template.format]}", template
+        return out / fitting_name(stem, f"_grid{SUFFIX[template.format]}"), template
     named = FORMAT_OF.get(out.suffix.lower())
     if named is None:
         check_regular(out)
@@ -49,7 +49,7 @@ def page_namer(target: Path) -> Callable[[int, int], Path]:
     """Page numbers to files: the target itself, then ``name-2.png``, ``name-3.png``, ..."""
 
     def path_of(page: int, pages: int) -> Path:
-        return target if page == 0 else target.with_stem(f"{target.stem}-{page + 1}")
+        return target if page == 0 else target.with_name(fitting_name(target.stem, f"-{page + 1}{target.suffix}"))
 
     return path_of
 
@@ -87,7 +87,7 @@ def batch_targets(directories: Sequence[str], out_dir: Path, template: GridTempl
         plain = stem.casefold()
         used[plain] = used.get(plain, 0) + 1
         number = f"_{used[plain]}" if used[plain] > 1 else ""
-        targets.append((directory, out_dir / f"{stem}_grid{number}{SUFFIX[template.format]}"))
+        targets.append((directory, out_dir / fitting_name(stem, f"_grid{number}{SUFFIX[template.format]}")))
     return targets
 
 

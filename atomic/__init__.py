@@ -10,6 +10,7 @@ from typing import BinaryIO
 from ..errors import OutputError
 from .file_set import FileSet, file_set, hidden_name
 from .lock import take_lock
+from .names import fitting_name
 from .problems import check_regular, check_replaceable, is_empty, make_folder, output_error, writing
 from .signals import signals_held
 from .unfinished import (
@@ -23,9 +24,9 @@ from .unfinished import (
 )
 
 __all__ = [
-    "FileSet", "atomic_file", "check_regular", "check_replaceable", "file_set", "is_empty", "kept_work", "make_folder",
-    "output_error", "record_written", "remove_unfinished", "set_kept", "signals_held", "temporary_folder",
-    "the_only_run", "writing", "written_files",
+    "FileSet", "atomic_file", "check_regular", "check_replaceable", "file_set", "fitting_name", "is_empty", "kept_work",
+    "make_folder", "output_error", "record_written", "remove_unfinished", "set_kept", "signals_held",
+    "temporary_folder", "the_only_run", "writing", "written_files",
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import ClipGridError, InputError, OutputError
+from ..visible_text import short_names
 
 #: The endings of temporary files, and of older files that are kept until the new ones are there.
 PART, BACKUP = ".part", ".old"
@@ -88,12 +89,14 @@ def output_error(path: Path, error: OSError) -> ClipGridError:
     """The error for a file that cannot be written, or for another one that cannot be read for it, with its cure."""
     source = error.filename
     if isinstance(source, (str, os.PathLike)) and not _belongs(Path(source), path):
-        return InputError(f"{source} cannot be read: {error.strerror or error}; check the path and its permissions")
+        return InputError(
+            f"{short_names(str(source))} cannot be read: {error.strerror or error}; check the path and its permissions"
+        )
     if getattr(error, "winerror", None) in _IN_USE:
         cure = "another program has it open; close it there, or choose another name"
     else:
         cure = _CURES.get(error.errno or 0, str(error.strerror or error))
-    return OutputError(f"{path} cannot be written: {cure}")
+    return OutputError(f"{short_names(str(path))} cannot be written: {cure}")
 
 
 def _belongs(source: Path, path: Path) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..api import rank
-from ..atomic import file_set, output_error
+from ..atomic import file_set, fitting_name, output_error
 from ..clip_backend.ranking.result import ABOVE_THRESHOLD, RankedPicture, Ranking, RankOptions
 from ..errors import InputError, OutputError
 from ..grid.arrange.badges import format_score
@@ -116,5 +116,6 @@ def copy_kept(run: Ranking, given: str) -> None:
     with file_set(folder) as files:
         for place, one in enumerate(run.kept, 1):
             source = Path(one.name)
-            with files.open(folder / f"{place:0{digits}}-{source.name}") as target, source.open("rb") as picture:
+            name = fitting_name(f"{place:0{digits}}-{source.stem}", source.suffix)
+            with files.open(folder / name) as target, source.open("rb") as picture:
                 shutil.copyfileobj(picture, target)

@@ -36,7 +36,7 @@ from .pictures.survey import Picture, Skipped, Survey, data_warnings
 from .table.matching import TableMatch, match_pictures
 from .table.table import Table
 from .template import AUTO, GridTemplate, parse_sources
-from .text.fit import fit_text
+from .text.fit import fit_text, visible_part
 from .text.fonts import Faces, find_faces
 from .text.line import TextStyle
 
@@ -298,13 +298,13 @@ def _resizer(template: GridTemplate, inputs: PlanInputs) -> Resizer:
 
 
 def text_measure(faces: Faces) -> Measure:
-    """Measures text that is wrapped but neither shrunk nor shortened."""
+    """Measures text that is wrapped but not shrunk; what is far below the height that can be shown is left out."""
 
-    def measure(text: str, width: int, size: int) -> tuple[int, int]:
+    def measure(text: str, width: int, size: int, height: int) -> tuple[int, int]:
         style = TextStyle(
             size=size, min_size=size, fill=(0, 0, 0), outline=(0, 0, 0), outline_width=0, align="left", shorten="end"
         )
-        block = fit_text(text, width, 1_000_000, style, faces)
+        block = fit_text(visible_part(text, width, height, style), width, 1_000_000, style, faces)
         return block.width, block.height
 
     return measure

@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..input_files import read_file
 from ..json_text import JsonError, parse_json, parse_object, to_json
 from ..options import check, option, options_of
+from ..visible_text import short_names
 from .colors import parse_color
 
 #: Everything that may follow in ``label_sources``, in the order in which the sources are asked.
@@ -243,7 +244,7 @@ def find_template(name: str, folder: Path | None = None) -> GridTemplate:
     if name in built_in:
         return built_in[name]
     known = sorted({*saved, *built_in})
-    raise InputError(f"there is no template {name!r}{_hint(name, known)}; known are {', '.join(known)}")
+    raise InputError(f"there is no template {short_names(name)!r}{_hint(name, known)}; known are {', '.join(known)}")
 
 
 def _hint(name: str, known: Sequence[str]) -> str:
@@ -288,7 +289,7 @@ def template_path(name: str, folder: Path) -> Path:
         or _DEVICE.fullmatch(name)
     )
     if bad:
-        raise InputError(f"{name!r} cannot name a template; use letters, digits, spaces, - and _")
+        raise InputError(f"{short_names(name)!r} cannot name a template; use letters, digits, spaces, - and _")
     return folder / f"{name}.json"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -297,6 +298,27 @@ def test_a_broken_folder_costs_only_itself(tmp_path):
     assert [grid.images_processed for grid in report.grids] == [1, 2]
     assert [Path(failed.directory).name for failed in report.failed] == ["empty", "missing"]
     assert seen == [("one", False), ("empty", True), ("missing", True), ("two", False)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names are counted in other units there")
+@pytest.mark.parametrize("letter", ["n", "日"])
+def test_names_that_become_too_long_are_shortened_and_stay_apart(tmp_path, letter):
+    long = letter * (255 // len(letter.encode()))
+    folders = [folder(tmp_path / parent / long, "1.png", "2.png", "3.png") for parent in ("a", "b")]
+    target = tmp_path / f"{long[:-4]}.png"
+
+    batch = export_batch(folders, tmp_path / "out", rows=1, columns=1, sidecar=True, scores_csv=True)
+    sheets = [export_grid(folders[0], target, rows=1, columns=1, sidecar=True, overwrite=True) for _ in range(2)]
+
+    assert batch.status == "ok"
+    written = os.listdir(tmp_path / "out")
+    # three pages, the sidecar and the scores
+    assert len(written) == 2 * (3 + 2)
+    assert sorted(Path(page.path).name for grid in batch.grids for page in grid.pages) == sorted(
+        name for name in written if name.endswith(".png")
+    )
+    assert sheets[0].pages[0].path == str(target)
+    assert len([name for name in os.listdir(tmp_path) if len(name) > 20]) == 3 + 1
 
 
 def test_folders_of_the_same_name_get_files_of_their_own(tmp_path):

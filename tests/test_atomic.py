@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import socket
 import stat
@@ -10,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from clip_grid.atomic import atomic_file, file_set, output_error, the_only_run
+from clip_grid.atomic import atomic_file, file_set, fitting_name, output_error, the_only_run
 from clip_grid.errors import ClipGridError, InputError, LimitError, OutputError
 
 needs_modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
@@ -337,3 +338,26 @@ def test_a_message_is_not_said_twice(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     assert str(raised.value).count("cannot be written") == 1
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "日", "👩", "\udcff"])
+def test_a_name_that_is_made_of_a_long_one_fits_and_is_its_own(letter):
+    stem = letter * 300
+
+    names = {fitting_name(stem[:length], ending) for length in range(50, 300) for ending in ("-2.png", "-10.png")}
+
+    assert len(names) == 500
+    for name in names:
+        assert len(name.encode("utf-8", "surrogatepass")) <= 255
+        assert name.endswith(("-2.png", "-10.png"))
+        assert set(re.split(r"~[0-9a-f]{8}|-", name)[0]) == {letter}
+    assert fitting_name("a" * 251, ".png") == "a" * 251 + ".png"
+    assert len(fitting_name("a", "." + "b" * 400)) == 255
+    assert fitting_name(stem, ".png") == fitting_name(stem, ".png")
+
+
+def test_an_error_shows_the_beginning_of_a_name_that_is_too_long(tmp_path):
+    with pytest.raises(OutputError) as error:
+        write(tmp_path / ("b" * 400))
+
+    assert f"{tmp_path}/{'b' * 80}… cannot be written: the name is too long; choose a shorter one" in str(error.value)

@@ -31,7 +31,7 @@ class PageTexts:
     def block(self, kind: TextKind, text: str, box: Box) -> TextPlan:
         """The text in its box, as high as it needs at that width, up to LINES."""
         size = self._size(kind)
-        height = min(self._height(text, box.width, size), LINES[kind] * self.inputs.line_height(size)) if text else 0
+        height = self._height(text, box.width, size, LINES[kind] * self.inputs.line_height(size)) if text else 0
         return TextPlan(kind, text, box._replace(height=height), size)
 
     def row_width(self) -> int:
@@ -39,7 +39,8 @@ class PageTexts:
         size = self._size("row")
         limit = max(size * 2, int(self.metrics.cell[0] * ROW_HEADER_SHARE))
         headers = {text for text in self.table.row_headers if text}
-        widths = [min(limit, self.inputs.measure(text, limit, size)[0]) for text in headers]
+        most = LINES["row"] * self.inputs.line_height(size)
+        widths = [min(limit, self.inputs.measure(text, limit, size, most)[0]) for text in headers]
         # without the limit: of a number nothing may be cut
         widths += [self._badge_size(mean.text)[0] for mean in self.table.row_means if mean]
         return max(widths, default=0)
@@ -49,7 +50,7 @@ class PageTexts:
         size = self._size("row")
         most = 2 * self.inputs.line_height(size)
         headers = {text for text in self.table.row_headers if text}
-        header = max((min(most, self._height(text, width, size)) for text in headers), default=0)
+        header = max((self._height(text, width, size, most) for text in headers), default=0)
         badges = [self._badge_size(mean.text)[1] for mean in self.table.row_means if mean]
         return header + self.pad + max(badges) if badges else 0
 
@@ -72,7 +73,7 @@ class PageTexts:
         badge = self._badge(mean, box)
         width, height = badge.box.width, min(badge.box.height, box.height)
         space = max(0, box.height - height - self.pad)
-        header_height = min(self._height(text, box.width, size), space) if text else 0
+        header_height = self._height(text, box.width, size, space) if text else 0
         pad = self.pad if header_height else 0
         top = box.y + (box.height - header_height - pad - height) // 2
         header = [TextPlan("row", text, box._replace(y=top, height=header_height), size)] if header_height else []
@@ -88,14 +89,14 @@ class PageTexts:
 
     def _badge_size(self, text: str) -> Size:
         size = self._size("mean")
-        return plate_size(self.inputs.measure(text, _ENDLESS, size), size)
+        return plate_size(self.inputs.measure(text, _ENDLESS, size, _ENDLESS), size)
 
     def _size(self, kind: TextKind) -> int:
         """Font size in pixels of one of the page's texts."""
         return max(1, round(self.metrics.font * TEXT_SCALE.get(kind, 1.0)))
 
-    def _height(self, text: str, width: int, size: int) -> int:
-        return self.inputs.measure(text, width, size)[1]
+    def _height(self, text: str, width: int, size: int, most: int) -> int:
+        return min(self.inputs.measure(text, width, size, most)[1], most)
 
 
 def _equally_high(blocks: Sequence[TextPlan]) -> list[TextPlan]:

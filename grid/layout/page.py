@@ -28,11 +28,12 @@ def with_strip(inputs: LayoutInput, metrics: Metrics) -> Metrics:
         return metrics
     width, height = metrics.cell
     labels = {label for label in inputs.texts.labels if label}
-    tallest = max((inputs.measure(label, width, metrics.font)[1] for label in labels), default=0)
     line = inputs.line_height(metrics.font)
+    most = max(line, int(height * LABEL_SHARE))
+    tallest = max((inputs.measure(label, width, metrics.font, most)[1] for label in labels), default=0)
     if labels:  # a word too wide for the cell measures nothing until it is shrunk
         tallest = max(tallest, line)
-    return replace(metrics, strip=min(tallest, max(line, int(height * LABEL_SHARE))))
+    return replace(metrics, strip=min(tallest, most))
 
 
 def plan_page(inputs: LayoutInput, metrics: Metrics, table: PageTable) -> PagePlan:

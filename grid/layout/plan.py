@@ -41,8 +41,9 @@ class Box(NamedTuple):
         return Box(self.x + by_x, self.y + by_y, self.width - 2 * by_x, self.height - 2 * by_y)
 
 
-#: (text, width, font size) -> width and height of the text, wrapped into that width at that size.
-Measure = Callable[[str, int, int], Size]
+#: (text, width, font size, height) -> width and height of the text, wrapped into that width at that size; for a text
+#: that is higher than `height`, any height above it.
+Measure = Callable[[str, int, int, int], Size]
 TextKind = Literal["title", "header", "legend", "footer", "row", "column", "mean"]
 
 
@@ -150,4 +151,4 @@ class LayoutInput:
 
     def line_height(self, size: int) -> int:
         """The height of one line of text of this font size."""
-        return self.measure("Ag", 10 * size, size)[1]
+        return self.measure("Ag", 10 * size, size, 10 * size)[1]

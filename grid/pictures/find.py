@@ -15,6 +15,7 @@ from pathlib import Path
 from ...errors import InputError
 from ...imaging import PICTURE_SUFFIXES
 from ...input_files import may_be_there
+from ...visible_text import short_names
 from .lists import read_list
 
 #: A file, and its path below the folder that was asked for, with forward slashes.
@@ -81,7 +82,8 @@ def check_folder(path: Path, name: str) -> None:
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        link = f"{name!r} is a link that leads nowhere" if os.path.islink(path) else f"there is no folder {name!r}"
+        shown = short_names(name)
+        link = f"{shown!r} is a link that leads nowhere" if os.path.islink(path) else f"there is no folder {shown!r}"
         raise InputError(f"{link}; check the spelling") from error
     except OSError as error:
         raise UnreadableFolder(path, error) from error
@@ -128,7 +130,7 @@ def _files_of(source: str, base: Path, lists: tuple[str, ...], read: dict[str, t
     if plain and may_be_there(path):
         return [(path, path.name)]
     raise _NothingThere(
-        f"there is no folder or file {source!r}; check the spelling, or give a glob such as 'folder/*.png'"
+        f"there is no folder or file {short_names(source)!r}; check the spelling, or give a glob such as 'folder/*.png'"
     )
 
 
@@ -161,7 +163,7 @@ def _globbed(pattern: str, base: Path) -> list[NamedFile]:
     found = [path for path in _matches(fixed, parts, unreadable) if _is_picture(path.name)]
     files = [(path, path.relative_to(fixed).as_posix()) for path in (*found, *dict.fromkeys(unreadable))]
     if not files:
-        raise _NothingThere(f"no picture matches {pattern!r}; check the folder and the pattern")
+        raise _NothingThere(f"no picture matches {short_names(pattern)!r}; check the folder and the pattern")
     return sorted(files, key=lambda file: natural_key(file[1]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from ...csv_cells import DELIMITERS, Line, split_lines, told_delimiter
@@ -53,9 +53,12 @@ def _lines(lines: Iterable[Line]) -> list[Line]:
     return held
 
 
-def _row(columns: Iterable[str], cells: Iterable[str]) -> dict[str, str]:
+def _row(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     """The cells that are not empty, by column."""
-    return {column: text for column, written in zip(columns, cells, strict=False) if (text := cell(written))}
+    # cells of ASCII have lost all that there is to lose
+    texts = cells if all(map(str.isascii, cells)) else map(cell, cells)
+    row = dict(zip(columns, texts, strict=False))
+    return row if all(row.values()) else {column: text for column, text in row.items() if text}
 
 
 def find_delimiter(text: str) -> str:
@@ -79,14 +82,17 @@ def _plausibility(text: str, delimiter: str) -> tuple[bool, bool, float, int]:
 def _used_header(header: tuple[str, ...], body: Iterable[Line]) -> tuple[str, ...]:
     """The header without the nameless columns at its end in which no record has anything."""
     named = max(index for index, name in enumerate(header, 1) if name)
+    if named == len(header):
+        return header
     filled = max((index for line in body for index, cell in enumerate(line.cells, 1) if cell), default=0)
     return header[: max(named, min(filled, len(header)))]
 
 
 def _length_notes(width: int, body: Iterable[Line]) -> tuple[str, ...]:
     """Notes on records that are shorter or longer than the header."""
-    short = [line.number for line in body if not line.blank and len(line.cells) < width]
-    long = [line.number for line in body if any(line.cells[width:])]
+    uneven = [line for line in body if len(line.cells) != width]
+    short = [line.number for line in uneven if not line.blank and len(line.cells) < width]
+    long = [line.number for line in uneven if any(line.cells[width:])]
     notes = []
     if short:
         notes.append(f"fewer cells than the header in {first_few(short, 'line')}; the missing ones are empty")

@@ -90,7 +90,8 @@ def match_table(table: Table, paths: Sequence[str]) -> TableMatch:
     matches = match_keys(list(last_row), [path_parts(path) for path in paths])
     rows = list(last_row.values())
     order = tuple(None if key is None else rows[key] for key in matches)
-    used, counts = set(order), Counter(keys)
+    used = set(order)
+    counts = Counter(keys) if len(last_row) < len(keys) else Counter[Parts]()
     return TableMatch(
         rows=_rows_of(table, order),
         order=order,
@@ -128,8 +129,11 @@ def _rows_of(table: Table, order: Sequence[int | None]) -> tuple[dict[str, str] 
 
 def path_parts(path: str) -> Parts:
     """The parts of a path of any system: without drive, leading slash and "."; composed Unicode."""
-    slashed = _DRIVE.sub("", unicodedata.normalize("NFC", path.strip()).replace("\\", "/"))
-    return tuple(part for part in slashed.split("/") if part not in ("", "."))
+    path = path.strip()
+    if not path.isascii():
+        path = unicodedata.normalize("NFC", path)
+    parts = _DRIVE.sub("", path).replace("\\", "/").split("/")
+    return tuple([part for part in parts if part and part != "."])
 
 
 def match_keys(keys: Sequence[Parts], pictures: Sequence[Parts]) -> list[int | None]:
@@ -158,7 +162,8 @@ def _last_parts_of_key(key: Parts) -> tuple[str, ...]:
     if not key or not key[-1].isascii():
         return tuple(way[-1] for way in (key, _folded(key), _folded(_stem(key))) if way)
     folded = key[-1].casefold()
-    return key[-1], folded, *_stem((folded,))
+    name, dot, ending = folded.rpartition(".")
+    return key[-1], folded, name if name and dot + ending in PICTURE_SUFFIXES else folded
 
 
 def _search(keys: Sequence[Parts], pictures: Sequence[Parts]) -> list[int | None]:

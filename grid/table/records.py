@@ -67,7 +67,7 @@ def find_key_column(columns: Sequence[str], rows: Sequence[Mapping[str, str]] = 
 
     Cells are such names where all that are filled end like a picture and differ.
     """
-    spelled = {plain_name(column): column for column in reversed(columns)}
+    spelled = {plain_name(column): column for column in reversed(columns) if len(column) <= _LONGEST_NAME}
     named = next((spelled[plain_name(key)] for key in KEY_COLUMNS if plain_name(key) in spelled), None)
     if named is not None:
         return named

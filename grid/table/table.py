@@ -75,9 +75,7 @@ def parse_table(text: str, *, name: str) -> Table:
 
 def _with_short_cells(records: Records) -> Records:
     """The records with the beginnings of cells that are too long to be laid out, and a note on these."""
-    long = [
-        number for number, row in enumerate(records.rows, 1) if any(len(cell) > _MOST_CELL for cell in row.values())
-    ]
+    long = [number for number, row in enumerate(records.rows, 1) if max(map(len, row.values()), default=0) > _MOST_CELL]
     if not long:
         return records
     rows = tuple({column: cell[:_MOST_CELL] for column, cell in row.items()} for row in records.rows)
@@ -128,8 +126,14 @@ def _table(records: Records) -> Table:
     return Table(
         columns=tuple(column for column in records.columns if column != key_column),
         keys=tuple(row[key_column] for row in named),
-        rows=tuple({column: cell for column, cell in row.items() if column != key_column} for row in named),
+        rows=tuple(_without(row, key_column) for row in named),
         notes=notes,
         keyed=True,
         shared=records.shared,
     )
+
+
+def _without(row: Mapping[str, str], column: str) -> dict[str, str]:
+    rest = dict(row)
+    del rest[column]
+    return rest

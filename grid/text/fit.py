@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from typing import TypeVar
@@ -21,6 +22,8 @@ _NEW_LINE = regex.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
 _UNUSED = regex.compile("[\u00ad\u202a-\u202e\u2066-\u2069]")
 #: As many pieces of a long word are measured before all of it is.
 _PROBE = 96
+#: The size of a font divided by this: less than its narrowest letters are wide, which take a sixth of it.
+_NARROWEST = 8
 _T = TypeVar("_T")
 
 
@@ -30,7 +33,26 @@ def fit_text(text: str, width: int, height: int, style: TextStyle, faces: Faces)
     It is wrapped, then made smaller, down to style.min_size, then shortened with "…". If not even "…" fits, the block
     has no lines and is `shortened`.
     """
-    return _fit(text, width, height, style, faces)
+    part = visible_part(text, width, height, style)
+    block = _fit(part, width, height, style, faces)
+    return block if part == text or block.shortened else replace(block, shortened=True)
+
+
+def visible_part(text: str, width: int, height: int, style: TextStyle) -> str:
+    """The text, without what style.shorten leaves out of a text of more characters than the box can show.
+
+    What is left does not fit either, and is shortened to the same lines as the whole text; should it fit, since it has
+    many characters without a width, it shows by "…" where it was cut.
+    """
+    lines = height // max(1, round(style.min_size * style.line_spacing)) + 2
+    most = lines * (width * _NARROWEST // style.min_size + 1)
+    if len(text) <= most:
+        return text
+    text = text.strip()
+    if len(text) <= most:
+        return text
+    tail = most // 2 if style.shorten == "middle" else 0
+    return f"{text[: most - tail]}…{text[len(text) - tail :]}"
 
 
 @lru_cache(maxsize=1024)

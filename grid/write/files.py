@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...atomic import FileSet, check_regular, is_empty
+from ...atomic import FileSet, check_regular, fitting_name, is_empty
 from ...errors import OutputError
 from ..pictures.own import SheetRecord, is_clip_grid_sheet, sheet_record_of
 from ..planner import PlannedSheet
@@ -68,7 +68,11 @@ def sheet_files(planned: PlannedSheet, output: Output, files: FileSet) -> SheetF
 
 def beside(page: Path) -> tuple[Path, Path]:
     """The sidecar and the scores file of a sheet with this first page, where its name is not shared."""
-    return page.with_suffix(SIDECAR_SUFFIX), page.with_suffix(SCORES_SUFFIX)
+    return _renamed(page, page.stem, SIDECAR_SUFFIX), _renamed(page, page.stem, SCORES_SUFFIX)
+
+
+def _renamed(page: Path, stem: str, suffix: str) -> Path:
+    return page.with_name(fitting_name(stem, suffix))
 
 
 def _check_page(path: Path, number: int, *, may_replace: bool) -> None:
@@ -97,7 +101,7 @@ def _beside(page: Path, suffix: str, is_of: Callable[[Path, Path], bool]) -> tup
 
     Of two sheets that differ in their ending alone, the second has its ending in the name: ``z.json``, ``z.jpg.json``.
     """
-    short, long = page.with_suffix(suffix), page.with_name(page.name + suffix)
+    short, long = _renamed(page, page.stem, suffix), _renamed(page, page.name, suffix)
     if os.path.lexists(long):
         return long, is_of(long, page)
     if os.path.lexists(short) and not is_of(short, page) and _has_twin(page):
@@ -107,7 +111,7 @@ def _beside(page: Path, suffix: str, is_of: Callable[[Path, Path], bool]) -> tup
 
 def _has_twin(page: Path) -> bool:
     """Whether there is a sheet of the same name and another ending."""
-    twins = (page.with_suffix(suffix) for suffix in FORMAT_OF if suffix != page.suffix.lower())
+    twins = (_renamed(page, page.stem, suffix) for suffix in FORMAT_OF if suffix != page.suffix.lower())
     return any(os.path.exists(twin) and is_clip_grid_sheet(twin) for twin in twins)
 
 

@@ -122,11 +122,14 @@ def _allowed_font(font: str, host: Host) -> str:
     return font
 
 
-def save_template(template: GridTemplate, host: Host) -> Path:
-    """The file in the user's templates folder that now holds the template; raises InputError for an unusable name."""
+def save_template(template: GridTemplate, host: Host) -> str:
+    """Write the template into the user's templates folder; the answer is the file, from ComfyUI's user folder on.
+
+    Raises InputError for an unusable name.
+    """
     path = template_path(template.name, host.templates_folder)
     write_template(template, path)
-    return path
+    return Path("user", path.relative_to(host.templates_folder.parents[1])).as_posix()
 
 
 def _clip(inputs: Inputs, host: Host, progress: Progress | None) -> ClipFunctions:

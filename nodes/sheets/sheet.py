@@ -15,7 +15,7 @@ from PIL import Image
 
 from ...api.sheets import to_plan_inputs
 from ...arrays import Pixels
-from ...atomic import atomic_file
+from ...atomic import atomic_file, fitting_name
 from ...errors import InputError
 from ...grid.pictures.survey import Survey
 from ...grid.planner import PlannedSheet
@@ -123,7 +123,7 @@ class _Destination:
 
     def _path(self, page: int, pages: int) -> Path:
         stem = self._file.stem.replace("%batch_num%", str(page))
-        return self._file.folder / f"{stem}_{self._file.counter + page:05}_{self._suffix}"
+        return self._file.folder / fitting_name(stem, f"_{self._file.counter + page:05}_{self._suffix}")
 
     def _count_on(self) -> None:
         # ComfyUI counts files before it replaces %batch_num%, and others may save at the same time

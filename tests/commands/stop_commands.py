@@ -71,7 +71,8 @@ class Trial:
     def _start(self) -> subprocess.Popen[bytes]:
         environment = os.environ | {
             "PYTHONPATH": str(self.folder / "code"), "TMPDIR": str(self._temporary), "OMP_NUM_THREADS": "1",
-            "CLIP_GRID_CACHE": "off",
+            # to compile all modules at each start would take most of the time
+            "CLIP_GRID_CACHE": "off", "PYTHONDONTWRITEBYTECODE": "",
         }  # fmt: skip
         return subprocess.Popen(
             [sys.executable, "-m", "clip_grid", *self._arguments],

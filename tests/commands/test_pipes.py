@@ -6,9 +6,11 @@ import argparse
 import os
 import signal
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
-from clip_grid.commands import export, label, match, match_batch, rank
+from clip_grid.commands import export, label, match, match_batch, program, rank
 from PIL import Image
 
 from .drawn import Shell
@@ -25,7 +27,7 @@ PIPE = "pipe.json"
 
 
 def cases() -> Iterator[tuple[str, ...]]:
-    seen = set()
+    seen: set[str] = set()
     for command, (name, given) in zip((export, label, match, match_batch, rank), GIVEN.items(), strict=True):
         yield name, PIPE, *given[1:]
         parser = argparse.ArgumentParser()
@@ -43,8 +45,10 @@ def stop(*_: object) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files in folders")
-def test_no_option_waits_for_a_pipe(shell: Shell, tmp_path, monkeypatch):
+def test_no_option_waits_for_a_pipe(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    # to declare all options of all commands takes longer than most of what is run here
+    monkeypatch.setattr(program, "_parser", cache(program._parser))
     os.mkfifo(PIPE)
     os.mkdir("pictures")
     Image.new("RGB", (40, 30), "red").save("pictures/0.png")
@@ -52,7 +56,7 @@ def test_no_option_waits_for_a_pipe(shell: Shell, tmp_path, monkeypatch):
     before = signal.signal(signal.SIGALRM, stop)
     try:
         for command in cases():
-            signal.alarm(5)
+            signal.alarm(20)
             shell(*command)
             assert os.path.exists(PIPE) and not os.path.isfile(PIPE), command
     finally:

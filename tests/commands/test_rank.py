@@ -86,6 +86,18 @@ def test_kept_pictures_are_copied_in_their_order_and_nothing_is_overwritten(shel
     assert f"the folder {tmp_path / 'best'} is not empty" in second.err
 
 
+def test_copies_whose_names_would_be_too_long_get_shorter_ones(shell: Shell, scenes: Path, tmp_path: Path):
+    (scenes / "10.png").rename(scenes / f"{'日' * 83}ab.png")
+
+    run = shell("rank", scenes, "--text", "a red circle", "--k", "3", "--copy-to", tmp_path / "best", *DEMO)
+
+    assert run.status == 0, run.err
+    copies = sorted(path.name for path in (tmp_path / "best").iterdir())
+    assert [name[:2] for name in copies] == ["1-", "2-", "3-"]
+    assert all(name.endswith(".png") and len(name.encode()) <= 255 for name in copies)
+    assert any("日~" in name for name in copies)
+
+
 def test_near_duplicates_are_kept_once(shell: Shell, scenes: Path):
     (scenes / "13.png").write_bytes((scenes / "10.png").read_bytes())
 

@@ -14,7 +14,7 @@ def cases() -> Cases:
     return Cases()
 
 
-@pytest.mark.parametrize("first", range(0, 100, 25))
+@pytest.mark.parametrize("first", (0, 25))
 def test_damaged_pictures_cost_themselves_alone(
     first: int, cases: Cases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -25,11 +25,12 @@ def test_damaged_pictures_cost_themselves_alone(
         assert problem_of(cases.picture(number), folder) == "", number
 
 
-@pytest.mark.parametrize("first", range(0, 100, 25))
+# of each text that there is, one
+@pytest.mark.parametrize("first", (0, 20, 40))
 def test_damaged_tables_templates_and_the_like_are_read_or_refused_by_name(
     first: int, cases: Cases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(first, first + 25):
+    for number in range(first, first + 20):
         (folder := tmp_path / str(number)).mkdir()
         monkeypatch.chdir(folder)
 

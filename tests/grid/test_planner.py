@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import time
 from itertools import product as product_of
 from pathlib import Path
 
@@ -282,3 +284,24 @@ def test_a_wrong_number_of_headers_is_reported_once():
     planned = plan(flats(12), rows=2, columns=2, column_headers="a;b;c")
 
     assert planned.warnings == ("3 column headers were given for 2 columns",)
+
+
+@pytest.mark.parametrize("where", ["title", "header", "footer", "row_headers", "column_headers", "labels", "values"])
+def test_a_text_of_any_length_is_laid_out_and_drawn_in_less_than_a_second(where):
+    inputs, options = {}, {}
+    text = "x" * 200_000
+    if where == "labels":
+        inputs["labels"] = [f"{place}{text}" for place in range(2)]
+    elif where == "values":
+        rows = [{"model": f"{text}{place % 2}", "seed": place} for place in range(2)]
+        inputs["table"] = parse_table(json.dumps(rows), name="t.json")
+    else:
+        options[where] = text
+    began = time.process_time()
+
+    planned = plan(flats(2, 256, 256), inputs, **options)
+    page = painted(planned)
+
+    assert time.process_time() - began < 1
+    assert page.shape[:2] == (planned.plan.pages[0].height, planned.plan.pages[0].width)
+    assert max(page.shape) < 2000

@@ -42,10 +42,11 @@ def test_the_exporter_runs_again_if_its_csv_file_or_saved_template_changes(host)
     keys = [key(), key()]
     (host.folders.input / "a.csv").write_text("seed\n1\n")
     keys.append(key())
-    GridTemplateNode().execute(name="mine", save=True)
+    said = GridTemplateNode().execute(name="mine", save=True)["ui"]["text"]
     keys.append(key())
 
     assert keys[0] == keys[1] and len(set(keys)) == 3
+    assert said == ["saved as user/clip_grid/templates/mine.json"]
 
 
 def test_the_batch_runs_again_if_any_file_in_its_folders_changes(host, folder):

@@ -127,11 +127,14 @@ def test_ranked_pictures_are_in_order_and_show_whether_they_are_kept(page_of):
 def test_scores_are_still_there_after_a_reload_and_a_change_of_tabs(page_of, node, output, away):
     stub = page_of(node)
     stub.finish(output)
-    before = rows(stub).all_inner_texts()
+    rows(stub).first.wait_for()
+    # not the inner text, which depends on the style sheet being there
+    before = rows(stub).all_text_contents()
 
     getattr(stub, away)()
 
-    assert before and rows(stub).all_inner_texts() == before
+    rows(stub).first.wait_for()
+    assert before and rows(stub).all_text_contents() == before
 
 
 def test_no_result_is_kept_in_the_workflow_if_the_user_does_not_want_it(page_of):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 TEXTS = st.sampled_from(["", "a", "a title of several words", "x" * 300, "one\ntwo\nthree", "page {page} of {pages}"])
 
 
-def measure(text: str, width: int, size: int) -> tuple[int, int]:
+def measure(text: str, width: int, size: int, _: int) -> tuple[int, int]:
     """A ruler for letters half as wide as they are high, broken anywhere."""
     letter = max(1, size // 2)
     across = width // letter

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from clip_grid.errors import InputError
 from clip_grid.grid.text.draw import draw_text
-from clip_grid.grid.text.fit import fit_text
+from clip_grid.grid.text.fit import fit_text, visible_part
 from clip_grid.grid.text.fonts import find_faces
 from clip_grid.grid.text.line import TextStyle
 from hypothesis import example, given, settings
@@ -254,3 +254,25 @@ def test_an_emoji_keeps_its_colours_and_its_size():
     assert red > 200
     assert blue == 0
     assert 24 <= block.width <= 48
+
+
+@pytest.mark.parametrize("unit", ["word ", "'", "a\n", "猫", "e\u0301", "مرحبا ", "i"])
+@pytest.mark.parametrize("shorten", ["end", "middle"])
+@pytest.mark.parametrize("box", [(200, 60), (400, 14)])
+def test_of_a_text_of_any_length_the_same_is_shown(unit, shorten, box):
+    style = TextStyle(size=16, min_size=9, shorten=shorten)
+    # as much as is never cut, and does not fit either
+    short = unit * (len(visible_part(unit * 100_000, *box, style)) // len(unit) - 1)
+    assert visible_part(short, *box, style) == short
+
+    whole, cut = fit_text(short, *box, style, FACES), fit_text(unit * 100_000, *box, style, FACES)
+
+    assert words(cut) == words(whole) and words(cut)
+    assert cut.shortened and whole.shortened
+    assert len(visible_part(unit * 100_000, *box, style)) < 4000
+
+
+def test_a_text_that_is_cut_says_so_even_where_all_that_is_left_fits():
+    block = fit_text("a" + "\u200b" * 50_000 + "b", 200, 60, PLAIN, FACES)
+
+    assert block.shortened and "…" in "".join(words(block))

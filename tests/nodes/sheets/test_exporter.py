@@ -105,6 +105,14 @@ def test_the_prefix_may_name_folders_and_the_size_of_the_page(export, batch, hos
     assert (host.folders.output / "sub" / "48x32_00001_.png").is_file()
 
 
+def test_files_of_a_long_prefix_get_shorter_names_and_none_is_replaced(export, batch):
+    answers = [export(batch(0.5, 0.6), filename_prefix="日" * 85, rows=1, columns=1) for _ in range(2)]
+
+    names = [Path(page["path"]).name for answer in answers for page in report_of(answer)["pages"]]
+    assert len(set(names)) == 4
+    assert all(len(name.encode()) <= 255 and name.endswith("_.png") for name in names)
+
+
 def test_a_prefix_that_leaves_the_output_folder_is_forbidden_and_writes_nothing(export, batch, host):
     with pytest.raises(ForbiddenPath):
         export(batch(0.5), filename_prefix="../x")
