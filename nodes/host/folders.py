@@ -38,8 +38,11 @@ class AllowedFolders:
 
     def contains(self, path: Path) -> bool:
         """Whether the path, with all links resolved, is in one of the folders."""
-        real = Path(os.path.realpath(path))
-        return any(real.is_relative_to(os.path.realpath(root)) for root in self._roots)
+        return self.resolved().contains(path)
+
+    def resolved(self) -> ResolvedFolders:
+        """These folders with their links resolved, to ask for many paths, one right after the other."""
+        return ResolvedFolders(self._roots)
 
     @property
     def _roots(self) -> tuple[Path, ...]:
@@ -149,6 +152,29 @@ class AllowedFolders:
                 folder: Path = getattr(self, tag)
                 return _checked(_plain(name[: -len(tag) - 2]), text, self._roots), (folder,)
         return name, (self.input, self.output, *self.extra)
+
+
+class ResolvedFolders:
+    """Allowed folders as they are at one moment: they, and the folders of the paths, are resolved once."""
+
+    def __init__(self, roots: Iterable[Path]) -> None:
+        self._roots = [_comparable(os.path.realpath(root)) for root in roots]
+        self._real: dict[str, str] = {}
+
+    def contains(self, path: str | Path) -> bool:
+        """Whether the path, with all links resolved, is in one of the folders."""
+        folder, name = os.path.split(path)
+        if folder not in self._real:
+            self._real[folder] = os.path.realpath(folder)
+        real = os.path.join(self._real[folder], name)
+        if name in ("", os.curdir, os.pardir) or os.path.islink(real):
+            real = os.path.realpath(real)
+        return any(_comparable(real).startswith(root) for root in self._roots)
+
+
+def _comparable(path: str) -> str:
+    """A path with a separator at its end, in the letters by which this system compares paths."""
+    return os.path.join(os.path.normcase(path), "")
 
 
 def _exists(path: Path, text: str) -> bool:

@@ -24,6 +24,7 @@ from ...grid.pictures.metadata import read_picture
 from ...grid.write.files import beside
 from ...imaging import content_hash, load_picture, open_picture
 from ..host.host import Host
+from .files import Files
 from .indexing import Indexing
 from .models import demo_note, has_index, query_encoder
 from .requests import AskedPart, Newest, SearchRequest
@@ -31,8 +32,8 @@ from .requests import AskedPart, Newest, SearchRequest
 if TYPE_CHECKING:
     from ...clip_backend.encoding.encoder import Encoder
 
-#: Dropped pictures that are kept for queries, failures that are listed, and files that are named of one picture.
-MAX_DROPPED, MAX_FAILURES, MAX_FILES = 32, 20, 20
+#: Dropped pictures that are kept for queries, and failures that are listed.
+MAX_DROPPED, MAX_FAILURES = 32, 20
 #: Where sheets of hits are saved, below the output folder.
 SHEET_PREFIX = "clip_grid/search"
 #: Texts of a picture from which ComfyUI makes a graph.
@@ -97,7 +98,8 @@ class SearchService:
             exclude=[one.id for one in request.parts if one.id],
         )  # fmt: skip
         found = search(index, query)
-        shown = [self._hit(hit) for hit in found.hits[request.offset :]]
+        files = Files(self.host.folders)
+        shown = [_hit(hit, files.viewable(hit.picture)) for hit in found.hits[request.offset :]]
         return {
             "hits": [hit for hit in shown if hit["file"]],
             "total": found.total,
@@ -134,23 +136,6 @@ class SearchService:
                 self._encoder = state.space, encoder
             return self._encoder[1]
 
-    def _hit(self, hit: Hit) -> dict[str, Any]:
-        picture = hit.picture
-        files = self._files(picture)
-        return {
-            "id": picture.id,
-            "width": picture.width,
-            "height": picture.height,
-            "thumbnail": f"/clip_grid/thumbnail/{picture.id}?v={_version(picture)}",
-            "file": files[0] if files else None,
-            "copies": len(files),
-            "percentile": hit.percentile,
-            "score": hit.score,
-            "is_weak": hit.is_weak,
-            "by_keywords": hit.keyword_rank is not None,
-            "group": hit.group,
-        }
-
     def drop(self, data: bytes, name: str) -> dict[str, Any]:
         """The name under which queries may use a picture, which is kept in memory alone.
 
@@ -177,7 +162,7 @@ class SearchService:
         """What is known of a picture, as JSON values; raises KeyError for an id that the index does not have."""
         index = self._opened()
         picture = index.pictures([id])[id]
-        files = self._files(picture)
+        files = Files(self.host.folders).viewable(picture)
         return {
             "id": id,
             "width": picture.width,
@@ -193,7 +178,8 @@ class SearchService:
         Raises InputError if none of them is there, and what ``export_grid`` raises.
         """
         pictures = self._opened().pictures(ids)
-        paths = [path for id in ids if id in pictures for path in self._allowed(pictures[id])[:1]]
+        files = Files(self.host.folders)
+        paths = [path for id in ids if id in pictures for path in files.allowed(pictures[id])[:1]]
         if not paths:
             raise InputError("none of these pictures is there any more; search again")
         place = self.host.save_path(SHEET_PREFIX, 0, 0)
@@ -210,41 +196,40 @@ class SearchService:
         Raises KeyError for an id that the index does not have, PictureError if no file of it can be read.
         """
         picture = self._opened().pictures([id])[id]
-        if not self._allowed(picture):
+        files = Files(self.host.folders).allowed(picture)
+        if not files:
             raise KeyError(id)
         with suppress(FileNotFoundError):
             return Thumbnail(thumbnail_file(self.host.index_folder, picture.hash).read_bytes(), _version(picture))
-        path = self._allowed(picture)[0]
-        data = make_thumbnail(load_picture(path, (SIDE, SIDE)))
+        data = make_thumbnail(load_picture(files[0], (SIDE, SIDE)))
         write_thumbnail(self.host.index_folder, picture.hash, data)
         return Thumbnail(data, _version(picture))
 
     def _has_graph(self, picture: IndexedPicture) -> bool:
         """Whether ComfyUI can make a graph of the first file."""
-        for path in self._allowed(picture)[:1]:
+        for path in Files(self.host.folders).allowed(picture)[:1]:
             with suppress(ClipGridError), open_picture(path) as image:
                 texts, _ = read_picture(image, path.name)
                 return any(texts.get(name) for name in _GRAPHS)
         return False
 
-    def _allowed(self, picture: IndexedPicture) -> list[Path]:
-        """The files of a picture that are there, as far as they are in ComfyUI's folders, links resolved."""
-        paths = [Path(one.path) for one in picture.paths[:MAX_FILES] if not one.is_missing and not one.is_away]
-        return [path for path in paths if self.host.folders.contains(path)]
 
-    def _files(self, picture: IndexedPicture) -> list[dict[str, str]]:
-        """These files as ComfyUI's /view finds them."""
-        folders = self.host.folders
-        named = {"output": folders.output, "input": folders.input, "temp": folders.temp}
-        found = []
-        for path in self._allowed(picture):
-            for type, folder in named.items():
-                if path.is_relative_to(folder):
-                    below = path.relative_to(folder)
-                    subfolder = "" if below.parent == Path(".") else below.parent.as_posix()
-                    found.append({"type": type, "subfolder": subfolder, "filename": below.name})
-                    break
-        return found
+def _hit(hit: Hit, files: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """A hit as JSON values; files: those of it that a browser may have."""
+    picture = hit.picture
+    return {
+        "id": picture.id,
+        "width": picture.width,
+        "height": picture.height,
+        "thumbnail": f"/clip_grid/thumbnail/{picture.id}?v={_version(picture)}",
+        "file": files[0] if files else None,
+        "copies": len(files),
+        "percentile": hit.percentile,
+        "score": hit.score,
+        "is_weak": hit.is_weak,
+        "by_keywords": hit.keyword_rank is not None,
+        "group": hit.group,
+    }
 
 
 def _version(picture: IndexedPicture) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from clip_grid.errors import ForbiddenPath, InputError
 from clip_grid.nodes.host.fake import FakeHost
+from clip_grid.nodes.host.folders import AllowedFolders
 
 
 def touch(path: Path) -> Path:
@@ -173,3 +174,42 @@ def test_the_fake_host_counts_on_from_the_largest_number_of_the_prefix(tmp_path)
 
     assert (path.stem, path.counter, path.subfolder) == ("a", 8, "sub")
     assert host.save_path("%width%x%height%", 10, 20).stem == "10x20"
+
+
+def test_folders_that_are_resolved_once_contain_what_they_contain_one_by_one(tmp_path):
+    folders = AllowedFolders(tmp_path / "input", tmp_path / "real", tmp_path / "temp")
+    outside = tmp_path / "real beside"
+    for folder in (folders.input, folders.output / "sub", folders.temp, outside):
+        folder.mkdir(parents=True)
+    (folders.output / "sub" / "a.png").touch()
+    (outside / "b.png").touch()
+    (tmp_path / "linked").symlink_to(folders.output)
+    (folders.output / "leads out.png").symlink_to(outside / "b.png")
+    (folders.output / "out").symlink_to(outside)
+    (outside / "leads in.png").symlink_to(folders.output / "sub" / "a.png")
+    expected = {
+        folders.output / "sub" / "a.png": True,
+        tmp_path / "linked" / "sub" / "a.png": True,
+        outside / "leads in.png": True,
+        folders.output: True,
+        folders.output / "gone.png": True,
+        folders.output / "sub" / "..": True,
+        folders.output / "..": False,
+        folders.output / "leads out.png": False,
+        folders.output / "out" / "b.png": False,
+        outside / "b.png": False,
+    }
+
+    resolved = folders.resolved()
+
+    assert {path: resolved.contains(path) for path in expected} == expected
+    assert {path: folders.contains(path) for path in expected} == expected
+
+
+def test_many_paths_of_one_folder_are_resolved_at_the_cost_of_one(tmp_path, monkeypatch):
+    resolved = AllowedFolders(tmp_path / "input", tmp_path / "output", tmp_path / "temp").resolved()
+    asked = []
+    monkeypatch.setattr(os.path, "realpath", lambda path: asked.append(path) or str(path))
+
+    assert all(resolved.contains(tmp_path / "output" / f"{number}.png") for number in range(50))
+    assert asked == [str(tmp_path / "output")]
