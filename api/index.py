@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -27,19 +28,32 @@ from ..grid.pictures.metadata import read_picture
 from ..grid.pictures.own import record_in
 from ..imaging import Progress, open_picture, upright_size
 from ..log import logger
+from ..options import option, read_options
 from .models import Model, ModelChoice, index_model
 from .pictures import StrPath
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from typing_extensions import Unpack
 
     from ..clip_backend.encoding.encoder import Encoder
     from ..clip_backend.preparing.pictures import FileContent, NamedPicture
+    from .options import IndexKeywords
 
 #: The environment variable with the folder of the index that is used when none is named.
 VARIABLE = "CLIP_GRID_INDEX"
 #: Where pictures are read and computed.
 Engine = Literal["local", "ray"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexOptions:
+    """How pictures are added to an index."""
+
+    retry_failed: bool = option(False, "Also read files again that could not be used last time")
+    batch_size: int = option(
+        0, "Pictures computed at once; 0 takes as many as memory allows", low=0, high=1024, advanced=True
+    )
 
 
 def default_index_folder(environment: Mapping[str, str] = os.environ, *, platform: str = sys.platform) -> Path:
@@ -66,22 +80,21 @@ def index_images(
     *,
     index: StrPath | None = None,
     model: Model = None,
-    batch_size: int | None = None,
-    retry_failed: bool = False,
     engine: Engine = "local",
     workers: int | None = None,
     progress: Progress | None = None,
-    wait: Callable[[], None] = lambda: None,
+    wait: Callable[[], None] | None = None,
+    **options: Unpack[IndexKeywords],
 ) -> IndexUpdate:
     """Brings an index up to date with folders and all folders below them; a new one is made for them.
 
     folders: none for those that are in the index already, or, for a new index, ComfyUI's output and input folder.
     index: its folder; None for the default. model: opened only if there is a picture to read; None for the one that
-    the index was made with. retry_failed: also read files again that could not be used last time. engine: "ray" reads
-    and computes on the cluster that RAY_ADDRESS names, or on a new one on this machine. workers: how many processes
-    compute there; None for one per graphics card, or one per machine without any. progress: called
-    with (done, pictures to read). wait: called before each picture is taken up, to pause; what it raises ends the run,
-    and so does what ``progress`` raises; finished batches are kept.
+    the index was made with. engine: "ray" reads and computes on the cluster that RAY_ADDRESS names, or on a new one on
+    this machine. workers: how many processes compute there; None for one per graphics card, or one per machine without
+    any. progress: called with (done, pictures to read). wait: of the local engine; called before each picture is taken
+    up, to pause; what it raises ends the run, and so does what ``progress`` raises; finished batches are kept.
+    options: fields of IndexOptions.
     Files that cannot be used are in ``failed`` and cost themselves alone.
     Raises InputError for what is no folder, for a model of another embedding space, and what loading a model raises;
     OutputError while another process writes the index, and for a folder that cannot be written; MissingPackage for an
@@ -91,6 +104,9 @@ def index_images(
         raise InputError(f"engine is {engine!r}; it must be one of {', '.join(get_args(Engine))}")
     if workers is not None and engine == "local":
         raise InputError("workers are for engine='ray'; the local engine computes in this process")
+    if wait is not None and engine == "ray":
+        raise InputError("wait pauses the local engine alone; with engine='ray', stop the run and start it again later")
+    how = read_options(IndexOptions, options)
     given = [folders] if isinstance(folders, (str, os.PathLike)) else list(folders)
     with IndexWriter(index_folder(index)) as writer:
         wanted = [Path(os.path.expanduser(folder)) for folder in given]
@@ -108,7 +124,8 @@ def index_images(
 
         return update_index(
             writer, wanted, opened, describe,
-            batch_size=batch_size, retry_failed=retry_failed, progress=progress, wait=wait,
+            batch_size=how.batch_size or None, retry_failed=how.retry_failed, progress=progress,
+            wait=wait or (lambda: None),
         )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """The keyword options of the API's functions as types, so that editors complete and type checkers check them.
 
 The options themselves, with defaults, bounds and help, are declared on ``GridTemplate``, ``ClipOptions``,
-``LabelOptions``, ``MatchOptions`` and ``RankOptions``; a test holds these types equal to the declarations.
+``LabelOptions``, ``MatchOptions``, ``RankOptions``, ``IndexOptions`` and ``SearchOptions``; a test holds these types
+equal to the declarations.
 """
 
 from __future__ import annotations
@@ -79,6 +80,13 @@ class LabelKeywords(TypedDict, total=False):
     none_of_these: bool
 
 
+class IndexKeywords(TypedDict, total=False):
+    """Options of ``index_images``: fields of IndexOptions."""
+
+    retry_failed: bool
+    batch_size: int
+
+
 class SearchKeywords(TypedDict, total=False):
     """Options of ``search``: fields of SearchOptions."""
 
@@ -88,6 +96,7 @@ class SearchKeywords(TypedDict, total=False):
     diversity: float
     duplicates: float
     collapse: bool
+    strong: bool
 
 
 class PhraseKeywords(TypedDict, total=False):

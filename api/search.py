@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ Text = str | tuple[str, float]
 Like = StrPath | Array | tuple[StrPath, float] | tuple[Array, float]
 #: Bytes of a picture that hits are to be like.
 _MOST_BYTES = 256 << 20
+#: A text with its weight.
+_WEIGHT = re.compile(r"(.*)::\s*(\d+(?:\.\d*)?|\.\d+)\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,7 @@ class SearchOptions:
     )
     duplicates: float = option(NEAR, "The least cosine of near-duplicates; 0 to take nothing for one", low=0, high=1)
     collapse: bool = option(False, "Show only the best of each group of near-duplicates")
+    strong: bool = option(False, "Leave out hits that are weak")
 
 
 def search(
@@ -88,7 +92,33 @@ def search(
             parts=_parts(opened, text, without, like, unlike, model), keywords=wanted.keywords, where=wanted.where,
             top=wanted.top, diversity=wanted.diversity, duplicates=wanted.duplicates, collapse=wanted.collapse,
         )  # fmt: skip
-        return search_index(opened, query, copy)
+        found = search_index(opened, query, copy)
+    if not wanted.strong:
+        return found
+    return replace(found, hits=tuple(hit for hit in found.hits if not hit.is_weak))
+
+
+def why_nothing(found: Hits, where: str, strong: bool, mark: str = "") -> str:
+    """Why a search has no hits.
+
+    where, strong: as it was asked. mark: what stands before the names of options, such as the two hyphens of a flag.
+    """
+    if not found.total:
+        return "the index holds no pictures; index some first"
+    if not found.passed:
+        return f"no picture passes the filter of {mark}where" if where.strip() else "no picture is there"
+    return f"no picture fits; without {mark}strong, weak ones are shown" if strong else "no picture has these keywords"
+
+
+def weighted(text: str) -> tuple[str, float]:
+    """A text, or a path, and the weight that may stand after it, as in ``fox::0.5``; raises InputError for 0."""
+    found = _WEIGHT.fullmatch(text)
+    if not found:
+        return text, 1.0
+    weight = float(found[2])
+    if not weight:
+        raise InputError(f"the weight of {text!r} is 0; leave it out, or ask for pictures without it")
+    return found[1], weight
 
 
 def _parts(

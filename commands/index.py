@@ -9,6 +9,7 @@ from typing import get_args
 
 from ..api.index import (
     Engine,
+    IndexOptions,
     copy_index,
     default_index_folder,
     export_index,
@@ -23,7 +24,7 @@ from ..api.index import (
 from ..clip_backend.search.status import Failure, IndexStatus
 from ..clip_backend.search.stores.mirror import MirrorUpdate
 from ..clip_backend.search.update import IndexUpdate
-from .flags import add_model_flags, model_choice
+from .flags import add_model_flags, add_options, model_choice, read_checked_flags
 from .output import (
     DONE,
     FAILED,
@@ -60,8 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("paths", nargs="*", metavar="DIR", help="folders, indexed with all folders below them")
     add_index_flag(parser)
-    add("--retry", action="store_true", help="also read files again that could not be used last time")
-    add("--batch-size", type=int, metavar="N", help="pictures that are computed at once (default: what fits)")
+    add_options(parser, IndexOptions)
     add("--engine", choices=get_args(Engine), default="local", help="read and compute here, or on a Ray cluster")
     add("--workers", type=int, metavar="N", help="with --engine ray: how many processes compute")
     add_store_flag(parser, "also copy the index to this Qdrant server, or bring the copy up to date")
@@ -127,8 +127,8 @@ def _index(args: argparse.Namespace) -> int:
     with closing(open_store(args.store)) if args.store else nullcontext() as store:
         with Bar(args.quiet) as bar:
             done = index_images(
-                args.paths, index=args.index, model=model_choice(args), batch_size=args.batch_size,
-                retry_failed=args.retry, engine=args.engine, workers=args.workers, progress=bar,
+                args.paths, index=args.index, model=model_choice(args), engine=args.engine,
+                workers=args.workers, progress=bar, **read_checked_flags(args, IndexOptions),
             )  # fmt: skip
         if not args.json:
             show(update_lines(done))

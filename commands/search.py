@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 
 from ..api import SheetInputs, export_grid
 from ..api.index import open_store
-from ..api.search import SearchOptions, search
+from ..api.search import SearchOptions, search, weighted, why_nothing
 from ..clip_backend.search.query import Hit, Hits
-from ..errors import InputError
 from ..grid.pictures.lists import as_line
 from .flags import add_model_flags, add_options, model_choice, read_checked_flags
 from .index import add_index_flag, add_store_flag
@@ -29,8 +27,6 @@ find pictures of an index by text, by picture, or by both
 clip-grid index makes the index. A weight stands after "::". Hits below the
 line are weak: they fit better than the rest of the index, but not well.
 """
-#: A text with its weight.
-_WEIGHT = re.compile(r"(.*)::\s*(\d+(?:\.\d*)?|\.\d+)\s*", re.DOTALL)
 _LINE = "these fit weakly"
 
 
@@ -42,7 +38,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--like", nargs="+", metavar="FILE", default=[], help="pictures that they are to resemble")
     add("--unlike", nargs="+", metavar="FILE", default=[], help="pictures that they are not to resemble")
     add_options(parser, SearchOptions)
-    add("--strong", action="store_true", help="leave out hits that are weak")
     add("--list", action="store_true", help="print the paths of the hits alone, the best first, for clip-grid export")
     add("--grid", metavar="FILE", help="write a sheet of the hits, the best first")
     add("--overwrite", action="store_true", help="replace FILE even if it is not of this program")
@@ -71,33 +66,24 @@ def run(args: argparse.Namespace) -> int:
             exact=args.exact,
             **options,
         )
-    hits = [hit for hit in found.hits if not (args.strong and hit.is_weak)]
+    hits = found.hits
     if args.grid and hits:
         _write_sheet(args, hits)
     if args.json:
-        print_json({**found.to_dict(), "hits": [hit.to_dict() for hit in hits]})
+        print_json(found.to_dict())
     elif args.list:
         print_lines(as_line(hit.picture.path, sys.stdout.encoding or "ascii") for hit in hits)
     else:
-        show(table(found, hits))
+        show(table(found))
     if not hits:
-        return fail(_nothing(found, args), FAILED)
+        wanted = SearchOptions(**options)
+        return fail(why_nothing(found, wanted.where, wanted.strong, "--"), FAILED)
     return DONE
 
 
-def weighted(text: str) -> tuple[str, float]:
-    """A text and its weight; raises InputError for a weight of 0."""
-    found = _WEIGHT.fullmatch(text)
-    if not found:
-        return text, 1.0
-    weight = float(found[2])
-    if not weight:
-        raise InputError(f"the weight of {text!r} is 0; leave it out, or use --not")
-    return found[1], weight
-
-
-def table(found: Hits, hits: Sequence[Hit]) -> Iterator[str]:
+def table(found: Hits) -> Iterator[str]:
     """A line per hit, the best first; weak ones stand below a line."""
+    hits = found.hits
     yield f"{len(hits)} of {found.passed} pictures; index of {found.total}, model: {found.model}"
     strong = [hit for hit in hits if not hit.is_weak]
     weak = [hit for hit in hits if hit.is_weak]
@@ -112,15 +98,10 @@ _HEAD = ("z", "better than", "found by", "picture", "")
 
 
 def _row(hit: Hit) -> tuple[str, ...]:
-    z = sum(part.weight * part.z for part in hit.parts) / (sum(abs(part.weight) for part in hit.parts) or 1.0)
-    how = [
-        *(["meaning"] if hit.meaning_rank is not None else []),
-        *(["keywords"] if hit.keyword_rank is not None else []),
-    ]
     percentile = "" if hit.percentile is None else f"{hit.percentile:.1f} %"
     copies = len(hit.picture.paths) - 1
     more = f"and {copies} more {'copy' if copies == 1 else 'copies'}" if copies else ""
-    return f"{z:.1f}" if hit.parts else "", percentile, " and ".join(how), hit.picture.path, more
+    return "" if hit.z is None else f"{hit.z:.1f}", percentile, hit.found_by, hit.picture.path, more
 
 
 def _write_sheet(args: argparse.Namespace, hits: Sequence[Hit]) -> None:
@@ -132,11 +113,3 @@ def _write_sheet(args: argparse.Namespace, hits: Sequence[Hit]) -> None:
         title=title, sort_by="given",
     )  # fmt: skip
     note(args, [f"wrote {page.path}" for page in report.pages])
-
-
-def _nothing(found: Hits, args: argparse.Namespace) -> str:
-    if not found.total:
-        return "the index holds no pictures; run clip-grid index first"
-    if not found.passed:
-        return "no picture passes the filter of --where" if getattr(args, "where", "") else "no picture is there"
-    return "no picture fits; without --strong, weak ones are shown" if args.strong else "no picture has these keywords"

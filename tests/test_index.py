@@ -198,3 +198,17 @@ def test_an_index_file_is_not_readable_as_another_program_left_it(index, renders
 
     assert main(["index", str(renders)]) in (1, 2)
     assert "damaged or no index" in capsys.readouterr().err
+
+
+def test_what_failed_is_read_again_when_asked(index, renders, capsys):
+    index_images(renders, model=MODEL)
+
+    assert main(["index", str(renders), "--model", MODEL, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["failed"] == []
+    assert main(["index", str(renders), "--model", MODEL, "--json", "--retry-failed"]) == 3
+    assert [one["stage"] for one in json.loads(capsys.readouterr().out)["failed"]] == ["read"]
+
+
+def test_a_pause_is_refused_where_it_would_have_no_effect(index, renders):
+    with pytest.raises(InputError, match="wait pauses the local engine alone"):
+        index_images(renders, engine="ray", wait=lambda: None)

@@ -7,6 +7,7 @@ from typing import Literal, get_type_hints
 import pytest
 from clip_grid.api import ClipOptions, GridTemplate, LabelOptions, MatchOptions, RankOptions
 from clip_grid.api import options as keywords
+from clip_grid.api.index import IndexOptions
 from clip_grid.api.search import SearchOptions
 from clip_grid.options import options_of
 
@@ -15,6 +16,7 @@ TYPES = {
     keywords.LabelKeywords: (LabelOptions,),
     keywords.MatchKeywords: (MatchOptions,),
     keywords.RankKeywords: (RankOptions,),
+    keywords.IndexKeywords: (IndexOptions,),
     keywords.SearchKeywords: (SearchOptions,),
 }
 

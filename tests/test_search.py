@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from clip_grid.api.index import index_images
-from clip_grid.api.search import search
+from clip_grid.api.search import search, weighted
 from clip_grid.cli import main
-from clip_grid.commands.search import weighted
 from clip_grid.errors import InputError
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
@@ -126,3 +125,18 @@ def test_what_cannot_be_found_is_said_in_a_line(arguments, message, capsys, tmp_
 )
 def test_a_weight_stands_after_two_colons(text, expected):
     assert weighted(text) == expected
+
+
+def test_weak_hits_can_be_left_out_in_python_and_on_the_command_line(renders, capsys):
+    index = renders.parent / "index"
+    every = search("a red circle", index=index, model=MODEL, top=8)
+    strong = search("a red circle", index=index, model=MODEL, top=8, strong=True)
+
+    status = main(
+        ["search", "a red circle", "--index", str(index), "--model", MODEL, "--top", "8", "--strong", "--json"]
+    )
+    told = json.loads(capsys.readouterr().out)
+
+    assert 0 < len(strong.hits) < len(every.hits) == 8
+    assert [hit.picture.id for hit in strong.hits] == [hit.picture.id for hit in every.hits if not hit.is_weak]
+    assert (status, [hit["id"] for hit in told["hits"]]) == (0, [hit.picture.id for hit in strong.hits])

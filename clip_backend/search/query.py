@@ -100,6 +100,20 @@ class Hit:
     #: The picture that is the best hit of its near-duplicates.
     group: int
 
+    @property
+    def z(self) -> float | None:
+        """The weighted mean of the parts' z; None without parts."""
+        if not self.parts:
+            return None
+        weights = sum(abs(part.weight) for part in self.parts) or 1.0
+        return sum(part.weight * part.z for part in self.parts) / weights
+
+    @property
+    def found_by(self) -> str:
+        """What found it: "meaning", "keywords" or both; empty for one that is among the newest."""
+        how = {"meaning": self.meaning_rank, "keywords": self.keyword_rank}
+        return " and ".join(name for name, rank in how.items() if rank is not None)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; the keys are stable."""
         return {
@@ -109,6 +123,7 @@ class Hit:
             "width": self.picture.width,
             "height": self.picture.height,
             "score": self.score,
+            "z": self.z,
             "percentile": self.percentile,
             "parts": [vars(one) for one in self.parts],
             "meaning_rank": self.meaning_rank,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...imaging import PICTURE_SUFFIXES, Progress
 from ..encoding.image_features import FailedPicture
-from ..encoding.outcomes import Outcome
+from ..encoding.outcomes import Ok, Outcome
 from .database import LEFT_OUT, KnownHashes, path_text
 from .status import Failure
 from .tree import Changes, FoundFile, find_changes
@@ -227,10 +227,19 @@ def _waited(path: Path, wait: Callable[[], None]) -> Path:
 def _kept(root: int, found: FoundFile, outcome: Outcome) -> KeptFile:
     if isinstance(outcome, FailedPicture):
         return KeptFile(root, found, stage=outcome.stage, reason=outcome.reason)
+    found = _as_read(found, outcome)
     shown = outcome.observed or Description()
     if shown.left_out:
         return KeptFile(root, found, stage=LEFT_OUT, reason=shown.left_out)
     return KeptFile(root, found, outcome.key, outcome.embedding, shown)
+
+
+def _as_read(found: FoundFile, outcome: Ok) -> FoundFile:
+    """The file as it was listed; one that was written to since then is read again at the next update."""
+    status = outcome.status
+    if status is not None and (status.st_size, status.st_mtime_ns) == (found.size, found.mtime_ns):
+        return found
+    return replace(found, is_settled=False)
 
 
 def _count(files: Iterable[KeptFile], paths: dict[int, bytes], totals: _Totals) -> None:

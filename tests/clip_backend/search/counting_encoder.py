@@ -36,10 +36,10 @@ class CountingEncoder:
         for index, path in enumerate(pictures):
             self.opened.append(path)
             try:
-                data = path.read_bytes()
+                data, status = path.read_bytes(), path.stat()
                 key = hashlib.blake2b(data, digest_size=16).hexdigest()
                 if is_known and is_known(key):
-                    yield Ok(index, str(path), key)
+                    yield Ok(index, str(path), key, status=status)
                     continue
                 image = Image.open(BytesIO(data))
                 image.load()
@@ -48,9 +48,8 @@ class CountingEncoder:
                 continue
             self.before()
             self.computed += 1
-            yield Ok(
-                index, str(path), key, {"embeds": vector_of(data)}, observe(path, data, image) if observe else None
-            )
+            observed = observe(path, data, image) if observe else None
+            yield Ok(index, str(path), key, {"embeds": vector_of(data)}, observed, status)
 
 
 def vector_of(data: bytes) -> np.ndarray:

@@ -277,6 +277,19 @@ def test_a_file_that_had_just_changed_is_read_again_at_the_next_update(index, tm
     check_whole(index, [path])
 
 
+def test_a_file_that_changed_between_listing_and_reading_is_read_again_at_the_next_update(index, tmp_path):
+    path = draw(tmp_path / "out" / "a.png", 1)
+
+    # another content is read than that of the state which was listed
+    update(index, [tmp_path / "out"], wait=lambda: draw(path, 2, LONG_AGO + 5))
+    check_whole(index, [path])
+    draw(path, 1)
+
+    assert update(index, []).computed == 1
+    check_whole(index, [path])
+    assert update(index, []).unchanged == 1
+
+
 def test_names_that_are_no_text_are_kept_as_they_are(index, tmp_path):
     names = [b"new\nline.png", "\U0001f98a.png".encode(), b"\xff\xfe.png", b"n" * 251 + b".png", b"'; DROP TABLE.png"]
     folder = tmp_path / "out"
