@@ -20,6 +20,7 @@ from ..clip_backend.search.query import Hits, Part, Query
 from ..clip_backend.search.search import search as search_index
 from ..clip_backend.search.stores.nearest import StoreSearch
 from ..errors import InputError
+from ..grid.template import GridTemplate
 from ..imaging import content_hash
 from ..input_files import read_file
 from ..log import logger
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 Text = str | tuple[str, float]
 #: A picture from a file or from memory, or a picture with its weight.
 Like = StrPath | Array | tuple[StrPath, float] | tuple[Array, float]
+#: How a sheet shows hits: the best first, not as a table of what their generation data differ in.
+IN_ORDER = GridTemplate(
+    name="hits", sort_by="given", x_axis="none", y_axis="none", page_axis="none", label_position="below"
+)
 #: Bytes of a picture that hits are to be like.
 _MOST_BYTES = 256 << 20
 #: A text with its weight.

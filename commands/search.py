@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 
 from ..api import SheetInputs, export_grid
 from ..api.index import open_store
-from ..api.search import SearchOptions, search, weighted, why_nothing
+from ..api.search import IN_ORDER, SearchOptions, search, weighted, why_nothing
 from ..clip_backend.search.query import Hit, Hits
 from ..grid.pictures.lists import as_line
 from .flags import add_model_flags, add_options, model_choice, read_checked_flags
@@ -104,12 +105,22 @@ def _row(hit: Hit) -> tuple[str, ...]:
     return "" if hit.z is None else f"{hit.z:.1f}", percentile, hit.found_by, hit.picture.path, more
 
 
+def _label(hit: Hit) -> str:
+    name = os.path.basename(hit.picture.path)
+    return name if hit.z is None else f"{name}\nz {hit.z:.1f}{', weak' if hit.is_weak else ''}"
+
+
 def _write_sheet(args: argparse.Namespace, hits: Sequence[Hit]) -> None:
     there = [hit for hit in hits if not hit.picture.is_missing]
-    title = ", ".join([*args.paths, *(f"not {text}" for text in args.without), *(f"like {file}" for file in args.like)])
-    scores = [{"score": hit.score} for hit in there]
+    title = ", ".join(
+        [
+            *args.paths,
+            *(f"not {text}" for text in args.without),
+            *(f"like {os.path.basename(file)}" for file in args.like),
+        ]
+    )
     report = export_grid(
-        [hit.picture.path for hit in there], args.grid, inputs=SheetInputs(scores=scores), overwrite=args.overwrite,
-        title=title, sort_by="given",
+        [hit.picture.path for hit in there], args.grid, inputs=SheetInputs(labels=[_label(hit) for hit in there]),
+        overwrite=args.overwrite, title=title, template=IN_ORDER,
     )  # fmt: skip
     note(args, [f"wrote {page.path}" for page in report.pages])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,9 @@ def test_the_command_prints_a_table_a_list_json_and_a_sheet(renders, tmp_path, c
     assert f"wrote {tmp_path / 'hits.png'}" in err
     with Image.open(tmp_path / "hits.png") as sheet:
         assert sheet.width > 3 * 64
+    cells = json.loads((tmp_path / "hits.json").read_text())["cells"]
+    assert cells[0]["label"].startswith("red circle.png\nz ")
+    assert all(re.fullmatch(r".+\.png\nz -?\d+\.\d(, weak)?", cell["label"]) for cell in cells)
 
     assert main(["search", "a red circle", "--top", "2", "--list"]) == 0
     assert str(renders / "red circle.png") in capsys.readouterr().out.splitlines()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...api.search import text_parts
+from ...api.search import IN_ORDER, text_parts
 from ...api.sheets import export_grid
 from ...clip_backend.search.index import Index, IndexedPicture
 from ...clip_backend.search.query import Hit, Part, Query
@@ -184,7 +184,7 @@ class SearchService:
             raise InputError("none of these pictures is there any more; search again")
         place = self.host.save_path(SHEET_PREFIX, 0, 0)
         out = place.folder / f"{place.stem}_{place.counter:05}_.png"
-        report = export_grid(paths, out, progress=None, sort_by="given", sidecar=True)
+        report = export_grid(paths, out, progress=None, sidecar=True, template=IN_ORDER)
         written = [Path(page.path) for page in report.pages]
         entries = [{"filename": one.name, "subfolder": place.subfolder, "type": "output"} for one in written]
         beside_it = [{**entries[0], "filename": one.name} for one in beside(written[0]) if one.exists()]
