@@ -15,6 +15,7 @@ if __package__:
     from .nodes.host import get_host
     from .nodes.routes import add_routes
     from .nodes.score_nodes import CLIPLabel, CLIPMatchScore, RankImages
+    from .nodes.search_nodes import IndexImages, SearchImages
 
     # workflows store the keys: they never change. ComfyUI-Manager reads this literal without running it
     NODE_CLASS_MAPPINGS = {
@@ -26,6 +27,8 @@ if __package__:
         "ClipGrid_CLIPMatchScore": CLIPMatchScore,
         "ClipGrid_CLIPLabel": CLIPLabel,
         "ClipGrid_RankImages": RankImages,
+        "ClipGrid_IndexImages": IndexImages,
+        "ClipGrid_SearchImages": SearchImages,
     }
     # older front ends search these alone, and only near their beginning: other words must stand early in a short name
     NODE_DISPLAY_NAME_MAPPINGS = {
@@ -37,6 +40,8 @@ if __package__:
         "ClipGrid_CLIPMatchScore": "CLIP Match Score (Similarity)",
         "ClipGrid_CLIPLabel": "CLIP Label (Tag, Caption)",
         "ClipGrid_RankImages": "Rank Images",
+        "ClipGrid_IndexImages": "Index Images",
+        "ClipGrid_SearchImages": "Search Images",
     }
     WEB_DIRECTORY = "./web"
     add_routes(get_host())

@@ -61,15 +61,22 @@ class LazyModel:
 class ModelChoice(LazyModel):
     """A model and how it is loaded. Opening it raises what ``load_encoder`` raises, or that there is no default model.
 
-    model: a path or name; None or "auto" for the default model. cache: keep embeddings in the user's cache folder, so
-    that another run computes only what is new. wording: of the cure in messages. given: as for ``load_encoder``.
+    model: a path or name; None or "auto" for the default model. encoder: the model itself, if it is open already.
+    cache: keep embeddings in the user's cache folder, so that another run computes only what is new. wording: of the
+    cure in messages. given: as for ``load_encoder``.
     """
 
     def __init__(
-        self, model: StrPath | None = None, *, cache: bool = True, wording: Wording = PYTHON, **given: Any
+        self,
+        model: StrPath | None = None,
+        *,
+        encoder: Encoder | None = None,
+        cache: bool = True,
+        wording: Wording = PYTHON,
+        **given: Any,
     ) -> None:
         super().__init__(self._load)
-        self._model = model
+        self._model, self._encoder = model, encoder
         self.cache = cache
         self.wording = wording
         #: How it is loaded, as far as the caller said.
@@ -82,9 +89,7 @@ class ModelChoice(LazyModel):
             return model
         if model is None or isinstance(model, (str, os.PathLike)):
             return cls(model, **given)
-        choice = cls()
-        choice._encoder = model
-        return choice
+        return cls(encoder=model)
 
     @property
     def is_chosen(self) -> bool:

@@ -23,7 +23,6 @@ from ..api.index import (
 )
 from ..clip_backend.search.status import Failure, IndexStatus
 from ..clip_backend.search.stores.mirror import MirrorUpdate
-from ..clip_backend.search.update import IndexUpdate
 from .flags import add_model_flags, add_options, model_choice, read_checked_flags
 from .output import (
     DONE,
@@ -131,7 +130,7 @@ def _index(args: argparse.Namespace) -> int:
                 workers=args.workers, progress=bar, **read_checked_flags(args, IndexOptions),
             )  # fmt: skip
         if not args.json:
-            show(update_lines(done))
+            show([f"{done.summary()}{', and forgotten with --purge' if done.gone else ''}"])
         copied = None
         if store:
             with Bar(args.quiet) as bar:
@@ -145,22 +144,6 @@ def _index(args: argparse.Namespace) -> int:
     if done.failed and not (done.found - len(done.failed)) and not done.unchanged:
         return fail("none of the pictures could be used", FAILED)
     return PARTIAL if done.failed else DONE
-
-
-def update_lines(done: IndexUpdate) -> Iterator[str]:
-    """What an update did, in a sentence."""
-    counts = {
-        "unchanged": done.unchanged,
-        "new": done.computed,
-        "of a known content": done.known,
-        "moved": done.moved,
-        "own sheets": done.left_out,
-        "failed": len(done.failed),
-    }
-    parts = [f"{count} {what}" for what, count in counts.items() if count]
-    back = f"; {done.back} are there again" if done.back else ""
-    gone = f"; {done.gone} are gone, and forgotten with --purge" if done.gone else ""
-    yield f"{done.found} pictures in {done.seconds:.1f} s: {', '.join(parts) or 'nothing to do'}{back}{gone}"
 
 
 def copy_line(copied: MirrorUpdate) -> str:

@@ -37,6 +37,11 @@ def directories_problem(directories: Values, host: Host) -> str:
     return _first_problem(host.folders.find_directories, lines)
 
 
+def index_folders_problem(directories: Values, host: Host) -> str:
+    """Why one of the folders to index cannot be used; empty if all can, if there are none, or if they are linked."""
+    return _first_problem(host.folders.find_directories, directory_lines(directories))
+
+
 def model_problem(names: Iterable[str], host: Host) -> str:
     """Why one of the models cannot be used; empty if all can."""
     return _first_problem(lambda name: find_model(name, host), (name for name in names if name not in ("", NONE)))
@@ -68,6 +73,24 @@ def batch_state(inputs: Inputs, host: Host) -> str:
     """Changes as ``sheet_state``, and with every file of the folders."""
     lines = directory_lines(inputs.get("directories") or [])
     return _digest([sheet_state(inputs, host), *(_read(_folders, line, host) for line in lines)])
+
+
+def pictures_state(directories: Values, host: Host) -> str:
+    """Changes with every picture in the folders to index and below them, and if the index is removed."""
+    from .search.models import has_index
+
+    lines = directory_lines(directories)
+    folders = [host.folders.output, host.folders.input] if not lines else []
+    states = [_read(_pictures, line, host) for line in lines]
+    states += [_tree(folder) for folder in folders if folder.is_dir()]
+    return _digest([str(has_index(host)), *states])
+
+
+def index_state(host: Host) -> str:
+    """Changes with every write into the index."""
+    from ..clip_backend.search.database import FILE
+
+    return _digest([str(_entry_state(host.index_folder / f"{FILE}{end}")) for end in ("", "-wal")])
 
 
 def vocabulary_state(text: str, host: Host) -> str:
@@ -112,6 +135,30 @@ def _folders(line: str, host: Host) -> Iterator[object]:
     for folder in host.folders.find_directories(line):
         yield folder
         yield from sorted(_entry(entry) for entry in os.scandir(folder))
+
+
+def _pictures(line: str, host: Host) -> Iterator[object]:
+    for folder in host.folders.find_directories(line):
+        yield folder
+        yield _tree(folder)
+
+
+def _tree(folder: Path) -> str:
+    """The state of every picture in a folder and below it."""
+    from ..clip_backend.search.tree import picture_states
+    from ..clip_backend.search.update import is_picture_name
+
+    states = sorted(picture_states(folder, is_picture_name))
+    return hashlib.sha256(repr(states).encode()).hexdigest()
+
+
+def _entry_state(path: Path) -> tuple[int, int]:
+    """Size and time of change; zeros for what is empty or not there."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return 0, 0
+    return (status.st_size, status.st_mtime_ns) if status.st_size else (0, 0)
 
 
 def _entry(entry: os.DirEntry[str]) -> tuple[object, ...]:

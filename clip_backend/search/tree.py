@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 #: A file that changed less than this before it was seen may change again within one tick of the file system's clock,
 #: which is 2 s for FAT: it is read again at the next update.
@@ -115,6 +116,13 @@ def find_changes(
     changes.gone += _gone_with_folders(connection, root, below, visited, frozen)
     _recognise(connection, new, changes)
     return changes
+
+
+def picture_states(folder: Path, is_picture: Callable[[bytes], bool]) -> Iterator[tuple[bytes, bytes, int, int]]:
+    """Folder below, name, size and time of change of each picture in a folder and all below it, in no order."""
+    for listing in _listings(os.fsencode(folder), b"", is_picture):
+        for name, status in listing.files.items():
+            yield listing.folder, name, status.st_size, status.st_mtime_ns
 
 
 def _why_away(root: bytes, device: str, below: bytes) -> str:

@@ -80,6 +80,17 @@ class IndexUpdate:
     away: tuple[str, ...] = ()
     seconds: float = 0.0
 
+    def summary(self) -> str:
+        """What it did, in a line."""
+        counts = {
+            "unchanged": self.unchanged, "new": self.computed, "of a known content": self.known, "moved": self.moved,
+            "own sheets": self.left_out, "failed": len(self.failed),
+        }  # fmt: skip
+        parts = [f"{count} {what}" for what, count in counts.items() if count]
+        back = f"; {self.back} are there again" if self.back else ""
+        gone = f"; {self.gone} are gone" if self.gone else ""
+        return f"{self.found} pictures in {self.seconds:.1f} s: {', '.join(parts) or 'nothing to do'}{back}{gone}"
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)

@@ -51,8 +51,8 @@ class LoadedModel:
     name: str
     info: CheckpointInfo
     encoder: Encoder
-    #: Whether the texts are encoded by a second file.
-    has_text_file: bool = False
+    #: The second file, by which texts are encoded.
+    text_info: CheckpointInfo | None = None
 
     def summary(self) -> str:
         """Lines for the node: what the model is, and what was assumed about it."""
@@ -88,7 +88,7 @@ def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -
             vocabularies=host.vocabulary_folders,
             trust_space=options.trust_space,
             cache_folder=host.embeddings_folder,
-            encoders=_encoders(),
+            encoders=loaded_encoders(),
             reference="comfy",
             **_comfyui_sizes(info),
         )
@@ -96,7 +96,7 @@ def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -
         raise SpaceError(f"{error}; on this node that is the input trust_space") from error
     if other is None:
         return LoadedModel(name, info, encoder)
-    return LoadedModel(f"{name} + {text_encoder}", info, encoder, has_text_file=True)
+    return LoadedModel(f"{name} + {text_encoder}", info, encoder, other)
 
 
 def _comfyui_sizes(info: CheckpointInfo) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _comfyui_sizes(info: CheckpointInfo) -> dict[str, Any]:
 
 
 @cache
-def _encoders() -> EncoderCache[Encoder]:
+def loaded_encoders() -> EncoderCache[Encoder]:
     """The models used last: ComfyUI itself holds only weak references to them."""
     return EncoderCache()
 
@@ -122,7 +122,7 @@ def check_loaded(value: object, socket: str) -> LoadedModel:
 def check_both_encoders(loaded: LoadedModel, host: Host) -> LoadedModel:
     """The model; raises InputError for one that reads pictures or texts alone, naming the file that completes it."""
     model = FoundModel(loaded.name, loaded.info.path, loaded.info)
-    if not loaded.has_text_file and (lacks := lone_encoder(model, lambda: found_models(host), COMFYUI)):
+    if loaded.text_info is None and (lacks := lone_encoder(model, lambda: found_models(host), COMFYUI)):
         raise InputError(lacks)
     return loaded
 

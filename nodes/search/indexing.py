@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from ...api.index import index_images
 from ...clip_backend.search.update import IndexUpdate
 from ...errors import ClipGridError
+from ...imaging import Progress
 from ...log import logger
 from ..host.host import Host
 from .models import indexing_choice
@@ -95,6 +97,37 @@ class Indexing:
             self._again = False
             if self._is_running:
                 self._stop.set()
+
+    @contextmanager
+    def held(self, check: Callable[[], None]) -> Iterator[Progress]:
+        """A block in which no update of its own runs, so that the caller may write the index; gives what shows how far.
+
+        One that is under way ends within a batch, and another one follows the block. check: called while that is waited
+        for; what it raises keeps the block from beginning.
+        """
+        is_due = self._taken(check)
+        try:
+            yield self._show
+        finally:
+            with self._lock:
+                is_due, self._again, self._is_running = is_due or self._again, False, False
+                self._last = Indexed(ended=self._last.ended + 1)
+            if is_due:
+                self.start()
+
+    def _taken(self, check: Callable[[], None]) -> bool:
+        """Waits until no update runs, and keeps others from starting; whether one was ended for that."""
+        is_ended = False
+        while True:
+            with self._lock:
+                if not self._is_running:
+                    self._is_running, self._done, self._total = True, 0, 0
+                    self._stop.clear()
+                    return is_ended
+                is_ended, self._again = True, False
+                self._stop.set()
+            self.join(_LOOK_S)
+            check()
 
     def join(self, timeout: float | None = None) -> None:
         """Waits until the update has ended."""

@@ -1,4 +1,4 @@
-"""The model of the browser's search: that of the index, else the first complete one in ComfyUI's model folders."""
+"""The model that an index is made and searched with: its own, else the first complete one in the model folders."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ...clip_backend.search.status import index_status
 from ...errors import InputError
 from ..host.host import Host
 from ..models.choice import DEMO, auto_model, find_model
+from ..models.loaded import LoadedModel, loaded_encoders
 
 if TYPE_CHECKING:
     from ...clip_backend.checkpoints.info import CheckpointInfo
@@ -56,6 +57,13 @@ def indexing_choice(host: Host, before_batch: Callable[[], None]) -> ModelChoice
     """
     device = host.model_device
     return _choice(host, device=device, placement=lambda model: host.place_model(model, before_batch))
+
+
+def workflow_choice(host: Host, linked: LoadedModel | None) -> ModelChoice:
+    """The model of a node: the linked one, else as for all; placed and interrupted as other models of workflows."""
+    if linked:
+        return ModelChoice(linked.info.path, encoder=linked.encoder, wording=COMFYUI, text_encoder=linked.text_info)
+    return _choice(host, device=host.model_device, placement=host.place_model, encoders=loaded_encoders())
 
 
 def _choice(host: Host, **given: Any) -> ModelChoice:

@@ -23,6 +23,8 @@ TEMPLATE_TYPE = "CLIP_GRID_TEMPLATE"
 MODEL_TYPE = "CLIP_GRID_MODEL"
 #: Embeddings and hidden states of images: ``ImageFeatures``.
 FEATURES_TYPE = "CLIP_GRID_FEATURES"
+#: That an index is up to date: a text about it, which no node reads.
+INDEX_TYPE = "CLIP_GRID_INDEX"
 #: Scores: FLOAT in this pack, INT in some others.
 NUMBERS = "FLOAT,INT"
 #: The same, and whether each picture is a match, which counts as 1 or 0.

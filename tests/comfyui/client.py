@@ -31,13 +31,23 @@ def refuse(constant: str) -> None:
 
 def run_workflow(address: str, workflow: dict[str, Any], timeout_s: float = 180) -> dict[str, Any]:
     """The ui payloads of the nodes after a run; a run that fails is an AssertionError with the server's messages."""
+    return finished_run(address, workflow, timeout_s)["outputs"]
+
+
+def cached_nodes(run: dict[str, Any]) -> set[str]:
+    """The nodes that a finished run did not run again."""
+    return {node for kind, told in run["status"]["messages"] if kind == "execution_cached" for node in told["nodes"]}
+
+
+def finished_run(address: str, workflow: dict[str, Any], timeout_s: float = 180) -> dict[str, Any]:
+    """The entry of a run in the server's history; raises as ``run_workflow``."""
     prompt_id = post_json(f"{address}/prompt", {"prompt": workflow})["prompt_id"]
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         run = get_json(f"{address}/history/{prompt_id}").get(prompt_id)
         if run:
             assert run["status"]["status_str"] == "success", run["status"]["messages"]
-            return run["outputs"]
+            return run
         time.sleep(0.1)
     raise TimeoutError(f"the run has not ended after {timeout_s} s")
 

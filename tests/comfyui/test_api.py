@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import clip_grid
 import pytest
+from PIL import Image
 
-from .client import read_workflow, run_workflow
+from .client import cached_nodes, finished_run, read_workflow, run_workflow
 from .server import PACK, ROOT, Server
 
 EXAMPLES = sorted((ROOT / "examples").rglob("*.json"))
@@ -56,6 +58,32 @@ def test_a_sheet_is_made_under_every_flag(started, comfy, flags):
         assert (b"prompt" in sheet.read_bytes()[:65536]) == ("--disable-metadata" not in flags)
         assert outputs["3"]["clip_grid"][0]["images_processed"] == 1
         assert outputs["4"]["clip_match"][0]["clip_is_match"] is True
+
+
+def test_a_search_is_done_again_exactly_when_the_index_has_changed(comfy):
+    folder = comfy.base / "input" / "search test"
+    for colour in ("red", "blue", "green"):
+        add_picture(folder / f"{colour}.png", colour)
+    index = {"class_type": "ClipGrid_IndexImages", "inputs": {"directories": "search test"}}
+    search = {"class_type": "ClipGrid_SearchImages", "inputs": {"where": "path~'search test'", "index": ["1", 0]}}
+    show = {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}}
+    workflow = {"1": index, "2": search, "3": show}
+
+    runs = [finished_run(comfy.address, workflow) for _ in range(3)]
+    add_picture(folder / "white.png", "white")
+    runs.append(finished_run(comfy.address, workflow))
+
+    found = [sorted(Path(hit["path"]).name for hit in run["outputs"]["2"]["clip_search"]) for run in runs]
+    assert found == [["blue.png", "green.png", "red.png"]] * 3 + [["blue.png", "green.png", "red.png", "white.png"]]
+    assert [len(run["outputs"]["3"]["images"]) for run in runs] == [3, 3, 3, 4]
+    assert {"1", "2"} <= cached_nodes(runs[2]) and not {"1", "2"} & cached_nodes(runs[3])
+
+
+def add_picture(path: Path, colour: str) -> None:
+    """A picture that was written long ago."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (64, 48), colour).save(path)
+    os.utime(path, (1_600_000_000, 1_600_000_000))
 
 
 def entries(outputs):

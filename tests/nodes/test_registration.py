@@ -16,8 +16,9 @@ ROOT = Path(clip_grid.__file__).parent
 #: Nodes that save or show something; the others only have outputs.
 SHEETS = ["ClipGrid_LabeledGridExporter", "ClipGrid_BatchLabeledGridExporter", "ClipGrid_GridTemplate"]
 SCORES = ["ClipGrid_CLIPMatchScore", "ClipGrid_CLIPLabel", "ClipGrid_RankImages"]
-OUTPUT_NODES = [*SHEETS, *SCORES]
-NODE_IDS = [*SHEETS, "ClipGrid_CLIPModelLoader", "ClipGrid_CLIPVisionEncode", *SCORES]
+SEARCH = ["ClipGrid_IndexImages", "ClipGrid_SearchImages"]
+OUTPUT_NODES = [*SHEETS, *SCORES, *SEARCH]
+NODE_IDS = [*SHEETS, "ClipGrid_CLIPModelLoader", "ClipGrid_CLIPVisionEncode", *SCORES, *SEARCH]
 
 #: As ComfyUI's nodes.py does it: the module's name is its path.
 LOAD = """
@@ -55,7 +56,7 @@ def test_importing_the_pack_loads_a_few_files_of_its_own_and_of_python_alone():
     others = {name.split(".")[0] for name in loaded if name not in own}
     assert others <= set(sys.stdlib_module_names)
     # each takes about a third of a millisecond
-    assert len(own) <= 15
+    assert len(own) <= 16
     assert len(loaded) <= 80
 
 
@@ -96,11 +97,17 @@ INPUTS = {
         "image text scores references model clip clip_vision keep k threshold descending duplicates when_empty "
         "prompt_syntax"
     ),
+    "ClipGrid_IndexImages": "directories model retry_failed batch_size",
+    "ClipGrid_SearchImages": (
+        "text without like unlike index model keywords where top diversity duplicates collapse strong when_empty"
+    ),
 }
 OUTPUTS = {
     "ClipGrid_CLIPMatchScore": "score is_match status image report",
     "ClipGrid_CLIPLabel": "label score image report",
     "ClipGrid_RankImages": "image score index report rejected rejected_index",
+    "ClipGrid_IndexImages": "index report",
+    "ClipGrid_SearchImages": "images paths scores report",
 }
 
 
