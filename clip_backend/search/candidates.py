@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .filter_sql import compiled_filter
+from .first_pass import scan_of
 from .index import Ids, Index, IndexState, Mask
 from .keywords import MOST_FOUND, pictures_with
 from .query import Query
-from .scan import Float64s, Rows, Scan, scan
+from .scan import Float64s, Rows, Scan
 from .vectors import Vectors
 
 #: Of reciprocal rank fusion (Cormack et al. 2009).
@@ -50,7 +51,7 @@ class Finder:
         if query.parts:
             vectors = np.stack([part.vector for part in query.parts]).astype(np.float32, copy=False)
             weights = np.array([part.weight for part in query.parts], np.float64)
-            self.scan = scan(state.vectors, state.is_used, vectors, weights)
+            self.scan = scan_of(state, vectors, weights)
         self._keyword_rows = self._with_keywords() if query.keywords.strip() else None
 
     def candidates(self, count: int) -> Candidates:
@@ -68,7 +69,7 @@ class Finder:
     def _asked(self, scan: Scan, count: int) -> tuple[Rows, Float64s]:
         """The best rows as the store knows them, and their sums."""
         # the sum of standardised cosines is, but for a constant, the product with one vector
-        direction = (scan.factors @ scan.parts.astype(np.float64)).astype(np.float32)
+        direction = scan.direction.astype(np.float32)
         if self.store is None or not direction.any():
             return scan.best(self.allowed, count)
         found = np.array(self.store.rows(self.state, direction, self.query.where, count + self._excluded), np.intp)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from .database import open_for_reading, path_text, read_settings, translated
+from .quantized import Quantized, is_usable, read_quantized
 from .vectors import Vectors, read_vectors, vector_file
 
 Ids = NDArray[np.int64]
@@ -91,6 +92,8 @@ class IndexState:
     ids: Ids
     #: Of each row: whether its picture has a file that is not missing.
     has_file: Mask
+    #: The first rows in int8; None where they are not there, or numkong is not.
+    quantized: Quantized | None = None
 
     @cached_property
     def is_used(self) -> Mask:
@@ -250,9 +253,12 @@ class Index:
             # the writer went on to the next generation meanwhile
             settings, ids, has_file = self._read(last)
         space, dim, generation = settings["space"], int(settings["dim"]), int(settings["generation"])
-        vectors = np.asarray(read_vectors(vector_file(self.folder, generation), dim, space, len(ids)))
+        path = vector_file(self.folder, generation)
+        vectors = np.asarray(read_vectors(path, dim, space, len(ids)))
         model, source = settings.get("model", ""), settings.get("source", "")
-        return IndexState(space, model, source, dim, generation, vectors, ids, has_file)
+        before = last.quantized if last else None
+        quantized = read_quantized(path, space, vectors, before) if is_usable() else None
+        return IndexState(space, model, source, dim, generation, vectors, ids, has_file, quantized)
 
     def _read(self, last: IndexState | None) -> tuple[dict[str, str], Ids, Mask]:
         """Settings, pictures of the rows and which of them have files, all of one moment."""

@@ -85,3 +85,4 @@ def _compact(writer: IndexWriter) -> None:
     old.close()
     del stored
     remove_other_generations(writer.folder, generation)
+    writer.quantize()

@@ -7,6 +7,7 @@ that rounding may hide, is therefore computed once more, each row alone, so that
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -27,22 +28,53 @@ BLOCK = 8192
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """Cosines of all rows with the parts of a query, and the weighted sum of their standardised values."""
+    """How all rows fit the parts of a query: the weighted sum of their standardised cosines."""
 
     vectors: Vectors
+    #: Of each row: whether a picture has it.
+    is_used: Mask
     #: Unit vectors of the parts [P, dim], and their weights [P], of which those to be avoided are negative.
     parts: Vectors
     weights: Float64s
-    #: Over all rows that a picture has [P].
+    #: Of the cosines of all rows that are used [P].
     means: Float64s
     deviations: Float64s
-    cosines: Vectors  # [rows, P]
-    sums: Vectors  # [rows]
 
-    @property
+    @cached_property
     def factors(self) -> Float64s:
         """What a cosine of each part adds to the sum [P]."""
         return np.where(self.deviations > LEAST_DEVIATION, self.weights / np.maximum(self.deviations, 1e-12), 0.0)
+
+    @cached_property
+    def direction(self) -> Float64s:
+        """The vector [dim] whose product with a row is its sum, but for a constant."""
+        total: Float64s = self.factors @ self.parts.astype(np.float64)
+        return total
+
+    @cached_property
+    def constant(self) -> float:
+        """What the product of a row is to be lowered by."""
+        return float(self.means @ self.factors)
+
+    @cached_property
+    def margin(self) -> float:
+        """By how much a sum may be rounded."""
+        return ROUNDING * float(np.abs(self.factors).sum())
+
+    @cached_property
+    def sums(self) -> Vectors:
+        """The sums of all rows [rows], rounded."""
+        return self.rounded_sums(slice(None))
+
+    def rounded_sums(self, rows: Rows | slice) -> Vectors:
+        """The sums of these rows [N] in float32."""
+        sums: Vectors = self.vectors[rows] @ self.direction.astype(np.float32) - np.float32(self.constant)
+        return sums
+
+    def cosines(self, part: int, rows: Rows) -> Vectors:
+        """The cosines of these rows with a part [N], rounded."""
+        found: Vectors = self.vectors[rows] @ self.parts[part]
+        return found
 
     def exact(self, rows: Rows) -> tuple[Float64s, Float64s]:
         """Cosines [N, P] and sums [N] of these rows in float64; equal rows have equal ones."""
@@ -51,16 +83,41 @@ class Scan:
 
     def best(self, allowed: Mask, count: int) -> tuple[Rows, Float64s]:
         """The ``count`` best of the allowed rows, all that tie with the last of them, and their sums; in any order."""
-        rows = _near_best(self.sums, allowed, count, ROUNDING * float(np.abs(self.factors).sum()))
+        return self._best_of(near_best(self.sums, allowed, count, self.margin), count)
+
+    def _best_of(self, rows: Rows, count: int) -> tuple[Rows, Float64s]:
+        """The same of rows that are known to hold them."""
         sums = self.exact(rows)[1]
         if len(rows) > count:
             is_best = sums >= np.partition(sums, len(sums) - count)[len(sums) - count]
             rows, sums = rows[is_best], sums[is_best]
         return rows, sums
 
+    def worse(self, rows: Rows) -> Float64s:
+        """How many of the used rows have lower sums than each of these [N]; equal ones count half."""
+        return lower(self.sums, self.is_used, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class FullScan(Scan):
+    """A scan that has computed the cosines of all rows with each part [rows, P]."""
+
+    every: Vectors
+
+    @cached_property
+    def sums(self) -> Vectors:
+        """The sums of all rows [rows], rounded."""
+        sums: Vectors = self.every @ self.factors.astype(np.float32) - np.float32(self.constant)
+        return sums
+
+    def cosines(self, part: int, rows: Rows) -> Vectors:
+        """The cosines of these rows with a part [N], rounded."""
+        found: Vectors = self.every[rows, part]
+        return found
+
 
 def scan(vectors: Vectors, is_used: Mask, parts: Vectors, weights: Float64s) -> Scan:
-    """The scores of all rows; means and deviations are those of the rows that are used."""
+    """A scan by one pass in float32; means and deviations are those of the rows that are used."""
     cosines = vectors @ parts.T if len(parts) > 1 else (vectors @ parts[0])[:, None]
     is_full = bool(is_used.all())
     means, deviations = np.empty(len(parts)), np.empty(len(parts))
@@ -68,10 +125,7 @@ def scan(vectors: Vectors, is_used: Mask, parts: Vectors, weights: Float64s) -> 
         column = cosines[:, part] if is_full else cosines[is_used, part]
         means[part] = column.mean(dtype=np.float64) if len(column) else 0.0
         deviations[part] = column.std(dtype=np.float64) if len(column) else 0.0
-    found = Scan(vectors, parts, weights, means, deviations, cosines, np.empty(0, np.float32))
-    factors = found.factors
-    sums = cosines @ factors.astype(np.float32) - np.float32(means @ factors)
-    return Scan(vectors, parts, weights, means, deviations, cosines, sums)
+    return FullScan(vectors, is_used, parts, weights, means, deviations, cosines)
 
 
 def exact_cosines(rows: Vectors, parts: Vectors) -> Float64s:
@@ -132,7 +186,7 @@ def _in_order(vectors: Vectors, queries: Vectors, rows: list[list[Rows]], count:
     return best, cosines
 
 
-def _near_best(values: Vectors, allowed: Mask, count: int, margin: float) -> Rows:
+def near_best(values: Vectors, allowed: Mask, count: int, margin: float) -> Rows:
     """The allowed rows whose values are among the ``count`` highest or below them by no more than the margin."""
     places = np.flatnonzero(allowed)
     if len(places) <= count:
@@ -141,3 +195,13 @@ def _near_best(values: Vectors, allowed: Mask, count: int, margin: float) -> Row
     least = np.partition(own, len(own) - count)[len(own) - count]
     near: Rows = places[own >= least - np.float32(margin)]
     return near
+
+
+def lower(sums: Vectors, is_used: Mask, rows: Rows) -> Float64s:
+    """How many of the used rows have lower sums than each of these; equal ones count half."""
+    own, count = sums[rows], int(np.count_nonzero(is_used))
+    among = sums if count == len(sums) else sums[is_used]
+    upper = np.sort(among[among >= own.min()])
+    below = np.searchsorted(upper, own, "left") + np.searchsorted(upper, own, "right")
+    lower: Float64s = count - len(upper) + below / 2
+    return lower

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..matching.result import AUTO, PRESETS
-from ..scoring.scales import Float32s, z_scores
+from ..scoring.scales import z_scores
 from .candidates import Candidates, Finder, Store
 from .diversity import diverse, leaders, likeness_of
 from .index import Index, IndexState
@@ -125,9 +125,7 @@ def _part_scores(
         return [()] * len(rows)
     cosines, _ = scan.exact(rows)
     z = (cosines - scan.means) / np.maximum(scan.deviations, 1e-12)
-    strengths = [
-        _strengths(state, part, cosines[:, place], scan.cosines[:, place], rows) for place, part in enumerate(parts)
-    ]
+    strengths = [_strengths(state, scan, part, place, cosines[:, place], rows) for place, part in enumerate(parts)]
     return [
         tuple(
             PartScore(part.kind, part.name, part.weight, float(cosines[row, place]), float(z[row, place]), of[row])
@@ -137,15 +135,17 @@ def _part_scores(
     ]
 
 
-def _strengths(state: IndexState, part: Part, cosines: Float64s, every: Float32s, rows: Rows) -> Sequence[float | None]:
-    """How strong each row is for a part; every: the cosines of all rows of the index with it."""
+def _strengths(
+    state: IndexState, scan: Scan, part: Part, place: int, cosines: Float64s, rows: Rows
+) -> Sequence[float | None]:
+    """How strong each row is for a part, the one at a place of the scan."""
     if part.bank is not None:
         beside = (state.vectors[rows] @ part.bank.T).astype(np.float32)
         return [float(one) for one in z_scores(cosines[:, None].astype(np.float32), beside)[:, 0]]
     if state.count < LEAST_PICTURES:
         return [None] * len(rows)
     used = np.flatnonzero(state.is_used)
-    sample = every[used[:: max(1, len(used) // _SAMPLE)]]
+    sample = scan.cosines(place, used[:: max(1, len(used) // _SAMPLE)])
     low, middle = np.percentile(sample, (15.87, 50.0))
     # an index of nothing but copies tells nothing apart
     return [float((one - middle) / (middle - low)) if middle - low > 1e-6 else None for one in cosines.tolist()]
@@ -155,9 +155,5 @@ def _percentiles(state: IndexState, scan: Scan | None, rows: Rows) -> Float64s |
     """How many of a hundred pictures of the index fit worse than each row; ties, itself among them, count half."""
     if scan is None or not len(rows):
         return None
-    own = scan.sums[rows]
-    sums = scan.sums if state.count == len(scan.sums) else scan.sums[state.is_used]
-    upper = np.sort(sums[sums >= own.min()])
-    below = np.searchsorted(upper, own, "left") + np.searchsorted(upper, own, "right")
-    shares: Float64s = 100 * (state.count - len(upper) + below / 2) / state.count
+    shares: Float64s = 100 * scan.worse(rows) / state.count
     return shares

@@ -41,7 +41,7 @@ class VectorWriter:
     """
 
     def __init__(self, path: Path, dim: int, space: str, rows: int) -> None:
-        self.path, self.dim = path, dim
+        self.path, self.dim, self.space = path, dim, space
         with writing(path):
             # made if it is not there
             self._file: BinaryIO = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)), "r+b")
@@ -123,7 +123,7 @@ def stored_rows(path: Path, dim: int) -> int:
 
 
 def _header(dim: int, space: str) -> bytes:
-    return _HEADER.pack(_MAGIC, _VERSION, dim, _digest(space)).ljust(HEADER_BYTES, b"\0")
+    return _HEADER.pack(_MAGIC, _VERSION, dim, space_digest(space)).ljust(HEADER_BYTES, b"\0")
 
 
 def _check_header(head: bytes, path: Path, dim: int, space: str) -> None:
@@ -132,9 +132,10 @@ def _check_header(head: bytes, path: Path, dim: int, space: str) -> None:
         raise InputError(f"{path} is damaged or no file of vectors; remove the folder of the index and index again")
     if version > _VERSION:
         raise InputError(f"{path} was written by a newer CLIP Grid; update CLIP Grid")
-    if (stored_dim, digest) != (dim, _digest(space)):
+    if (stored_dim, digest) != (dim, space_digest(space)):
         raise InputError(f"{path} holds vectors of another model; choose another folder for the index")
 
 
-def _digest(space: str) -> bytes:
+def space_digest(space: str) -> bytes:
+    """The 16 bytes by which files of an index name their embedding space."""
     return hashlib.blake2b(space.encode(), digest_size=16).digest()

@@ -32,6 +32,7 @@ from .database import (
     write_settings,
 )
 from .keywords import indexed_text
+from .quantized import QuantizedWriter, remove_quantized
 from .thumbnails import write_thumbnail
 from .tree import Changes, FoundFile
 from .vectors import Vectors, VectorWriter, remove_other_generations, stored_rows, vector_file
@@ -78,6 +79,7 @@ class IndexWriter:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._quantized: QuantizedWriter | None = None
         self._lock = _locked(folder)
         try:
             self.connection = open_for_writing(folder)
@@ -87,6 +89,7 @@ class IndexWriter:
         try:
             with translated(folder):
                 self.vectors = self._recovered()
+                self.quantize()
                 self.has_full_text = has_full_text(self.connection)
         except BaseException:
             self.connection.close()
@@ -232,6 +235,14 @@ class IndexWriter:
                 write_settings(self.connection, rows=first + len(vectors))
         if self.vectors:
             self.vectors.commit(len(vectors))
+            self.quantize()
+
+    def quantize(self) -> None:
+        """Brings the int8 file of the generation up to date."""
+        if self.vectors:
+            if self._quantized is None or self._quantized.vectors is not self.vectors:
+                self._quantized = QuantizedWriter(self.vectors)
+            self._quantized.update()
 
     def _keep_picture(self, hash: str, shown: Description, row: int) -> None:
         self.connection.execute(
@@ -284,6 +295,7 @@ class IndexWriter:
             with transaction(self.connection):
                 self.connection.execute("UPDATE pictures SET row = NULL WHERE row >= ?", (there,))
                 write_settings(self.connection, rows=there)
+            remove_quantized(path)
         remove_other_generations(self.folder, generation)
         return VectorWriter(path, dim, settings["space"], min(rows, there))
 
