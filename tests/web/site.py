@@ -51,6 +51,8 @@ class Site:
 
 class Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # headers and body are sent one after the other, which the other end would else wait 40 ms to acknowledge
+    disable_nagle_algorithm = True
     site: Site
 
     def do_GET(self) -> None:

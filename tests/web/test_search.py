@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from itertools import product
 
@@ -15,12 +16,15 @@ pytest.importorskip("tokenizers")
 from clip_grid.api.index import index_images
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
 from clip_grid.commands.shape_drawing import Scene, draw
+from clip_grid.nodes.host import set_host
 from clip_grid.nodes.host.fake import FakeHost
 from clip_grid.nodes.search.service import search_service
 from PIL.PngImagePlugin import PngInfo
 
 from ..nodes.demo_images import shape
-from .site import PACK
+from ..real_browser import Trouble
+from .open_page import OpenPage
+from .site import PACK, served
 
 TAB = "clip_grid.image_search"
 COLOURS, SHAPES = ("red", "green", "blue", "yellow"), ("circle", "square", "star")
@@ -56,30 +60,49 @@ def save(host, name, image, info):
     os.utime(path, (LONG_AGO, LONG_AGO))
 
 
-@pytest.fixture
-def without_index():
-    """Tests that use it have a host of their own, without pictures and without an index."""
+@pytest.fixture(scope="module")
+def window(chromium, indexed):
+    """One page for all tests with that host."""
+    with served(indexed) as site:
+        context = chromium.new_context(viewport={"width": 1280, "height": 900})
+        stub = OpenPage(context.new_page(), site, Trouble())
+        stub.page.set_default_timeout(30_000)
+        stub.trouble.watch(stub.page)
+        stub.open()
+        yield stub
+        context.close()
+
+
+NEW_TAB = """async (id) => {
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+    stub.closeTab(id);
+    const { SearchTab } = await import("/extensions/ComfyUI-CLIP-Grid/lib/search/tab.mjs");
+    const tab = new SearchTab();
+    const registered = app.extensionManager.sidebarTabs.find((one) => one.id === id);
+    Object.assign(registered, { render: (container) => tab.render(container), destroy: () => tab.destroy() });
+}"""
 
 
 @pytest.fixture
-def host(request, tmp_path):
-    """The host of the page: the one with an index, unless the test asks for an empty one."""
-    from clip_grid.nodes.host import set_host
-
-    fake = FakeHost(tmp_path) if "without_index" in request.fixturenames else request.getfixturevalue("indexed")
-    previous = set_host(fake)
-    yield fake
-    search_service(fake).indexing.stop()
-    search_service(fake).indexing.join(10)
+def tab(window, indexed, artefacts, request):
+    """The page with a new tab that is open; an error on it fails the test."""
+    previous = set_host(indexed)
+    window.site.posted.clear()
+    open_tab(window)
+    yield window
+    if request.config.getoption("--artefacts"):
+        window.page.screenshot(path=artefacts / f"{request.node.name}.png")
+    window.page.evaluate(NEW_TAB, TAB)
     set_host(previous)
+    assert window.trouble.unexpected == []
 
 
 @pytest.fixture
-def tab(page_of):
-    """A page with the open tab."""
-    stub = page_of()
-    open_tab(stub)
-    return stub
+def empty(host):
+    """The host of a page of its own, without pictures and without an index."""
+    yield host
+    search_service(host).indexing.stop()
+    search_service(host).indexing.join(10)
 
 
 def open_tab(stub):
@@ -157,13 +180,14 @@ def test_only_pictures_near_the_screen_are_elements_and_scrolling_loads_the_othe
     list = sidebar(tab).locator(".clip-grid-search-scroller")
     visible = "(one) => Math.ceil(one.clientHeight / 116 + 1) * 3"
 
-    for _ in range(6):
+    with tab.page.expect_response(lambda response: (response.request.post_data_json or {}).get("offset") == 120):
         list.evaluate("(one) => { one.scrollTop = one.scrollHeight; }")
-        tab.page.wait_for_timeout(60)
-    asked = [body["offset"] for path, body in tab.site.posted]
+    for _ in range(3):
+        list.evaluate("(one) => { one.scrollTop = one.scrollHeight; }")
+        tab.settle()
 
     assert cells(tab).count() <= 3 * list.evaluate(visible)
-    assert asked == [0, 120]
+    assert [body["offset"] for path, body in tab.site.posted] == [0, 120]
 
 
 def test_a_filter_that_cannot_be_read_is_explained_beside_it_and_hits_stay(tab):
@@ -208,14 +232,14 @@ def test_keys_go_from_the_field_through_the_pictures_to_one_in_full_size_and_bac
     assert tab.page.evaluate("document.activeElement.type") == "search"
 
 
-def test_the_workflow_of_a_picture_is_opened_by_comfyui_and_one_without_cannot_be(tab, host):
+def test_the_workflow_of_a_picture_is_opened_by_comfyui_and_one_without_cannot_be(tab, indexed):
     search(tab, "a red circle")
     cells(tab).first.click()
     view = tab.page.locator("dialog.clip-grid-search-view")
     view.get_by_text("sampler").wait_for()
     view.get_by_text("Open workflow").click()
     tab.page.wait_for_function("() => app.handled.length > 0")
-    size = (host.folders.output / "shapes" / "red circle.png").stat().st_size
+    size = (indexed.folders.output / "shapes" / "red circle.png").stat().st_size
     search(tab, "a blue circle")
     cells(tab).first.click()
     view.get_by_text("no generation data").wait_for()
@@ -257,9 +281,9 @@ DROP = """([bytes, name]) => {
 }"""
 
 
-def test_a_dropped_picture_is_searched_with_and_not_opened_by_comfyui(tab, host):
+def test_a_dropped_picture_is_searched_with_and_not_opened_by_comfyui(tab, indexed):
     cells(tab).first.wait_for()
-    data = (host.folders.output / "shapes" / "yellow square.png").read_bytes()
+    data = (indexed.folders.output / "shapes" / "yellow square.png").read_bytes()
 
     with answered(tab):
         seen = tab.page.evaluate(DROP, [list(data), "mine.png"])
@@ -331,11 +355,10 @@ def test_the_demo_model_is_announced_and_nothing_of_it_is_markup(tab):
     assert "knows coloured shapes only" in note.inner_text()
 
 
-@pytest.mark.usefixtures("without_index")
-def test_before_the_first_update_the_tab_explains_itself_and_then_indexes(page_of, host):
+def test_before_the_first_update_the_tab_explains_itself_and_then_indexes(page_of, empty):
     stub = page_of()
     for name in ("red circle", "blue star"):
-        shape(name).save(host.folders.output / f"{name}.png")
+        shape(name).save(empty.folders.output / f"{name}.png")
     open_tab(stub)
     sidebar(stub).get_by_text("Nothing leaves this computer").wait_for()
 
@@ -345,8 +368,7 @@ def test_before_the_first_update_the_tab_explains_itself_and_then_indexes(page_o
     assert "2 pictures indexed" in sidebar(stub).inner_text()
 
 
-@pytest.mark.usefixtures("without_index")
-def test_new_pictures_of_a_workflow_are_indexed_once_there_is_an_index(page_of, host):
+def test_new_pictures_of_a_workflow_are_indexed_once_there_is_an_index(page_of, empty):
     stub = page_of()
     done = "() => stub.api.dispatchCustomEvent('execution_success', {})"
     saved = "() => stub.api.dispatchCustomEvent('executed', { node: '1', output: { images: [{ type: 'output' }] } })"
@@ -355,9 +377,9 @@ def test_new_pictures_of_a_workflow_are_indexed_once_there_is_an_index(page_of, 
         stub.page.evaluate(done)
     stub.settle()
     without_index = [path for path, _ in stub.site.posted]
-    shape("red circle").save(host.folders.output / "a.png")
-    search_service(host).indexing.start()
-    search_service(host).indexing.join(30)
+    shape("red circle").save(empty.folders.output / "a.png")
+    search_service(empty).indexing.start()
+    search_service(empty).indexing.join(30)
 
     stub.page.evaluate(saved)
     with stub.page.expect_response("**/index/update"):
@@ -367,10 +389,9 @@ def test_new_pictures_of_a_workflow_are_indexed_once_there_is_an_index(page_of, 
     assert [path for path, _ in stub.site.posted] == ["/clip_grid/index/update"]
 
 
-@pytest.mark.usefixtures("without_index")
-def test_an_update_that_waits_for_a_workflow_says_so_and_can_be_stopped(page_of, host):
+def test_an_update_that_waits_for_a_workflow_says_so_and_can_be_stopped(page_of, empty):
     stub = page_of()
-    host.is_busy = True
+    empty.is_busy = True
     open_tab(stub)
 
     sidebar(stub).get_by_role("button", name="Index pictures").click()
@@ -381,8 +402,6 @@ def test_an_update_that_waits_for_a_workflow_says_so_and_can_be_stopped(page_of,
 
 
 def test_the_tab_is_registered_once_under_our_name_in_the_users_language(page_of):
-    import json
-
     stub = page_of(locale="de")
 
     (tab,) = stub.page.evaluate("app.extensionManager.sidebarTabs.map(({ id, type, title }) => ({ id, type, title }))")
