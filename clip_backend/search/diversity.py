@@ -118,7 +118,25 @@ def leaders(
     return groups
 
 
-def likeness_of(index: Index, state: IndexState, rows: Sequence[int] | Indices) -> Likeness:
+def leaders_among(index: Index, state: IndexState, rows: Indices, least: float) -> Indices:
+    """For each of these rows of an index the place of the first row of its group, int [N]; see ``leaders``.
+
+    What is known of pictures is read for those alone that have a cosine of at least ``least`` with another one.
+    """
+    vectors = state.vectors[rows]
+    groups = np.arange(len(rows), dtype=np.intp)
+    counts = np.zeros(len(rows), np.intp)
+    for start in range(0, len(rows), _ROWS):
+        near = vectors[start : start + _ROWS] @ vectors.T >= least - _ROUNDING
+        np.fill_diagonal(near[:, start:], False)
+        counts[start : start + _ROWS] = np.count_nonzero(near, axis=1)
+    alike = np.flatnonzero(counts)
+    if len(alike):
+        groups[alike] = alike[leaders(_likeness_of(index, state, rows[alike]), least)]
+    return groups
+
+
+def _likeness_of(index: Index, state: IndexState, rows: Sequence[int] | Indices) -> Likeness:
     """What tells near-duplicates among these rows of an index."""
     ids = state.ids[rows].tolist()
     aspects = {id: width / height for id, (width, height) in index.sizes(ids).items() if width and height}

@@ -84,21 +84,18 @@ class FirstPass(Scan):
 
     def best(self, allowed: Mask, count: int) -> tuple[Rows, Float64s]:
         """The ``count`` best of the allowed rows, all that tie with the last of them, and their sums; in any order."""
-        places = np.flatnonzero(allowed)
-        if len(places) <= count:
+        total = int(np.count_nonzero(allowed))
+        if total <= count:
+            places = np.flatnonzero(allowed)
             return places, self.exact(places)[1]
         sums, bounds = self._near
-        is_full = len(places) == len(sums)
-        own = sums if is_full else sums[places]
-        first = np.argpartition(own, len(own) - count)[len(own) - count :]
+        own = sums if total == len(sums) else np.where(allowed, sums, np.float32(-np.inf))
         # so many rows are as good as that: the others have to be
-        least = self.exact(places[first])[1].min() - self.margin
-        reached = np.flatnonzero(own + (bounds if is_full else bounds[places]) >= np.float32(least))
-        if len(reached) > _MOST_CANDIDATES * len(sums) or not self._settle(places[reached]):
+        least = self.rounded_sums(_about_best(own, count)).min() - 2 * self.margin
+        rows = np.flatnonzero(own + bounds >= np.float32(least))
+        if len(rows) > _MOST_CANDIDATES * len(sums) or not self._settle(rows):
             return super().best(allowed, count)
-        rows = places[reached]
-        near = rows[near_best(sums[rows], np.ones(len(rows), np.bool_), count, self.margin)]
-        return self._best_of(near, count)
+        return self._best_of(rows[near_best(sums[rows], np.ones(len(rows), np.bool_), count, self.margin)], count)
 
     def worse(self, rows: Rows) -> Float64s:
         """How many of the used rows have lower sums than each of these [N]; equal ones count half.
@@ -167,7 +164,7 @@ def _near_sums(scan: FirstPass, query: _Direction) -> tuple[Vectors, Vectors]:
     def compute(numbers: range) -> None:
         for number in numbers:
             place, block = slice(number * size, (number + 1) * size), blocks[number]
-            sums[place] = query.times(np.asarray(block["rows"]), np.asarray(block["scales"])) - scan.constant
+            sums[place] = query.times(block["rows"], block["scales"])
             bounds[place] = block["errors"] * np.float32(query.norm) + block["norms"] * np.float32(query.rest)
 
     threads = max(1, min(os.cpu_count() or 1, _THREADS, len(blocks) // _BLOCKS_OF_THREAD))
@@ -176,8 +173,21 @@ def _near_sums(scan: FirstPass, query: _Direction) -> tuple[Vectors, Vectors]:
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(compute, [range(first, len(blocks), threads) for first in range(threads)]))
+    sums -= np.float32(scan.constant)
     sums[scan.quantized.count :] = scan.rounded_sums(slice(scan.quantized.count, None))
     return sums, bounds
+
+
+def _about_best(values: Vectors, count: int) -> Rows:
+    """The places of ``count`` values, the highest or nearly so."""
+    every = max(1, count // 12)
+    sample, kept = values[::every], 2 * count // every + 1
+    if kept < len(sample):
+        # what is above that is about twice as much as is needed
+        high = np.flatnonzero(values >= np.partition(sample, len(sample) - kept)[len(sample) - kept])
+        if len(high) >= count:
+            return high[np.argpartition(values[high], len(high) - count)[len(high) - count :]]
+    return np.argpartition(values, len(values) - count)[len(values) - count :]
 
 
 def _statistics(state: IndexState, quantized: Quantized, holes: Rows, parts: Float64s) -> tuple[Float64s, Float64s]:

@@ -238,10 +238,12 @@ class Index:
         """The names of all properties that any picture has."""
         return [name for (name,) in self.rows(_NAMES)]
 
-    def _of_each(self, sql: str, ids: Sequence[int] | Sequence[str], *before: object) -> Iterable[Any]:
+    def _of_each(self, sql: str, ids: Sequence[int] | Sequence[str], *before: object) -> list[Any]:
+        found = []
         for start in range(0, len(ids), _ASKED_AT_ONCE):
             part = ids[start : start + _ASKED_AT_ONCE]
-            yield from self.rows(sql.format(", ".join("?" * len(part))), (*before, *part))
+            found += self.rows(sql.format(", ".join("?" * len(part))), (*before, *part))
+        return found
 
     # --- the state
 
@@ -314,4 +316,7 @@ def _folded_value(value: str | bytes | None) -> str:
 
 
 def _in_order(paths: Iterable[PicturePath]) -> tuple[PicturePath, ...]:
-    return tuple(sorted(paths, key=lambda one: (one.is_missing, one.is_away, os.fsencode(one.path))))
+    found = tuple(paths)
+    if len(found) > 1:
+        found = tuple(sorted(found, key=lambda one: (one.is_missing, one.is_away, os.fsencode(one.path))))
+    return found

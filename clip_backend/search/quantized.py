@@ -106,7 +106,7 @@ def read_quantized(path: Path, space: str, vectors: Vectors, last: Quantized | N
             if named is None or not rows or not 0 < named.blocks <= len(vectors) // rows:
                 return None
             # raises ValueError for a file that is shorter
-            blocks: Blocks = np.memmap(file, block_type(rows, dim), "r", len(head), (named.blocks,))
+            blocks: Blocks = np.asarray(np.memmap(file, block_type(rows, dim), "r", len(head), (named.blocks,)))
     except (OSError, ValueError):
         # never made, removed, torn, or being made anew
         return None

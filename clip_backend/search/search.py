@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..matching.result import AUTO, PRESETS
 from ..scoring.scales import z_scores
 from .candidates import Candidates, Finder, Store
-from .diversity import diverse, leaders, likeness_of
+from .diversity import diverse, leaders_among
 from .index import Index, IndexState
 from .query import Hit, Hits, Part, PartScore, Query
 from .scan import Float64s, Rows, Scan
@@ -59,7 +59,7 @@ def _groups(index: Index, state: IndexState, query: Query, rows: Rows) -> NDArra
     """For each candidate the place of the best one of its near-duplicates."""
     if not query.duplicates:
         return np.arange(len(rows), dtype=np.intp)
-    return leaders(likeness_of(index, state, rows), query.duplicates)
+    return leaders_among(index, state, rows, query.duplicates)
 
 
 def _chosen(state: IndexState, query: Query, found: Candidates, groups: NDArray[np.intp]) -> NDArray[np.intp]:
