@@ -4,9 +4,10 @@
 
 The vectors are random ones around 1,000 centres, in an index on the disk that is made once per size. Each contender
 returns the 50 best rows of one query, or of 64 at once. CLIP Grid's answer to one query is a whole one: the filter that
-leaves out missing pictures, the statistics of the index, near-duplicates, paths, percentiles and the line of weak hits.
-Recall is counted against float64. Needs ``pip install 'clip-grid[clip]'``; with faiss-cpu its exact index and IVF
-with 16 of sqrt(N) lists searched (as ComfyUI-Majoor-AssetsManager does from 4,096 pictures on) take part.
+leaves out missing pictures, the statistics of the index, near-duplicates, paths, percentiles and the line of weak hits;
+"rows alone" is the part of it that compares the vectors. Recall is counted against float64.
+Needs ``pip install 'clip-grid[clip]'``; with numkong vectors are read in int8 first, and with faiss-cpu its exact index
+and IVF with 16 of sqrt(N) lists searched (as ComfyUI-Majoor-AssetsManager does from 4,096 pictures on) take part.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from clip_grid.clip_backend.search.database import transaction, write_settings
+from clip_grid.clip_backend.search.first_pass import scan_of
 from clip_grid.clip_backend.search.index import Index
 from clip_grid.clip_backend.search.query import Part, Query
 from clip_grid.clip_backend.search.scan import best_of_many
@@ -40,33 +43,42 @@ def main() -> None:
     """Measure, count what is found, and print tables in Markdown."""
     args = parsed()
     folder = made_index(args.work / f"search-{args.rows}-{args.dim}", args.rows, args.dim)
-    with Index.open(folder) as index:
-        before = resident("RssAnon")
-        state = index.state()
-        queries = queries_for(np.asarray(state.vectors))
-        part = Part(kind="text", name="a text", vector=queries[0])
+    with Index.open(folder) as index, Index.open(folder) as plain:
+        with patch("clip_grid.clip_backend.search.index.is_usable", return_value=False):
+            vectors = plain.state().vectors
+        queries = queries_for(np.asarray(vectors))
+        part = Part(kind="text", name="a text", vector=queries[0], bank=queries)
         query = Query(parts=[part], top=TOP, duplicates=0.98)
+        before = resident("RssAnon")
         search(index, query)
         kept = (resident("RssAnon") - before) / args.rows
         print(f"{args.rows:,} x {args.dim}, {os.cpu_count()} cores, {args.rounds} rounds")
-        print(f"memory beside the mapped file: {kept:.0f} bytes a picture (the file: {4 * args.dim})\n")
-        single: Contenders = {
-            "numpy X @ q, argpartition": partial(by_numpy, state.vectors, queries[:1]),
-            "CLIP Grid": lambda: search(index, query),
-        }
+        mapped = 4 * args.dim + (args.dim + 12 if index.state().quantized else 0)
+        print(f"memory beside the mapped files: {kept:.0f} bytes a picture (the files: {mapped})\n")
+        single: Contenders = {"numpy X @ q, argpartition": partial(by_numpy, vectors, queries[:1])}
+        found = {}
+        for name, one in {"CLIP Grid": plain, "CLIP Grid, numkong": index}.items():
+            if one is plain or index.state().quantized:
+                single[name] = partial(search, one, query)
+                single[f"{name}, rows alone"] = partial(rows_alone, one, queries[:1])
+                found[name] = np.array([[hit.picture.id - 1 for hit in search(one, query).hits]])
         allowed = np.ones(args.rows, np.bool_)
         many: Contenders = {
-            "numpy X @ Q, argpartition": partial(by_numpy, state.vectors, queries),
-            "CLIP Grid": lambda: best_of_many(state.vectors, allowed, queries, TOP)[0],
+            "numpy X @ Q, argpartition": partial(by_numpy, vectors, queries),
+            "CLIP Grid": lambda: best_of_many(vectors, allowed, queries, TOP)[0],
         }
         if importlib.util.find_spec("faiss"):
-            add_faiss(single, many, state.vectors, queries)
-        truth = exact(state.vectors, queries)
-        found = {
-            "CLIP Grid": np.array([[one.picture.id - 1 for one in search(index, Query(parts=[part], top=TOP)).hits]])
-        }
+            add_faiss(single, many, vectors, queries)
+        truth = exact(vectors, queries)
         table(f"one query, {TOP} best", single, args.rounds, truth[:1], found)
         table(f"{MANY} queries at once, {TOP} best of each", many, args.rounds, truth, {})
+
+
+def rows_alone(index: Index, queries: np.ndarray) -> np.ndarray:
+    """The best rows of one query, by the scan of an index alone."""
+    state = index.state()
+    rows, scores = scan_of(state, queries, np.ones(1)).best(state.has_file, TOP)
+    return rows[np.argsort(-scores)][None, :TOP]
 
 
 def parsed() -> argparse.Namespace:
@@ -82,7 +94,9 @@ def parsed() -> argparse.Namespace:
 def made_index(folder: Path, rows: int, dim: int) -> Path:
     """An index of so many pictures without files on the disk."""
     if folder.exists():
-        return folder
+        with IndexWriter(folder):
+            # makes what is derived from the vectors
+            return folder
     random = np.random.default_rng(0)
     centres = random.standard_normal((CENTRES, dim), np.float32)
     made, root = folder.with_suffix(".tmp"), folder.parent
@@ -115,6 +129,7 @@ def made_index(folder: Path, rows: int, dim: int) -> Path:
                 )
                 write_settings(writer.connection, rows=start + count)
             writer.vectors.commit(count)
+        writer.quantize()
     made.rename(folder)
     return folder
 
