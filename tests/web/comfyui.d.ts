@@ -46,6 +46,9 @@ declare module "*/scripts/app.js" {
     setSize(size: [width: number, height: number]): void;
     isInputConnected(slot: number): boolean;
     getInputNode(slot: number): GraphNode | null;
+    /** Whether the node takes what is dragged over it; front end 1.27 takes files alone. */
+    onDragOver?(event: DragEvent): boolean | undefined;
+    onDragDrop?(event: DragEvent): unknown;
     /** After a run, with the node's `ui`; the front end also calls it on the node of the same id in another tab. */
     onExecuted?(output: Record<string, unknown[]> | null | undefined): void;
     /** After the node was restored from a workflow. */
@@ -60,6 +63,7 @@ declare module "*/scripts/app.js" {
     /** Graphs inside the nodes of the root graph, by their id. */
     subgraphs?: Map<string, Graph>;
     getNodeById(id: string | number): GraphNode | null;
+    getNodeOnPos?(x: number, y: number): GraphNode | null;
     /** Changes between these two are one step of undo. */
     beforeChange?(): void;
     afterChange?(): void;
@@ -70,6 +74,7 @@ declare module "*/scripts/app.js" {
     canvas: HTMLCanvasElement;
     /** The graph that is shown: the root graph or a subgraph. */
     graph?: Graph | null;
+    convertEventToCanvasOffset?(event: MouseEvent): [x: number, y: number];
     selectedItems: Set<GraphNode | object>;
     setDirty(foreground: boolean, background: boolean): void;
   }

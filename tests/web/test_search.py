@@ -318,6 +318,35 @@ def test_a_picture_is_dragged_out_as_its_address(tab):
     assert name == "red circle.png"
 
 
+DRAG_ONTO = """async ([cell, takesAddresses]) => {
+    const taken = [];
+    const node = {
+        onDragOver: (event) => takesAddresses || event.dataTransfer.types.includes("Files"),
+        onDragDrop: (event) => taken.push([...event.dataTransfer.files].map(({ name, type, size }) => [name, type, size])),
+    };
+    app.rootGraph.getNodeOnPos = (x, y) => (x === 700 && y === 300 ? node : null);
+    const dragged = new DataTransfer(), seen = [];
+    document.addEventListener("drop", (event) => seen.push("ComfyUI"), { once: true });
+    cell.dispatchEvent(new DragEvent("dragstart", { bubbles: true, dataTransfer: dragged }));
+    const drop = { bubbles: true, cancelable: true, clientX: 700, clientY: 300, dataTransfer: dragged };
+    app.canvas.canvas.dispatchEvent(new DragEvent("drop", drop));
+    cell.dispatchEvent(new DragEvent("dragend", { bubbles: true }));
+    for (let i = 0; i < 200 && !taken.length && !seen.length; i += 1) await new Promise(requestAnimationFrame);
+    return [taken, seen];
+}"""
+
+
+@pytest.mark.parametrize("takes_addresses", [False, True])
+def test_a_node_that_takes_files_alone_gets_the_file_and_another_one_the_address(tab, indexed, takes_addresses):
+    search(tab, "a red circle")
+    size = (indexed.folders.output / "shapes" / "red circle.png").stat().st_size
+
+    taken, seen = tab.page.evaluate(DRAG_ONTO, [cells(tab).first.element_handle(), takes_addresses])
+
+    assert taken == ([] if takes_addresses else [[["red circle.png", "image/png", size]]])
+    assert seen == (["ComfyUI"] if takes_addresses else [])
+
+
 def test_selected_pictures_go_on_a_sheet_that_the_viewer_shows(tab):
     search(tab, "a red star")
     cells(tab).nth(0).click(modifiers=["Control"])

@@ -278,6 +278,7 @@ export const ENGLISH = /** @type {const} */ ({
   "search.open_graph": "Open workflow",
   "search.no_graph": "The file has no workflow",
   "search.not_opened": "The workflow was not opened",
+  "search.not_loaded": "The picture was not loaded into the node",
   "search.like": "More like this",
   "search.unlike": "Less like this",
   "search.close": "Close",

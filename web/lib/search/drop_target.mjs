@@ -1,6 +1,6 @@
 // @ts-check
 /** A place where pictures are dropped: from the file system, or from elsewhere on ComfyUI's page. */
-import { OWN_TYPE } from "./thumbnails.mjs";
+import { OWN_TYPE } from "./drag_out.mjs";
 
 export class DropTarget {
   /**

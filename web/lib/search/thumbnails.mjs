@@ -2,8 +2,8 @@
 /** A list of small pictures, of which only those near the screen are elements. */
 import { api } from "../../../../scripts/api.js";
 import { make } from "../dom.mjs";
-import { fileUrl } from "../files.mjs";
 import { text } from "../texts.mjs";
+import { offer } from "./drag_out.mjs";
 
 /** @typedef {import("./requests.mjs").Hit} Hit */
 /** @typedef {{hit: Hit, more: number}} Entry */
@@ -254,26 +254,4 @@ export class Thumbnails {
 function titleOf({ file, percentile }) {
   const rank = percentile === null ? "" : `\n${text("search.percentile", { percent: percentile.toFixed(1) })}`;
   return `${file.filename}${rank}`;
-}
-
-/** Marks what is dragged out of the tab, so that it is not taken for a picture that is dropped on it. */
-export const OWN_TYPE = "application/x-clip-grid-picture";
-
-/**
- * Drag a picture as its address, as nodes that load images and the canvas take it.
- * @param {DragEvent} event
- * @param {Hit} hit
- */
-function offer(event, { id, file }) {
-  const { dataTransfer: data } = event;
-  if (!data) return;
-  const url = fileUrl(file);
-  data.setData("text/uri-list", url);
-  data.setData("text/plain", url);
-  data.setData(
-    "application/x-comfy-asset-info",
-    JSON.stringify({ ...file, display_name: file.filename, preview_url: url, media_url: url }),
-  );
-  data.setData(OWN_TYPE, String(id));
-  data.effectAllowed = "copy";
 }

@@ -24,6 +24,7 @@ class App {
     canvas: document.getElementById("graph-canvas"), selectedItems: new Set(), setDirty() {}, draw() {},
     get selected_nodes() { return Object.fromEntries([...this.selectedItems].map((node) => [node.id, node])); },
     ds: { scale: 1, offset: [0, 0] }, graph: this.rootGraph,
+    convertEventToCanvasOffset: (event) => [event.clientX, event.clientY],
   };
 
   /** @param {any} extension */
