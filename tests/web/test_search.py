@@ -322,7 +322,7 @@ DRAG_ONTO = """async ([cell, takesAddresses]) => {
     const taken = [];
     const node = {
         onDragOver: (event) => takesAddresses || event.dataTransfer.types.includes("Files"),
-        onDragDrop: (event) => taken.push([...event.dataTransfer.files].map(({ name, type, size }) => [name, type, size])),
+        onDragDrop: ({ dataTransfer }) => taken.push([...dataTransfer.files].map((f) => [f.name, f.type, f.size])),
     };
     app.rootGraph.getNodeOnPos = (x, y) => (x === 700 && y === 300 ? node : null);
     const dragged = new DataTransfer(), seen = [];

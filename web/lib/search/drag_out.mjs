@@ -27,27 +27,23 @@ export function offer(event, { id, file }) {
   );
   data.setData(OWN_TYPE, String(id));
   data.effectAllowed = "copy";
-  /** @param {DragEvent} drop */
-  const onDrop = (drop) => void giveFile(drop, url, file.filename);
-  document.addEventListener("drop", onDrop, { capture: true });
-  document.addEventListener("dragend", () => document.removeEventListener("drop", onDrop, { capture: true }), {
-    capture: true,
-    once: true,
-  });
+  // adding the same function again changes nothing
+  document.addEventListener("drop", giveFile, { capture: true });
 }
 
 /**
  * Hand the file to a node that takes files but no addresses, as nodes of front end 1.27 do; the front end would open the
  * picture's workflow instead.
  * @param {DragEvent} event
- * @param {string} url
- * @param {string} name
  */
-async function giveFile(event, url, name) {
-  const node = nodeAt(event);
+async function giveFile(event) {
+  const { dataTransfer: data } = event;
+  const node = data?.types.includes(OWN_TYPE) ? nodeAt(event) : null;
   if (!node?.onDragDrop || node.onDragOver?.(event)) return;
   event.preventDefault();
   event.stopPropagation();
+  const url = data?.getData("text/uri-list") ?? "";
+  const name = new URL(url).searchParams.get("filename") ?? "picture";
   try {
     const response = await fetch(url);
     if (!response.ok) throw new Error(text("file.gone", { name }));
