@@ -103,7 +103,7 @@ class Indexing:
         """A block in which no update of its own runs, so that the caller may write the index; gives what shows how far.
 
         One that is under way ends within a batch, and another one follows the block. check: called while that is waited
-        for; what it raises keeps the block from beginning.
+        for; what it raises keeps the block from beginning, and nothing follows.
         """
         is_due = self._taken(check)
         try:

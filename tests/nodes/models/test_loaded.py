@@ -13,7 +13,7 @@ pytest.importorskip("safetensors")
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.errors import InputError, SpaceError
 from clip_grid.nodes.clip_nodes import CLIPModelLoader
-from clip_grid.nodes.models.loaded import _encoders
+from clip_grid.nodes.models.loaded import loaded_encoders
 from clip_grid.nodes.score_nodes import CLIPMatchScore
 
 from ...clip_backend.tiny_models import tiny_clip
@@ -118,7 +118,7 @@ def test_embeddings_are_found_again_after_a_restart(host):
     loaded = CLIPModelLoader().execute(model="shapes-demo")["result"][0]
     first = run(CLIPMatchScore, image("red circle"), model=loaded, text="a red circle")
     kept = sorted(host.embeddings_folder.iterdir())
-    _encoders().clear()
+    loaded_encoders().clear()
     again = CLIPModelLoader().execute(model="shapes-demo")["result"][0]
     second = run(CLIPMatchScore, image("red circle"), model=again, text="a red circle")
 

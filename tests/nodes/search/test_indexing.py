@@ -129,3 +129,34 @@ def test_after_an_error_of_the_program_another_update_can_be_started(indexing, u
     assert indexing.start()
     indexing.join(10)
     assert indexing.now.error == ""
+
+
+def test_who_holds_it_writes_alone_and_a_start_meanwhile_follows(indexing, update):
+    with indexing.held(lambda: None) as show:
+        show(1, 4)
+        during = indexing.now
+        assert not indexing.start()
+        runs = list(update.runs)
+    indexing.join(10)
+
+    assert (during.state, during.done, during.total, runs) == ("running", 1, 4, [])
+    assert (len(update.runs), indexing.now.state, indexing.now.ended) == (1, "idle", 2)
+
+
+def test_without_an_update_before_it_none_follows_it(indexing, update):
+    with indexing.held(lambda: None):
+        pass
+
+    assert (update.runs, indexing.now.state, indexing.now.ended) == ([], "idle", 1)
+
+
+def test_an_interrupt_while_an_update_ends_keeps_the_block_from_beginning(indexing, update):
+    update.during = lambda done: time.sleep(0.3)
+    indexing.start()
+
+    with pytest.raises(KeyError), indexing.held(lambda: {}["interrupted"]):
+        raise AssertionError
+    indexing.join(10)
+
+    assert indexing.now.state == "idle" and indexing.start()
+    indexing.join(10)
