@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from clip_grid.clip_backend.search import first_pass
 from clip_grid.clip_backend.search.first_pass import FirstPass, products, scan_of
 from clip_grid.clip_backend.search.query import Part, Query
 from clip_grid.clip_backend.search.scan import Scan, exact_cosines
@@ -53,6 +54,17 @@ def test_best_rows_and_scores_are_those_of_float32(tmp_path, vectors):
             read.append("sums" not in vars(first))
     # float32 of all rows was seldom needed
     assert np.mean(read) > 0.9
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_threads_find_the_same(tmp_path, vectors, monkeypatch):
+    state = state_of(tmp_path, vectors)
+    alone, _ = both(state, vectors[5:6])
+    monkeypatch.setattr(first_pass, "_BLOCKS_OF_THREAD", 2)
+    monkeypatch.setattr(first_pass.os, "cpu_count", lambda: 3)
+    shared, _ = both(state, vectors[5:6])
+    for one, other in zip(alone._near, shared._near, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.usefixtures("small_blocks")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 
 import numpy as np
@@ -233,6 +234,35 @@ def test_an_index_is_written_where_it_cannot_be(tmp_path, caplog):
     assert "searches are slower without it" in caplog.text
     assert len(hits(folder)) == 20
     assert count(folder) == 0
+
+
+def test_a_full_disk_costs_only_the_int8_rows(folder, caplog, monkeypatch):
+    right = quantized._add_block
+    blocks = []
+
+    def full_at_the_second(*args):
+        blocks.append(args)
+        if len(blocks) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return right(*args)
+
+    monkeypatch.setattr(quantized, "_add_block", full_at_the_second)
+    fill(folder, pictures(150, 400))
+    monkeypatch.undo()
+
+    assert "No space left on device" in caplog.text
+    assert len(hits(folder)) == 20
+    with Index.open(folder) as index:
+        assert index.state().count == 400
+    monkeypatch.setattr(quantized, "ROWS", BLOCK)
+    with IndexWriter(folder):
+        pass
+    assert files(folder)[1].stat().st_size > 0
+    with Index.open(folder) as index:
+        state = index.state()
+        found = read_quantized(vector_file(folder, 1), SPACE, state.vectors)
+        assert found is not None
+        assert found.count == 6 * BLOCK
 
 
 def test_few_pictures_have_none(tmp_path):
