@@ -15,7 +15,7 @@ import struct
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +88,12 @@ def remove_quantized(vectors: Path) -> None:
 
 
 def is_usable() -> bool:
-    """Whether numkong is installed, which has the products of int8 vectors."""
-    return find_spec("numkong") is not None
+    """Whether numkong, which has the products of int8 vectors, is installed and runs here."""
+    try:
+        import_module("numkong")
+    except ImportError:
+        return False
+    return True
 
 
 def read_quantized(path: Path, space: str, vectors: Vectors, last: Quantized | None = None) -> Quantized | None:

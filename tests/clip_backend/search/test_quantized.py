@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -263,6 +264,14 @@ def test_a_full_disk_costs_only_the_int8_rows(folder, caplog, monkeypatch):
         found = read_quantized(vector_file(folder, 1), SPACE, state.vectors)
         assert found is not None
         assert found.count == 6 * BLOCK
+
+
+def test_without_numkong_that_runs_it_is_not_read(folder, monkeypatch):
+    monkeypatch.setattr("clip_grid.clip_backend.search.index.is_usable", quantized.is_usable)
+    # what Python remembers of a package that cannot be imported
+    monkeypatch.setitem(sys.modules, "numkong", None)
+    assert count(folder) == 0
+    assert len(hits(folder)) == 20
 
 
 def test_few_pictures_have_none(tmp_path):
