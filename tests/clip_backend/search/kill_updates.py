@@ -17,12 +17,15 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+from clip_grid.clip_backend.search import quantized
 from clip_grid.clip_backend.search import update as update_module
 from clip_grid.clip_backend.search import writer as writer_module
-from clip_grid.clip_backend.search.vectors import HEADER_BYTES, VectorWriter
-from clip_grid.errors import OutputError
+from clip_grid.clip_backend.search.index import Index
+from clip_grid.clip_backend.search.vectors import HEADER_BYTES, VectorWriter, vector_file
+from clip_grid.errors import InputError, OutputError
 
 from .counting_encoder import CountingEncoder, vector_of
 from .folders import LONG_AGO, check_whole, draw, stored, update
@@ -82,6 +85,20 @@ def instrument(moments: Moments) -> None:
         moments.pass_one()
         thumbnail(*given)
 
+    add_block, write_moments = quantized._add_block, quantized._write_moments
+
+    def counted_block(*given: Any) -> Any:
+        moments.pass_one()
+        return add_block(*given)
+
+    def torn_moments(path: Path, state: Any) -> None:
+        moments.pass_one()
+        path.with_name(f"{path.name}.part").write_bytes(b"CLIP")
+        moments.pass_one()
+        write_moments(path, state)
+        moments.pass_one()
+
+    quantized._add_block, quantized._write_moments = counted_block, torn_moments
     VectorWriter.append = torn_append  # type: ignore[method-assign]
     writer_module.transaction = Transaction  # type: ignore[assignment]
     writer_module.write_thumbnail = counted_thumbnail
@@ -118,7 +135,7 @@ def break_updates(rounds: int, seed: int) -> int:
     """Breaks so many updates; returns how many of them were really ended. Raises AssertionError for a broken index."""
     random.seed(seed)
     ended = 0
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, patch.object(quantized, "ROWS", BATCH):
         folder, index = Path(place) / "out", Path(place) / "index"
         for number in range(rounds):
             for n in range(3 * BATCH):
@@ -126,13 +143,15 @@ def break_updates(rounds: int, seed: int) -> int:
             if number % 10 == 0:
                 (folder / "0.png").unlink()
             before = stored(index) if (index / "clip_grid.sqlite").exists() and number else {}
-            status = ended_update(index, folder, random.randrange(1, 40), fill_disk if number % 2 else kill)
+            status = ended_update(index, folder, random.randrange(1, 60), fill_disk if number % 2 else kill)
             ended += status != 0
             check_kept(index, before)
+            check_int8(index)
             if random.random() < 0.5:
                 encoder = CountingEncoder()
                 update(index, [folder], encoder)
                 check_whole(index, sorted(folder.glob("*.png"), key=str))
+                assert check_int8(index), "an update has left no rows in int8"
     return ended
 
 
@@ -151,6 +170,23 @@ def check_kept(index: Path, before: dict[str, np.ndarray]) -> None:
         if own is not None:
             allowed.append(own / np.linalg.norm(own))
         assert any(np.allclose(vector, one, rtol=1e-6) for one in allowed), f"{path} has a vector that is not its own"
+
+
+def check_int8(index: Path) -> int:
+    """Asserts that every row in int8 is that of its vector; returns how many there are."""
+    try:
+        with Index.open(index) as opened:
+            vectors, generation = opened.state().vectors, opened.state().generation
+    except InputError:
+        # ended before it was bound to a space
+        return 0
+    found = quantized.read_quantized(vector_file(index, generation), CountingEncoder().space, vectors)
+    if found is None:
+        return 0
+    rows = found.blocks["rows"] * found.blocks["scales"][:, :, None] + found.mean
+    lost = np.linalg.norm(vectors[: found.count] - rows.reshape(found.count, -1), axis=1)
+    assert (lost <= found.blocks["errors"].ravel() + 1e-6).all(), "a row in int8 is that of another vector"
+    return found.count
 
 
 if __name__ == "__main__":
