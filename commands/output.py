@@ -26,6 +26,7 @@ from ..atomic import (
 )
 from ..csv_cells import Cell, csv_text
 from ..errors import OutputError
+from ..interrupts import NOTHING_WRITTEN
 from ..visible_text import printable
 
 DONE, FAILED, USAGE, PARTIAL = 0, 1, 2, 3
@@ -96,7 +97,7 @@ def what_was_written() -> str:
     Bar.close_all()
     remove_unfinished()
     written = [printable(str(path)) for path in written_files()]
-    told = "no output file was written or changed"
+    told = NOTHING_WRITTEN
     if written:
         rest = [f"and {len(written) - _FILES_NAMED} more"] if len(written) > _FILES_NAMED else []
         told = f"written: {', '.join([*written[:_FILES_NAMED], *rest])}; no other output file was written or changed"
