@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from PIL import Image
 
 from ..errors import MissingPackage
 from ..grid.paint.resize import Crop, Resizer
 from ..imaging import Size
+
+
+def resizer_for(resample: str, *, uses_torch: bool) -> Resizer | None:
+    """Torch's for ``torch``, and for ``fast`` in programs that use torch anyway, if theirs knows LANCZOS; else None.
+
+    Raises MissingPackage for ``torch`` without a torch that knows LANCZOS.
+    """
+    if resample == "torch":
+        return torch_resizer()
+    if resample == "fast" and uses_torch:
+        with suppress(MissingPackage):
+            return torch_resizer()
+    return None
 
 
 def torch_resizer() -> Resizer:
