@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
-from ..api import FailedPicture
+from ..api import FailedPicture, GridReport
 from ..atomic import (
     atomic_file,
     check_regular,
@@ -27,6 +27,7 @@ from ..atomic import (
 from ..csv_cells import Cell, csv_text
 from ..errors import OutputError
 from ..interrupts import NOTHING_WRITTEN
+from ..json_text import to_ascii
 from ..visible_text import printable
 
 DONE, FAILED, USAGE, PARTIAL = 0, 1, 2, 3
@@ -73,6 +74,13 @@ def status_of(args: argparse.Namespace, done: int, failed: Sequence[FailedPictur
 def print_json(report: Mapping[str, Any]) -> None:
     """The report as JSON of ASCII, which arrives whole whatever the encoding of the terminal or pipe is."""
     print(json.dumps(report, indent=1))
+
+
+def print_report(report: GridReport) -> None:
+    """The same of a sheet, a cell to a line; that of 100,000 pictures is never whole in memory."""
+    for part in report.json_parts():
+        sys.stdout.write(to_ascii(part))
+    print()
 
 
 def show(lines: Iterable[str]) -> None:
