@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 # empty only when pytest imports this file alone, as if it were no package
 if __package__:
-    from .interrupts import end_on_signals, is_command_line
+    try:
+        from .interrupts import end_on_signals, is_command_line
+    except KeyboardInterrupt:
+        # Ctrl-C while the file that answers it is still read
+        sys.stderr.write("stopped; no output file was written or changed\n")
+        sys.exit(130)
 
     # the command line answers Ctrl-C already while what follows is imported
     if is_command_line():

@@ -14,10 +14,11 @@ from types import FrameType
 
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
 _PROGRAMS = ("clip-grid", "clip-grid-script", "labeled-grid-exporter", "labeled-grid-exporter-script")
+NOTHING_WRITTEN = "no output file was written or changed"
 
 
 def _nothing_written() -> str:
-    return "no output file was written or changed"
+    return NOTHING_WRITTEN
 
 
 _cleaned_up: Callable[[], str] = _nothing_written

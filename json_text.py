@@ -16,6 +16,7 @@ MAX_DEPTH = 100
 MAX_MARKS = 2_000_000
 _LINE_END = "\n"
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _BLANKS = re.compile(r"[ \t\n\r]*")
 
 
@@ -84,7 +85,9 @@ def next_json(text: str, start: int, decoder: json.JSONDecoder = TOLERANT) -> tu
         raise JsonError("it holds a number of too many digits") from error
     except RecursionError as error:
         raise _too_deep() from error
-    level = [value] if isinstance(value, (dict, list)) else []
+    # each level begins with a bracket: most texts have too few
+    is_flat = text.count("[", start, end) + text.count("{", start, end) <= MAX_DEPTH
+    level = [value] if not is_flat and isinstance(value, (dict, list)) else []
     for _ in range(MAX_DEPTH):
         if not level:
             break
@@ -108,6 +111,11 @@ def to_json(value: object, indent: int | None = None) -> str:
     """
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     return _SURROGATE.sub(lambda surrogate: f"\\u{ord(surrogate[0]):04x}", text)
+
+
+def to_ascii(text: str) -> str:
+    """The same JSON with escapes in place of all that is not ASCII."""
+    return text if text.isascii() else _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def after_blanks(text: str, start: int) -> int:

@@ -24,7 +24,7 @@ from .clip_sheets import ClipOptions, clip_functions, split_options
 from .models import AUTO, Model, ModelChoice
 from .pictures import Images, StrPath, as_arrays, as_sequence, no_pictures, paths_or_pictures
 from .sheet_files import batch_targets, expand_directories, home_path, page_namer, target_and_format, without_own
-from .torch_resize import torch_resizer
+from .torch_resize import resizer_for
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -56,6 +56,8 @@ class SheetInputs:
     names: Sequence[str] = ()
     #: (size, fit, stretch or fill): each picture is resized so before it is placed.
     resize: tuple[tuple[int, int], str] | None = None
+    #: Torch resizes for ``resample`` fast, too, where it knows LANCZOS: for programs that have loaded it anyway.
+    uses_torch: bool = False
 
     def table(self, *, needs_names: bool = True) -> Table | None:
         """The table given as a file, text or rows; raises InputError when both a file and metadata are given.
@@ -272,7 +274,6 @@ def to_plan_inputs(inputs: SheetInputs, survey: Survey, template: GridTemplate) 
 
     Labels and scores of files that were skipped are left out, so that the other pictures keep theirs.
     """
-    resizer = torch_resizer() if template.resample == "torch" else None
     return PlanInputs(
         labels=_labels_of(survey, inputs.labels),
         table=inputs.table(needs_names=any(picture.path for picture in survey.pictures)),
@@ -280,7 +281,7 @@ def to_plan_inputs(inputs: SheetInputs, survey: Survey, template: GridTemplate) 
         labeller=inputs.labeller,
         scorer=inputs.scorer,
         clip_notes=inputs.clip_notes,
-        resizer=resizer,
+        resizer=resizer_for(template.resample, uses_torch=inputs.uses_torch),
     )
 
 

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from PIL import Image
 
 from ..errors import MissingPackage
 from ..grid.paint.resize import Crop, Resizer
 from ..imaging import Size
+
+
+def resizer_for(resample: str, *, uses_torch: bool) -> Resizer | None:
+    """Torch's for ``torch``, and for ``fast`` in programs that use torch anyway, if theirs knows LANCZOS; else None.
+
+    Raises MissingPackage for ``torch`` without a torch that knows LANCZOS.
+    """
+    if resample == "torch":
+        return torch_resizer()
+    if resample == "fast" and uses_torch:
+        with suppress(MissingPackage):
+            return torch_resizer()
+    return None
 
 
 def torch_resizer() -> Resizer:
@@ -34,11 +49,13 @@ def torch_resizer() -> Resizer:
         is_smaller = size[0] <= box[2] - box[0] and size[1] <= box[3] - box[1]
         if image.mode != "RGB" or not (is_whole and is_smaller):
             return image.resize(size, Image.Resampling.LANCZOS, box=box)
-        part = image.crop((int(box[0]), int(box[1]), int(box[2]), int(box[3])))
+        corners = (int(box[0]), int(box[1]), int(box[2]), int(box[3]))
+        part = image if corners == (0, 0, *image.size) else image.crop(corners)
         if part.size == size:
             return part
-        pixels = torch.from_numpy(np.array(part)).permute(2, 0, 1)[None]  # [1, 3, H, W], channels last in memory
-        resized = interpolate(pixels, size=size[::-1], mode="lanczos", antialias=True)
-        return Image.fromarray(resized[0].permute(1, 2, 0).contiguous().numpy())  # [h, w, 3]
+        pixels = torch.from_numpy(np.array(part)[None]).permute(0, 3, 1, 2)  # [1, 3, H, W], channels last in memory
+        planes = interpolate(pixels, size=size[::-1], mode="lanczos", antialias=True)[0].numpy()  # [3, h, w]
+        # not stacked by torch, whose threads would wait for each other beside those that paint
+        return Image.merge("RGB", [Image.fromarray(plane) for plane in planes])
 
     return resize

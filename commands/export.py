@@ -12,7 +12,7 @@ from ..api import GridReport, choose_template, dry_report, export_batch, export_
 from ..errors import ClipGridError, InputError
 from ..grid.template import write_template
 from .flags import add_sheet_flags, clip_options, model_choice, sheet_inputs, template_options, unused_clip_flags
-from .output import DONE, FAILED, PARTIAL, Bar, fail, note, print_error, print_json, show
+from .output import DONE, FAILED, PARTIAL, Bar, fail, note, print_error, print_json, print_report, show
 
 HELP = """\
 make a labelled sheet from pictures
@@ -94,7 +94,7 @@ def _print_one(directory: str, outcome: GridReport | ClipGridError) -> None:
 
 def _print_report(args: argparse.Namespace, report: GridReport, *, planned: bool = False) -> int:
     if args.json:
-        print_json(report.to_dict())
+        print_report(report)
     else:
         first, *rest = report.summary_lines()
         show([("plan: " if planned else "") + first, *rest])

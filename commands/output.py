@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
-from ..api import FailedPicture
+from ..api import FailedPicture, GridReport
 from ..atomic import (
     atomic_file,
     check_regular,
@@ -26,6 +26,8 @@ from ..atomic import (
 )
 from ..csv_cells import Cell, csv_text
 from ..errors import OutputError
+from ..interrupts import NOTHING_WRITTEN
+from ..json_text import to_ascii
 from ..visible_text import printable
 
 DONE, FAILED, USAGE, PARTIAL = 0, 1, 2, 3
@@ -74,6 +76,13 @@ def print_json(report: Mapping[str, Any]) -> None:
     print(json.dumps(report, indent=1))
 
 
+def print_report(report: GridReport) -> None:
+    """The same of a sheet, a cell to a line; that of 100,000 pictures is never whole in memory."""
+    for part in report.json_parts():
+        sys.stdout.write(to_ascii(part))
+    print()
+
+
 def show(lines: Iterable[str]) -> None:
     """Prints what people read, a line each; names and labels in it give the terminal no orders."""
     for line in lines:
@@ -96,7 +105,7 @@ def what_was_written() -> str:
     Bar.close_all()
     remove_unfinished()
     written = [printable(str(path)) for path in written_files()]
-    told = "no output file was written or changed"
+    told = NOTHING_WRITTEN
     if written:
         rest = [f"and {len(written) - _FILES_NAMED} more"] if len(written) > _FILES_NAMED else []
         told = f"written: {', '.join([*written[:_FILES_NAMED], *rest])}; no other output file was written or changed"

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from clip_grid.api import export_grid
+from clip_grid.api import SheetInputs, export_grid
 from clip_grid.api.torch_resize import torch_resizer
 from clip_grid.errors import MissingPackage
 from PIL import Image
@@ -69,3 +69,28 @@ def test_without_torch_the_cure_is_told(monkeypatch, tmp_path):
 
     with pytest.raises(MissingPackage, match="choose fast, or install torch"):
         export_grid([photo(64, 64)], tmp_path / "sheet.png", resample="torch")
+
+
+@pytest.mark.parametrize(("resample", "by"), [("fast", "torch"), ("lanczos", "lanczos")])
+def test_programs_that_use_torch_resize_by_it_unless_lanczos_is_asked_for(resample, by, tmp_path):
+    pytest.importorskip("torch", reason="torch is optional")
+    look = {"cell_width": 128, "cell_height": 96, "label_position": "none"}
+
+    export_grid([photo(640, 480)], tmp_path / "a.png", resample=resample, inputs=SheetInputs(uses_torch=True), **look)
+    export_grid([photo(640, 480)], tmp_path / "b.png", resample=by, **look)
+
+    assert Image.open(tmp_path / "a.png").tobytes() == Image.open(tmp_path / "b.png").tobytes()
+
+
+def test_programs_whose_torch_knows_no_lanczos_resize_by_pillow(monkeypatch, tmp_path):
+    functional = pytest.importorskip("torch.nn.functional", reason="torch is optional")
+    look = {"cell_width": 128, "cell_height": 96, "label_position": "none"}
+    export_grid([photo(640, 480)], tmp_path / "a.png", **look)
+
+    def old_interpolate(*_: object, mode: str, **__: object) -> None:
+        raise NotImplementedError(f"mode {mode} is not known")
+
+    monkeypatch.setattr(functional, "interpolate", old_interpolate)
+    export_grid([photo(640, 480)], tmp_path / "b.png", inputs=SheetInputs(uses_torch=True), **look)
+
+    assert Image.open(tmp_path / "a.png").tobytes() == Image.open(tmp_path / "b.png").tobytes()

@@ -22,6 +22,7 @@ from .lists import read_list
 NamedFile = tuple[Path, str]
 #: One piece of a text: (0, digits, number) for a run of digits, (1, 0, text) for what lies between two runs.
 Piece = tuple[int, int, str]
+_DIGITS = re.compile(r"(\d+)")
 
 
 def find_files(sources: Iterable[str | os.PathLike[str]], notes: list[str] | None = None) -> list[NamedFile]:
@@ -45,6 +46,9 @@ def find_files(sources: Iterable[str | os.PathLike[str]], notes: list[str] | Non
             if len(given) == 1:
                 raise
             found = [(error.folder, str(error.folder))]
+        if len(given) == 1 and not read:
+            # a folder or a glob has each of its files once
+            return [(path, readable(name)) for path, name in found]
         for path, name in found:
             files.setdefault(os.path.abspath(path), (path, readable(name)))
     if notes is not None:
@@ -70,11 +74,11 @@ def folder_files(folder: Path) -> list[Path]:
     Whatever is no folder counts, also a link that leads nowhere. Raises UnreadableFolder.
     """
     try:
-        names = os.listdir(folder)
+        with os.scandir(folder) as entries:
+            visible = [entry for entry in entries if _is_picture(entry.name) and not entry.name.startswith(".")]
     except OSError as error:
         raise UnreadableFolder(folder, error) from error
-    visible = [name for name in names if _is_picture(name) and not name.startswith(".")]
-    return [folder / name for name in sorted(visible, key=natural_key) if not os.path.isdir(folder / name)]
+    return [folder / name for name in sorted((e.name for e in visible if not _is_folder(e)), key=natural_key)]
 
 
 def check_folder(path: Path, name: str) -> None:
@@ -96,15 +100,19 @@ def natural_key(text: str) -> tuple[tuple[Piece, ...], str]:
 
     Texts that differ in case, in leading zeros or in Unicode composition only are neighbours, in a fixed order.
     """
-    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-    return tuple(_piece(part) for part in re.split(r"(\d+)", folded) if part), text
+    if text.isascii():
+        folded = text.lower()
+    else:
+        folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    return tuple([_piece(part) for part in _DIGITS.split(folded) if part]), text
 
 
 def _piece(part: str) -> Piece:
     if not part[0].isdecimal():
         return 1, 0, part
     # compared by length, then by digit: int() refuses runs of more than 4300 digits
-    digits = "".join(str(unicodedata.decimal(digit)) for digit in part).lstrip("0")
+    digits = part if part.isascii() else "".join(str(unicodedata.decimal(digit)) for digit in part)
+    digits = digits.lstrip("0")
     return 0, len(digits), digits
 
 

@@ -111,40 +111,47 @@ def survey_files(files: Sequence[NamedFile], progress: Progress | None = None, *
     past the end of a file means its last.
     """
     entries: list[Picture | Skipped] = []
-    share = _Shared()
     size = max(1, min(_LARGEST_BATCH, len(files) // _LARGEST_BATCH))
     batches = [files[start : start + size] for start in range(0, len(files), size)]
+    survey_batch = partial(_survey_batch, frame=frame, shared=_Shared())
     with without_warnings, ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1)) as pool:
-        for batch in pool.map(partial(_survey_batch, frame=frame), batches):
-            for entry in batch:
-                if progress:
+        for batch in pool.map(survey_batch, batches):
+            entries += batch
+            if progress:
+                for _ in batch:
                     progress(0, len(files))
-                entries.append(share.in_picture(entry) if isinstance(entry, Picture) else entry)
     return Survey(tuple(entries))
 
 
 class _Shared:
-    """Equal sizes and texts of many pictures, such as the names of columns and models, as one object each."""
+    """Equal sizes and texts of many pictures, such as the names of columns and models, as one object each.
+
+    Several threads may use it at a time: each call of a dictionary is whole.
+    """
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
         self._sizes: dict[Size, Size] = {}
 
-    def in_picture(self, picture: Picture) -> Picture:
+    def size(self, size: Size) -> Size:
+        return self._sizes.setdefault(size, size)
+
+    def values(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        """Generation data with texts that every file format can hold."""
         if len(self._texts) > _MOST_SHARED or len(self._sizes) > _MOST_SHARED:
             # seeds and prompts are seldom met again
             self._texts.clear()
             self._sizes.clear()
         share = self._texts.setdefault
-        values = {share(column, column): share(text, text) for column, text in picture.values.items()}
-        return replace(picture, size=self._sizes.setdefault(picture.size, picture.size), values=values or _NO_VALUES)
+        readable_values = ((column, readable(text)) for column, text in values.items())
+        return {share(column, column): share(text, text) for column, text in readable_values} or _NO_VALUES
 
 
-def _survey_batch(files: Sequence[NamedFile], frame: int) -> list[Picture | Skipped]:
-    return [_survey_file(file, frame) for file in files]
+def _survey_batch(files: Sequence[NamedFile], frame: int, shared: _Shared) -> list[Picture | Skipped]:
+    return [_survey_file(file, frame, shared) for file in files]
 
 
-def _survey_file(file: NamedFile, frame: int) -> Picture | Skipped:
+def _survey_file(file: NamedFile, frame: int, shared: _Shared) -> Picture | Skipped:
     path, name = file
     try:
         with open_picture(path, frame=frame) as image:
@@ -159,8 +166,8 @@ def _survey_file(file: NamedFile, frame: int) -> Picture | Skipped:
         return _skipped(path, f"cannot be read ({error.strerror or error})")
     if record_in(texts):
         return _earlier_sheet(path)
-    values = {column: readable(value) for column, value in generation.values.items()}
-    return Picture(name, size, _FileLoader(path, frame), path, values, changed, frame, notes)
+    values, loader = shared.values(generation.values), _FileLoader(path, frame)
+    return Picture(name, shared.size(size), loader, path, values, changed, frame, notes)
 
 
 def _skipped(path: Path, reason: str) -> Skipped:

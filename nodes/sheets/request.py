@@ -63,6 +63,7 @@ def read_request(inputs: Inputs, host: Host, progress: Progress | None = None) -
         labeller=clip.labeller,
         scorer=clip.scorer,
         clip_notes=clip.notes,
+        uses_torch=True,
     )
     template = choose_template(inputs, host)
     if data.scores and not template.badge:

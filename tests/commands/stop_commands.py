@@ -111,7 +111,7 @@ class Trial:
             return "done before", "" if state == "newer" and not told else seen
         if "clip_grid" not in told and not told.startswith(("stopped; ", "ended; ")):
             # Python itself was not yet as far as to run a line of ours
-            began = status == -number or "KeyboardInterrupt" in told
+            began = status == -number or "KeyboardInterrupt" in told or told.startswith("Fatal Python error: init_")
             return "before the first import", "" if began and state == "older" else seen
         word = "stopped" if number == signal.SIGINT else "ended"
         is_line = told.startswith(f"{word}; ") and told.count("\n") == 1 and told.endswith("\n")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from ....imaging import Size
 from .columns import as_list, as_object, loras_text, number_text, to_columns, weights_name
-from .comfyui_graph import BUNDLE, STACKS, Graph, Node, linked_id, load_graph, trail
-from .comfyui_sampler import LastSampler, Prompt, earlier_sampler, find_last_samplers, find_prompt, is_latent
+from .comfyui_graph import STACKS, Graph, Node, linked_id, load_entries, trail
+from .comfyui_names import BUNDLES, LATENTS, Names
+from .comfyui_repeats import Repeats
+from .comfyui_sampler import LastSampler, Prompt, earlier_sampler, find_last_samplers, find_prompt
 from .comfyui_values import first_number, number, text
 from .comfyui_workflow import workflow_graph
 
@@ -16,14 +18,24 @@ _SEED = ("seed", "noise_seed")
 _STEPS = ("steps", "steps_total", "num_steps")
 _CFG = ("cfg", "cfg_conds", "cfg_scale")
 _MODEL_FILES = ("ckpt_name", "unet_name", "model_name", "base_ckpt_name", "gguf_name", "model_path", "model")
-_PARTS = frozenset({"noise", "guider", "sampler", "sigmas"})
-_MODELS = (
-    frozenset({"model", "unet", "model1", "model2", "base_model", "guider", "lora", "prev_lora", "loras"}) | STACKS
+_VAES = ("vae", "optional_vae")
+
+
+def _or_bundles(*names: str) -> Names:
+    """The inputs of these names, and bundles, which may hold the same things."""
+    return Names(lambda name: name in names or BUNDLES[name])
+
+
+#: The inputs that lead to what is looked for.
+_TO_PARTS = _or_bundles("noise", "guider", "sampler", "sigmas")
+_TO_MODELS = _or_bundles(
+    "model", "unet", "model1", "model2", "base_model", "guider", "lora", "prev_lora", "loras", *STACKS
 )
-_VAES = frozenset({"vae", "optional_vae"})
+_TO_VAES, _TO_CLIP = _or_bundles(*_VAES), _or_bundles("clip")
+_TO_LATENTS = Names(lambda name: LATENTS[name] or BUNDLES[name])
 _SIZES = (("width", "height"), ("empty_latent_width", "empty_latent_height"))
 #: Beside these, width and height are only used for a custom size.
-_PRESETS = re.compile(r"aspect|ratio|preset|resolution|dimensions", re.IGNORECASE)
+_PRESETS = Names(re.compile(r"aspect|ratio|preset|resolution|dimensions", re.IGNORECASE).search)
 #: Sizes are rounded to multiples of 8 or 64, and upscalers round again.
 _SHAPE_TOLERANCE = 0.04
 _FACTORS = frozenset({"scale_by", "upscale_by", "factor", "scale"})
@@ -63,10 +75,11 @@ def read_comfyui(texts: Mapping[str, str], file: str = "", size: Size = (0, 0)) 
 
     file, size: name and pixels of the picture, where they are known.
     """
-    graphs = (load_graph(texts.get(place, "")) for place in ("prompt", "UserComment", "comment"))
+    for place in ("prompt", "UserComment", "comment"):
+        if entries := load_entries(texts.get(place, "")):
+            return _REPEATS.read(entries, file, size)
     # the workflow has more than what ran, so that it counts only where there is nothing else
-    graph = next(filter(len, graphs), None) or workflow_graph(texts.get("workflow", ""))
-    return columns_of_graph(graph, file, size)
+    return columns_of_graph(workflow_graph(texts.get("workflow", "")), file, size)
 
 
 def columns_of_graph(graph: Graph, file: str = "", size: Size = (0, 0)) -> tuple[dict[str, str], str]:
@@ -84,13 +97,16 @@ def columns_of_graph(graph: Graph, file: str = "", size: Size = (0, 0)) -> tuple
     return shared, SEVERAL_SAVED if any(other != first for other in others) else ""
 
 
+_REPEATS = Repeats(columns_of_graph)
+
+
 def _columns(graph: Graph, last: LastSampler, size: Size) -> dict[str, object]:
     sampler = last.node
-    parts = list(trail(graph, sampler, _inputs(_PARTS)))
+    parts = list(trail(graph, sampler, _TO_PARTS))
     # a node that takes sigmas only changes them: its steps are not those of the plan
     plans = [node for node in parts if not node.link("sigmas")]
     positive = find_prompt(graph, sampler, "positive")
-    loaders = list(trail(graph, sampler, _inputs(_MODELS)))
+    loaders = list(trail(graph, sampler, _TO_MODELS))
     return {
         "prompt": positive.text,
         "negative": find_prompt(graph, sampler, "negative").text,
@@ -109,17 +125,12 @@ def _columns(graph: Graph, last: LastSampler, size: Size) -> dict[str, object]:
     }
 
 
-def _inputs(names: Collection[str]) -> Callable[[str], bool]:
-    """Accepts the inputs of these names, and bundles, which may hold the same things."""
-    return lambda key: key in names or BUNDLE.fullmatch(key) is not None
-
-
 def _seed(graph: Graph, sampler: Node) -> str:
     """The seed of the noise: where a sampler adds none, that of the one before, whose picture it goes on with."""
     node, stages = sampler, 0
     while not _adds_noise(graph, node) and stages < _MAX_STAGES and (before := earlier_sampler(graph, node)):
         node, stages = before, stages + 1
-    return first_number(graph, trail(graph, node, _inputs(_PARTS)), *_SEED)
+    return first_number(graph, trail(graph, node, _TO_PARTS), *_SEED)
 
 
 def _adds_noise(graph: Graph, sampler: Node) -> bool:
@@ -207,7 +218,7 @@ def _vae_name(graph: Graph, last: LastSampler) -> str:
     """The separate VAE file that decoded the picture; empty when the checkpoint's own did."""
     links = [node.inputs[key] for node in (*last.later, last.node) for key in _VAES if node.link(key)]
     for loader in filter(None, map(graph.target_node, links[:_MAX_STAGES])):
-        for node in trail(graph, loader, _inputs(_VAES)):
+        for node in trail(graph, loader, _TO_VAES):
             if name := weights_name(text(graph, node.inputs.get("vae_name"), "vae_name")):
                 return name
     return ""
@@ -216,13 +227,13 @@ def _vae_name(graph: Graph, last: LastSampler) -> str:
 def _clip_skip(graph: Graph, positive: Prompt) -> str:
     """The layer counted from the end, as A1111 does: 2 is the last but one; ComfyUI writes it as -2."""
     encoder = next((node for node in positive.nodes if node.link("clip")), None)
-    behind = trail(graph, encoder, _inputs(("clip",))) if encoder else ()
+    behind = trail(graph, encoder, _TO_CLIP) if encoder else ()
     return first_number(graph, (*positive.nodes, *behind), "stop_at_clip_layer", "clip_skip").lstrip("-")
 
 
 def _size(graph: Graph, sampler: Node, picture: Size) -> dict[str, object]:
     """Width and height of the latent that was sampled; nothing when it is not known, or has not the picture's shape."""
-    for node in trail(graph, sampler, lambda key: is_latent(key) or bool(BUNDLE.fullmatch(key))):
+    for node in trail(graph, sampler, _TO_LATENTS):
         if node is not sampler and not node.inputs.keys().isdisjoint(_FACTORS):
             return {}
         for keys in _SIZES:
@@ -236,7 +247,7 @@ def _size(graph: Graph, sampler: Node, picture: Size) -> dict[str, object]:
 
 def _has_preset(node: Node) -> bool:
     """Whether the node has a named size that takes the place of its width and height."""
-    presets = (value for key, value in node.inputs.items() if _PRESETS.search(key) and isinstance(value, str))
+    presets = (value for key, value in node.inputs.items() if _PRESETS[key] and isinstance(value, str))
     return any(re.search(r"\d", value) for value in presets)
 
 

@@ -9,55 +9,63 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Mapping
 
 from .columns import as_object, load_object
+from .comfyui_names import BUNDLES, CHANGES, MERGES, Names
 from .comfyui_switch import STAYS, UNKNOWN, Resolve, by_number, is_first_live, pick_input
 
-#: Inputs that hand on a bundle of other things, under the names that node packs give it.
-BUNDLE = re.compile(r".*(?:pipe|context|ctx|tuple|settings|config).*")
 #: Inputs of nodes that only hand on what they get, such as list makers.
-_PASSING = re.compile(r"|value|input|anything|(?:any|input)_?\d*")
+_PASSING = Names(re.compile(r"|value|input|anything|(?:any|input)_?\d*").fullmatch)
 #: Inputs that take a list of LoRAs.
 STACKS = frozenset({"lora_stack", "optional_lora_stack"})
 #: Inputs of nodes that make something of a value, such as noise of a seed, though they have no other input.
-_MAKES = re.compile(r"(?:noise_)?seed|\w+_name|scheduler")
-#: Nodes with one input that change what they get.
-_CHANGES = re.compile(r"zero|invert|inverse|negat|neg$|not(?:node)?\b|length|count|floor|ceil|round|abs", re.IGNORECASE)
+_MAKES = Names(re.compile(r"(?:noise_)?seed|\w+_name|scheduler").fullmatch)
 #: Where nodes that only hold one value keep it.
 VALUE_KEYS = ("value", "Value", "int", "float", "number", "boolean", "bool", "INT", "FLOAT", "Number", "BOOLEAN")
 #: A switch chosen by a switch, and so on; what is nested deeper is not known.
 _MAX_DEPTH = 32
 _VISITS, _VISITS_PER_NODE = 20_000, 100
+#: The nodes of a graph in the API format, by id: each with its "class_type" and its "inputs".
+Entries = Mapping[str, Mapping[str, object]]
 
 
-@dataclass(frozen=True)
 class Node:
     """One node; inputs by name, as JSON values."""
 
-    id: str
-    kind: str
-    inputs: dict[str, object]
+    # made and asked for every node of every picture of a folder: plain attributes are several times faster to read
+    # than those of frozen dataclasses and cached properties
+    __slots__ = ("_passes_on", "_targets", "id", "inputs", "is_merge", "kind", "links")
+
+    def __init__(self, id: str, kind: str, inputs: dict[str, object]) -> None:
+        self.id = id
+        self.kind = kind
+        self.inputs = inputs
+        #: The ids of the nodes that inputs are linked to.
+        self._targets = {key: link for key, value in inputs.items() if (link := linked_id(value))}
+        #: All inputs that are links, as `[node, slot]`.
+        self.links: Mapping[str, object] = {key: inputs[key] for key in self._targets}
+        #: Whether it merges contexts.
+        self.is_merge = MERGES[kind] and is_first_live(inputs)
+        self._passes_on: list[object] | None = None
 
     def link(self, key: str) -> str | None:
         """The id of the node that an input is linked to; None when the input is absent or holds a value."""
-        return linked_id(self.links.get(key))
+        return self._targets.get(key)
 
-    @cached_property
-    def links(self) -> Mapping[str, object]:
-        """All inputs that are links, as `[node, slot]`."""
-        return {key: value for key, value in self.inputs.items() if linked_id(value)}
-
-    @cached_property
+    @property
     def passes_on(self) -> list[object]:
         """The links of a node that has nothing but links and only hands on what it gets; empty for other nodes."""
+        if self._passes_on is None:
+            self._passes_on = self._find_passed()
+        return self._passes_on
+
+    def _find_passed(self) -> list[object]:
         links = self.links
-        if len(links) < len(self.inputs) or _CHANGES.search(self.kind):
+        if not links or len(links) < len(self.inputs) or CHANGES[self.kind]:
             return []
-        is_plain = len(links) == 1 and not any(map(_MAKES.fullmatch, links))
-        is_plain = is_plain or all(map(_PASSING.fullmatch, links))
+        is_plain = len(links) == 1 and not any(map(_MAKES.__getitem__, links))
+        is_plain = is_plain or all(map(_PASSING.__getitem__, links))
         return list(links.values()) if is_plain else []
 
     def held(self, slot: int = 0) -> object:
@@ -71,11 +79,11 @@ class Node:
             return None if self.is_computed() else self.inputs[key]
         only = next(iter(self.inputs.values())) if len(self.inputs) == 1 else None
         # packs call the one number of their constants as they like
-        return only if isinstance(only, (int, float)) and not _CHANGES.search(self.kind) else None
+        return only if isinstance(only, (int, float)) and not CHANGES[self.kind] else None
 
     def is_computed(self) -> bool:
         """Whether the node makes its value out of others, so that what it holds is not what it gives."""
-        return bool(_CHANGES.search(self.kind)) or (len(self.inputs) > 1 and bool(self.links))
+        return CHANGES[self.kind] or (len(self.inputs) > 1 and bool(self.links))
 
 
 class Graph(Mapping[str, Node]):
@@ -84,6 +92,8 @@ class Graph(Mapping[str, Node]):
     def __init__(self, nodes: Mapping[str, Node]) -> None:
         self._nodes = nodes
         self._targets: dict[tuple[str, int], object] = {}
+        #: Whether the name of the file was asked for to tell which of several nodes wrote it.
+        self.is_name_asked = False
         #: Nodes that may still be looked at in all walks together.
         self.visits_left = _VISITS + _VISITS_PER_NODE * len(nodes)
 
@@ -114,18 +124,18 @@ class Graph(Mapping[str, Node]):
     def _target(self, value: object, depth: int) -> object:
         """As ``target``; UNKNOWN where it cannot be told."""
         path: list[tuple[str, int]] = []
-        while link := linked_id(value):
-            place = link, _slot(value)
+        while place := _place(value):
             if place in self._targets:
                 value = self._targets[place]
                 break
-            if link not in self._nodes or not self.visit():
+            node = self._nodes.get(place[0])
+            if node is None or not self.visit():
                 value = None
                 break
             # until it is known: a cycle leads to nothing
             self._targets[place] = None
             path.append(place)
-            passed = self._passed(self._nodes[link], place[1], depth)
+            passed = self._passed(node, place[1], depth)
             if passed is STAYS:
                 break
             value = passed
@@ -135,7 +145,7 @@ class Graph(Mapping[str, Node]):
 
     def target_node(self, value: object) -> Node | None:
         """The node that an input is linked to, behind all nodes that hand on or choose."""
-        link = linked_id(self.target(value))
+        link = linked_id(self._target(value, 0))
         return self._nodes[link] if link else None
 
     def _passed(self, node: Node, slot: int, depth: int) -> object:
@@ -156,31 +166,37 @@ class Graph(Mapping[str, Node]):
         """The plain value that an input has or leads to through nodes that hold one; None when it cannot be told."""
         for _ in range(_MAX_DEPTH):
             value = self.target(value, depth) if depth <= _MAX_DEPTH else None
-            link = linked_id(value)
-            if link is None:
+            place = _place(value)
+            if place is None:
                 return value
-            value = self._nodes[link].held(_slot(value))
+            value = self._nodes[place[0]].held(place[1])
         return None
 
 
 def linked_id(value: object) -> str | None:
     """The id of the node that `[node, slot]` links to; None for every other value."""
-    if not isinstance(value, list) or len(value) != 2:
+    if not isinstance(value, list) or len(value) != 2 or not isinstance(value[1], int):
         return None
-    node, slot = value
-    return str(node) if isinstance(node, (str, int)) and isinstance(slot, int) else None
+    node = value[0]
+    return node if isinstance(node, str) else str(node) if isinstance(node, int) else None
 
 
-def _slot(value: object) -> int:
-    return max(int(value[1]), 0) if isinstance(value, list) else 0
+def _place(value: object) -> tuple[str, int] | None:
+    """The node and the slot that `[node, slot]` links to; None for every other value."""
+    link = linked_id(value)
+    return (link, max(int(value[1]), 0)) if link and isinstance(value, list) else None
 
 
-def load_graph(text: str) -> Graph:
+def load_entries(text: str) -> Entries:
     """The nodes of the graph in a JSON text, by id; what is not a node is left out, so the result may be empty."""
     entries = load_object(text)
     if isinstance(entries.get("prompt"), dict):
         entries = as_object(entries["prompt"])
-    return graph_of(entries)
+    return {key: entry for key, entry in entries.items() if isinstance(entry, dict) and _is_node(entry)}
+
+
+def _is_node(entry: Mapping[str, object]) -> bool:
+    return isinstance(entry.get("class_type"), str) and isinstance(entry.get("inputs"), dict)
 
 
 def graph_of(entries: Mapping[str, object]) -> Graph:
@@ -194,8 +210,8 @@ def graph_of(entries: Mapping[str, object]) -> Graph:
     return Graph(nodes)
 
 
-def trail(graph: Graph, start: Node, follow: Callable[[str], bool]) -> Iterator[Node]:
-    """The node ``start`` and those behind the inputs whose names ``follow`` accepts, nearest first, each once.
+def trail(graph: Graph, start: Node, follow: Names) -> Iterator[Node]:
+    """The node ``start`` and those behind the inputs of the names ``follow``, nearest first, each once.
 
     Nodes that only hand on what they get, or choose, are crossed whatever their inputs are called.
     """
@@ -203,7 +219,9 @@ def trail(graph: Graph, start: Node, follow: Callable[[str], bool]) -> Iterator[
     while queue and graph.visit():
         node = queue.popleft()
         yield node
-        followed = {key: value for key, value in node.links.items() if follow(key)}
+        if not node.links:
+            continue
+        followed = {key: value for key, value in node.links.items() if follow[key]}
         links = merged_context(graph, node, follow) or _own_before_bundles(node, followed) or node.passes_on
         stacks = [value for key, value in followed.items() if key in STACKS]
         for value in links:
@@ -217,24 +235,24 @@ def trail(graph: Graph, start: Node, follow: Callable[[str], bool]) -> Iterator[
 
 def _own_before_bundles(node: Node, links: Mapping[str, object]) -> list[object]:
     """The links to follow: what a node puts into a bundle takes the place of what the bundle held before."""
-    own = [value for key, value in links.items() if not BUNDLE.fullmatch(key)]
+    own = [value for key, value in links.items() if not BUNDLES[key]]
     if own and len(node.links) == len(node.inputs):
         return own
     return bundles_in_order(node, links)
 
 
-def merged_context(graph: Graph, node: Node, is_wanted: Callable[[str], bool]) -> list[object]:
+def merged_context(graph: Graph, node: Node, wanted: Names) -> list[object]:
     """Of a node that merges contexts: the link to the last that holds something wanted; empty for other nodes."""
-    if "merge" not in node.kind.lower() or not is_first_live(node.inputs):
+    if not node.is_merge:
         return []
     for value in reversed(by_number(node.links)):
         behind = graph.target_node(value)
-        if behind and any(is_wanted(key) and not BUNDLE.fullmatch(key) for key in behind.links):
+        if behind and any(wanted[key] and not BUNDLES[key] for key in behind.links):
             return [value]
     return []
 
 
 def bundles_in_order(node: Node, links: Mapping[str, object]) -> list[object]:
     """The links with the bundle first that goes before the others: of merged ones the last."""
-    is_merged = "merge" in node.kind.lower() and is_first_live(links)
+    is_merged = MERGES[node.kind] and is_first_live(links)
     return by_number(links)[::-1] if is_merged else list(links.values())

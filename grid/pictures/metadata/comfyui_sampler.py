@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .columns import clean
-from .comfyui_graph import BUNDLE, Graph, Node, linked_id, merged_context, trail
+from .comfyui_graph import Graph, Node, linked_id, merged_context, trail
+from .comfyui_names import BUNDLES, LATENTS, Names
 from .comfyui_savers import named_savers
 from .comfyui_values import text
 
@@ -19,8 +20,8 @@ _MODELS = ("model", "guider")
 _LATENTS = ("latent_image", "latent", "samples", "latents")
 _SETTINGS = ("steps", "sampler", "sampler_name", "guider")
 _PICTURES = ("image", "images", "pixels", "frames", "video")
-_SAVES = re.compile(r"save|export|videocombine|video_combine", re.IGNORECASE)
-_SHOWS = re.compile(r"preview|show|view|compare", re.IGNORECASE)
+_SAVES = Names(re.compile(r"save|export|videocombine|video_combine", re.IGNORECASE).search)
+_SHOWS = Names(re.compile(r"preview|show|view|compare", re.IGNORECASE).search)
 #: Of graphs with more savers only the first ones are looked at, so that a huge graph stays quick.
 _MAX_ENDS = 32
 Role = Literal["positive", "negative"]
@@ -30,16 +31,17 @@ _ROLE_KEYS: dict[Role, tuple[str, ...]] = {
     "negative": ("negative", "base_negative", "negative_prompt", "text_negative", "negative_text"),
 }
 #: Names of inputs by what they mean: a negative name is never the positive one's, and the other way round.
-_MEANS: dict[Role, re.Pattern[str]] = {
-    "positive": re.compile(r"(?:.*[_ ])?pos(?:itive)?(?:[_ \d].*)?", re.IGNORECASE),
-    "negative": re.compile(r"(?:.*[_ ])?(?:neg|uncond|nag)(?:ative)?(?:[_ \d].*)?", re.IGNORECASE),
+_MEANS: dict[Role, Names] = {
+    "positive": Names(re.compile(r"(?:.*[_ ])?pos(?:itive)?(?:[_ \d].*)?", re.IGNORECASE).fullmatch),
+    "negative": Names(re.compile(r"(?:.*[_ ])?(?:neg|uncond|nag)(?:ative)?(?:[_ \d].*)?", re.IGNORECASE).fullmatch),
 }
 _OTHER: dict[Role, Role] = {"positive": "negative", "negative": "positive"}
 _ENCODED = ("text", "text_g", "text_l", "clip_g", "clip_l", "t5xxl", "llama", "prompt", "populated_text")
 #: The texts of encoders that have none of the usual names.
-_ENCODED_ELSE = re.compile(r"(?!system).*(?:prompt|text).*|bert|mt5xl|tags|lyrics|gemma|qwen|caption")
-_CONDITIONING = re.compile(r"(?!empty).*(?:cond|embeds).*|guider")
+_ENCODED_ELSE = Names(re.compile(r"(?!system).*(?:prompt|text).*|bert|mt5xl|tags|lyrics|gemma|qwen|caption").fullmatch)
+_CONDITIONING = Names(re.compile(r"(?!empty).*(?:cond|embeds).*|guider").fullmatch)
 _NOT_TEXT = ("clip", "conditioning")
+_ALL = Names(lambda _: True)
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def find_last_samplers(graph: Graph, file: str = "") -> list[LastSampler]:
     picture that others were made on the way to is meant, since that is the finished one.
     """
     for ends in _ends(graph):
+        graph.is_name_asked |= len(ends) > 1
         named = named_savers(graph, ends, file) if len(ends) > 1 else []
         for is_last in (is_sampler, _samples):
             found = _samplers_behind(graph, named or ends, is_last)
@@ -83,7 +86,7 @@ def find_last_samplers(graph: Graph, file: str = "") -> list[LastSampler]:
 def _samplers_behind(graph: Graph, ends: list[Node], is_last: Callable[[Node], bool]) -> list[LastSampler]:
     found: list[LastSampler] = []
     for end in ends[:_MAX_ENDS]:
-        behind = list(trail(graph, end, lambda _: True))
+        behind = list(trail(graph, end, _ALL))
         samplers = [node for node in behind if node is not end and is_last(node)]
         if samplers:
             later = tuple(behind[: behind.index(samplers[0])])
@@ -93,9 +96,9 @@ def _samplers_behind(graph: Graph, ends: list[Node], is_last: Callable[[Node], b
 
 def _ends(graph: Graph) -> Iterator[list[Node]]:
     """The nodes that may have written the picture: savers, then previews, then all that nothing follows."""
-    takers = [node for node in graph.values() if any(node.link(key) for key in _PICTURES)]
-    yield [node for node in takers if _SAVES.search(node.kind)]
-    yield [node for node in takers if _SHOWS.search(node.kind)]
+    takers = [node for node in graph.values() if not node.links.keys().isdisjoint(_PICTURES)]
+    yield [node for node in takers if _SAVES[node.kind]]
+    yield [node for node in takers if _SHOWS[node.kind]]
     used = {linked_id(link) for node in graph.values() for link in node.links.values()}
     yield [node for node in graph.values() if node.id not in used]
 
@@ -108,7 +111,7 @@ def is_sampler(node: Node) -> bool:
     """
     if node.kind in _SAMPLERS:
         return True
-    from_latent = not node.inputs.keys().isdisjoint(_LATENTS) or not any(node.link(key) for key in _PICTURES)
+    from_latent = not node.inputs.keys().isdisjoint(_LATENTS) or node.links.keys().isdisjoint(_PICTURES)
     return from_latent and _samples(node)
 
 
@@ -116,19 +119,14 @@ def _samples(node: Node) -> bool:
     """Whether the node samples at all: an upscaler or detailer counts where nothing else made the picture."""
     keys = node.inputs.keys()
     has_seed = not keys.isdisjoint(_SEEDS)
-    has_model = not keys.isdisjoint(_MODELS) or any(BUNDLE.fullmatch(key) for key in node.links)
+    has_model = not keys.isdisjoint(_MODELS) or any(BUNDLES[key] for key in node.links)
     return has_seed and has_model and not keys.isdisjoint(_SETTINGS)
 
 
 def earlier_sampler(graph: Graph, sampler: Node) -> Node | None:
     """The sampler whose latent this one goes on with; None when it starts from an empty latent or a picture."""
-    behind = trail(graph, sampler, is_latent)
+    behind = trail(graph, sampler, LATENTS)
     return next((node for node in behind if node is not sampler and is_sampler(node)), None)
-
-
-def is_latent(key: str) -> bool:
-    """Whether an input of this name takes a latent."""
-    return "latent" in key or "samples" in key
 
 
 def find_prompt(graph: Graph, sampler: Node, role: Role) -> Prompt:
@@ -157,22 +155,22 @@ def _texts_and_links(
     graph: Graph, node: Node, role: Role, in_role: bool
 ) -> tuple[list[str], list[tuple[object, bool]]]:
     """The texts that the node holds for the role, and the links to go on with."""
-    named = (key for key in node.inputs if _MEANS[role].fullmatch(key))
-    for key in dict.fromkeys((*_ROLE_KEYS[role], *named)):
-        value = graph.target(node.inputs.get(key))
+    named = (key for key in node.inputs if _MEANS[role][key])
+    for key in dict.fromkeys((*(key for key in _ROLE_KEYS[role] if key in node.inputs), *named)):
+        value = graph.target(node.inputs[key])
         if linked_id(value):
             return [], [(value, True)]
         if isinstance(value, str):
             return [value], []
-    onward = merged_context(graph, node, lambda key: bool(_MEANS[role].fullmatch(key))) or _onward(node, role, in_role)
+    onward = merged_context(graph, node, _MEANS[role]) or _onward(node, role, in_role)
     return (_texts(graph, node, role) if in_role else []), [(link, in_role) for link in onward]
 
 
 def _texts(graph: Graph, node: Node, role: Role) -> list[str]:
     names = [key for key in _ENCODED if key in node.inputs]
     if not names and node.link("clip"):
-        others = (key for key in node.inputs if _ENCODED_ELSE.fullmatch(key))
-        names = [key for key in others if not _MEANS[_OTHER[role]].fullmatch(key)]
+        others = (key for key in node.inputs if _ENCODED_ELSE[key])
+        names = [key for key in others if not _MEANS[_OTHER[role]][key]]
     encoded = [node.inputs[key] for key in names]
     is_computed = node.passes_on or not node.inputs.keys().isdisjoint(_NOT_TEXT)
     if not encoded and not is_computed:
@@ -183,7 +181,7 @@ def _texts(graph: Graph, node: Node, role: Role) -> list[str]:
 def _onward(node: Node, role: Role, in_role: bool) -> list[object]:
     """Links that may lead to the role's text: conditioning of the role, else only what bundles both roles."""
     other = _MEANS[_OTHER[role]]
-    links = {key: link for key, link in node.links.items() if not other.fullmatch(key)}
-    own = [link for key, link in links.items() if in_role and _CONDITIONING.fullmatch(key)]
-    both = [link for key, link in links.items() if BUNDLE.fullmatch(key) or key in ("guider", "text_embeds")]
+    links = {key: link for key, link in node.links.items() if not other[key]}
+    own = [link for key, link in links.items() if in_role and _CONDITIONING[key]]
+    both = [link for key, link in links.items() if BUNDLES[key] or key in ("guider", "text_embeds")]
     return [*own, *(link for link in both if link not in own)] or node.passes_on

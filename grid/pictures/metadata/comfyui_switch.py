@@ -16,12 +16,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from .comfyui_names import MERGES, Names
+
 #: The answer for a node that does more than hand on one of its inputs.
 STAYS = object()
 #: The answer for a node of which it cannot be told what it hands on, though it hands on something.
 UNKNOWN = object()
-_CHOOSES = re.compile(
-    r"switch|select|choose|choice|branch|if\b|ifelse|condition\b|simplecondition|index", re.IGNORECASE
+_CHOOSES = Names(
+    re.compile(
+        r"switch|select|choose|choice|branch|if\b|ifelse|condition\b|simplecondition|index", re.IGNORECASE
+    ).search
 )
 _TRUE = re.compile(r"(?:.*_)?(?:true|tt)(?:_.*)?|if", re.IGNORECASE)
 _FALSE = re.compile(r"(?:.*_)?(?:false|ff)(?:_.*)?|else", re.IGNORECASE)
@@ -37,9 +41,10 @@ _BOOLEANS = (
     "ANY",
     "any",
 )
+_ANY_BOOLEAN = frozenset(_BOOLEANS)
 _INDEXES = ("select", "Input", "index", "switch", "choice", "selected", "selector", "input", *_BOOLEANS)
 _OPTION = re.compile(r"(.*?)(?:_?(\d{1,2})|_([a-j]))")
-_FIRST_LIVE = re.compile(r"(?:any|ctx|context)_\d{1,9}", re.ASCII)
+_FIRST_LIVE = Names(re.compile(r"(?:any|ctx|context)_\d{1,9}", re.ASCII).fullmatch)
 _NO = frozenset({"", "false", "no", "off", "disable", "disabled", "0"})
 
 
@@ -62,15 +67,15 @@ def pick_input(kind: str, inputs: Mapping[str, object], resolve: Resolve) -> lis
     if by_boolean is not None:
         return by_boolean
     if is_first_live(inputs):
-        return None if "merge" in kind.lower() else _first([v for v in by_number(inputs) if resolve.is_live(v)])
-    return _by_index(inputs, resolve) if _CHOOSES.search(kind) else None
+        return None if MERGES[kind] else _first([v for v in by_number(inputs) if resolve.is_live(v)])
+    return _by_index(inputs, resolve) if _CHOOSES[kind] else None
 
 
 def is_first_live(names: Iterable[str]) -> bool:
     """Whether a node with inputs of these names hands on the first of them that gets anything."""
     found = False
     for name in names:
-        if not _FIRST_LIVE.fullmatch(name):
+        if not _FIRST_LIVE[name]:
             return False
         found = True
     return found
@@ -82,9 +87,9 @@ def by_number(inputs: Mapping[str, object]) -> list[object]:
 
 
 def _by_boolean(inputs: Mapping[str, object], resolve: Resolve) -> list[object] | None:
-    selector = next((key for key in _BOOLEANS if key in inputs), None)
-    if selector is None:
+    if _ANY_BOOLEAN.isdisjoint(inputs):
         return None
+    selector = next(key for key in _BOOLEANS if key in inputs)
     on_true = [key for key in inputs if _TRUE.fullmatch(key)]
     on_false = [key for key in inputs if _FALSE.fullmatch(key)]
     if not (on_true or on_false):

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from .columns import as_object, number_text
-from .comfyui_graph import BUNDLE, VALUE_KEYS, Graph, Node, bundles_in_order, linked_id
+from .comfyui_graph import VALUE_KEYS, Graph, Node, bundles_in_order, linked_id
+from .comfyui_names import BUNDLES
 
 _TEXT_KEYS = ("text", "value", "string", "populated_text", "prompt", "Text", "String", "STRING", "multiline")
 _PART = re.compile(r"(?:string|text|prompt|str)_?(?:[a-h]|\d{1,2})")
@@ -21,7 +22,10 @@ def number(graph: Graph, value: object, *names: str) -> str:
 
     names: the inputs under which the nodes that are passed may hold it, before the usual ones.
     """
-    todo, seen = [value], set[str]()
+    if not isinstance(value, list):
+        return number_text(value)
+    todo: list[object] = [value]
+    seen: set[str] = set()
     while todo and graph.visit():
         value = graph.target(todo.pop())
         link = linked_id(value)
@@ -47,7 +51,7 @@ def _number_values(node: Node, slot: int, names: tuple[str, ...]) -> list[object
 
 
 def _bundles(node: Node) -> list[object]:
-    bundles = {key: value for key, value in node.links.items() if BUNDLE.fullmatch(key)}
+    bundles = {key: value for key, value in node.links.items() if BUNDLES[key]}
     return bundles_in_order(node, bundles)
 
 

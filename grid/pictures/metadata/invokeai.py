@@ -14,11 +14,10 @@ _IN_BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 
 def read_invokeai(texts: Mapping[str, str]) -> dict[str, str]:
     """The columns of an InvokeAI picture, the newest format first; empty for any other."""
-    return (
-        _read_metadata(load_object(texts.get("invokeai_metadata", "")))
-        or _read_sd_metadata(load_object(texts.get("sd-metadata", "")))
-        or _read_dream(texts.get("Dream", ""))
-    )
+    for name, read in (("invokeai_metadata", _read_metadata), ("sd-metadata", _read_sd_metadata)):
+        if (record := load_object(texts.get(name, ""))) and (columns := read(record)):
+            return columns
+    return _read_dream(texts.get("Dream", ""))
 
 
 def _read_metadata(record: Mapping[str, object]) -> dict[str, str]:
