@@ -143,7 +143,7 @@ def break_updates(rounds: int, seed: int) -> int:
             if number % 10 == 0:
                 (folder / "0.png").unlink()
             before = stored(index) if (index / "clip_grid.sqlite").exists() and number else {}
-            status = ended_update(index, folder, random.randrange(1, 60), fill_disk if number % 2 else kill)
+            status = ended_update(index, folder, random.randrange(1, 45), fill_disk if number % 2 else kill)
             ended += status != 0
             check_kept(index, before)
             check_int8(index)
