@@ -128,9 +128,12 @@ def picture_states(folder: Path, is_picture: Callable[[bytes], bool]) -> Iterato
 def _why_away(root: bytes, device: str, below: bytes) -> str:
     """Why nothing can be said of a root; empty if it is there."""
     try:
+        is_other_volume = bool(device) and str(os.stat(root).st_dev) != device
+        if below and not is_other_volume:
+            # the root is there: a folder of it that cannot be listed freezes itself alone
+            return ""
         with os.scandir(os.path.join(root, below) if below else root) as entries:
             is_empty = next(entries, None) is None
-        is_other_volume = bool(device) and str(os.stat(root).st_dev) != device
     except OSError as error:
         return f"cannot be listed ({error.strerror or error})"
     if is_empty and is_other_volume and not below:
@@ -241,12 +244,15 @@ def is_below(folder: bytes, other: bytes) -> bool:
 def _recognise(connection: sqlite3.Connection, new: list[FoundFile], changes: Changes) -> None:
     """Sorts new paths into those of known files, by number, size and time, and those that must be read."""
     gone = set(changes.gone)
+    # a file has one new name; what else leads to it is a further link.
+    moved: set[int] = set()
     for found in new:
-        twin = _twin(connection, found, gone)
+        twin = _twin(connection, found, gone, moved)
         if twin is None:
             changes.to_read.append(found)
         elif twin.is_gone:
             gone.discard(twin.file)
+            moved.add(twin.file)
             changes.moved.append((twin.file, found))
         else:
             changes.linked.append((twin.picture, found))
@@ -261,8 +267,11 @@ class _Twin:
     is_gone: bool
 
 
-def _twin(connection: sqlite3.Connection, found: FoundFile, gone: set[int]) -> _Twin | None:
-    """The known file that has the same number, size and time of change, under whichever name."""
+def _twin(connection: sqlite3.Connection, found: FoundFile, gone: set[int], moved: set[int]) -> _Twin | None:
+    """The known file that has the same number, size and time of change, under whichever name.
+
+    moved: files that have got their new names already.
+    """
     if found.inode == "0" or found.reason or not found.is_settled:
         return None
     rows = connection.execute(
@@ -273,7 +282,7 @@ def _twin(connection: sqlite3.Connection, found: FoundFile, gone: set[int]) -> _
         (found.inode, found.size, found.mtime_ns, found.device),
     ).fetchall()
     twins = [
-        _Twin(id, picture, id in gone or not os.path.lexists(os.path.join(root, folder, name)))
+        _Twin(id, picture, id not in moved and (id in gone or not os.path.lexists(os.path.join(root, folder, name))))
         for id, picture, root, folder, name in rows
     ]
     return next((twin for twin in twins if twin.is_gone), twins[0] if twins else None)

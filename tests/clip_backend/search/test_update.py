@@ -75,6 +75,21 @@ def test_renamed_and_moved_files_keep_their_vectors_without_being_read(index, pi
     check_whole(index, [tmp_path / "out/other.png", pictures[1], z / "2.png", z / "3.png", z / "b" / "4.png"])
 
 
+def test_files_with_several_links_keep_all_of_them_when_they_move(index, pictures, tmp_path):
+    os.link(pictures[2], tmp_path / "out" / "a" / "hard.png")
+    os.symlink("3.png", tmp_path / "out" / "a" / "symbolic.png")
+    update(index, [tmp_path / "out"])
+    (tmp_path / "out" / "a").rename(tmp_path / "out" / "z")
+    pictures[0].rename(tmp_path / "out" / "renamed.png")
+    os.link(tmp_path / "out" / "renamed.png", tmp_path / "out" / "linked.png")
+    encoder = CountingEncoder()
+
+    done = update(index, [], encoder)
+
+    assert (done.moved, done.known, done.gone, encoder.opened) == (6, 1, 0, [])
+    check_whole(index, sorted((tmp_path / "out").rglob("*.png")))
+
+
 def test_a_renamed_root_keeps_everything_without_being_read(index, pictures, tmp_path):
     update(index, [tmp_path / "out"])
     (tmp_path / "out").rename(tmp_path / "renamed")
@@ -201,6 +216,29 @@ def test_a_folder_inside_a_root_adds_no_root_and_updates_itself_alone(index, pic
     assert update(index, [tmp_path / "out" / "a"]).found == 4
     assert query(index, "SELECT count(*) FROM roots") == [(1,)]
     check_whole(index, [*pictures, tmp_path / "out" / "a" / "new.png"])
+
+
+@pytest.mark.parametrize("place", ["nowhere", "1.png"])
+def test_what_is_no_folder_of_a_root_leaves_the_root_as_it_is(index, pictures, tmp_path, place):
+    update(index, [tmp_path / "out"])
+
+    done = update(index, [tmp_path / "out" / place])
+
+    assert done.away == () and [failure.path for failure in done.failed] == [str(tmp_path / "out" / place)]
+    assert query(index, "SELECT is_away FROM roots") == [(0,)]
+    check_whole(index, pictures)
+
+
+def test_a_folder_of_a_drive_that_is_unplugged_says_nothing_of_the_drive(index, pictures, tmp_path):
+    update(index, [tmp_path / "out"])
+    with IndexWriter(index) as writer:
+        writer.connection.execute("UPDATE roots SET device = 'the drive'")
+    shutil.rmtree(tmp_path / "out")
+    (tmp_path / "out").mkdir()
+
+    for folders in ([tmp_path / "out" / "a"], []):
+        assert update(index, folders).away == (str(tmp_path / "out"),)
+    assert query(index, "SELECT count(*) FROM files WHERE missing IS NOT NULL") == [(0,)]
 
 
 def test_a_root_around_others_takes_them_in(index, pictures, tmp_path):
