@@ -155,8 +155,10 @@ def failures_of_index(index: StrPath | None = None) -> Sequence[Failure]:
 def purge_index(index: StrPath | None = None, *, older_than_days: float = 0.0) -> int:
     """Forgets files that have been missing for longer, and pictures without files; returns how many files.
 
-    Raises OutputError while another process writes the index.
+    Raises InputError for a negative number of days, OutputError while another process writes the index.
     """
+    if not older_than_days >= 0:
+        raise InputError(f"older_than_days is {older_than_days:g}; it must be at least 0")
     with IndexWriter(_existing(index)) as writer:
         return purge(writer, older_than_s=older_than_days * 86_400)
 

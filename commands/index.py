@@ -109,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
         return fail(f"{chosen[0]} leaves the copy as it is; run clip-grid index --store {args.store} after it")
     if args.workers is not None and args.engine != "ray":
         return fail("--workers is for --engine ray; without it, this process computes")
+    if args.purge is not None and not args.purge >= 0:
+        return fail(f"--purge takes a number of days of at least 0, not {args.purge:g}")
     if args.status:
         return _status(args)
     if args.failed:

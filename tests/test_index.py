@@ -10,13 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clip_grid.api import export_grid, open_encoder
-from clip_grid.api.index import default_index_folder, export_index, import_index, index_images, status_of_index
+from clip_grid.api.index import (
+    default_index_folder,
+    export_index,
+    import_index,
+    index_images,
+    purge_index,
+    status_of_index,
+)
 from clip_grid.cli import main
 from clip_grid.clip_backend.search.database import FILE, open_for_reading
 from clip_grid.clip_backend.search.vectors import read_vectors, vector_file
 from clip_grid.errors import InputError
 from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 MODEL = "shapes-demo"
 
@@ -122,6 +131,60 @@ def test_what_was_not_exported_is_refused(index, tmp_path, content):
         import_index(tmp_path / "other.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vectors": 100.0}, "lengths other than 1"),
+        ({"vectors": np.nan}, "lengths other than 1"),
+        ({"dim": 7}, "have 7 numbers, not 64"),
+        ({"hash": "../../../elsewhere"}, "no hash of a picture"),
+        ({"width": 10**30}, "pixels"),
+        ({"width": -1}, "pixels"),
+        ({"height": "tall"}, "tall"),
+        ({"properties": ["seed"]}, "damaged"),
+    ],
+)
+def test_a_damaged_export_is_refused_and_leaves_the_index_as_it_is(index, renders, tmp_path, change, message):
+    index_images(renders, model=MODEL)
+    export_index(tmp_path / "all.safetensors")
+    with safe_open(tmp_path / "all.safetensors", framework="np") as file:
+        metadata, vectors = file.metadata(), file.get_tensor("vectors")
+    pictures = json.loads(metadata["pictures"])
+    for name in set(change) - {"vectors", "dim"}:
+        pictures[1][name] = change[name]
+    vectors[1] *= change.get("vectors", 1)
+    if "dim" in change:
+        vectors = np.eye(len(vectors), change["dim"], dtype=np.float32)
+    save_file({"vectors": vectors}, tmp_path / "bad.safetensors", {**metadata, "pictures": json.dumps(pictures)})
+    before = rows(index, "SELECT * FROM pictures")
+
+    with pytest.raises(InputError, match=message):
+        import_index(tmp_path / "bad.safetensors")
+
+    assert rows(index, "SELECT * FROM pictures") == before
+
+
+def test_an_index_tells_its_size_while_files_of_it_come_and_go(index, renders, monkeypatch):
+    index_images(renders, model=MODEL)
+    (index / "thumbs" / "one.part").write_bytes(b"a thumbnail that is being written")
+    state = Path.stat
+
+    def gone(path: Path, **options) -> os.stat_result:
+        if path.suffix == ".part":
+            path.unlink(missing_ok=True)
+        return state(path, **options)
+
+    monkeypatch.setattr(Path, "stat", gone)
+    monkeypatch.setattr(Path, "is_file", os.path.isfile)
+    assert status_of_index().size_bytes > 1000
+
+
+@pytest.mark.parametrize("days", [-1, float("nan")])
+def test_days_of_a_purge_are_at_least_0(index, days):
+    with pytest.raises(InputError, match=r"older_than_days is .*; it must be at least 0"):
+        purge_index(older_than_days=days)
+
+
 def test_the_command_indexes_and_says_what_it_holds(index, renders, capsys):
     assert main(["index", str(renders), "--model", MODEL]) == 3
     out, err = capsys.readouterr()
@@ -149,6 +212,7 @@ def test_the_command_indexes_and_says_what_it_holds(index, renders, capsys):
         (["index", "--status"], "there is no index in"),
         (["index", "--failed"], "there is no index in"),
         (["index", "--purge"], "there is no index in"),
+        (["index", "--purge", "-1"], "--purge takes a number of days of at least 0, not -1"),
         (["index", "nowhere"], "nowhere is no folder"),
         (["index", "a", "--status"], "--status takes no folders"),
         (["index", "--import", "nothing.safetensors"], "nothing.safetensors cannot be read"),

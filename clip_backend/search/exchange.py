@@ -12,12 +12,17 @@ import numpy as np
 from ...atomic import atomic_file
 from ...errors import InputError
 from .database import open_for_reading, read_settings, translated
+from .thumbnails import is_hash
 from .vectors import read_vectors, vector_file
 from .writer import Description, IndexWriter
 
 _FORMAT = "clip-grid index 1"
 #: Pictures that are kept in one transaction.
 _AT_ONCE = 1000
+#: Pixels of a side; above the largest that any picture format can name.
+_LARGEST_SIDE = 2**32
+#: How much the length of a unit vector of float32 may differ from 1.
+_LENGTH_ERROR = 1e-3
 
 
 def export_index(folder: Path, target: Path) -> int:
@@ -59,10 +64,13 @@ def import_index(writer: IndexWriter, source: Path) -> int:
     try:
         pictures = json.loads(metadata["pictures"])
         found = [_picture(one) for one in pictures]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{source} is damaged ({error!r}); export it again") from error
     if len(found) != len(vectors):
         raise InputError(f"{source} is damaged: it has {len(vectors)} vectors of {len(found)} pictures")
+    bound = writer.settings()
+    if bound and bound["space"] == metadata["space"] and int(bound["dim"]) != vectors.shape[1]:
+        raise InputError(f"{source} is damaged: its vectors have {vectors.shape[1]} numbers, not {bound['dim']}")
     writer.bind(metadata["space"], vectors.shape[1], metadata.get("model", source.name))
     return sum(
         writer.keep_pictures(found[start : start + _AT_ONCE], vectors[start : start + _AT_ONCE])
@@ -85,11 +93,20 @@ def _read(source: Path) -> tuple[np.ndarray[Any, np.dtype[np.float32]], dict[str
             vectors = file.get_tensor("vectors")
     except (OSError, SafetensorError) as error:
         raise InputError(f"{source} cannot be read ({error}); give a file of clip-grid index --export") from error
-    if vectors.ndim != 2 or vectors.dtype != np.float32 or not np.isfinite(vectors).all():
-        raise InputError(f"{source} is damaged: its vectors are {vectors.dtype} {vectors.shape}")
+    if vectors.ndim != 2 or vectors.dtype != np.float32:
+        raise InputError(f"{source} is damaged: its vectors are {vectors.dtype} {vectors.shape}; export it again")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if not (np.abs(lengths - 1) <= _LENGTH_ERROR).all():
+        # others would be ahead of all that the index holds
+        raise InputError(f"{source} is damaged: its vectors have lengths other than 1; export it again")
     return vectors, metadata
 
 
 def _picture(one: dict[str, Any]) -> tuple[str, Description]:
     properties = {str(name): str(text) for name, text in one["properties"].items()}
-    return str(one["hash"]), Description(int(one["width"]), int(one["height"]), properties)
+    sides = int(one["width"]), int(one["height"])
+    if not is_hash(str(one["hash"])):
+        raise ValueError(f"{one['hash']!r} is no hash of a picture")
+    if not all(0 <= side <= _LARGEST_SIDE for side in sides):
+        raise ValueError(f"no picture has {sides[0]} x {sides[1]} pixels")
+    return str(one["hash"]), Description(*sides, properties)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -85,7 +86,7 @@ def index_status(folder: Path, *, measured: bool = True) -> IndexStatus:
             missing=_count(connection, "files WHERE missing IS NOT NULL"),
             failed=_count(connection, f"files WHERE {_FAILED_FILE}"),
             roots=tuple(RootStatus(path_text(path), files, bool(is_away)) for path, files, is_away in roots),
-            size_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if measured else 0,
+            size_bytes=sum(map(_size, folder.rglob("*"))) if measured else 0,
         )
 
 
@@ -101,6 +102,15 @@ def index_failures(folder: Path, most: int = -1) -> Sequence[Failure]:
             (most,),
         )
         return [Failure(path_text(root, below, name), stage, reason) for root, below, name, stage, reason in rows]
+
+
+def _size(path: Path) -> int:
+    """The bytes of a file; 0 for what is none, and for one that a writer has just removed."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 def _count(connection: sqlite3.Connection, what: str) -> int:

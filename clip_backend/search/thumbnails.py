@@ -32,9 +32,14 @@ def make_thumbnail(image: Image.Image) -> bytes:
     return data
 
 
+def is_hash(text: str) -> bool:
+    """Whether a text may be the hash of a content, which files are named by."""
+    return _HASH.fullmatch(text) is not None
+
+
 def thumbnail_file(folder: Path, hash: str) -> Path:
     """Where the thumbnail of a content is kept; raises ValueError for what is no hash."""
-    if not _HASH.fullmatch(hash):
+    if not is_hash(hash):
         raise ValueError(f"{hash!r} is no hash of a picture")
     # in folders by the end of the hash, whose begin may name the algorithm
     return folder / "thumbs" / hash[-2:] / f"{hash.replace(':', '_')}.webp"
