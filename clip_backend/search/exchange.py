@@ -11,6 +11,7 @@ import numpy as np
 
 from ...atomic import atomic_file
 from ...errors import InputError
+from ...json_text import JsonError, parse_json
 from .database import open_for_reading, read_settings, translated
 from .thumbnails import is_hash
 from .vectors import read_vectors, vector_file
@@ -23,6 +24,8 @@ _AT_ONCE = 1000
 _LARGEST_SIDE = 2**32
 #: How much the length of a unit vector of float32 may differ from 1.
 _LENGTH_ERROR = 1e-3
+#: Commas, colons and brackets of a picture: some for each name of its generation data, and those in its prompts.
+_MOST_MARKS = 20_000
 
 
 def export_index(folder: Path, target: Path) -> int:
@@ -62,9 +65,11 @@ def import_index(writer: IndexWriter, source: Path) -> int:
     """
     vectors, metadata = _read(source)
     try:
-        pictures = json.loads(metadata["pictures"])
+        pictures = parse_json(metadata["pictures"], max_marks=_MOST_MARKS * (len(vectors) + 1))
         found = [_picture(one) for one in pictures]
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+    except JsonError as error:
+        raise InputError(f"{source} is damaged ({error}); export it again") from error
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{source} is damaged ({error!r}); export it again") from error
     if len(found) != len(vectors):
         raise InputError(f"{source} is damaged: it has {len(vectors)} vectors of {len(found)} pictures")

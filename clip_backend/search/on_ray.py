@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -182,15 +181,15 @@ class _ComputePictures:
         self._encoder, self._preprocessing, self._batch_size = open(), preprocessing, batch_size
 
     def __call__(self, batch: Rows) -> Rows:
-        outcomes = [pickle.loads(one) for one in batch["outcome"].tolist()]
+        outcomes = batch["outcome"].tolist()
         waiting = [place for place, shape in enumerate(batch["shape"].tolist()) if shape]
         arrays = [
-            np.frombuffer(batch["pixels"][place], np.uint8).reshape(pickle.loads(batch["shape"][place]))
+            np.frombuffer(batch["pixels"][place], np.uint8).reshape([int(n) for n in batch["shape"][place].split("x")])
             for place in waiting
         ]
         for place, computed in zip(waiting, self._computed(arrays), strict=True):
             outcomes[place] = _merged(outcomes[place], computed)
-        return {"outcome": np.array([pickle.dumps(one) for one in outcomes], object)}
+        return {"outcome": _objects(outcomes)}
 
     def _computed(self, arrays: Sequence[np.ndarray[Any, Any]]) -> Iterator[Outcome]:
         try:
@@ -216,14 +215,21 @@ def _row(read: ReadPicture) -> Rows:
     )  # fmt: skip
     pixels = None if read.pixels is None or read.is_known else read.pixels.numpy()
     return {
-        "outcome": pickle.dumps(outcome),
+        "outcome": outcome,
         "pixels": b"" if pixels is None else pixels.tobytes(),
-        "shape": b"" if pixels is None else pickle.dumps(pixels.shape),
+        "shape": "" if pixels is None else "x".join(map(str, pixels.shape)),
     }
 
 
 def _columns(rows: Sequence[Rows]) -> Rows:
-    return {name: np.array([row[name] for row in rows], object) for name in ("outcome", "pixels", "shape")}
+    return {name: _objects([row[name] for row in rows]) for name in ("outcome", "pixels", "shape")}
+
+
+def _objects(values: Sequence[object]) -> NDArray[np.object_]:
+    """One value to an item, whatever it is."""
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
 
 
 def _merged(read: Ok, computed: Outcome) -> Outcome:
@@ -245,8 +251,7 @@ def _outcomes(rows: Any) -> Iterator[Outcome]:
 
     try:
         for batch in rows.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
-            for one in batch["outcome"].tolist():
-                yield pickle.loads(one)
+            yield from batch["outcome"].tolist()
     except (RayError, ExecutionTimeoutError, SystemException) as error:
         raise ClipGridError(f"Ray gave up ({_reason(error)}); what was finished is in the index") from error
 

@@ -30,9 +30,10 @@ NAMES = {
 }  # fmt: skip
 #: Those whose text is shown, parsed or looked for in a table, and never a name of anything outside the graph.
 TEXTS = {
-    "background", "badge", "border_color", "column_headers", "footer", "header", "label_columns", "label_format",
-    "label_sources", "metadata", "outline_color", "pad_color", "page_axis", "page_text_color", "row_headers",
-    "score_text", "sort_by", "templates", "text", "text_color", "title", "x_axis", "y_axis",
+    "background", "badge", "border_color", "column_headers", "footer", "header", "keywords", "label_columns",
+    "label_format", "label_sources", "metadata", "outline_color", "pad_color", "page_axis", "page_text_color",
+    "row_headers", "score_text", "sort_by", "templates", "text", "text_color", "title", "where", "without", "x_axis",
+    "y_axis",
 }  # fmt: skip
 NETWORK = ("//host/share/a.csv", r"\\host\share\a.csv", r"\\?\UNC\host\share\a.csv", r"\\.\pipe\a", r"\??\C:\a.csv")
 OPENED: list[str] = []

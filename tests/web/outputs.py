@@ -84,3 +84,19 @@ def ranks(*scores: float) -> dict[str, Any]:
     ranking = rank_scores(list(scores), options=RankOptions(keep="top k", k=2), names=names)
     entries = [json_value(one.to_dict() | {"scale": ranking.scale}) for one in ranking.pictures]
     return {"clip_rank": entries, "clip_notes": list(ranking.notes), "text": [""]}
+
+
+def hits(*z: float | None) -> dict[str, Any]:
+    """The ``ui`` of Search Images for hits with these z, of which those below 2 are weak; without z one by keywords."""
+    entries = [
+        {
+            "id": place,
+            "path": f"output/{place}.png",
+            "paths": [],
+            "z": one,
+            "percentile": None if one is None else 99.04,
+        }
+        | {"keyword_rank": place if one is None else None, "is_weak": one is not None and one < 2, "parts": []}
+        for place, one in enumerate(z, 1)
+    ]
+    return {"clip_search": entries, "clip_notes": [], "text": [""]}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from clip_grid.clip_backend.matching.scores import LEAST_Z
 
-from .outputs import EVIL, OLD_MATCHES, labels, matches, ranks
+from .outputs import EVIL, OLD_MATCHES, hits, labels, matches, ranks
 
 MATCH, LABEL, RANK = "ClipGrid_CLIPMatchScore", "ClipGrid_CLIPLabel", "ClipGrid_RankImages"
+SEARCH = "ClipGrid_SearchImages"
 
 
 def rows(stub, place=0):
@@ -120,8 +121,25 @@ def test_ranked_pictures_are_in_order_and_show_whether_they_are_kept(page_of):
     assert "picture 2" in rows(stub).first.inner_text()
 
 
+def test_hits_show_their_z_what_they_fit_better_than_and_whether_they_are_weak(page_of):
+    stub = page_of(SEARCH)
+
+    stub.finish(hits(3.25, 1.5, None))
+
+    assert rows(stub).evaluate_all("(all) => all.map((row) => row.dataset.state)") == ["match", "weak", "match"]
+    first, second, third = rows(stub).all_inner_texts()
+    assert "1. output/1.png" in first and "z 3.25" in first and "fits better than 99.0 % of the index" in first
+    assert "weak" in second and "z 1.50" in second
+    assert "has the keywords" in third and "z" not in third.replace("has the keywords", "")
+    assert "2 matches" in stub.node().inner_text() and "1 weak" in stub.node().inner_text()
+    assert part_of_bar(rows(stub).first, ".clip-grid-score-fill") == pytest.approx(
+        (place_of(0), place_of(3.25)), abs=0.01
+    )
+
+
 @pytest.mark.parametrize(
-    ("node", "output"), [(MATCH, matches("a red circle")), (LABEL, labels("circle")), (RANK, ranks(1, 2))]
+    ("node", "output"),
+    [(MATCH, matches("a red circle")), (LABEL, labels("circle")), (RANK, ranks(1, 2)), (SEARCH, hits(3.0, 1.0))],
 )
 @pytest.mark.parametrize("away", ["reload", "switch_tab"])
 def test_scores_are_still_there_after_a_reload_and_a_change_of_tabs(page_of, node, output, away):

@@ -272,6 +272,7 @@ export const ENGLISH = /** @type {const} */ ({
   "search.hits": "Pictures that were found",
   "search.weak_line": "weak hits",
   "search.percentile": "fits better than {percent} % of the index",
+  "search.by_keywords": "has the keywords",
   "search.duplicates": { one: "{count} duplicate: show or fold it", other: "{count} duplicates: show or fold them" },
   "search.select": "Select for a sheet (Space, Ctrl + click; Shift for all between)",
   "search.picture": "Picture",

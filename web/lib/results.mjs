@@ -10,6 +10,7 @@ import { text } from "./texts.mjs";
 /** @typedef {import("./scores/rows.mjs").MatchEntry} MatchEntry */
 /** @typedef {import("./scores/rows.mjs").LabelEntry} LabelEntry */
 /** @typedef {import("./scores/rows.mjs").RankEntry} RankEntry */
+/** @typedef {import("./scores/rows.mjs").HitEntry} HitEntry */
 
 /**
  * What a node sent to the page as `ui`; /history has the same.
@@ -20,6 +21,7 @@ import { text } from "./texts.mjs";
  * @property {MatchEntry[]} [clip_match]
  * @property {LabelEntry[]} [clip_labels]
  * @property {RankEntry[]} [clip_rank]
+ * @property {HitEntry[]} [clip_search]
  * @property {string[]} [clip_notes]
  */
 /** @typedef {keyof Output} OutputKey */
@@ -144,6 +146,8 @@ const REDUNDANT = [
   "clip_score_100",
   "source",
   "picture_percentile",
+  "parts",
+  "paths",
 ];
 /** What is the same in all entries, and only in tooltips. */
 const SAME_IN_ALL = ["probability_scale", "model"];

@@ -1,5 +1,5 @@
 // @ts-check
-/** Rows of the nodes that have one result for each picture: CLIP Label and Rank Images. */
+/** Rows of the nodes that have one result for each picture: CLIP Label, Rank Images and Search Images. */
 import { text } from "../texts.mjs";
 import {
   axisOf,
@@ -16,6 +16,7 @@ import {
 
 /** @typedef {import("./rows.mjs").LabelEntry} LabelEntry */
 /** @typedef {import("./rows.mjs").RankEntry} RankEntry */
+/** @typedef {import("./rows.mjs").HitEntry} HitEntry */
 /** @typedef {import("./rows.mjs").ScoredLabel} ScoredLabel */
 /** @typedef {import("./rows.mjs").Row} Row */
 /** @typedef {import("./rows.mjs").Rows} Rows */
@@ -202,5 +203,46 @@ function rankRow(entry, place, scale, axis, digits) {
     phrases: [],
     note: entry.reason ?? "",
     details: [name, score, scale && text("rank.scale", { scale }), verdict].filter(Boolean).join("\n"),
+  };
+}
+
+/**
+ * @param {HitEntry[]} entries the best first, weak ones last
+ * @param {number} digits
+ * @returns {Rows}
+ */
+export function hitRows(entries, digits) {
+  const values = entries.map((entry) => entry.z).filter(isNumber);
+  const axis = axisOf("z", values);
+  return {
+    rows: entries.map((entry, place) => hitRow(entry, place, axis, digits)),
+    scale: values.length ? axisText("z", axis) : "",
+  };
+}
+
+/**
+ * @param {HitEntry} entry
+ * @param {number} place from 0
+ * @param {import("./numbers.mjs").Axis} axis
+ * @param {number} digits
+ * @returns {Row}
+ */
+function hitRow(entry, place, axis, digits) {
+  const name = `${place + 1}. ${entry.path ?? ""}`;
+  const score = isNumber(entry.z) ? scoreOn("z", entry.z, digits) : "";
+  const better = isNumber(entry.percentile) && text("search.percentile", { percent: entry.percentile.toFixed(1) });
+  const weak = entry.is_weak ? text("match.weak") : "";
+  const by = isNumber(entry.keyword_rank) && text("search.by_keywords");
+  return {
+    state: entry.is_weak ? "weak" : "match",
+    word: weak,
+    name,
+    picture: "",
+    score,
+    bar: isNumber(entry.z) ? barOf(entry.z, axis) : null,
+    marks: marksOn(axis, null, "", digits),
+    phrases: [],
+    note: [better, by].filter(Boolean).join(" · "),
+    details: [name, score, better, by, weak].filter(Boolean).join("\n"),
   };
 }

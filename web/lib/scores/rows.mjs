@@ -1,8 +1,8 @@
 // @ts-check
-/** What the nodes that match, label and rank pictures show of their results: rows of text, bars and marks. */
+/** What the nodes that match, label, rank and find pictures show of their results: rows of text, bars and marks. */
 import { text } from "../texts.mjs";
 import { matchRows } from "./match_rows.mjs";
-import { labelRows, rankRows } from "./picture_rows.mjs";
+import { hitRows, labelRows, rankRows } from "./picture_rows.mjs";
 
 /** @typedef {import("../results.mjs").Output} Output */
 /** @typedef {import("../results.mjs").OutputKey} OutputKey */
@@ -97,13 +97,23 @@ import { labelRows, rankRows } from "./picture_rows.mjs";
  */
 
 /**
+ * @typedef {object} HitEntry a hit of a search
+ * @property {string} [path]
+ * @property {number | null} [z]
+ * @property {number | null} [percentile] the share of the index that fits worse
+ * @property {number | null} [keyword_rank] from 1, where its prompt has the keywords
+ * @property {boolean} [is_weak]
+ */
+
+/**
  * The list of scores of each node class.
- * @type {Record<string, "clip_match" | "clip_labels" | "clip_rank">}
+ * @type {Record<string, "clip_match" | "clip_labels" | "clip_rank" | "clip_search">}
  */
 export const SCORES = {
   ClipGrid_CLIPMatchScore: "clip_match",
   ClipGrid_CLIPLabel: "clip_labels",
   ClipGrid_RankImages: "clip_rank",
+  ClipGrid_SearchImages: "clip_search",
 };
 
 /** Signs that tell the states apart without colour. */
@@ -154,13 +164,21 @@ export function scoresKey(output) {
  */
 export function resultOf(output, digits, full = {}) {
   const key = scoresKey(output);
-  const { clip_match: matches, clip_labels: labels, clip_rank: ranks, clip_notes: notes = [] } = output;
+  const {
+    clip_match: matches,
+    clip_labels: labels,
+    clip_rank: ranks,
+    clip_search: hits,
+    clip_notes: notes = [],
+  } = output;
   if (!key) return null;
   const { rows, scale } = matches?.length
     ? matchRows(matches, digits)
     : labels?.length
       ? labelRows(labels, digits)
-      : rankRows(ranks ?? [], digits);
+      : hits?.length
+        ? hitRows(hits, digits)
+        : rankRows(ranks ?? [], digits);
   const cut = (full[key] ?? 0) > rows.length ? [text("scores.cut", { count: rows.length, full: full[key] ?? 0 })] : [];
   return { rows, scale, counts: countsOf(rows), notes: [...cut, ...notes.map(String)] };
 }
