@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from contextlib import closing
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -129,6 +131,36 @@ def test_what_was_not_exported_is_refused(index, tmp_path, content):
 
     with pytest.raises(InputError, match="clip-grid index --export"):
         import_index(tmp_path / "other.safetensors")
+
+
+def test_files_that_real_folders_have_cost_themselves_alone(index, renders, bound_by_permissions):
+    whole = (renders / "3.png").read_bytes()
+    (renders / "half.png").write_bytes(whole[: len(whole) * 2 // 3])
+    (renders / "empty.png").touch()
+    (renders / "locked.png").write_bytes(whole + b"x")
+    (renders / "locked.png").chmod(0)
+    header = b"IHDR" + struct.pack(">II5B", 60_000, 60_000, 8, 2, 0, 0, 0)
+    (renders / "huge.png").write_bytes(whole[:12] + header + struct.pack(">I", crc32(header)) + whole[33:])
+    (renders / "loop.png").symlink_to("loop.png")
+    (renders / "gone.png").write_bytes(whole + b"y")
+    deep = renders.joinpath(*["folder " * 8] * 7) / "deep.png"
+    deep.parent.mkdir(parents=True)
+    deep.write_bytes(whole)
+    assert len(os.fspath(deep)) > 400
+
+    done = index_images(renders, model=MODEL, wait=lambda: (renders / "gone.png").unlink(missing_ok=True))
+
+    why = {Path(one.path).name: one.reason for one in done.failed}
+    assert sorted(why) == ["broken.png", "empty.png", "gone.png", "half.png", "huge.png", "locked.png", "loop.png"]
+    assert all(why.values()) and "permission" in why["locked.png"].lower() and "leads nowhere" in why["loop.png"]
+    assert (done.computed, done.known) == (4, 1)
+
+    (renders / "half.png").write_bytes(whole)
+    (renders / "locked.png").chmod(0o644)
+    done = index_images(model=MODEL)
+    # of a known content: the one that was half, and the deep one, which had just been written when it was read
+    assert (done.computed, done.known, done.gone) == (1, 2, 1)
+    assert status_of_index().failed == 4
 
 
 @pytest.mark.parametrize(
