@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -55,7 +56,9 @@ def many(folder):
 
 
 def run(work):
-    return asyncio.run(work)
+    """The result of a coroutine, in a thread without the event loop that tests of the browser leave in theirs."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def test_a_file_becomes_a_unit_vector(tmp_path):

@@ -7,6 +7,7 @@ import asyncio
 import inspect
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FunctionType
 
@@ -61,7 +62,9 @@ def run(title, names):
     code = compile(SNIPPETS[title], title, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     result = FunctionType(code, names)()
     if inspect.iscoroutine(result):
-        asyncio.run(result)
+        # not in a thread in which tests of the browser have left an event loop
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, result).result()
     return names
 
 
