@@ -3,7 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { loadStyles } from "./lib/dom.mjs";
-import { SHEET_NODES, TEMPLATE_NODE, callAfter, placeWidget } from "./lib/front_end.mjs";
+import { SHEET_NODES, TEMPLATE_NODE, callAfter, growNode, placeWidget } from "./lib/front_end.mjs";
 import { LIMITS, LayoutPanel } from "./lib/layout/panel.mjs";
 import { forgetPlans, planRequest, requestPlan } from "./lib/layout/plans.mjs";
 import { loadTexts } from "./lib/texts.mjs";
@@ -63,6 +63,7 @@ function addPreview(node) {
   });
   widget.serialize = false;
   placeWidget(node, widget);
+  growNode(node);
   panels.set(node, panel);
   follow(node);
   refreshSoon();

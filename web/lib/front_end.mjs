@@ -93,6 +93,16 @@ export function placeWidget({ widgets = [] }, widget) {
   widgets.splice(next, 0, widget);
 }
 
+/**
+ * Make a node larger where its widgets need it; one that the user has made larger stays so.
+ * @param {GraphNode} node
+ */
+export function growNode(node) {
+  const [width, height] = node.computeSize();
+  if (node.size[1] < height) node.setSize([Math.max(node.size[0], width), height]);
+  node.graph?.setDirtyCanvas?.(true, true);
+}
+
 /** Whether the page shows "Nodes 2.0". */
 export function hasVueNodes() {
   return Boolean(window.LiteGraph?.vueNodesMode);

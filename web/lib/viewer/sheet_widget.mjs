@@ -2,7 +2,7 @@
 /** The sheets of a node: remembered after its run, shown in it in full width, and opened in the viewer. */
 import { make } from "../dom.mjs";
 import { fileUrl } from "../files.mjs";
-import { notice, placeWidget, setting } from "../front_end.mjs";
+import { growNode, notice, placeWidget, setting } from "../front_end.mjs";
 import { editLabel, queueAgain, whyNotEditable } from "../labels/edits.mjs";
 import { openNotes } from "../notes_dialog.mjs";
 import { capitalised, text } from "../texts.mjs";
@@ -136,6 +136,7 @@ export class SheetWidget {
     });
     widget.serialize = false;
     placeWidget(node, widget);
+    this.#grow();
   }
 
   /** @param {Output} output */
@@ -224,11 +225,8 @@ export class SheetWidget {
 
   /** Make the node as high as its widgets need it. */
   #grow() {
-    const { node } = this;
     this.#element.style.minHeight = `${this.#height() - 2 * MARGIN}px`;
-    const [width, height] = node.computeSize();
-    if (node.size[1] < height) node.setSize([Math.max(node.size[0], width), height]);
-    node.graph?.setDirtyCanvas?.(true, true);
+    growNode(this.node);
   }
 }
 
