@@ -87,7 +87,7 @@ class Fold {
       advanced: {
         configurable: true,
         enumerable: true,
-        get: () => !isLinked(node, widget.name) && setting(ALWAYS_SHOWN, false) !== true,
+        get: () => !isLinked(node, widget.name) && !setting(ALWAYS_SHOWN, /** @type {boolean} */ (false)),
         set: () => {},
       },
       computeSize: {
