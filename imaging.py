@@ -48,6 +48,8 @@ Size = tuple[int, int]
 Progress = Callable[[int, int], None]
 
 _TURNED = (5, 6, 7, 8)
+#: What of a PNG may tell its orientation.
+_ORIENTED = frozenset({"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"})
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -182,6 +184,8 @@ def upright_size(image: Image.Image) -> Size:
 
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 where there is none or it is broken. The picture is not decoded."""
+    if image.format == "PNG" and _ORIENTED.isdisjoint(image.info):
+        return 1
     try:
         with without_warnings:
             # not the method of PNG files, which decodes the whole picture to find an EXIF chunk behind the pixels

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from pathlib import Path
 
 import pytest
+from clip_grid.api import dry_report, plan_export
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,18 +31,25 @@ before = peak()
 report = export_grid(sorted((folder / "large").iterdir()) + [folder / "small.png"], folder / "out" / "second.png")
 print(peak() - before, len(report.skipped), *[skipped.reason for skipped in report.skipped[:1]])
 """
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak is measured as Linux gives it")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the peak is measured as Linux gives it")
+#: Bytes that each further picture of a folder takes while its sheet is planned and reported.
+_BYTES_PER_PICTURE = 2_900
 
 
-def png_of_zeros(side: int, bits: int, kind: int, channels: int) -> bytes:
-    """A square PNG in which every number is 0; its kind is grey (0), RGB (2) or RGBA (6)."""
+def png_of_zeros(side: int, bits: int, kind: int, channels: int, text: bytes = b"") -> bytes:
+    """A square PNG in which every number is 0; its kind is grey (0), RGB (2) or RGBA (6).
+
+    text: what it has as "parameters".
+    """
     packer, row = zlib.compressobj(1), bytes(1 + side * channels * bits // 8)
     rows = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
-    parts = {b"IHDR": struct.pack(">IIBBBBB", side, side, bits, kind, 0, 0, 0), b"IDAT": rows, b"IEND": b""}
+    header = struct.pack(">IIBBBBB", side, side, bits, kind, 0, 0, 0)
+    parts = {b"IHDR": header, b"tEXt": b"parameters\0" + text, b"IDAT": rows, b"IEND": b""}
     chunks = (struct.pack(">I", len(data)) + name + data for name, data in parts.items())
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk + struct.pack(">I", zlib.crc32(chunk[4:])) for chunk in chunks)
 
 
+@linux
 def test_a_small_file_that_unpacks_to_gigabytes_is_refused_and_others_are_decoded_within_the_bound(
     tmp_path: Path,
 ) -> None:
@@ -100,6 +111,7 @@ for name, (pictures, inputs) in cases.items():
 """
 
 
+@linux
 def test_texts_of_megabytes_are_cut_or_refused_with_a_sentence(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _LONG_TEXTS, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
@@ -111,3 +123,31 @@ def test_texts_of_megabytes_are_cut_or_refused_with_a_sentence(tmp_path: Path) -
     assert said["header"].endswith("has a name of 19999999 characters, more than the 10000 that are read; shorten it")
     assert said["caption"].startswith("a cell of row 1 has more than 1000000 characters; only these many are read")
     assert all(float(seconds) < 2 and int(megabytes) < 500 for seconds, megabytes, _ in answers.values()), answers
+
+
+def peak_of_a_plan(folder: Path) -> int:
+    """The bytes of Python's objects that the plan of a sheet and its report take at most."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        planned, target = plan_export(folder, folder / "sheet.png", columns=50)
+        parts = dry_report(planned, target).json_parts()
+        assert sum(part.count('"column":') for part in parts) == len(os.listdir(folder))
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_folder_takes_some_kilobytes_of_memory_for_each_picture(tmp_path: Path) -> None:
+    few, many = 100, 400
+    for count in (1, few, many):
+        (tmp_path / str(count)).mkdir()
+        for number in range(count):
+            text = f"a cat, number {number}\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: {number}, Model: dream"
+            (tmp_path / str(count) / f"ComfyUI_{number:05}_.png").write_bytes(png_of_zeros(2, 8, 2, 3, text.encode()))
+    # what is made once, such as fonts
+    peak_of_a_plan(tmp_path / "1")
+
+    grown = peak_of_a_plan(tmp_path / str(many)) - peak_of_a_plan(tmp_path / str(few))
+
+    assert grown / (many - few) < _BYTES_PER_PICTURE

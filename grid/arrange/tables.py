@@ -23,7 +23,7 @@ PicturesByValue = Mapping[tuple[int, int], Sequence[int]]
 _MOST_EMPTY = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TableCell:
     """A cell of the table, counted from the upper left, and the index of its picture; None marks a hole."""
 

@@ -58,6 +58,8 @@ def place_picture(size: Size, area: Box, fit: str, enlarge: bool) -> Box:
         scale = scale if enlarge else min(scale, 1.0)
         drawn = max(1, round(width * scale)), max(1, round(height * scale))
     drawn = min(drawn[0], area.width), min(drawn[1], area.height)
+    if drawn == (area.width, area.height):
+        return area
     x, y = area.x + (area.width - drawn[0]) // 2, area.y + (area.height - drawn[1]) // 2
     return Box(x, y, *drawn)
 

@@ -38,6 +38,8 @@ class Box(NamedTuple):
     def shrunk(self, by: int) -> Box:
         """The box with an edge taken off on each side; never of negative size."""
         by_x, by_y = min(by, self.width // 2), min(by, self.height // 2)
+        if not (by_x or by_y):
+            return self
         return Box(self.x + by_x, self.y + by_y, self.width - 2 * by_x, self.height - 2 * by_y)
 
 

@@ -137,8 +137,11 @@ def path_parts(path: str) -> Parts:
     path = path.strip()
     if not path.isascii():
         path = unicodedata.normalize("NFC", path)
-    parts = _DRIVE.sub("", path).replace("\\", "/").split("/")
-    return tuple([part for part in parts if part and part != "."])
+    if "\\" in path or path[1:2] == ":":
+        path = _DRIVE.sub("", path).replace("\\", "/")
+    parts = path.split("/")
+    # to look for what few paths have is quicker than to look at each part
+    return tuple([part for part in parts if part and part != "."] if "" in parts or "." in parts else parts)
 
 
 def match_keys(keys: Sequence[Parts], pictures: Sequence[Parts]) -> list[int | None]:
@@ -166,9 +169,10 @@ def _last_parts_of_key(key: Parts) -> tuple[str, ...]:
     """The same for a key, whose extension counts unless it is one of a picture."""
     if not key or not key[-1].isascii():
         return tuple(way[-1] for way in (key, _folded(key), _folded(_stem(key))) if way)
-    folded = key[-1].casefold()
+    last = key[-1]
+    folded = last.lower()
     name, dot, ending = folded.rpartition(".")
-    return key[-1], folded, name if name and dot + ending in PICTURE_SUFFIXES else folded
+    return last, folded, name if name and dot + ending in PICTURE_SUFFIXES else folded
 
 
 def _search(keys: Sequence[Parts], pictures: Sequence[Parts]) -> list[int | None]:
