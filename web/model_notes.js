@@ -14,10 +14,9 @@ const DEMO = "shapes-demo";
 const LINE = 15;
 const FRAME = 12;
 const MOST = 200;
-/** Characters in a line of a node of the usual width; only the first height depends on it. */
-const LINE_LENGTH = 46;
-/** The width of a node with advice. */
+/** The width of a new node, and the characters of a line in it. */
 const WIDTH = 340;
+const LINE_LENGTH = 46;
 
 app.registerExtension({
   name: "clip_grid.model_notes",
@@ -63,6 +62,8 @@ class ModelNotes {
       if (model?.value === NOT_FOUND && names.length && !names.includes(NOT_FOUND)) model.value = names[0];
       this.#show();
     });
+    // a node of a workflow keeps its width
+    node.setSize([Math.max(WIDTH, node.size[0]), node.size[1]]);
     this.#show();
   }
 
@@ -75,20 +76,14 @@ class ModelNotes {
     this.#element.replaceChildren(...this.#lines.map((line) => make("p", { text: capitalised(line) })));
     this.#element.dataset.alert = String(isAdvice);
     this.#element.style.minHeight = `${Math.max(0, this.#height() - 8)}px`;
-    this.#grow(isAdvice);
-  }
-
-  /** @param {boolean} isAdvice */
-  #grow(isAdvice) {
     const { node } = this;
-    const width = isAdvice ? Math.max(WIDTH, node.size[0]) : node.size[0];
-    node.setSize([width, node.computeSize()[1]]);
+    node.setSize([node.size[0], node.computeSize()[1]]);
     node.graph?.setDirtyCanvas?.(true, true);
   }
 
   #height() {
     if (!this.#lines.length) return 0;
-    const wide = Math.max(1, (Math.max(WIDTH, this.node.size[0]) / WIDTH) * LINE_LENGTH);
+    const wide = Math.max(1, (this.node.size[0] / WIDTH) * LINE_LENGTH);
     const lines = this.#lines.reduce((sum, line) => sum + Math.ceil(line.length / wide), 0);
     return Math.min(MOST, FRAME + 8 + lines * LINE + 3 * (this.#lines.length - 1));
   }
