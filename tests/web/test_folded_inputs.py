@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import clip_grid
-import pytest
 
 SHEET, TEMPLATE = "ClipGrid_LabeledGridExporter", "ClipGrid_GridTemplate"
 FOLD = ".clip-grid-advanced button"
@@ -108,16 +107,16 @@ def test_the_size_that_the_user_gave_a_node_stays(page_of):
     assert shown(stub)["size"] == 900
 
 
-@pytest.mark.parametrize("node", list(clip_grid.NODE_CLASS_MAPPINGS))
-def test_no_value_moves_to_another_widget(page_of, node):
-    stub = page_of(node)
-    names = stub.page.evaluate("(id) => app.rootGraph.getNodeById(id).widgets.map((one) => one.name)", stub.ids[0])
-    declared = clip_grid.NODE_CLASS_MAPPINGS[node].INPUT_TYPES()
-    inputs = [*declared.get("required", {}), *declared.get("optional", {})]
+def test_no_value_moves_to_another_widget(page_of):
+    stub = page_of(*clip_grid.NODE_CLASS_MAPPINGS)
 
-    # front ends save the values of widgets by position
-    own = [name for name in names if name not in inputs]
-    assert names[: len(names) - len(own)] == [name for name in inputs if name in names]
+    for node, id in zip(clip_grid.NODE_CLASS_MAPPINGS.values(), stub.ids, strict=True):
+        names = stub.page.evaluate("(id) => app.rootGraph.getNodeById(id).widgets.map((one) => one.name)", id)
+        declared = node.INPUT_TYPES()
+        inputs = [*declared.get("required", {}), *declared.get("optional", {})]
+        own = [name for name in names if name not in inputs]
+        # front ends save the values of widgets by position
+        assert names[: len(names) - len(own)] == [name for name in inputs if name in names]
 
 
 def test_nodes_2_have_a_button_of_their_own(page_of):
