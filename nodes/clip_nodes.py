@@ -26,14 +26,15 @@ class CLIPModelLoader:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from .models.choice import NONE, model_names, text_encoder_names
+        from .models.choice import NONE, model_advice, model_names, text_encoder_names
         from .models.loaded import LoadOptions
 
         host = get_host()
         model = "Found in your model folders by looking into the files; shapes-demo is a toy that comes with the pack"
         other = "A second file with the text encoder of the same CLIP, where the model's own file has none"
         return {
-            "required": {"model": (model_names(host), {"tooltip": model})},
+            # the page shows the advice in the node
+            "required": {"model": (model_names(host), {"tooltip": model, "clip_grid_advice": model_advice(host)})},
             "optional": {
                 "text_encoder": (text_encoder_names(host), {"default": NONE, "tooltip": other}),
                 **option_inputs(LoadOptions),
@@ -47,17 +48,21 @@ class CLIPModelLoader:
         return model_state((model or "", text_encoder or ""), get_host())
 
     @classmethod
-    def VALIDATE_INPUTS(cls, model: str = "", text_encoder: str = "") -> bool | str:
+    def VALIDATE_INPUTS(cls, model: str = "") -> bool | str:
         from .checks import model_problem
 
-        return model_problem((model, text_encoder), get_host()) or True
+        # ComfyUI blames every input that is named here, and checks the others itself
+        return model_problem((model,), get_host()) or True
 
     def execute(self, model: str, text_encoder: str = "none", **options: object) -> dict[str, Any]:
         from ..options import read_options
+        from .models.choice import demo_notes
         from .models.loaded import LoadOptions, load_model
 
-        loaded = load_model(model, text_encoder, read_options(LoadOptions, options), get_host())
-        return {"ui": {"text": [loaded.summary()]}, "result": (loaded,)}
+        host = get_host()
+        loaded = load_model(model, text_encoder, read_options(LoadOptions, options), host)
+        notes = demo_notes(loaded.name, host)
+        return {"ui": {"text": [loaded.summary(notes)], "clip_notes": list(notes)}, "result": (loaded,)}
 
 
 class CLIPVisionEncode:

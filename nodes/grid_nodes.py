@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from .host import get_host
-from .sockets.inputs import TEMPLATE_TYPE, Values, directory_lines, option_inputs
+from .sockets.inputs import TEMPLATE_TYPE, Values, directory_lines
 
 CATEGORY = "CLIP Grid/grid"
 # without the id, ComfyUI's cache would let only one of two equal nodes save and show its sheet
 HIDDEN = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO", "unique_id": "UNIQUE_ID"}
-ALIASES = ("contact sheet", "xy plot", "montage", "caption", "image grid", "labels", "clip labels", "heat map")
+ALIASES = (
+    "grid", "save grid", "save image grid", "image grid", "contact sheet", "xy plot", "xyz plot", "comparison grid",
+    "montage", "collage", "caption", "labels", "clip labels", "heat map",
+)  # fmt: skip
 
 
 class SheetNode:
@@ -53,8 +56,11 @@ class LabeledGridExporterNode(SheetNode):
         return sheet_state(inputs, get_host())
 
     @classmethod
-    def VALIDATE_INPUTS(cls, csv: Values = (), use_clip: Values = (), vocabulary: Values = ()) -> bool | str:
-        return _file_problem(csv, use_clip, vocabulary) or True
+    def VALIDATE_INPUTS(cls, csv: Values = ()) -> bool | str:
+        from .checks import csv_problem
+
+        # ComfyUI blames every input that is named here; what else is wrong is told when the node runs
+        return csv_problem(csv, get_host()) or True
 
     def execute(self, images: object, **inputs: Values) -> dict[str, Any]:
         from ..grid.pictures.survey import pictures_from_arrays
@@ -82,8 +88,9 @@ class BatchLabeledGridExporterNode(SheetNode):
         from .sheets.inputs import sheet_inputs
 
         tooltip = (
-            "Folders, one per line, in ComfyUI's input or output folder or in one that the server's owner added; "
-            "parent/* means every folder in parent"
+            "Folders, one per line: my_renders is looked for in ComfyUI's input folder, then in its output folder; "
+            "output/my_renders or [output] names the folder of ComfyUI (input, output, temp), and parent/* every "
+            "folder in parent"
         )
         directories = ("STRING", {"default": "", "multiline": True, "tooltip": tooltip})
         return {"required": {"directories": directories}, "optional": sheet_inputs(get_host()), "hidden": HIDDEN}
@@ -95,12 +102,11 @@ class BatchLabeledGridExporterNode(SheetNode):
         return batch_state(inputs, get_host())
 
     @classmethod
-    def VALIDATE_INPUTS(
-        cls, directories: Values, csv: Values = (), use_clip: Values = (), vocabulary: Values = ()
-    ) -> bool | str:
+    def VALIDATE_INPUTS(cls, directories: Values) -> bool | str:
         from .checks import directories_problem
 
-        return directories_problem(directories, get_host()) or _file_problem(csv, use_clip, vocabulary) or True
+        # ComfyUI blames every input that is named here; what else is wrong is told when the node runs
+        return directories_problem(directories, get_host()) or True
 
     def execute(self, directories: Values, **inputs: Values) -> dict[str, Any]:
         from .sheets.batch import make_batch
@@ -114,17 +120,11 @@ class BatchLabeledGridExporterNode(SheetNode):
         return node_result(sheets, report, request.inputs.csv, host)
 
 
-def _file_problem(csv: Values, use_clip: Values, vocabulary: Values) -> str:
-    """Why the CSV file, or the vocabulary if CLIP is used, cannot be used; empty if both can."""
-    from .checks import csv_problem, vocabulary_problem
-
-    host = get_host()
-    return csv_problem(csv, host) or (vocabulary_problem(vocabulary, host) if any(use_clip) else "")
-
-
 class GridTemplateNode:
     """All options of a sheet -> a template, linked or saved under a name."""
 
+    # a linked list of headers arrives whole
+    INPUT_IS_LIST = True
     OUTPUT_NODE = True
     RETURN_TYPES = (TEMPLATE_TYPE,)
     RETURN_NAMES = ("template",)
@@ -136,7 +136,7 @@ class GridTemplateNode:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from ..grid.template import GridTemplate
+        from .sheets.inputs import template_inputs
 
         name = ("STRING", {"default": "my template", "tooltip": "Name under which the template is saved and chosen"})
         save = (
@@ -144,13 +144,9 @@ class GridTemplateNode:
             {"default": False, "tooltip": "Save it in ComfyUI's user folder, over an older one of that name"},
         )
         # these two come first, so that new options are appended
-        return {"optional": {"name": name, "save": save, **option_inputs(GridTemplate)}}
+        return {"optional": {"name": name, "save": save, **template_inputs()}}
 
-    def execute(self, name: str = "my template", save: bool = False, **options: object) -> dict[str, Any]:
-        from ..grid.template import GridTemplate
-        from ..json_text import parse_object
-        from .sheets.request import save_template
+    def execute(self, **inputs: Values) -> dict[str, Any]:
+        from .sheets.request import make_template
 
-        template = GridTemplate(name=name).with_options(options)
-        text = f"saved as {save_template(template, get_host())}" if save else f"template {name}, not saved"
-        return {"ui": {"text": [text]}, "result": (parse_object(template.to_json()),)}
+        return make_template(inputs, get_host())

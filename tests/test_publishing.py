@@ -125,10 +125,34 @@ def test_every_help_page_has_an_example_outputs_and_limits_and_its_pictures_are_
     assert all((ROOT / "example_workflows" / f"{name}.json").is_file() for name in templates), templates
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "web" / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_every_help_page_is_there_in_chinese_with_the_same_parts(page):
+    english, chinese = page.read_text("utf-8"), (page.parent / page.stem / "zh.md").read_text("utf-8")
+
+    def parts(text):
+        code = re.findall(r"^```$.*?^```$", text, re.MULTILINE | re.DOTALL)
+        plain = re.sub(r"^```$.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        tokens = {token for token in re.findall(r"`([^`]+)`", plain) if re.fullmatch(r"[\x21-\x7e ]+", token)}
+        return {
+            "headings": len(re.findall(r"^## ", plain, re.MULTILINE)),
+            "rows": len(re.findall(r"^\|", plain, re.MULTILINE)),
+            "pictures": re.findall(r"\]\((images/[^)]+)\)", plain),
+            "code": len(code),
+            "tokens": tokens,
+        }
+
+    told, translated = parts(english), parts(chinese)
+    # a report in the English table is described in words
+    lost = {token for token in told.pop("tokens") - translated.pop("tokens") if not token.startswith("{")}
+    assert (translated, lost) == (told, set())
+
+
 @pytest.mark.parametrize(
     ("words", "node_id"),
     [
         ("contact sheet", "LabeledGridExporter"),
+        ("grid", "LabeledGridExporter"),
+        ("save grid", "LabeledGridExporter"),
         ("xy plot", "LabeledGridExporter"),
         ("montage", "LabeledGridExporter"),
         ("folder", "BatchLabeledGridExporter"),

@@ -3,7 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { notice, rootGraph, setting } from "./lib/front_end.mjs";
-import { loadTexts, text } from "./lib/texts.mjs";
+import { capitalised, loadTexts, text } from "./lib/texts.mjs";
 
 /** Characters of a message that a notice shows; ComfyUI's own report has all of it. */
 const MAX_LENGTH = 600;
@@ -43,12 +43,4 @@ function show({
   const reason = message?.trim() || kind || text("failure.no_reason");
   const short = reason.length > MAX_LENGTH ? `${reason.slice(0, MAX_LENGTH)}…` : reason;
   notice("error", text("failure.stopped", { node }), capitalised(short));
-}
-
-/**
- * @param {string} message
- * @returns {string} with a capital letter, unless it begins with a name or a path
- */
-function capitalised(message) {
-  return /^[a-z]+ /.test(message) ? message[0].toUpperCase() + message.slice(1) : message;
 }

@@ -10,14 +10,14 @@ import { SheetWidget, openSheetsOf, rememberSheets } from "./lib/viewer/sheet_wi
 /** @typedef {import("./lib/front_end.mjs").GraphNode} GraphNode */
 /** @typedef {import("./lib/results.mjs").OutputKey} OutputKey */
 
+/** @type {OutputKey[]} */
+const SAVED = ["images", "clip_grid_files", "clip_grid_pictures", "clip_notes"];
 /** @type {WeakMap<GraphNode, SheetWidget>} */
 const widgets = new WeakMap();
 
 const hooks = resultHooks({
   // names of files alone: the rest is in the sidecars
-  savedKeys: Object.fromEntries(
-    [...SHEET_NODES].map((nodeClass) => [nodeClass, /** @type {OutputKey[]} */ (["images", "clip_grid_files"])]),
-  ),
+  savedKeys: Object.fromEntries([...SHEET_NODES].map((nodeClass) => [nodeClass, SAVED])),
   show(node, output) {
     if (rememberSheets(node, output)) widgets.get(node)?.show(output);
   },

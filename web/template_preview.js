@@ -3,7 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { loadStyles } from "./lib/dom.mjs";
-import { SHEET_NODES, TEMPLATE_NODE, callAfter } from "./lib/front_end.mjs";
+import { SHEET_NODES, TEMPLATE_NODE, callAfter, growNode, placeWidget } from "./lib/front_end.mjs";
 import { LIMITS, LayoutPanel } from "./lib/layout/panel.mjs";
 import { forgetPlans, planRequest, requestPlan } from "./lib/layout/plans.mjs";
 import { loadTexts } from "./lib/texts.mjs";
@@ -14,8 +14,8 @@ import { reportsOf } from "./lib/viewer/sheets.mjs";
 
 /** The property of a node that holds the state. */
 const PROPERTY = "clip_grid_preview";
-/** @type {State} */
-const START = { open: true, count: 12, width: 512, height: 512 };
+/** @type {Omit<State, "open">} */
+const START = { count: 12, width: 512, height: 512 };
 /** Milliseconds without a change before the server is asked. */
 const PAUSE = 250;
 /** Heights in the node, in its own pixels. */
@@ -50,7 +50,8 @@ app.registerExtension({
 
 /** @param {GraphNode} node */
 function addPreview(node) {
-  const state = { ...START };
+  // a template node has nothing else to show; below a sheet node's widgets stands its sheet
+  const state = { open: node.comfyClass === TEMPLATE_NODE, ...START };
   const panel = new LayoutPanel(state, { onChange: () => save(node, state), onFold: () => fold(node, state) });
   const widget = node.addDOMWidget("layout_preview", "clip_grid_layout", panel.element, {
     serialize: false,
@@ -61,6 +62,8 @@ function addPreview(node) {
     setValue: () => {},
   });
   widget.serialize = false;
+  placeWidget(node, widget);
+  growNode(node);
   panels.set(node, panel);
   follow(node);
   refreshSoon();

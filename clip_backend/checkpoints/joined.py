@@ -10,6 +10,8 @@ _PARTNERS = (
     "clip_vision_g goes with the clip_g of SDXL, clip_vision_h with the text encoder of SD 2 "
     "and clip_vision_l with a CLIP-L that has its text_projection"
 )
+#: How a caller says that two files come from one model.
+TRUST = "trust_space=True"
 #: Sources of a space that tuned weights may have too.
 _NOT_STATED = ("assumed", "header")
 
@@ -38,7 +40,7 @@ def joined_space(vision: CheckpointInfo, text: CheckpointInfo, *, trust_space: b
     if not trust_space:
         raise SpaceError(
             f"{both}: equal lengths do not make one space; {_PARTNERS}; "
-            "if you know that both come from one model, say so with trust_space=True"
+            f"if you know that both come from one model, say so with {TRUST}"
         )
     return own_space(vision, text)
 

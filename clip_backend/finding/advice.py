@@ -114,11 +114,16 @@ def how_to_get_one(wording: Wording) -> str:
 
 
 def no_complete_model(found: Sequence[FoundModel], wording: Wording) -> str:
-    """That there is no model with both encoders, and the cure: two of the found files that make a pair, or a file."""
+    """That there is no model with both encoders, and the cure: two of the found files that make a pair, or a file.
+
+    An SDXL checkpoint has a text encoder whose vision encoder can be got: that is told too.
+    """
     missing = f"there is no CLIP {wording.where} that has both encoders, for pictures and texts, in one file"
     pair = next(iter(model_pairs(found)), None)
     if pair is None:
-        return f"{missing}; {how_to_get_one(wording)}"
+        halves = [(model, partner) for model in found if (partner := _partner(model, found, wording))]
+        has = [f"{model.name} has {_encoders(model.info)}: {partner}; or" for model, partner in halves if model.info]
+        return f"{missing}; {' '.join([*has[:1], how_to_get_one(wording)])}"
     return f"{missing}, but two files make a pair: {describe_pair(*pair, found, wording)}"
 
 
@@ -142,13 +147,22 @@ def lone_encoder(model: FoundModel, find: Callable[[], Sequence[FoundModel]], wo
     pair = next((pair for pair in model_pairs(others) if model in pair), None)
     if pair:
         return f"{missing}; two files make a pair: {describe_pair(*pair, others, wording)}"
+    partner = _partner(model, others, wording)
+    return f"{missing}; {partner or how_to_get_one(wording)}"
+
+
+def _partner(model: FoundModel, found: Sequence[FoundModel], wording: Wording) -> str:
+    """The file that completes one with a single encoder, and how the two are used; empty if none is known."""
+    info = model.info
+    if info is None or info.problem or info.has_both_encoders:
+        return ""
     partner = _PARTNERS.get((info.space or "", "text" if info.vision else "vision"))
     if partner is None:
-        return f"{missing}; {how_to_get_one(wording)}"
-    own = reference(model, others, wording)
+        return ""
+    own = reference(model, found, wording)
     names = {"vision": own, "text": partner.name} if info.vision else {"vision": partner.name, "text": own}
     return (
-        f"{missing}; put {partner.file} ({partner.size}) of {partner.repository} into ComfyUI's {partner.folder} as "
+        f"put {partner.file} ({partner.size}) of {partner.repository} into ComfyUI's {partner.folder} as "
         f"{partner.name}, and {wording.pair.format(**names)}"
     )
 

@@ -46,11 +46,16 @@ def match_pictures(table: Table | None, pictures: Sequence[Picture]) -> tuple[Ta
         return None, []
     table = _with_known_columns(table)
     match, warnings = match_table(table, [str(one.path or one.name) for one in pictures]), list[str]()
+    goes_by_position = not table.keyed
     if match.is_empty and not any(one.path for one in pictures):
         # pictures from memory have no file names that a row could name
         match = match_by_position(table, len(pictures))
+        goes_by_position = True
         if table.keyed:
             warnings.append("no row names one of the pictures; the rows were given to them in order")
+    if goes_by_position and 0 < len(table.rows) < len(pictures):
+        given = f"{len(table.rows)} row{'s were' if len(table.rows) > 1 else ' was'} given"
+        warnings.append(f"{given} for {len(pictures)} pictures; the other pictures have no values")
     warnings += table.notes
     if match.unmatched:
         verb = "row matches" if len(match.unmatched) == 1 else "rows match"

@@ -85,8 +85,9 @@ class AllowedFolders:
     def find(self, text: str) -> Path:
         """The real path of an existing file or folder, from what a user typed.
 
-        ``a.csv [output]`` names its folder; other relative paths are searched in the input folder, then in the output
-        folder, then in the added ones. Quotes around the path and backslashes are accepted.
+        ``a.csv [output]`` and ``[output]/a.csv`` name their folder; other relative paths are searched in the input
+        folder, then in the output folder, then in the added ones, and last ``output/a.csv`` in the folder that it
+        begins with. ``.`` is the input folder. Quotes around the path and backslashes are accepted.
         Raises ForbiddenPath for a path outside all folders, InputError if it does not exist.
         """
         candidates = self._candidates(text)
@@ -100,6 +101,12 @@ class AllowedFolders:
         looked = ", ".join(self.shown_path(str(base)) for base in bases)
         where = "" if os.path.isabs(name) else f" in {looked}"
         raise InputError(f"there is no file or folder {text!r}{where}; check its name")
+
+    def meaning(self, text: str) -> str:
+        """What a path means that users may take for another; empty for all others."""
+        if _plain(text) in (".", "./"):
+            return f"{text.strip()!r} is ComfyUI's input folder; write output for the output folder"
+        return ""
 
     def find_directories(self, text: str) -> list[Path]:
         """The folder of that name, or the folders that a glob such as ``parent/*`` matches, in natural order.
@@ -125,32 +132,43 @@ class AllowedFolders:
         # not at import time: Pillow is loaded with it
         from ...grid.pictures.find import matching_folders
 
-        parts = Path(pattern).parts
-        fixed = Path(*parts[: next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))])
-        if ".." in parts or (fixed.is_absolute() and not self.contains(fixed)):
+        if ".." in Path(pattern).parts or not self._is_inside(pattern):
             raise ForbiddenPath(f"{text!r} may leave the folders that this server allows; write the pattern without ..")
-        for base in bases:
-            if not self.contains(base / fixed):
+        named = self._named_folder(pattern)
+        for base, below in [*((base, pattern) for base in bases), *([named] if named else [])]:
+            if not self.contains(base / _fixed_part(below)):
                 continue
-            found = matching_folders(pattern, base, allowed=self.contains)
+            found = matching_folders(below, base, allowed=self.contains)
             if folders := [Path(os.path.realpath(folder)) for folder in found if self.contains(folder)]:
                 return folders
         raise InputError(f"{text!r} matches no folder; check the pattern, such as 'parent/*' for each folder in parent")
+
+    def _is_inside(self, pattern: str) -> bool:
+        """Whether a pattern is relative, or its part without wildcards is in one of the folders."""
+        fixed = _fixed_part(pattern)
+        return not fixed.is_absolute() or self.contains(fixed)
 
     def _candidates(self, text: str) -> list[Path]:
         """The paths that a text can mean, whether they exist or not; just one for an absolute path."""
         name, bases = self._split(text)
         if not name:
             raise InputError(f"{text!r} is not a path; give the name of a file or folder")
-        return list(dict.fromkeys(base / name for base in bases))
+        named = self._named_folder(name) if len(bases) > 1 else None
+        return list(dict.fromkeys([*(base / name for base in bases), *([named[0] / named[1]] if named else [])]))
+
+    def _named_folder(self, name: str) -> tuple[Path, str] | None:
+        """The folder of ComfyUI that a relative path begins with, and the rest of the path."""
+        first, _, rest = name.replace("\\", "/").partition("/")
+        return (getattr(self, first), rest.lstrip("/") or ".") if first in _FOLDER_TAGS else None
 
     def _split(self, text: str) -> tuple[str, tuple[Path, ...]]:
         """The path without its folder tag, and the folders that it can be relative to."""
         name = _checked(_plain(text), text, self._roots)
         for tag in _FOLDER_TAGS:
-            if name.endswith(f"[{tag}]"):
+            if name.startswith(f"[{tag}]") or name.endswith(f"[{tag}]"):
                 folder: Path = getattr(self, tag)
-                return _checked(_plain(name[: -len(tag) - 2]), text, self._roots), (folder,)
+                rest = _plain(name.removeprefix(f"[{tag}]").removesuffix(f"[{tag}]")).lstrip("/")
+                return _checked(rest, text, self._roots) or ".", (folder,)
         return name, (self.input, self.output, *self.extra)
 
 
@@ -175,6 +193,12 @@ class ResolvedFolders:
 def _comparable(path: str) -> str:
     """A path with a separator at its end, in the letters by which this system compares paths."""
     return os.path.join(os.path.normcase(path), "")
+
+
+def _fixed_part(pattern: str) -> Path:
+    """The folders before the first wildcard of a pattern."""
+    parts = Path(pattern).parts
+    return Path(*parts[: next((i for i, part in enumerate(parts) if glob.has_magic(part)), len(parts))])
 
 
 def _exists(path: Path, text: str) -> bool:

@@ -20,6 +20,8 @@ from ..host.host import Host
 
 #: The names that stand for no second file, for the first complete model, and for the model bundled with the package.
 NONE, AUTO, DEMO = "none", "auto", "shapes-demo"
+#: The name in the loader's list where no model is found.
+NOT_FOUND = "none found"
 #: Seconds for which a listing of the folders is used again: ComfyUI asks several times per run.
 RELIST_S = 2.0
 #: If one of these is in a folder, the names of all files in it decide what the config describes.
@@ -32,8 +34,12 @@ _Key = tuple[FoundModel, ModelType, tuple[FileState, ...]]
 
 
 def model_names(host: Host) -> list[str]:
-    """The names of the models with a vision encoder, the demo's last; never raises."""
-    return [name for name, info in _models(host).items() if info.vision] or [DEMO]
+    """The names of the models with a vision encoder, the demo's last; never raises.
+
+    The first name is preselected: without any other model that is ``none found`` and not the demo.
+    """
+    names = [name for name, info in _models(host).items() if info.vision]
+    return names if any(name != DEMO for name in names) else [NOT_FOUND, DEMO]
 
 
 def complete_model_names(host: Host) -> list[str]:
@@ -56,11 +62,29 @@ def auto_model(host: Host) -> tuple[str, tuple[str, ...]]:
     return names[0], (f"the model is {names[0]}{others}",)
 
 
+def model_advice(host: Host) -> str:
+    """What a user without a complete model is to do; empty where there is one; never raises."""
+    found = found_models(host)
+    is_complete = any(model.info and model.info.has_both_encoders for model in found)
+    return "" if is_complete else no_complete_model(found, COMFYUI)
+
+
+def demo_notes(name: str, host: Host) -> tuple[str, ...]:
+    """What the user of the demo should know; nothing for other models."""
+    if name != DEMO:
+        return ()
+    is_cured = not model_advice(host)
+    cure = "choose one of your own models in CLIP Model Loader" if is_cured else how_to_get_one(COMFYUI)
+    return (f"{DEMO} is a toy that knows coloured shapes only: about other pictures it says nothing; {cure}",)
+
+
 def find_model(name: str, host: Host) -> CheckpointInfo:
     """The model of this name; raises InputError with the closest names."""
     infos = _models(host)
     if name in infos:
         return infos[name]
+    if name == NOT_FOUND:
+        raise InputError(no_complete_model(found_models(host), COMFYUI))
     near = " or ".join(map(repr, get_close_matches(name[:200], infos, 2, 0.5)))
     hint = COMFYUI.fetch if len(infos) > 1 else how_to_get_one(COMFYUI)
     hint = f"did you mean {near}" if near else hint

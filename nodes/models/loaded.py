@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ...clip_backend.checkpoints.info import CheckpointInfo
+from ...clip_backend.checkpoints.joined import TRUST
 from ...clip_backend.encoding.cache import EncoderCache
 from ...clip_backend.encoding.devices import DTYPES
-from ...clip_backend.finding.advice import COMFYUI, how_to_get_one, lone_encoder, no_complete_model
+from ...clip_backend.finding.advice import COMFYUI, lone_encoder, no_complete_model
 from ...clip_backend.finding.catalog import FoundModel
 from ...clip_backend.loading import load_encoder
 from ...errors import InputError, SpaceError
 from ...options import option
 from ..host.host import Host
 from ..sockets.inputs import Inputs
-from .choice import DEMO, NONE, find_model, found_models
+from .choice import NONE, find_model, found_models
 
 if TYPE_CHECKING:
     from ...clip_backend.encoding.encoder import Encoder
@@ -54,8 +56,8 @@ class LoadedModel:
     #: The second file, by which texts are encoded.
     text_info: CheckpointInfo | None = None
 
-    def summary(self) -> str:
-        """Lines for the node: what the model is, and what was assumed about it."""
+    def summary(self, notes: Sequence[str] = ()) -> str:
+        """Lines for the node: what the model is, what was assumed about it, and the notes."""
         from ...clip_backend.finding.catalog import size_name
 
         identity = self.encoder.identity
@@ -65,9 +67,7 @@ class LoadedModel:
             lines.append(f"assumed: {', '.join(identity.assumed)}")
         if identity.no_texts:
             lines.append(f"reads no texts: {identity.no_texts}")
-        if self.name == DEMO:
-            lines.append(f"it knows coloured shapes only; for other pictures {how_to_get_one(COMFYUI)}")
-        return "\n".join([*lines, *identity.notes])
+        return "\n".join([*lines, *identity.notes, *notes])
 
 
 def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -> LoadedModel:
@@ -93,7 +93,7 @@ def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -
             **_comfyui_sizes(info),
         )
     except SpaceError as error:
-        raise SpaceError(f"{error}; on this node that is the input trust_space") from error
+        raise SpaceError(str(error).replace(f"say so with {TRUST}", "switch trust_space on")) from error
     if other is None:
         return LoadedModel(name, info, encoder)
     return LoadedModel(f"{name} + {text_encoder}", info, encoder, other)

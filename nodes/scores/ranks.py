@@ -12,6 +12,7 @@ from ...errors import InputError
 from ...grid.arrange.badges import format_score
 from ...options import option
 from ..host.host import Host
+from ..models.choice import demo_notes
 from ..models.loaded import connected_model
 from ..sockets.inputs import Inputs, Values, read_widgets
 from ..sockets.tensors import single_images
@@ -103,7 +104,7 @@ def _rank(
         ranking = rank_by_text(encoder, pictures, values[0], options=options, progress=progress)
     else:
         ranking = rank_by_references(encoder, pictures, single_images(values), options=options, progress=progress)
-    return replace(ranking, model=name)
+    return replace(ranking, model=name, notes=(*demo_notes(name, host), *ranking.notes))
 
 
 def _keep_something(ranking: Ranking, when_empty: str) -> Ranking:

@@ -17,8 +17,10 @@ from ...clip_backend.matching.result import STATUS, Matches, MatchOptions, Match
 from ...clip_backend.matching.texts import check_texts
 from ...errors import InputError
 from ..host.host import Host
+from ..models.choice import demo_notes
 from ..models.loaded import connected_model
 from ..sockets.inputs import Inputs, Values, first_text, read_widgets
+from ..sockets.notes import log_notes
 from ..sockets.tensors import single_images
 from ..sockets.vocabularies import choose_vocabulary
 
@@ -45,6 +47,7 @@ def label_images(images: Values, labels: Values, inputs: Inputs, host: Host) -> 
     pictures = single_images(images)
     run = label_pictures(encoder, pictures, vocabulary, options=options, progress=host.progress())
     _check_readable(run.pictures, run.failed)
+    run = replace(run, notes=(*demo_notes(name, host), *run.notes))
     rows = {one.index: _label_row(one) for one in run.pictures} | {one.index: _unlabeled(one) for one in run.failed}
     texts, scores, entries, lines = zip(*(rows[index] for index in range(len(pictures))), strict=True)
     outputs = (list(texts), list(scores), pictures, json_text(replace(run, model=name).to_dict()))
@@ -75,6 +78,7 @@ def match_images(images: Values, texts: Values, inputs: Inputs, host: Host) -> d
     pictures = single_images(images)
     run = match_pictures(encoder, pictures, prompts, options=options, progress=host.progress())
     _check_readable(run.results, run.failed)
+    run = replace(run, notes=(*demo_notes(name, host), *run.notes))
     matches = replace(run, model=name, results=tuple(replace(one, model=name) for one in run.results))
     results = {(one.image_index, one.text_index): one for one in matches.results}
     failed = {one.index: one for one in matches.failed}
@@ -123,6 +127,7 @@ def node_result(
     key: str, entries: Iterable[object], lines: Sequence[str], notes: Sequence[str], outputs: tuple[Any, ...]
 ) -> dict[str, Any]:
     """What a scoring node returns; ``entries`` are for programs, under ``key``, ``lines`` are shown on the node."""
+    log_notes(notes)
     ui = {key: [json_value(entry) for entry in entries], "clip_notes": list(notes), "text": [shown_text(lines, notes)]}
     return {"ui": ui, "result": outputs}
 

@@ -26,7 +26,8 @@ def make_batch(lines: Sequence[str], request: SheetRequest, host: Host) -> tuple
 
     lines: folders, or globs such as ``parent/*``. Raises InputError without folders, and if no folder gave a sheet.
     """
-    folders, failed = _expand(lines, host.folders)
+    folders, failed, meanings = _expand(lines, host.folders)
+    request = replace(request, notes=(*request.notes, *meanings))
     made: list[MadeSheet] = []
     show = host.progress()
     for number, folder in enumerate(folders):
@@ -45,8 +46,8 @@ def make_batch(lines: Sequence[str], request: SheetRequest, host: Host) -> tuple
     return made, BatchReport(tuple(sheet.report for sheet in made), tuple(failed))
 
 
-def _expand(lines: Sequence[str], allowed: AllowedFolders) -> tuple[list[Path], list[FailedDirectory]]:
-    """The folders, each once, and the lines that name none."""
+def _expand(lines: Sequence[str], allowed: AllowedFolders) -> tuple[list[Path], list[FailedDirectory], tuple[str, ...]]:
+    """The folders, each once, the lines that name none, and what some lines mean."""
     folders: dict[Path, None] = {}
     failed = []
     for line in lines:
@@ -56,7 +57,7 @@ def _expand(lines: Sequence[str], allowed: AllowedFolders) -> tuple[list[Path], 
             failed.append(FailedDirectory(allowed.shown_path(line), allowed.shown_text(str(error))))
     if not folders and not failed:
         raise InputError("directories is empty; give a folder per line, such as my_renders or my_renders/*")
-    return list(folders), failed
+    return list(folders), failed, tuple(filter(None, map(allowed.meaning, lines)))
 
 
 def _survey(folder: Path, allowed: AllowedFolders, progress: Progress, frame: int) -> Survey:

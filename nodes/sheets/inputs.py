@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from functools import cache
+from importlib.util import find_spec
 
-from ...errors import ClipGridError
+from ...errors import ClipGridError, InputError
 from ...grid.template import GridTemplate, built_in_templates, saved_templates
 from ..host.host import Host
 from ..models.choice import AUTO, complete_model_names
-from ..sockets.inputs import MODEL_TYPE, NUMBERS, TEMPLATE_TYPE, AnyType, Declaration, option_inputs
+from ..sockets.inputs import MODEL_TYPE, NUMBERS, TEMPLATE_TYPE, AnyType, Declaration, option_inputs, text_inputs
 from ..sockets.vocabularies import VOCABULARY_HELP
 
 NO_TEMPLATE = "none"
@@ -20,6 +22,15 @@ SHEET_INPUTS = (
     "column_headers", "x_axis", "y_axis", "sort_by", "template", "filename_prefix", "format", "quality", "on_overflow",
     "use_clip", "clip_model", "vocabulary", "score_text", "scores", "badge", "winner", "heatmap", "scores_csv",
 )  # fmt: skip
+#: What a user sees at first sight; everything else is folded away as advanced.
+BASIC_INPUTS = frozenset({
+    "labels", "columns", "cell_width", "title", "template", "filename_prefix", "format", "use_clip", "clip_model",
+})  # fmt: skip
+#: The same of the template node.
+BASIC_OPTIONS = frozenset({
+    "rows", "columns", "cell_width", "cell_height", "fit", "margin", "font_size", "background", "label_position",
+    "title", "format",
+})  # fmt: skip
 
 
 def sheet_inputs(host: Host) -> dict[str, Declaration]:
@@ -27,7 +38,43 @@ def sheet_inputs(host: Host) -> dict[str, Declaration]:
     from ...api.clip_sheets import ClipOptions
 
     declared = option_inputs(GridTemplate, ClipOptions) | _own_inputs(host)
-    return {name: declared[name] for name in SHEET_INPUTS}
+    return fold(text_inputs(_writable({name: declared[name] for name in SHEET_INPUTS})), BASIC_INPUTS)
+
+
+def template_inputs() -> dict[str, Declaration]:
+    """The options of a template, in the order of their widgets."""
+    return fold(text_inputs(_writable(option_inputs(GridTemplate))), BASIC_OPTIONS)
+
+
+def fold(declared: Mapping[str, Declaration], basic: Collection[str]) -> dict[str, Declaration]:
+    """The declarations; all that are not basic are advanced, whatever they were."""
+    return {
+        name: (kind, {key: value for key, value in extra.items() if key != "advanced"} | _advanced(name not in basic))
+        for name, (kind, extra) in declared.items()
+    }
+
+
+def _advanced(is_advanced: bool) -> dict[str, object]:
+    return {"advanced": True} if is_advanced else {}
+
+
+def _writable(declared: Mapping[str, Declaration]) -> dict[str, Declaration]:
+    """The declarations, with those file formats alone that can be written here."""
+    formats, extra = declared["format"]
+    offered = [one for one in formats if is_writable(one)] if isinstance(formats, list) else formats
+    return {**declared, "format": (offered, extra)}
+
+
+@cache
+def is_writable(format: str) -> bool:
+    """Whether the Pillow that is installed can write the format, and for PDF whether fpdf2 is installed."""
+    from ...grid.write.output import check_format
+
+    try:
+        check_format(format)
+    except InputError:
+        return False
+    return format != "pdf" or find_spec("fpdf") is not None
 
 
 def _own_inputs(host: Host) -> dict[str, Declaration]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...api.clip_sheets import ClipFunctions, ClipOptions, clip_functions
 from ...api.models import LazyModel
@@ -16,13 +16,25 @@ from ...api.sheets import SheetInputs
 from ...errors import ForbiddenPath, InputError
 from ...grid.template import GridTemplate, find_template, template_path, write_template
 from ...imaging import Progress
-from ...options import options_of, read_options
+from ...json_text import parse_object
+from ...options import Value, options_of, read_options
 from ..host.host import Host
-from ..models.choice import AUTO, NONE, auto_model
+from ..models.choice import AUTO, NONE, auto_model, demo_notes
 from ..models.loaded import LoadOptions, check_both_encoders, check_loaded, load_model
-from ..sockets.inputs import Inputs, first_text, first_value, flatten, label_texts, metadata_text
+from ..sockets.inputs import (
+    Inputs,
+    first_value,
+    flatten,
+    label_texts,
+    metadata_text,
+    texts_of,
+    widget_text,
+    widget_value,
+)
+from ..sockets.notes import log_notes
 from ..sockets.prefix_tokens import fill_prefix
 from ..sockets.vocabularies import read_vocabulary_input
+from .axis_values import AXES
 from .inputs import DEFAULT_PREFIX, NO_TEMPLATE
 
 if TYPE_CHECKING:
@@ -43,6 +55,10 @@ class SheetRequest:
     prefix: str
     #: Pixels of all pages together that the ``grid`` output may have.
     budget: int = PAGE_BUDGET
+    #: Linked lists of values by the option of their axis, such as ``x_axis``.
+    axes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: What the user should know of the inputs.
+    notes: tuple[str, ...] = ()
 
 
 def read_request(inputs: Inputs, host: Host, progress: Progress | None = None) -> SheetRequest:
@@ -51,9 +67,10 @@ def read_request(inputs: Inputs, host: Host, progress: Progress | None = None) -
     Raises InputError for a template, option, CSV file, font or vocabulary that cannot be used, ForbiddenPath for files
     outside the allowed folders.
     """
-    csv = first_text(inputs, "csv")
+    notes: list[str] = []
+    csv = widget_text(inputs, "csv", notes)
     prompt, extra = first_value(inputs, "prompt"), first_value(inputs, "extra_pnginfo")
-    clip = _clip(inputs, host, progress)
+    clip = _clip(inputs, host, progress, notes)
     data = SheetInputs(
         labels=label_texts(inputs),
         csv=host.folders.find(csv) if csv else None,
@@ -65,11 +82,28 @@ def read_request(inputs: Inputs, host: Host, progress: Progress | None = None) -
         clip_notes=clip.notes,
         uses_torch=True,
     )
-    template = choose_template(inputs, host)
+    axes = {name: values for name in AXES if len(values := texts_of(inputs.get(name))) > 1}
+    template = choose_template({name: values for name, values in inputs.items() if name not in axes}, host, notes)
+    template = _with_judged_badges(template, data, notes)
+    prefix = widget_text(inputs, "filename_prefix", notes) or DEFAULT_PREFIX
+    prefix = fill_prefix(prefix, prompt, extra, datetime.now())
+    return SheetRequest(template=template, inputs=data, prefix=prefix, axes=axes, notes=tuple(notes))
+
+
+def _with_judged_badges(template: GridTemplate, data: SheetInputs, notes: list[str]) -> GridTemplate:
+    """The template with linked scores as its badge; ``heatmap`` and ``winner`` without any score are left out."""
     if data.scores and not template.badge:
         template = template.with_options({"badge": SCORE})
-    prefix = fill_prefix(first_text(inputs, "filename_prefix") or DEFAULT_PREFIX, prompt, extra, datetime.now())
-    return SheetRequest(template=template, inputs=data, prefix=prefix)
+    # the scores of labels are shown by a heat map alone
+    has_score = template.badge or data.scorer or (data.labeller and template.heatmap == "on")
+    for name, off in (("heatmap", "off"), ("winner", "none")):
+        if getattr(template, name) != off and not has_score:
+            notes.append(
+                f"{name} is {getattr(template, name)}, but the pictures have no score: link scores, write score_text, "
+                "or name a column of numbers in badge"
+            )
+            template = template.with_options({name: off})
+    return template
 
 
 def _score(value: object, number: int) -> float:
@@ -86,8 +120,10 @@ def _workflow_texts(prompt: object, extra: object) -> dict[str, str]:
     return texts | {str(key): json.dumps(value) for key, value in named.items()}
 
 
-def choose_template(inputs: Inputs, host: Host) -> GridTemplate:
+def choose_template(inputs: Inputs, host: Host, notes: list[str] | None = None) -> GridTemplate:
     """The linked or named template with the options of the node; an option at its default does not count.
+
+    notes: gets what the user should know of linked lists.
 
     Raises InputError for a name or value that cannot be used, ForbiddenPath for a font outside the allowed folders.
     """
@@ -98,11 +134,17 @@ def choose_template(inputs: Inputs, host: Host) -> GridTemplate:
         base = GridTemplate()
     else:
         base = find_template(str(value), host.templates_folder)
+    given = template_options(inputs, [] if notes is None else notes)
     known = options_of(GridTemplate)
-    values = {name: first_value(inputs, name) for name in inputs if name in known}
-    parsed = {name: known[name].parse(value) for name, value in values.items() if value is not None}
-    template = base.with_options({name: value for name, value in parsed.items() if value != known[name].default})
+    template = base.with_options({name: value for name, value in given.items() if value != known[name].default})
     return template.with_options({"font": _allowed_font(template.font, host)})
+
+
+def template_options(inputs: Inputs, notes: list[str]) -> dict[str, Value]:
+    """The options of a template among the inputs, parsed; raises InputError for a value that cannot be used."""
+    known = options_of(GridTemplate)
+    values = {name: widget_value(inputs, name, notes) for name in inputs if name in known}
+    return {name: known[name].parse(value) for name, value in values.items() if value is not None}
 
 
 def _allowed_font(font: str, host: Host) -> str:
@@ -123,6 +165,17 @@ def _allowed_font(font: str, host: Host) -> str:
     return font
 
 
+def make_template(inputs: Inputs, host: Host) -> dict[str, Any]:
+    """What the template node returns: the template, saved under its name if ``save`` says so."""
+    notes: list[str] = []
+    name = widget_text(inputs, "name", notes) if "name" in inputs else "my template"
+    template = GridTemplate(name=name).with_options(template_options(inputs, notes))
+    is_saved = first_value(inputs, "save")
+    text = f"saved as {save_template(template, host)}" if is_saved else f"template {name}, not saved"
+    log_notes(notes)
+    return {"ui": {"text": ["\n".join([text, *notes])]}, "result": (parse_object(template.to_json()),)}
+
+
 def save_template(template: GridTemplate, host: Host) -> str:
     """Write the template into the user's templates folder; the answer is the file, from ComfyUI's user folder on.
 
@@ -133,9 +186,9 @@ def save_template(template: GridTemplate, host: Host) -> str:
     return Path("user", path.relative_to(host.templates_folder.parents[1])).as_posix()
 
 
-def _clip(inputs: Inputs, host: Host, progress: Progress | None) -> ClipFunctions:
+def _clip(inputs: Inputs, host: Host, progress: Progress | None, notes: list[str]) -> ClipFunctions:
     """Functions that label and score images by CLIP, if the inputs say so; the model is loaded when they are called."""
-    values = {name: first_value(inputs, name) for name in ("use_clip", "vocabulary", "score_text")}
+    values = {name: widget_value(inputs, name, notes) for name in ("use_clip", "vocabulary", "score_text")}
     options = read_options(ClipOptions, {name: value for name, value in values.items() if value is not None})
     vocabulary = read_vocabulary_input(options.vocabulary, host) if options.use_clip else None
     model = first_value(inputs, "clip_model")
@@ -148,6 +201,7 @@ def _load(model: object, host: Host) -> tuple[Encoder, tuple[str, ...]]:
     Raises InputError if there is no such model, and what loading it raises.
     """
     if model is not None and not isinstance(model, str):
-        return check_both_encoders(check_loaded(model, "clip_model"), host).encoder, ()
-    name, notes = (model, ()) if model and model != AUTO else auto_model(host)
+        loaded = check_both_encoders(check_loaded(model, "clip_model"), host)
+        return loaded.encoder, demo_notes(loaded.name, host)
+    name, notes = (model, demo_notes(model, host)) if model and model != AUTO else auto_model(host)
     return check_both_encoders(load_model(name, NONE, LoadOptions(), host), host).encoder, notes

@@ -25,14 +25,16 @@ from ...grid.write.files import beside
 from ...grid.write.output import SUFFIX, Output
 from ...imaging import Progress
 from ..host.host import Host, SavePath
+from ..sockets.notes import log_notes
 from ..sockets.tensors import page_floats
+from .axis_values import with_axis_values
 from .request import SheetRequest
 
 #: Browsers get slow with larger pictures on a node, and some refuse them.
 PREVIEW_SIDE = 2048
 PREVIEW_QUALITY = 85
-#: Formats that every browser shows.
-_SHOWN_FORMATS = frozenset({"png", "jpeg", "webp"})
+#: Formats that browsers show.
+_SHOWN_FORMATS = frozenset({"png", "jpeg", "webp", "avif"})
 #: A file as ComfyUI's /view finds it: filename, subfolder, type.
 Entry = dict[str, str]
 
@@ -47,8 +49,10 @@ class MadeSheet:
     paths: list[str]
     #: An IMAGE per page.
     images: list[object]
-    #: A picture per page for the browser.
-    previews: list[Entry]
+    #: A picture per page for the browser: the saved file, or a picture of it in a format that browsers show.
+    shown: list[Entry]
+    #: For each page that is larger than browsers like the name of a reduced copy in the temp folder, else "".
+    reduced: list[str]
     #: Every file that was written.
     files: list[Entry]
 
@@ -59,8 +63,10 @@ def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Prog
     if scores and scores != pictures:
         raise InputError(f"there are {scores} scores but {pictures} pictures; link one score for each picture")
     destination = _Destination(request, host)
-    inputs = to_plan_inputs(request.inputs, survey, request.template)
-    report = plan_and_write(survey, request.template, inputs, destination.choose, progress)
+    survey = replace(survey, notes=(*request.notes, *survey.notes))
+    survey, template = with_axis_values(survey, request.template, request.axes)
+    inputs = to_plan_inputs(request.inputs, survey, template)
+    report = plan_and_write(survey, template, inputs, destination.choose, progress)
     if (factor := destination.pages.factor) > 1:
         note = f"the grid output is reduced to 1/{factor} of the sheet's width; the saved file is whole"
         report = replace(report, warnings=(*report.warnings, note))
@@ -68,7 +74,8 @@ def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Prog
     images = [host.image(page_floats(page)) for page in pages]
     paths = list(dict.fromkeys(page.path for page in report.pages))
     public = destination.public(report)
-    return MadeSheet(public, paths, images, destination.previews(report, pages), destination.files(report))
+    shown, reduced = destination.shown(report, pages)
+    return MadeSheet(public, paths, images, shown, reduced, destination.files(report))
 
 
 def node_result(
@@ -76,24 +83,36 @@ def node_result(
 ) -> dict[str, Any]:
     """What a sheet node returns; ``ui`` holds only lists of JSON values, as ComfyUI breaks on others.
 
+    Newer ComfyUI counts every object in these lists as an output of its own: only the pages stand there as objects.
     csv: the CSV file that was used, if any.
     """
     paths = [path for sheet in sheets for path in sheet.paths]
     table = [f"labels from {host.folders.shown_path(str(csv))}"] if csv else []
+    notes = notes_of(report)
+    log_notes(notes)
     ui = {
-        "images": [entry for sheet in sheets for entry in sheet.previews],
-        "clip_grid_files": [entry for sheet in sheets for entry in sheet.files],
-        "clip_grid": [report.to_dict()],
-        "text": ["\n".join([*_summary(report), *table])],
+        "images": [entry for sheet in sheets for entry in sheet.shown],
+        "clip_grid_files": [[entry for sheet in sheets for entry in sheet.files]],
+        "clip_grid_reduced": [name for sheet in sheets for name in sheet.reduced],
+        "clip_grid_pictures": [sheet.report.images_processed for sheet in sheets],
+        "clip_grid": [[report.to_dict()]],
+        "clip_notes": notes,
+        "text": ["\n".join([*_summary(report), *notes, *table])],
     }
     return {"ui": ui, "result": ([image for sheet in sheets for image in sheet.images], paths, report.to_json())}
 
 
 def _summary(report: GridReport | BatchReport) -> list[str]:
+    return [report.summary()] if isinstance(report, GridReport) else [grid.summary() for grid in report.grids]
+
+
+def notes_of(report: GridReport | BatchReport) -> list[str]:
+    """What the user should know of a sheet: warnings and pictures that are missing; of a batch each once."""
     if isinstance(report, GridReport):
-        return [report.summary(), *report.warnings]
-    lines = [line for grid in report.grids for line in _summary(grid)]
-    return [*lines, *(f"failed: {failure.directory}: {failure.reason}" for failure in report.failed)]
+        missing = (f"left out: {one.name}: {one.reason}" for one in report.skipped if not one.deliberate)
+        return [*report.warnings, *missing]
+    failed = [f"failed: {failure.directory}: {failure.reason}" for failure in report.failed]
+    return list(dict.fromkeys([*failed, *(note for grid in report.grids for note in notes_of(grid))]))
 
 
 class _Destination:
@@ -133,16 +152,17 @@ class _Destination:
         self._host.check_interrupt()
         self.pages.add(number, band)
 
-    def previews(self, report: GridReport, pages: list[Pixels]) -> list[Entry]:
-        """The saved file of each page, or a reduced copy if a browser would not show it well."""
-        entries = []
+    def shown(self, report: GridReport, pages: list[Pixels]) -> tuple[list[Entry], list[str]]:
+        """For each page the picture for the browser, and the name of its reduced copy or ""."""
+        shown, reduced = [], []
         for saved, page in zip(report.pages, pages, strict=True):
-            if report.export_format in _SHOWN_FORMATS and max(saved.width, saved.height) <= PREVIEW_SIDE:
-                entries.append(self._entry(Path(saved.path)))
-            else:
-                name = save_preview(page, self._host.folders.temp)
-                entries.append({"filename": name, "subfolder": "", "type": "temp"})
-        return entries
+            is_shown = report.export_format in _SHOWN_FORMATS
+            is_small = is_shown and max(saved.width, saved.height) <= PREVIEW_SIDE
+            copy = "" if is_small else save_preview(page, self._host.folders.temp)
+            temp = {"filename": copy, "subfolder": "", "type": "temp"}
+            shown.append(self._entry(Path(saved.path)) if is_shown else temp)
+            reduced.append(copy if is_shown else "")
+        return shown, reduced
 
     def files(self, report: GridReport) -> list[Entry]:
         """The pages, the sidecar and the scores."""

@@ -25,6 +25,8 @@ MODEL_TYPE = "CLIP_GRID_MODEL"
 FEATURES_TYPE = "CLIP_GRID_FEATURES"
 #: That an index is up to date: a text about it, which no node reads.
 INDEX_TYPE = "CLIP_GRID_INDEX"
+#: Texts, and numbers that become texts.
+TEXTS = "STRING,INT,FLOAT"
 #: Scores: FLOAT in this pack, INT in some others.
 NUMBERS = "FLOAT,INT"
 #: The same, and whether each picture is a match, which counts as 1 or 0.
@@ -50,6 +52,14 @@ def option_inputs(*classes: type[DataclassInstance], first: Sequence[str] = ()) 
 
     options = {name: option for cls in classes for name, option in options_of(cls).items()}
     return widgets([options[name] for name in dict.fromkeys((*first, *options))])
+
+
+def text_inputs(declared: Mapping[str, Declaration]) -> dict[str, Declaration]:
+    """The declarations, in which every text also takes linked numbers; its widget stays."""
+    return {
+        name: (TEXTS, {"widgetType": "STRING", **extra}) if kind == "STRING" else (kind, extra)
+        for name, (kind, extra) in declared.items()
+    }
 
 
 def read_widgets(cls: type[_Options], inputs: Inputs) -> _Options:
@@ -80,18 +90,50 @@ def flatten(values: object) -> Iterator[object]:
         yield values
 
 
-def label_texts(inputs: Inputs) -> list[str]:
-    """The texts of the labels input: the lines of a single text, or else one label per value.
-
-    Numbers have no float noise, and every digit of a seed.
-    """
+def texts_of(values: object) -> list[str]:
+    """The values of nested lists as texts, in order; numbers without float noise, and with every digit of a seed."""
     from ...grid.pictures.metadata.columns import number_text
 
+    return [value if isinstance(value, str) else number_text(value) or str(value) for value in flatten(values)]
+
+
+def label_texts(inputs: Inputs) -> list[str]:
+    """The texts of the labels input: the lines of a single text, or else one label per value."""
     values = list(flatten(inputs.get("labels") or []))
     if len(values) != 1 or not isinstance(values[0], str):
-        return [value if isinstance(value, str) else number_text(value) or str(value) for value in values]
+        return texts_of(values)
     text = values[0].replace("\r\n", "\n")
     return text.removesuffix("\n").split("\n") if text else []
+
+
+#: Inputs of which a linked list gives one header per value, lines, or names; of all others it gives one value.
+_HEADERS = frozenset({"row_headers", "column_headers"})
+_LINES = frozenset({"title", "header", "footer"})
+_NAMES = frozenset({"label_columns", "label_sources", "vocabulary"})
+
+
+def widget_value(inputs: Inputs, name: str, notes: list[str]) -> Any:
+    """The one value of an input, of which a linked list may give several; None if it is missing.
+
+    Headers are joined by lines, the distinct values of titles by lines, those of names by commas. Of other inputs the
+    first value is taken; if they differ, ``notes`` gets a sentence that says so.
+    """
+    values = list(flatten(inputs.get(name) or []))
+    if len(values) < 2:
+        return values[0] if values else None
+    if name in _HEADERS:
+        return "\n".join(" ".join(text.split()) for text in texts_of(values))
+    distinct = list(dict.fromkeys(texts_of(values)))
+    if name in _LINES or name in _NAMES:
+        return ("\n" if name in _LINES else ", ").join(distinct)
+    if len(distinct) > 1:
+        notes.append(f"{len(distinct)} different values are linked to {name}; the first is used: {distinct[0][:60]}")
+    return values[0]
+
+
+def widget_text(inputs: Inputs, name: str, notes: list[str]) -> str:
+    """As ``widget_value``, as text without spaces around it; empty if it is missing."""
+    return "".join(texts_of(widget_value(inputs, name, notes))[:1]).strip()
 
 
 def metadata_text(inputs: Inputs) -> str:

@@ -80,6 +80,25 @@ class Canvas:
         self.page.evaluate(script, str(id))
         self.pause(700)
 
+    def show_top(self, id: str) -> None:
+        """Bring the upper end of a node below the bars of the page, at full size."""
+        script = """(id) => {
+            const canvas = app.canvas, box = canvas.canvas.getBoundingClientRect();
+            const node = nodes().find((one) => String(one.id) === id);
+            canvas.bringToFront?.(node);
+            canvas.ds.scale = 1;
+            canvas.ds.offset[0] = box.width / 2 - node.pos[0] - node.size[0] / 2;
+            canvas.ds.offset[1] = 115 - box.top - node.pos[1];
+            canvas.setDirty(true, true);
+        }"""
+        self.page.evaluate(script, str(id))
+        self.pause(1000)
+
+    def menu_image(self, id: str) -> str:
+        """The address of the image that a node's menu opens, saves and copies."""
+        script = "(id) => { const one = nodes().find((one) => String(one.id) === id); return one.imgs[0].src; }"
+        return self.page.evaluate(script, str(id))
+
     def fit(self) -> None:
         """Bring the whole workflow into the window."""
         self.command("Comfy.Canvas.FitView")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from urllib.error import HTTPError
 
 import clip_grid
 import pytest
 from PIL import Image
 
-from .client import cached_nodes, finished_run, read_workflow, run_workflow
+from .client import cached_nodes, finished_run, get_json, post_json, read_workflow, run_workflow
 from .server import PACK, ROOT, Server
 
 EXAMPLES = sorted((ROOT / "examples").rglob("*.json"))
@@ -56,7 +58,7 @@ def test_a_sheet_is_made_under_every_flag(started, comfy, flags):
         sheet = saved_file(server, outputs["3"]["images"][0])
 
         assert (b"prompt" in sheet.read_bytes()[:65536]) == ("--disable-metadata" not in flags)
-        assert outputs["3"]["clip_grid"][0]["images_processed"] == 1
+        assert outputs["3"]["clip_grid"][0][0]["images_processed"] == 1
         assert outputs["4"]["clip_match"][0]["clip_is_match"] is True
 
 
@@ -86,10 +88,53 @@ def add_picture(path: Path, colour: str) -> None:
     os.utime(path, (1_600_000_000, 1_600_000_000))
 
 
+def test_a_bad_csv_file_is_one_error_of_the_input_csv(comfy):
+    workflow = sheet_alone()
+    workflow["3"]["inputs"] |= {"csv": "gone.csv", "use_clip": True}
+
+    with pytest.raises(HTTPError) as refusal:
+        post_json(f"{comfy.address}/prompt", {"prompt": workflow})
+
+    with refusal.value as answer:
+        (error,) = json.loads(answer.read())["node_errors"]["3"]["errors"]
+    assert error["extra_info"]["input_name"] == "csv" and "no file or folder 'gone.csv'" in error["details"]
+
+
+def test_a_warning_is_in_the_log_once(comfy):
+    workflow = sheet_alone()
+    workflow["3"]["inputs"] |= {"winner": "highest", "labels": "once"}
+    before = len(comfy.log_text())
+
+    outputs = run_workflow(comfy.address, workflow)
+
+    (note,) = outputs["3"]["clip_notes"]
+    assert comfy.log_text()[before:].count(note) == 1
+
+
+def test_a_sheet_is_one_output_of_its_job(comfy):
+    workflow = sheet_alone()
+    workflow["3"]["inputs"]["labels"] = "one job"
+    run_workflow(comfy.address, workflow)
+    try:
+        (job, *_) = get_json(f"{comfy.address}/api/jobs?limit=1")["jobs"]
+    except HTTPError as error:
+        error.close()
+        pytest.skip("this ComfyUI lists no jobs")
+
+    assert (job["outputs_count"], job["preview_output"]["filename"][-4:]) == (1, ".png")
+
+
+def sheet_alone():
+    """A workflow with one image and its sheet."""
+    workflow = read_workflow(Path(__file__).parent / "sheet_workflow.json")
+    return {key: workflow[key] for key in ("1", "3")}
+
+
 def entries(outputs):
     """All files that the outputs name."""
     lists = [values for output in outputs.values() for values in output.values()]
-    return [one for values in lists for one in values if isinstance(one, dict) and "filename" in one]
+    nested = [one for values in lists for item in values for one in (item if isinstance(item, list) else [item])]
+    return [one for one in nested if isinstance(one, dict) and "filename" in one]
 
 
 def saved_file(server: Server, entry: dict[str, str]) -> Path:

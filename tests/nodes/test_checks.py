@@ -29,7 +29,7 @@ def test_folders_that_are_not_linked_are_checked_before_a_run(host, folder, dire
 
 
 def test_a_model_that_is_gone_is_no_error_before_the_run(host):
-    assert LabeledGridExporterNode.VALIDATE_INPUTS(use_clip=[True]) is True
+    assert LabeledGridExporterNode.VALIDATE_INPUTS() is True
     kind, declared = LabeledGridExporterNode.INPUT_TYPES()["optional"]["clip_model"]
     assert kind == "CLIP_GRID_MODEL" and declared["widgetType"] == "COMBO"
     assert declared["options"] == ["auto", "shapes-demo"]
@@ -42,7 +42,7 @@ def test_the_exporter_runs_again_if_its_csv_file_or_saved_template_changes(host)
     keys = [key(), key()]
     (host.folders.input / "a.csv").write_text("seed\n1\n")
     keys.append(key())
-    said = GridTemplateNode().execute(name="mine", save=True)["ui"]["text"]
+    said = GridTemplateNode().execute(name=["mine"], save=[True])["ui"]["text"]
     keys.append(key())
 
     assert keys[0] == keys[1] and len(set(keys)) == 3

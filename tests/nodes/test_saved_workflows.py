@@ -88,7 +88,7 @@ def test_values_saved_by_the_first_version_land_in_their_inputs(node_id):
 def test_a_sheet_of_an_old_workflow_is_made_as_it_says(export, batch):
     values = loaded("ClipGrid_LabeledGridExporter", list(FIRST_SHEET.values()))
 
-    report = export(batch(0.2, 0.8), **values)["ui"]["clip_grid"][0]
+    report = export(batch(0.2, 0.8), **values)["ui"]["clip_grid"][0][0]
 
     assert [cell["label"] for cell in report["cells"]] == ["a", "b"]
     assert (report["grid_dimensions"], report["export_format"]) == ("1x2", "webp")
@@ -96,8 +96,9 @@ def test_a_sheet_of_an_old_workflow_is_made_as_it_says(export, batch):
 
 def test_a_template_of_an_old_workflow_keeps_its_options():
     values = loaded("ClipGrid_GridTemplate", list(FIRST_TEMPLATE.values()))
+    lists = {name: [value] for name, value in values.items()}
 
-    made = clip_grid.NODE_CLASS_MAPPINGS["ClipGrid_GridTemplate"]().execute(**values)["result"][0]
+    made = clip_grid.NODE_CLASS_MAPPINGS["ClipGrid_GridTemplate"]().execute(**lists)["result"][0]
 
     assert {name: made[name] for name in FIRST_TEMPLATE if name != "save"} == {
         name: value for name, value in FIRST_TEMPLATE.items() if name != "save"

@@ -2,12 +2,16 @@
 
 declare module "*/scripts/app.js" {
   /** A control of a node; its value is saved with the workflow and sent with the prompt. */
-  interface Widget {
+  export interface Widget {
     name: string;
     value: unknown;
     /** False keeps the value out of the workflow; false in the options keeps it out of the prompt. */
     serialize?: boolean;
-    options?: { serialize?: boolean };
+    options?: { serialize?: boolean; advanced?: boolean; values?: unknown };
+    /** Whether it is only shown in nodes with `showAdvanced`. */
+    advanced?: boolean;
+    /** Width and height; widgets that have none have the usual height. */
+    computeSize?(width?: number): [width: number, height: number];
     callback?(value: unknown, canvas?: Canvas, node?: GraphNode): void;
   }
 
@@ -23,6 +27,8 @@ declare module "*/scripts/app.js" {
   /** Sizes are in pixels of the node's own scale. */
   interface ElementOptions {
     serialize?: boolean;
+    /** Whether "Nodes 2.0" leave it out. */
+    readonly hidden?: boolean;
     hideOnZoom?: boolean;
     margin?: number;
     getMinHeight?(): number;
@@ -41,6 +47,20 @@ declare module "*/scripts/app.js" {
     properties: Record<string, unknown>;
     widgets?: Widget[];
     inputs?: InputSlot[];
+    /** Saved with the workflow by ComfyUI. */
+    showAdvanced?: boolean;
+    toggleAdvanced?(): void;
+    /** "Nodes 2.0" show no images of the output. */
+    hideOutputImages?: boolean;
+    /** What the menu entries Open, Save and Copy Image act on. */
+    imgs?: HTMLImageElement[];
+    imageIndex?: number | null;
+    overIndex?: number | null;
+    previewMediaType?: string;
+    /** Shows the images of the output on the canvas. */
+    onDrawBackground?(...args: unknown[]): void;
+    /** After the user asked for new lists of files. */
+    refreshComboInNode?(definitions: Record<string, NodeDefinition>): void;
     addDOMWidget(name: string, type: string, element: HTMLElement, options: ElementOptions): Widget;
     computeSize(): [width: number, height: number];
     setSize(size: [width: number, height: number]): void;
@@ -153,6 +173,10 @@ declare module "*/scripts/app.js" {
     /** Opens the workflow in a file. */
     handleFile(file: File): Promise<unknown>;
   };
+}
+
+interface Window {
+  LiteGraph?: { vueNodesMode?: boolean };
 }
 
 declare module "*/scripts/api.js" {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 TEMPLATE, SHEET = "ClipGrid_GridTemplate", "ClipGrid_LabeledGridExporter"
@@ -13,9 +15,26 @@ def cells(stub, place=0):
     return stub.node(place).locator(f"{DRAWING} > rect[fill^=hsl]")
 
 
+def unfold(stub, place=0):
+    """Show the drawing of a node that makes sheets, where it is folded away at first."""
+    stub.node(place).locator(".clip-grid-plan-fold").click()
+
+
+def test_the_layout_is_folded_in_a_node_that_makes_sheets_and_says_its_size(page_of):
+    stub = page_of(SHEET)
+
+    stub.node().get_by_text(re.compile(r"▸ .*3 rows × 4 columns, \d+ × \d+ px")).wait_for()
+
+    assert not stub.node().locator(DRAWING).is_visible()
+    unfold(stub)
+    stub.node().locator(DRAWING).wait_for()
+
+
 @pytest.mark.parametrize("node", [TEMPLATE, SHEET, "ClipGrid_BatchLabeledGridExporter"])
 def test_the_layout_is_drawn_without_any_picture(page_of, node):
     stub = page_of(node)
+    if node != TEMPLATE:
+        unfold(stub)
 
     cells(stub).first.wait_for()
 
@@ -24,6 +43,7 @@ def test_the_layout_is_drawn_without_any_picture(page_of, node):
 
 def test_the_drawing_follows_the_widgets(page_of):
     stub = page_of(SHEET)
+    unfold(stub)
     stub.node().locator(DRAWING).wait_for()
     before = stub.node().locator(DRAWING).get_attribute("viewBox")
 
@@ -37,6 +57,7 @@ def test_the_drawing_follows_the_widgets(page_of):
 
 def test_a_linked_template_is_drawn(page_of):
     stub = page_of(TEMPLATE, SHEET)
+    unfold(stub, 1)
     stub.set("columns", 12)
     connect = "([from, to]) => app.rootGraph.getNodeById(from).connect(0, app.rootGraph.getNodeById(to), 'template')"
 
@@ -51,6 +72,7 @@ def test_a_linked_template_is_drawn(page_of):
 
 def test_an_impossible_layout_is_explained(page_of):
     stub = page_of(SHEET)
+    unfold(stub)
     stub.trouble.expect("400")
 
     stub.set("text_color", "no such colour")
@@ -60,6 +82,7 @@ def test_an_impossible_layout_is_explained(page_of):
 
 def test_titles_never_become_elements(page_of):
     stub = page_of(SHEET)
+    unfold(stub)
 
     # text is drawn where it is large enough to be read
     stub.set("cell_width", 64)
@@ -72,6 +95,7 @@ def test_titles_never_become_elements(page_of):
 
 def test_only_the_latest_layout_is_requested(page_of, site):
     stub = page_of(SHEET)
+    unfold(stub)
     stub.node().locator(DRAWING).wait_for()
     before = len(site.posted)
 

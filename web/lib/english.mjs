@@ -29,6 +29,21 @@ export const ENGLISH = /** @type {const} */ ({
   "node.menu_open": "Open in the sheet viewer",
   "node.menu_edit": "Edit labels…",
 
+  // inputs that are folded away
+  "advanced.more": { one: "{count} more input", other: "{count} more inputs" },
+  "advanced.changed": { one: "{count} changed", other: "{count} changed" },
+  "advanced.fewer": "Fewer inputs",
+
+  // notes of a run
+  "notes.title": "Notes of {node}",
+  "notes.hint": "Show all notes",
+  "notes.more": { one: "and {count} more", other: "and {count} more" },
+  "notes.copy": "Copy",
+
+  // the model loader
+  "model.none": "No model was found in your model folders.",
+  "model.toy": "This is a toy that knows coloured shapes only: about other pictures its scores say nothing.",
+
   // the viewer
   "viewer.title": "Sheet viewer",
   "viewer.panel": "Details",

@@ -3,10 +3,12 @@
 import { app } from "../../../scripts/app.js";
 
 /** @typedef {import("../../../scripts/app.js").GraphNode} GraphNode */
+/** @typedef {import("../../../scripts/app.js").Widget} Widget */
 /** @typedef {"success" | "info" | "warn" | "error"} Severity */
 
 export const TEMPLATE_NODE = "ClipGrid_GridTemplate";
 export const BATCH_NODE = "ClipGrid_BatchLabeledGridExporter";
+export const LOADER_NODE = "ClipGrid_CLIPModelLoader";
 export const SHEET_NODES = new Set(["ClipGrid_LabeledGridExporter", BATCH_NODE]);
 export const SCORE_NODES = new Set(["ClipGrid_CLIPMatchScore", "ClipGrid_CLIPLabel", "ClipGrid_RankImages"]);
 
@@ -73,6 +75,37 @@ export function selectedOrOnly(isWanted) {
  */
 export function widgetOf(node, name) {
   return node.widgets?.find((widget) => widget.name === name);
+}
+
+/** Our own elements in a node, from top to bottom; extensions add them in any order. */
+const ELEMENTS = ["clip_grid_advanced", "layout_preview", "clip_grid_model", "clip_grid_sheet"];
+
+/**
+ * Move an element of ours to its place below the widgets of the node.
+ * @param {GraphNode} node
+ * @param {Widget} widget
+ */
+export function placeWidget({ widgets = [] }, widget) {
+  const rank = ELEMENTS.indexOf(widget.name);
+  const next = widgets.findIndex((one) => ELEMENTS.indexOf(one.name) > rank);
+  if (next < 0) return;
+  widgets.splice(widgets.indexOf(widget), 1);
+  widgets.splice(next, 0, widget);
+}
+
+/**
+ * Make a node larger where its widgets need it; one that the user has made larger stays so.
+ * @param {GraphNode} node
+ */
+export function growNode(node) {
+  const [width, height] = node.computeSize();
+  if (node.size[1] < height) node.setSize([Math.max(node.size[0], width), height]);
+  node.graph?.setDirtyCanvas?.(true, true);
+}
+
+/** Whether the page shows "Nodes 2.0". */
+export function hasVueNodes() {
+  return Boolean(window.LiteGraph?.vueNodesMode);
 }
 
 /**

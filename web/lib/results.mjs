@@ -15,14 +15,21 @@ import { text } from "./texts.mjs";
 /**
  * What a node sent to the page as `ui`; /history has the same.
  * @typedef {object} Output
- * @property {FileEntry[]} [images] a picture for the screen of each page
- * @property {(Report | {grids: Report[]})[]} [clip_grid] one report, or those of a batch
- * @property {FileEntry[]} [clip_grid_files] every file that was written
+ * @property {FileEntry[]} [images] for each page the saved file, or a picture of it if no browser shows its format
+ * @property {Nested<Report | {grids: Report[]}>} [clip_grid] one report, or those of a batch
+ * @property {Nested<FileEntry>} [clip_grid_files] every file that was written
+ * @property {string[]} [clip_grid_reduced] for each page the name of a smaller copy in the temp folder, or ""
+ * @property {number[]} [clip_grid_pictures] how many pictures are on each sheet
  * @property {MatchEntry[]} [clip_match]
  * @property {LabelEntry[]} [clip_labels]
  * @property {RankEntry[]} [clip_rank]
  * @property {HitEntry[]} [clip_search]
  * @property {string[]} [clip_notes]
+ */
+/**
+ * A list in a list: newer ComfyUI counts the objects of a list as outputs. Version 0.1 had plain lists.
+ * @template T
+ * @typedef {(T | T[])[]} Nested
  */
 /** @typedef {keyof Output} OutputKey */
 /** @typedef {Partial<Record<OutputKey, number>>} FullLengths of the lists that were cut to fit into the workflow */

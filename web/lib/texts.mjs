@@ -69,6 +69,15 @@ export function text(key, ...values) {
 }
 
 /**
+ * A message of the server, which begins with a small letter, as a sentence.
+ * @param {string} message
+ * @returns {string} with a capital letter, unless it begins with a name or a path
+ */
+export function capitalised(message) {
+  return /^[a-z]+ /.test(message) ? message[0].toUpperCase() + message.slice(1) : message;
+}
+
+/**
  * @param {Intl.PluralRules} plural
  * @param {string | number | undefined} count
  * @returns {"one" | "other"}

@@ -192,3 +192,11 @@ def test_an_unknown_name_is_answered_in_the_words_of_the_front_end():
             find_model("clip_vison_h", find=lambda: models, wording=wording)
     with pytest.raises(InputError, match=f"none at all was found; add --model {FIRST_CLIP.repository} --download"):
         find_model("anything", find=list, wording=COMMAND)
+
+
+def test_a_text_encoder_alone_is_told_with_the_vision_encoder_that_completes_it_before_the_file_to_get(found):
+    told = advice.no_complete_model(found(text=("clip_g",)), COMFYUI)
+
+    assert "clip_g.safetensors has a text encoder alone: put sdxl_models/image_encoder/model.safetensors" in told
+    assert f"{CLIP_VISION_G.size}) of {CLIP_VISION_G.repository} into ComfyUI's {CLIP_VISION_G.folder}" in told
+    assert told.endswith(f"; or {advice.how_to_get_one(COMFYUI)}")

@@ -34,6 +34,48 @@ def test_a_tag_at_the_end_names_the_folder(tmp_path):
     assert host.folders.find("a.csv [output]") == wanted
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("output", "output"), ("[output]", "output"), ("output/", "output"), ("[output]/", "output"),
+        ("output/sub", "output/sub"), ("[output]/sub", "output/sub"), ("sub [output]", "output/sub"),
+        ("input", "input"), ("input/mine", "input/mine"), ("temp", "temp"), ("[temp]", "temp"), (".", "input"),
+        ("mine", "input/mine"), ("sub", "output/sub"),
+    ],
+)  # fmt: skip
+def test_the_folders_of_comfyui_are_named_by_their_words(tmp_path, written, meant):
+    host = FakeHost(tmp_path)
+    touch(tmp_path / "output/sub/a.png")
+    touch(tmp_path / "input/mine/a.png")
+
+    assert host.folders.find_directories(written) == [Path(os.path.realpath(tmp_path / meant))]
+
+
+def test_patterns_take_these_words_too(tmp_path):
+    host = FakeHost(tmp_path)
+    for name in ("output/a/1", "output/b/1", "input/c/1"):
+        touch(tmp_path / name)
+
+    assert [path.name for path in host.folders.find_directories("output/*")] == ["a", "b"]
+    assert [path.name for path in host.folders.find_directories("* [output]")] == ["a", "b"]
+    assert [path.name for path in host.folders.find_directories("*")] == ["c"]
+
+
+def test_a_folder_of_the_user_goes_before_the_word(tmp_path):
+    host = FakeHost(tmp_path)
+    touch(tmp_path / "input/output/a.png")
+
+    assert host.folders.find_directories("output") == [Path(os.path.realpath(tmp_path / "input/output"))]
+
+
+@pytest.mark.parametrize("written", ["output/../../secret", "output//etc", "[output]/../../secret", "temp/../.."])
+def test_no_word_leads_outside(tmp_path, written):
+    (tmp_path / "secret").mkdir()
+
+    with pytest.raises((ForbiddenPath, InputError)):
+        FakeHost(tmp_path / "comfyui").folders.find_directories(written)
+
+
 @pytest.mark.parametrize("written", ['"sub/a.csv"', "  sub/a.csv ", "'sub\\a.csv'", "sub\\a.csv"])
 def test_a_path_may_be_quoted_and_use_backslashes(tmp_path, written):
     host = FakeHost(tmp_path)

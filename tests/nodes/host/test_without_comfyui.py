@@ -71,7 +71,7 @@ def test_inputs_are_declared_without_comfyui(node_id, caplog):
 
     assert declared.get("required") or declared.get("optional")
     if node_id == "ClipGrid_CLIPModelLoader":
-        assert declared["required"]["model"][0] == ["shapes-demo"]
+        assert declared["required"]["model"][0] == ["none found", "shapes-demo"]
 
 
 @pytest.mark.usefixtures("no_comfyui")

@@ -24,8 +24,12 @@ def test_files_are_offered_if_they_hold_a_model(host, model):
     assert [name for name in offered_names() if name != "shapes-demo"] == ["tiny.safetensors"]
 
 
-def test_without_models_the_demo_alone_is_offered(host):
-    assert offered_names() == ["shapes-demo"]
+def test_the_demo_is_not_preselected_where_no_model_is_found(host):
+    assert offered_names() == ["none found", "shapes-demo"]
+
+
+def test_the_demo_is_not_preselected_where_a_model_is_found(host, model):
+    assert offered_names() == ["tiny.safetensors", "shapes-demo"]
 
 
 def test_models_of_equal_names_get_their_folder_in_front(host, model):

@@ -10,7 +10,7 @@ pytest.importorskip("safetensors")
 from clip_grid.clip_backend.finding.advice import COMFYUI, FIRST_CLIP, how_to_get_one
 from clip_grid.errors import InputError
 from clip_grid.nodes.clip_nodes import CLIPModelLoader
-from clip_grid.nodes.models.choice import auto_model, find_model
+from clip_grid.nodes.models.choice import auto_model, find_model, model_advice
 from clip_grid.nodes.models.loaded import LoadedModel
 from clip_grid.nodes.score_nodes import CLIPLabel, CLIPMatchScore, RankImages
 
@@ -20,6 +20,7 @@ from ..demo_images import image, run
 
 pytestmark = pytest.mark.usefixtures("host")
 CURE = how_to_get_one(COMFYUI)
+TOY = f"shapes-demo is a toy that knows coloured shapes only: about other pictures it says nothing; {CURE}"
 PAIR = "in CLIP Model Loader choose clip_vision_g.safetensors as model and clip_g.safetensors as text_encoder"
 
 
@@ -78,6 +79,43 @@ def test_no_file_is_asked_for_where_a_complete_model_is_there(host):
 
 
 def test_the_demo_model_says_what_it_does_not_know(host):
-    shown = CLIPModelLoader().execute(model="shapes-demo")["ui"]["text"][0]
+    ui = CLIPModelLoader().execute(model="shapes-demo")["ui"]
 
-    assert shown.splitlines()[-1] == f"it knows coloured shapes only; for other pictures {CURE}"
+    assert ui["clip_notes"] == [TOY]
+    assert ui["text"][0].splitlines()[-1] == TOY
+
+
+def test_the_scores_of_the_demo_carry_its_note_first(host, caplog):
+    model = CLIPModelLoader().execute(model="shapes-demo")["result"][0]
+    caplog.clear()
+
+    answers = [work() for work in scoring_nodes(model)]
+
+    assert [answer["ui"]["clip_notes"][0] for answer in answers] == [TOY] * 3
+    assert [record.getMessage() for record in caplog.records].count(f"CLIP Grid: {TOY}") == 3
+
+
+def test_where_no_model_is_found_the_loader_says_what_to_get_before_and_in_a_run(host):
+    (names, extra) = CLIPModelLoader.INPUT_TYPES()["required"]["model"]
+
+    assert names[0] == "none found" and extra["clip_grid_advice"].endswith(CURE)
+    assert CLIPModelLoader.VALIDATE_INPUTS(model="none found") == extra["clip_grid_advice"]
+    assert told_by(lambda: CLIPModelLoader().execute(model="none found")) == extra["clip_grid_advice"]
+
+
+def test_a_complete_model_needs_no_advice(host):
+    write_layout(layout_named("hf_b32"), host.models_folder / "clip_vision")
+
+    (names, extra) = CLIPModelLoader.INPUT_TYPES()["required"]["model"]
+
+    assert names[-1] == "shapes-demo" and len(names) == 2 and extra["clip_grid_advice"] == ""
+
+
+def test_who_has_only_sdxl_is_told_what_his_checkpoint_gives_and_what_is_missing(host):
+    path = write_layout(layout_named("sdxl"), host.models_folder / "checkpoints")
+
+    advice = model_advice(host)
+
+    assert f"{path.name} has a text encoder alone: put sdxl_models/image_encoder/model.safetensors (3.69 GB)" in advice
+    assert f"CLIP-ViT-bigG-14-laion2B-39B-b160k.safetensors as model and {path.name} as text_encoder" in advice
+    assert advice.endswith(CURE)

@@ -147,13 +147,29 @@ def test_a_pdf_is_one_file_with_an_image_and_a_preview_per_page(export, batch, h
     assert (len(images), len(paths), len(answer["ui"]["images"])) == (2, 1, 2)
 
 
-def test_a_large_sheet_is_shown_reduced_and_saved_whole(export, batch, host):
+def test_a_large_sheet_is_announced_as_the_saved_file_and_shown_reduced(export, batch, host):
     answer = export(batch(0.5, width=2100, height=8), cell_width=2100, cell_height=8, label_position="none")
 
-    shown = answer["ui"]["images"][0]
-    assert shown["type"] == "temp"
-    with Image.open(host.folders.temp / shown["filename"]) as preview, Image.open(answer["result"][1][0]) as sheet:
+    assert answer["ui"]["images"] == [{"filename": "ClipGrid_00001_.png", "subfolder": "", "type": "output"}]
+    (reduced,) = answer["ui"]["clip_grid_reduced"]
+    with Image.open(host.folders.temp / reduced) as preview, Image.open(answer["result"][1][0]) as sheet:
         assert preview.width == 2048 and sheet.width == 2120
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
+def test_a_sheet_is_one_output_of_the_run(export, batch, format):
+    ui = export(batch(0.5), format=format, scores=[1.0], scores_csv=True)["ui"]
+
+    # newer ComfyUI counts every object in a list
+    assert [name for name, values in ui.items() for one in values if isinstance(one, dict)] == ["images"]
+    assert ui["clip_grid_reduced"] == [""]
+
+
+def test_a_format_that_no_browser_shows_is_shown_by_a_picture_of_it(export, batch, host):
+    ui = export(batch(0.5), format="tiff")["ui"]
+
+    assert ui["images"][0]["type"] == "temp" and (host.folders.temp / ui["images"][0]["filename"]).is_file()
+    assert ui["clip_grid_files"][0][0]["filename"] == "ClipGrid_00001_.tiff"
 
 
 def test_the_grid_output_is_reduced_when_it_would_not_fit_in_memory_and_the_report_says_so(host):
@@ -197,8 +213,8 @@ def test_the_ui_holds_nothing_but_lists_of_json_values(export, batch):
 
     assert all(isinstance(values, list) for values in ui.values())
     json.dumps(ui, allow_nan=False)
-    assert ui["clip_grid"][0]["cells"][1]["values"]["cfg"] == "7"
-    assert ui["clip_grid_files"][1] == {"filename": "ClipGrid_00001_.json", "subfolder": "", "type": "output"}
+    assert ui["clip_grid"][0][0]["cells"][1]["values"]["cfg"] == "7"
+    assert ui["clip_grid_files"][0][1] == {"filename": "ClipGrid_00001_.json", "subfolder": "", "type": "output"}
 
 
 def test_the_csv_file_is_found_in_the_input_folder_and_named(export, batch, host):

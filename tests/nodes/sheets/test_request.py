@@ -17,7 +17,7 @@ def test_an_option_beats_the_template_and_one_at_its_default_does_not(host):
 
 
 def test_a_template_may_be_linked(host):
-    linked = GridTemplateNode().execute(name="mine", gap=7)["result"][0]
+    linked = GridTemplateNode().execute(name=["mine"], gap=[7])["result"][0]
 
     template = choose_template({"template": [linked], "columns": [2]}, host)
 
@@ -25,7 +25,7 @@ def test_a_template_may_be_linked(host):
 
 
 def test_a_saved_template_can_be_chosen_by_its_name(host):
-    answer = GridTemplateNode().execute(name="mine", save=True, gap=7)
+    answer = GridTemplateNode().execute(name=["mine"], save=[True], gap=[7])
 
     assert "mine.json" in answer["ui"]["text"][0]
     assert choose_template({"template": ["mine"]}, host).gap == 7
@@ -33,7 +33,7 @@ def test_a_saved_template_can_be_chosen_by_its_name(host):
 
 
 def test_a_template_is_saved_only_if_asked_for(host):
-    GridTemplateNode().execute(name="mine", gap=7)
+    GridTemplateNode().execute(name=["mine"], gap=[7])
 
     assert not host.templates_folder.exists()
 
@@ -41,7 +41,7 @@ def test_a_template_is_saved_only_if_asked_for(host):
 @pytest.mark.parametrize("name", ["../mine", "a/b", "", ".hidden"])
 def test_a_template_is_never_saved_outside_its_folder(host, name):
     with pytest.raises(InputError, match="cannot name a template"):
-        GridTemplateNode().execute(name=name, save=True)
+        GridTemplateNode().execute(name=[name], save=[True])
 
 
 def test_a_missing_template_is_refused_with_the_closest_name(host):

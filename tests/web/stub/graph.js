@@ -48,7 +48,13 @@ export class Node {
   addProperty(name, value) { this.properties[name] = value; }
   setProperty(name, value) { this.properties[name] = value; }
   setSize(size) { this.size = [...size]; this.onResize?.(this.size); }
-  computeSize() { return [...this.size]; }
+  /** As LiteGraph: hidden widgets need no room. */
+  isWidgetVisible(widget) { return !widget.hidden && !(widget.advanced && !this.showAdvanced); }
+  computeSize() {
+    const shown = this.widgets.filter((widget) => this.isWidgetVisible(widget));
+    const heights = shown.map((widget) => widget.computeSize?.()[1] ?? widget.options?.getMinHeight?.() ?? 20);
+    return [this.size[0], 60 + heights.reduce((sum, height) => sum + height + 4, 0)];
+  }
   setDirtyCanvas() {}
   isInputConnected(slot) { return this.inputs[slot]?.link != null; }
   findInputSlot(name) { return this.inputs.findIndex((input) => input.name === name); }
@@ -70,7 +76,7 @@ export class Node {
 
   serialize() {
     const saving = this.widgets.filter((widget) => widget.serialize !== false);
-    const saved = { id: this.id, type: this.type, pos: this.pos, size: this.size, mode: this.mode, properties: this.properties, widgets_values: saving.map((widget) => widget.value) };
+    const saved = { id: this.id, type: this.type, showAdvanced: this.showAdvanced, pos: this.pos, size: this.size, mode: this.mode, properties: this.properties, widgets_values: saving.map((widget) => widget.value) };
     this.onSerialize?.(saved);
     return JSON.parse(JSON.stringify(saved));
   }
@@ -78,6 +84,8 @@ export class Node {
   /** @param {any} saved */
   configure(saved) {
     this.properties = { ...this.properties, ...saved.properties };
+    if (saved.size) this.size = [...saved.size];
+    if (saved.showAdvanced !== undefined) this.showAdvanced = saved.showAdvanced;
     const saving = this.widgets.filter((widget) => widget.serialize !== false);
     saving.forEach((widget, place) => { if (place < (saved.widgets_values?.length ?? 0)) widget.value = saved.widgets_values[place]; });
     this.onConfigure?.(saved);

@@ -3,7 +3,7 @@
 import { app } from "../../../../scripts/app.js";
 import { make } from "../dom.mjs";
 import { DECIMALS_CHANGED } from "../front_end.mjs";
-import { text } from "../texts.mjs";
+import { capitalised, text } from "../texts.mjs";
 import { RowList } from "./row_list.mjs";
 import { SIGNS } from "./rows.mjs";
 
@@ -18,6 +18,8 @@ const MAX_ROWS_HEIGHT = 460;
 const EMPTY_HEIGHT = 34;
 /** The frame and the gaps between the parts. */
 const FRAME = 16;
+/** How the note begins that stands with the scores of the demo. */
+const TOY = "shapes-demo is a toy";
 
 export class ScoreWidget {
   #node;
@@ -56,15 +58,20 @@ export class ScoreWidget {
     if (!result) return;
     this.#read = read;
     const { counts, scale, rows, notes } = result;
+    const isLoud = notes.some((note) => note.startsWith(TOY));
     this.#element.dataset.empty = "false";
     this.#counts.replaceChildren(...counts.map(countElement));
     this.#scale.textContent = this.#scale.title = scale;
-    this.#notes.textContent = this.#notes.title = notes.join("\n");
+    this.#notes.replaceChildren(...notes.map(noteElement));
+    this.#notes.dataset.loud = String(isLoud);
+    this.#notes.title = notes.join("\n");
     this.#element.replaceChildren(
       this.#counts,
       this.#scale,
+      // scores that mean nothing are told before them
+      ...(isLoud ? [this.#notes] : []),
       this.#list.element,
-      ...(notes.length ? [this.#notes] : []),
+      ...(notes.length && !isLoud ? [this.#notes] : []),
     );
     this.#list.show(rows);
     this.#fit();
@@ -100,6 +107,18 @@ export class ScoreWidget {
     const rows = Math.min(this.#list.fullHeight, MAX_ROWS_HEIGHT);
     return [this.#counts, this.#scale, this.#notes].reduce((sum, { offsetHeight }) => sum + offsetHeight, rows + FRAME);
   }
+}
+
+/**
+ * A note; what the user of the demo should know stands out.
+ * @param {string} note
+ * @returns {HTMLElement}
+ */
+function noteElement(note) {
+  if (!note.startsWith(TOY)) return make("p", { text: capitalised(note) });
+  const [what, ...cures] = note.split("; ");
+  const cure = cures.length ? ` ${capitalised(cures.join("; "))}.` : "";
+  return make("p", { data: { alert: "true" } }, make("b", { text: `${what}.` }), cure);
 }
 
 /**

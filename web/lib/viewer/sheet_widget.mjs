@@ -1,11 +1,12 @@
 // @ts-check
-/** The sheets of a node: remembered after its run, shown in it as small images, and opened in the viewer. */
+/** The sheets of a node: remembered after its run, shown in it in full width, and opened in the viewer. */
 import { make } from "../dom.mjs";
 import { fileUrl } from "../files.mjs";
-import { notice, setting } from "../front_end.mjs";
+import { growNode, notice, placeWidget, setting } from "../front_end.mjs";
 import { editLabel, queueAgain, whyNotEditable } from "../labels/edits.mjs";
-import { text } from "../texts.mjs";
-import { loadSheets, reportsOf } from "./sheets.mjs";
+import { openNotes } from "../notes_dialog.mjs";
+import { capitalised, text } from "../texts.mjs";
+import { loadSheets, notesOf, reportsOf, savedOfRun, shownOfRun } from "./sheets.mjs";
 import { openViewer } from "./viewer.mjs";
 
 /** @typedef {import("../front_end.mjs").GraphNode} GraphNode */
@@ -14,13 +15,12 @@ import { openViewer } from "./viewer.mjs";
 /** @typedef {import("./sheets.mjs").Sheet} Sheet */
 /** @typedef {import("./state.mjs").Place} Place */
 
-/** Heights in pixels: of the row with the button, and of the images. */
-const ROW_HEIGHT = 34;
-const IMAGES_HEIGHT = 84;
+/** Heights in pixels: of the row with the button, of the line with notes, and of the sheet. */
+const ROW_HEIGHT = 30;
+const NOTES_HEIGHT = 22;
+const SHEET_HEIGHT = { least: 80, most: 290 };
 /** The space that ComfyUI leaves above and below elements of nodes. */
 const MARGIN = 6;
-/** Images in the node; the viewer has all. */
-const MAX_IMAGES = 24;
 
 /** @type {WeakMap<GraphNode, {output: Output, sheets?: Promise<Sheet[]>}>} */
 const remembered = new WeakMap();
@@ -81,77 +81,168 @@ export async function openSheetsOf(node, start = {}) {
 }
 
 export class SheetWidget {
+  #page = 0;
+  /** @type {FileEntry[]} for each page the image that is shown */
+  #shown = [];
+  /** @type {HTMLImageElement[]} for each page its saved file, for the menu of the node */
+  #saved = [];
+  /** @type {Place[]} */
+  #places = [];
+  /** @type {string[]} */
+  #notes = [];
+  /** Height of the sheet by its width. */
+  #ratio = 0;
+  #summary = make("span", { cls: "clip-grid-node-summary", text: text("node.queue") });
+  #number = make("span", { cls: "clip-grid-node-number" });
+  #turn = make(
+    "span",
+    { cls: "clip-grid-node-turn", attrs: { hidden: true } },
+    this.#turnButton("‹", text("page.previous"), -1),
+    this.#number,
+    this.#turnButton("›", text("page.next"), 1),
+  );
+  #open = make("button", {
+    text: text("node.open"),
+    title: text("node.open_hint"),
+    attrs: { disabled: true },
+    on: { click: () => void openSheetsOf(this.node, this.#places[this.#page]) },
+  });
+  #note = make("button", {
+    cls: "clip-grid-node-notes",
+    attrs: { hidden: true },
+    on: { click: () => openNotes(this.node.title, this.#notes) },
+  });
+  #sheet = make("div", { cls: "clip-grid-node-sheet" });
+  #element = make(
+    "div",
+    { cls: "clip-grid clip-grid-node" },
+    make("div", { cls: "clip-grid-node-row" }, this.#summary, this.#turn, this.#open),
+    this.#note,
+    this.#sheet,
+  );
+
   /** @param {GraphNode} node */
   constructor(node) {
     this.node = node;
-    this.summary = make("span", { cls: "clip-grid-node-summary", text: text("node.queue") });
-    this.button = make("button", {
-      text: text("node.open"),
-      title: text("node.open_hint"),
-      attrs: { disabled: true },
-      on: { click: () => void openSheetsOf(node) },
-    });
-    this.images = make("div", { cls: "clip-grid-node-pictures" });
-    this.element = make(
-      "div",
-      { cls: "clip-grid clip-grid-node" },
-      make("div", { cls: "clip-grid-node-row" }, this.summary, this.button),
-      this.images,
-    );
-    const height = () => 2 * MARGIN + ROW_HEIGHT + (this.images.childElementCount ? IMAGES_HEIGHT : 0);
-    const widget = node.addDOMWidget("clip_grid_sheet", "clip_grid_sheet", this.element, {
+    // it is shown here, also after the page or the server was restarted
+    node.hideOutputImages = true;
+    node.onDrawBackground = () => {};
+    const height = () => this.#height();
+    const widget = node.addDOMWidget("clip_grid_sheet", "clip_grid_sheet", this.#element, {
       serialize: false,
       hideOnZoom: false,
       margin: MARGIN,
       getMinHeight: height,
-      getMaxHeight: height,
-      getHeight: height,
     });
     widget.serialize = false;
+    placeWidget(node, widget);
+    this.#grow();
   }
 
   /** @param {Output} output */
   show(output) {
-    const { images = [] } = output;
-    const shown = setting("ClipGrid.ShowSheetInNode", true) ? images.slice(0, MAX_IMAGES) : [];
     const reports = reportsOf(output);
-    const places = reports.flatMap(({ pages = [] }, sheet) => pages.map((_, page) => ({ sheet, page })));
-    this.images.replaceChildren(...shown.map((file, i) => this.#imageButton(file, i, places[i])));
-    const pictures = reports.reduce((sum, { cells = [] }) => sum + cells.length, 0);
-    this.summary.textContent = this.summary.title = [
-      pictures && text("count.pictures", { count: pictures }),
-      reports.length > 1 && text("count.sheets", { count: reports.length }),
-      text("count.pages", { count: images.length }),
-    ]
-      .filter(Boolean)
-      .join(", ");
-    this.button.disabled = false;
+    this.#shown = setting("ClipGrid.ShowSheetInNode", true) ? shownOfRun(output) : [];
+    this.#saved = savedOfRun(output).map((file) => make("img", { attrs: { src: fileUrl(file), alt: "" } }));
+    this.#places = reports.flatMap(({ pages = [] }, sheet) => pages.map((_, page) => ({ sheet, page })));
+    this.#notes = output.clip_notes ?? reports.flatMap(notesOf);
+    this.#summary.textContent = this.#summary.title = summaryOf(output, reports);
+    this.#open.disabled = false;
+    const [first] = this.#notes;
+    const more = this.#notes.length > 1 ? ` ${text("notes.more", { count: this.#notes.length - 1 })}` : "";
+    this.#note.hidden = !first;
+    this.#note.title = text("notes.hint");
+    this.#note.replaceChildren(make("span", { text: `⚠ ${capitalised(first ?? "")}` }), more);
+    this.#showPage(0);
+  }
+
+  /**
+   * @param {string} sign
+   * @param {string} title
+   * @param {number} step
+   */
+  #turnButton(sign, title, step) {
+    return make("button", {
+      text: sign,
+      title,
+      attrs: { "aria-label": title },
+      on: { click: () => this.#showPage((this.#page + step + this.#saved.length) % this.#saved.length) },
+    });
+  }
+
+  /** @param {number} page */
+  #showPage(page) {
+    this.#page = page;
+    this.#number.textContent = `${page + 1} / ${this.#saved.length}`;
+    this.#turn.hidden = this.#saved.length < 2;
+    this.#showInMenu();
+    const file = this.#shown[page];
+    this.#sheet.replaceChildren(...(file ? [this.#imageButton(file, page)] : []));
+    if (!file) this.#ratio = 0;
     this.#grow();
+  }
+
+  /** Let the menu entries Open, Save and Copy Image act on the saved file of the page. */
+  #showInMenu() {
+    Object.assign(this.node, { imgs: this.#saved, imageIndex: this.#page, overIndex: this.#page });
+    this.node.previewMediaType = "image";
   }
 
   /**
    * @param {FileEntry} file
-   * @param {number} number
-   * @param {Place | undefined} place
+   * @param {number} page
    */
-  #imageButton(file, number, place) {
-    const title = text("node.page", { number: number + 1 });
+  #imageButton(file, page) {
+    const title = text("node.page", { number: page + 1 });
     const image = make("img", {
       attrs: { src: fileUrl(file), alt: "", draggable: "false" },
-      on: { error: () => image.replaceWith(make("span", { text: text("node.gone") })) },
+      on: {
+        load: () => this.#fit(image),
+        error: () => image.replaceWith(make("span", { text: text("node.gone") })),
+      },
     });
     return make(
       "button",
-      { title, attrs: { "aria-label": title }, on: { click: () => void openSheetsOf(this.node, place) } },
+      { title, attrs: { "aria-label": title }, on: { click: () => void openSheetsOf(this.node, this.#places[page]) } },
       image,
     );
   }
 
-  /** Make the node higher where its widgets need it. */
-  #grow() {
-    const { node } = this;
-    const [width, height] = node.computeSize();
-    if (node.size[1] < height) node.setSize([Math.max(node.size[0], width), height]);
-    node.graph?.setDirtyCanvas?.(true, true);
+  /** @param {HTMLImageElement} image a loaded one */
+  #fit(image) {
+    if (!this.#sheet.contains(image)) return;
+    this.#ratio = image.naturalHeight / Math.max(1, image.naturalWidth);
+    this.#grow();
   }
+
+  #height() {
+    const notes = this.#note.hidden ? 0 : NOTES_HEIGHT;
+    const { least, most } = SHEET_HEIGHT;
+    const wanted = Math.ceil((this.node.size[0] - 2 * MARGIN) * this.#ratio);
+    const sheet = this.#sheet.childElementCount ? Math.min(most, Math.max(least, wanted)) : 0;
+    return 2 * MARGIN + ROW_HEIGHT + notes + sheet;
+  }
+
+  /** Make the node as high as its widgets need it. */
+  #grow() {
+    this.#element.style.minHeight = `${this.#height() - 2 * MARGIN}px`;
+    growNode(this.node);
+  }
+}
+
+/**
+ * How many pictures, sheets and pages there are.
+ * @param {Output} output
+ * @param {import("./sheets.mjs").Report[]} reports
+ */
+function summaryOf({ images = [], clip_grid_pictures: counts = [] }, reports) {
+  // version 0.1 told them by its reports alone
+  const pictures = counts.length ? counts : reports.map(({ cells = [] }) => cells.length);
+  const sum = pictures.reduce((a, b) => a + b, 0);
+  const parts = [
+    sum && text("count.pictures", { count: sum }),
+    pictures.length > 1 && text("count.sheets", { count: pictures.length }),
+    text("count.pages", { count: images.length }),
+  ];
+  return parts.filter(Boolean).join(", ");
 }

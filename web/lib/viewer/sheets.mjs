@@ -81,8 +81,8 @@ import { text } from "../texts.mjs";
  */
 export async function loadSheets(output) {
   if (output.clip_grid?.length) return sheetsOfRun(output);
-  const groups = groupFiles(output.clip_grid_files ?? []);
-  return sheetsOf(await Promise.all((groups.length ? groups : [[]]).map(withReport)), output.images ?? []);
+  const groups = groupFiles(filesOfRun(output));
+  return sheetsOf(await Promise.all((groups.length ? groups : [[]]).map(withReport)), shownOfRun(output));
 }
 
 /**
@@ -105,11 +105,41 @@ async function withReport(files) {
  * @returns {Sheet[]}
  */
 export function sheetsOfRun(output) {
-  const groups = groupFiles(output.clip_grid_files ?? []);
+  const groups = groupFiles(filesOfRun(output));
   return sheetsOf(
     reportsOf(output).map((report, i) => ({ files: filesOf(report, i, groups), report, problem: "" })),
-    output.images ?? [],
+    shownOfRun(output),
   );
+}
+
+/**
+ * Every file that a run wrote.
+ * @param {Output} output
+ * @returns {FileEntry[]}
+ */
+export function filesOfRun({ clip_grid_files: files = [] }) {
+  return files.flat();
+}
+
+/**
+ * The image for the screen of each page: the smaller copy where there is one.
+ * @param {Output} output
+ * @returns {FileEntry[]}
+ */
+export function shownOfRun({ images = [], clip_grid_reduced: reduced = [] }) {
+  return images.map((file, i) => (reduced[i] ? { filename: reduced[i], subfolder: "", type: "temp" } : file));
+}
+
+/**
+ * The saved file of each page if browsers show its format, else a picture of it.
+ * @param {Output} output
+ * @returns {FileEntry[]}
+ */
+export function savedOfRun(output) {
+  const { images = [] } = output;
+  // version 0.1 announced a smaller copy of large sheets, which is gone after a restart
+  const pages = filesOfRun(output).filter((file) => !isExtra(file));
+  return images.map((file, i) => (pages.length === images.length && isWebImage(pages[i]) ? pages[i] : file));
 }
 
 /**
@@ -117,7 +147,8 @@ export function sheetsOfRun(output) {
  * @param {Output} output
  * @returns {Report[]}
  */
-export function reportsOf({ clip_grid: [first] = [] }) {
+export function reportsOf({ clip_grid: nested = [] }) {
+  const [first] = nested.flat();
   if (!first) return [];
   return "grids" in first && Array.isArray(first.grids) ? first.grids : [/** @type {Report} */ (first)];
 }
@@ -239,10 +270,11 @@ function cellOf(cell, index) {
 }
 
 /**
+ * What the user should know of a sheet: warnings and pictures that were left out.
  * @param {Report | null} report
  * @returns {string[]}
  */
-function notesOf(report) {
+export function notesOf(report) {
   const warnings = Array.isArray(report?.warnings) ? report.warnings : [];
   const skipped = Array.isArray(report?.skipped) ? report.skipped : [];
   return [

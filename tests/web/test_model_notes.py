@@ -1,0 +1,79 @@
+"""CLIP Model Loader: what to get where there is no model, and what the model of the last run is."""
+
+from __future__ import annotations
+
+LOADER, MATCH = "ClipGrid_CLIPModelLoader", "ClipGrid_CLIPMatchScore"
+PANEL = ".clip-grid-model"
+
+
+def test_without_a_model_the_node_says_what_to_get_and_the_toy_is_not_chosen(page_of):
+    stub = page_of(LOADER)
+
+    lines = stub.node().locator(f"{PANEL} p").all_inner_texts()
+
+    assert lines[0] == "No model was found in your model folders."
+    assert any(line.startswith("Put model.safetensors (1.71 GB) of openai/clip-vit-large-patch14") for line in lines)
+    value = "(id) => app.rootGraph.getNodeById(id).widgets.find((one) => one.name === 'model').value"
+    assert stub.page.evaluate(value, stub.ids[0]) == "none found"
+
+
+def test_the_toy_is_called_one_before_it_is_used(page_of):
+    stub = page_of(LOADER)
+
+    stub.set("model", "shapes-demo")
+
+    assert stub.node().locator(f"{PANEL} p").first.inner_text().startswith("This is a toy")
+    assert stub.node().locator(PANEL).get_attribute("data-alert") == "true"
+
+
+def test_a_model_is_described_after_a_run_and_not_when_another_one_is_chosen(page_of):
+    stub = page_of(LOADER)
+    stub.set("model", "mine.safetensors")
+    assert stub.node().locator(f"{PANEL} p").count() == 0
+
+    stub.finish({"text": ["clip ViT-L/14, embeddings of 768 numbers, fp32\nassumed: activation"], "clip_notes": []})
+
+    assert stub.node().locator(f"{PANEL} p").all_inner_texts() == [
+        "Clip ViT-L/14, embeddings of 768 numbers, fp32", "assumed: activation"
+    ]  # fmt: skip
+    stub.set("model", "another.safetensors")
+    assert stub.node().locator(f"{PANEL} p").count() == 0
+
+
+def test_after_pressing_r_the_new_model_is_chosen(page_of):
+    stub = page_of(LOADER)
+    refresh = """([id, names]) => {
+        const definitions = { ClipGrid_CLIPModelLoader: { input: { required: { model: [names, {}] } } } };
+        const node = app.rootGraph.getNodeById(id);
+        node.refreshComboInNode(definitions);
+        return node.widgets.find((one) => one.name === "model").value;
+    }"""
+
+    assert stub.page.evaluate(refresh, [stub.ids[0], ["new.safetensors", "shapes-demo"]]) == "new.safetensors"
+    assert stub.node().locator(f"{PANEL} p").count() == 0
+
+
+def test_the_note_of_the_toy_stands_before_its_scores_and_stands_out(page_of):
+    from .outputs import matches
+
+    stub = page_of(MATCH)
+    note = "shapes-demo is a toy that knows coloured shapes only: about other pictures it says nothing; get a model"
+
+    stub.finish(matches("a red circle") | {"clip_notes": [note, "another note"]})
+
+    loud = stub.node().locator(".clip-grid-scores-notes p[data-alert=true]")
+    assert loud.inner_text().endswith("it says nothing. Get a model.")
+    assert loud.bounding_box()["y"] < stub.node().locator(".clip-grid-score").bounding_box()["y"]
+
+
+def test_digits_are_not_cut_in_a_narrow_node(page_of):
+    from .outputs import matches
+
+    stub = page_of(MATCH)
+    stub.page.add_style_tag(content=".node { width: 220px !important; }")
+    stub.finish(matches("a red circle on a white background"))
+    number = stub.node().locator(".clip-grid-score-number").first
+
+    assert number.evaluate("(one) => one.scrollWidth <= one.clientWidth + 1")
+    box, node = number.bounding_box(), stub.node().locator(".clip-grid-scores").bounding_box()
+    assert box["x"] >= node["x"] and box["x"] + box["width"] <= node["x"] + node["width"]
