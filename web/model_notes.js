@@ -53,7 +53,12 @@ class ModelNotes {
     if (model) callAfter(model, "callback", () => this.#show());
     callAfter(node, "onConfigure", () => this.#show());
     callAfter(node, "onExecuted", (output) => {
-      this.#told = { model: model?.value, lines: String(output?.text?.[0] ?? "").split("\n").filter(Boolean) };
+      this.#told = {
+        model: model?.value,
+        lines: String(output?.text?.[0] ?? "")
+          .split("\n")
+          .filter(Boolean),
+      };
       this.#show();
     });
     callAfter(node, "refreshComboInNode", (definitions) => {
