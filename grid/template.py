@@ -24,6 +24,8 @@ from .colors import parse_color
 SOURCE_NAMES = ("text", "columns", "csv", "clip", "metadata", "filename")
 FORMATS = ("png", "jpeg", "webp", "avif", "tiff", "pdf", "html")
 AUTO = "auto"
+#: Those keys that only files of six keys have.
+_SIX_KEYS = frozenset({"cols", "cell_size"})
 _FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff"}
 #: Names that Windows reserves for devices, whatever comes after the first dot.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -51,8 +53,8 @@ class GridTemplate:
     text_color: str = option("white", "Label colour: name, #rrggbb or r,g,b")
     background: str = option("white", "Page colour: name, #rrggbb, r,g,b or transparent")
     label_position: str = option(
-        "over",
-        "Where the label stands: over the picture, in a strip below or above it, or none",
+        "below",
+        "Where the label stands: as a caption below or above the picture, over it at its foot, or none",
         choices=("over", "below", "above", "none"),
     )
     title: str = option("", "Title at the top of each page; {page} and {pages} are filled in", multiline=True)
@@ -180,8 +182,9 @@ class GridTemplate:
     def from_json(cls, text: str, *, name: str = "template") -> GridTemplate:
         """The template in a JSON text; missing options take their defaults, unknown keys go to ``unknown``.
 
-        Also reads files of six keys: name, rows, cols, cell_size, margin, font_size, where null means automatic, and
-        the formats jpg and tif. Raises InputError naming the file for broken JSON or a value out of its bounds.
+        Also reads files of six keys: name, rows, cols, cell_size, margin, font_size, where null means automatic and
+        labels stand over the pictures; and the formats jpg and tif. Raises InputError naming the file for broken JSON
+        or a value out of its bounds.
         """
         try:
             data = parse_json(text)
@@ -195,6 +198,8 @@ class GridTemplate:
     def from_dict(cls, data: Mapping[str, Any], *, name: str = "template") -> GridTemplate:
         """As ``from_json``, from the parsed object."""
         rest = _without_aliases(data, name)
+        if not _SIX_KEYS.isdisjoint(data):
+            rest.setdefault("label_position", "over")
         own_name = str(rest.pop("name", None) or name)
         options = {key: rest.pop(key) for key in options_of(cls) if key in rest}
         try:
@@ -222,8 +227,23 @@ def _without_aliases(data: Mapping[str, Any], name: str) -> dict[str, Any]:
 @cache
 def built_in_templates() -> Mapping[str, GridTemplate]:
     """The templates that come with the pack, by name."""
-    table = parse_object((Path(__file__).parent / "templates.json").read_text("utf-8"))
+    table = _built_in_options()
     return MappingProxyType({name: GridTemplate.from_dict(values | {"name": name}) for name, values in table.items()})
+
+
+def _built_in_options() -> dict[str, dict[str, Any]]:
+    return parse_object((Path(__file__).parent / "templates.json").read_text("utf-8"))
+
+
+def sets_option(template: str, option: str) -> bool:
+    """Whether a template, by its file or by the name of a built-in one, has a value of its own for an option."""
+    path = Path(os.path.expanduser(template))
+    if not os.path.isfile(path):
+        return option in _built_in_options().get(template, {})
+    try:
+        return option in parse_object(read_file(path, "the template"))
+    except InputError:
+        return False
 
 
 def saved_templates(folder: Path) -> dict[str, Path]:

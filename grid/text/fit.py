@@ -13,7 +13,7 @@ import regex
 
 from . import bidi
 from .fonts import Faces, Piece, missing_in
-from .line import Line, TextBlock, TextStyle, lay_out
+from .line import Line, TextBlock, TextStyle, lay_out, pen_offsets
 from .wrap import Breaker
 
 _TAB = "    "
@@ -100,7 +100,7 @@ class _Fitter:
         paragraphs = _paragraphs(self.pieces)
         whole = _largest(self.style.min_size, self.style.size, lambda size: self._whole(paragraphs, size))
         if whole:
-            return whole
+            return whole if len(whole.lines) == len(paragraphs) else self._balanced(paragraphs, whole)
         shorten = self._without_middle if self.style.shorten == "middle" else self._without_end
         shortened = shorten(paragraphs)
         return shortened or TextBlock(shortened=True, missing=self.missing)
@@ -114,6 +114,20 @@ class _Fitter:
                 return None
             lines.append(line)
         return self._stack(lines, size, is_cut)
+
+    def _balanced(self, paragraphs: Sequence[_Paragraph], block: TextBlock) -> TextBlock:
+        """The block with as many lines, but about equally long ones."""
+        size = block.size
+        lines: list[Line] = []
+        for paragraph in paragraphs:
+            ends = list(accumulate(len(pieces) for pieces, _ in self._lines([paragraph], size)))
+            if len(ends) > 1:
+                offsets = pen_offsets(paragraph.pieces, size, self.faces)
+                balanced = paragraph.breaker.balanced(len(ends), offsets, self.width - 2 * self.style.outline_width)
+                ends = balanced or ends
+            lines += [self._line(paragraph, start, end, size) for start, end in pairwise([0, *ends])]
+        # the offsets are rounded, so a line may turn out too wide
+        return self._stack(lines, size, False) or block
 
     def _without_middle(self, paragraphs: Sequence[_Paragraph]) -> TextBlock | None:
         """As many characters from both ends of the text as fit, with the ellipsis between them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Literal
 
 from ...errors import InputError
@@ -91,6 +91,12 @@ def lay_out(pieces: Sequence[Piece], levels: Sequence[int], size: int, faces: Fa
     parts = [(face, level, "".join(piece[0] for piece, _ in group)) for (face, level), group in groups]
     ordered = [parts[i] for i in visual_order([level for _, level, _ in parts])]
     return _place(ordered, size, faces)
+
+
+def pen_offsets(pieces: Sequence[Piece], size: int, faces: Faces) -> list[int]:
+    """About where each piece begins on one endless line in pixels, and where the last one ends; without kerning."""
+    advances = {piece: faces.at(piece[1], size).extent(piece[0], False).advance for piece in set(pieces)}
+    return list(accumulate((advances[piece] for piece in pieces), initial=0))
 
 
 def _place(parts: Sequence[tuple[Face, int, str]], size: int, faces: Faces) -> Line:

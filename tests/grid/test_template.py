@@ -34,7 +34,7 @@ EIGHT = {
 #: A value other than the default for every option.
 OTHER: dict[str, object] = {
     "rows": 2, "columns": 3, "cell_width": 100, "cell_height": 120, "fit": "cover", "margin": 3, "font": "DejaVu Sans",
-    "font_size": 9, "text_color": "#123456", "background": "1,2,3", "label_position": "below", "title": "né\n\"q\"",
+    "font_size": 9, "text_color": "#123456", "background": "1,2,3", "label_position": "over", "title": "né\n\"q\"",
     "row_headers": "a;b", "column_headers": "c\nd", "x_axis": "cfg", "y_axis": "none", "sort_by": "seed",
     "label_columns": "seed, cfg", "label_format": "{seed} · {cfg}\\n日本", "format": "webp", "quality": 1,
     "on_overflow": "stop", "page_axis": "model", "reverse": True, "gap": 0, "enlarge": True, "label_sources": "csv",

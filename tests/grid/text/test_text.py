@@ -86,8 +86,8 @@ def test_a_text_that_fits_keeps_its_size_and_line():
 
 def test_lines_break_at_spaces_and_line_ends():
     assert words(fit_text("a quick brown fox\n\njumps", 110, 200, PLAIN, FACES)) == [
-        "a quick brown",
-        "fox",
+        "a quick",
+        "brown fox",
         "",
         "jumps",
     ]

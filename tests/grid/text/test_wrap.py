@@ -21,7 +21,7 @@ def wrapped(text: str, width: int) -> list[str]:
     [
         ("the quick brown fox", 9, ["the quick", "brown fox"]),
         ("a  b", 1, ["a", "b"]),
-        ("sd_xl_base-1.0.safetensors", 11, ["sd_xl_base-", "1.0.", "safetensors"]),
+        ("sd_xl_base-1.0.safetensors", 11, ["sd_xl_base-", "1.", "0.", "safetensors"]),
         ("models/sd/v1.ckpt", 10, ["models/sd/", "v1.ckpt"]),
         ("abcdefgh", 3, ["abc", "def", "gh"]),
         ("my abcdefgh", 3, ["my", "abc", "def", "gh"]),
