@@ -24,8 +24,6 @@ from .colors import parse_color
 SOURCE_NAMES = ("text", "columns", "csv", "clip", "metadata", "filename")
 FORMATS = ("png", "jpeg", "webp", "avif", "tiff", "pdf", "html")
 AUTO = "auto"
-#: Those keys that only files of six keys have.
-_SIX_KEYS = frozenset({"cols", "cell_size"})
 _FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff"}
 #: Names that Windows reserves for devices, whatever comes after the first dot.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -182,9 +180,8 @@ class GridTemplate:
     def from_json(cls, text: str, *, name: str = "template") -> GridTemplate:
         """The template in a JSON text; missing options take their defaults, unknown keys go to ``unknown``.
 
-        Also reads files of six keys: name, rows, cols, cell_size, margin, font_size, where null means automatic and
-        labels stand over the pictures; and the formats jpg and tif. Raises InputError naming the file for broken JSON
-        or a value out of its bounds.
+        Also reads files of six keys: name, rows, cols, cell_size, margin, font_size, where null means automatic, and
+        the formats jpg and tif. Raises InputError naming the file for broken JSON or a value out of its bounds.
         """
         try:
             data = parse_json(text)
@@ -198,8 +195,6 @@ class GridTemplate:
     def from_dict(cls, data: Mapping[str, Any], *, name: str = "template") -> GridTemplate:
         """As ``from_json``, from the parsed object."""
         rest = _without_aliases(data, name)
-        if not _SIX_KEYS.isdisjoint(data):
-            rest.setdefault("label_position", "over")
         own_name = str(rest.pop("name", None) or name)
         options = {key: rest.pop(key) for key in options_of(cls) if key in rest}
         try:

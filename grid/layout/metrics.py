@@ -144,11 +144,11 @@ def _with_labels_over(inputs: LayoutInput, metrics: Metrics) -> Metrics:
     template, font = inputs.template, metrics.font
     outers = {size: outer_size(size, metrics.cell, template) for size in set(inputs.sizes)}
     labels = {(text, outers[size]) for text, size in zip(inputs.texts.labels, inputs.sizes, strict=False) if text}
-    inset = 2 * outline_width(template, font)
 
     def fits(label: tuple[str, Size], size: int) -> bool:
         text, outer = label
-        box = label_over(Box(0, 0, *outer), size + inset)
+        inset = 2 * outline_width(template, size)
+        box = label_over(Box(0, 0, *outer), inputs.line_height(size) + inset)
         width, height = box.width - inset, box.height - inset
         return is_one_line(text, width, size) or _fits(inputs.measure, text, width, size, height)
 

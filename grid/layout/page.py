@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..arrange.tables import PageTable, TableCell
 from .headers import PageTexts
+from .metrics import outline_width
 from .placing import CAPTION_GAP, LABEL_SHARE, holds_label, inside_border, label_over, outer_size, place_picture
 from .plan import Band, Box, CellPlan, LayoutInput, Metrics, PagePlan
 
@@ -36,7 +37,9 @@ class _Page:
         self.is_shrunk = template.fit in ("contain", "original") and (self.has_strips or not template.cell_height)
         self.least_height = self.texts.row_height()
         self.tallest_label = max(metrics.label_heights.values(), default=0)
-        self.line = inputs.line_height(metrics.label_font)
+        #: Of a label over its picture.
+        self.line = inputs.line_height(metrics.label_font) + 2 * outline_width(template, metrics.label_font)
+        self.badge_height = 2 * inputs.line_height(metrics.font)
         self.header_gap = max(metrics.gap, self.texts.space) if metrics.header_width else 0
         self.left = metrics.margin + metrics.header_width + self.header_gap
         self.width = self._x(columns - 1) + metrics.cell[0] + metrics.margin
@@ -79,12 +82,16 @@ class _Page:
         return Band(top, block.box.bottom + self.metrics.margin - top, texts=(block,))
 
     def _area_height(self, cells: Sequence[TableCell]) -> int:
-        """The height of the tallest picture of a row; that of the cell where pictures fill it or there are none."""
+        """The height of the tallest picture of a row; that of the cell where pictures fill it or there are none.
+
+        A row of tiny pictures has space for a badge.
+        """
         height = self.metrics.cell[1]
         if not self.is_shrunk:
             return height
         sizes = {self.inputs.sizes[cell.index] for cell in cells if cell.index is not None}
-        return max((outer_size(size, self.metrics.cell, self.inputs.template)[1] for size in sizes), default=height)
+        tallest = max((outer_size(size, self.metrics.cell, self.inputs.template)[1] for size in sizes), default=height)
+        return max(tallest, min(height, self.badge_height))
 
     def _strip(self, cells: Sequence[TableCell]) -> int:
         """The height of the strip for the labels of a row, with the space beside them."""
