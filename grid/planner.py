@@ -42,7 +42,7 @@ from .table.table import Table
 from .template import AUTO, GridTemplate, parse_sources
 from .text.fit import fit_text, visible_part
 from .text.fonts import Faces, find_faces
-from .text.line import TextStyle
+from .text.line import TextStyle, plain_lines
 
 
 @dataclass(frozen=True)
@@ -289,10 +289,15 @@ def _layout(
     texts = SheetTexts(
         labels_without_shared([label.text for label in labels]), template.title, template.header, "", template.footer
     )
-    sizes = [picture.size for picture in pictures]
-    scale = ScaleTexts(*heat_map.scale_texts()) if heat_map else None
     return LayoutInput(
-        template, sizes, tables, texts, text_measure(lambda: faces), text_measure(lambda: faces.bold), scale
+        template=template,
+        sizes=[picture.size for picture in pictures],
+        tables=tables,
+        texts=texts,
+        measure=text_measure(lambda: faces),
+        measure_bold=text_measure(lambda: faces.bold),
+        scale=ScaleTexts(*heat_map.scale_texts()) if heat_map else None,
+        count_lines=lambda text, width, size: plain_lines(text, width, size, faces),
     )
 
 
@@ -334,7 +339,8 @@ def text_measure(faces: Callable[[], Faces]) -> Measure:
         if len(part) < len(text.strip()):
             # it has more characters than the height can show
             return width, height + 1
-        block = fit_text(part, width, 1_000_000, style, faces())
+        # balanced lines are as many and as high
+        block = fit_text(part, width, ENDLESS, style, faces(), balanced=False)
         return block.width, block.height
 
     return measure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import cache
 from typing import TypeVar
 
 from ...imaging import Size
@@ -39,6 +40,8 @@ _HEADER_SHRINK = 0.7
 _SHORTENED = 10
 #: Of a picture's width, the most that a badge takes to name its score.
 BADGE_SHARE = 0.75
+#: Of more labels the lines are counted instead of laid out.
+_MOST_MEASURED = 300
 #: Wider than any text that is measured in one line.
 ENDLESS = 1_000_000
 
@@ -120,22 +123,42 @@ def _with_headers(inputs: LayoutInput, metrics: Metrics) -> Metrics:
     return replace(metrics, row_font=row_font, column_font=column_font, header_width=max(widths, default=0))
 
 
+class _Labels:
+    """Measures labels: exactly if they are few, else by counting their lines where that is possible."""
+
+    def __init__(self, inputs: LayoutInput, count: int) -> None:
+        self.inputs, self.is_counted = inputs, count > _MOST_MEASURED
+        self.line = cache(inputs.line_height)
+        self._height_of_lines = cache(self._measured_lines)
+
+    def height(self, text: str, width: int, size: int, most: int) -> int:
+        """The height of a label, any height above ``most`` for a higher one, and 0 if a word is too wide."""
+        # three points are no narrower
+        plain = text.replace("…", "...")
+        if is_one_line(plain, width, size):
+            return self.line(size)
+        count = self.inputs.count_lines(plain, width, size) if self.is_counted else None
+        if count:
+            return self._height_of_lines(count, size)
+        across, down = self.inputs.measure(text, width, size, most)
+        return down if 0 < across <= width else 0
+
+    def fits(self, text: str, width: int, size: int, most: int) -> bool:
+        return 0 < self.height(text, width, size, most) <= most
+
+    def _measured_lines(self, count: int, size: int) -> int:
+        # with the highest and the deepest letters
+        return self.inputs.measure("\n".join(["|Qj"] * count), ENDLESS, size, ENDLESS)[1]
+
+
 def _with_strips(inputs: LayoutInput, metrics: Metrics) -> Metrics:
     """The metrics with the size of labels in strips, and with the height of each."""
-    labels = {label for label in inputs.texts.labels if label}
-    width, height = metrics.cell
-    most = max(inputs.line_height(metrics.font), int(height * LABEL_SHARE))
-
-    def fits(label: str, size: int) -> bool:
-        return is_one_line(label, width, size) or _fits(inputs.measure, label, width, size, most)
-
-    size = largest_size(labels, metrics.min_font, metrics.font, fits)
-    line = inputs.line_height(size)
-    heights = dict.fromkeys(labels, line)
-    for label in labels:
-        if not is_one_line(label, width, size):
-            # a word too wide for the cell measures nothing until it is cut
-            heights[label] = min(most, max(line, inputs.measure(label, width, size, most)[1]))
+    texts = {label for label in inputs.texts.labels if label}
+    labels, (width, height) = _Labels(inputs, len(texts)), metrics.cell
+    most = max(labels.line(metrics.font), int(height * LABEL_SHARE))
+    size = largest_size(texts, metrics.min_font, metrics.font, lambda text, size: labels.fits(text, width, size, most))
+    # a word too wide for the cell measures nothing until it is cut
+    heights = {text: min(most, max(labels.line(size), labels.height(text, width, size, most))) for text in texts}
     return replace(metrics, label_font=size, label_heights=heights)
 
 
@@ -143,16 +166,21 @@ def _with_labels_over(inputs: LayoutInput, metrics: Metrics) -> Metrics:
     """The metrics with the size of the labels that stand over their pictures."""
     template, font = inputs.template, metrics.font
     outers = {size: outer_size(size, metrics.cell, template) for size in set(inputs.sizes)}
-    labels = {(text, outers[size]) for text, size in zip(inputs.texts.labels, inputs.sizes, strict=False) if text}
+    texts = {(text, outers[size]) for text, size in zip(inputs.texts.labels, inputs.sizes, strict=False) if text}
+    labels = _Labels(inputs, len(texts))
+
+    @cache
+    def space(outer: Size, size: int) -> Size:
+        inset = 2 * outline_width(template, size)
+        box = label_over(Box(0, 0, *outer), labels.line(size) + inset)
+        return box.width - inset, box.height - inset
 
     def fits(label: tuple[str, Size], size: int) -> bool:
         text, outer = label
-        inset = 2 * outline_width(template, size)
-        box = label_over(Box(0, 0, *outer), inputs.line_height(size) + inset)
-        width, height = box.width - inset, box.height - inset
-        return is_one_line(text, width, size) or _fits(inputs.measure, text, width, size, height)
+        width, height = space(outer, size)
+        return labels.fits(text, width, size, height)
 
-    held = [(text, outer) for text, outer in labels if holds_label(outer, metrics.cell, inputs.line_height(font))]
+    held = [(text, outer) for text, outer in texts if holds_label(outer, metrics.cell, labels.line(font))]
     return replace(metrics, label_font=largest_size(held, metrics.min_font, font, fits))
 
 

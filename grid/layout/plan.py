@@ -180,6 +180,8 @@ class LayoutInput:
     measure_bold: Measure | None = None
     #: None without a heat map.
     scale: ScaleTexts | None = None
+    #: Counts the lines of a text at a width and size, never too few; None where it cannot.
+    count_lines: Callable[[str, int, int], int | None] = lambda text, width, size: None
 
     def line_height(self, size: int) -> int:
         """The height of one line of text of this font size."""

@@ -27,15 +27,18 @@ _NARROWEST = 8
 _T = TypeVar("_T")
 
 
-def fit_text(text: str, width: int, height: int, style: TextStyle, faces: Faces) -> TextBlock:
+def fit_text(text: str, width: int, height: int, style: TextStyle, faces: Faces, *, balanced: bool = True) -> TextBlock:
     """The text as it fits into width x height pixels.
 
     It is wrapped, then made smaller, down to style.min_size, then shortened with "…". If not even "…" fits, the block
-    has no lines and is `shortened`.
+    has no lines and is `shortened`. balanced: whether all lines are about equally long, which makes no more of them.
     """
     part = visible_part(text, width, height, style)
-    block = _fit(part, width, height, style, faces)
-    return block if part == text or block.shortened else replace(block, shortened=True)
+    block = _fit(part, width, height, style, faces, balanced)
+    if part == text:
+        return block
+    missing = block.missing if text.isascii() else frozenset(faces.missing(_clean(text)))
+    return replace(block, shortened=True, missing=missing)
 
 
 def visible_part(text: str, width: int, height: int, style: TextStyle) -> str:
@@ -56,8 +59,8 @@ def visible_part(text: str, width: int, height: int, style: TextStyle) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _fit(text: str, width: int, height: int, style: TextStyle, faces: Faces) -> TextBlock:
-    return _Fitter(faces.pieces(_clean(text)), width, height, style, faces).block()
+def _fit(text: str, width: int, height: int, style: TextStyle, faces: Faces, balanced: bool) -> TextBlock:
+    return _Fitter(faces.pieces(_clean(text)), width, height, style, faces).block(balanced)
 
 
 def _clean(text: str) -> str:
@@ -93,14 +96,15 @@ class _Fitter:
         """What replaces the text that is left out."""
         return self.faces.pieces("…" if not self.faces.missing("…") else "...")
 
-    def block(self) -> TextBlock:
+    def block(self, balanced: bool) -> TextBlock:
         """The text as large as it fits; without lines if nothing fits."""
         if not self.pieces:
             return TextBlock()
         paragraphs = _paragraphs(self.pieces)
         whole = _largest(self.style.min_size, self.style.size, lambda size: self._whole(paragraphs, size))
         if whole:
-            return whole if len(whole.lines) == len(paragraphs) else self._balanced(paragraphs, whole)
+            is_wrapped = len(whole.lines) > len(paragraphs)
+            return self._balanced(paragraphs, whole) if balanced and is_wrapped else whole
         shorten = self._without_middle if self.style.shorten == "middle" else self._without_end
         shortened = shorten(paragraphs)
         return shortened or TextBlock(shortened=True, missing=self.missing)

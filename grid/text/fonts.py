@@ -71,6 +71,10 @@ class Faces:
             used = [face, *(other for other in used if other != face)]
         return pieces
 
+    def is_plain(self, text: str) -> bool:
+        """Whether the first face draws all of a text's letters, which are of ASCII."""
+        return self._plain.issuperset(text)
+
     def missing(self, text: str) -> set[str]:
         """The characters of a text that no face has a glyph for; they are drawn as an empty box."""
         return missing_in(self.pieces(text))
