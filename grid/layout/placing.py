@@ -43,9 +43,9 @@ def cell_size(sizes: Sequence[Size], template: GridTemplate) -> Size:
     # pictures of the same shape fill the same cell, even if some are smaller
     is_enlarged = template.enlarge or template.fit in ("cover", "stretch")
     scales = [(w, h, side / max(w, h) if is_enlarged else min(1.0, side / max(w, h))) for w, h in different]
-    width, height = max(w * scale for w, _, scale in scales), max(h * scale for _, h, scale in scales)
-    grown = max(1.0, SMALLEST_AUTOMATIC_CELL / max(width, height))
-    width, height = round(width * grown), round(height * grown)
+    box = max(w * scale for w, _, scale in scales), max(h * scale for _, h, scale in scales)
+    grown = max(1.0, SMALLEST_AUTOMATIC_CELL / max(box))
+    width, height = round(box[0] * grown), round(box[1] * grown)
     return max(width, SHORTEST_AUTOMATIC_SIDE), max(height, SHORTEST_AUTOMATIC_SIDE)
 
 
