@@ -37,8 +37,9 @@ def fit_text(text: str, width: int, height: int, style: TextStyle, faces: Faces,
     block = _fit(part, width, height, style, faces, balanced)
     if part == text:
         return block
-    missing = block.missing if text.isascii() else frozenset(faces.missing(_clean(text)))
-    return replace(block, shortened=True, missing=missing)
+    # one by one, since to look through a long text in its order takes a second
+    rare = {char for char in set(text) if not char.isascii()}
+    return replace(block, shortened=True, missing=block.missing.union(*map(faces.missing, rare)))
 
 
 def visible_part(text: str, width: int, height: int, style: TextStyle) -> str:
