@@ -7,6 +7,7 @@ import argparse
 from ..api.models import AUTO
 from ..clip_backend.finding.names import find_model
 from ..errors import InputError
+from ..grid.template import sets_option
 from .demo import FOLDER, show_demo
 from .export import export
 from .flags import add_sheet_flags
@@ -14,6 +15,8 @@ from .output import note
 
 #: The model of the script.
 MODEL = "openai/clip-vit-base-patch32"
+#: Where the script wrote labels, unless the command line or its template says another place.
+LABEL_POSITION = "over"
 #: Pixels of a cell, unless something on the command line says another size.
 CELL_SIZE = (256, 256)
 
@@ -38,6 +41,9 @@ def export_legacy(args: argparse.Namespace) -> int:
     sized = args.cell_size or any(hasattr(args, name) for name in ("template", "cell_width", "cell_height"))
     if not sized:
         args.cell_size = CELL_SIZE
+    template = getattr(args, "template", None)
+    if not hasattr(args, "label_position") and not (template and sets_option(template, "label_position")):
+        args.label_position = LABEL_POSITION
     return export(args)
 
 

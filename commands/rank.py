@@ -13,7 +13,7 @@ from ..api import rank
 from ..atomic import file_set, fitting_name, output_error
 from ..clip_backend.ranking.result import ABOVE_THRESHOLD, RankedPicture, Ranking, RankOptions
 from ..errors import InputError, OutputError
-from ..grid.arrange.badges import format_score
+from ..grid.arrange.numbers import format_score
 from ..grid.pictures.lists import as_line
 from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
 from .output import DONE, PARTIAL, Bar, add_output_flags, aligned_lines, fail, note, print_json, print_lines, show

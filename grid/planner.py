@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -12,13 +12,15 @@ from ..imaging import MAX_PIXELS
 from .arrange.axes import Axes, find_axes
 from .arrange.badges import Badges, read_badges, shared_score_name
 from .arrange.heat_map import HeatMap, find_heat_map, missing_score
+from .arrange.legend import legend_of
 from .arrange.lora_columns import LORAS, lora_columns
 from .arrange.pages import make_tables
 from .arrange.sorting import sort_pictures
+from .arrange.tables import PageTable
 from .labels.clip import Labeller, Scorer, ask_labeller, ask_scorer, merge_scores
+from .labels.shared import labels_without_shared
 from .labels.sources import (
     LABEL_COLUMNS,
-    LONG_COLUMNS,
     ClipLabel,
     ClipSource,
     Label,
@@ -28,9 +30,11 @@ from .labels.sources import (
     sources_after_clip,
     sources_before_clip,
     spread_texts,
+    told_apart,
 )
 from .layout.layout import Limits, plan_grid
-from .layout.plan import GridPlan, LayoutInput, Measure, SheetTexts
+from .layout.metrics import ENDLESS, badge_space
+from .layout.plan import GridPlan, LayoutInput, Measure, ScaleTexts, SheetTexts
 from .paint.resize import Resizer, resize_fast, resize_lanczos
 from .pictures.survey import Picture, Skipped, Survey, data_warnings
 from .table.matching import TableMatch, match_pictures
@@ -38,7 +42,7 @@ from .table.table import Table
 from .template import AUTO, GridTemplate, parse_sources
 from .text.fit import fit_text, visible_part
 from .text.fonts import Faces, find_faces
-from .text.line import TextStyle
+from .text.line import TextStyle, plain_lines
 
 
 @dataclass(frozen=True)
@@ -118,9 +122,10 @@ def plan_sheet(survey: Survey, template: GridTemplate, inputs: PlanInputs | None
     warnings += more
     tables, more = make_tables(template, axes, values, heat_map)
     warnings += more
-    label_texts = [label.text for label in labels]
-    texts = SheetTexts(label_texts, template.title, template.header, _legend(template, axes, values), template.footer)
-    layout = LayoutInput(template, [picture.size for picture in pictures], tables, texts, text_measure(faces))
+    badges = heat_map.on_badges(badges) if heat_map else badges
+    layout = _layout(template, pictures, labels, tables, heat_map, faces)
+    badges = badges if heat_map else replace(badges, is_named=_holds_names(layout, badges))
+    layout = replace(layout, texts=replace(layout.texts, legend=legend_of(template, axes, values, badges)))
     plan = plan_grid(layout, Limits.of(template.format))
     warnings += [*plan.notes, *_size_warnings(template, plan)]
     return PlannedSheet(
@@ -132,9 +137,9 @@ def plan_sheet(survey: Survey, template: GridTemplate, inputs: PlanInputs | None
         values=tuple(values),
         scores=tuple(scores),
         axes=axes,
-        texts=texts,
+        texts=layout.texts,
         plan=plan,
-        badges=heat_map.on_badges(badges) if heat_map else badges,
+        badges=badges,
         heat_map=heat_map,
         faces=faces,
         resizer=_resizer(template, inputs),
@@ -218,7 +223,9 @@ def _label_sources(
     columns = inputs.table.columns if inputs.table else ()
     sources = sources_before_clip(template, records, texts, shown, columns)
     before = [source for source in sources if source.name in enabled]
-    after = [source for source in sources_after_clip(records, shown) if source.name in enabled]
+    # without generation data, file names are what was asked for
+    told = told_apart(records, [axis.name for axis in axes.used]) if axes and "metadata" in enabled else ()
+    after = [source for source in sources_after_clip(records, shown, told) if source.name in enabled]
     labels: dict[int, ClipLabel] = {}
     if inputs.labeller and "clip" in enabled:
         labels, more = ask_labeller(inputs.labeller, records, before)
@@ -258,7 +265,7 @@ def _badges(
         return Badges(), _error_or_warning(inputs, *missing_score(scores)) if has_heat_map else []
     badges = read_badges(name, scores, values, template.winner)
     if badges.texts:
-        return badges, []
+        return badges, list(badges.notes)
     problem = f"badge names {name!r}, which is neither a score nor a column of any picture"
     return badges, _error_or_warning(inputs, problem, problem)
 
@@ -270,13 +277,37 @@ def _error_or_warning(inputs: PlanInputs, error: str, warning: str) -> list[str]
     return [warning]
 
 
-def _legend(template: GridTemplate, axes: Axes | None, values: Sequence[Mapping[str, str]]) -> str:
-    """The values that all pictures share, long texts last."""
-    if template.legend == "off" or (template.legend == AUTO and not (axes and axes.used)):
-        return ""
-    constant = (axes or find_axes(values, x="none", y="none", page="none")).constant
-    shown = sorted(constant.items(), key=lambda item: item[0] in LONG_COLUMNS)
-    return " · ".join(f"{column}: {' '.join(value.split())}" for column, value in shown if value)
+def _layout(
+    template: GridTemplate,
+    pictures: Sequence[Picture],
+    labels: Sequence[Label],
+    tables: Sequence[PageTable],
+    heat_map: HeatMap | None,
+    faces: Faces,
+) -> LayoutInput:
+    """What the pages are laid out from, but for the legend."""
+    texts = SheetTexts(
+        labels_without_shared([label.text for label in labels]), template.title, template.header, "", template.footer
+    )
+    return LayoutInput(
+        template=template,
+        sizes=[picture.size for picture in pictures],
+        tables=tables,
+        texts=texts,
+        measure=text_measure(lambda: faces),
+        measure_bold=text_measure(lambda: faces.bold),
+        scale=ScaleTexts(*heat_map.scale_texts()) if heat_map else None,
+        count_lines=lambda text, width, size: plain_lines(text, width, size, faces),
+    )
+
+
+def _holds_names(layout: LayoutInput, badges: Badges) -> bool:
+    """Whether the badges have space for the name of the score beside it, in pictures of all sizes."""
+    longest = max(badges.texts.values(), key=len, default="")
+    if not longest:
+        return False
+    font, width = badge_space(layout)
+    return layout.measure(f"{badges.name} {longest}", ENDLESS, font, ENDLESS)[0] <= width
 
 
 def _size_warnings(template: GridTemplate, plan: GridPlan) -> list[str]:
@@ -297,14 +328,19 @@ def _resizer(template: GridTemplate, inputs: PlanInputs) -> Resizer:
     return resize_fast if template.resample == "fast" else resize_lanczos
 
 
-def text_measure(faces: Faces) -> Measure:
-    """Measures text that is wrapped but not shrunk; what is far below the height that can be shown is left out."""
+def text_measure(faces: Callable[[], Faces]) -> Measure:
+    """Measures text that is wrapped but not shrunk; faces: asked for when the first text is measured."""
 
     def measure(text: str, width: int, size: int, height: int) -> tuple[int, int]:
         style = TextStyle(
             size=size, min_size=size, fill=(0, 0, 0), outline=(0, 0, 0), outline_width=0, align="left", shorten="end"
         )
-        block = fit_text(visible_part(text, width, height, style), width, 1_000_000, style, faces)
+        part = visible_part(text, width, height, style)
+        if len(part) < len(text.strip()):
+            # it has more characters than the height can show
+            return width, height + 1
+        # balanced lines are as many and as high
+        block = fit_text(part, width, ENDLESS, style, faces(), balanced=False)
         return block.width, block.height
 
     return measure

@@ -66,8 +66,7 @@ def write_planned(planned: PlannedSheet, output: Output, progress: Progress | No
 
 def _paint_job(planned: PlannedSheet, progress: Progress | None) -> PaintJob:
     style = make_style(planned.template, planned.plan.metrics, planned.faces)
-    labels = [label.text for label in planned.labels]
-    job = PaintJob(style, planned.pictures, labels, planned.resizer, planned.badges)
+    job = PaintJob(style, planned.pictures, planned.texts.labels, planned.resizer, planned.badges)
     if progress:
         done = 0
 

@@ -37,7 +37,11 @@ class GridTemplate:
     columns: int = option(0, "Columns on a page; 0 = automatic, about square", low=0, high=10_000)
     cell_width: int = option(0, "Cell width in pixels; 0 = from the pictures, at most 512", low=0, high=16_384)
     cell_height: int = option(
-        0, "Cell height in pixels, label strip not counted; 0 = from the pictures", low=0, high=16_384
+        0,
+        "Cell height in pixels, captions not counted; 0 = from the pictures; a row of lower pictures with captions is "
+        "lower",
+        low=0,
+        high=16_384,
     )
     fit: str = option(
         "contain",
@@ -51,8 +55,8 @@ class GridTemplate:
     text_color: str = option("white", "Label colour: name, #rrggbb or r,g,b")
     background: str = option("white", "Page colour: name, #rrggbb, r,g,b or transparent")
     label_position: str = option(
-        "over",
-        "Where the label stands: over the picture, in a strip below or above it, or none",
+        "below",
+        "Where the label stands: as a caption below or above the picture, over it at its foot, or none",
         choices=("over", "below", "above", "none"),
     )
     title: str = option("", "Title at the top of each page; {page} and {pages} are filled in", multiline=True)
@@ -86,7 +90,7 @@ class GridTemplate:
         advanced=True,
     )
     min_font_size: int = option(
-        8, "Labels are shrunk to this size before they are shortened", low=1, high=1_000, advanced=True
+        8, "All labels are shrunk together to this size before one is shortened", low=1, high=1_000, advanced=True
     )
     label_align: str = option("center", "Alignment of labels", choices=("left", "center", "right"), advanced=True)
     outline_color: str = option("black", "Colour of the outline around text that stands over a picture", advanced=True)
@@ -114,7 +118,7 @@ class GridTemplate:
     badge: str = option("", "Score or column shown as a badge in the corner of each cell", advanced=True)
     winner: str = option(
         "none",
-        "Mark the picture with the highest or the lowest badge score",
+        "Mark the picture with the highest or the lowest badge score, where it stands out from the next one",
         choices=("none", "highest", "lowest"),
         advanced=True,
     )
@@ -133,8 +137,8 @@ class GridTemplate:
     )
     heatmap: str = option(
         "off",
-        "Colour the badges by their score, and show with each header of a table the mean over its pictures on all "
-        "pages; takes the score that badge names, or the only one there is",
+        "Colour the badges by their score, with a scale, and show with each header of a table the mean over its "
+        "pictures on all pages; takes the score that badge names, or the only one there is",
         choices=("off", "on"),
         advanced=True,
     )
@@ -222,8 +226,23 @@ def _without_aliases(data: Mapping[str, Any], name: str) -> dict[str, Any]:
 @cache
 def built_in_templates() -> Mapping[str, GridTemplate]:
     """The templates that come with the pack, by name."""
-    table = parse_object((Path(__file__).parent / "templates.json").read_text("utf-8"))
+    table = _built_in_options()
     return MappingProxyType({name: GridTemplate.from_dict(values | {"name": name}) for name, values in table.items()})
+
+
+def _built_in_options() -> dict[str, dict[str, Any]]:
+    return parse_object((Path(__file__).parent / "templates.json").read_text("utf-8"))
+
+
+def sets_option(template: str, option: str) -> bool:
+    """Whether a template, by its file or by the name of a built-in one, has a value of its own for an option."""
+    path = Path(os.path.expanduser(template))
+    if not os.path.isfile(path):
+        return option in _built_in_options().get(template, {})
+    try:
+        return option in parse_object(read_file(path, "the template"))
+    except InputError:
+        return False
 
 
 def saved_templates(folder: Path) -> dict[str, Path]:

@@ -230,7 +230,8 @@ def test_a_broken_template_file_is_refused_by_name(tmp_path):
 
 
 def test_an_option_beats_the_template_and_the_template_beats_the_default(tmp_path):
-    (tmp_path / "t.json").write_text(json.dumps({"cols": 2, "margin": 3, "cell_size": [20, 20], "rows": None}))
+    options = {"cols": 2, "margin": 3, "cell_size": [20, 20], "rows": None, "label_position": "over"}
+    (tmp_path / "t.json").write_text(json.dumps(options))
 
     report = export_grid(flats(6), tmp_path / "s.png", template=tmp_path / "t.json", columns=3)
 
@@ -378,7 +379,11 @@ def test_the_older_name_gives_the_older_result_keys(tmp_path):
     (tmp_path / "l.csv").write_text("filename,seed\na.png,1\nb.png,2\n")
 
     result = assemble_grid_enhanced(
-        source, tmp_path / "s.png", GridTemplate(cell_width=30, cell_height=30), ["seed"], tmp_path / "l.csv"
+        source,
+        tmp_path / "s.png",
+        GridTemplate(cell_width=30, cell_height=30, label_position="over"),
+        ["seed"],
+        tmp_path / "l.csv",
     )
 
     assert {key: result[key] for key in ("status", "images_processed", "grid_dimensions", "canvas_size")} == {

@@ -44,7 +44,9 @@ def size_of(path: Path) -> tuple[int, int]:
 
 
 def test_a_sheet_is_made_and_summed_up_on_stdout(tmp_path, pictures, capsys):
-    status = main(["export", str(pictures), str(tmp_path / "s.png"), "--cell-size", "30", "20"])
+    status = main(
+        ["export", str(pictures), str(tmp_path / "s.png"), "--cell-size", "30", "20", "--label-position", "over"]
+    )
 
     out, err = capsys.readouterr()
     assert status == 0
@@ -201,7 +203,7 @@ def test_paths_may_stand_between_and_after_the_flags(tmp_path, pictures):
 
 def test_templates_are_listed_for_people_and_machines(capsys):
     assert main(["templates"]) == 0
-    assert "default        3 x 3 cells of 256 x 256, margin 10, png" in capsys.readouterr().out
+    assert "default        auto x 3 cells of 256 x 256, margin 10, png" in capsys.readouterr().out
     assert main(["templates", "--json"]) == 0
     assert {"default", "compact", "tall"} <= {template["name"] for template in json.loads(capsys.readouterr().out)}
 

@@ -53,17 +53,9 @@ class Column:
 
     @cached_property
     def kind(self) -> Kind:
-        name = plain_name(self.name)
-        if name in _RECORDS:
-            return Kind.RECORD
-        if name.endswith(_HASHES):
-            return Kind.HASH
-        if name.endswith("seed"):
-            return Kind.SEED
-        if name in _SIZES:
-            return Kind.SIZE
+        kind = kind_of(self.name)
         average = sum(map(len, self.values)) / max(1, len(self.values))
-        return Kind.WORDY if average > _WORDY_LENGTH or name in _PROMPTS else Kind.PARAMETER
+        return Kind.WORDY if kind is Kind.PARAMETER and average > _WORDY_LENGTH else kind
 
     @property
     def covered(self) -> int:
@@ -88,6 +80,20 @@ class Column:
     def partition(self) -> bytes:
         """Equal for columns that divide the pictures alike, such as model and model hash."""
         return self.codes.tobytes()
+
+
+def kind_of(column: str) -> Kind:
+    """What a column is about by its name; PARAMETER where the name does not tell."""
+    name = plain_name(column)
+    if name in _RECORDS:
+        return Kind.RECORD
+    if name.endswith(_HASHES):
+        return Kind.HASH
+    if name.endswith("seed"):
+        return Kind.SEED
+    if name in _SIZES:
+        return Kind.SIZE
+    return Kind.WORDY if name in _PROMPTS else Kind.PARAMETER
 
 
 def identity(text: str) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 from ...errors import InputError
 from ..colors import RGB
 from .axes import Axes, Axis, PictureValues
-from .badges import Badges, format_score
+from .badges import Badges
+from .numbers import format_number, least_difference
 from .tables import MeanBadge, PageTable, headers_of, places_of, used_places
 
 #: Lightness, chroma and hue of the lowest and the highest value in OKLCH: dark violet over blue and green to light
@@ -22,6 +23,8 @@ HIGHEST = (0.93, 0.15, 105.0)
 MIDDLE_CHROMA = 0.10
 #: As many colours as a scale has; more cannot be told apart.
 STEPS = 100
+#: A scale is at least as long as so many differences that mean something, so that noise is not shown as one.
+LEAST_STEPS = 4
 #: The mean of the pictures of one place, None where none of them has a score.
 Mean = float | None
 
@@ -34,9 +37,15 @@ class HeatScale:
     high: float
 
     @classmethod
-    def over(cls, values: Sequence[float]) -> HeatScale:
-        """The scale that holds all of these, which are at least one."""
-        return cls(min(values), max(values))
+    def over(cls, values: Sequence[float], least: float = 0.0) -> HeatScale:
+        """The scale that holds all of these, which are at least one.
+
+        least: the difference of two values that means something; where the values differ by less than a few of these,
+        the scale is longer than they are, with them in its middle.
+        """
+        low, high = min(values), max(values)
+        missing = LEAST_STEPS * least / 2 - (high / 2 - low / 2)
+        return cls(low - missing, high + missing) if missing > 0 else cls(low, high)
 
     def color(self, value: float) -> RGB:
         """The colour of a value; the middle one when all values are the same."""
@@ -64,6 +73,8 @@ class HeatMap:
     y: AxisMeans | None
     #: By Y value, then by X value.
     cells: tuple[tuple[Mean, ...], ...]
+    #: Of the means and of the ends of the scale.
+    decimals: int = 3
 
     def to_dict(self) -> dict[str, Any]:
         """As the report has it; an axis that the sheet has not is left out."""
@@ -72,9 +83,15 @@ class HeatMap:
         cells = [list(row) for row in self.cells]
         return {"score": self.score, "low": self.scale.low, "high": self.scale.high, **named, "cells": cells}
 
+    def scale_texts(self) -> tuple[str, str, str]:
+        """The score, and the lowest and the highest value of the scale."""
+        low, high = (format_number(end, self.decimals) for end in (self.scale.low, self.scale.high))
+        return self.score, low, high
+
     def on_badges(self, badges: Badges) -> Badges:
-        """The badges, each in the colour of its number."""
-        return replace(badges, tints={index: self.scale.color(number) for index, number in badges.numbers.items()})
+        """The badges, each in the colour of its number, and written like the means."""
+        tints = {index: self.scale.color(number) for index, number in badges.numbers.items()}
+        return replace(badges.with_decimals(self.decimals), tints=tints)
 
     def on_table(self, table: PageTable) -> PageTable:
         """The table with the mean of each row and column; its headers are still the values of the axes."""
@@ -87,7 +104,8 @@ class HeatMap:
     def _badges(self, axis: AxisMeans | None, headers: Sequence[str]) -> tuple[MeanBadge | None, ...]:
         means = [axis.means.get(header) for header in headers] if axis else []
         return tuple(
-            None if mean is None else MeanBadge(f"mean {format_score(mean)}", self.scale.color(mean)) for mean in means
+            None if mean is None else MeanBadge(f"mean {format_number(mean, self.decimals)}", self.scale.color(mean))
+            for mean in means
         )
 
 
@@ -125,13 +143,23 @@ def make_heat_map(badges: Badges, axes: Axes | None, values: PictureValues) -> H
     columns, rows = places_of(x, values), places_of(y, values)
     by_cell = _means({index: (rows[index], columns[index]) for index in numbers}, numbers)
     across, down = used_places(x, columns), used_places(y, rows)
+    x_means, y_means = _axis_means(x, columns, numbers), _axis_means(y, rows, numbers)
+    scale = HeatScale.over(list(numbers.values()), least_difference(badges.name, numbers.values()))
     return HeatMap(
         score=badges.name,
-        scale=HeatScale.over(list(numbers.values())),
-        x=_axis_means(x, columns, numbers),
-        y=_axis_means(y, rows, numbers),
+        scale=scale,
+        x=x_means,
+        y=y_means,
         cells=tuple(tuple(by_cell.get((row, column)) for column in across) for row in down),
+        decimals=_decimals(badges, [mean for axis in (x_means, y_means) if axis for mean in axis.means.values()]),
     )
+
+
+def _decimals(badges: Badges, means: Sequence[Mean]) -> int:
+    """Those of the badges, or one for the means of whole numbers."""
+    decimals = badges.decimals or 0
+    is_whole = all(mean is None or mean == round(mean) for mean in means)
+    return decimals or (0 if is_whole else 1)
 
 
 def _axis_means(axis: Axis | None, places: Sequence[int], numbers: Mapping[int, float]) -> AxisMeans | None:

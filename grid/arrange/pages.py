@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..labels.shared import without_shared
 from ..labels.sources import LONG_COLUMNS
 from ..template import GridTemplate, split_headers
 from .axes import Axes, Axis, PictureValues
@@ -28,16 +29,19 @@ def make_tables(
 
 
 def _with_axis_names(table: PageTable, axes: Axes) -> PageTable:
+    """The table with what its headers are values of, and with headers that show what tells long texts apart."""
     return replace(
         table,
         page_value=table.page_value and _named(axes.page, table.page_value),
-        row_headers=tuple(_named(axes.y, value) for value in table.row_headers),
-        column_headers=tuple(_named(axes.x, value) for value in table.column_headers),
+        row_headers=tuple(without_shared(table.row_headers)[0]),
+        column_headers=tuple(without_shared(table.column_headers)[0]),
+        row_axis=axes.y.name if axes.y else "",
+        column_axis=axes.x.name if axes.x else "",
     )
 
 
 def _named(axis: Axis | None, value: str) -> str:
-    """A header that names its column; a long text does not need it."""
+    """The value of a page with its column; a long text does not need it."""
     return value if axis is None or axis.name in LONG_COLUMNS or not value else f"{axis.name}: {value}"
 
 
@@ -56,7 +60,12 @@ def _with_headers(
     for table in tables:
         row_headers = _padded(rows, table.rows) if rows else table.row_headers
         column_headers = _padded(columns, table.columns) if columns else table.column_headers
-        headed.append(replace(table, row_headers=row_headers, column_headers=column_headers))
+        axes = "" if rows else table.row_axis, "" if columns else table.column_axis
+        headed.append(
+            replace(
+                table, row_headers=row_headers, column_headers=column_headers, row_axis=axes[0], column_axis=axes[1]
+            )
+        )
         rows = [*rows[table.rows :], ""] if is_continued else rows
     return headed, [
         f"{given} {name} headers were given for {used} {name}s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import ceil, prod
 
@@ -54,6 +54,9 @@ class PageTable:
     #: What stands with the header of each row and column; empty without a heat map.
     row_means: tuple[MeanBadge | None, ...] = ()
     column_means: tuple[MeanBadge | None, ...] = ()
+    #: What the headers are values of, where these do not say it themselves.
+    row_axis: str = ""
+    column_axis: str = ""
 
 
 def arrange_by_axes(axes: Axes, values: PictureValues, *, columns: int = 0) -> tuple[PageTable, ...]:
@@ -203,6 +206,13 @@ def cut_table(table: PageTable, top: int, bottom: int, left: int, right: int) ->
         for cell in table.cells
         if top <= cell.row < bottom and left <= cell.column < right
     )
-    rows, columns = table.row_headers[top:bottom], table.column_headers[left:right]
-    means = table.row_means[top:bottom], table.column_means[left:right]
-    return PageTable(table.page_value, bottom - top, right - left, cells, rows, columns, *means)
+    return replace(
+        table,
+        rows=bottom - top,
+        columns=right - left,
+        cells=cells,
+        row_headers=table.row_headers[top:bottom],
+        column_headers=table.column_headers[left:right],
+        row_means=table.row_means[top:bottom],
+        column_means=table.column_means[left:right],
+    )

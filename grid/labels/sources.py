@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -184,12 +185,14 @@ class MetadataSource:
 
 @dataclass(frozen=True)
 class FileNameSource:
-    """The picture's file name without folder."""
+    """The picture's file name without folder; not of those that the headers of a table tell apart."""
 
+    #: Their places among the pictures as they were given.
+    told: Collection[int] = ()
     name: str = "filename"
 
     def label(self, record: PictureRecord) -> str | None:
-        return record.picture.name.rpartition("/")[2] or None
+        return None if record.index in self.told else record.picture.name.rpartition("/")[2] or None
 
 
 def value_lines(values: Mapping[str, str], columns: Sequence[str]) -> str | None:
@@ -231,16 +234,27 @@ def sources_before_clip(
     return [TextSource(texts), *asked, TableSource(_varying([record.row for record in records], shown))]
 
 
-def sources_after_clip(records: Sequence[PictureRecord], shown: Collection[str]) -> list[LabelSource]:
-    """Generation data that varies, and the file's name."""
+def sources_after_clip(
+    records: Sequence[PictureRecord], shown: Collection[str], told: Collection[int] = ()
+) -> list[LabelSource]:
+    """Generation data that varies, and the file's name; told: the pictures that the headers tell apart."""
     generation = [record.picture.values or None for record in records]
-    return [MetadataSource(_varying(generation, shown)), FileNameSource()]
+    return [MetadataSource(_varying(generation, shown)), FileNameSource(told)]
+
+
+def told_apart(records: Sequence[PictureRecord], columns: Sequence[str]) -> frozenset[int]:
+    """The pictures, by their index, that have a value in each of the columns, and all of them as no other picture."""
+    if not columns:
+        return frozenset()
+    combinations = [tuple(record.values.get(column, "") for column in columns) for record in records]
+    counts = Counter(combinations)
+    pairs = zip(records, combinations, strict=True)
+    return frozenset(record.index for record, values in pairs if all(values) and counts[values] == 1)
 
 
 def _varying(rows: Sequence[Mapping[str, str] | None], shown: Collection[str]) -> tuple[str, ...]:
-    """Columns that vary, without those that are shown already; all of them if nothing else is left."""
-    columns = varying_columns(rows)
-    return tuple(column for column in columns if column not in shown) or columns
+    """Columns that vary, without those that are shown already."""
+    return tuple(column for column in varying_columns(rows) if column not in shown)
 
 
 def check_columns(

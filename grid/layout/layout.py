@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import LimitError
 from ...imaging import MAX_PIXELS
 from ..arrange.tables import PageTable, flow_table, split_in_two
-from .page import make_metrics, plan_page, with_strip
+from .metrics import make_metrics, scaled_metrics
+from .page import plan_page
 from .plan import GridPlan, LayoutInput, Metrics, PagePlan, TextPlan
 
 #: Longest side in pixels that each writer accepts (measured with Pillow 13; JPEG is not 65,535).
@@ -50,16 +52,22 @@ class Limits:
 
 
 def plan_grid(inputs: LayoutInput, limits: Limits | None = None) -> GridPlan:
-    """The plan of all pages.
+    """The plan of all pages, which are equally wide.
 
     Pages that pass the limits are split, scaled down or refused, as the template's ``on_overflow`` says.
     Raises LimitError when they are refused or when one single cell is too large for the format.
     """
     limits, metrics = limits or Limits(), make_metrics(inputs)
-    pages = [plan_page(inputs, metrics, table) for table in inputs.tables]
+    pages = _pages(inputs, metrics, inputs.tables)
     too_large = next((page for page in pages if not limits.hold(page)), None)
-    plan = _smaller_plan(inputs, metrics, limits, too_large) if too_large else GridPlan(tuple(pages), metrics)
+    plan = _smaller_plan(inputs, metrics, limits, too_large) if too_large else GridPlan(pages, metrics)
     return replace(plan, pages=tuple(_numbered(page, i, len(plan.pages)) for i, page in enumerate(plan.pages)))
+
+
+def _pages(inputs: LayoutInput, metrics: Metrics, tables: Sequence[PageTable]) -> tuple[PagePlan, ...]:
+    """The pages of some tables, all as wide as the widest."""
+    columns = max(table.columns for table in tables)
+    return tuple(plan_page(inputs, metrics, table, columns) for table in tables)
 
 
 def _smaller_plan(inputs: LayoutInput, metrics: Metrics, limits: Limits, too_large: PagePlan) -> GridPlan:
@@ -68,8 +76,13 @@ def _smaller_plan(inputs: LayoutInput, metrics: Metrics, limits: Limits, too_lar
         raise _refusal(reason)
     if inputs.template.on_overflow == "scale":
         return _scaled(inputs, metrics, limits, reason)
-    pages = [page for table in inputs.tables for page in _split(inputs, metrics, limits, table, reason)]
-    return GridPlan(tuple(pages), metrics, (f"{reason}; split into {len(pages)} pages",))
+    tables = [part for table in inputs.tables for part in _split(inputs, metrics, limits, table, reason)]
+    # a page with fewer columns and more rows may be too large once it is as wide as the others
+    pages = tuple(
+        wide if limits.hold(wide) else plan_page(inputs, metrics, table)
+        for wide, table in zip(_pages(inputs, metrics, tables), tables, strict=True)
+    )
+    return GridPlan(pages, metrics, (f"{reason}; split into {len(pages)} pages",))
 
 
 def _refusal(reason: str) -> LimitError:
@@ -78,21 +91,21 @@ def _refusal(reason: str) -> LimitError:
     )
 
 
-def _split(inputs: LayoutInput, metrics: Metrics, limits: Limits, table: PageTable, reason: str) -> list[PagePlan]:
-    """Pages that together show the table; raises LimitError when a single cell is too large."""
+def _split(inputs: LayoutInput, metrics: Metrics, limits: Limits, table: PageTable, reason: str) -> list[PageTable]:
+    """Tables of pages that together show the table; raises LimitError when a single cell is too large."""
     page = plan_page(inputs, metrics, table)
     if limits.hold(page):
-        return [page]
+        return [table]
     if table.rows == 1 and table.columns == 1:
         raise _refusal(f"{reason}, and a single cell is too large")
     if not any(table.row_headers) and not any(table.column_headers):
         return _reflowed(inputs, metrics, limits, table)
     wide = page.width >= page.height if table.rows > 1 and table.columns > 1 else table.columns > 1
     parts = split_in_two(table, wide=wide)
-    return [page for part in parts for page in _split(inputs, metrics, limits, part, reason)]
+    return [one for part in parts for one in _split(inputs, metrics, limits, part, reason)]
 
 
-def _reflowed(inputs: LayoutInput, metrics: Metrics, limits: Limits, table: PageTable) -> list[PagePlan]:
+def _reflowed(inputs: LayoutInput, metrics: Metrics, limits: Limits, table: PageTable) -> list[PageTable]:
     """Pictures without headers keep their reading order: the pages get fewer rows, and fewer columns if they must."""
     rows, columns = table.rows, table.columns
     while (rows, columns) != (1, 1):
@@ -107,11 +120,11 @@ def _reflowed(inputs: LayoutInput, metrics: Metrics, limits: Limits, table: Page
             rows = min(rows - 1, max(1, int(rows * scale)))
     order = [cell.index for cell in table.cells]
     parts = [order[start : start + rows * columns] for start in range(0, len(order), rows * columns)]
-    pages = [plan_page(inputs, metrics, flow_table(part, columns, table.page_value)) for part in parts]
-    for page in pages:
+    tables = [flow_table(part, columns, table.page_value) for part in parts]
+    for page in (plan_page(inputs, metrics, one) for one in tables):
         if not limits.hold(page):
             raise _refusal(f"{limits.reason(page)}, and a single cell is too large")
-    return pages
+    return tables
 
 
 def _scaled(inputs: LayoutInput, metrics: Metrics, limits: Limits, reason: str) -> GridPlan:
@@ -119,7 +132,7 @@ def _scaled(inputs: LayoutInput, metrics: Metrics, limits: Limits, reason: str) 
     scale = 1.0
     while True:
         smaller = _scaled_metrics(inputs, metrics, scale)
-        pages = [plan_page(inputs, smaller, table) for table in inputs.tables]
+        pages = _pages(inputs, smaller, inputs.tables)
         page_scale = min(limits.scale(page) for page in pages)
         if page_scale >= 1:
             break
@@ -127,7 +140,7 @@ def _scaled(inputs: LayoutInput, metrics: Metrics, limits: Limits, reason: str) 
             raise _refusal(f"{reason}, and cells of {SMALLEST_CELL} pixels are still too large")
         scale *= min(page_scale, 0.99)
     width, height = smaller.cell
-    return GridPlan(tuple(pages), smaller, (f"{reason}; scaled down to cells of {width} x {height} pixels",))
+    return GridPlan(pages, smaller, (f"{reason}; scaled down to cells of {width} x {height} pixels",))
 
 
 def _scaled_metrics(inputs: LayoutInput, metrics: Metrics, scale: float) -> Metrics:
@@ -135,9 +148,7 @@ def _scaled_metrics(inputs: LayoutInput, metrics: Metrics, scale: float) -> Metr
         return metrics
     width, height = metrics.cell
     cell = max(SMALLEST_CELL, int(width * scale)), max(SMALLEST_CELL, int(height * scale))
-    font = max(1, round(metrics.font * scale))
-    smaller = Metrics(cell, int(metrics.margin * scale), int(metrics.gap * scale), font, min(font, metrics.min_font))
-    return with_strip(inputs, smaller)
+    return scaled_metrics(inputs, metrics, cell, scale)
 
 
 def _numbered(page: PagePlan, number: int, pages: int) -> PagePlan:

@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 from ..arrange.tables import PageTable, TableCell
 from .headers import PageTexts
-from .placing import automatic_font_size, cell_size, inside_border, place_picture
-from .plan import Band, Box, CellPlan, LayoutInput, Metrics, PagePlan, TextKind, TextPlan
+from .metrics import outline_width
+from .placing import CAPTION_GAP, LABEL_SHARE, holds_label, inside_border, label_over, outer_size, place_picture
+from .plan import Band, Box, CellPlan, LayoutInput, Metrics, PagePlan
 
-#: Of a cell's height, the most that a label may cover or a label strip may add.
-LABEL_SHARE = 0.5
-
-
-def make_metrics(inputs: LayoutInput) -> Metrics:
-    """The sizes that all pages share, before anything is scaled down."""
-    template = inputs.template
-    cell = cell_size(inputs.sizes, template)
-    font = template.font_size or automatic_font_size(cell)
-    gap = template.margin if template.gap < 0 else template.gap
-    return with_strip(inputs, Metrics(cell, template.margin, gap, font, min(font, template.min_font_size)))
+#: Where in its cell a picture stands, across by the alignment of labels in strips, and down by their position.
+_ACROSS = {"left": 0.0, "center": 0.5, "right": 1.0}
+_DOWN = {"below": 1.0, "above": 0.0}
 
 
-def with_strip(inputs: LayoutInput, metrics: Metrics) -> Metrics:
-    """The metrics with the strip for the tallest label, where labels stand below or above the picture."""
-    if inputs.template.label_position not in ("below", "above"):
-        return metrics
-    width, height = metrics.cell
-    labels = {label for label in inputs.texts.labels if label}
-    line = inputs.line_height(metrics.font)
-    most = max(line, int(height * LABEL_SHARE))
-    tallest = max((inputs.measure(label, width, metrics.font, most)[1] for label in labels), default=0)
-    if labels:  # a word too wide for the cell measures nothing until it is shrunk
-        tallest = max(tallest, line)
-    return replace(metrics, strip=min(tallest, most))
-
-
-def plan_page(inputs: LayoutInput, metrics: Metrics, table: PageTable) -> PagePlan:
-    """The page of one table, whatever its size."""
-    page = _Page(inputs, metrics, table)
+def plan_page(inputs: LayoutInput, metrics: Metrics, table: PageTable, columns: int = 0) -> PagePlan:
+    """The page of one table, whatever its size; as wide as one of so many columns, if that is wider."""
+    page = _Page(inputs, metrics, table, max(columns, table.columns))
     head = page.head()
     bands = [head, *page.rows(head.bottom)]
     bands.append(page.foot(bands[-1].bottom))
@@ -46,33 +25,36 @@ def plan_page(inputs: LayoutInput, metrics: Metrics, table: PageTable) -> PagePl
 
 
 class _Page:
-    """The bands of one page, which share its columns and its height of rows."""
+    """The bands of one page, which share its columns."""
 
-    def __init__(self, inputs: LayoutInput, metrics: Metrics, table: PageTable) -> None:
+    def __init__(self, inputs: LayoutInput, metrics: Metrics, table: PageTable, columns: int) -> None:
         self.inputs, self.metrics, self.table = inputs, metrics, table
         self.texts = PageTexts(inputs, metrics, table)
-        self.header_width = self.texts.row_width()
-        self.row_height = max(metrics.cell[1] + metrics.strip, self.texts.row_height(self.header_width))
-        #: Of a label that stands over its picture.
-        self.line = min(metrics.cell[1], inputs.line_height(metrics.font))
-        self.left = metrics.margin + (self.header_width + metrics.gap if self.header_width else 0)
-        self.width = self._x(table.columns - 1) + metrics.cell[0] + metrics.margin
+        template = inputs.template
+        self.has_strips = bool(metrics.label_heights)
+        #: Below a caption, and above one over its picture, so that it is nearer to its own picture than to the next.
+        self.label_pad = metrics.label_font // 2
+        self.is_shrunk = template.fit in ("contain", "original") and (self.has_strips or not template.cell_height)
+        self.least_height = self.texts.row_height()
+        self.tallest_label = max(metrics.label_heights.values(), default=0)
+        #: Of a label over its picture.
+        self.line = inputs.line_height(metrics.label_font) + 2 * outline_width(template, metrics.label_font)
+        self.badge_height = 2 * inputs.line_height(metrics.font)
+        self.header_gap = max(metrics.gap, self.texts.space) if metrics.header_width else 0
+        self.left = metrics.margin + metrics.header_width + self.header_gap
+        self.width = self._x(columns - 1) + metrics.cell[0] + metrics.margin
 
     def head(self) -> Band:
-        """Margin, title, header and legend, then the column headers."""
-        y = self.metrics.margin
-        blocks: list[TextPlan] = []
-        texts = self.inputs.texts
-        lines: list[tuple[TextKind, str]] = [("title", texts.title), ("header", texts.header)]
-        lines += [("header", self.table.page_value or ""), ("legend", texts.legend)]
-        for kind, text in lines:
-            if text:
-                blocks.append(self.texts.block(kind, text, self._from_margin_to_margin(y)))
-                y = blocks[-1].box.bottom + self.metrics.gap
+        """Margin, title, header, legend and scale, then the column headers."""
+        margin = self.metrics.margin
+        blocks = self.texts.head(self._from_margin_to_margin(margin))
+        y = max((block.box.bottom for block in blocks), default=margin)
+        if blocks:
+            y += max(self.metrics.gap, self.metrics.font)
         boxes = [Box(self._x(column), y, self.metrics.cell[0], 0) for column in range(self.table.columns)]
-        headers = self.texts.columns(boxes)
+        headers = self.texts.columns(boxes, Box(margin, y, self.metrics.header_width, 0))
         if headers:
-            y = max(header.box.bottom for header in headers) + self.metrics.gap
+            y = max(header.box.bottom for header in headers) + max(CAPTION_GAP, self.metrics.gap)
         return Band(0, y, texts=(*blocks, *headers))
 
     def rows(self, top: int) -> list[Band]:
@@ -83,9 +65,11 @@ class _Page:
         bands = []
         for row, cells in enumerate(by_row):
             gap = self.metrics.gap if row < self.table.rows - 1 else 0
-            texts = self.texts.row(row, Box(self.metrics.margin, top, self.header_width, self.row_height))
-            planned = tuple(self._cell(cell, top) for cell in cells)
-            bands.append(Band(top, self.row_height + gap, planned, tuple(texts)))
+            strip, height = self._strip(cells), max(self._area_height(cells), self.least_height)
+            start = top + (strip if self.inputs.template.label_position == "above" else 0)
+            texts = self.texts.row(row, Box(self.metrics.margin, start, self.metrics.header_width, height))
+            planned = tuple(self._cell(cell, top, height, strip) for cell in cells)
+            bands.append(Band(top, height + strip + gap, planned, tuple(texts)))
             top = bands[-1].bottom
         return bands
 
@@ -97,33 +81,57 @@ class _Page:
         block = self.texts.block("footer", text, self._from_margin_to_margin(top + self.metrics.gap))
         return Band(top, block.box.bottom + self.metrics.margin - top, texts=(block,))
 
-    def _cell(self, cell: TableCell, top: int) -> CellPlan:
-        (width, height), strip = self.metrics.cell, self.metrics.strip
+    def _area_height(self, cells: Sequence[TableCell]) -> int:
+        """The height of the tallest picture of a row; that of the cell where pictures fill it or there are none.
+
+        A row of tiny pictures has space for a badge.
+        """
+        height = self.metrics.cell[1]
+        if not self.is_shrunk:
+            return height
+        sizes = {self.inputs.sizes[cell.index] for cell in cells if cell.index is not None}
+        tallest = max((outer_size(size, self.metrics.cell, self.inputs.template)[1] for size in sizes), default=height)
+        return max(tallest, min(height, self.badge_height))
+
+    def _strip(self, cells: Sequence[TableCell]) -> int:
+        """The height of the strip for the labels of a row, with the space beside them."""
+        heights, labels = self.metrics.label_heights, self.inputs.texts.labels
+        if not heights:
+            return 0
+        own = (heights.get(labels[cell.index], 0) for cell in cells if cell.index is not None)
+        # a row of holes alone is as high as any may be
+        tallest = max(own, default=self.tallest_label)
+        return CAPTION_GAP + tallest + self.label_pad if tallest else 0
+
+    def _cell(self, cell: TableCell, top: int, height: int, strip: int) -> CellPlan:
         template = self.inputs.template
-        box = Box(self._x(cell.column), top, width, height + strip)
+        box = Box(self._x(cell.column), top, self.metrics.cell[0], height + strip)
         # one object for equal boxes: those of 100,000 pictures take much of the memory
         area = box
         if strip:
-            area = Box(box.x, box.y + (strip if template.label_position == "above" else 0), width, height)
+            area = Box(box.x, box.y + (strip if template.label_position == "above" else 0), box.width, height)
         image = area
         if cell.index is not None:
+            across = _ACROSS[template.label_align] if self.has_strips else 0.5
             inner = inside_border(area, template.border_width)
-            image = place_picture(self.inputs.sizes[cell.index], inner, template.fit, template.enlarge)
-        return CellPlan(cell.index, cell.row, cell.column, box, area, image, self._label_box(box, area))
+            image = place_picture(
+                self.inputs.sizes[cell.index], inner, template.fit, template.enlarge, across=across,
+                down=_DOWN[template.label_position] if self.has_strips else 0.5,
+            )  # fmt: skip
+        return CellPlan(cell.index, cell.row, cell.column, box, area, image, self._label_box(box, area, image, strip))
 
-    def _label_box(self, box: Box, area: Box) -> Box:
-        position, strip = self.inputs.template.label_position, self.metrics.strip
+    def _label_box(self, box: Box, area: Box, image: Box, strip: int) -> Box:
+        position, height = self.inputs.template.label_position, max(0, strip - CAPTION_GAP - self.label_pad)
         if position == "below":
-            return Box(box.x, area.bottom, box.width, strip)
+            return Box(box.x, area.bottom + CAPTION_GAP, box.width, height) if height else Box(box.x, box.bottom, 0, 0)
         if position == "above":
-            return Box(box.x, box.y, box.width, strip)
+            return Box(box.x, box.y + self.label_pad, box.width, height)
         if position == "none":
             return Box(box.x, box.bottom, 0, 0)
-        # over the picture: at the foot, with the 8 pixels of space of the original tool where the cell is large enough
-        foot = min(8, area.height // 32)
-        height = min(area.height - foot, max(self.line, int(area.height * LABEL_SHARE)))
-        side = min(4, area.width // 32)
-        return Box(area.x + side, area.bottom - foot - height, area.width - 2 * side, height)
+        if holds_label((image.width, image.height), (area.width, area.height), self.line):
+            return label_over(image, self.line)
+        below = image.bottom + CAPTION_GAP
+        return Box(area.x, below, area.width, min(area.bottom - below, int(area.height * LABEL_SHARE)))
 
     def _from_margin_to_margin(self, y: int) -> Box:
         """A box of no height yet."""

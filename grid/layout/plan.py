@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from ...imaging import Size
@@ -46,7 +46,11 @@ class Box(NamedTuple):
 #: (text, width, font size, height) -> width and height of the text, wrapped into that width at that size; for a text
 #: that is higher than `height`, any height above it.
 Measure = Callable[[str, int, int, int], Size]
-TextKind = Literal["title", "header", "legend", "footer", "row", "column", "mean"]
+TextKind = Literal[
+    "title", "header", "legend", "footer", "row", "column", "row_axis", "column_axis", "mean", "scale", "scale_bar"
+]
+#: Of these kinds the text is bold.
+BOLD: frozenset[TextKind] = frozenset({"title", "row", "column"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,17 @@ class CellPlan:
     #: Where the label may be, inside the box; empty when there are no labels.
     label: Box
 
+    @property
+    def label_is_over_picture(self) -> bool:
+        return self.image.contains(self.label)
+
 
 @dataclass(frozen=True)
 class TextPlan:
-    """A title, header, legend, footer, a row's or column's header, or the mean that stands with it."""
+    """A title, header, legend or footer, the header of a row or column, its axis or its mean, or a part of the scale.
+
+    Of the scale, the bar itself has no text.
+    """
 
     kind: TextKind
     text: str
@@ -115,8 +126,14 @@ class Metrics:
     gap: int
     font: int
     min_font: int
-    #: Height of the label strip below or above the area; 0 when there is none.
-    strip: int = 0
+    #: The one font size of all labels, and of all headers of rows and of columns.
+    label_font: int
+    row_font: int
+    column_font: int
+    #: The width of the row headers; 0 when there are none.
+    header_width: int = 0
+    #: The height of each label in a strip below or above its picture; empty without strips.
+    label_heights: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,6 +157,15 @@ class SheetTexts:
 
 
 @dataclass(frozen=True)
+class ScaleTexts:
+    """What stands at the scale of a heat map: the score, and the values of both ends."""
+
+    name: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
 class LayoutInput:
     """What a plan is made from."""
 
@@ -150,7 +176,17 @@ class LayoutInput:
     tables: Sequence[PageTable]
     texts: SheetTexts
     measure: Measure
+    #: As ``measure``, of bold text; None where that is as wide.
+    measure_bold: Measure | None = None
+    #: None without a heat map.
+    scale: ScaleTexts | None = None
+    #: Counts the lines of a text at a width and size, never too few; None where it cannot.
+    count_lines: Callable[[str, int, int], int | None] = lambda text, width, size: None
 
     def line_height(self, size: int) -> int:
         """The height of one line of text of this font size."""
         return self.measure("Ag", 10 * size, size, 10 * size)[1]
+
+    def measure_of(self, kind: TextKind) -> Measure:
+        """The measure of the texts of a kind."""
+        return (kind in BOLD and self.measure_bold) or self.measure

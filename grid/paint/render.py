@@ -16,14 +16,14 @@ from ...errors import PictureError
 from ...imaging import Size
 from ..arrange.badges import Badges
 from ..bands import map_in_order
-from ..layout.placing import crop_of, inside_border, plate_pad
+from ..layout.placing import bordered_box, crop_of, inside_border, picture_box, plate_pad
 from ..layout.plan import Band, Box, CellPlan, PagePlan, TextPlan
 from ..pictures.survey import Picture
 from ..text.draw import draw_text
 from ..text.fit import fit_text
 from ..text.fonts import Faces
 from ..text.line import TextBlock, TextStyle
-from .badges import WINNER_COLOR, paint_badge, paint_plate, readable_style
+from .badges import WINNER_COLOR, paint_badge, paint_plate, paint_scale, readable_style
 from .resize import Resizer
 from .style import SheetStyle, on_white
 
@@ -59,7 +59,8 @@ class PaintJob:
 @dataclass(frozen=True)
 class _PaintedCell:
     pixels: Pixels
-    label: TextBlock = field(default_factory=TextBlock)
+    #: What stands in it.
+    texts: tuple[TextBlock, ...] = ()
     #: Why its picture could not be decoded.
     failure: str = ""
 
@@ -84,7 +85,8 @@ def _paint_band(band: Band, width: int, job: PaintJob, painted: Iterator[_Painte
     for cell in band.cells:
         result = next(painted)
         _paste(pixels, result.pixels, cell.box, band.y)
-        job.count_problems(result.label)
+        for block in result.texts:
+            job.count_problems(block)
         if cell.index is not None:
             if result.failure:
                 job.failures.append((cell.index, result.failure))
@@ -104,46 +106,56 @@ def _canvas(box: Box, style: SheetStyle) -> Image.Image:
 def _paint_text(text: TextPlan, style: SheetStyle) -> tuple[Image.Image, TextBlock]:
     """A text outside of the cells; with a tint it stands on a plate."""
     canvas = _canvas(text.box, style)
-    text_style = style.text_style(text.kind, text.size)
     whole = Box(0, 0, text.box.width, text.box.height)
+    if text.kind == "scale_bar":
+        return paint_scale(canvas), TextBlock()
+    text_style, faces = style.text_style(text.kind, text.size), style.faces_of(text.kind)
     if not text.tint:
-        return canvas, _draw_in(canvas, text.text, whole, text_style, style.faces)
+        down = 1.0 if text.kind == "column" else 0.5
+        return canvas, _draw_in(canvas, text.text, whole, text_style, faces, down=down)
     pad = plate_pad(text.size)
     paint_plate(canvas, whole, text.tint, pad)
     inner = Box(pad, 0, max(1, whole.width - 2 * pad), whole.height)
-    return canvas, _draw_in(canvas, text.text, inner, readable_style(text_style, text.tint), style.faces)
+    return canvas, _draw_in(canvas, text.text, inner, readable_style(text_style, text.tint), faces)
 
 
 def _draw_in(
-    canvas: Image.Image, text: str, box: Box, style: TextStyle, faces: Faces, *, at_bottom: bool = False
+    canvas: Image.Image, text: str, box: Box, style: TextStyle, faces: Faces, *, down: float = 0.5
 ) -> TextBlock:
-    """Draw the text as it fits into a box, at its bottom or in its middle."""
+    """Draw the text as it fits into a box; down: the share of the free height that is above it."""
     block = fit_text(text, box.width, box.height, style, faces)
     spare_width, spare_height = box.width - block.width, box.height - block.height
     x = box.x + {"left": 0, "center": spare_width // 2, "right": spare_width}[style.align]
-    y = box.y + (spare_height if at_bottom else spare_height // 2)
-    draw_text(canvas, block, x, y, style, faces)
+    draw_text(canvas, block, x, box.y + int(spare_height * down), style, faces)
     return block
 
 
 def _paint_cell(cell: CellPlan, job: PaintJob) -> _PaintedCell:
     """The pixels of the cell's box; runs in a thread."""
-    failure, index = "", cell.index
+    index = cell.index
     if index is None:
-        return _PaintedCell(np.asarray(_placeholder(cell, job.style, "–")))
+        canvas, text = _placeholder(cell, job.style, "–")
+        return _PaintedCell(np.asarray(canvas), (text,))
+    failure, texts = "", list[TextBlock]()
     try:
         canvas = _paint_picture(cell, job.pictures[index], job)
     except PictureError as error:
         failure = error.reason
-        canvas = _placeholder(cell, job.style, f"× {job.pictures[index].name}\n{failure}")
-    _paint_badge(canvas, cell, index, job)
-    label = TextBlock()
+        canvas, text = _placeholder(cell, job.style, f"× {job.pictures[index].name}\n{failure}")
+        texts.append(text)
+    texts.append(_paint_badge(canvas, cell, index, job))
     if job.labels[index] and cell.label.width and cell.label.height:
-        box, style = _inside(cell.label, cell.box), job.style
-        label = _draw_in(
-            canvas, job.labels[index], box, style.label, style.faces, at_bottom=style.label_is_over_picture
-        )
-    return _PaintedCell(np.asarray(canvas), label, failure)
+        texts.append(_paint_label(canvas, cell, job.labels[index], job.style))
+    return _PaintedCell(np.asarray(canvas), tuple(texts), failure)
+
+
+def _paint_label(canvas: Image.Image, cell: CellPlan, text: str, style: SheetStyle) -> TextBlock:
+    """The label at the foot of its picture, or in the strip beside it as near to the picture as can be."""
+    is_over = cell.label_is_over_picture
+    is_low = is_over or style.template.label_position == "above"
+    text_style = style.label_over if is_over else style.label
+    box = _inside(cell.label, cell.box)
+    return _draw_in(canvas, text, box, text_style, style.faces, down=1.0 if is_low else 0.0)
 
 
 def _paint_picture(cell: CellPlan, picture: Picture, job: PaintJob) -> Image.Image:
@@ -181,11 +193,10 @@ def _resized(cell: CellPlan, picture: Picture, job: PaintJob) -> Image.Image:
 
 def _paint_border(canvas: Image.Image, box: Box, area: Box, style: SheetStyle) -> None:
     """The border, and the padding of a picture that does not fill its area."""
-    width, fit = style.template.border_width, style.template.fit
+    width = style.template.border_width
     if width:
-        bordered = area if fit in ("cover", "stretch", "pad") else _grown(box, width, area)
-        canvas.paste(style.border_color, _corners(bordered))
-    if fit == "pad":
+        canvas.paste(style.border_color, _corners(bordered_box(box, area, style.template)))
+    if style.template.fit == "pad":
         canvas.paste(style.pad_color, _corners(inside_border(area, width)))
 
 
@@ -198,7 +209,7 @@ def _size_to_decode(cell: CellPlan, picture: Picture, fit: str) -> Size | None:
     return max(1, round(picture.size[0] * across)), max(1, round(picture.size[1] * down))
 
 
-def _placeholder(cell: CellPlan, style: SheetStyle, text: str) -> Image.Image:
+def _placeholder(cell: CellPlan, style: SheetStyle, text: str) -> tuple[Image.Image, TextBlock]:
     """The cell with a frame and a text; a cell whose picture failed is also crossed out."""
     canvas = _canvas(cell.box, style)
     area = _inside(cell.area, cell.box)
@@ -216,32 +227,26 @@ def _placeholder(cell: CellPlan, style: SheetStyle, text: str) -> Image.Image:
         # the label of the picture stands below
         space = space._replace(height=area.height // 2)
     text_style = replace(style.text_style("legend", style.metrics.font), align="center")
-    _draw_in(canvas, text, space, text_style, style.faces)
-    return canvas
+    return canvas, _draw_in(canvas, text, space, text_style, style.faces)
 
 
-def _paint_badge(canvas: Image.Image, cell: CellPlan, index: int, job: PaintJob) -> None:
-    """The badge of a picture, and the frame of a winner."""
-    area = _inside(cell.area, cell.box)
+def _paint_badge(canvas: Image.Image, cell: CellPlan, index: int, job: PaintJob) -> TextBlock:
+    """The badge of a picture, and the frame of a winner, in the box of the picture with its border."""
     winner = index in job.badges.winners
     if winner:
         width = max(2, job.style.metrics.font // 4)
+        area = _inside(picture_box(cell, job.style.template), cell.box)
         left, top, right, bottom = _corners(area)
         ImageDraw.Draw(canvas).rectangle((left, top, right - 1, bottom - 1), outline=WINNER_COLOR, width=width)
-    text = job.badges.texts.get(index)
-    if text:
-        paint_badge(canvas, text, area, job.style, winner=winner, tint=job.badges.tints.get(index))
+    text = job.badges.text(index)
+    if not text:
+        return TextBlock()
+    return paint_badge(canvas, text, cell, job.style, winner=winner, tint=job.badges.tints.get(index))
 
 
 def _inside(box: Box, cell: Box) -> Box:
     """The box relative to its cell."""
     return box._replace(x=box.x - cell.x, y=box.y - cell.y)
-
-
-def _grown(box: Box, by: int, limit: Box) -> Box:
-    left, top = max(limit.x, box.x - by), max(limit.y, box.y - by)
-    right, bottom = min(limit.right, box.right + by), min(limit.bottom, box.bottom + by)
-    return Box(left, top, right - left, bottom - top)
 
 
 def _corners(box: Box) -> tuple[int, int, int, int]:

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..colors import RGB, RGBA, parse_color, readable_on
-from ..layout.plan import Metrics, TextKind
+from ..layout.metrics import outline_width
+from ..layout.plan import BOLD, Metrics, TextKind
 from ..template import AUTO, GridTemplate
 from ..text.fonts import Faces
 from ..text.line import TextStyle
 
 Align = Literal["left", "center", "right"]
+#: Of the kinds that are not here: "left".
 TEXT_ALIGN: dict[TextKind, Align] = {
-    "title": "center",
-    "header": "center",
-    "legend": "left",
-    "footer": "center",
-    "row": "right",
-    "column": "center",
-    "mean": "center",
-}
+    "row": "right", "row_axis": "right", "column": "center", "column_axis": "center", "mean": "center",
+}  # fmt: skip
+#: Texts of these kinds step back behind the others.
+_MUTED: frozenset[TextKind] = frozenset({"legend", "footer", "row_axis", "column_axis", "scale"})
+#: The share of the page's colour in theirs; the contrast to the page stays above 4.5, that of WCAG 2.1 for text.
+_MUTING = 0.35
 LABEL_ALIGN: dict[str, Align] = {"left": "left", "center": "center", "right": "right"}
 #: In other formats a transparent background becomes white.
 TRANSPARENT_FORMATS = frozenset({"png", "webp", "tiff", "avif"})
@@ -38,6 +38,8 @@ class SheetStyle:
     background: RGBA
     text_color: RGB
     label: TextStyle
+    #: Of a label that stands over its picture.
+    label_over: TextStyle
     border_color: RGB
     pad_color: RGB
 
@@ -46,21 +48,33 @@ class SheetStyle:
         """4 with a transparent background, else 3."""
         return 4 if self.background[3] < 255 else 3
 
-    @property
-    def label_is_over_picture(self) -> bool:
-        return self.template.label_position == "over"
-
     def text_style(self, kind: TextKind, size: int) -> TextStyle:
         """The style of a text outside of the cells at this size."""
-        smallest = max(1, min(size, max(self.metrics.min_font, round(size * PAGE_TEXT_SHRINK))))
+        is_header = kind in ("row", "column")
+        # headers were given the one size at which they fit
+        smallest = size if is_header else max(self.metrics.min_font, round(size * PAGE_TEXT_SHRINK))
+        color = self.muted_color if kind in _MUTED else self.text_color
         return TextStyle(
             size=size,
-            min_size=smallest,
-            fill=self.text_color,
-            outline=self.text_color,
-            align=TEXT_ALIGN[kind],
-            shorten="middle" if kind in ("row", "column") else "end",
+            min_size=max(1, min(size, smallest)),
+            fill=color,
+            outline=color,
+            align=TEXT_ALIGN.get(kind, "left"),
+            shorten="middle" if is_header else "end",
         )
+
+    def faces_of(self, kind: TextKind) -> Faces:
+        """The faces that draw texts of a kind."""
+        return self.faces.bold if kind in BOLD else self.faces
+
+    @property
+    def muted_color(self) -> RGB:
+        """Between the colour of text and that of the page."""
+        red, green, blue = (
+            round(ink * (1 - _MUTING) + page * _MUTING)
+            for ink, page in zip(self.text_color, on_white(self.background), strict=False)
+        )
+        return red, green, blue
 
 
 def make_style(template: GridTemplate, metrics: Metrics, faces: Faces) -> SheetStyle:
@@ -77,7 +91,8 @@ def make_style(template: GridTemplate, metrics: Metrics, faces: Faces) -> SheetS
         faces=faces,
         background=background,
         text_color=text_color,
-        label=_label_style(template, metrics, text_color),
+        label=_label_style(template, metrics, text_color, is_over=False),
+        label_over=_label_style(template, metrics, text_color, is_over=True),
         border_color=parse_color(template.border_color, "border_color")[:3],
         pad_color=parse_color(template.pad_color, "pad_color")[:3],
     )
@@ -89,16 +104,15 @@ def on_white(color: RGBA) -> RGBA:
     return red, green, blue, 255
 
 
-def _label_style(template: GridTemplate, metrics: Metrics, text_color: RGB) -> TextStyle:
-    """With an outline over a picture; above or below it as the other texts of the sheet."""
-    over = template.label_position == "over"
-    width = template.outline_width if template.outline_width >= 0 else max(1, round(metrics.font / 8))
+def _label_style(template: GridTemplate, metrics: Metrics, text_color: RGB, *, is_over: bool) -> TextStyle:
+    """With an outline over a picture; beside it as the other texts of the sheet."""
     return TextStyle(
-        size=metrics.font,
-        min_size=metrics.min_font,
-        fill=parse_color(template.text_color, "text_color")[:3] if over else text_color,
+        size=metrics.label_font,
+        # all labels have one size
+        min_size=metrics.label_font,
+        fill=parse_color(template.text_color, "text_color")[:3] if is_over else text_color,
         outline=parse_color(template.outline_color, "outline_color")[:3],
-        outline_width=width if over else 0,
+        outline_width=outline_width(template, metrics.label_font) if is_over else 0,
         align=LABEL_ALIGN[template.label_align],
         shorten="middle",
     )

@@ -13,7 +13,7 @@ import regex
 
 from . import bidi
 from .fonts import Faces, Piece, missing_in
-from .line import Line, TextBlock, TextStyle, lay_out
+from .line import Line, TextBlock, TextStyle, lay_out, pen_offsets
 from .wrap import Breaker
 
 _TAB = "    "
@@ -27,15 +27,19 @@ _NARROWEST = 8
 _T = TypeVar("_T")
 
 
-def fit_text(text: str, width: int, height: int, style: TextStyle, faces: Faces) -> TextBlock:
+def fit_text(text: str, width: int, height: int, style: TextStyle, faces: Faces, *, balanced: bool = True) -> TextBlock:
     """The text as it fits into width x height pixels.
 
     It is wrapped, then made smaller, down to style.min_size, then shortened with "…". If not even "…" fits, the block
-    has no lines and is `shortened`.
+    has no lines and is `shortened`. balanced: whether all lines are about equally long, which makes no more of them.
     """
     part = visible_part(text, width, height, style)
-    block = _fit(part, width, height, style, faces)
-    return block if part == text or block.shortened else replace(block, shortened=True)
+    block = _fit(part, width, height, style, faces, balanced)
+    if part == text:
+        return block
+    # one by one, since to look through a long text in its order takes a second
+    rare = {char for char in set(text) if not char.isascii()}
+    return replace(block, shortened=True, missing=block.missing.union(*map(faces.missing, rare)))
 
 
 def visible_part(text: str, width: int, height: int, style: TextStyle) -> str:
@@ -56,8 +60,8 @@ def visible_part(text: str, width: int, height: int, style: TextStyle) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _fit(text: str, width: int, height: int, style: TextStyle, faces: Faces) -> TextBlock:
-    return _Fitter(faces.pieces(_clean(text)), width, height, style, faces).block()
+def _fit(text: str, width: int, height: int, style: TextStyle, faces: Faces, balanced: bool) -> TextBlock:
+    return _Fitter(faces.pieces(_clean(text)), width, height, style, faces).block(balanced)
 
 
 def _clean(text: str) -> str:
@@ -93,14 +97,15 @@ class _Fitter:
         """What replaces the text that is left out."""
         return self.faces.pieces("…" if not self.faces.missing("…") else "...")
 
-    def block(self) -> TextBlock:
+    def block(self, balanced: bool) -> TextBlock:
         """The text as large as it fits; without lines if nothing fits."""
         if not self.pieces:
             return TextBlock()
         paragraphs = _paragraphs(self.pieces)
         whole = _largest(self.style.min_size, self.style.size, lambda size: self._whole(paragraphs, size))
         if whole:
-            return whole
+            is_wrapped = len(whole.lines) > len(paragraphs)
+            return self._balanced(paragraphs, whole) if balanced and is_wrapped else whole
         shorten = self._without_middle if self.style.shorten == "middle" else self._without_end
         shortened = shorten(paragraphs)
         return shortened or TextBlock(shortened=True, missing=self.missing)
@@ -114,6 +119,20 @@ class _Fitter:
                 return None
             lines.append(line)
         return self._stack(lines, size, is_cut)
+
+    def _balanced(self, paragraphs: Sequence[_Paragraph], block: TextBlock) -> TextBlock:
+        """The block with as many lines, but about equally long ones."""
+        size = block.size
+        lines: list[Line] = []
+        for paragraph in paragraphs:
+            ends = list(accumulate(len(pieces) for pieces, _ in self._lines([paragraph], size)))
+            if len(ends) > 1:
+                offsets = pen_offsets(paragraph.pieces, size, self.faces)
+                balanced = paragraph.breaker.balanced(len(ends), offsets, self.width - 2 * self.style.outline_width)
+                ends = balanced or ends
+            lines += [self._line(paragraph, start, end, size) for start, end in pairwise([0, *ends])]
+        # the offsets are rounded, so a line may turn out too wide
+        return self._stack(lines, size, False) or block
 
     def _without_middle(self, paragraphs: Sequence[_Paragraph]) -> TextBlock | None:
         """As many characters from both ends of the text as fit, with the ellipsis between them."""

@@ -6,9 +6,11 @@ dependency.
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +19,7 @@ import regex
 
 from ...errors import InputError
 from ...input_files import may_be_there
-from .font_files import Face, read_faces
+from .font_files import Face, UnreadableFont, read_faces
 
 _SUFFIXES = {".ttf", ".otf", ".ttc", ".otc"}
 # faces that have every character, as an empty or a placeholder glyph
@@ -42,6 +44,9 @@ PREFERRED = {
         "droid sans fallback", "freesans",
     ),
 }  # fmt: skip
+#: What names of files end with that are of a regular face.
+_STYLE = regex.compile(r"[-_ ]?(regular|roman|book|medium|normal)?$", regex.IGNORECASE)
+_BOLD = range(600, 801)
 _KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
 _HANGUL = regex.compile(r"\p{Hangul}")
 _HAN = regex.compile(r"[\p{Han}\u3000-\u303F\uFF00-\uFF60]")
@@ -122,6 +127,20 @@ def find_font(font: str, places: tuple[Path, ...]) -> Face:
     raise InputError(
         f"the font {font!r} was not found{_similar(name, faces)}; give a font file's path or a family's name"
     )
+
+
+def bold_of(face: Face) -> Face | None:
+    """The bold face of a face's family, in the same file or in one beside it whose name begins alike; else None."""
+    if face.is_builtin or face.is_color:
+        return None
+    start = _STYLE.sub("", face.path.stem)
+    faces: list[Face] = []
+    for path in [face.path, *sorted(face.path.parent.glob(glob.escape(start) + "*"))]:
+        if path.suffix.lower() in _SUFFIXES:
+            with suppress(UnreadableFont):
+                faces += read_faces(path)
+    bold = [one for one in faces if one.is_plain and one.weight in _BOLD and one.names & face.names]
+    return min(bold, key=lambda one: abs(one.weight - 700), default=None)
 
 
 def _style_order(face: Face) -> tuple[bool, int]:

@@ -98,6 +98,10 @@ class SizedFace:
         self._cache.extents[key] = extent = Extent(box, round(advance))
         return extent
 
+    def plain_advance(self, char: str) -> float:
+        """How far the pen moves on for a character of plain text that stands alone, in pixels."""
+        return self._step(char) * self._scale
+
     def add_ink(self, canvas: Mask, at: tuple[int, int], text: str, is_rtl: bool, outline: int) -> None:
         """Add the text, grown by `outline` pixels all around, to a canvas of coverage, uint8 [h, w]; at: the pen."""
         if self.face.is_color:

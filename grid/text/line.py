@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from functools import lru_cache
+from itertools import accumulate, groupby
 from typing import Literal
 
 from ...errors import InputError
@@ -91,6 +92,43 @@ def lay_out(pieces: Sequence[Piece], levels: Sequence[int], size: int, faces: Fa
     parts = [(face, level, "".join(piece[0] for piece, _ in group)) for (face, level), group in groups]
     ordered = [parts[i] for i in visual_order([level for _, level, _ in parts])]
     return _place(ordered, size, faces)
+
+
+def pen_offsets(pieces: Sequence[Piece], size: int, faces: Faces) -> list[int]:
+    """About where each piece begins on one endless line in pixels, and where the last one ends; without kerning."""
+    advances = {piece: faces.at(piece[1], size).extent(piece[0], False).advance for piece in set(pieces)}
+    return list(accumulate((advances[piece] for piece in pieces), initial=0))
+
+
+def plain_lines(text: str, width: int, size: int, faces: Faces) -> int | None:
+    """About how many lines of a width a text takes, and hardly ever fewer than that; much faster than to lay it out.
+
+    None for a text that is not of plain letters, or that must be broken within a word.
+    """
+    if not (text.isascii() and faces.is_plain(text)):
+        return None
+    # kerning may make a line longer than its letters
+    most = width - size / 4
+    space = _word_width(" ", size, faces)
+    lines = 0
+    for paragraph in text.strip().split("\n"):
+        lines += 1
+        x = 0.0
+        for word in paragraph.split(" "):
+            own = _word_width(word, size, faces)
+            if own > most:
+                return None
+            if x and x + space + own > most:
+                lines += 1
+                x = own
+            else:
+                x += space + own if x else own
+    return lines
+
+
+@lru_cache(maxsize=1 << 16)
+def _word_width(word: str, size: int, faces: Faces) -> float:
+    return sum(map(faces.at(faces.base, size).plain_advance, word))
 
 
 def _place(parts: Sequence[tuple[Face, int, str]], size: int, faces: Faces) -> Line:

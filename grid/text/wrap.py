@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 import regex
 
@@ -14,8 +16,12 @@ _HANGUL = regex.compile(r"\p{Hangul}")
 #: Characters that no line of Chinese or Japanese begins with, and that none ends with.
 _NOT_FIRST = set("、。，．・：；？！）」』】〉》〕…ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ,.!?:;)]}%’”")
 _NOT_LAST = set("（「『【〈《〔([{‘“")
+#: The end of a file's name, and a fraction: neither is parted from what stands before its point.
+_ENDING = regex.compile(r"(?<=[^\s.])\.(?:\p{L}[\p{L}\p{Nd}]{0,11}|\p{Nd}+)(?=$|[\s)\]},;:])")
 #: Ranks of a place to break, the best first.
-AT_SPACE, IN_NAME, ANYWHERE = 0, 1, 2
+AT_SPACE, IN_NAME, ANYWHERE, AFTER_POINT, IN_ENDING = range(5)
+#: Lines of more places are not balanced: that would be slow, and nobody sees it.
+_MOST_PLACES = 200
 
 
 def break_rank(before: str, after: str) -> int:
@@ -41,10 +47,16 @@ class Breaker:
     def __init__(self, clusters: Sequence[str]) -> None:
         n = len(clusters)
         ranks = [break_rank(clusters[i - 1], clusters[i]) for i in range(1, n)]
+        for place in _in_endings(clusters):
+            ranks[place - 1] = AFTER_POINT if clusters[place - 1] == "." else IN_ENDING
         #: For each rank the places of that rank or a better one, ascending, and the end of the paragraph.
         self._places = [
-            [i for i, r in enumerate(ranks, 1) if r <= rank] + [n] for rank in (AT_SPACE, IN_NAME, ANYWHERE)
+            [i for i, r in enumerate(ranks, 1) if r <= rank] + [n] for rank in range(max([ANYWHERE, *ranks]) + 1)
         ]
+        #: For each place where the white space before it begins.
+        self._ink_ends = [0]
+        for place, cluster in enumerate(clusters, 1):
+            self._ink_ends.append(self._ink_ends[-1] if cluster.isspace() else place)
 
     def line_end(self, start: int, fits: Callable[[int, int], bool]) -> int | None:
         """The end of the line that begins at `start`: the last place that fits, of the best rank that has one.
@@ -56,6 +68,83 @@ class Breaker:
             if end is not None:
                 return end
         return None
+
+    def balanced(self, count: int, offsets: Sequence[float], width: float) -> list[int]:
+        """The ends of ``count`` lines no wider than ``width`` that are about equally long; [] where there are none.
+
+        The last line is more than one short word where that can be. offsets: where each cluster begins in the unbroken
+        paragraph, and where the last one ends.
+        """
+        first: list[int] = []
+        for places in self._places[: IN_NAME + 1]:
+            ends = (
+                _Words(places, self._ink_ends, offsets).balanced(count, width) if len(places) <= _MOST_PLACES else None
+            )
+            if ends and not ends.is_last_short:
+                return ends.ends
+            first = first or (ends.ends if ends else [])
+        return first
+
+
+@dataclass(frozen=True)
+class _Ends:
+    ends: list[int]
+    #: Whether the last line is a single word that is less than half as long as the longest line.
+    is_last_short: bool
+
+
+class _Words:
+    """The words of a paragraph, which may be parts of file names, with their places."""
+
+    def __init__(self, places: Sequence[int], ink_ends: Sequence[int], offsets: Sequence[float]) -> None:
+        self.places = places
+        self.lefts = [offsets[start] for start in (0, *places[:-1])]
+        #: Without the white space that follows.
+        self.rights = [offsets[ink_ends[end]] for end in places]
+
+    def balanced(self, count: int, width: float) -> _Ends | None:
+        """The ends of lines of the least width that makes no more lines; None where a word is too long."""
+        low, high = max(right - left for left, right in zip(self.lefts, self.rights, strict=True)), width
+        if low > high or len(lines := self._lines(high)) > count:
+            return None
+        while high - low >= 1:
+            middle = (low + high) / 2
+            tried = self._lines(middle)
+            if len(tried) > count:
+                low = middle
+            else:
+                high, lines = middle, tried
+        return self._without_single_word(lines, width)
+
+    def _lines(self, width: float) -> list[int]:
+        """Of each line the word after its last one, as many words to a line as fit."""
+        ends, left = [], self.lefts[0]
+        for word, right in enumerate(self.rights):
+            if right - left > width:
+                ends.append(word)
+                left = self.lefts[word]
+        return [*ends, len(self.places)]
+
+    def _without_single_word(self, ends: list[int], width: float) -> _Ends:
+        starts = [0, *ends[:-1]]
+        if len(ends) > 1 and ends[-1] - starts[-1] == 1:
+            is_movable = ends[-2] - starts[-2] > 1 and self.rights[-1] - self.lefts[ends[-2] - 1] <= width
+            if is_movable:
+                ends = [*ends[:-2], ends[-2] - 1, ends[-1]]
+                starts = [0, *ends[:-1]]
+        widths = [self.rights[end - 1] - self.lefts[start] for start, end in zip(starts, ends, strict=True)]
+        is_short = ends[-1] - starts[-1] == 1 and widths[-1] < max(widths) / 2
+        return _Ends([self.places[end - 1] for end in ends], is_short)
+
+
+def _in_endings(clusters: Sequence[str]) -> list[int]:
+    """The places before and within the endings of names."""
+    text = "".join(clusters)
+    if "." not in text:
+        return []
+    inside = {i for match in _ENDING.finditer(text) for i in range(match.start(), match.end())}
+    starts = accumulate(map(len, clusters), initial=0)
+    return [place for place, start in enumerate(starts) if start in inside and 0 < place < len(clusters)]
 
 
 def _farthest(places: Sequence[int], first: int, fits: Callable[[int], bool]) -> int | None:

@@ -49,15 +49,14 @@ def _for_all_pages(text: str) -> str:
 
 
 def _pdf_page(page: PagePlan, number: int, job: PaintJob, output: Output) -> PdfPage:
-    texts = [PdfText(text.text, text.box, text.size) for band in page.bands for text in band.texts]
+    texts = [PdfText(text.text, text.box, text.size) for band in page.bands for text in band.texts if text.text]
     style, cells = job.style, [(cell, cell.index) for cell in page.cells if cell.index is not None]
     for cell, index in cells:
         if job.labels[index] and cell.label.width and cell.label.height:
-            texts.append(PdfText(job.labels[index], cell.label, style.metrics.font))
+            texts.append(PdfText(job.labels[index], cell.label, style.metrics.label_font))
     for cell, index in cells:
-        if index in job.badges.texts:
-            text = job.badges.texts[index]
-            block, plate = fit_badge(text, cell.area, style)
+        if text := job.badges.text(index):
+            block, plate = fit_badge(text, cell, style)
             texts.append(PdfText(text, plate, block.size))
     return PdfPage(page.width, page.height, output.observed(number, paint_page(page, job)), texts)
 
@@ -109,7 +108,7 @@ def _html_cells(planned: PlannedSheet, job: PaintJob) -> Iterator[HtmlCell]:
                 name=job.pictures[index].name,
                 values=planned.values[index],
                 scores=planned.scores[index],
-                badge=job.badges.texts.get(index, ""),
+                badge=job.badges.text(index),
                 tint=job.badges.tints.get(index),
                 winner=index in job.badges.winners,
             )

@@ -194,17 +194,21 @@ def _embedded(name: str, text: str) -> str:
 
 def _table(table: PageTable, page: int, badge: str, cells: _CellReader) -> Iterator[str]:
     """The HTML of one table, cell by cell."""
-    yield f'<section>\n<h2 class="wide" dir="auto">{_text(table.page_value or "")}</h2>\n<table class="grid">\n'
+    names = f'data-row-axis="{_text(table.row_axis)}" data-column-axis="{_text(table.column_axis)}"'
+    yield f'<section>\n<h2 class="wide" dir="auto">{_text(table.page_value or "")}</h2>\n<table class="grid" {names}>\n'
     has_side = any(table.row_headers) or any(table.row_means)
-    if any(table.column_headers) or any(table.column_means):
-        corner = "<td></td>" if has_side else ""
-        headers = "".join(_header(table, "col", column) for column in range(table.columns))
+    has_head = any(table.column_headers) or any(table.column_means)
+    if has_head:
+        corner = f"<td>{_axis(table.row_axis)}</td>" if has_side else ""
+        headers = "".join(
+            _header(table, "col", column, table.column_axis if column == 0 else "") for column in range(table.columns)
+        )
         yield f"<thead><tr>{corner}{headers}</tr></thead>\n"
     yield "<tbody>\n"
     for row in range(table.rows):
         yield "<tr>"
         if has_side:
-            yield _header(table, "row", row)
+            yield _header(table, "row", row, table.row_axis if row == 0 and not has_head else "")
         for column in range(table.columns):
             cell = cells.take(page, row, column)
             yield f"<td>{_cell(cell, badge) if cell else ''}</td>\n"
@@ -212,14 +216,18 @@ def _table(table: PageTable, page: int, badge: str, cells: _CellReader) -> Itera
     yield "</tbody>\n</table>\n</section>\n"
 
 
-def _header(table: PageTable, scope: str, index: int) -> str:
-    """The header of a row or column and, under it, its mean."""
+def _header(table: PageTable, scope: str, index: int, axis: str) -> str:
+    """The header of a row or column and, under it, its mean; above it the axis, which the first one names."""
     is_row = scope == "row"
     text = (table.row_headers if is_row else table.column_headers)[index]
     means = table.row_means if is_row else table.column_means
     mean = means[index] if means else None
     plate = f'<span class="mean plate {_tint_class(mean.tint)}">{_text(mean.text)}</span>' if mean else ""
-    return f'<th scope="{scope}" dir="auto"><span>{_text(text)}</span>{plate}</th>'
+    return f'<th scope="{scope}" dir="auto">{_axis(axis)}<span>{_text(text)}</span>{plate}</th>'
+
+
+def _axis(name: str) -> str:
+    return f'<small class="axis" dir="auto">{_text(name)}</small>' if name else ""
 
 
 def _cell(cell: HtmlCell, badge: str) -> str:

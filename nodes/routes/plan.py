@@ -11,8 +11,8 @@ from PIL import Image
 from ...errors import InputError, PictureError
 from ...grid.colors import RGBA, css_color
 from ...grid.labels.sources import ColumnsSource
-from ...grid.layout.plan import CellPlan, PagePlan
-from ...grid.paint.style import make_style
+from ...grid.layout.plan import BOLD, CellPlan, PagePlan, TextPlan
+from ...grid.paint.style import SheetStyle, make_style
 from ...grid.pictures.survey import Picture, Survey
 from ...grid.planner import PlanInputs, PlannedSheet, plan_sheet
 from ...grid.template import AUTO, GridTemplate, split_columns, split_headers
@@ -92,23 +92,24 @@ def preview(request: PlanRequest, host: Host) -> dict[str, Any]:
     survey = _examples(request, template)
     planned = plan_sheet(survey, template, PlanInputs(labels=_labels(request, survey)))
     style = make_style(template, planned.plan.metrics, planned.faces)
+    label = style.label_over if template.label_position == "over" else style.label
     return {
-        "pages": [_page(page, planned) for page in planned.plan.pages[:MAX_PAGES]],
+        "pages": [_page(page, planned, style) for page in planned.plan.pages[:MAX_PAGES]],
         "page_count": len(planned.plan.pages),
         "notes": list(planned.warnings),
         "format": template.format,
-        "font_size": planned.plan.metrics.font,
+        "font_size": planned.plan.metrics.label_font,
         "label_position": template.label_position,
         "label_align": template.label_align,
         "colors": {
             "page": _css(style.background),
             "text": css_color(style.text_color),
-            "label": css_color(style.label.fill),
-            "outline": css_color(style.label.outline),
+            "label": css_color(label.fill),
+            "outline": css_color(label.outline),
             "border": css_color(style.border_color),
             "pad": css_color(style.pad_color) if template.fit == "pad" else "",
         },
-        "outline_width": style.label.outline_width,
+        "outline_width": label.outline_width,
         "border_width": template.border_width,
     }
 
@@ -156,25 +157,36 @@ def _labels(request: PlanRequest, survey: Survey) -> list[str]:
     return lines if len(lines) < 2 else [*lines, *names[len(lines) :]][: request.count]
 
 
-def _page(page: PagePlan, planned: PlannedSheet) -> dict[str, Any]:
-    texts = [
-        {"kind": text.kind, "box": list(text.box), "text": text.text[:MAX_SHOWN], "size": text.size}
-        for band in page.bands
-        for text in band.texts
-    ]
+def _page(page: PagePlan, planned: PlannedSheet, style: SheetStyle) -> dict[str, Any]:
     return {
         "width": page.width,
         "height": page.height,
         "rows": page.table.rows,
         "columns": page.table.columns,
         "cells": [_cell(cell, planned) for cell in page.cells if cell.index is not None],
-        "texts": texts,
+        "texts": [_text(text, style) for band in page.bands for text in band.texts],
+    }
+
+
+def _text(text: TextPlan, style: SheetStyle) -> dict[str, Any]:
+    shown = style.text_style(text.kind, text.size)
+    return {
+        "kind": text.kind,
+        "box": list(text.box),
+        "text": text.text[:MAX_SHOWN],
+        "size": text.size,
+        "side": shown.align,
+        "color": css_color(shown.fill),
+        "bold": text.kind in BOLD,
     }
 
 
 def _cell(cell: CellPlan, planned: PlannedSheet) -> dict[str, Any]:
-    boxes = {"box": list(cell.box), "image_box": list(cell.image), "label_box": list(cell.label)}
-    return {**boxes, "label": planned.labels[cell.index or 0].text[:MAX_SHOWN]}
+    boxes = {"box": cell.box, "area": cell.area, "image_box": cell.image, "label_box": cell.label}
+    return {
+        **{name: list(box) for name, box in boxes.items()},
+        "label": planned.texts.labels[cell.index or 0][:MAX_SHOWN],
+    }
 
 
 def _css(color: RGBA) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...clip_backend.ranking.ranking import rank_by_references, rank_by_scores, rank_by_text, rank_scores
 from ...clip_backend.ranking.result import ABOVE_THRESHOLD, RankedPicture, Ranking, RankOptions
 from ...errors import InputError
-from ...grid.arrange.badges import format_score
+from ...grid.arrange.numbers import format_score
 from ...options import option
 from ..host.host import Host
 from ..models.choice import demo_notes

@@ -60,8 +60,7 @@ def export(
 
 def paint_job(planned: PlannedSheet, badges: Badges | None = None) -> PaintJob:
     style = make_style(planned.template, planned.plan.metrics, planned.faces)
-    labels = [label.text for label in planned.labels]
-    return PaintJob(style, planned.pictures, labels, planned.resizer, badges or planned.badges)
+    return PaintJob(style, planned.pictures, planned.texts.labels, planned.resizer, badges or planned.badges)
 
 
 def painted(planned: PlannedSheet, page: int = 0, badges: Badges | None = None) -> np.ndarray:

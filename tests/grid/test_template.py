@@ -19,6 +19,8 @@ from clip_grid.grid.template import (
 )
 from clip_grid.options import options_of
 
+from .samples import flats, plan
+
 #: rows, columns, cell width, cell height, margin, font size of the eight that older files may name.
 EIGHT = {
     "default": (3, 3, 256, 256, 10, 16),
@@ -34,7 +36,7 @@ EIGHT = {
 #: A value other than the default for every option.
 OTHER: dict[str, object] = {
     "rows": 2, "columns": 3, "cell_width": 100, "cell_height": 120, "fit": "cover", "margin": 3, "font": "DejaVu Sans",
-    "font_size": 9, "text_color": "#123456", "background": "1,2,3", "label_position": "below", "title": "né\n\"q\"",
+    "font_size": 9, "text_color": "#123456", "background": "1,2,3", "label_position": "over", "title": "né\n\"q\"",
     "row_headers": "a;b", "column_headers": "c\nd", "x_axis": "cfg", "y_axis": "none", "sort_by": "seed",
     "label_columns": "seed, cfg", "label_format": "{seed} · {cfg}\\n日本", "format": "webp", "quality": 1,
     "on_overflow": "stop", "page_axis": "model", "reverse": True, "gap": 0, "enlarge": True, "label_sources": "csv",
@@ -59,10 +61,21 @@ def test_the_eight_well_known_templates_have_exactly_their_numbers(name):
     template = built_in_templates()[name]
 
     assert template.name == name
-    assert six(template) == EIGHT[name]
+    # but for the rows, which would cut a folder of 37 pictures into five files
+    assert six(template) == (0, *EIGHT[name][1:])
     assert template == GridTemplate(name=name).with_options(dict(zip(
-        ("rows", "columns", "cell_width", "cell_height", "margin", "font_size"), EIGHT[name], strict=True
+        ("columns", "cell_width", "cell_height", "margin", "font_size"), EIGHT[name][1:], strict=True
     )))  # fmt: skip
+
+
+def test_no_built_in_template_makes_pages_of_a_folder_that_fits_on_one():
+    assert [name for name, template in built_in_templates().items() if template.rows] == []
+    assert len(plan(flats(37), **vars_of("default")).plan.pages) == 1
+
+
+def vars_of(name: str) -> dict[str, object]:
+    template = built_in_templates()[name]
+    return {key: getattr(template, key) for key in options_of(GridTemplate)}
 
 
 def test_every_built_in_template_loads_under_its_name_without_unknown_keys():

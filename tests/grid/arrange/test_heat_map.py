@@ -229,7 +229,9 @@ def test_a_split_table_keeps_the_mean_of_each_column():
     planned = four_by_four([i % 4 for i in range(16)], columns=2, rows=2, x_axis="cfg", y_axis="sampler")
 
     columns = [[plate.text for plate in page.table.column_means] for page in planned.plan.pages]
-    assert columns == [["mean 0.000", "mean 1.000"], ["mean 2", "mean 3"]] * 2
+    # 1.5 in each row needs a decimal, and all numbers of a sheet are written alike
+    assert columns == [["mean 0.0", "mean 1.0"], ["mean 2.0", "mean 3.0"]] * 2
+    assert {*planned.badges.texts.values()} == {"0.0", "1.0", "2.0", "3.0"}
 
 
 @pytest.mark.parametrize(

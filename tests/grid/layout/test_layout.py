@@ -137,16 +137,20 @@ def test_a_gap_of_its_own_stands_between_the_cells_only():
 def test_a_strip_is_as_high_as_the_tallest_label_and_no_higher_than_half_the_cell():
     template = GridTemplate(cell_width=100, cell_height=100, font_size=10, label_position="below")
 
-    small = plan_grid(request(2, template, SheetTexts(["one", "one\ntwo"]))).metrics
-    tall = plan_grid(request(2, template, SheetTexts(["one", "\n".join("abcdefgh")]))).metrics
+    small, tall = (
+        plan_grid(request(2, template, SheetTexts(["one", label]))).pages[0].cells
+        for label in ("one\ntwo", "\n".join("abcdefgh"))
+    )
 
-    assert (small.strip, tall.strip) == (20, 50)
+    # the eight lines shrink to 8 pixels, and half of the cell holds six of them
+    assert [cells[1].label.height for cells in (small, tall)] == [20, 50]
+    assert [cells[0].label.height for cells in (small, tall)] == [20, 50]
 
 
 def test_a_strip_is_there_even_when_a_letter_is_wider_than_the_cell():
     template = GridTemplate(cell_width=10, cell_height=10, font_size=40, label_position="below")
 
-    assert plan_grid(request(1, template, SheetTexts(["m"]))).metrics.strip > 0
+    assert plan_grid(request(1, template, SheetTexts(["m"]))).pages[0].cells[0].label.height > 0
 
 
 def test_page_numbers_are_filled_in_where_users_write_but_not_in_values():

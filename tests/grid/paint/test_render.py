@@ -154,6 +154,7 @@ def test_a_border_wider_than_the_cell_stays_in_it():
 @pytest.mark.parametrize(("side", "font"), [(32, 0), (32, 200), (64, 6), (200, 60), (512, 0), (512, 200)])
 def test_a_label_over_the_picture_changes_nothing_outside_its_cell(text, side, font):
     options = {"cell_width": side, "cell_height": side, "margin": 7, "columns": 2, "font_size": font}
+    options["label_position"] = "over"
     pictures = flats(2, side, side)
     labelled = plan(pictures, {"labels": [text, ""]}, **options)
     without = plan(pictures, {"labels": [""]}, **options)
@@ -315,7 +316,7 @@ def test_only_a_few_pictures_are_in_memory_at_a_time(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     counted = Counted()
     survey = Survey(tuple(counted.picture(i) for i in range(200)))
-    planned = plan(survey, columns=4, cell_width=32, cell_height=32)
+    planned = plan(survey, columns=4, cell_width=32, cell_height=32, label_position="over")
 
     for band in paint_page(planned.plan.pages[0], paint_job(planned)):
         assert band.shape[0] <= 42

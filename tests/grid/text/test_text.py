@@ -6,7 +6,7 @@ from clip_grid.errors import InputError
 from clip_grid.grid.text.draw import draw_text
 from clip_grid.grid.text.fit import fit_text, visible_part
 from clip_grid.grid.text.fonts import find_faces
-from clip_grid.grid.text.line import TextStyle
+from clip_grid.grid.text.line import TextStyle, plain_lines
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont, features
@@ -86,8 +86,8 @@ def test_a_text_that_fits_keeps_its_size_and_line():
 
 def test_lines_break_at_spaces_and_line_ends():
     assert words(fit_text("a quick brown fox\n\njumps", 110, 200, PLAIN, FACES)) == [
-        "a quick brown",
-        "fox",
+        "a quick",
+        "brown fox",
         "",
         "jumps",
     ]
@@ -276,3 +276,41 @@ def test_a_text_that_is_cut_says_so_even_where_all_that_is_left_fits():
     block = fit_text("a" + "\u200b" * 50_000 + "b", 200, 60, PLAIN, FACES)
 
     assert block.shortened and "…" in "".join(words(block))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    words=st.lists(st.text("abcWfjAVT.,-il", min_size=1, max_size=9), min_size=1, max_size=40),
+    width=st.integers(150, 600),
+    size=st.integers(8, 32),
+)
+def test_counted_lines_are_never_fewer_than_those_that_are_laid_out(words, width, size):
+    text = " ".join(words)
+    style = TextStyle(size=size, min_size=size)
+
+    counted = plain_lines(text, width, size, FACES)
+
+    laid_out = fit_text(text, width, 100_000, style, FACES)
+    assert counted is None or len(laid_out.lines) <= counted <= len(laid_out.lines) * 1.3 + 1
+
+
+def test_lines_of_other_letters_and_of_broken_words_are_not_counted():
+    assert plain_lines("猫", 300, 16, FACES) is None
+    assert plain_lines("x" * 100, 300, 16, FACES) is None
+    assert plain_lines("a\nb c", 300, 16, FACES) == 2
+
+
+def test_characters_without_a_font_are_all_counted_in_a_text_that_is_cut():
+    block = fit_text("猫" + "a " * 4000 + "犬", 100, 30, PLAIN, FACES)
+
+    assert block.shortened and block.missing == {"猫", "犬"}
+
+
+def test_balanced_lines_are_as_many_as_the_others():
+    text = "a small planet over a quiet sea, soft light, ultra detailed"
+    greedy = fit_text(text, 150, 300, PLAIN, FACES, balanced=False)
+    balanced = fit_text(text, 150, 300, PLAIN, FACES)
+
+    assert len(greedy.lines) == len(balanced.lines) > 2
+    assert balanced.width <= greedy.width
+    assert " ".join(words(balanced)) == text

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from clip_grid.grid.text.wrap import Breaker, break_rank
 
@@ -21,7 +23,7 @@ def wrapped(text: str, width: int) -> list[str]:
     [
         ("the quick brown fox", 9, ["the quick", "brown fox"]),
         ("a  b", 1, ["a", "b"]),
-        ("sd_xl_base-1.0.safetensors", 11, ["sd_xl_base-", "1.0.", "safetensors"]),
+        ("sd_xl_base-1.0.safetensors", 11, ["sd_xl_base-", "1.", "0.", "safetensors"]),
         ("models/sd/v1.ckpt", 10, ["models/sd/", "v1.ckpt"]),
         ("abcdefgh", 3, ["abc", "def", "gh"]),
         ("my abcdefgh", 3, ["my", "abc", "def", "gh"]),
@@ -56,3 +58,45 @@ def test_a_long_line_is_measured_few_times():
 
     assert Breaker(["a"] * 4000).line_end(0, fits) == 3000
     assert len(asked) < 30
+
+
+def balanced(text: str, width: int) -> list[str]:
+    """The lines of ``wrapped``, balanced."""
+    breaker = Breaker(list(text))
+    ends = breaker.balanced(len(wrapped(text, width)), list(range(len(text) + 1)), width)
+    return [text[start:end].strip() for start, end in pairwise([0, *ends])]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("a cup of espresso on a wooden table", 30, ["a cup of espresso", "on a wooden table"]),
+        ("Hubble deep field", 11, ["Hubble", "deep field"]),
+        ("one two three four five six", 12, ["one two", "three four", "five six"]),
+        ("dpmpp_2m Karras", 9, ["dpmpp_2m", "Karras"]),
+        # a last line of one short word is made longer from a file's name
+        ("portrait-of-an-astronaut_final_v2 (1).jpg", 36, ["portrait-of-an-astronaut_", "final_v2 (1).jpg"]),
+        ("模型梦幻森林", 4, ["模型梦", "幻森林"]),
+        ("short", 10, ["short"]),
+    ],
+)
+def test_balanced_lines_are_about_equally_long_and_do_not_end_with_one_word(text, width, expected):
+    assert balanced(text, width) == expected
+
+
+def test_lines_that_break_within_a_word_are_not_balanced():
+    assert Breaker(list("abcdefgh")).balanced(3, list(range(9)), 3) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [
+        ("abcdefgh.png", 10, ["abcdefg", "h.png"]),
+        ("my picture.jpeg", 11, ["my", "pictur", "e.jpeg"]),
+        ("photo (1).jpg", 9, ["photo", "(1).jpg"]),
+        ("scale 12.50 and more", 9, ["scale", "12.50 and", "more"]),
+        ("model.final.safetensors", 18, ["model.", "final.safetensors"]),
+    ],
+)
+def test_an_ending_is_not_split_from_its_name(text, width, expected):
+    assert wrapped(text, width) == expected

@@ -27,14 +27,14 @@ def read_back(exif: bytes) -> dict[str, str]:
 
 
 def test_the_record_has_the_boxes_of_the_pictures_and_the_chosen_options():
-    found = record(["a", "b", "ü"], rows=1, cell_width=10, cell_height=8, margin=2)
+    found = record(["a", "b", "ü"], rows=1, cell_width=10, cell_height=8, margin=2, label_position="over")
 
     assert found == {
         "format": 1,
         "page": 0,
         "pages": 1,
         "grid": "1x3",
-        "options": {"rows": 1, "cell_width": 10, "cell_height": 8, "margin": 2},
+        "options": {"rows": 1, "cell_width": 10, "cell_height": 8, "margin": 2, "label_position": "over"},
         "cells": [
             {"row": 0, "column": 0, "box": [2, 2, 10, 8], "image_box": [5, 4, 4, 4], "label": "a"},
             {"row": 0, "column": 1, "box": [14, 2, 10, 8], "image_box": [17, 4, 4, 4], "label": "b"},

@@ -61,7 +61,8 @@ def test_named_axes_show_example_headers():
     page = ask(options={"x_axis": "cfg", "y_axis": "sampler"}, count=6)[1]["pages"][0]
 
     texts = [(text["kind"], text["text"]) for text in page["texts"]]
-    assert ("column", "cfg: 1") in texts and ("row", "sampler: 1") in texts
+    assert ("column_axis", "cfg") in texts and ("column", "1") in texts
+    assert ("row_axis", "sampler") in texts and ("row", "1") in texts
 
 
 @pytest.mark.parametrize(

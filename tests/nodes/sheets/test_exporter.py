@@ -99,7 +99,14 @@ def test_a_batch_number_in_the_prefix_never_replaces_an_earlier_sheet(export, ba
 
 
 def test_the_prefix_may_name_folders_and_the_size_of_the_page(export, batch, host):
-    answer = export(batch(0.5), filename_prefix="sub/%width%x%height%", margin=1, cell_width=46, cell_height=30)
+    answer = export(
+        batch(0.5),
+        filename_prefix="sub/%width%x%height%",
+        margin=1,
+        cell_width=46,
+        cell_height=30,
+        label_position="over",
+    )
 
     assert answer["ui"]["images"] == [{"filename": "48x32_00001_.png", "subfolder": "sub", "type": "output"}]
     assert (host.folders.output / "sub" / "48x32_00001_.png").is_file()

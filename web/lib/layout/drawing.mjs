@@ -13,6 +13,7 @@
  * @property {number} size
  * @property {string} fill
  * @property {string} side of the box: left, center or right
+ * @property {boolean} [bold]
  * @property {string} [outline] its colour
  * @property {number} [width] of the outline
  */
@@ -52,9 +53,8 @@ export function drawPage(plan, page) {
   page.cells.forEach((cell, i) =>
     svg.append(...drawCell(plan, cell, i, scale), ...(hasLabels ? drawLabel(plan, cell, isText) : [])),
   );
-  for (const { kind, text, box, size } of page.texts) {
-    const side = kind === "row" ? "right" : kind === "legend" ? "left" : "center";
-    const drawn = { text, box, size, fill: plan.colors.text, side };
+  for (const { text, box, size, side, color, bold } of page.texts) {
+    const drawn = { text, box, size, fill: color, side, bold };
     svg.append(scale * size >= MIN_TEXT_SIZE ? drawText(drawn, "middle") : drawBar(drawn, "middle"));
   }
   return svg;
@@ -66,11 +66,9 @@ export function drawPage(plan, page) {
  * @param {number} place
  * @param {number} scale
  */
-function drawCell(plan, { box, image_box: image, label_box: label }, place, scale) {
+function drawCell(plan, { area, image_box: image }, place, scale) {
   const parts = [];
-  const strip = plan.label_position === "below" || plan.label_position === "above" ? label[3] : 0;
-  const top = plan.label_position === "above" ? box[1] + strip : box[1];
-  if (plan.colors.pad) parts.push(drawRect([box[0], top, box[2], box[3] - strip], { fill: plan.colors.pad }));
+  if (plan.colors.pad) parts.push(drawRect(area, { fill: plan.colors.pad }));
   /** @type {Attributes} */
   const border = plan.border_width
     ? { stroke: plan.colors.border, "stroke-width": Math.max(plan.border_width, 1 / scale) }
@@ -94,7 +92,7 @@ function drawLabel(plan, cell, isText) {
     side: plan.label_align,
   };
   const isOver = plan.label_position === "over";
-  const position = isOver ? "bottom" : "middle";
+  const position = isOver || plan.label_position === "above" ? "bottom" : "top";
   if (!isText) return [drawBar(text, position)];
   return [
     drawText(
@@ -107,13 +105,14 @@ function drawLabel(plan, cell, isText) {
 /**
  * Lines of text, cut off at the edges of their box.
  * @param {Text} text
- * @param {"middle" | "bottom"} position
+ * @param {"top" | "middle" | "bottom"} position
  */
-function drawText({ text, box: [x, y, w, h], size, fill, side, outline, width = 0 }, position) {
+function drawText({ text, box: [x, y, w, h], size, fill, side, bold, outline, width = 0 }, position) {
   const lines = text.split("\n").slice(0, Math.max(1, Math.floor(h / (size * LINE))));
   const frame = draw("svg", { x, y, width: w, height: Math.max(h, 1), overflow: "hidden" });
   const rest = (lines.length - 1) * size * LINE;
-  const first = position === "bottom" ? h - size * 0.3 - rest : h / 2 + size * 0.35 - rest / 2;
+  const middle = h / 2 + size * 0.35 - rest / 2;
+  const first = position === "bottom" ? h - size * 0.3 - rest : position === "top" ? size : middle;
   const across = side === "left" ? 0 : side === "right" ? w : w / 2;
   /** @type {Attributes} */
   const stroke = outline
@@ -126,6 +125,7 @@ function drawText({ text, box: [x, y, w, h], size, fill, side, outline, width = 
       "font-size": size,
       fill,
       "text-anchor": ANCHORS[side] ?? "middle",
+      "font-weight": bold ? 700 : 400,
       ...stroke,
     });
     element.textContent = line;
@@ -137,12 +137,13 @@ function drawText({ text, box: [x, y, w, h], size, fill, side, outline, width = 
 /**
  * A bar in the place of text that would be too small to read.
  * @param {Text} text
- * @param {"middle" | "bottom"} position
+ * @param {"top" | "middle" | "bottom"} position
  */
 function drawBar({ text, box: [x, y, w, h], size, fill, side }, position) {
   const length = Math.min(w, Math.max(size, (text.split("\n")[0].length * size) / 2));
   const left = side === "left" ? x : side === "right" ? x + w - length : x + (w - length) / 2;
-  const top = position === "bottom" ? y + h - size : y + h / 2 - size * 0.3;
+  const middle = y + h / 2 - size * 0.3;
+  const top = position === "bottom" ? y + h - size : position === "top" ? y + size * 0.3 : middle;
   const bar = drawRect([left, top, length, size * 0.6], { fill, opacity: 0.85 });
   const title = draw("title", {});
   title.textContent = text;

@@ -6,8 +6,17 @@ import { text } from "../texts.mjs";
 
 /** @typedef {import("../front_end.mjs").GraphNode} GraphNode */
 /** @typedef {[x: number, y: number, width: number, height: number]} Box */
-/** @typedef {{box: Box, image_box: Box, label_box: Box, label: string}} Cell */
-/** @typedef {{kind: string, box: Box, text: string, size: number}} PageText */
+/** @typedef {{box: Box, area: Box, image_box: Box, label_box: Box, label: string}} Cell */
+/**
+ * @typedef {object} PageText
+ * @property {string} kind
+ * @property {Box} box
+ * @property {string} text
+ * @property {number} size
+ * @property {"left" | "center" | "right"} side
+ * @property {string} color
+ * @property {boolean} bold
+ */
 /** @typedef {{width: number, height: number, rows: number, columns: number, cells: Cell[], texts: PageText[]}} Page */
 /**
  * @typedef {object} Plan
