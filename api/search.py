@@ -116,8 +116,13 @@ def why_nothing(found: Hits, where: str, strong: bool, mark: str = "") -> str:
 
 
 def weighted(text: str) -> tuple[str, float]:
-    """A text, or a path, and the weight that may stand after it, as in ``fox::0.5``; raises InputError for 0."""
+    """A text, or a path, and the weight that may stand after it, as in ``fox::0.5``.
+
+    Raises InputError for a weight of 0, and where there is no text.
+    """
     found = _WEIGHT.fullmatch(text)
+    if not (found[1] if found else text).strip():
+        raise InputError(f"{text!r} has no text; write what to look for, as in: fox::0.5")
     if not found:
         return text, 1.0
     weight = float(found[2])

@@ -116,11 +116,14 @@ def run(args: argparse.Namespace) -> int:
     if args.failed:
         return _failed(args)
     if args.purge is not None:
-        return _answer(args, {"purged": purge_index(args.index, older_than_days=args.purge)}, "forgot {} files")
+        purged = purge_index(args.index, older_than_days=args.purge)
+        return _answer(args, {"purged": purged}, f"forgot {_counted(purged, 'file')}")
     if args.export:
-        return _answer(args, {"exported": export_index(args.export, args.index)}, "wrote {} pictures")
+        exported = export_index(args.export, args.index)
+        return _answer(args, {"exported": exported}, f"wrote {_counted(exported, 'picture')}")
     if args.import_file:
-        return _answer(args, {"imported": import_index(args.import_file, args.index)}, "took {} new pictures")
+        imported = import_index(args.import_file, args.index)
+        return _answer(args, {"imported": imported}, f"took {_counted(imported, 'new picture')}")
     return _index(args)
 
 
@@ -167,12 +170,12 @@ def _status_lines(found: IndexStatus) -> Iterator[str]:
     rows = [
         ["index", found.folder],
         ["model", f"{found.model or 'none yet'}{f', {found.dim} numbers a picture' if found.dim else ''}"],
-        ["pictures", f"{found.pictures} in {found.files} files"],
-        ["gone", f"{found.missing} files"],
-        ["failed", f"{found.failed} files"],
+        ["pictures", f"{found.pictures} in {_counted(found.files, 'file')}"],
+        ["gone", _counted(found.missing, "file")],
+        ["failed", _counted(found.failed, "file")],
         ["size", f"{found.size_bytes / 1e6:.1f} MB"],
         *(
-            ["folder", f"{root.path}, {root.files} files{', cannot be listed now' if root.is_away else ''}"]
+            ["folder", f"{root.path}, {_counted(root.files, 'file')}{', cannot be listed now' if root.is_away else ''}"]
             for root in found.roots
         ),
     ]
@@ -196,5 +199,9 @@ def _answer(args: argparse.Namespace, answer: dict[str, int], sentence: str) -> 
     if args.json:
         print_json(answer)
     else:
-        show([sentence.format(*answer.values())])
+        show([sentence])
     return DONE
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

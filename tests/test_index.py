@@ -232,10 +232,10 @@ def test_the_command_indexes_and_says_what_it_holds(index, renders, capsys):
     assert "broken.png: " in capsys.readouterr().out
     (renders / "0.png").unlink()
     assert main(["index", "--quiet"]) == 0
-    assert "1 are gone, and forgotten with --purge" in capsys.readouterr().out
+    assert "1 is gone, and forgotten with --purge" in capsys.readouterr().out
     assert main(["index", "--purge", "30"]) == 0
     assert main(["index", "--purge"]) == 0
-    assert capsys.readouterr().out == "forgot 0 files\nforgot 1 files\n"
+    assert capsys.readouterr().out == "forgot 0 files\nforgot 1 file\n"
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,14 @@ def test_a_weight_stands_after_two_colons(text, expected):
     assert weighted(text) == expected
 
 
+@pytest.mark.parametrize("text", ["", " ", "::2", " ::0.5"])
+def test_a_weight_needs_a_text(text, renders, capsys):
+    with pytest.raises(InputError, match="has no text; write what to look for"):
+        weighted(text)
+    assert main(["search", text]) == 1
+    assert "has no text" in capsys.readouterr().err
+
+
 def test_weak_hits_can_be_left_out_in_python_and_on_the_command_line(renders, capsys):
     index = renders.parent / "index"
     every = search("a red circle", index=index, model=MODEL, top=8)

@@ -87,8 +87,8 @@ class IndexUpdate:
             "own sheets": self.left_out, "failed": len(self.failed),
         }  # fmt: skip
         parts = [f"{count} {what}" for what, count in counts.items() if count]
-        back = f"; {self.back} are there again" if self.back else ""
-        gone = f"; {self.gone} are gone" if self.gone else ""
+        back = f"; {self.back} {'is' if self.back == 1 else 'are'} there again" if self.back else ""
+        gone = f"; {self.gone} {'is' if self.gone == 1 else 'are'} gone" if self.gone else ""
         return f"{self.found} pictures in {self.seconds:.1f} s: {', '.join(parts) or 'nothing to do'}{back}{gone}"
 
     def to_dict(self) -> dict[str, Any]:
