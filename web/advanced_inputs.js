@@ -24,7 +24,7 @@ const GAP = 4;
 app.registerExtension({
   name: "clip_grid.advanced_inputs",
   init: loadTexts,
-  setup: loadStyles,
+  setup: () => loadStyles(),
   nodeCreated(node) {
     const widgets = node.widgets?.filter((widget) => widget.options?.advanced) ?? [];
     if (node.comfyClass.startsWith("ClipGrid_") && widgets.length) new Fold(node, widgets);

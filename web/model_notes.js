@@ -21,7 +21,7 @@ const LINE_LENGTH = 46;
 app.registerExtension({
   name: "clip_grid.model_notes",
   init: loadTexts,
-  setup: loadStyles,
+  setup: () => loadStyles(),
   nodeCreated(node) {
     if (node.comfyClass === LOADER_NODE) new ModelNotes(node);
   },
