@@ -6,6 +6,7 @@ import asyncio
 import gc
 import itertools
 import logging
+import shutil
 import threading
 import time
 import weakref
@@ -21,7 +22,7 @@ pytest.importorskip("safetensors")
 pytest.importorskip("tokenizers")
 from clip_grid import api
 from clip_grid.clip_backend.encoding.cache import shared_encoders
-from clip_grid.clip_backend.shapes_demo import SHAPES_DEMO
+from clip_grid.clip_backend.shapes_demo import SHAPES_DEMO, shapes_demo_path
 from clip_grid.errors import CheckpointError, InputError, PictureError
 from PIL import Image
 
@@ -285,9 +286,12 @@ def test_closing_ends_running_work_within_a_batch_and_later_use_says_so(tmp_path
 
 def test_a_scope_opens_the_model_and_frees_it(tmp_path):
     paths = files(tmp_path, [1, 2])
+    # a model of its own: other tests of this process may hold the one that everybody shares
+    own = tmp_path / "model"
+    shutil.copytree(shapes_demo_path(), own)
 
     async def work():
-        async with api.CLIPEmbedder(SHAPES_DEMO, device="cpu") as embedder:
+        async with api.CLIPEmbedder(str(own), device="cpu") as embedder:
             vectors = await embedder.generate_embeddings_batch(paths)
             model = weakref.ref(embedder._encoder)
             assert model() in shared_encoders()._encoders._values.values()

@@ -108,19 +108,21 @@ def _settings(text: str, separator: str) -> tuple[dict[str, str], list[object]]:
     """
     settings: dict[str, str] = {}
     resources: list[object] = []
-    at, quotes_close = 0, True
+    at, unread = 0, ""
     while at < len(text) and len(settings) < _MAX_SETTINGS:
         key = _KEY.match(text, at)
         end = _value_end(text, at if key is None else key.end(), separator)
         if key:
             value: object = text[key.end() : end].strip()
-            if quotes_close and text[key.end() : key.end() + 1] in ('"', "{", "["):
+            opener = text[key.end() : key.end() + 1]
+            if opener in ('"', "{", "[") and opener not in unread:
                 try:
                     value, after = next_json(text, key.end(), DECODER)
                     end = _value_end(text, after, separator)
                 except JsonError:
-                    # read on without quotes: to try again at each label would take time squared in the length
-                    quotes_close = False
+                    # such values are read as they are from here on: to try again at each label would take time squared
+                    # in the length
+                    unread += opener
             if isinstance(value, str):
                 settings.setdefault(key[1].strip(), value)
             elif key[1].strip() == _RESOURCES:

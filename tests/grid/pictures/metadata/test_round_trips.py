@@ -9,7 +9,7 @@ import re
 
 from clip_grid.grid.pictures.metadata import read_generation, read_picture
 from clip_grid.grid.pictures.metadata.columns import clean, snake_case
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -73,6 +73,7 @@ def _quoted(value: str) -> str:
     st.integers(0, 2**64 - 1),
     st.dictionaries(st.sampled_from(_LABELS), _TEXTS.filter(lambda text: not text.strip().startswith('"')), max_size=3),
 )
+@example([], [], 0, {"Hires upscaler": "[", "Variation seed": "\r"})
 def test_settings_of_the_web_ui_come_back(
     prompt: list[str], negative: list[str], seed: int, more: dict[str, str]
 ) -> None:
