@@ -24,6 +24,7 @@ from ..clip_backend.model_check.result import (
 from .flags import add_model_flags, model_choice
 from .output import DONE, FAILED, Bar, add_output_flags, fail, note, print_json, show
 
+USAGE = "[options] [MODEL]"
 HELP = """\
 check that a model is read rightly and that the default rules suit it
 

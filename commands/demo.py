@@ -25,6 +25,7 @@ _SHEETS: dict[str, dict[str, Any]] = {
     "labels.jpg": {"columns": 5, "label_format": "{sampler} · cfg {cfg} · seed {seed}", "label_position": "below"},
     "page.html": {"title": "CLIP Grid demo"},
 }
+USAGE = "[options] [DIRECTORY]"
 HELP = "draw pictures of its own and make sheets of them"
 
 

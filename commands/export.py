@@ -14,6 +14,7 @@ from ..grid.template import write_template
 from .flags import add_sheet_flags, clip_options, model_choice, sheet_inputs, template_options, unused_clip_flags
 from .output import DONE, FAILED, PARTIAL, Bar, fail, note, print_error, print_json, print_report, show
 
+USAGE = "[options] IMAGES... OUT"
 HELP = """\
 make a labelled sheet from pictures
 

@@ -31,6 +31,7 @@ from .output import (
     Bar,
     add_output_flags,
     aligned_lines,
+    counted,
     fail,
     first_lines,
     note,
@@ -38,6 +39,7 @@ from .output import (
     show,
 )
 
+USAGE = "[options] [DIR...]"
 HELP = """\
 index the pictures of folders, so that clip-grid search finds them
 
@@ -117,13 +119,13 @@ def run(args: argparse.Namespace) -> int:
         return _failed(args)
     if args.purge is not None:
         purged = purge_index(args.index, older_than_days=args.purge)
-        return _answer(args, {"purged": purged}, f"forgot {_counted(purged, 'file')}")
+        return _answer(args, {"purged": purged}, f"forgot {counted(purged, 'file')}")
     if args.export:
         exported = export_index(args.export, args.index)
-        return _answer(args, {"exported": exported}, f"wrote {_counted(exported, 'picture')}")
+        return _answer(args, {"exported": exported}, f"wrote {counted(exported, 'picture')}")
     if args.import_file:
         imported = import_index(args.import_file, args.index)
-        return _answer(args, {"imported": imported}, f"took {_counted(imported, 'new picture')}")
+        return _answer(args, {"imported": imported}, f"took {counted(imported, 'new picture')}")
     return _index(args)
 
 
@@ -170,12 +172,12 @@ def _status_lines(found: IndexStatus) -> Iterator[str]:
     rows = [
         ["index", found.folder],
         ["model", f"{found.model or 'none yet'}{f', {found.dim} numbers a picture' if found.dim else ''}"],
-        ["pictures", f"{found.pictures} in {_counted(found.files, 'file')}"],
-        ["gone", _counted(found.missing, "file")],
-        ["failed", _counted(found.failed, "file")],
+        ["pictures", f"{found.pictures} in {counted(found.files, 'file')}"],
+        ["gone", counted(found.missing, "file")],
+        ["failed", counted(found.failed, "file")],
         ["size", f"{found.size_bytes / 1e6:.1f} MB"],
         *(
-            ["folder", f"{root.path}, {_counted(root.files, 'file')}{', cannot be listed now' if root.is_away else ''}"]
+            ["folder", f"{root.path}, {counted(root.files, 'file')}{', cannot be listed now' if root.is_away else ''}"]
             for root in found.roots
         ),
     ]
@@ -201,7 +203,3 @@ def _answer(args: argparse.Namespace, answer: dict[str, int], sentence: str) -> 
     else:
         show([sentence])
     return DONE
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"

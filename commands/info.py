@@ -12,6 +12,7 @@ from .flags import add_model_flags, model_choice
 from .models import file_size
 from .output import DONE, aligned_lines, print_json, show
 
+USAGE = "[options]"
 HELP = """\
 show which device, model, verdict, cache and folders are in force
 

@@ -29,6 +29,7 @@ from .output import (
     write_csv,
 )
 
+USAGE = "[options] IMAGES..."
 HELP = """\
 say what each picture shows
 

@@ -8,14 +8,15 @@ from collections.abc import Iterator, Sequence
 from ..api import match
 from ..clip_backend.matching.result import Matches, MatchOptions, MatchResult, PhraseScore
 from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
-from .output import Bar, add_output_flags, aligned_lines, note, print_json, show, status_of
+from .output import Bar, add_output_flags, aligned_lines, fail, note, print_json, show, status_of
 
+USAGE = "[options] IMAGES... --text TEXT..."
 HELP = """\
 say whether pictures show what texts say
 
-  clip-grid match --image product.jpg --text 'a red shirt'
-  clip-grid match --image renders/ --text 'a red car, at night' --preset percentile-95
-  clip-grid match --image a.png b.png --text 'a cat' 'a dog' --mode matrix
+  clip-grid match product.jpg --text 'a red shirt'
+  clip-grid match renders/ --text 'a red car, at night' --preset percentile-95
+  clip-grid match a.png b.png --text 'a cat' 'a dog' --mode matrix
 
 Each phrase of a text is scored too: its own cosine, and as support how much the
 cosine of the whole text falls without it. Exit status: 0 whatever the verdicts
@@ -26,9 +27,10 @@ are, 3 if a picture could not be read.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
     add = parser.add_argument
+    add("paths", nargs="*", metavar="IMAGES", help="folders, files, globs or .txt lists of them")
     add(
-        "--image", nargs="+", action="extend", required=True, metavar="IMAGE",
-        help="pictures, folders, globs or .txt lists of them",
+        "--image", nargs="+", action="extend", default=[], metavar="IMAGE",
+        help="more of them, as in: --image a.png --text 'a cat' --image b.png --text 'a dog'",
     )  # fmt: skip
     add("--text", nargs="+", action="extend", required=True, metavar="TEXT", help="what they should show")
     add("--calibration", metavar="FILE", help="what clip-grid match-batch learnt: probabilities for your pictures")
@@ -40,11 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def match_texts(args: argparse.Namespace) -> int:
     """The scores as a table or JSON."""
+    images = [*args.paths, *args.image]
+    if not images:
+        return fail("give the pictures, before --text, as in: clip-grid match renders/ --text 'a red car'")
     options = read_checked_flags(args, MatchOptions)
     with Bar(args.quiet) as bar:
-        run = match(
-            args.image, args.text, model=model_choice(args), calibration=args.calibration, progress=bar, **options
-        )
+        run = match(images, args.text, model=model_choice(args), calibration=args.calibration, progress=bar, **options)
     if args.json:
         print_json(run.to_dict())
     else:

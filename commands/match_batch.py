@@ -18,6 +18,7 @@ from .output import (
     Bar,
     add_output_flags,
     aligned_lines,
+    counted,
     fail,
     first_lines,
     note,
@@ -25,6 +26,7 @@ from .output import (
     show,
 )
 
+USAGE = "[options] PAIRS.csv"
 HELP = """\
 match the pictures and texts of a CSV file, pair by pair
 
@@ -87,7 +89,7 @@ def _lines(report: PairsReport, model: str) -> Iterator[str]:
 def summary(report: PairsReport) -> Iterator[str]:
     """What was done, the verdicts, and how they agree with the labels."""
     resumed = f", {report.resumed} of them by an earlier run" if report.resumed else ""
-    yield f"{report.pairs}: {report.rows} pairs, {report.done} matched{resumed}, {report.failed} failed"
+    yield f"{report.pairs}: {counted(report.rows, 'pair')}, {report.done} matched{resumed}, {report.failed} failed"
     if report.out:
         yield f"results: {report.out}"
     found = [one.result for one in report.results if one.result]
@@ -101,7 +103,7 @@ def summary(report: PairsReport) -> Iterator[str]:
 
 def _metrics(one: PairMetrics) -> Iterator[str]:
     low, high = one.roc_auc_interval
-    yield f"labels: {one.pairs} pairs, {one.positives} of them matches"
+    yield f"labels: {counted(one.pairs, 'pair')}, {one.positives} of them matches"
     rows = [
         ("ROC-AUC of z", f"{one.roc_auc:.3f}", f"{low:.3f} to {high:.3f} with 95 % confidence"),
         ("average precision", f"{one.average_precision:.3f}", ""),

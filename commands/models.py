@@ -20,6 +20,7 @@ from .output import DONE, FAILED, char_width, display_width, fail, note, print_j
 
 #: Columns of a table that no terminal shows.
 _UNBROKEN = 10_000
+USAGE = "[options] [FOLDER...]"
 HELP = "list the CLIP models on this machine, and what each of them is"
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -55,6 +57,11 @@ def first_lines(lines: Sequence[str], most: int = 10) -> list[str]:
     """The first of them, and how many more there are."""
     rest = [f"and {len(lines) - most} more; --json lists them"] if len(lines) > most else []
     return [*lines[:most], *rest]
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things: 1 file, 2 files."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def fail(message: str, status: int = USAGE) -> int:
@@ -113,10 +120,48 @@ def what_was_written() -> str:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors, which repeat arguments, give the terminal no orders."""
+    """A parser whose errors are one line with the cure; arguments in it give the terminal no orders."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(printable(message))
+        sys.exit(fail(f"{self._in_words(message)}; see: {self.prog} --help"))
+
+    def refuse(self, arguments: Sequence[str]) -> NoReturn:
+        """Ends the command because of arguments that it has no place for, with the flag that each is most like."""
+        flags = [word.partition("=")[0] for word in arguments if word.startswith("-")]
+        if not flags:
+            self.error(f"unexpected {', '.join(map(repr, arguments))}")
+        known = [flag for action in self._actions for flag in action.option_strings]
+        self.error("; ".join(f"there is no flag {flag}{_nearest(flag, known)}" for flag in flags))
+
+    def _in_words(self, message: str) -> str:
+        """What argparse reports, with the flag's values or the nearest choice named."""
+        told = _REPORT.match(message)
+        action = told and next((one for one in self._actions if told[1] in (*one.option_strings, one.metavar)), None)
+        if not told or not action:
+            return message
+        if told["count"]:
+            values = action.metavar if isinstance(action.metavar, tuple) else (action.metavar or action.dest.upper(),)
+            return (
+                f"{told[1]} needs {_COUNTS.get(told['count'], told['count'] + ' values')}: {told[1]} {' '.join(values)}"
+            )
+        choices = [str(choice) for choice in action.choices or ()]
+        nearest = _nearest(told["value"].strip("'"), choices)
+        if action.option_strings:
+            return f"{told[1]} is {told['value']}; it must be one of {', '.join(choices)}{nearest}"
+        return f"there is no command {told['value']}{nearest or '; choose from ' + ', '.join(choices)}"
+
+
+#: Reports of argparse that are said in other words.
+_REPORT = re.compile(
+    r"argument ([^\s/:]+)[^:]*: (?:expected (?P<count>.+) arguments?$|invalid choice: (?P<value>'.*?'))", re.DOTALL
+)
+_COUNTS = {"one": "a value", "at least one": "at least one value"}
+
+
+def _nearest(given: str, known: Sequence[str]) -> str:
+    """A question for the known word that is most like the given one; empty where none is."""
+    near = get_close_matches(given[:200], known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 class Bar:

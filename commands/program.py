@@ -33,7 +33,7 @@ from . import (
 from .flags import split_background
 from .output import FAILED, USAGE, Parser, fail, what_was_written
 
-#: Each has the function ``add_arguments`` and the text HELP, whose first line stands in the list of commands.
+#: Each has the function ``add_arguments``, and the texts USAGE and HELP, whose first line stands in the list.
 _COMMANDS = {
     "export": export,
     "label": label,
@@ -68,7 +68,7 @@ def labeled_grid_exporter(argv: Sequence[str] | None) -> int:
     return _run(_parse(parser, argv))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     parser = Parser("clip-grid", description="Labelled image grids, and what CLIP says of pictures.")
     parser.add_argument("--version", action="version", version=version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -77,17 +77,19 @@ def _parser() -> argparse.ArgumentParser:
         title, _, _ = command.HELP.partition("\n")
         # --mode must not be taken for --model
         parts = commands.add_parser(
-            name, help=title, description=command.HELP, formatter_class=formatter, allow_abbrev=False
-        )
+            name, help=title, description=command.HELP, formatter_class=formatter, allow_abbrev=False,
+            usage=f"%(prog)s {command.USAGE}",
+        )  # fmt: skip
         command.add_arguments(parts)
+        parts.set_defaults(parser=parts)
     return parser
 
 
-def _parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse(parser: Parser, argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments; paths may also stand after flags, and after the numbers of a background colour."""
     args, rest = parser.parse_known_args(argv)
     if rest and (any(text.startswith("-") for text in rest) or not hasattr(args, "paths")):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        getattr(args, "parser", parser).refuse(rest)
     if hasattr(args, "background"):
         args.background, after = split_background(args.background)
         rest = [*after, *rest]

@@ -18,6 +18,7 @@ from ..grid.pictures.lists import as_line
 from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
 from .output import DONE, PARTIAL, Bar, add_output_flags, aligned_lines, fail, note, print_json, print_lines, show
 
+USAGE = "[options] IMAGES... (--text TEXT | --like IMAGE...)"
 HELP = """\
 put pictures in order and tell which are the best
 

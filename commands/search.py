@@ -15,8 +15,9 @@ from ..clip_backend.search.query import Hit, Hits
 from ..grid.pictures.lists import as_line
 from .flags import add_model_flags, add_options, model_choice, read_checked_flags
 from .index import add_index_flag, add_store_flag
-from .output import DONE, FAILED, add_output_flags, aligned_lines, fail, note, print_json, print_lines, show
+from .output import DONE, FAILED, add_output_flags, aligned_lines, counted, fail, note, print_json, print_lines, show
 
+USAGE = "[options] [TEXT...]"
 HELP = """\
 find pictures of an index by text, by picture, or by both
 
@@ -39,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--like", nargs="+", metavar="FILE", default=[], help="pictures that they are to resemble")
     add("--unlike", nargs="+", metavar="FILE", default=[], help="pictures that they are not to resemble")
     add_options(parser, SearchOptions)
-    add("--list", action="store_true", help="print the paths of the hits alone, the best first, for clip-grid export")
+    add(
+        "--list", action="store_true",
+        help="print only the paths of the hits, the best first, as in: clip-grid search fox --list > hits.txt, then "
+        "clip-grid export hits.txt sheet.png",
+    )  # fmt: skip
     add("--grid", metavar="FILE", help="write a sheet of the hits, the best first")
     add("--overwrite", action="store_true", help="replace FILE even if it is not of this program")
     add_index_flag(parser)
@@ -85,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 def table(found: Hits) -> Iterator[str]:
     """A line per hit, the best first; weak ones stand below a line."""
     hits = found.hits
-    yield f"{len(hits)} of {found.passed} pictures; index of {found.total}, model: {found.model}"
+    yield f"{len(hits)} of {counted(found.passed, 'picture')}; index of {found.total}, model: {found.model}"
     strong = [hit for hit in hits if not hit.is_weak]
     weak = [hit for hit in hits if hit.is_weak]
     lines = list(aligned_lines([_HEAD, *map(_row, [*strong, *weak])], right=[0, 1]))

@@ -7,6 +7,7 @@ import argparse
 from ..grid.template import GridTemplate, built_in_templates
 from .output import DONE, add_output_flags, print_lines, show
 
+USAGE = "[options]"
 HELP = "list the built-in templates"
 
 
