@@ -38,6 +38,11 @@ class Option:
     #: Shown among the advanced inputs by front ends that fold them away.
     advanced: bool = False
 
+    @property
+    def is_color(self) -> bool:
+        """Whether its text is a colour."""
+        return self.name.endswith("_color") or self.name == "background"
+
     def parse(self, raw: object) -> Value:
         """The value as this option's type, inside its bounds; raises InputError naming the option."""
         value = self._as_type(raw)
@@ -141,20 +146,31 @@ def _widget(o: Option) -> tuple[object, dict[str, object]]:
 MAX_SHOWN = 80
 
 
-def add_flags(parser: argparse._ActionsContainer, options: Sequence[Option]) -> None:
-    """One command line flag per option: ``--cell-width N``; booleans also as ``--no-…``. Absent flags stay absent."""
+def add_flags(parser: argparse._ActionsContainer, options: Sequence[Option], aliases: Sequence[str] = ()) -> None:
+    """One command line flag per option: ``--cell-width N``; booleans also as ``--no-…``. Absent flags stay absent.
+
+    aliases: further flags for one option.
+    """
     for o in options:
         flag = "--" + o.name.replace("_", "-")
         text = o.help.replace("%", "%%")
-        shown_default = repr(o.default).replace("%", "%%")
+        shown_default = f" (default: {o.default})".replace("%", "%%") if o.default != "" else ""
         if isinstance(o.default, bool):
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
             continue
-        shown = "{" + ",".join(o.choices) + "}" if o.choices else ("TEXT" if isinstance(o.default, str) else "N")
+        shown = "{" + ",".join(o.choices) + "}" if o.choices else _metavar(o)
         if len(shown) > MAX_SHOWN:
             # argparse never breaks this line
             shown, text = o.name.upper(), f"one of {', '.join(o.choices)}. {text}"
-        parser.add_argument(flag, metavar=shown, default=argparse.SUPPRESS, help=f"{text} (default: {shown_default})")
+        parser.add_argument(
+            flag, *aliases, dest=o.name, metavar=shown, default=argparse.SUPPRESS, help=f"{text}{shown_default}"
+        )
+
+
+def _metavar(o: Option) -> str:
+    if o.is_color:
+        return "COLOR"
+    return "TEXT" if isinstance(o.default, str) else "N"
 
 
 def _as_text(name: str, raw: object) -> str:

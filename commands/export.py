@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from ..api import GridReport, choose_template, dry_report, export_batch, export_grid, plan_export
 from ..errors import ClipGridError, InputError
 from ..grid.template import write_template
-from .flags import add_sheet_flags, clip_options, model_choice, sheet_inputs, template_options, unused_clip_flags
+from .flags import model_choice
 from .output import DONE, FAILED, PARTIAL, Bar, fail, note, print_error, print_json, print_report, show
+from .sheet_flags import add_sheet_flags, clip_options, sheet_inputs, template_options, unused_clip_flags
 
 USAGE = "[options] IMAGES... OUT"
 HELP = """\
@@ -42,11 +44,12 @@ def export(args: argparse.Namespace) -> int:
             return DONE
     options |= clip_options(args) | {"model": model_choice(args)}
     note(args, unused_clip_flags(args))
-    if args.batch:
-        return _export_batch(args, template, options)
-    if len(args.paths) < 2:
+    if not args.batch and len(args.paths) < 2:
         return fail("give the pictures and then the sheet, as in: clip-grid export renders/ sheet.png")
-    return _export_one(args, template, options)
+    began = time.monotonic()
+    status = (_export_batch if args.batch else _export_one)(args, template, options)
+    note(args, [f"took {time.monotonic() - began:.1f} s"] if args.verbose else [])
+    return status
 
 
 def _export_one(args: argparse.Namespace, template: str | None, options: dict[str, Any]) -> int:
@@ -104,11 +107,13 @@ def _print_report(args: argparse.Namespace, report: GridReport, *, planned: bool
 
 
 def _notes(args: argparse.Namespace, report: GridReport) -> list[str]:
-    """Warnings and skips; past ten skips only their number, unless verbose."""
+    """Warnings and skips; past ten skips only their number, unless verbose, which also says whence the labels come."""
     skips = [f"skipped {skip.name}: {skip.reason}" for skip in report.skipped]
     if len(skips) > 10 and not args.verbose:
         skips = [*skips[:10], f"and {len(skips) - 10} more were skipped; --verbose lists them, --json too"]
-    return [*report.warnings, *skips]
+    sources = ", ".join(f"{count} from {source}" for source, count in report.label_sources.items())
+    told = [f"labels: {sources or 'none'}"] if args.verbose else []
+    return [*told, *report.warnings, *skips]
 
 
 def _save_template(args: argparse.Namespace, template: str | None, options: dict[str, Any]) -> None:

@@ -10,8 +10,8 @@ from ..errors import InputError
 from ..grid.template import sets_option
 from .demo import FOLDER, show_demo
 from .export import export
-from .flags import add_sheet_flags
 from .output import note
+from .sheet_flags import add_sheet_flags
 
 #: The model of the script.
 MODEL = "openai/clip-vit-base-patch32"

@@ -30,8 +30,8 @@ from . import (
     search,
     templates,
 )
-from .flags import split_background
 from .output import FAILED, USAGE, Parser, fail, what_was_written
+from .sheet_flags import split_background
 
 #: Each has the function ``add_arguments``, and the texts USAGE and HELP, whose first line stands in the list.
 _COMMANDS = {

@@ -162,8 +162,7 @@ class GridTemplate:
         values = {f.name: getattr(self, f.name) for f in fields(self) if "option" in f.metadata}
         for key, value in check(type(self), values).items():
             object.__setattr__(self, key, value)
-            is_color = key.endswith("_color") or key == "background"
-            if is_color and str(value).strip().lower() != AUTO:
+            if options_of(type(self))[key].is_color and str(value).strip().lower() != AUTO:
                 parse_color(str(value), key)
         parse_sources(self.label_sources)
 

@@ -90,7 +90,7 @@ def test_many_skips_are_counted_unless_asked_for(tmp_path, pictures, capsys):
     main(["export", str(pictures), str(tmp_path / "s.png"), "--quiet"])
     quiet = capsys.readouterr().err
 
-    assert (len(short), len(long), quiet) == (11, 12, "")
+    assert (len(short), len(long), quiet) == (11, 14, "")
     assert short[-1].startswith("note: and 2 more were skipped")
 
 

@@ -134,6 +134,6 @@ def test_the_help_shows_percent_signs_choices_and_defaults():
     text = " ".join(make_parser().format_help().split())
 
     assert "100% fresh (default: 3)" in text
-    assert "(default: '50% off')" in text
+    assert "(default: 50% off)" in text
     assert "{cream,cherry,none}" in text
     assert "--no-baked" in text

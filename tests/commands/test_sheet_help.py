@@ -1,0 +1,71 @@
+"""The help of ``export``: what most sheets need stands first, then every option once, by subject."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from clip_grid.grid.template import GridTemplate
+from clip_grid.options import options_of
+from PIL import Image
+
+from .drawn import Shell
+
+GROUPS = [
+    "positional arguments", "options", "the labels", "the table and the order of the pictures", "pages and cells",
+    "scores on the sheet", "reading and writing", "labels and scores by CLIP", "the model",
+]  # fmt: skip
+
+
+def groups_of(shown: str) -> dict[str, str]:
+    """The text of each group by its title."""
+    parts = re.split(r"^(\S[^\n:]*):\n", shown, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def flags_in(text: str) -> list[str]:
+    return re.findall(r"^  (--[a-z-]+)", text, re.MULTILINE)
+
+
+def test_what_most_sheets_need_stands_first_and_the_rest_by_subject(shell: Shell):
+    groups = groups_of(shell("export", "--help").out)
+
+    assert [title for title in groups if title in GROUPS] == GROUPS
+    assert flags_in(groups["options"])[:5] == ["--title", "--columns", "--label-position", "--csv", "--format"]
+    assert {"--template", "--use-clip", "--overwrite", "--dry-run"} <= set(flags_in(groups["options"]))
+    assert "--badge" in flags_in(groups["scores on the sheet"])
+
+
+def test_every_option_of_a_template_stands_in_the_help_once(shell: Shell):
+    flags = flags_in(shell("export", "--help").out)
+
+    assert sorted(flags) == sorted(set(flags))
+    assert {"--" + name.replace("_", "-") for name in options_of(GridTemplate)} <= set(flags)
+
+
+def test_other_names_of_a_flag_stand_with_it(shell: Shell):
+    shown = shell("export", "--help").out
+
+    assert "--columns N, --cols N" in shown and "--model MODEL, --clip-model MODEL" in shown
+    flags = flags_in(shown)
+    assert flags[flags.index("--label-columns") + 1] == "--labels"
+    assert flags[flags.index("--cell-height") + 1] == "--cell-size"
+
+
+def test_colours_are_asked_for_as_colours(shell: Shell):
+    shown = shell("export", "--help").out
+
+    for name in ("text", "outline", "page-text", "pad", "border"):
+        assert f"--{name}-color COLOR" in shown
+    assert "(default: '')" not in shown
+
+
+def test_verbose_says_where_labels_come_from_and_how_long_it_took(shell: Shell, tmp_path: Path):
+    for name in ("a", "b"):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png")
+    command = ("export", tmp_path / "a.png", tmp_path / "b.png", tmp_path / "s.png")
+
+    assert shell(*command).err == ""
+    assert re.fullmatch(
+        r"note: labels: 2 from filename\nnote: took \d+\.\d s\n", shell(*command, "--overwrite", "--verbose").err
+    )
