@@ -13,7 +13,7 @@ from ..api.index import open_store
 from ..api.search import IN_ORDER, SearchOptions, search, weighted, why_nothing
 from ..clip_backend.search.query import Hit, Hits
 from ..grid.pictures.lists import as_line
-from .flags import add_model_flags, add_options, model_choice, read_checked_flags
+from .flags import add_model_flags, add_options, model_choice, read_checked_flags, short_model_name
 from .index import add_index_flag, add_store_flag
 from .output import DONE, FAILED, add_output_flags, aligned_lines, counted, fail, note, print_json, print_lines, show
 
@@ -90,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
 def table(found: Hits) -> Iterator[str]:
     """A line per hit, the best first; weak ones stand below a line."""
     hits = found.hits
-    yield f"{len(hits)} of {counted(found.passed, 'picture')}; index of {found.total}, model: {found.model}"
+    model = short_model_name(found.model)
+    yield f"{len(hits)} of {counted(found.passed, 'picture')}; index of {found.total}, model: {model}"
     strong = [hit for hit in hits if not hit.is_weak]
     weak = [hit for hit in hits if hit.is_weak]
     lines = list(aligned_lines([_HEAD, *map(_row, [*strong, *weak])], right=[0, 1]))

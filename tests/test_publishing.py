@@ -46,6 +46,24 @@ def test_a_url_that_is_given_is_a_real_one():
     assert not [url for url in urls if url and not re.fullmatch(r"https://[\w.-]+/[^<>\s]+", url)]
 
 
+@pytest.mark.skipif(not shutil.which("bash"), reason="the workflow's step is a bash script")
+def test_the_three_urls_stand_together_and_publishing_goes_on_once_they_are_filled_in(tmp_path):
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    places = [text.index(f"# {name} = ") for name in ("Repository", "Icon", "Banner")]
+    assert text[places[0] : places[2]].count("\n") < 10
+    filled = re.sub(r"^# (?=(Repository|Icon|Banner) = )", "", text, flags=re.MULTILINE)
+    for given, value in (("HOST", "h"), ("OWNER", "o"), ("NAME", "r")):
+        filled = filled.replace(given, value)
+    (tmp_path / "pyproject.toml").write_text(filled, "utf-8")
+    workflow = (ROOT / ".github" / "workflows" / "publish.yml").read_text("utf-8")
+    script = re.search(r"run: \|\n(.*?)\n      #", workflow, re.DOTALL)[1]
+    version = pyproject()["project"]["version"]
+    told = {"GITHUB_REF_NAME": f"v{version}", "GITHUB_SERVER_URL": "https://h", "GITHUB_REPOSITORY": "o/r"}
+    done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=told, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 @pytest.mark.parametrize(("name", "width", "height"), [("icon", 400, 400), ("banner", 2100, 900)])
 def test_the_drawings_have_the_shapes_that_the_registry_wants_and_load_nothing(name, width, height):
     path = ROOT / "assets" / f"{name}.svg"
