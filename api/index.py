@@ -14,7 +14,8 @@ from PIL import Image
 from ..clip_backend.finding.folders import detect_comfyui_installation
 from ..clip_backend.search.database import open_for_reading
 from ..clip_backend.search.exchange import export_index as write_export
-from ..clip_backend.search.exchange import import_index as read_export
+from ..clip_backend.search.exchange import import_index as take_pictures
+from ..clip_backend.search.exchange import read_exported
 from ..clip_backend.search.purge import purge
 from ..clip_backend.search.status import Failure, IndexStatus, index_failures, index_status
 from ..clip_backend.search.stores.mirror import MirrorUpdate, mirror
@@ -176,8 +177,10 @@ def import_index(file: StrPath, index: StrPath | None = None) -> int:
 
     Raises InputError for another kind of file, and for vectors of another embedding space than that of the index.
     """
+    # before a new index is made, which would stay behind empty
+    exported = read_exported(Path(os.path.expanduser(file)))
     with IndexWriter(index_folder(index)) as writer:
-        return read_export(writer, Path(os.path.expanduser(file)))
+        return take_pictures(writer, exported)
 
 
 def open_store(url: str) -> QdrantStore:

@@ -133,6 +133,15 @@ def test_what_was_not_exported_is_refused(index, tmp_path, content):
         import_index(tmp_path / "other.safetensors")
 
 
+def test_a_file_that_cannot_be_taken_leaves_no_new_index_behind(tmp_path):
+    (tmp_path / "other.safetensors").write_bytes(b"no safetensors")
+
+    with pytest.raises(InputError):
+        import_index(tmp_path / "other.safetensors", tmp_path / "new")
+
+    assert not (tmp_path / "new").exists()
+
+
 def test_files_that_real_folders_have_cost_themselves_alone(index, renders, bound_by_permissions):
     whole = (renders / "3.png").read_bytes()
     (renders / "half.png").write_bytes(whole[: len(whole) * 2 // 3])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +59,22 @@ def export_index(folder: Path, target: Path) -> int:
     return len(rows)
 
 
-def import_index(writer: IndexWriter, source: Path) -> int:
-    """Takes the pictures of an exported file that the index does not have; returns how many it took.
+@dataclass(frozen=True)
+class ExportedPictures:
+    """What an exported file holds; a vector per picture."""
 
-    They are shown once a file of that content is found in an indexed folder, which then costs no computing.
-    Raises InputError for another kind of file, and for vectors of another embedding space than that of the index.
-    """
+    source: Path
+    space: str
+    #: The model's name for users.
+    model: str
+    #: The hash of each picture, and what is known of it.
+    pictures: Sequence[tuple[str, Description]]
+    #: [N, dim] float32, of length 1.
+    vectors: np.ndarray[Any, np.dtype[np.float32]]
+
+
+def read_exported(source: Path) -> ExportedPictures:
+    """The pictures of a file that ``export_index`` wrote; raises InputError for a damaged one or another kind."""
     vectors, metadata = _read(source)
     try:
         pictures = parse_json(metadata["pictures"], max_marks=_MOST_MARKS * (len(vectors) + 1))
@@ -73,10 +85,20 @@ def import_index(writer: IndexWriter, source: Path) -> int:
         raise InputError(f"{source} is damaged ({error!r}); export it again") from error
     if len(found) != len(vectors):
         raise InputError(f"{source} is damaged: it has {len(vectors)} vectors of {len(found)} pictures")
+    return ExportedPictures(source, metadata["space"], metadata.get("model", source.name), found, vectors)
+
+
+def import_index(writer: IndexWriter, exported: ExportedPictures) -> int:
+    """Takes the exported pictures that the index does not have; returns how many it took.
+
+    They are shown once a file of that content is found in an indexed folder, which then costs no computing.
+    Raises InputError for vectors of another embedding space than that of the index.
+    """
+    source, found, vectors = exported.source, exported.pictures, exported.vectors
     bound = writer.settings()
-    if bound and bound["space"] == metadata["space"] and int(bound["dim"]) != vectors.shape[1]:
+    if bound and bound["space"] == exported.space and int(bound["dim"]) != vectors.shape[1]:
         raise InputError(f"{source} is damaged: its vectors have {vectors.shape[1]} numbers, not {bound['dim']}")
-    writer.bind(metadata["space"], vectors.shape[1], metadata.get("model", source.name))
+    writer.bind(exported.space, vectors.shape[1], exported.model)
     return sum(
         writer.keep_pictures(found[start : start + _AT_ONCE], vectors[start : start + _AT_ONCE])
         for start in range(0, len(found), _AT_ONCE)
