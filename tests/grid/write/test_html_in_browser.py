@@ -129,8 +129,8 @@ def test_the_filter_finds_what_the_viewer_finds_in_the_same_rows(opened: Callabl
         ("nothing", ""),
     ):
         page.fill("#filter", words)
-        found = page.evaluate("shown.map((cell) => cell.file[0]).join('')")
-        seen = "".join(name[0] for name in page.locator("#flow img").evaluate_all("all => all.map((one) => one.alt)"))
+        found = page.evaluate("shown.map((cell) => cell.file[0]).sort().join('')")
+        seen = page.locator("#flow img").evaluate_all("all => all.map((one) => one.alt[0]).sort().join('')")
         script = """async ([module, rows, words]) => {
             const { filterCells } = await import("data:text/javascript," + encodeURIComponent(module));
             return filterCells(rows, words).map((row) => row.file[0]).join("");
