@@ -10,10 +10,11 @@ from typing import BinaryIO
 from ...errors import PictureError
 from ..colors import css_color
 from ..layout.placing import crop_of
-from ..layout.plan import Box, PagePlan
+from ..layout.plan import Box, PagePlan, ScaleTexts
 from ..paint.badges import fit_badge
 from ..paint.render import PaintJob, paint_page
 from ..planner import PlannedSheet
+from ..template import AUTO
 from .html import HtmlCell, HtmlSheet, write_html
 from .output import Output
 from .pdf import PdfPage, PdfText, write_pdf
@@ -79,6 +80,9 @@ def _html_sheet(planned: PlannedSheet, job: PaintJob, title: str, embedded: Mapp
         badge=job.badges.name,
         embedded=embedded,
         tints=means.union(job.badges.tints.values()),
+        scale=ScaleTexts(*planned.heat_map.scale_texts()) if planned.heat_map else None,
+        follows_scheme=style.background[:3] == (255, 255, 255)
+        and planned.template.page_text_color.strip().lower() == AUTO,
     )
 
 

@@ -1,4 +1,7 @@
-"""Writing a sheet as one HTML page without other files or network; its styles and script are in sheet.html."""
+"""Writing a sheet as one HTML page without other files or network; its styles and script are in sheet.html.
+
+The script filters and sorts by the module of the browser viewer, whose text becomes a part of the page.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,15 @@ from typing import TextIO
 
 from ...errors import InputError
 from ...json_text import JsonError, parse_json
+from ..arrange.heat_map import STEPS, heat_color
 from ..arrange.tables import PageTable
 from ..colors import RGB, css_color, readable_on
+from ..layout.plan import ScaleTexts
 
+#: Filter and order of the cells; a module without imports.
+_QUERY = Path(__file__).parents[2] / "web" / "lib" / "viewer" / "query.mjs"
+#: Ground and text of a sheet without colours of its own where the reader prefers dark pages, as in the viewer.
+_DARK = "@media screen and (prefers-color-scheme: dark) { :root { --page: #202020; --ink: #ddd; } }"
 _COLOR = re.compile(r"[#\w][\w#(),.%\s/-]*")
 
 
@@ -71,6 +80,10 @@ class HtmlSheet:
     embedded: Mapping[str, str]
     #: The colours of all badges and means.
     tints: Collection[RGB] = ()
+    #: What stands at the scale of a heat map.
+    scale: ScaleTexts | None = None
+    #: Dark where the reader prefers dark pages; else the colours are kept.
+    follows_scheme: bool = False
 
 
 def write_html(file: TextIO, sheet: HtmlSheet, cells: Iterable[HtmlCell]) -> None:
@@ -79,7 +92,7 @@ def write_html(file: TextIO, sheet: HtmlSheet, cells: Iterable[HtmlCell]) -> Non
     cells: in the order of page, row and column; any may be missing. They are written as they come, so that few
     pictures are in memory at a time. Raises InputError for a cell out of this order or outside of its table.
     """
-    template = (Path(__file__).parent / "sheet.html").read_text("utf-8")
+    template = (Path(__file__).parent / "sheet.html").read_text("utf-8").replace("{{query}}", _query())
     before, after = template.split("{{pages}}")
     texts = _texts(sheet, template)
     file.write(_fill(before, texts))
@@ -92,6 +105,11 @@ def write_html(file: TextIO, sheet: HtmlSheet, cells: Iterable[HtmlCell]) -> Non
             f"{_place(remaining.next)} is out of order or outside of its page; give cells by page, row, column"
         )
     file.write(_fill(after, texts))
+
+
+def _query() -> str:
+    """The text of the viewer's module as a part of a script."""
+    return re.sub("^export ", "", _QUERY.read_text("utf-8"), flags=re.MULTILINE)
 
 
 class _CellReader:
@@ -119,7 +137,9 @@ def _texts(sheet: HtmlSheet, template: str) -> dict[str, str]:
     variables = (
         f":root {{ --page: {_color(sheet.background)}; --ink: {_color(sheet.text_color)}; "
         f"--cell-width: {sheet.cell_width:d}px; --cell-height: {sheet.cell_height:d}px; }}"
+        + (_DARK if sheet.follows_scheme else "")
         + "".join(map(_tint_rule, sorted(sheet.tints)))
+        + (_scale_rule() if sheet.scale else "")
     )
     return {
         "policy": _policy(template.replace("{{variables}}", variables)),
@@ -127,6 +147,7 @@ def _texts(sheet: HtmlSheet, template: str) -> dict[str, str]:
         "title": _text(sheet.title),
         "header": _text(sheet.header),
         "legend": _text(sheet.legend),
+        "scale": _scale(sheet.scale) if sheet.scale else "",
         "footer": _text(sheet.footer),
         "label_position": _text(sheet.label_position),
         "badge": _text(sheet.badge),
@@ -170,6 +191,16 @@ def _tint_class(tint: RGB) -> str:
     return "tint-" + css_color(tint).removeprefix("#")
 
 
+def _scale_rule() -> str:
+    colors = ", ".join(css_color(heat_color(step)) for step in range(0, STEPS, STEPS // 20))
+    return f" .scale i {{ background: linear-gradient(90deg, {colors}, {css_color(heat_color(STEPS - 1))}); }}"
+
+
+def _scale(scale: ScaleTexts) -> str:
+    name, low, high = map(_text, (scale.name, scale.low, scale.high))
+    return f'<p class="note scale"><span dir="auto">{name}</span> <span>{low}</span><i></i><span>{high}</span></p>'
+
+
 def _text(text: str) -> str:
     """Text for an element or an attribute in double quotes."""
     return escape(_encodable(text))
@@ -195,20 +226,21 @@ def _embedded(name: str, text: str) -> str:
 def _table(table: PageTable, page: int, badge: str, cells: _CellReader) -> Iterator[str]:
     """The HTML of one table, cell by cell."""
     names = f'data-row-axis="{_text(table.row_axis)}" data-column-axis="{_text(table.column_axis)}"'
-    yield f'<section>\n<h2 class="wide" dir="auto">{_text(table.page_value or "")}</h2>\n<table class="grid" {names}>\n'
     has_side = any(table.row_headers) or any(table.row_means)
     has_head = any(table.column_headers) or any(table.column_means)
+    # without headers its cells may stand in as many columns as the window has space for
+    kind = "grid" if has_side or has_head else "grid plain"
+    yield f'<section>\n<h2 class="wide" dir="auto">{_text(table.page_value or "")}</h2>\n'
+    yield f'<table class="{kind}" data-columns="{table.columns}" {names}>\n'
     if has_head:
         corner = f"<td>{_axis(table.row_axis)}</td>" if has_side else ""
-        headers = "".join(
-            _header(table, "col", column, table.column_axis if column == 0 else "") for column in range(table.columns)
-        )
-        yield f"<thead><tr>{corner}{headers}</tr></thead>\n"
+        headers = "".join(_header(table, "col", column) for column in range(table.columns))
+        yield f"<thead>{_column_axis(table, has_side)}<tr>{corner}{headers}</tr></thead>\n"
     yield "<tbody>\n"
     for row in range(table.rows):
         yield "<tr>"
         if has_side:
-            yield _header(table, "row", row, table.row_axis if row == 0 and not has_head else "")
+            yield _header(table, "row", row, "" if row or has_head else table.row_axis)
         for column in range(table.columns):
             cell = cells.take(page, row, column)
             yield f"<td>{_cell(cell, badge) if cell else ''}</td>\n"
@@ -216,8 +248,16 @@ def _table(table: PageTable, page: int, badge: str, cells: _CellReader) -> Itera
     yield "</tbody>\n</table>\n</section>\n"
 
 
-def _header(table: PageTable, scope: str, index: int, axis: str) -> str:
-    """The header of a row or column and, under it, its mean; above it the axis, which the first one names."""
+def _column_axis(table: PageTable, has_side: bool) -> str:
+    """A row with the name of the column axis over all columns, if it has one."""
+    if not table.column_axis:
+        return ""
+    corner = "<td></td>" if has_side else ""
+    return f'<tr>{corner}<th scope="colgroup" colspan="{table.columns}">{_axis(table.column_axis)}</th></tr>'
+
+
+def _header(table: PageTable, scope: str, index: int, axis: str = "") -> str:
+    """The header of a row or column and, under it, its mean; above it the axis, if it is given."""
     is_row = scope == "row"
     text = (table.row_headers if is_row else table.column_headers)[index]
     means = table.row_means if is_row else table.column_means
@@ -256,7 +296,7 @@ def _badge(cell: HtmlCell, name: str) -> str:
 def _data(cell: HtmlCell) -> str:
     """What the script reads of a cell besides its elements, as JSON for an attribute in single quotes."""
     data = {
-        "name": cell.name,
+        "file": cell.name,
         "source": cell.source,
         "problem": cell.problem,
         "values": dict(cell.values),

@@ -103,7 +103,7 @@ def test_cells_are_sorted_and_those_without_the_value_come_last(ask, order, desc
         cell(label="b", scores={"clip": -0.1}, values={"cfg": "12", "sampler": "euler 10"}),
         cell(label="c", scores={"clip": None}, values={"cfg": "7"}),
     ]
-    by = "module.ordersOf(values[0]).find((one) => one.id === values[1])"
+    by = "module.ordersOf(values[0], { score: String }).find((one) => one.id === values[1])"
 
     result = ask("query", f"module.sortCells(values[0], {by}, values[2])", cells, order, descending)
 
@@ -112,7 +112,19 @@ def test_cells_are_sorted_and_those_without_the_value_come_last(ask, order, desc
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("", "abc"), ("SEED:42", "b"), ("4", "bc"), ("a.png", "a"), ("csv 42", "b"), ("http://x", ""), ("   ", "abc")],
+    [
+        *[
+            ("", "abc"),
+            ("SEED:42", "b"),
+            ("4", "bc"),
+            ("a.png", "a"),
+            ("csv 42", "b"),
+            ("http://x", ""),
+            ("   ", "abc"),
+        ],
+        *[("-csv", "ac"), ('"c 4"', "c"), ('-"c 4"', "ab"), ("seed:4", ""), ("seed:7.0", "c"), ("-seed:1", "bc")],
+        ("seed:", "abc"),
+    ],
 )
 def test_the_filter_wants_every_word_and_a_named_value_where_it_is_named(ask, text, expected):
     cells = [

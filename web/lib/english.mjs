@@ -79,7 +79,7 @@ export const ENGLISH = /** @type {const} */ ({
 
   // the cells of a sheet
   "cells.list": "Cells",
-  "cells.filter": "Filter: words, or seed:42",
+  "cells.filter": "Filter: words, seed:42, -word",
   "cells.filter_hint": "Filter the cells by label, file, values and scores",
   "cells.sort_by": "Sort by",
   "cells.direction": "Ascending or descending",
@@ -159,7 +159,7 @@ export const ENGLISH = /** @type {const} */ ({
   "help.zoom": "zoom",
   "help.fit": "whole page · every pixel (100 %)",
   "help.move": "move the page",
-  "help.filter": "filter: words, or name:word, such as seed:42",
+  "help.filter": 'filter: words, name:word such as seed:42, "two words", -word for not',
   "help.direction": "ascending or descending",
   "help.size": "larger, smaller",
   "help.first_last": "first cell, last cell",

@@ -8,10 +8,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from clip_grid.errors import InputError
+from clip_grid.grid.arrange.heat_map import STEPS, heat_color
 from clip_grid.grid.arrange.tables import PageTable
+from clip_grid.grid.colors import css_color
+from clip_grid.grid.layout.plan import ScaleTexts
 from clip_grid.grid.write.html import HtmlCell, HtmlSheet, write_html
 
 PICTURE = b"not really a JPEG"
@@ -91,7 +95,7 @@ def test_a_cell_shows_its_picture_and_label_and_holds_its_data() -> None:
     ((figure, _),) = reader.all("figure")
     ((image, _),) = reader.all("img")
     assert json.loads(figure["data-cell"]) == {
-        "name": "a.png",
+        "file": "a.png",
         "source": "csv",
         "problem": "",
         "values": {"cfg": "7"},
@@ -282,3 +286,43 @@ def test_the_script_finds_every_element_that_it_asks_for() -> None:
     ids = {attributes["id"] for _, attributes, _ in Reader(text).elements if "id" in attributes}
     asked = set(re.findall(r'(?:byId|input|dialog)\("([\w-]+)"\)', text))
     assert asked and asked <= ids
+
+
+def test_the_column_axis_is_named_once_over_all_columns() -> None:
+    named = replace(table(1, 3, ["r"], ["1", "2", "3"]), row_axis="sampler", column_axis="cfg")
+
+    reader = Reader(page_of(replace(SHEET, tables=[named])))
+
+    assert [text for _, text in reader.all("small", "axis")] == ["cfg", "sampler"]
+    over = [attributes["colspan"] for attributes, _ in reader.all("th") if attributes["scope"] == "colgroup"]
+    assert over == ["3"]
+
+
+def test_a_table_without_headers_is_marked_for_as_many_columns_as_fit() -> None:
+    reader = Reader(page_of(replace(SHEET, tables=[table(1, 2), table(1, 2, ["r"])])))
+
+    assert [attributes["class"] for attributes, _ in reader.all("table")] == ["grid plain", "grid"]
+
+
+def test_the_scale_of_a_heat_map_shows_its_ends_and_colours() -> None:
+    text = page_of(replace(SHEET, scale=ScaleTexts("<match>", "0.211", "0.265")))
+
+    scale = re.search(r'<p class="note scale">(.*?)</p>', text)
+    assert scale and re.findall(r">([^<]+)</span>", scale[1]) == ["&lt;match&gt;", "0.211", "0.265"]
+    colours = re.search(r"\.scale i \{ background: linear-gradient\(90deg, (.*?)\)", text)
+    assert colours and [colours[1].split(", ")[end] for end in (0, -1)] == [
+        css_color(heat_color(0)),
+        css_color(heat_color(STEPS - 1)),
+    ]
+    assert '<p class="note scale">' not in page_of()
+
+
+def test_a_sheet_without_colours_of_its_own_is_dark_where_the_reader_prefers_it() -> None:
+    assert "prefers-color-scheme: dark) {" in page_of(replace(SHEET, follows_scheme=True))
+    assert "prefers-color-scheme: dark) {" not in page_of()
+
+
+def test_the_script_holds_the_query_of_the_viewer_word_for_word() -> None:
+    module = (Path(__file__).parents[3] / "web" / "lib" / "viewer" / "query.mjs").read_text("utf-8")
+
+    assert module.replace("\nexport ", "\n") in page_of()

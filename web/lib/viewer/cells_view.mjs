@@ -5,7 +5,7 @@ import { fileUrl, loadImage, messageOf } from "../files.mjs";
 import { text } from "../texts.mjs";
 import { cropElement, imageFilesToCut } from "./page_image.mjs";
 import { scoreText } from "./panel.mjs";
-import { filterCells, ordersOf, sortCells, sortKey } from "./query.mjs";
+import { filterCells, sortCells, sortKey } from "./query.mjs";
 import { CellsToolbar } from "./toolbars.mjs";
 
 /** @typedef {import("./viewer.mjs").Viewer} Viewer */
@@ -61,7 +61,7 @@ export class CellsView {
   /** @param {Sheet} sheet */
   #open(sheet) {
     this.#sheet = sheet;
-    this.toolbar.setOrders(ordersOf(sheet.cells));
+    this.toolbar.setCells(sheet.cells);
     for (const page of sheet.pages.filter(({ number }) => sheet.cells.some((cell) => cell.page === number))) {
       void this.#loadPage(sheet, page);
     }

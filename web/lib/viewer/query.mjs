@@ -1,9 +1,21 @@
 // @ts-check
-/** Which cells of a sheet are shown, and in which order. */
-import { text } from "../texts.mjs";
+/**
+ * Which cells of a sheet are shown, and in which order: in the viewer, and in HTML sheets, which hold this module's
+ * text in their script. So it imports nothing.
+ */
 
-/** @typedef {import("./sheets.mjs").Cell} Cell */
+/**
+ * What is known of a cell.
+ * @typedef {object} Row
+ * @property {string} label
+ * @property {string} file
+ * @property {string} source where the label comes from
+ * @property {string} [place] headers of its row and column, where the cell has them
+ * @property {Record<string, string>} values
+ * @property {Record<string, number | null>} scores
+ */
 /** @typedef {{id: string, name: string, numeric: boolean}} Order what cells are sorted by */
+/** @typedef {{sheet: string, label: string, file: string, score: (name: string) => string}} OrderNames */
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
@@ -12,37 +24,57 @@ const SHEET_ORDER = "order";
 
 /**
  * The cells that have every word of the text in the label, the file's name, the source, values or scores.
- * `name:word` looks for the word in that value only.
+ * `name:word` looks for the word in that value only, and for a number as a number: cfg:7 finds 7.0, but not 17;
+ * `-word` is for cells without the word, `"two words"` for both side by side.
+ * @template {Row} Cell
  * @param {Cell[]} cells
  * @param {string} words
  * @returns {Cell[]}
  */
 export function filterCells(cells, words) {
-  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-  return cells.filter((cell) => wanted.every((word) => hasWord(cell, word)));
+  const names = new Set(cells.flatMap((cell) => Object.keys({ ...cell.values, ...cell.scores })));
+  const known = new Set([...names].map((name) => name.toLowerCase()));
+  const tests = (words.toLowerCase().match(/-?(?:[^\s":]+:)?"[^"]*"?|\S+/g) ?? []).map((word) => {
+    const isNegative = word.length > 1 && word.startsWith("-");
+    const bare = (isNegative ? word.slice(1) : word).replaceAll('"', "");
+    return (/** @type {Cell} */ cell) => hasWord(cell, bare, known) !== isNegative;
+  });
+  return cells.filter((cell) => tests.every((test) => test(cell)));
 }
 
 /**
- * @param {Cell} cell
+ * @param {Row} cell
  * @param {string} word in small letters
+ * @param {Set<string>} known the names of all values and scores in small letters
  */
-function hasWord(cell, word) {
-  const [name, rest] = word.split(/:(.*)/);
-  const named = Object.entries({ ...cell.values, ...cell.scores }).filter(([key]) => key.toLowerCase() === name);
-  if (rest && named.length) return named.some(([, value]) => String(value).toLowerCase().includes(rest));
-  const texts = [cell.label, cell.file, cell.source, ...Object.values(cell.values), ...Object.values(cell.scores)];
+function hasWord(cell, word, known) {
+  const [, name = "", wanted = ""] = word.match(/^([^:]*):(.*)/s) ?? [];
+  const all = Object.entries({ ...cell.values, ...cell.scores });
+  if (known.has(name)) return all.some(([key, value]) => key.toLowerCase() === name && isValue(value, wanted));
+  const texts = [cell.label, cell.file, cell.source, cell.place ?? "", ...all.map(([, value]) => value ?? "")];
   return texts.some((one) => String(one).toLowerCase().includes(word));
 }
 
 /**
+ * @param {string | number | null} value
+ * @param {string} wanted in small letters; nothing stands for any value
+ */
+function isValue(value, wanted) {
+  const found = String(value ?? "").toLowerCase();
+  const areNumbers = [wanted, found].every((one) => one.trim() !== "" && Number.isFinite(Number(one)));
+  return areNumbers ? Number(wanted) === Number(found) : found !== "" && found.includes(wanted);
+}
+
+/**
  * What these cells can be sorted by; the order on the sheet comes first.
- * @param {Cell[]} cells
+ * @param {Row[]} cells
+ * @param {OrderNames} names what is shown for the orders that are not values
  * @returns {[Order, ...Order[]]}
  */
-export function ordersOf(cells) {
+export function ordersOf(cells, names) {
   const scores = namesIn(cells, "scores").map((name) => ({
     id: `scores.${name}`,
-    name: text("order.score", { name }),
+    name: names.score(name),
     numeric: true,
   }));
   const values = namesIn(cells, "values").map((name) => ({
@@ -51,16 +83,16 @@ export function ordersOf(cells) {
     numeric: isNumeric(cells, name),
   }));
   return [
-    { id: SHEET_ORDER, name: text("order.sheet"), numeric: false },
-    { id: "label", name: text("order.label"), numeric: false },
-    { id: "file", name: text("order.file"), numeric: false },
+    { id: SHEET_ORDER, name: names.sheet, numeric: false },
+    { id: "label", name: names.label, numeric: false },
+    { id: "file", name: names.file, numeric: false },
     ...scores,
     ...values,
   ];
 }
 
 /**
- * @param {Cell[]} cells
+ * @param {Row[]} cells
  * @param {"values" | "scores"} part
  * @returns {string[]}
  */
@@ -69,7 +101,7 @@ function namesIn(cells, part) {
 }
 
 /**
- * @param {Cell[]} cells
+ * @param {Row[]} cells
  * @param {string} name
  */
 function isNumeric(cells, name) {
@@ -79,6 +111,7 @@ function isNumeric(cells, name) {
 
 /**
  * The cells in order; those without the value come last in both directions, equal ones stay in place.
+ * @template {Row} Cell
  * @param {Cell[]} cells
  * @param {Order} order
  * @param {boolean} isDescending
@@ -97,7 +130,7 @@ export function sortCells(cells, order, isDescending) {
 
 /**
  * What a cell is sorted by.
- * @param {Cell} cell
+ * @param {Row} cell
  * @param {Order} order
  * @returns {string | number | null} null for none
  */
@@ -110,7 +143,7 @@ export function sortKey(cell, { id, numeric }) {
 }
 
 /**
- * @param {Cell} cell
+ * @param {Row} cell
  * @param {string} id of an order
  */
 function valueOf(cell, id) {

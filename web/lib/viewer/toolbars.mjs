@@ -140,11 +140,21 @@ export class PageList {
   }
 }
 
+/** @returns {import("./query.mjs").OrderNames} */
+function orderNames() {
+  return {
+    sheet: text("order.sheet"),
+    label: text("order.label"),
+    file: text("order.file"),
+    score: (name) => text("order.score", { name }),
+  };
+}
+
 /** The toolbar over the cells: filter, order and size. */
 export class CellsToolbar {
   isDescending = false;
   /** @type {[Order, ...Order[]]} */
-  #orders = ordersOf([]);
+  #orders = ordersOf([], orderNames());
 
   /**
    * @param {object} listeners
@@ -182,10 +192,10 @@ export class CellsToolbar {
     return this.#orders.find(({ id }) => id === this.select.value) ?? this.#orders[0];
   }
 
-  /** @param {[Order, ...Order[]]} orders what the cells can be sorted by */
-  setOrders(orders) {
-    this.#orders = orders;
-    this.select.replaceChildren(...orders.map(({ id, name }) => make("option", { text: name, attrs: { value: id } })));
+  /** @param {Sheet["cells"]} cells that are to be sorted */
+  setCells(cells) {
+    this.#orders = ordersOf(cells, orderNames());
+    this.select.replaceChildren(...this.#orders.map(({ id, name }) => make("option", { text: name, attrs: { value: id } })));
   }
 
   /**
