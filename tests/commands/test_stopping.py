@@ -32,7 +32,7 @@ def test_a_command_that_is_ended_at_any_moment_says_truly_what_it_has_written():
 @not_windows
 def test_the_files_that_are_written_when_a_command_is_ended_are_named(tmp_path):
     (tmp_path / "clip_grid").symlink_to(ROOT)
-    for number in range(250):
+    for number in range(800):
         save(tmp_path / "in" / f"{number}.png", flat(colour(0), 1, 1))
     # its report is longer than a pipe that nobody reads
     command = [sys.executable, "-m", "clip_grid", "export", "in", "s\x1b[2J.png", "--json"]

@@ -48,6 +48,8 @@ def test_the_menu_of_the_node_acts_on_the_saved_file_of_a_large_sheet_too(page_o
 def test_after_a_reload_and_a_restart_the_saved_file_is_shown(page_of, host):
     stub = page_of(SHEET)
     stub.finish(sheet(["cat", "dog"], cell_width=1200, columns=2, fit="stretch"))
+    # the page may still ask for it once it is gone
+    stub.trouble.expect("404")
     assert len(list(host.folders.temp.iterdir())) == 1
     for file in host.folders.temp.iterdir():
         file.unlink()
