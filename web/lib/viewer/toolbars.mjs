@@ -195,7 +195,9 @@ export class CellsToolbar {
   /** @param {Sheet["cells"]} cells that are to be sorted */
   setCells(cells) {
     this.#orders = ordersOf(cells, orderNames());
-    this.select.replaceChildren(...this.#orders.map(({ id, name }) => make("option", { text: name, attrs: { value: id } })));
+    this.select.replaceChildren(
+      ...this.#orders.map(({ id, name }) => make("option", { text: name, attrs: { value: id } })),
+    );
   }
 
   /**
