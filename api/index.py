@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from PIL import Image
 
+from ..clip_backend.encoding.cache import platform_folder
 from ..clip_backend.finding.folders import detect_comfyui_installation
 from ..clip_backend.search.database import open_for_reading
 from ..clip_backend.search.exchange import export_index as write_export
@@ -64,16 +65,7 @@ def default_index_folder(environment: Mapping[str, str] = os.environ, *, platfor
     """
     if named := environment.get(VARIABLE, "").strip():
         return Path(os.path.expanduser(named)).absolute()
-    home = Path(os.path.expanduser("~"))
-    if platform == "win32":
-        data = Path(environment.get("LOCALAPPDATA") or home / "AppData/Local")
-    elif platform == "darwin":
-        data = home / "Library/Application Support"
-    else:
-        xdg = Path(environment.get("XDG_DATA_HOME", ""))
-        # the XDG specification has relative paths ignored
-        data = xdg if xdg.is_absolute() else home / ".local/share"
-    return data / "clip-grid" / "index"
+    return platform_folder("data", environment, platform=platform) / "index"
 
 
 def index_images(

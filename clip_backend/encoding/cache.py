@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cache as once
 from pathlib import Path
 from threading import Lock, RLock
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,16 +198,32 @@ def default_cache_folder(environment: Mapping[str, str] = os.environ, *, platfor
         return None
     if named:
         return Path(os.path.expanduser(named)).absolute()
+    folder = platform_folder("cache", environment, platform=platform)
+    return folder / "embeddings" if folder.is_absolute() else None
+
+
+#: Below the home directory of Windows and macOS; elsewhere the variable of the XDG specification, and its default.
+_PLATFORM_FOLDERS = {
+    "cache": ("AppData/Local", "Library/Caches", "XDG_CACHE_HOME", ".cache"),
+    "data": ("AppData/Local", "Library/Application Support", "XDG_DATA_HOME", ".local/share"),
+}
+
+
+def platform_folder(
+    kind: Literal["cache", "data"], environment: Mapping[str, str] = os.environ, *, platform: str = sys.platform
+) -> Path:
+    """This program's folder for what can be made again ("cache") or for data; relative without a home directory."""
     home = Path(os.path.expanduser("~"))
+    windows, mac, variable, other = _PLATFORM_FOLDERS[kind]
     if platform == "win32":
-        caches = Path(environment.get("LOCALAPPDATA") or home / "AppData/Local")
+        parent = Path(environment.get("LOCALAPPDATA") or home / windows)
     elif platform == "darwin":
-        caches = home / "Library/Caches"
+        parent = home / mac
     else:
-        xdg = Path(environment.get("XDG_CACHE_HOME", ""))
+        xdg = Path(environment.get(variable, ""))
         # the XDG specification has relative paths ignored
-        caches = xdg if xdg.is_absolute() else home / ".cache"
-    return caches / "clip-grid" / "embeddings" if caches.is_absolute() else None
+        parent = xdg if xdg.is_absolute() else home / other
+    return parent / "clip-grid"
 
 
 def cache_bytes(size_gb: float | None = None, environment: Mapping[str, str] = os.environ) -> int:

@@ -11,8 +11,7 @@ import sqlite3
 import time
 import weakref
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,7 +20,7 @@ import numpy as np
 from ...errors import OutputError
 from ...log import logger
 from .cache import CACHE_GB, GB, Row
-from .store_file import FILE, CorruptStore, OpenStore, file_id, is_corrupt, open_store, set_aside, unusable
+from .store_file import FILE, CorruptStore, OpenStore, file_id, is_corrupt, open_store, set_aside, transaction, unusable
 
 T = TypeVar("T")
 #: Bytes of rows that wait before they are written without ``flush``.
@@ -190,19 +189,6 @@ def row_of(key: str, stored: bytes) -> Row | None:
 
 def _checksum(key: str, numbers: bytes | memoryview) -> bytes:
     return zlib.crc32(numbers, zlib.crc32(key.encode())).to_bytes(_CHECKSUM_BYTES, "little")
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of the block or nothing of it; waits for other processes that write."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _store(connection: sqlite3.Connection, key: str, stored: bytes, now: int) -> None:

@@ -6,7 +6,8 @@ import os
 import re
 import sqlite3
 import sys
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -269,3 +270,16 @@ def is_on_network(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> 
 
 def _with_companions(path: Path) -> list[str]:
     return [f"{path}{end}" for end in _COMPANIONS]
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of the block or nothing of it; waits for other processes that write."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

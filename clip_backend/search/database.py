@@ -14,6 +14,7 @@ from threading import Lock
 
 from ...atomic import make_folder
 from ...errors import InputError, OutputError
+from ..encoding.store_file import transaction
 
 FILE = "clip_grid.sqlite"
 #: Of the tables; a later version is refused, and so is what has no version.
@@ -150,19 +151,6 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         cure = "remove the folder and index again; embeddings that are still in the cache are not computed again"
         raise InputError(f"{path} is damaged or no index ({error}); {cure}") from error
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of the block or nothing of it."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def has_full_text(connection: sqlite3.Connection) -> bool:

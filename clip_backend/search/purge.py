@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import numpy as np
 
-from .database import PROMPT_COLUMNS, PROMPTS, read_settings, transaction, translated, write_settings
+from ..encoding.store_file import transaction
+from .database import PROMPT_COLUMNS, PROMPTS, read_settings, translated, write_settings
 from .keywords import indexed_text
 from .thumbnails import remove_thumbnail
 from .vectors import VectorWriter, read_vectors, remove_other_generations, vector_file

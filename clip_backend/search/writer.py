@@ -20,6 +20,7 @@ import numpy as np
 from ...atomic import make_folder, writing
 from ...atomic.lock import FileLock, take_lock
 from ...errors import InputError, OutputError
+from ..encoding.store_file import transaction
 from .database import (
     PROMPT_COLUMNS,
     PROMPTS,
@@ -27,7 +28,6 @@ from .database import (
     is_known,
     open_for_writing,
     read_settings,
-    transaction,
     translated,
     write_settings,
 )

@@ -14,7 +14,8 @@ from uuid import uuid4
 import numpy as np
 
 from ....imaging import Progress
-from ..database import is_known, transaction, translated, write_settings
+from ...encoding.store_file import transaction
+from ..database import is_known, translated, write_settings
 from ..vectors import Vectors, read_vectors, vector_file
 from ..writer import IndexWriter
 from .payload import DIGEST, payloads, point_id
