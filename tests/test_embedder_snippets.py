@@ -60,11 +60,15 @@ def names(hub, tmp_path, monkeypatch):
 
 def run(title, names):
     code = compile(SNIPPETS[title], title, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    result = FunctionType(code, names)()
-    if inspect.iscoroutine(result):
-        # not in a thread in which tests of the browser have left an event loop
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(asyncio.run, result).result()
+
+    def execute():
+        result = FunctionType(code, names)()
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
+
+    # in a thread of its own: tests of the browser have left an event loop in this one
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(execute).result()
     return names
 
 

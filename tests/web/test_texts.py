@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 
@@ -18,7 +19,8 @@ ENGLISH_FILE = WEB / "lib" / "english.mjs"
 def english():
     """The English texts by their keys: strings, or dictionaries of plural forms."""
     lines = re.findall(r'^  ("[\w.]+":\s+.+),$', ENGLISH_FILE.read_text("utf-8"), re.MULTILINE)
-    return json.loads("{" + re.sub(r"\b(one|other): ", r'"\1": ', ", ".join(lines)) + "}")
+    # a string of JavaScript, in quotes of either kind, is one of Python as well
+    return ast.literal_eval("{" + re.sub(r"\b(one|other): ", r'"\1": ', ", ".join(lines)) + "}")
 
 
 def translation(locale):
