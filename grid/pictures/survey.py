@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
+from time import perf_counter, thread_time
 from typing import TypeVar
 
 import numpy as np
@@ -28,6 +30,8 @@ Value = TypeVar("Value")
 _LARGEST_BATCH = 64
 #: Texts and sizes that are held to be shared.
 _MOST_SHARED = 10_000
+#: Seconds after which it is judged anew whether files are waited for.
+_JUDGED_EVERY_S = 0.1
 _NO_VALUES: Mapping[str, str] = {}
 
 
@@ -78,6 +82,10 @@ class Skipped:
     deliberate: bool = False
 
 
+_Files = Sequence[NamedFile]
+_Surveyed = list[Picture | Skipped]
+
+
 @dataclass(frozen=True)
 class Survey:
     """What is there for a sheet, in the order in which it was listed."""
@@ -112,15 +120,35 @@ def survey_files(files: Sequence[NamedFile], progress: Progress | None = None, *
     """
     entries: list[Picture | Skipped] = []
     size = max(1, min(_LARGEST_BATCH, len(files) // _LARGEST_BATCH))
-    batches = [files[start : start + size] for start in range(0, len(files), size)]
-    survey_batch = partial(_survey_batch, frame=frame, shared=_Shared())
-    with without_warnings, ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1)) as pool:
-        for batch in pool.map(survey_batch, batches):
+    batches = (files[start : start + size] for start in range(0, len(files), size))
+    with without_warnings:
+        for batch in _in_order(batches, partial(_survey_batch, frame=frame, shared=_Shared())):
             entries += batch
             if progress:
                 for _ in batch:
                     progress(0, len(files))
     return Survey(tuple(entries))
+
+
+def _in_order(batches: Iterator[_Files], survey: Callable[[_Files], _Surveyed]) -> Iterator[_Surveyed]:
+    """What each batch has: from this thread while that is busy, from several while it waits for files most of the time.
+
+    Threads get in each other's way: where files are in memory, three need twice the time of one.
+    """
+
+    def timed(batch: _Files) -> tuple[_Surveyed, float]:
+        started = thread_time()
+        return survey(batch), thread_time() - started
+
+    threads = min(8, (os.cpu_count() or 1) + 1)
+    is_waiting, busy, started = False, 0.0, perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        while group := list(islice(batches, 4 * threads if is_waiting else 1)):
+            for entries, seconds in pool.map(timed, group) if is_waiting else map(timed, group):
+                busy += seconds
+                yield entries
+            if (elapsed := perf_counter() - started) > _JUDGED_EVERY_S:
+                is_waiting, busy, started = busy < elapsed / 2, 0.0, perf_counter()
 
 
 class _Shared:

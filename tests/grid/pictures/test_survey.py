@@ -8,6 +8,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from threading import get_ident
+from time import sleep
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from clip_grid.grid.pictures.survey import (
     resized_survey,
     survey_files,
 )
+from clip_grid.imaging import open_picture
 from PIL import ExifTags, Image, PngImagePlugin
 
 
@@ -173,6 +176,27 @@ def test_progress_may_stop_the_survey(tmp_path):
 
     with pytest.raises(Stop):
         survey_files(find_files([tmp_path]), stop)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0.02, range(2, 9)), (0, [1])], ids=["slow disk", "in memory"])
+def test_files_are_read_by_several_threads_only_where_they_are_waited_for(tmp_path, monkeypatch, seconds, expected):
+    files = [(tmp_path / f"{number}.png", f"{number}.png") for number in range(40)]
+    for path, _ in files:
+        Image.new("RGB", (4, 4)).save(path)
+    threads = set()
+
+    def opened(path, **options):
+        sleep(seconds)
+        threads.add(get_ident())
+        return open_picture(path, **options)
+
+    monkeypatch.setattr("clip_grid.grid.pictures.survey.open_picture", opened)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+
+    survey = survey_files(files)
+
+    assert [picture.name for picture in survey.pictures] == [name for _, name in files]
+    assert len(threads) in expected
 
 
 def test_a_file_that_breaks_after_the_survey_is_a_picture_error(tmp_path):
