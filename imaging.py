@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -72,19 +72,21 @@ def open_picture(path: Path, *, frame: int = 0, data: bytes | None = None) -> Im
     frame: of an animated file or one of several pages, from 0; past its end means the last. data: the content of the
     file, where it is read already.
     """
-    with ExitStack() as stack, _reading(str(path), "opened"):
+    with _reading(str(path), "opened"):
         if data is None:
             _check_is_file(path)
         image = _opened(path, data)
-        stack.callback(image.close)
-        if frame:
-            seek_frame(image, frame, str(path))
-        if image.width * image.height > MAX_PIXELS:
-            raise PictureError(str(path), _too_many_pixels(image.width * image.height))
-        # a JPEG may be decoded at a fraction of its size
-        if image.width * image.height > _FEW_PIXELS and image.format != "JPEG":
-            _check_bytes(decoded_bytes(image) + buffer_bytes(image), str(path))
-        stack.pop_all()
+        try:
+            if frame:
+                seek_frame(image, frame, str(path))
+            if image.width * image.height > MAX_PIXELS:
+                raise PictureError(str(path), _too_many_pixels(image.width * image.height))
+            # a JPEG may be decoded at a fraction of its size
+            if image.width * image.height > _FEW_PIXELS and image.format != "JPEG":
+                _check_bytes(decoded_bytes(image) + buffer_bytes(image), str(path))
+        except BaseException:
+            image.close()
+            raise
     return image
 
 

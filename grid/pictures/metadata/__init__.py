@@ -83,4 +83,4 @@ def read_picture(image: Image.Image, file: str = "") -> tuple[dict[str, str], Ge
     if not generation.writer:
         notes += [not_read(place, MAX_TEXT) for place in PLACES if len(texts.get(place, "")) > MAX_TEXT]
     warning = "; ".join(dict.fromkeys(filter(None, (generation.warning, *notes))))
-    return texts, replace(generation, warning=warning)
+    return texts, generation if warning == generation.warning else replace(generation, warning=warning)
