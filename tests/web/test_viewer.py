@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from .outputs import EVIL, sheet
+from .outputs import EVIL, many_cells, sheet
 
 SHEET = "ClipGrid_LabeledGridExporter"
 ANIMALS = ["cat", "dog", "ant", "bee"]
@@ -17,12 +17,16 @@ def viewer_of(page_of):
     """Opens the viewer on a sheet of pictures with these labels."""
 
     def opened(labels, **inputs):
+        return opened_on(sheet(labels, **inputs))
+
+    def opened_on(output):
         stub = page_of(SHEET)
-        stub.finish(sheet(labels, **inputs))
+        stub.finish(output)
         stub.node().get_by_text("Open viewer").click()
         stub.viewer.wait_for()
         return stub
 
+    opened.on = opened_on
     return opened
 
 
@@ -188,7 +192,7 @@ def test_labels_never_become_elements(viewer_of):
 
 
 def test_of_thousands_of_cells_those_off_the_screen_are_not_rendered(viewer_of):
-    stub = viewer_of([f"cell {place}" for place in range(1201)], side=8)
+    stub = viewer_of.on(many_cells(1201))
 
     stub.page.keyboard.press("w")
     stub.settle()
@@ -215,6 +219,6 @@ def test_the_sheet_is_still_there_after_a_reload_and_a_change_of_tabs(page_of, a
 def test_the_workflow_keeps_only_the_names_of_files(page_of):
     stub = page_of(SHEET)
 
-    stub.finish(sheet([f"cell {place}" for place in range(300)], side=8))
+    stub.finish(many_cells(300))
 
     assert len(str(stub.page.evaluate("stub.workflow()"))) < 6000
