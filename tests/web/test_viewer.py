@@ -59,6 +59,38 @@ def test_a_click_on_the_sheet_opens_the_viewer_and_escape_closes_it(page_of):
     stub.viewer.wait_for(state="detached")
 
 
+def test_escape_clears_the_filter_before_it_closes_the_viewer(viewer_of):
+    stub = viewer_of(ANIMALS)
+    stub.page.keyboard.press("w")
+    stub.viewer.locator("input[type=search]").fill("dog")
+
+    stub.page.keyboard.press("Escape")
+    assert shown(stub) == ANIMALS and stub.viewer.locator("input[type=search]").input_value() == ""
+    stub.page.keyboard.press("Escape")
+
+    stub.viewer.wait_for(state="detached")
+
+
+@pytest.mark.parametrize("is_selected", [True, False])
+def test_the_key_of_the_viewer_finds_a_node_inside_a_subgraph(page_of, is_selected):
+    stub = page_of(SHEET, *([SHEET] if is_selected else []))
+    stub.finish(sheet(ANIMALS))
+    script = """([id, isSelected]) => {
+        const node = app.rootGraph.getNodeById(id);
+        const subgraph = { id: "outer", nodes: [{ id: 9, comfyClass: "inner", subgraph: { nodes: [node] } }] };
+        const outer = { id: 8, comfyClass: "outer", subgraph };
+        app.rootGraph.nodes.splice(app.rootGraph.nodes.indexOf(node), 1, outer);
+        if (isSelected) app.canvas.selectedItems.add(outer);
+    }"""
+    stub.page.evaluate(script, [stub.ids[0], is_selected])
+
+    stub.page.keyboard.press("Shift+G")
+    stub.viewer.wait_for()
+
+    stub.page.keyboard.press("w")
+    assert shown(stub) == ANIMALS
+
+
 def test_the_panel_shows_the_cell_under_the_pointer(viewer_of):
     stub = viewer_of(ANIMALS, columns=2, margin=0)
     box = stub.viewer.locator("img.clip-grid-page").bounding_box()
