@@ -43,7 +43,8 @@ def window(chromium: Any) -> Iterator[Any]:
     """The browser's window: a new one would take longer than most tests."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    # the first test waits for the browser to start and to read every module
+    page.set_default_timeout(60_000)
     yield page
     context.close()
 
