@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -51,11 +52,18 @@ class Trouble:
     expected: list[str] = field(default_factory=list)
 
     def watch(self, page: Any) -> None:
-        """Take note of everything from now on."""
-        page.on("console", lambda message: self._console(message))
-        page.on("pageerror", lambda error: self.seen.append(f"page error: {error.message}\n{error.stack or ''}"))
-        page.on("requestfailed", lambda request: self._failed(request))
-        page.on("response", lambda answer: self._answer(answer))
+        """Take note of everything from now on; the console also names each answer that is an error."""
+        for event, take in self._listeners.items():
+            page.on(event, take)
+
+    def unwatch(self, page: Any) -> None:
+        """Take no more notes."""
+        for event, take in self._listeners.items():
+            page.remove_listener(event, take)
+
+    @cached_property
+    def _listeners(self) -> dict[str, Callable[[Any], None]]:
+        return {"console": self._console, "pageerror": self._uncaught, "requestfailed": self._failed}
 
     def expect(self, *patterns: str) -> None:
         """These are part of the test."""
@@ -71,11 +79,10 @@ class Trouble:
         if message.type == "error":
             self.seen.append(f"console: {message.text} at {(message.location or {}).get('url', '')}")
 
+    def _uncaught(self, error: Any) -> None:
+        self.seen.append(f"page error: {error.message}\n{error.stack or ''}")
+
     def _failed(self, request: Any) -> None:
         # a page that is left gives up what it was loading
         if request.failure != "net::ERR_ABORTED":
             self.seen.append(f"no answer: {request.url} {request.failure}")
-
-    def _answer(self, answer: Any) -> None:
-        if answer.status >= 400:
-            self.seen.append(f"{answer.status}: {answer.request.method} {answer.url}")

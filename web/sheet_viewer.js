@@ -2,10 +2,10 @@
 /** Sheets in the nodes that make them, and the viewer that shows them in full size. */
 import { app } from "../../scripts/app.js";
 import { loadStyles } from "./lib/dom.mjs";
-import { SHEET_NODES, nodesOnScreen, notice } from "./lib/front_end.mjs";
+import { SHEET_NODES, nodesInSelectedSubgraphs, nodesOfWorkflow, nodesOnScreen, notice } from "./lib/front_end.mjs";
 import { resultHooks } from "./lib/results.mjs";
 import { loadTexts, text } from "./lib/texts.mjs";
-import { SheetWidget, openSheetsOf, rememberSheets } from "./lib/viewer/sheet_widget.mjs";
+import { SheetWidget, openSheetsOf, rememberSheets, showQueued } from "./lib/viewer/sheet_widget.mjs";
 
 /** @typedef {import("./lib/front_end.mjs").GraphNode} GraphNode */
 /** @typedef {import("./lib/results.mjs").OutputKey} OutputKey */
@@ -19,14 +19,18 @@ const hooks = resultHooks({
   // names of files alone: the rest is in the sidecars
   savedKeys: Object.fromEntries([...SHEET_NODES].map((nodeClass) => [nodeClass, SAVED])),
   show(node, output) {
-    if (rememberSheets(node, output)) widgets.get(node)?.show(output);
+    if (!rememberSheets(node, output)) return;
+    widgets.get(node)?.show(output);
+    void showQueued(node);
   },
 });
 
-/** Open the viewer on the selected sheet node, or on the only one. */
+/** Open the viewer on the selected sheet node, or on the only one: on the screen, else in the whole workflow. */
 function openSelected() {
-  const { all, selected } = nodesOnScreen((node) => SHEET_NODES.has(node.comfyClass));
-  const [node, another] = selected.length ? selected : all;
+  const isSheetNode = (/** @type {GraphNode} */ node) => SHEET_NODES.has(node.comfyClass);
+  const { all, selected } = nodesOnScreen(isSheetNode);
+  const places = [selected, nodesInSelectedSubgraphs(isSheetNode), all, nodesOfWorkflow(isSheetNode)];
+  const [node, another] = places.find((nodes) => nodes.length) ?? [];
   if (!node) return notice("info", text("viewer.no_node"), text("viewer.no_node_cure"));
   if (another) return notice("info", text("viewer.several_nodes"), text("viewer.several_nodes_cure"));
   return openSheetsOf(node);

@@ -76,6 +76,8 @@ declare module "*/scripts/app.js" {
     onConnectionsChange?(...change: unknown[]): void;
     onWidgetChanged?(...change: unknown[]): void;
     onRemoved?(): void;
+    /** The nodes inside a node that stands for a subgraph. */
+    subgraph?: Graph;
   }
 
   interface Graph {

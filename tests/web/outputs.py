@@ -26,6 +26,15 @@ def sheet(labels: Sequence[str], *, side: int = 24, **inputs: object) -> dict[st
     return result["ui"]
 
 
+def many_cells(count: int) -> dict[str, Any]:
+    """The ``ui`` of a sheet with that many cells, which all show its one picture."""
+    output = sheet(["cell"])
+    ((report,),) = output["clip_grid"]
+    (cell,) = report["cells"]
+    report["cells"] = [cell | {"column": place, "label": f"cell {place}"} for place in range(count)]
+    return output
+
+
 def matches(*texts: str, z: float = 3.2, **changes: object) -> dict[str, Any]:
     """The ``ui`` of CLIP Match Score: each text has a z less by 1.5, and phrases of all three states."""
     pairs = [match(place, text, z - 1.5 * place, **changes).to_dict() for place, text in enumerate(texts)]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
+from functools import cache
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from mimetypes import guess_type
 from pathlib import Path
@@ -44,6 +45,11 @@ class Site:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def start_over(self, host: FakeHost) -> None:
+        """Serve another host, as if nothing had been asked."""
+        self.host, self.is_down, self.has_translations = host, False, True
+        self.posted.clear()
+
     def queued(self) -> list[dict[str, Any]]:
         """The workflows in API format that were queued."""
         return [body["prompt"] for path, body in self.posted if path == "/prompt"]
@@ -70,9 +76,9 @@ class Handler(SimpleHTTPRequestHandler):
         elif path == "/view":
             self.send_file(viewed_file(self.site.host, self.path))
         elif path.startswith(MOUNT):
-            self.send_file(WEB / path.removeprefix(MOUNT))
+            self.send_file(WEB / path.removeprefix(MOUNT), keep=True)
         else:
-            self.send_file(STUB / (path.lstrip("/") or "index.html"))
+            self.send_file(STUB / (path.lstrip("/") or "index.html"), keep=True)
 
     def do_POST(self) -> None:
         path = urlsplit(self.path).path.removeprefix("/api")
@@ -113,18 +119,19 @@ class Handler(SimpleHTTPRequestHandler):
     def send_json(self, value: object, status: int = 200) -> None:
         self.send(status, "application/json", json.dumps(value).encode())
 
-    def send_file(self, file: Path) -> None:
+    def send_file(self, file: Path, *, keep: bool = False) -> None:
         if not file.is_file():
             self.send_error(404)
             return
         kind = TYPES.get(file.suffix) or guess_type(file.name)[0] or "application/octet-stream"
-        self.send(200, kind, file.read_bytes())
+        self.send(200, kind, file.read_bytes(), keep=keep)
 
-    def send(self, status: int, kind: str, body: bytes) -> None:
+    def send(self, status: int, kind: str, body: bytes, *, keep: bool = False) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
+        # files of the checkout stay the same while the tests run
+        self.send_header("Cache-Control", "max-age=3600" if keep else "no-store")
         self.end_headers()
         self.wfile.write(body)
 
@@ -164,6 +171,7 @@ def object_info(node_id: str) -> dict[str, Any]:
     }
 
 
+@cache
 def translations() -> dict[str, dict[str, Any]]:
     """What ComfyUI's /i18n has of our locales: main.json, and each of the other files under its name."""
     answer = {}

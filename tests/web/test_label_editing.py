@@ -39,6 +39,41 @@ def test_an_edited_label_is_queued(sheet_of, site, text):
     assert stub.page.evaluate("window.harm") is None
 
 
+def test_the_new_sheet_appears_in_the_viewer_after_it_was_queued_there(sheet_of, site):
+    stub = sheet_of(["cat", "ant", "bee"])
+    stub.node().get_by_text("Open viewer").click()
+    stub.page.keyboard.press("w")
+    stub.viewer.locator("select").select_option("label")
+    stub.viewer.get_by_role("option", name="cat").click()
+    stub.page.keyboard.press("e")
+    stub.viewer.get_by_role("textbox", name="The label").fill("dog")
+    stub.page.keyboard.press("Enter")
+
+    with stub.page.expect_response("**/prompt"):
+        stub.viewer.get_by_role("button", name="Queue again").click()
+    output = sheet(["dog", "ant", "bee"])
+    stub.finish(output)
+
+    stub.viewer.get_by_text("This is the new sheet").wait_for()
+    assert stub.viewer.locator(".clip-grid-title").inner_text() == output["images"][0]["filename"]
+    assert stub.viewer.locator(".clip-grid-tile-label").all_text_contents() == ["ant", "bee", "dog"]
+    assert stub.viewer.locator(".clip-grid-edited").count() == 0
+    # the same cell is still pinned, and its picture is that of the new sheet
+    assert "dog" in stub.viewer.locator(".clip-grid-panel h3").inner_text()
+    assert len(site.queued()) == 1
+
+
+def test_a_sheet_of_a_run_that_was_not_queued_in_the_viewer_does_not_replace_the_one_that_is_shown(sheet_of):
+    stub = sheet_of(["cat", "ant"])
+    stub.node().get_by_text("Open viewer").click()
+    stub.page.keyboard.press("w")
+
+    stub.finish(sheet(["dog", "bee"]))
+    stub.settle()
+
+    assert stub.viewer.locator(".clip-grid-tile-label").all_text_contents() == ["cat", "ant"]
+
+
 def test_escape_leaves_the_label_as_it_was(sheet_of):
     stub = sheet_of(["cat", "ant"])
     stub.node().get_by_text("Open viewer").click()

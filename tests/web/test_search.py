@@ -61,7 +61,7 @@ def save(host, name, image, info):
 
 
 @pytest.fixture(scope="module")
-def window(chromium, indexed):
+def indexed_page(chromium, indexed):
     """One page for all tests with that host."""
     with served(indexed) as site:
         context = chromium.new_context(viewport={"width": 1280, "height": 900})
@@ -84,17 +84,17 @@ NEW_TAB = """async (id) => {
 
 
 @pytest.fixture
-def tab(window, indexed, artefacts, request):
+def tab(indexed_page, indexed, artefacts, request):
     """The page with a new tab that is open; an error on it fails the test."""
     previous = set_host(indexed)
-    window.site.posted.clear()
-    open_tab(window)
-    yield window
+    indexed_page.site.posted.clear()
+    open_tab(indexed_page)
+    yield indexed_page
     if request.config.getoption("--artefacts"):
-        window.page.screenshot(path=artefacts / f"{request.node.name}.png")
-    window.page.evaluate(NEW_TAB, TAB)
+        indexed_page.page.screenshot(path=artefacts / f"{request.node.name}.png")
+    indexed_page.page.evaluate(NEW_TAB, TAB)
     set_host(previous)
-    assert window.trouble.unexpected == []
+    assert indexed_page.trouble.unexpected == []
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from .outputs import EVIL, sheet
+from .outputs import EVIL, many_cells, sheet
 
 SHEET = "ClipGrid_LabeledGridExporter"
 ANIMALS = ["cat", "dog", "ant", "bee"]
@@ -17,12 +17,16 @@ def viewer_of(page_of):
     """Opens the viewer on a sheet of pictures with these labels."""
 
     def opened(labels, **inputs):
+        return opened_on(sheet(labels, **inputs))
+
+    def opened_on(output):
         stub = page_of(SHEET)
-        stub.finish(sheet(labels, **inputs))
+        stub.finish(output)
         stub.node().get_by_text("Open viewer").click()
         stub.viewer.wait_for()
         return stub
 
+    opened.on = opened_on
     return opened
 
 
@@ -53,6 +57,38 @@ def test_a_click_on_the_sheet_opens_the_viewer_and_escape_closes_it(page_of):
     stub.page.keyboard.press("Escape")
 
     stub.viewer.wait_for(state="detached")
+
+
+def test_escape_clears_the_filter_before_it_closes_the_viewer(viewer_of):
+    stub = viewer_of(ANIMALS)
+    stub.page.keyboard.press("w")
+    stub.viewer.locator("input[type=search]").fill("dog")
+
+    stub.page.keyboard.press("Escape")
+    assert shown(stub) == ANIMALS and stub.viewer.locator("input[type=search]").input_value() == ""
+    stub.page.keyboard.press("Escape")
+
+    stub.viewer.wait_for(state="detached")
+
+
+@pytest.mark.parametrize("is_selected", [True, False])
+def test_the_key_of_the_viewer_finds_a_node_inside_a_subgraph(page_of, is_selected):
+    stub = page_of(SHEET, *([SHEET] if is_selected else []))
+    stub.finish(sheet(ANIMALS))
+    script = """([id, isSelected]) => {
+        const node = app.rootGraph.getNodeById(id);
+        const subgraph = { id: "outer", nodes: [{ id: 9, comfyClass: "inner", subgraph: { nodes: [node] } }] };
+        const outer = { id: 8, comfyClass: "outer", subgraph };
+        app.rootGraph.nodes.splice(app.rootGraph.nodes.indexOf(node), 1, outer);
+        if (isSelected) app.canvas.selectedItems.add(outer);
+    }"""
+    stub.page.evaluate(script, [stub.ids[0], is_selected])
+
+    stub.page.keyboard.press("Shift+G")
+    stub.viewer.wait_for()
+
+    stub.page.keyboard.press("w")
+    assert shown(stub) == ANIMALS
 
 
 def test_the_panel_shows_the_cell_under_the_pointer(viewer_of):
@@ -188,7 +224,7 @@ def test_labels_never_become_elements(viewer_of):
 
 
 def test_of_thousands_of_cells_those_off_the_screen_are_not_rendered(viewer_of):
-    stub = viewer_of([f"cell {place}" for place in range(1201)], side=8)
+    stub = viewer_of.on(many_cells(1201))
 
     stub.page.keyboard.press("w")
     stub.settle()
@@ -215,6 +251,6 @@ def test_the_sheet_is_still_there_after_a_reload_and_a_change_of_tabs(page_of, a
 def test_the_workflow_keeps_only_the_names_of_files(page_of):
     stub = page_of(SHEET)
 
-    stub.finish(sheet([f"cell {place}" for place in range(300)], side=8))
+    stub.finish(many_cells(300))
 
     assert len(str(stub.page.evaluate("stub.workflow()"))) < 6000

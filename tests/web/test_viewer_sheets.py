@@ -11,16 +11,17 @@ CELL |= {"box": [10, 20, 30, 40], "image_box": [10, 20, 30, 30], "values": {}, "
 
 
 @pytest.fixture
-def ask(page_of):
+def ask(window, site):
     """The value of an expression that uses `module`, a module of the viewer, and `values`."""
-    page = page_of().page
+    # a document of that address, without the rest of the page
+    window.goto(f"{site.address}/stub.css")
 
     def answer(module, expression, *values):
         script = f"""async (values) => {{
             const module = await import("/extensions/ComfyUI-CLIP-Grid/lib/viewer/{module}.mjs");
             return ((module, values) => {expression})(module, values);
         }}"""
-        return page.evaluate(script, list(values))
+        return window.evaluate(script, list(values))
 
     return answer
 

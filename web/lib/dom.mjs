@@ -90,7 +90,8 @@ function copySelection(text) {
   const focused = document.activeElement;
   const area = make("textarea", { style: { position: "fixed", top: "-99px", opacity: "0" } });
   area.value = text;
-  document.body.append(area);
+  // beside a modal dialog nothing can be selected
+  (focused?.closest("dialog") ?? document.body).append(area);
   area.select();
   const isCopied = document.execCommand("copy");
   area.remove();

@@ -65,6 +65,16 @@ export async function loadImage(entries) {
 }
 
 /**
+ * A file as it would be dropped on the page. Throws an Error whose message tells the user what to do.
+ * @param {FileEntry} entry
+ * @returns {Promise<File>}
+ */
+export async function fetchWhole(entry) {
+  const blob = await (await fetchFile(entry)).blob();
+  return new File([blob], entry.filename, { type: blob.type });
+}
+
+/**
  * @param {FileEntry} entry
  * @returns {Promise<string>}
  */

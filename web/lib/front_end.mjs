@@ -60,6 +60,37 @@ export function nodesOnScreen(isWanted) {
 }
 
 /**
+ * The nodes in the subgraphs that are selected, and in theirs.
+ * @param {(node: GraphNode) => boolean} isWanted
+ * @returns {GraphNode[]}
+ */
+export function nodesInSelectedSubgraphs(isWanted) {
+  return nodesOnScreen((node) => Boolean(node.subgraph)).selected.flatMap(({ subgraph }) =>
+    nodesIn(subgraph, isWanted),
+  );
+}
+
+/**
+ * The nodes of the whole workflow, those in subgraphs too.
+ * @param {(node: GraphNode) => boolean} isWanted
+ * @returns {GraphNode[]}
+ */
+export function nodesOfWorkflow(isWanted) {
+  return [...new Set(nodesIn(rootGraph(), isWanted))];
+}
+
+/**
+ * @param {import("../../../scripts/app.js").Graph | null | undefined} graph
+ * @param {(node: GraphNode) => boolean} isWanted
+ * @returns {GraphNode[]}
+ */
+function nodesIn(graph, isWanted) {
+  return (graph?.nodes ?? []).flatMap((node) =>
+    node.subgraph ? nodesIn(node.subgraph, isWanted) : isWanted(node) ? [node] : [],
+  );
+}
+
+/**
  * The first selected node, or the only one.
  * @param {(node: GraphNode) => boolean} isWanted
  * @returns {GraphNode | null}

@@ -2,7 +2,7 @@
 /** One hit in full size, with its generation data and what can be done with it. */
 import { app } from "../../../../scripts/app.js";
 import { copyText, keepEvents, make } from "../dom.mjs";
-import { fileUrl, messageOf } from "../files.mjs";
+import { fetchWhole, fileUrl, messageOf } from "../files.mjs";
 import { notice } from "../front_end.mjs";
 import { text } from "../texts.mjs";
 import { readPicture } from "./requests.mjs";
@@ -116,11 +116,9 @@ export class PictureView {
   /** @param {Hit} hit */
   async #openGraph({ file }) {
     try {
-      const response = await fetch(fileUrl(file));
-      if (!response.ok) throw new Error(text("file.gone", { name: file.filename }));
-      const blob = await response.blob();
+      const whole = await fetchWhole(file);
       this.close();
-      await app.handleFile(new File([blob], file.filename, { type: blob.type }));
+      await app.handleFile(whole);
     } catch (error) {
       notice("error", text("search.not_opened"), messageOf(error));
     }

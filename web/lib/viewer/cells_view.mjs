@@ -3,7 +3,7 @@
 import { make } from "../dom.mjs";
 import { fileUrl, loadImage, messageOf } from "../files.mjs";
 import { text } from "../texts.mjs";
-import { cropElement, imageFilesToCut } from "./page_image.mjs";
+import { pictureElement, imageFilesToCut } from "./page_image.mjs";
 import { scoreText } from "./panel.mjs";
 import { filterCells, sortCells, sortKey } from "./query.mjs";
 import { CellsToolbar } from "./toolbars.mjs";
@@ -217,7 +217,7 @@ class Tile {
     const frame = make(
       "div",
       { cls: "clip-grid-frame" },
-      cropElement(cell, page, `var(--clip-grid-page-${page.number})`),
+      pictureElement(cell, page, `var(--clip-grid-page-${page.number})`),
     );
     this.element = make(
       "div",

@@ -2,7 +2,7 @@
 /** The view of two cells over each other, with a slider that uncovers the second one. */
 import { make } from "../dom.mjs";
 import { text } from "../texts.mjs";
-import { cropElement } from "./page_image.mjs";
+import { pictureElement } from "./page_image.mjs";
 
 /** @typedef {import("./viewer.mjs").Viewer} Viewer */
 /** @typedef {import("./sheets.mjs").Cell} Cell */
@@ -86,7 +86,7 @@ export class CompareView {
     return make(
       "div",
       { cls: `clip-grid-compare-frame${cls}`, style },
-      cropElement(cell, this.viewer.state.sheet.pages[cell.page]),
+      pictureElement(cell, this.viewer.state.sheet.pages[cell.page]),
     );
   }
 

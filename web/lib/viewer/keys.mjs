@@ -2,6 +2,7 @@
 /** The keys of the viewer, and their help; the keys of one view are handled by that view. */
 import { make } from "../dom.mjs";
 import { text } from "../texts.mjs";
+import { originalOf } from "./sheets.mjs";
 
 /** @typedef {import("./viewer.mjs").Viewer} Viewer */
 /** @typedef {import("./sheets.mjs").Cell} Cell */
@@ -25,6 +26,11 @@ const FOR_CELL = {
   x: (viewer, cell) => viewer.select(cell),
   e: (viewer, cell) => viewer.edit(cell),
   d: (viewer, cell) => viewer.saveCell(cell),
+  o(viewer, cell) {
+    const original = originalOf(cell);
+    if (original) void viewer.openWorkflow(original);
+    else viewer.showStatus(text("viewer.no_original"));
+  },
 };
 
 /**
@@ -74,6 +80,7 @@ export function helpElement(close) {
       ["x", text("help.select")],
       ["e", text("help.edit")],
       ["d · Shift+D · j", text("help.save")],
+      ["o", text("help.open_graph")],
       ["i", text("help.panel")],
       ["? · Esc", text("help.help")],
     ]),

@@ -1,9 +1,10 @@
 // @ts-check
 /** Images of pages: shown, cut into cells, and saved. */
 import { make } from "../dom.mjs";
-import { fileUrl, isSameFile, isWebImage, loadImage, messageOf } from "../files.mjs";
+import { fetchWhole, fileUrl, isSameFile, isWebImage, loadImage, messageOf } from "../files.mjs";
 import { text } from "../texts.mjs";
 import { cropStyle, scaleBox } from "./geometry.mjs";
+import { originalOf } from "./sheets.mjs";
 
 /** @typedef {import("./sheets.mjs").Cell} Cell */
 /** @typedef {import("./sheets.mjs").Page} Page */
@@ -40,22 +41,47 @@ export function imageFilesToCut(page) {
 /**
  * Layers of a CSS background: the saved page over the smaller image, which is there sooner.
  * @param {Page} page
+ * @param {FileEntry[]} [files]
  * @returns {string}
  */
-export function backgroundOf(page) {
-  return imageFilesToCut(page)
+export function backgroundOf(page, files = imageFilesToCut(page)) {
+  return [...files]
     .reverse()
     .map((entry) => `url("${fileUrl(entry)}")`)
     .join(", ");
 }
 
 /**
- * A cell's picture as large as its parent allows.
+ * A cell's picture as large as its parent allows: the original, and until it is there, or where it is gone, what the
+ * page shows of it.
  * @param {Cell} cell
  * @param {Page} page
  * @param {string} [background] of the page
  */
-export function cropElement(cell, page, background = backgroundOf(page)) {
+export function pictureElement(cell, page, background) {
+  const crop = cropElement(cell, page, background);
+  const original = originalOf(cell);
+  if (!original || !isWebImage(original)) return crop;
+  const image = make("img", {
+    attrs: { loading: "lazy", decoding: "async", draggable: "false", alt: "", src: fileUrl(original) },
+    on: {
+      load() {
+        crop.classList.add("clip-grid-whole");
+        crop.style.setProperty("--clip-grid-ratio", String(image.naturalWidth / image.naturalHeight));
+      },
+      error: () => image.remove(),
+    },
+  });
+  crop.append(image);
+  return crop;
+}
+
+/**
+ * @param {Cell} cell
+ * @param {Page} page
+ * @param {string} [background] of the page
+ */
+function cropElement(cell, page, background = backgroundOf(page, imageFiles(page))) {
   const [, , width, height] = cell.imageBox;
   const style = {
     "background-image": background,
@@ -127,12 +153,23 @@ export function saveFile(entry) {
 }
 
 /**
- * Save the picture of one cell, cut out of the saved page.
+ * Save the picture of one cell: the original, or where it is gone, what the saved page shows of it.
  * Throws an Error whose message tells the user why it cannot be saved.
  * @param {Cell} cell
  * @param {Page} page
  */
 export async function saveCell(cell, page) {
+  const original = originalOf(cell);
+  const whole = original && (await fetchWhole(original).catch(() => null));
+  if (whole) saveBlob(whole, whole.name);
+  else await saveCrop(cell, page);
+}
+
+/**
+ * @param {Cell} cell
+ * @param {Page} page
+ */
+async function saveCrop(cell, page) {
   const files = page.file && isWebImage(page.file) ? [page.file, ...imageFiles(page)] : imageFiles(page);
   const image = await loadImage(files);
   const [x, y, width, height] = scaleBox(cell.imageBox, page, {
@@ -144,8 +181,16 @@ export async function saveCell(cell, page) {
   /** @type {Blob | null} */
   const blob = await new Promise((done) => canvas.toBlob(done));
   if (!blob) throw new Error(text("save.no_memory"));
+  saveBlob(blob, `${fileStem(cell)}.png`);
+}
+
+/**
+ * @param {Blob} blob
+ * @param {string} name
+ */
+function saveBlob(blob, name) {
   const url = URL.createObjectURL(blob);
-  saveUrl(url, `${fileStem(cell)}.png`);
+  saveUrl(url, name);
   setTimeout(() => URL.revokeObjectURL(url), SAVE_TIME);
 }
 

@@ -3,12 +3,13 @@
 import { make } from "../dom.mjs";
 import { decimals } from "../scores/numbers.mjs";
 import { text } from "../texts.mjs";
-import { cropElement } from "./page_image.mjs";
+import { pictureElement } from "./page_image.mjs";
+import { originalOf } from "./sheets.mjs";
 
 /** @typedef {import("./viewer.mjs").Viewer} Viewer */
 /** @typedef {import("./sheets.mjs").Cell} Cell */
 /** @typedef {import("./sheets.mjs").Sheet} Sheet */
-/** @typedef {[name: string, value: string]} Fact */
+/** @typedef {[name: string, value: string | HTMLElement]} Fact */
 
 /** Notes of a sheet that are shown; the report has all of them. */
 const MAX_NOTES = 30;
@@ -58,21 +59,22 @@ function cellContent(viewer, cell, sheet) {
   const { state, edits } = viewer;
   const place = { row: cell.row + 1, column: cell.column + 1, page: cell.page + 1 };
   const isSelected = state.selected.includes(cell);
+  const original = originalOf(cell);
   return [
-    make("div", { cls: "clip-grid-panel-picture" }, cropElement(cell, sheet.pages[cell.page])),
-    make("h3", { cls: "clip-grid-panel-label", text: cell.label || text("cell.no_label") }),
+    make("div", { cls: "clip-grid-panel-picture" }, pictureElement(cell, sheet.pages[cell.page])),
+    make("h3", { cls: "clip-grid-panel-label" }, cell.label ? copied(viewer, cell.label) : text("cell.no_label")),
     cell.edited && make("p", { cls: "clip-grid-note", text: text("cell.edited") }),
     cell.edited &&
       edits &&
       make(
         "div",
         { cls: "clip-grid-actions" },
-        button(text("cell.queue"), text("cell.queue_hint"), () => queue(viewer)),
+        button(text("cell.queue"), text("cell.queue_hint"), () => void viewer.queue()),
       ),
     factTable([
       [text("fact.source"), sourceName(cell.source)],
       [text("fact.runner_up"), cell.runnerUp],
-      [text("fact.file"), cell.file, cell.path],
+      [text("fact.file"), cell.file && copied(viewer, cell.file, cell.path)],
       [text("fact.place"), sheet.pages.length > 1 ? text("cell.place_on_page", place) : text("cell.place", place)],
     ]),
     ...section(
@@ -81,7 +83,7 @@ function cellContent(viewer, cell, sheet) {
     ),
     ...section(
       text("fact.values"),
-      Object.entries(cell.values).map(([name, value]) => [name, String(value)]),
+      Object.entries(cell.values).map(([name, value]) => [name, copied(viewer, String(value))]),
     ),
     make(
       "div",
@@ -91,14 +93,20 @@ function cellContent(viewer, cell, sheet) {
       button(isSelected ? text("cell.unselect") : text("cell.select"), "x", () => viewer.select(cell)),
       button(text("mode.compare"), "c", () => viewer.setMode("compare")),
       button(text("save.picture"), "d", () => viewer.saveCell(cell)),
+      original && button(text("search.open_graph"), "o", () => void viewer.openWorkflow(original)),
     ),
   ];
 }
 
-/** @param {Viewer} viewer */
-function queue(viewer) {
-  void viewer.edits?.queue();
-  viewer.showStatus(text("viewer.queued"));
+/**
+ * A text that a click copies.
+ * @param {Viewer} viewer
+ * @param {string} value
+ * @param {string} [more] what else is known of it
+ */
+function copied(viewer, value, more) {
+  const title = [more, text("cell.copy")].filter(Boolean).join("\n");
+  return make("button", { cls: "clip-grid-copy", text: value, title, on: { click: () => void viewer.copy(value) } });
 }
 
 /** @param {Sheet} sheet */
@@ -145,14 +153,12 @@ function section(title, facts) {
 }
 
 /**
- * @param {[name: string, value: string, title?: string][]} facts those without a value are left out
+ * @param {Fact[]} facts those without a value are left out
  */
 function factTable(facts) {
   const rows = facts
     .filter(([, value]) => value)
-    .map(([name, value, title]) =>
-      make("tr", {}, make("th", { text: name, attrs: { scope: "row" } }), make("td", { text: value, title })),
-    );
+    .map(([name, value]) => make("tr", {}, make("th", { text: name, attrs: { scope: "row" } }), make("td", {}, value)));
   return make("table", {}, ...rows);
 }
 

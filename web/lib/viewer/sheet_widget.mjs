@@ -62,6 +62,21 @@ export async function sheetsOfNode(node) {
   return sheets.filter((sheet) => sheet.pages.length);
 }
 
+/** @type {{node: GraphNode, viewer: import("./viewer.mjs").Viewer} | null} the viewer that was opened last */
+let last = null;
+
+/**
+ * Show the new sheets of a node in the viewer if the workflow was queued there, and it is still open.
+ * @param {GraphNode} node
+ */
+export async function showQueued(node) {
+  const viewer = last?.node === node && last.viewer;
+  if (!viewer || !viewer.isWaiting) return;
+  const sheets = await sheetsOfNode(node);
+  // it may have been closed while they were read
+  if (viewer.isWaiting && sheets.length) viewer.showSheets(sheets);
+}
+
 /**
  * Open the viewer on the sheets of a node.
  * @param {GraphNode} node
@@ -70,7 +85,7 @@ export async function sheetsOfNode(node) {
 export async function openSheetsOf(node, start = {}) {
   const sheets = await sheetsOfNode(node);
   if (!sheets.length) return notice("info", text("viewer.no_sheet"), text("viewer.no_sheet_cure"));
-  return openViewer(sheets, start, {
+  const viewer = openViewer(sheets, start, {
     problem({ report }) {
       const problem = whyNotEditable(node, report);
       return problem ? `${problem.summary}. ${problem.detail}` : "";
@@ -78,6 +93,7 @@ export async function openSheetsOf(node, start = {}) {
     change: ({ report }, { index }, label) => editLabel(node, report, index, label),
     queue: queueAgain,
   });
+  last = { node, viewer };
 }
 
 export class SheetWidget {

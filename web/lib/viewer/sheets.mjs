@@ -72,6 +72,9 @@ import { text } from "../texts.mjs";
  * @property {Record<string, number | null>} scores
  * @property {boolean} edited
  */
+/** The folders whose files ComfyUI's /view serves. */
+const SERVED_FOLDERS = new Set(["output", "input", "temp"]);
+
 /** @typedef {{files: FileEntry[], report: Report | null, problem: string}} SheetFiles `problem`: why no report */
 
 /**
@@ -294,6 +297,18 @@ function fileName(path) {
       .split(/[\\/]/)
       .pop() ?? ""
   );
+}
+
+/**
+ * The picture of a cell as it was before it came on the sheet, if ComfyUI serves the folder that it lies in.
+ * Reports of nodes name these folders first: `output/renders/cat.png`.
+ * @param {Cell} cell
+ * @returns {FileEntry | null} the file may be gone
+ */
+export function originalOf({ path }) {
+  const [type, ...folders] = path.split("/");
+  const filename = folders.pop();
+  return filename && SERVED_FOLDERS.has(type) ? { filename, subfolder: folders.join("/"), type } : null;
 }
 
 /**

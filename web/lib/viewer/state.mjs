@@ -24,13 +24,27 @@ export class State {
    */
   constructor(sheets, { sheet = 0, page = 0 } = {}) {
     this.sheets = sheets;
-    /** @type {Place[]} all pages of all sheets */
-    this.places = sheets.flatMap((one, i) => one.pages.map((_, number) => ({ sheet: i, page: number })));
+    this.places = placesOf(sheets);
     this.place = Math.max(
       0,
       this.places.findIndex((at) => at.sheet === sheet && at.page === page),
     );
     this.order = this.sheet.cells;
+  }
+
+  /**
+   * Show what another run made of the same pictures, at the same place.
+   * @param {Sheet[]} sheets at least one, each with a page
+   */
+  replaceSheets(sheets) {
+    this.sheets = sheets;
+    this.places = placesOf(sheets);
+    this.place = Math.min(this.place, this.places.length - 1);
+    this.order = this.sheet.cells;
+    const same = (/** @type {Cell} */ { index }) => this.order.filter((cell) => cell.index === index);
+    this.selected = this.selected.flatMap(same);
+    this.cell = this.cell && (same(this.cell)[0] ?? null);
+    this.pinned &&= this.cell !== null;
   }
 
   get sheet() {
@@ -110,4 +124,13 @@ export class State {
     const second = this.selected[1] ?? this.order[at + 1] ?? this.order[at - 1];
     return second ? [first, second] : null;
   }
+}
+
+/**
+ * All pages of all sheets.
+ * @param {Sheet[]} sheets
+ * @returns {Place[]}
+ */
+function placesOf(sheets) {
+  return sheets.flatMap((one, i) => one.pages.map((_, number) => ({ sheet: i, page: number })));
 }

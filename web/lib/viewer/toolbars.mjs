@@ -194,9 +194,12 @@ export class CellsToolbar {
 
   /** @param {Sheet["cells"]} cells that are to be sorted */
   setCells(cells) {
+    const { id: chosen } = this.order;
     this.#orders = ordersOf(cells, orderNames());
     this.select.replaceChildren(
-      ...this.#orders.map(({ id, name }) => make("option", { text: name, attrs: { value: id } })),
+      ...this.#orders.map(({ id, name }) =>
+        make("option", { text: name, attrs: { value: id, selected: id === chosen } }),
+      ),
     );
   }
 
@@ -206,6 +209,14 @@ export class CellsToolbar {
    */
   showCount(shown, all) {
     this.count.textContent = shown < all ? text("cells.some", { shown, all }) : text("cells.all", { count: all });
+  }
+
+  /** @returns {boolean} whether there was a filter */
+  clearFilter() {
+    if (!this.words) return false;
+    this.filter.value = "";
+    this.onQuery();
+    return true;
   }
 
   reverse() {

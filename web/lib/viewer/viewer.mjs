@@ -1,7 +1,8 @@
 // @ts-check
 /** The full-screen viewer of sheets: one at a time, over everything else. */
-import { keepEvents, loadStyles, make } from "../dom.mjs";
-import { messageOf } from "../files.mjs";
+import { app } from "../../../../scripts/app.js";
+import { copyText, keepEvents, loadStyles, make } from "../dom.mjs";
+import { fetchWhole, messageOf } from "../files.mjs";
 import { setting } from "../front_end.mjs";
 import { editCell } from "../labels/cell_editor.mjs";
 import { text } from "../texts.mjs";
@@ -16,17 +17,20 @@ import { PageList, Toolbar } from "./toolbars.mjs";
 
 /** @typedef {import("./sheets.mjs").Sheet} Sheet */
 /** @typedef {import("./sheets.mjs").Cell} Cell */
+/** @typedef {import("../files.mjs").FileEntry} FileEntry */
 /** @typedef {import("./state.mjs").Mode} Mode */
 /** @typedef {import("./state.mjs").Place} Place */
 /**
  * @typedef {object} Edits how labels are edited
  * @property {(sheet: Sheet) => string} problem why they cannot be edited, and what to do; empty if they can
  * @property {(sheet: Sheet, cell: Cell, label: string) => boolean} change returns whether it was done
- * @property {() => unknown} queue runs the workflow again
+ * @property {() => Promise<unknown>} queue runs the workflow again
  */
 
 /** Milliseconds that a status text stays. */
 const STATUS_TIME = 6000;
+/** Characters of a copied text that the status shows. */
+const COPIED_LENGTH = 60;
 
 /** @type {Viewer | null} */
 let opened = null;
@@ -36,14 +40,18 @@ let opened = null;
  * @param {Sheet[]} sheets each with at least one page
  * @param {Partial<Place>} start
  * @param {Edits | null} edits null if labels cannot be edited here
+ * @returns {Viewer}
  */
 export function openViewer(sheets, start, edits) {
   opened?.close();
   loadStyles();
   opened = new Viewer(new State(sheets, start), edits);
+  return opened;
 }
 
 export class Viewer {
+  /** Whether the workflow was queued here, and the new sheets are to be shown. */
+  isWaiting = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #statusTimer;
 
@@ -173,6 +181,53 @@ export class Viewer {
     else this.showStatus(text("save.no_data"));
   }
 
+  /** Run the workflow again; the new sheets are shown when they are made. */
+  async queue() {
+    if (!this.edits) return;
+    this.isWaiting = true;
+    this.showStatus(text("viewer.queued"));
+    try {
+      await this.edits.queue();
+    } catch (error) {
+      this.isWaiting = false;
+      this.showStatus(messageOf(error));
+    }
+  }
+
+  /**
+   * Show what another run made of the same pictures, at the same place.
+   * @param {Sheet[]} sheets at least one, each with a page
+   */
+  showSheets(sheets) {
+    this.isWaiting = false;
+    this.state.replaceSheets(sheets);
+    const pageList = new PageList(this);
+    this.pageList.element.replaceWith(pageList.element);
+    this.pageList = pageList;
+    this.update();
+    this.showStatus(text("viewer.updated"));
+  }
+
+  /**
+   * Open the workflow that a picture holds; ComfyUI says so where it holds none.
+   * @param {FileEntry} original
+   */
+  async openWorkflow(original) {
+    try {
+      const file = await fetchWhole(original);
+      this.close();
+      await app.handleFile(file);
+    } catch (error) {
+      this.showStatus(messageOf(error));
+    }
+  }
+
+  /** @param {string} value */
+  async copy(value) {
+    const isCopied = await copyText(value);
+    this.showStatus(isCopied ? text("viewer.copied", { value: shortened(value) }) : text("viewer.not_copied"));
+  }
+
   togglePanel() {
     this.panel.hidden = !this.panel.hidden;
   }
@@ -231,13 +286,14 @@ export class Viewer {
   };
 
   /**
-   * Close the help, else leave the comparison, else unpin the cell, else close the viewer.
+   * Close the help, else leave the comparison, else clear the filter, else unpin the cell, else close the viewer.
    * @param {Event} event
    */
   #goBack(event) {
     event.preventDefault();
     if (this.#closeHelp()) return;
     if (this.state.mode === "compare") this.setMode("cells");
+    else if (this.state.mode === "cells" && this.views.cells.toolbar.clearFilter()) return;
     else if (this.state.pinned) this.showCell(null);
     else this.close();
   }
@@ -247,10 +303,16 @@ export class Viewer {
   }
 
   #onClose() {
+    this.isWaiting = false;
     for (const view of Object.values(this.views)) view.close();
     this.#clearStatus();
     window.removeEventListener("keydown", this.#onKeyOutside, true);
     this.dialog.remove();
     if (opened === this) opened = null;
   }
+}
+
+/** @param {string} value */
+function shortened(value) {
+  return value.length > COPIED_LENGTH ? `${value.slice(0, COPIED_LENGTH)}…` : value;
 }
