@@ -154,8 +154,9 @@ class GridReport:
         """What was made, and the files of the pages; names in it are such that a terminal only shows them."""
         first = self.pages[0]
         pages = f" on {len(self.pages)} pages" if len(self.pages) > 1 else ""
+        pictures = "picture" if self.images_found == 1 else "pictures"
         return [
-            f"{self.images_processed} of {self.images_found} pictures, grid {self.rows}x{self.columns}, "
+            f"{self.images_processed} of {self.images_found} {pictures}, grid {self.rows}x{self.columns}, "
             f"canvas {first.width}x{first.height}{pages}, {self.export_format}",
             *dict.fromkeys(printable(page.path) for page in self.pages if page.path),
         ]

@@ -175,7 +175,7 @@ def test_grid_needs_the_layers_below_and_itself_alone(path):
 
 
 #: Everything that is not in the standard library and may be imported by grid/.
-GRID_PACKAGES = {"numpy", "PIL", "regex", "tqdm", "fpdf", "fontTools", "font_roboto", "isal", "charset_normalizer"}
+GRID_PACKAGES = {"numpy", "PIL", "regex", "tqdm", "fpdf", "fontTools", "fontpkg_roboto", "isal", "charset_normalizer"}
 
 
 @pytest.mark.parametrize(

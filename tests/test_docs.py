@@ -37,8 +37,12 @@ def test_every_link_of_a_page_leads_somewhere(page):
         assert not anchor or anchor in headings(target), link
 
 
-def test_pictures_of_readme_are_small_and_used():
-    shown = set(re.findall(r"!\[[^\]]+\]\((docs/images/[^)]+)\)", PAGES[0].read_text("utf-8")))
+def test_pictures_are_small_and_used():
+    shown = {
+        f"docs/{link}"
+        for page in PAGES
+        for link in re.findall(r"!\[[^\]]+\]\((?:docs/)?(images/[^)]+)\)", page.read_text("utf-8"))
+    }
     pictures = sorted((ROOT / "docs" / "images").iterdir())
 
     assert {path.relative_to(ROOT).as_posix() for path in pictures} == shown

@@ -1,7 +1,7 @@
 """Reading TrueType and OpenType files: their faces, names, styles, and the characters that they have glyphs for.
 
 Pillow does not tell which characters a font has, so the tables are read here.
-Source: OpenType specification 1.9, tables name, OS/2, cmap (formats 4 and 12), CBLC and sbix.
+Source: OpenType specification 1.9, tables name, OS/2, fvar, cmap (formats 4 and 12), CBLC and sbix.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ...input_files import open_file
 _COLOR_TABLES = {"CBDT", "sbix", "COLR"}
 _NAME_IDS = {1: "family", 4: "full name", 6: "PostScript name", 16: "typographic family"}
 _ENGLISH = 0x409
+_REGULAR = 400
 # (platform, encoding) of the Unicode subtables of a cmap, the one with the most characters first
 _UNICODE = ((3, 10), (0, 6), (0, 4), (3, 1), (0, 3), (0, 2), (0, 1), (0, 0))
 #: Offset and length of each table of a face, by its tag.
@@ -47,7 +48,10 @@ class Face:
     family: str = ""
     #: Family, full and PostScript names in all languages, casefolded.
     names: frozenset[str] = frozenset()
-    weight: int = 400
+    #: At which it is drawn, where the font is variable.
+    weight: int = _REGULAR
+    #: The least and the greatest weight of a variable font.
+    weights: tuple[float, float] | None = None
     #: Upright and of normal width.
     is_plain: bool = True
     is_color: bool = False
@@ -57,6 +61,10 @@ class Face:
     @property
     def is_builtin(self) -> bool:
         return not self.path.name
+
+    def has_weight(self, weight: int) -> bool:
+        """Whether the font is variable and can be drawn at this weight."""
+        return self.weights is not None and self.weights[0] <= weight <= self.weights[1]
 
     def has(self, char: str) -> bool:
         """Whether the face has a glyph for the character."""
@@ -127,9 +135,13 @@ def _read_face(stream: BinaryIO, path: Path, index: int, offset: int) -> Face:
     tables = _directory(stream, offset)
     family, names = _read_names(_table(stream, tables, "name"))
     weight, is_plain = _read_style(_table(stream, tables, "OS/2"))
+    weights = _read_weights(_table(stream, tables, "fvar"))
+    if weights:
+        # the default of a variable font may be its thinnest
+        weight = round(min(max(_REGULAR, weights[0]), weights[1]))
     strikes = _cblc_strikes(_table(stream, tables, "CBLC")) or _sbix_strikes(_table(stream, tables, "sbix"))
     is_color = not _COLOR_TABLES.isdisjoint(tables)
-    return Face(path, index, family or path.stem, names, weight, is_plain, is_color, strikes)
+    return Face(path, index, family or path.stem, names, weight, weights, is_plain, is_color, strikes)
 
 
 def _read_names(data: bytes) -> tuple[str, frozenset[str]]:
@@ -154,10 +166,22 @@ def _read_names(data: bytes) -> tuple[str, frozenset[str]]:
 def _read_style(data: bytes) -> tuple[int, bool]:
     """Weight (400 is regular), and whether it is upright and of normal width."""
     if len(data) < 64:
-        return 400, True
+        return _REGULAR, True
     weight, width = struct.unpack_from(">HH", data, 4)
     is_italic = bool(struct.unpack_from(">H", data, 62)[0] & 1)
     return weight, width == 5 and not is_italic
+
+
+def _read_weights(data: bytes) -> tuple[float, float] | None:
+    """The least and the greatest weight of a variable font; None where there is no such axis."""
+    if not data:
+        return None
+    start, count, size = struct.unpack_from(">4xH2xHH", data)
+    for i in range(count):
+        tag, least, greatest = struct.unpack_from(">4si4xi", data, start + size * i)
+        if tag == b"wght":
+            return least / 65536, greatest / 65536
+    return None
 
 
 def _cblc_strikes(data: bytes) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -46,7 +47,7 @@ PREFERRED = {
 }  # fmt: skip
 #: What names of files end with that are of a regular face.
 _STYLE = regex.compile(r"[-_ ]?(regular|roman|book|medium|normal)?$", regex.IGNORECASE)
-_BOLD = range(600, 801)
+_BOLD, _BOLD_WEIGHT = range(600, 801), 700
 _KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
 _HANGUL = regex.compile(r"\p{Hangul}")
 _HAN = regex.compile(r"[\p{Han}\u3000-\u303F\uFF00-\uFF60]")
@@ -133,6 +134,8 @@ def bold_of(face: Face) -> Face | None:
     """The bold face of a face's family, in the same file or in one beside it whose name begins alike; else None."""
     if face.is_builtin or face.is_color:
         return None
+    if face.has_weight(_BOLD_WEIGHT):
+        return replace(face, weight=_BOLD_WEIGHT)
     start = _STYLE.sub("", face.path.stem)
     faces: list[Face] = []
     for path in [face.path, *sorted(face.path.parent.glob(glob.escape(start) + "*"))]:
@@ -140,7 +143,7 @@ def bold_of(face: Face) -> Face | None:
             with suppress(UnreadableFont):
                 faces += read_faces(path)
     bold = [one for one in faces if one.is_plain and one.weight in _BOLD and one.names & face.names]
-    return min(bold, key=lambda one: abs(one.weight - 700), default=None)
+    return min(bold, key=lambda one: abs(one.weight - _BOLD_WEIGHT), default=None)
 
 
 def _style_order(face: Face) -> tuple[bool, int]:

@@ -1,7 +1,7 @@
 """Which face draws which character: the requested font, then fallback fonts.
 
-The fallbacks are Roboto (of the package font-roboto), the fonts of this machine, which are read only when a character
-is still missing, since that takes a moment, and the font built into Pillow.
+The fallbacks are Roboto (of the package fontpkg-roboto), the fonts of this machine, which are read only when a
+character is still missing, since that takes a moment, and the font built into Pillow.
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ _TEXT_PRESENTATION = "\ufe0e"
 _OPEN_FONTS = 64
 _TRYING = threading.Lock()
 _CACHED_SIZES = 256
-_NO_ROBOTO = "the package font-roboto is not installed, so other fonts draw the labels; run: pip install font-roboto"
+#: The packages that bring Roboto and its files in them; the second one, which has no wheel, was required before.
+_ROBOTO_FILES = {"fontpkg_roboto": "Roboto[wdth,wght].ttf", "font_roboto": "Roboto-Regular.ttf"}
+_NO_ROBOTO = (
+    "the package fontpkg-roboto is not installed, so other fonts draw the labels; run: pip install fontpkg-roboto"
+)
 
 
 class Faces:
@@ -160,13 +164,14 @@ def _changed(font: str) -> tuple[int, int]:
 
 
 def _roboto() -> tuple[Face, ...]:
-    """The face of the package font-roboto; () when that is not installed."""
-    # not imported, since that would import a font registry too
-    spec = importlib.util.find_spec("font_roboto")
-    if spec is None or not spec.submodule_search_locations:
-        return ()
-    path = Path(spec.submodule_search_locations[0], "files", "Roboto-Regular.ttf")
-    return (read_faces(path)[0],) if path.is_file() else ()
+    """The regular face of the first package that brings Roboto; () when none is installed."""
+    for package, name in _ROBOTO_FILES.items():
+        # not imported: its files are all that is needed of it
+        spec = importlib.util.find_spec(package)
+        path = Path(*(spec.submodule_search_locations or ())[:1] if spec else (), "files", name)
+        if spec and path.is_file():
+            return (read_faces(path)[0],)
+    return ()
 
 
 def _usable(face: Face) -> Face:

@@ -18,7 +18,6 @@ from .font_files import Face
 Mask = npt.NDArray[np.uint8]
 #: Left, top, right, bottom.
 Edges = tuple[int, int, int, int]
-_REGULAR = 400
 #: Letters up to this size are drawn this many times as large and reduced.
 _ZOOMED_SIZE, _ZOOM = 64, 4
 _CACHED_EXTENTS = 4096
@@ -228,17 +227,17 @@ def _open_at(face: Face, size: int) -> ImageFont.FreeTypeFont:
             raise OSError("this Pillow was built without FreeType")
         return font
     font = ImageFont.truetype(str(face.path), size, face.index)
-    _make_regular(font)
+    _set_weight(font, face.weight)
     return font
 
 
-def _make_regular(font: ImageFont.FreeTypeFont) -> None:
-    """Set the weight of a variable font to regular; its default may be the thinnest."""
+def _set_weight(font: ImageFont.FreeTypeFont, weight: int) -> None:
+    """Set the weight of a variable font, and its other axes to their defaults."""
     try:
         axes = font.get_variation_axes()
     except (OSError, NotImplementedError):
         return
-    values = [_REGULAR if axis["name"] == b"Weight" else axis["default"] or 0 for axis in axes]
+    values = [weight if axis["name"] == b"Weight" else axis["default"] or 0 for axis in axes]
     font.set_variation_by_axes([float(value) for value in values])
 
 

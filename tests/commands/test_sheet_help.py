@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from clip_grid.grid.template import GridTemplate
 from clip_grid.options import options_of
 from PIL import Image
@@ -69,3 +70,14 @@ def test_verbose_says_where_labels_come_from_and_how_long_it_took(shell: Shell, 
     assert re.fullmatch(
         r"note: labels: 2 from filename\nnote: took \d+\.\d s\n", shell(*command, "--overwrite", "--verbose").err
     )
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 of 1 picture, grid 1x1"), (2, "2 of 2 pictures, grid ")])
+def test_one_picture_is_counted_as_one(shell: Shell, tmp_path: Path, count: int, said: str):
+    paths = [tmp_path / f"{number}.png" for number in range(count)]
+    for path in paths:
+        Image.new("RGB", (8, 8)).save(path)
+
+    run = shell("export", *paths, tmp_path / "s.png")
+
+    assert said in run.out

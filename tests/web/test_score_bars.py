@@ -61,6 +61,14 @@ def test_the_axis_of_z_reaches_to_every_value(page_of, z, axis):
     assert f"bars: z, {axis}" in stub.node().inner_text()
 
 
+def test_the_ends_of_the_axis_have_no_more_digits_than_the_scores(page_of):
+    stub = page_of(RANK)
+
+    stub.finish(ranks(0.616123, -0.0496))
+
+    assert "bars: -0.05 to 0.616" in stub.node().inner_text()
+
+
 @pytest.mark.parametrize(
     ("scale", "threshold", "score"),
     [("cosine", 0.25, "cosine 0.310"), ("percentile", 95.0, "percentile 99 · cosine 0.310")],

@@ -98,10 +98,10 @@ def names_of_the_machine() -> set[str]:
     return {face.family.casefold() for face in machine_faces(font_folders())}
 
 
-def test_a_font_without_a_bold_face_draws_its_regular_one():
-    roboto = FACES.base
+def test_headers_are_drawn_in_the_bold_face_of_roboto():
+    regular, bold = FACES.base, FACES.bold.base
 
-    assert FACES.bold.base.path.name == "Roboto-Bold.ttf" and roboto.path.name == "Roboto-Regular.ttf"
+    assert (regular.family, regular.weight, bold.family, bold.weight) == ("Roboto", 400, "Roboto", 700)
     assert FACES.bold.bold.base.weight == 700
 
 

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+#: The least and greatest value of each axis of a variable font, by its tag; its default is the least one.
+Axes = dict[str, tuple[int, int]]
+_AXIS_NAMES = {"wght": "Weight", "opsz": "Optical size"}
 
-def make_font(path: Path, family: str, chars: str, *, weight: int = 400, axes: bool = False) -> Path:
+
+def make_font(path: Path, family: str, chars: str, *, weight: int = 400, axes: Axes | None = None) -> Path:
     """A font in which each of the characters is a black square of 600 x 600 units on an em of 1000."""
     pytest.importorskip("fontTools", reason="fonttools makes the fonts of these tests")
     from fontTools.fontBuilder import FontBuilder
@@ -30,6 +34,7 @@ def make_font(path: Path, family: str, chars: str, *, weight: int = 400, axes: b
     builder.setupOS2(usWeightClass=weight, usWidthClass=5)
     builder.setupPost()
     if axes:
-        builder.setupFvar([("wght", 100, 100, 900, "Weight")], [])
+        tags = [(tag, least, least, greatest, _AXIS_NAMES[tag]) for tag, (least, greatest) in axes.items()]
+        builder.setupFvar(tags, [])
     builder.save(path)
     return path

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 from clip_grid.errors import InputError
 from clip_grid.grid.text.font_files import Face, builtin_face, coverage, read_faces
+from clip_grid.grid.text.fonts import find_faces
 
 from .font_maker import make_font
 
-ROBOTO = Path(importlib.util.find_spec("font_roboto").submodule_search_locations[0], "files", "Roboto-Regular.ttf")
+ROBOTO = find_faces(machine_fonts=()).base.path
 CJK = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 EMOJI = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")
 
@@ -38,6 +38,17 @@ def test_family_weight_and_characters_are_read(tmp_path):
     assert (face.family, face.weight, face.is_plain, face.is_color) == ("Square Sans", 700, True, False)
     assert "square sans" in face.names
     assert [face.has(char) for char in "abc\U0001f600"] == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("axes", "weight", "weights"),
+    [({"wght": (100, 900)}, 400, (100, 900)), ({"wght": (500, 650)}, 500, (500, 650)), ({"opsz": (8, 14)}, 700, None)],
+)
+def test_a_variable_font_is_drawn_as_near_to_regular_as_it_can(tmp_path, axes, weight, weights):
+    face = read_faces(make_font(tmp_path / "a.ttf", "Variable", "a", weight=700, axes=axes))[0]
+
+    assert (face.weight, face.weights) == (weight, weights)
+    assert [face.has_weight(one) for one in (300, 700)] == [weights == (100, 900), weights == (100, 900)]
 
 
 def test_a_font_of_no_characters_has_none(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import random
 import sys
@@ -157,20 +158,50 @@ def test_a_folder_without_ascii_in_its_name_is_searched(tmp_path):
 
 
 def test_a_variable_font_is_opened(tmp_path):
-    faces = find_faces(str(make_font(tmp_path / "a.ttf", "Variable", "a", axes=True)), machine_fonts=())
+    faces = find_faces(str(make_font(tmp_path / "a.ttf", "Variable", "a", axes={"wght": (100, 900)})), machine_fonts=())
     assert faces.at(faces.base, 20).extent("a", False).advance == 14
 
 
-def test_without_roboto_the_font_built_into_pillow_is_used_and_a_note_tells_it(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "font_roboto", None)
+def test_the_bold_face_of_a_variable_font_is_the_font_itself_at_another_weight(tmp_path):
+    path = make_font(tmp_path / "a.ttf", "Variable", "a", axes={"wght": (100, 900)})
+    narrow = make_font(tmp_path / "b.ttf", "Narrow", "a", axes={"wght": (100, 500)})
+
+    faces = find_faces(str(path), machine_fonts=())
+
+    assert (faces.base.weight, faces.bold.base.weight, faces.bold.base.path) == (400, 700, path)
+    assert find_faces(str(narrow), machine_fonts=()).bold.base.weight == 400
+
+
+@pytest.mark.parametrize("weight", [400, 700])
+def test_the_letters_of_a_variable_font_are_those_that_pillow_draws_at_their_weight(weight):
+    spec = importlib.util.find_spec("fontpkg_roboto") or pytest.skip("fontpkg-roboto is not installed")
+    path = Path(spec.submodule_search_locations[0], "files", "Roboto[wdth,wght].ttf")
+    oracle = ImageFont.truetype(str(path), 80)
+    oracle.set_variation_by_axes([weight, 100])
+    regular = find_faces(str(path), machine_fonts=())
+    faces = regular if weight == 400 else regular.bold
+
+    extent = faces.at(faces.base, 80).extent("Steps", False)
+
+    assert (extent.box, extent.advance) == (oracle.getbbox("Steps", anchor="ls"), round(oracle.getlength("Steps")))
+
+
+@pytest.fixture
+def no_roboto(monkeypatch):
+    for package in ("fontpkg_roboto", "font_roboto"):
+        monkeypatch.setitem(sys.modules, package, None)
+
+
+@pytest.mark.usefixtures("no_roboto")
+def test_without_roboto_the_font_built_into_pillow_is_used_and_a_note_tells_it(tmp_path):
     # a folder of its own, so that the faces are not those of an earlier call
     faces = find_faces(machine_fonts=[tmp_path])
-    assert "pip install font-roboto" in faces.notes[0]
+    assert "pip install fontpkg-roboto" in faces.notes[0]
     assert families(faces, "abc") == [("Pillow's built-in face", "abc")]
 
 
-def test_pillows_face_draws_what_no_other_face_has(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "font_roboto", None)
+@pytest.mark.usefixtures("no_roboto")
+def test_pillows_face_draws_what_no_other_face_has(tmp_path):
     faces = find_faces(machine_fonts=[tmp_path])
     for text in ("é", "🎉", "אב"):
         assert faces.at(faces.base, 20).extent(text, is_rtl=text == "אב").advance > 0

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from io import BytesIO
-from pathlib import Path
 
-import font_roboto
 import pytest
 from clip_grid.grid.pictures.metadata import embedded_texts
+from clip_grid.grid.text.fonts import find_faces
 from clip_grid.grid.write.embed import exif_bytes, fitting_exif_texts, fitting_png_texts, sheet_record
 from PIL import Image
 
@@ -117,6 +116,6 @@ def test_the_record_is_left_out_last_and_the_sheet_is_recognised_without_it(size
 
 
 def test_the_record_holds_no_folder_of_the_font():
-    file = Path(font_roboto.__file__).parent / "files" / "Roboto-Regular.ttf"
+    file = find_faces().base.path
 
-    assert record(["a"], font=str(file))["options"]["font"] == "Roboto-Regular.ttf"
+    assert record(["a"], font=str(file))["options"]["font"] == file.name

@@ -112,7 +112,9 @@ export function scaleName(scale) {
  * @returns {string}
  */
 export function axisText(scale, { low, high }) {
-  const ends = { low: Number(low.toPrecision(3)), high: Number(high.toPrecision(3)) };
+  // as many digits as the scores below have, so that the line is no longer than it must be
+  const rounded = (/** @type {number} */ end) => Number(formatScore(end, digitsOf(scale, decimals())));
+  const ends = { low: rounded(low), high: rounded(high) };
   return scale ? text("scores.bars_of", { scale: scaleName(scale), ...ends }) : text("scores.bars", ends);
 }
 
