@@ -1,6 +1,6 @@
 """The documentation's pictures of nodes and of the viewer, taken in a real ComfyUI.
 
-    python -m tools.node_pictures 8188
+    python -m tests.comfyui.node_pictures 8188
 
 in the folder of the checkout takes all of them anew. ComfyUI runs at that port of this machine with this pack and
 without other models, and has the pictures of ``clip-grid demo --use-clip`` in ``input/demo``. It needs playwright and
@@ -19,12 +19,12 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.comfyui.client import post_json
-from tests.comfyui.front_end import FrontEnd
-from tests.comfyui.server import Server
-from tests.real_browser import FLAGS
+from ..real_browser import FLAGS
+from .client import post_json
+from .front_end import FrontEnd
+from .server import Server
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DOCS, HELP = ROOT / "docs" / "images", ROOT / "web" / "docs" / "images"
 SETTINGS = {"Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False, "Comfy.Graph.CanvasMenu": False}
 MATCH, RANK, SHEET = "ClipGrid_CLIPMatchScore", "ClipGrid_RankImages", "ClipGrid_LabeledGridExporter"
