@@ -9,8 +9,9 @@ from dataclasses import replace
 from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.joined import joined_space
 from ..checkpoints.spaces import space_of
+from ..checkpoints.trained_weights import open_merged
 from ..checkpoints.weight_names import OTHER_TEXT
-from ..checkpoints.weights import Weights, open_weights
+from ..checkpoints.weights import Weights
 from ..preparing.preprocessing import preprocessing_of
 from ..tokenizing.find import find_tokenizer
 from ..towers.build import build_text, build_vision
@@ -34,8 +35,8 @@ def assemble(
 ) -> ClipEncoder:
     """An encoder from one file, given twice, or from the vision tower of one and the text tower of another."""
     is_pair = text is not vision
-    vision_weights = open_weights(vision, allow_pickle=options.allow_pickle)
-    text_weights = open_weights(text, allow_pickle=options.allow_pickle) if is_pair else vision_weights
+    vision_weights = open_merged(vision, allow_pickle=options.allow_pickle)
+    text_weights = open_merged(text, allow_pickle=options.allow_pickle) if is_pair else vision_weights
     space = joined_space(vision, text, trust_space=trust_space) if is_pair else space_of(vision)
     has_vision = vision.vision is not None
     has_text = text.text is not None and text.has_text_projection
