@@ -6,14 +6,13 @@ import argparse
 import os
 from collections.abc import Collection
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..api.models import ModelChoice
 from ..clip_backend.encoding.cache import CACHE_GB
 from ..clip_backend.encoding.devices import DTYPES
 from ..clip_backend.finding.advice import COMMAND, FIRST_CLIP
-from ..clip_backend.finding.catalog import name_below
+from ..clip_backend.finding.catalog import short_model_name
 from ..clip_backend.preparing.preprocessing import BACKGROUNDS
 from ..options import Option, add_flags, check, options_of
 
@@ -120,9 +119,3 @@ def model_name(args: argparse.Namespace, name: str) -> str:
     """What the user calls the model, unless by a path, else its own name."""
     given = args.model if args.model and not args.text_encoder else ""
     return given if given and not os.path.exists(os.path.expanduser(given)) else short_model_name(name)
-
-
-def short_model_name(name: str) -> str:
-    """A model by its file's name, or by its name on the hub, instead of by its path; of two files both."""
-    paths = [Path(one) for one in name.split(" + ")]
-    return " + ".join(name_below(path.parent, path) if path.is_absolute() else str(path) for path in paths)
