@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...options import option
+from .tuning.options import TOWER_METHODS
 
 #: Methods that learn from the embeddings of a frozen model, in seconds.
 HEAD_METHODS = ("nearest", "ridge", "logistic", "lda", "tip")
 #: What turns scores of pairs into probabilities.
 PAIR_METHODS = ("platt",)
-#: Methods that train weights of the model itself.
-TOWER_METHODS = ("lora", "last blocks", "full")
 METHODS = ("auto", *HEAD_METHODS, *PAIR_METHODS, *TOWER_METHODS)
 
 
@@ -22,7 +21,7 @@ class TrainOptions:
     method: str = option(
         "auto",
         "What is learnt: a head for classes (nearest, ridge, logistic, lda, tip), platt for pairs with labels 1 and 0, "
-        "or weights of the model itself (lora, last blocks, full); auto chooses by kind and amount of data",
+        "or weights of the model itself (lora, last-blocks, full); auto chooses by kind and amount of data",
         choices=METHODS,
     )
     val: float = option(
