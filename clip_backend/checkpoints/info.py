@@ -127,7 +127,7 @@ class CheckpointInfo:
     def label(self) -> str:
         """How messages name it: by its path, or by the name of the bundled model; with what was trained."""
         own = SHAPES_DEMO if self.path == shapes_demo_path() else str(self.path)
-        return " with ".join((own, *(f"{one.file.path} at {one.strength:g}" for one in self.trained)))
+        return " with ".join((own, *(one.name for one in self.trained)))
 
     @property
     def is_pickle(self) -> bool:

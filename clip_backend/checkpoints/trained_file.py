@@ -9,13 +9,13 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
-from ...errors import CheckpointError
+from ...errors import CheckpointError, InputError, SpaceError
 from ...json_text import JsonError, parse_object
 from .safetensors_header import TensorEntry, Tensors, read_exactly, read_header, reading
 from .training import ADAPTER_WEIGHTS, Kind, LowRank, Rule, TrainedFile, TrainedOn, Training
@@ -87,18 +87,32 @@ def read_trained_file(path: Path, *, text_width: int | None = None) -> TrainedFi
 
 
 def training_of(file: TrainedFile, strength: float | None = None) -> Training:
-    """The file at a strength, else at that which training chose; reads all of it.
-
-    Raises CheckpointError for a strength that is not finite and for a file that cannot be read.
-    """
+    """The file at a strength, else at that which training chose; raises InputError for one that is not finite."""
     strength = file.strength if strength is None else float(strength)
     if not math.isfinite(strength):
-        raise CheckpointError(str(file.path), f"the strength is {strength}; give a number such as 1")
+        raise InputError(f"the strength is {strength}; give a number such as 1")
+    return Training(file=file, strength=strength)
+
+
+def check_same(file: TrainedFile, what: str, told: str, own: str) -> None:
+    """Raises SpaceError, with both fingerprints, if a file was trained with another tokenizer or preparation.
+
+    told: the fingerprint that it states; empty if it states none. own: that of the model as it is loaded.
+    """
+    if told and told != own:
+        raise SpaceError(
+            f"{file.path} was trained with the {what} {told}, and this model has {own}; load the model as it was when "
+            "it was trained, or train again"
+        )
+
+
+def hashed(training: Training) -> Training:
+    """The same with the hash of its file; raises CheckpointError if it cannot be read."""
     digest = hashlib.sha256()
-    with reading(file.file) as opened:
+    with reading(training.file.file) as opened:
         while piece := opened.read(_PIECE):
             digest.update(piece)
-    return Training(file=file, strength=strength, digest=digest.hexdigest())
+    return replace(training, digest=digest.hexdigest())
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -35,13 +35,10 @@ class TrainedWeights:
         """What training at strength 1 adds to a parameter, float32, in its shape.
 
         base: the model's own; None for a parameter that it lacks, such as a bias of the logits, which counts as 0.
-        Raises CheckpointError if the shapes differ.
         """
         if one := self.file.low_rank.get(name):
             down, up = self._files.read(one.down).float(), self._files.read(one.up).float()
-            change = one.scale * (up @ down)
-            self._check(name, change, base)
-            return change
+            return one.scale * (up @ down)
         trained = self._trained(name, base)
         return trained if base is None else trained - base.reshape(trained.shape).float()
 
@@ -55,19 +52,29 @@ class TrainedWeights:
         if strength == 1 and name in self.file.whole:
             return self._trained(name, base)
         change = self.difference(name, base)
-        return (
-            strength * change if base is None else torch.add(base.float(), change.reshape(base.shape), alpha=strength)
-        )
+        return strength * change if base is None else base.float() + strength * change.reshape(base.shape)
 
     def _trained(self, name: str, base: torch.Tensor | None) -> torch.Tensor:
         trained = self._files.read(self.file.whole[name]).float()
-        self._check(name, trained, base)
         return trained if base is None else trained.reshape(base.shape)
 
-    def _check(self, name: str, change: torch.Tensor, base: torch.Tensor | None) -> None:
-        if base is not None and [n for n in change.shape if n != 1] != [n for n in base.shape if n != 1]:
-            reason = f"it changes {name} of shape {list(change.shape)}, which has {list(base.shape)} in the model"
-            raise CheckpointError(str(self.file.path), f"{reason}; it was trained on another model")
+    def check(self, own: Weights, parts: Collection[str]) -> None:
+        """Raises CheckpointError for a parameter that the model lacks or has in another shape.
+
+        parts: "vision" and "text", of which encoders the model's file is.
+        """
+        for name in self.file.names:
+            part = "vision" if name.startswith("vis") else "text"
+            if name in LOGITS or part not in parts:
+                continue
+            one = self.file.low_rank.get(name)
+            shapes = self._files.shapes
+            changed = (*shapes[one.up][:1], *shapes[one.down][1:]) if one else shapes[self.file.whole[name]]
+            has = own.shape(name) if name in own else None
+            if has is None or [n for n in changed if n != 1] != [n for n in has if n != 1]:
+                there = "lacks" if has is None else f"has as {list(has)}"
+                reason = f"it changes {name} of shape {list(changed)}, which {Path(own.path).name} {there}"
+                raise CheckpointError(str(self.file.path), f"{reason}; choose the model that it was trained on")
 
 
 class MergedWeights(Weights):
@@ -77,6 +84,11 @@ class MergedWeights(Weights):
         self.path = own.path
         self._own = own
         self._trainings = [(TrainedWeights(one.file), one.strength) for one in trainings]
+
+    def check(self, parts: Collection[str]) -> None:
+        """Raises CheckpointError for a training that does not fit the model; parts: the encoders of its file."""
+        for weights, _ in self._trainings:
+            weights.check(self._own, parts)
 
     def __contains__(self, name: object) -> bool:
         return name in self._own or name in self._added()
@@ -118,10 +130,14 @@ class MergedWeights(Weights):
 def open_merged(info: CheckpointInfo, *, allow_pickle: bool = False) -> Weights:
     """The weights of a model by the names of Hugging Face, with those that it is computed with merged into them.
 
-    Raises what ``open_weights`` does, and CheckpointError for a trained file that is gone.
+    Raises what ``open_weights`` does, and CheckpointError for a trained file that is gone or does not fit the model.
     """
     own = open_weights(info, allow_pickle=allow_pickle)
-    return MergedWeights(own, info.trained) if info.trained else own
+    if not info.trained:
+        return own
+    merged = MergedWeights(own, info.trained)
+    merged.check([part for part, shape in (("vision", info.vision), ("text", info.text)) if shape])
+    return merged
 
 
 def save_trained_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ Kind = Literal["lora", "weights"]
 Rule = Literal["alpha/r", "alpha/sqrt(r)"]
 #: The weights of a folder that PEFT saved.
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+#: Trained towers in the folder of a run.
+BEST = "best.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +78,9 @@ class TrainedFile:
         return tuple(sorted({*self.low_rank, *self.whole}))
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """Which of "vision" and "text" it changes; neither for a logit scale alone."""
-        starts = {"vision": ("vision_model.", "visual_projection."), "text": ("text_model.", "text_projection.")}
+    def changes(self) -> tuple[str, ...]:
+        """Which of "vision", "text" and "scale" it changes, the scale being the numbers that make cosines logits."""
+        starts = {"vision": ("vision_model.", "visual_"), "text": ("text_model.", "text_"), "scale": ("logit_",)}
         return tuple(part for part, start in starts.items() if any(name.startswith(start) for name in self.names))
 
 
@@ -87,5 +90,30 @@ class Training:
 
     file: TrainedFile
     strength: float
-    #: A hash of the file's content.
-    digest: str
+    #: A hash of the file's content; empty before it is loaded.
+    digest: str = ""
+
+    @property
+    def name(self) -> str:
+        """How messages name it: its file or folder, or the folder of its run, and the strength."""
+        path = self.file.path
+        return f"{path.parent.name if path.name == BEST else path.name} at {self.strength:g}"
+
+
+def trained_fingerprint(fingerprint: str, has_vision: bool, trained: tuple[Training, ...]) -> str:
+    """The fingerprint of a model with what was trained: another one for each encoder that was changed.
+
+    fingerprint: of the model's own file: one part for each encoder, and perhaps one for the scale.
+    """
+    parts = fingerprint.split("-")
+    names = ["vision", "text", "scale"] if has_vision else ["text", "scale"]
+    for place, (name, part) in enumerate(zip(names, parts, strict=False)):
+        own = [(one.digest, one.strength) for one in trained if name in one.file.changes and one.strength]
+        parts[place] = hashlib.sha256(repr((part, own)).encode()).hexdigest()[: len(part)] if own else part
+    return "-".join(parts)
+
+
+def trained_mark(trained: tuple[Training, ...]) -> str:
+    """What the id of an embedding space has behind it for a model with what was trained; empty at strength 0."""
+    own = [(one.digest, one.strength) for one in trained if one.strength]
+    return f"+{hashlib.sha256(repr(own).encode()).hexdigest()[:16]}" if own else ""

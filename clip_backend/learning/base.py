@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ from ..finding.catalog import short_model_name
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
-    from ..preparing.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +40,7 @@ class Base:
             name=short_model_name(identity.name),
             fingerprint=identity.fingerprint,
             space=identity.space,
-            preprocessing=preprocessing_fingerprint(identity.preprocessing),
+            preprocessing=identity.preprocessing.fingerprint,
             tokenizer=_tokenizer_fingerprint(encoder) if with_texts else "",
         )
 
@@ -97,11 +95,6 @@ class Base:
 def vision_fingerprint(fingerprint: str) -> str:
     """The part of a model's fingerprint that tells its vision tower, the same for a file with both towers."""
     return fingerprint.partition("+")[0].partition("-")[0]
-
-
-def preprocessing_fingerprint(preprocessing: Preprocessing) -> str:
-    """Equal for pictures that are prepared alike; 16 digits."""
-    return hashlib.sha256(preprocessing.key.encode()).hexdigest()[:16]
 
 
 def _tokenizer_fingerprint(encoder: Encoder) -> str:
