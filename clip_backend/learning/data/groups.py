@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ MOST_BITS, MOST_LEVELS = 8, 5.0
 #: By how much the ratios of width to height of copies may differ.
 ASPECT_TOLERANCE = 0.02
 #: Blocks at one offset that make one picture a part of another.
-LEAST_BLOCKS = 6
+LEAST_BLOCKS = 5
 #: A block in more pictures is a watermark or a frame: in more than this share of all, but at least and at most so many.
 _MOST_SHARE, _FEWEST_PICTURES, _MOST_PICTURES = 0.02, 16, 64
 #: Near-duplicates by embedding: standard deviations below the usual logarithm of the distance to the nearest picture,
@@ -92,28 +93,45 @@ def join_pictures(groups: Groups, signatures: Sequence[Signature | None]) -> Non
         groups.join(firsts[a][0], firsts[b][0], "parts of one picture")
 
 
-def join_facts(groups: Groups, examples: Sequence[Example], *, prompts: bool = True) -> None:
-    """Joins members of one source by their rows or names, and, with ``prompts``, those of one prompt.
+@dataclass(frozen=True)
+class Origin:
+    """Where a picture comes from, as far as its name, its row and its file tell; nothing private."""
+
+    #: In the data set, without folders of this machine.
+    name: str
+    source: str = ""
+    #: Hashes of its prompt with its model, and with its seed; empty where they are not known.
+    prompts: tuple[str, str] = ("", "")
+
+    @classmethod
+    def of(cls, example: Example) -> Origin:
+        """Of an example."""
+        facts, prompt = example.facts, " ".join(example.facts.prompt.casefold().split())
+        by_model = _hashed("model", prompt, facts.model.casefold()) if prompt else ""
+        by_seed = _hashed("seed", prompt, facts.seed) if prompt and facts.seed else ""
+        return cls(example.name, example.source, (by_model, by_seed))
+
+
+def _hashed(*texts: str) -> str:
+    """Prompts may be private, and files of splits are given away."""
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def join_origins(groups: Groups, origins: Sequence[Origin], *, prompts: bool = True, names: bool = True) -> None:
+    """Joins members of one source, with ``prompts`` those of one prompt, and with ``names`` copies by their names.
 
     Those of one prompt are of one model, whatever their seeds, or of one seed.
     """
-    groups.join_equal([one.source for one in examples], "the same source")
-    groups.join_equal(_originals(examples), "names of one source")
+    groups.join_equal([one.source for one in origins], "the same source")
+    if names:
+        groups.join_equal(_originals([one.name for one in origins]), "names of one source")
     if prompts:
-        for keys in zip(*map(prompt_keys, examples), strict=True):
+        for keys in zip(*(one.prompts for one in origins), strict=True):
             groups.join_equal(keys, "the same prompt")
 
 
-def prompt_keys(example: Example) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Prompt with model and prompt with seed, either empty where it is not known."""
-    prompt = " ".join(example.facts.prompt.casefold().split())
-    model, seed = example.facts.model.casefold(), example.facts.seed
-    return (("model", prompt, model) if prompt else ()), (("seed", prompt, seed) if prompt and seed else ())
-
-
-def _originals(examples: Sequence[Example]) -> list[str]:
+def _originals(names: Sequence[str]) -> list[str]:
     """The name of the picture that each was made of by its own name, or its own; empty where that cannot be told."""
-    names = [one.name for one in examples]
     originals = [_original(name) for name in names]
     there = {_without_suffix(name) for name in names}
     counts = Counter(dict(zip(names, originals, strict=True)).values())

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ....errors import InputError
 from ....imaging import content_hash
 
 Bytes = NDArray[np.uint8]
@@ -23,14 +22,14 @@ SMALL = 8
 #: A hidden structure of flat pictures would be rounding: those below this standard deviation, in levels, have none.
 _LEAST_CONTRAST = 2.0
 #: Side of the blocks that parts of a picture are known by, the most that are kept, and one of how many is looked at.
-_BLOCK, MOST_BLOCKS, _ONE_OF = 8, 64, 97
+_BLOCK, MOST_BLOCKS, _ONE_OF = 8, 128, 97
 #: Shades that a block must have: edges between flat colours are alike in drawings that have nothing else in common.
-_LEAST_SHADES = 24
+_LEAST_SHADES = 16
 #: A pattern that repeats itself has more, and no part of it tells where it was.
 _MOST_PLACES = 500_000
 #: Pictures are looked for parts in at most so many pixels, from the top.
 _MOST_PIXELS = 16_000_000
-BLOCK = np.dtype([("hash", "<u8"), ("x", "<u2"), ("y", "<u2")])
+BLOCK = np.dtype([("hash", "<u4"), ("x", "<u2"), ("y", "<u2")])
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +46,7 @@ class Signature:
     bits: Bytes | None
     #: A copy in colour, uint8 [8, 8, 3].
     small: Bytes
-    #: Blocks of 8 x 8 pixels with much in them, chosen by their content: ``BLOCK`` [up to 64].
+    #: Blocks of 8 x 8 pixels with much in them, chosen by their content: ``BLOCK`` [up to 128].
     blocks: NDArray[Any]
 
     @classmethod
@@ -76,16 +75,16 @@ class Signature:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Signature:
-        """What ``to_dict`` wrote; raises InputError for anything else."""
-        try:
-            bits = values["bits"]
-            return cls(
-                str(values["hash"]), str(values["pixels"]), float(values["aspect"]),
-                None if bits is None else np.unpackbits(_array(bits, np.dtype(np.uint8)))[: _LOW * _LOW - 1],
-                _array(values["small"], np.dtype(np.uint8)).reshape(SMALL, SMALL, 3), _array(values["blocks"], BLOCK),
-            )  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"the signature of a picture is damaged ({error})") from error
+        """What ``to_dict`` wrote; raises KeyError, TypeError or ValueError for anything else."""
+        bits, small = values["bits"], _array(values["small"], np.dtype(np.uint8))
+        return cls(
+            str(values["hash"]),
+            str(values["pixels"]),
+            float(values["aspect"]),
+            None if bits is None else np.unpackbits(_array(bits, np.dtype(np.uint8)), count=_LOW * _LOW - 1),
+            small.reshape(SMALL, SMALL, 3),
+            _array(values["blocks"], BLOCK),
+        )
 
 
 def _text(array: NDArray[Any]) -> str:
@@ -156,10 +155,14 @@ def _blocks(grey: Bytes) -> NDArray[Any]:
     hashes = found[has_shades].astype(np.uint64) @ _odd_numbers()
     hashes ^= hashes >> np.uint64(31)
     hashes *= np.uint64(0x9E3779B97F4A7C15)
-    _, firsts = np.unique(hashes, return_index=True)
+    _, firsts = np.unique((hashes >> np.uint64(32)).astype(np.uint32), return_index=True)
     firsts = firsts[:MOST_BLOCKS]
     blocks = np.zeros(len(firsts), BLOCK)
-    blocks["hash"], blocks["x"], blocks["y"] = hashes[firsts], x[has_shades][firsts], y[has_shades][firsts]
+    blocks["hash"], blocks["x"], blocks["y"] = (
+        hashes[firsts] >> np.uint64(32),
+        x[has_shades][firsts],
+        y[has_shades][firsts],
+    )
     return blocks
 
 
