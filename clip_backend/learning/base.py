@@ -87,8 +87,8 @@ class Base:
         if differing:
             other = short_model_name(encoder.identity.name)
             raise SpaceError(
-                f"{what} was learnt on {self.name} ({'; '.join(differing)} of {other}), whose embeddings mean something "
-                "else; use that model, or train anew with this one"
+                f"{what} was learnt on {self.name} ({'; '.join(differing)} of {other}), whose embeddings mean "
+                "something else; use that model, or train anew with this one"
             )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...encoding.features import Vectors
 from ...scoring.scales import Float64s
 from .head import HeadKind
-from .method import Parts, Setting, cross_validated, error_loss
+from .method import Parts, Setting, cross_validated, log_losses
 from .pool import Pool
 
 
@@ -45,8 +47,8 @@ class LdaMethod:
 
         return cross_validated(self._pool, predict, 1)
 
-    def loss(self, logits: Float64s) -> float:
-        return error_loss(logits, self._pool)
+    def losses(self, left_out: Sequence[Float64s]) -> list[float]:
+        return log_losses(left_out, self._pool)
 
     def parts(self, setting: Setting) -> Parts:
         return _discriminant(self._pool)

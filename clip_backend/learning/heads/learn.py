@@ -84,7 +84,7 @@ def learn_head(pool: Pool, base: Base, method: HeadKind, options: TrainOptions |
             )
         return _unchecked(pool, base, made)
     left_out = made.left_out()
-    losses = [made.loss(logits) for logits in left_out]
+    losses = made.losses(left_out)
     best = max(range(len(losses)), key=lambda place: (-losses[place], place))
     tried = tuple(
         Tried(method=method, setting=setting, loss=loss, accuracy=float(_right(pool, logits).mean()))
@@ -186,7 +186,7 @@ def _tip_notes(pool: Pool, options: TrainOptions, chosen: Tried) -> tuple[str, .
         return ()
     tuned = TipMethod(pool)
     left_out = tuned.left_out()
-    best = min(range(len(left_out)), key=lambda place: tuned.loss(left_out[place]))
+    best = int(np.argmin(tuned.losses(left_out)))
     accuracy = float(_right(pool, left_out[best]).mean())
     if accuracy <= (chosen.accuracy or 0):
         return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from ...encoding.features import Vectors
 from ...scoring.scales import Float64s, softmax
+from ..measures.classes import log_loss
 from .head import Examples, HeadKind
 from .pool import Pool
 from .temperature import fit_temperature
 
+#: Rows that settings are compared on.
+_MOST_COMPARED = 2000
 #: The values that a method is tried with, by name; empty for a method without any.
 Setting = Mapping[str, float]
 #: Gives the logits of a head that learnt from a pool with a setting [N, K], for unit vectors [N, D].
@@ -43,8 +46,8 @@ class Method(Protocol):
         What it gives for rows that are not ``checkable`` means nothing.
         """
 
-    def loss(self, logits: Float64s) -> float:
-        """By which settings are compared; the least is chosen, of equal ones the last."""
+    def losses(self, left_out: Sequence[Float64s]) -> list[float]:
+        """By which the settings are compared; the least is chosen, of equal ones the last."""
 
     def parts(self, setting: Setting) -> Parts:
         """The head from all rows."""
@@ -62,14 +65,16 @@ def cross_validated(pool: Pool, predict: Predict, settings: int) -> list[Float64
     return logits
 
 
-def error_loss(logits: Float64s, pool: Pool) -> float:
-    """The share of errors, and between equal ones the log-loss at its best temperature.
+def log_losses(left_out: Sequence[Float64s], pool: Pool) -> list[float]:
+    """The mean log-loss of each setting at its best temperature, on at most 2,000 rows.
 
-    The log-loss only parts settings with as many errors: it is scaled to less than one error.
+    Errors alone, which are few, would choose by luck among many settings.
     """
-    rows = pool.checkable
-    errors = int((logits[rows].argmax(axis=1) != pool.labels[rows]).sum())
-    shares = softmax(logits[rows] / fit_temperature(logits[rows], pool.labels[rows]))
-    own = np.maximum(shares[np.arange(len(shares)), pool.labels[rows]], 1e-12)
-    # at most -ln 1e-12 = 27.6
-    return (errors + float(-np.log(own).mean()) / 28) / max(len(shares), 1)
+    rows = np.flatnonzero(pool.checkable)
+    rows = rows[:: -(-len(rows) // _MOST_COMPARED)]
+    labels = pool.labels[rows]
+    losses = []
+    for logits in left_out:
+        shares = softmax(logits[rows] / fit_temperature(logits[rows], labels))
+        losses.append(log_loss(shares, labels))
+    return losses

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...encoding.features import Vectors
 from ...scoring.scales import Float64s
 from .head import HeadKind
-from .method import Parts, Setting, cross_validated, error_loss
+from .method import Parts, Setting, cross_validated, log_losses
 from .pool import Pool
 
 #: Shares of the text in a mixture, which are tried; half of each first, which stands where none can be checked.
@@ -30,8 +32,8 @@ class NearestMethod:
 
         return cross_validated(self._pool, predict, len(self.settings))
 
-    def loss(self, logits: Float64s) -> float:
-        return error_loss(logits, self._pool)
+    def losses(self, left_out: Sequence[Float64s]) -> list[float]:
+        return log_losses(left_out, self._pool)
 
     def parts(self, setting: Setting) -> Parts:
         weights = _weights(self._pool, setting["text_share"])

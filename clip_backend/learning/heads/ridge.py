@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...scoring.scales import Float64s
@@ -79,11 +81,11 @@ class RidgeMethod:
     def left_out(self) -> list[Float64s]:
         return [self._ridge.left_out(strength, self._pool.group_of) for strength in STRENGTHS]
 
-    def loss(self, logits: Float64s) -> float:
-        """The squared error."""
+    def losses(self, left_out: Sequence[Float64s]) -> list[float]:
+        """The squared errors."""
         rows = self._pool.checkable
         targets = class_targets(self._pool.labels, len(self._pool.classes))
-        return float(((logits - targets)[rows] ** 2).mean())
+        return [float(((logits - targets)[rows] ** 2).mean()) for logits in left_out]
 
     def parts(self, setting: Setting) -> Parts:
         weights, intercept = self._ridge.solution(setting["strength"])

@@ -11,7 +11,7 @@ from ...scoring.scales import Float64s
 
 #: Logits are divided by at least and at most this, relative to their own spread.
 _BOUNDS = (1e-4, 1e4)
-_STEPS = 200
+_STEPS = 30
 
 
 def fit_temperature(logits: Float64s, labels: NDArray[np.int64]) -> float:

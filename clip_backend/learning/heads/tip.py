@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,12 +11,12 @@ from ....errors import InputError
 from ...encoding.features import Vectors
 from ...scoring.scales import Float64s
 from .head import Examples, HeadKind, example_logits
-from .method import Parts, Setting, cross_validated, error_loss
+from .method import Parts, Setting, cross_validated, log_losses
 from .pool import Pool
 
 #: What is tried, on log grids: models differ by orders of magnitude in what suits them.
-ALPHAS = tuple(float(value) for value in np.logspace(-2, 3, 16))
-BETAS = tuple(float(value) for value in np.logspace(-1, 2, 13))
+ALPHAS = tuple(float(value) for value in np.logspace(-2, 4, 13))
+BETAS = tuple(float(value) for value in np.logspace(-1, 2, 10))
 
 
 class TipMethod:
@@ -42,8 +43,8 @@ class TipMethod:
 
         return cross_validated(self._pool, predict, len(self.settings))
 
-    def loss(self, logits: Float64s) -> float:
-        return error_loss(logits, self._pool)
+    def losses(self, left_out: Sequence[Float64s]) -> list[float]:
+        return log_losses(left_out, self._pool)
 
     def parts(self, setting: Setting) -> Parts:
         examples = _examples(self._pool, setting["alpha"], setting["beta"])

@@ -41,8 +41,8 @@ def verdict_on(arms: Mapping[str, Measured], method: str) -> Verdict:
         chance = arms[CHANCE].main.value
         return Verdict(
             word="not better than chance", differences=gains,
-            sentence=f"{told}, not better than chance ({chance:.3f}): nothing useful was learnt; look at the labels, or "
-            "add examples",
+            sentence=f"{told}, not better than chance ({chance:.3f}): nothing useful was learnt; look at the labels, "
+            "or add examples",
         )  # fmt: skip
     if rival not in gains:
         return Verdict(word="better", differences=gains, sentence=f"{told}.")
