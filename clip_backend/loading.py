@@ -67,8 +67,8 @@ def load_encoder(
     after the model's own. cache_folder: stores embeddings on disk, not in memory alone. cache_gb: their largest size
     there; else as CLIP_GRID_CACHE_SIZE says, else 4. budget_bytes: memory that a batch may need beside the weights;
     without it what suits the device.
-    base: the model that a run or a LoRA is for, where it is not found or not told. strength: with which a LoRA or trained
-    weights are used; None for that which training chose, or 1.
+    base: the model that a run or a LoRA is for, where it is not found or not told. strength: with which a LoRA or
+    trained weights are used; None for that which training chose, or 1.
     trust_space: join two files although one does not name its embedding space. download: fetch a name of the Hugging
     Face hub that is not on this machine. overrides: what the file lacks or has wrong (``activation``, ``heads``,
     ``mean``, ``std``, ``fit``, ...) and fields of ``Preprocessing``, such as ``reference``;

@@ -59,10 +59,15 @@ def add_model_flags(parser: argparse.ArgumentParser, *other_names: str) -> None:
     add = group.add_argument
     add(
         "--model", *other_names, metavar="MODEL", dest="model",
-        help="file, folder, or a name that clip-grid models lists (default: what CLIP_GRID_MODEL names, else the first "
-        "one there with a vision and a text encoder)",
+        help="file, folder, or a name that clip-grid models lists, or a run of clip-grid train, a LoRA or a head "
+        "(default: what CLIP_GRID_MODEL names, else the first one there with a vision and a text encoder)",
     )  # fmt: skip
     add("--text-encoder", metavar="MODEL", help="a second file for the texts, of the same embedding space")
+    add("--base", metavar="MODEL", help="the model that a run, LoRA or head is for, where it is not found or not told")
+    add(
+        "--strength", metavar="NUMBER", type=float,
+        help="of a LoRA or trained weights (default: as training chose, or 1)",
+    )  # fmt: skip
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto, a graphics card if there is one)")
     add("--dtype", metavar="{" + ",".join(DTYPES) + "}", help="in which numbers it computes (default: auto, accurate)")
     add(
@@ -97,6 +102,7 @@ def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
     """What of them stands on the command line, as ``ModelChoice`` takes it."""
     given = {
         "text_encoder": args.text_encoder,
+        "base": args.base,
         "device": args.device,
         "dtype": args.dtype,
         "background": args.picture_background,
@@ -107,7 +113,8 @@ def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
         "allow_pickle": args.allow_pickle,
         "trust_space": args.trust_space,
     }
-    return {name: value for name, value in given.items() if value}
+    strength = {} if args.strength is None else {"strength": args.strength}
+    return {name: value for name, value in given.items() if value} | strength
 
 
 def model_choice(args: argparse.Namespace) -> ModelChoice:

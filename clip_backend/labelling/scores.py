@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...imaging import Progress
 from ...options import SLOT
@@ -154,8 +155,8 @@ class FacetScores:
     """The scores of N pictures with the W labels of a facet, the V nodes of its tree and the B unrelated nouns."""
 
     facet: Facet
-    #: Of the labels, float32 [N, W].
-    cosines: Float32s
+    #: Of the labels, float32 [N, W]; None for the classes of a head, which have no texts.
+    cosines: Float32s | None
     #: How many standard deviations the cosines are above the mean of the nouns', float32 [N, W]; None without nouns.
     z: Float32s | None
     #: On the scale of the result, float64 [N, W].
@@ -176,6 +177,11 @@ class FacetScores:
     def tree(self) -> Tree:
         """The labels and groups."""
         return self.facet.tree
+
+    @property
+    def order(self) -> NDArray[np.floating]:
+        """By what the labels of a picture are sorted, the greatest first [N, W]."""
+        return self.probabilities if self.cosines is None else self.cosines
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -99,8 +99,8 @@ def _one(name: str, fingerprint: str, what: str, find: FindModels) -> Checkpoint
         if model.info and not model.problem and _fingerprint(model.info) == fingerprint:
             return model.info
     raise InputError(
-        f"{what} was learnt on {name or 'a model'} with the fingerprint {fingerprint}, which is not among the models of "
-        f"this machine{other}; give its file as base"
+        f"{what} was learnt on {name or 'a model'} with the fingerprint {fingerprint}, which is not among the models "
+        f"here{other}; give its file as base"
     )
 
 
