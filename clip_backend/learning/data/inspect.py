@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from ....decoding import READER_ERRORS
 from ....errors import PictureError
 from ....imaging import Progress, load_picture, open_picture
@@ -58,7 +60,16 @@ def inspect_picture(picture: Picture) -> Inspected:
     except PictureError as error:
         return Inspected(reason=error.reason)
     signature = Signature.of(loaded, content.hash if content else "")
-    return Inspected(signature, "", loaded.size, is_animated, emptiness(pixel_statistics(loaded)))
+    return Inspected(signature, "", loaded.size, is_animated, _emptiness(loaded))
+
+
+def _emptiness(picture: Image.Image) -> Emptiness:
+    """Whether it shows nothing; a colour on a grain of the same brightness is no noise."""
+    found = emptiness(pixel_statistics(picture))
+    if found == "noise":
+        colours = (emptiness(pixel_statistics(band)) for band in picture.convert("RGB").split())
+        return "" if any(one != "noise" for one in colours) else "noise"
+    return found
 
 
 def _is_animated(path: Path, data: bytes | None) -> bool:
