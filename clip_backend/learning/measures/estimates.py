@@ -41,7 +41,8 @@ class Measured:
     #: The metric that models are compared by; one of ``estimates``.
     metric: str
     estimates: Mapping[str, Estimate]
-    #: ``metric`` of each draw [R], in which two models that are measured on the same rows may be compared.
+    #: ``metric`` of each draw [R], negated where less of it is better, in which two models that are measured on the
+    #: same rows may be compared.
     draws: Float64s
     #: Rows by true class and by predicted class, in the order of the classes; empty for other kinds of data.
     confusion: tuple[tuple[int, ...], ...] = ()

@@ -29,9 +29,9 @@ def best_f1_threshold(labels: NDArray[np.bool_], scores: Float64s) -> float:
 
 def measure_pairs(
     scores: Float64s, probabilities: Float64s, labels: Sequence[bool] | NDArray[np.bool_], groups: Sequence[str],
-    *, f1_threshold: float, seed: int = 0,
+    *, f1_threshold: float, metric: str = "ROC-AUC", seed: int = 0,
 ) -> Measured:  # fmt: skip
-    """All metrics of N pairs, compared by ROC-AUC.
+    """All metrics of N pairs, compared by ``metric``: "ROC-AUC", or "log-loss", of which less is better.
 
     scores: any number that is higher for better matches, by which pairs are ordered. probabilities: 0..1, a match from
     0.5 on. f1_threshold: of the scores, chosen on other pairs. groups: of each pair; the interval draws whole groups.
@@ -67,7 +67,8 @@ def measure_pairs(
         ]
         estimates[name] = estimated(np.array([error, *draws]))
     return Measured(
-        rows=len(values), groups=len(set(groups)), metric="ROC-AUC", draws=areas, estimates=estimates,
+        rows=len(values), groups=len(set(groups)), metric=metric, estimates=estimates,
+        draws=-found_values[metric] if metric == "log-loss" else found_values[metric],
         confusion=tuple(
             tuple(int(((is_match == bool(true)) & (found == bool(said))).sum()) for said in (0, 1)) for true in (0, 1)
         ),

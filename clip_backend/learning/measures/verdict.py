@@ -31,11 +31,12 @@ class Verdict:
 def verdict_on(arms: Mapping[str, Measured], method: str) -> Verdict:
     """The verdict on the arm ``trained``, which the method gave; it is compared with those others that are there.
 
-    An arm is beaten where the whole interval of the difference lies above 0. Ridge itself is compared with the base.
+    An arm is beaten where the whole interval of the difference lies above 0. Ridge itself is compared with the base, and
+    so is Platt, whose aim are the probabilities of the base.
     """
     trained = arms[TRAINED]
     gains = {name: difference(trained, arm) for name, arm in arms.items() if name != TRAINED}
-    rival = RIDGE if method != "ridge" and RIDGE in gains else BASE if BASE in gains else CHANCE
+    rival = RIDGE if method not in ("ridge", "platt") and RIDGE in gains else BASE if BASE in gains else CHANCE
     told = f"{method} reaches {trained.metric} {trained.main} on {trained.rows} test rows"
     if CHANCE in gains and not gains[CHANCE].low > 0:
         chance = arms[CHANCE].main.value

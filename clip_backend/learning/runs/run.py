@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
-from ....atomic import atomic_file, file_set, make_folder, the_only_run
+from ....atomic import atomic_file, file_set, the_only_run
 from ....errors import InputError, OutputError
 from ....input_files import read_file
 from ....json_text import JsonError, parse_object, to_json
@@ -22,6 +22,10 @@ VERSION = 1
 RUN, SPLIT, DATA, FINDINGS, LOG = "run.json", "split.json", "data_report.json", "findings.csv", "log.csv"
 CURVES, HEAD, BEST, LAST = "curves.png", "head.safetensors", "best.safetensors", "last"
 CALIBRATION, REPORT, REPORT_TEXT, OPENINGS = "calibration.json", "report.json", "report.md", "test_openings.json"
+#: All that a run may hold, without the folder of checkpoints.
+FILES = (
+    RUN, SPLIT, DATA, FINDINGS, LOG, CURVES, HEAD, BEST, CALIBRATION, REPORT, REPORT_TEXT, OPENINGS,
+)  # fmt: skip
 DataKind = Literal["pairs", "classes", "captions"]
 _PACKAGES = ("numpy", "Pillow", "torch", "safetensors", "tokenizers", "transformers")
 
@@ -101,14 +105,15 @@ def versions() -> dict[str, str]:
 
 
 def new_run_folder(folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """The folder for a new run, made if need be; raises OutputError for one that holds something else.
+    """The folder for a new run, which need not exist; raises OutputError for one that holds something else.
 
     overwrite: also take the folder of an earlier run, whose files are replaced. A folder of anything but a run is never
     taken unless it is empty.
     """
     place = Path(os.path.expanduser(folder)).absolute()
-    make_folder(place)
-    there = [name for name in os.listdir(place) if not name.startswith(".")]
+    if os.path.lexists(place) and not place.is_dir():
+        raise OutputError(f"{place} is a file; give the name of a folder for the run")
+    there = [name for name in os.listdir(place) if not name.startswith(".")] if place.is_dir() else []
     if there and not is_run(place):
         raise OutputError(f"{place} holds {there[0]} and no run of clip-grid train; choose a new or empty folder")
     if there and not overwrite:
@@ -130,6 +135,9 @@ def json_bytes(values: Mapping[str, Any]) -> bytes:
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Files of these names, all together or none; those of an earlier run that are not among them are removed."""
     with file_set(folder) as files:
+        for name in FILES:
+            if name not in contents and (folder / name).is_file():
+                files.remove(folder / name)
         for name, content in contents.items():
             with files.open(folder / name) as file:
                 file.write(content)
