@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -31,9 +32,13 @@ class TensorToWrite:
 def ready(tensors: Mapping[str, torch.Tensor]) -> list[TensorToWrite]:
     """Tensors that are there already."""
     return [
-        TensorToWrite(name, tuple(tensor.shape), tensor.dtype, lambda tensor=tensor: tensor)  # type: ignore[misc]
+        TensorToWrite(name, tuple(tensor.shape), tensor.dtype, partial(_same, tensor))
         for name, tensor in tensors.items()
     ]
+
+
+def _same(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor
 
 
 def write_safetensors(
