@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ..checkpoints.trained_file import is_trained_file, read_trained_file
 from ..checkpoints.training import TrainedFile, TrainedOn, Training, trained_fingerprint, trained_mark
 from ..finding.catalog import FoundModel, find_models, short_model_name
 from ..finding.names import find_model
-from .base import Base
+from .base import Base, vision_fingerprint
 from .heads.head import is_head, read_head
 from .runs.run import BEST, CALIBRATION, HEAD, is_run, read_run
 
@@ -102,6 +102,11 @@ def _one(name: str, fingerprint: str, what: str, find: FindModels) -> Checkpoint
         f"{what} was learnt on {name or 'a model'} with the fingerprint {fingerprint}, which is not among the models "
         f"here{other}; give its file as base"
     )
+
+
+def same_vision(fingerprint: str, models: Mapping[str, CheckpointInfo]) -> str:
+    """The name of the first model whose vision encoder has this part of a fingerprint; empty if none has it."""
+    return next((name for name, info in models.items() if vision_fingerprint(_fingerprint(info)) == fingerprint), "")
 
 
 def _fingerprint(info: CheckpointInfo) -> str:
