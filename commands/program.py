@@ -18,6 +18,7 @@ from ..interrupts import clean_up_by
 from . import (
     check_model,
     demo,
+    evaluate,
     export,
     export_model,
     index,
@@ -30,6 +31,7 @@ from . import (
     rank,
     search,
     templates,
+    train,
 )
 from .output import FAILED, USAGE, Parser, fail, what_was_written
 from .sheet_flags import split_background
@@ -43,6 +45,8 @@ _COMMANDS = {
     "rank": rank,
     "index": index,
     "search": search,
+    "train": train,
+    "evaluate": evaluate,
     "export-model": export_model,
     "models": models,
     "check-model": check_model,

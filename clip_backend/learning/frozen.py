@@ -61,8 +61,8 @@ def platt_outcome(rows: PictureRows, encoder: Encoder, options: TrainOptions) ->
         kinds = np.unique(arms.labels[rows.test])
         if len(kinds) < 2:
             raise InputError(
-                f"all {len(rows.test)} pairs of the test split have the label {int(kinds[0])}; give test a larger share, "
-                "or add pairs of the other label that are not copies of these"
+                f"all {len(rows.test)} pairs of the test split have the label {int(kinds[0])}; give test a larger "
+                "share, or add pairs of the other label that are not copies of these"
             )
         measured = {
             BASE: arms.base(), RIDGE: arms.ridge(), TRAINED: arms.platt(calibration), CHANCE: arms.chance(),

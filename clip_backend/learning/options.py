@@ -59,6 +59,9 @@ class TrainOptions:
         choices=LOSSES,
     )
     steps: int = option(0, "Training steps at most; 0 for 10 epochs and at least 300", low=0, high=10_000_000)
+    epochs: int = option(
+        0, "Passes over the training data at most, in place of steps; 0 for as steps says", low=0, high=100_000
+    )
     batch: int = option(32, "Pictures in a training step", low=2, high=65536)
     learning_rate: float = option(
         0.0, "The highest learning rate; 0 to find it by --rate-search", low=0.0, high=10.0, advanced=True

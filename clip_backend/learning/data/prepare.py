@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ....errors import InputError
@@ -11,7 +11,7 @@ from ....imaging import Progress
 from ...encoding.encoder import Encoder
 from ...finding.folders import StrPath
 from .checks import check_examples
-from .dataset import Dataset, FactsOf
+from .dataset import Dataset, FactsOf, Part
 from .groups import Floats
 from .inspect import Inspected, inspect_pictures
 from .model_checks import embed, embed_pictures, label_noise, long_texts
@@ -44,16 +44,18 @@ def prepare_data(
     facts_of: FactsOf | None = None,
     encoder: Encoder | None = None,
     previous: StrPath | None = None,
+    parts: Mapping[Part, StrPath] | None = None,
     progress: Progress | None = None,
 ) -> PreparedData:
     """The data set in a file or folder with its report and split; see ``read_dataset`` and ``split_dataset``.
 
     encoder: also checks texts and labels by the model, and compares embeddings to find near-duplicates. previous: the
-    file of an earlier split, whose pictures stay in their parts. progress: called with (pictures read, all).
+    file of an earlier split, whose pictures stay in their parts. parts: data sets that are the val or test part;
+    ``path`` is then what is trained on. progress: called with (pictures read, all).
     Raises InputError for what is no data set; what is wrong in one is in the report, see ``check_trainable``.
     """
     earlier = read_split(Path(previous)) if previous is not None else None
-    dataset = read_dataset(path, root=root, facts_of=facts_of)
+    dataset = _read(path, parts or {}, root, facts_of)
     inspected = inspect_pictures(dataset, progress)
     size = encoder.preprocessing.size if encoder and encoder.preprocessing else None
     findings, left_out = check_examples(dataset, inspected, size)
@@ -74,3 +76,18 @@ def prepare_data(
         dataset, inspected, shares or Shares(), vectors=vectors, left_out=left_out, previous=earlier
     )  # fmt: skip
     return PreparedData(dataset, inspected, report.with_split(split), split, vectors)
+
+
+def _read(path: StrPath, parts: Mapping[Part, StrPath], root: StrPath | None, facts_of: FactsOf | None) -> Dataset:
+    """The data set, with those of other parts behind it; raises InputError for data sets of different kinds."""
+    dataset = read_dataset(path, root=root, facts_of=facts_of)
+    for part, other in parts.items():
+        more = read_dataset(other, root=root, facts_of=facts_of)
+        if more.kind != dataset.kind:
+            raise InputError(f"{dataset.path} holds {dataset.kind}, and {more.path} {more.kind}; give data of one kind")
+        train = [one if one.part else replace(one, part="train") for one in dataset.examples]
+        dataset = replace(
+            dataset, examples=(*train, *(replace(one, part=part) for one in more.examples)),
+            findings=(*dataset.findings, *more.findings), rows=dataset.rows + more.rows,
+        )  # fmt: skip
+    return dataset

@@ -31,8 +31,8 @@ class Verdict:
 def verdict_on(arms: Mapping[str, Measured], method: str) -> Verdict:
     """The verdict on the arm ``trained``, which the method gave; it is compared with those others that are there.
 
-    An arm is beaten where the whole interval of the difference lies above 0. Ridge itself is compared with the base, and
-    so is Platt, whose aim are the probabilities of the base.
+    An arm is beaten where the whole interval of the difference lies above 0. Ridge itself is compared with the base,
+    and so is Platt, whose aim are the probabilities of the base.
     """
     trained = arms[TRAINED]
     gains = {name: difference(trained, arm) for name, arm in arms.items() if name != TRAINED}

@@ -63,13 +63,8 @@ class Report:
         return "\n".join(self._lines()) + "\n"
 
     def table(self) -> list[list[str]]:
-        """A row for each arm: its name and its main metrics, each with its interval; the first row names them."""
-        if not self.arms:
-            return []
-        measured = next(iter(self.arms.values()))
-        shown = [name for name in _SHOWN if name in measured.estimates]
-        head = ["", *shown]
-        return [head, *([name, *(str(arm.estimates[metric]) for metric in shown)] for name, arm in self.arms.items())]
+        """See ``metric_table``."""
+        return metric_table(self.arms)
 
     def _lines(self) -> Iterator[str]:
         run, data = self.run, self.data
@@ -112,6 +107,15 @@ _SHOWN = (
     "accuracy", "balanced accuracy", "macro F1", "ROC-AUC", "average precision", "recall at 1",
     "recall at 5, picture to text", "recall at 5, text to picture", "log-loss", "ECE, equal mass",
 )  # fmt: skip
+
+
+def metric_table(arms: Mapping[str, Measured]) -> list[list[str]]:
+    """A row for each arm: its name and its main metrics, each with its interval; the first row names them."""
+    if not arms:
+        return []
+    measured = next(iter(arms.values()))
+    shown = [name for name in _SHOWN if name in measured.estimates]
+    return [["", *shown], *([name, *(str(arm.estimates[metric]) for metric in shown)] for name, arm in arms.items())]
 
 
 def _times(count: int) -> str:
