@@ -21,7 +21,7 @@ from ..towers.config import KINDS
 from .cache import EmbeddingCache
 from .devices import LoadOptions
 from .disk_store import DiskStore
-from .encoder import OTHER_TEXTS, ClipEncoder
+from .encoder import OTHER_TEXTS, BuiltFrom, ClipEncoder
 from .features import Identity
 from .file_hashes import FileHashes
 from .image_features import TowerVisionEncoder, capabilities_of
@@ -49,6 +49,7 @@ def assemble(
         text=(lambda: text_encoder(text, text_weights, options)) if has_text else None,
         cache=cache_of(options),
         budget_bytes=options.budget_bytes,
+        built_from=BuiltFrom(vision=vision, text=text, options=options),
     )
 
 
