@@ -17,7 +17,7 @@ from .likeness import Signature, mirrored
 
 Floats = NDArray[np.float32]
 #: Of 63 bits of the perceptual hash, and levels of the small copies: copies of another size or quality differ by less.
-MOST_BITS, MOST_LEVELS = 8, 5.0
+MOST_BITS, MOST_LEVELS = 12, 5.0
 #: By how much the ratios of width to height of copies may differ.
 ASPECT_TOLERANCE = 0.02
 #: Blocks at one offset that make one picture a part of another.
@@ -26,7 +26,7 @@ LEAST_BLOCKS = 5
 _MOST_SHARE, _FEWEST_PICTURES, _MOST_PICTURES = 0.02, 16, 64
 #: Near-duplicates by embedding: standard deviations below the usual logarithm of the distance to the nearest picture,
 #: and the least cosine, for copies of another size or format reach that.
-DEVIATIONS, LEAST_COSINE = 4.0, 0.98
+DEVIATIONS, LEAST_COSINE = 6.0, 0.98
 #: So many pictures it takes to know what is usual.
 LEAST_PICTURES = 30
 #: Rows that are compared with as many others at once.

@@ -18,8 +18,9 @@ from .inspect import Inspected
 _OTHERS = 64
 #: Above this share of comparisons that are lost, the model knows nothing about the data, and no row is named.
 UNKNOWN = 0.3
-#: A row is named if at least this share of other texts fits its picture better.
-UNLIKELY = 0.95
+#: A row is named if at least this share of other texts fits its picture better: half of them, as for a random text, to
+#: a model that loses few comparisons in all.
+UNLIKELY, UNLIKELY_IF_KNOWN, KNOWN = 0.9, 0.5, 0.1
 #: Other classes that there must be, so that a row may be named.
 _LEAST_CLASSES = 4
 
@@ -112,6 +113,9 @@ def label_noise(dataset: Dataset, embedded: Embedded) -> tuple[list[Finding], fl
         cosines = embedded.vectors[others] @ embedded.pictures[place]
         lost[row] = (cosines > embedded.vectors[own] @ embedded.pictures[place]).mean()
     share = float(lost.mean())
+    if share > UNKNOWN and dataset.kind == "classes":
+        # words that it does not know are what is to be learnt
+        return [], share
     if share > UNKNOWN:
         message = (
             f"to the model, {share:.0%} of random other texts fit a picture better than its own: it does not know what "
@@ -120,9 +124,8 @@ def label_noise(dataset: Dataset, embedded: Embedded) -> tuple[list[Finding], fl
         return [Finding("warning", "label-noise", message)], share
     if len(candidates) <= _LEAST_CLASSES:
         return [], share
-    return [
-        _unlikely(dataset.examples[place], lost[row]) for row, place in enumerate(known) if lost[row] >= UNLIKELY
-    ], share
+    limit = UNLIKELY_IF_KNOWN if share <= KNOWN else UNLIKELY
+    return [_unlikely(dataset.examples[known[row]], lost[row]) for row in np.flatnonzero(lost >= limit)], share
 
 
 def _unlikely(example: Example, lost: float) -> Finding:

@@ -84,7 +84,7 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _take(sample: _Sample, suffix: str, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-    if os.path.splitext(suffix)[1] in PICTURE_SUFFIXES:
+    if f".{suffix.rpartition('.')[2]}" in PICTURE_SUFFIXES:
         if sample.picture is None:
             sample.picture = TarMember(sample.archive, member.name, member.offset_data, member.size)
         else:
