@@ -70,8 +70,6 @@ def test_the_area_of_each_draw_is_that_of_the_drawn_pairs():
     rng = np.random.default_rng(3)
     for draw in range(1, 4):
         rows = np.repeat(np.arange(60), np.bincount(rng.integers(60, size=60), minlength=60))
-            np.arange(60), np.bincount(rng.integers(60, size=60), minlength=60)[np.argsort(np.argsort(groups))]
-        )
         assert found.draws[draw] == pytest.approx(known.roc_auc_score(labels[rows], scores[rows]))
 
 
