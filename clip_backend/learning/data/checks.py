@@ -73,12 +73,6 @@ def check_examples(
     return findings, left_out
 
 
-def _about(example: Example, severity: str, check: str, message: str) -> Finding:
-    return Finding(
-        "error" if severity == "error" else "warning", check, message, example.row, example.line, example.name
-    )
-
-
 def _about_pictures(
     examples: Sequence[Example], inspected: Sequence[Inspected], input_size: int | None
 ) -> Iterator[Finding]:
@@ -86,23 +80,23 @@ def _about_pictures(
     seen: set[object] = set()
     for example, one in zip(examples, inspected, strict=True):
         if one.signature is None:
-            yield _about(example, "error", "unreadable-picture", one.reason)
+            yield example.finding("error", "unreadable-picture", one.reason)
             continue
         if example.picture in seen:
             continue
         seen.add(example.picture)
         if one.is_animated:
             message = "it has several frames or pages, of which only the first is used"
-            yield _about(example, "warning", "animated", message)
+            yield example.finding("warning", "animated", message)
         if input_size and min(one.size) < input_size:
             message = (
                 f"it is {one.size[0]} x {one.size[1]} pixels and is enlarged to {input_size}; use the original, if "
                 "there is a larger one"
             )
-            yield _about(example, "warning", "small-picture", message)
+            yield example.finding("warning", "small-picture", message)
         if one.emptiness:
             message = f"{_EMPTY[one.emptiness]}; leave it out, unless that is what should be learnt"
-            yield _about(example, "warning", "blank-picture", message)
+            yield example.finding("warning", "blank-picture", message)
 
 
 def _contradictions(dataset: Dataset, contents: Sequence[str], left_out: set[int]) -> tuple[list[Finding], set[int]]:
@@ -121,10 +115,10 @@ def _contradictions(dataset: Dataset, contents: Sequence[str], left_out: set[int
             own = dataset.examples[place]
             other = next(one for one in map(dataset.examples.__getitem__, places) if one.label != own.label)
             message = (
-                f"its label is {_shown(own.label)}, and that of the same picture in {_where(other)} is "
+                f"its label is {_shown(own.label)}, and that of the same picture in {other.where} is "
                 f"{_shown(other.label)}; neither is used, keep the one that is right"
             )
-            findings.append(_about(own, "error", "contradicting-labels", message))
+            findings.append(own.finding("error", "contradicting-labels", message))
             out.add(place)
     return findings, out
 
@@ -137,16 +131,17 @@ def _repetitions(dataset: Dataset, contents: Sequence[str], left_out: set[int]) 
     for place, (example, content) in enumerate(zip(dataset.examples, contents, strict=True)):
         if place in left_out:
             continue
-        key = (content, *map(_plain, example.texts), example.label)
+        # in two parts it is a leak
+        key = (content, *map(_plain, example.texts), example.label, example.part)
         first = rows.setdefault(key, example)
         shown = pictures.setdefault(content, example)
         if first is not example:
-            message = f"the same picture with the same text or label as {_where(first)}; it counts once"
-            findings.append(_about(example, "warning", "duplicate-row", message))
+            message = f"the same picture with the same text or label as {first.where}; it counts once"
+            findings.append(example.finding("warning", "duplicate-row", message))
             out.add(place)
         elif shown.picture != example.picture:
-            message = f"the same picture as {_where(shown)}; if both are meant, put their texts under one name"
-            findings.append(_about(example, "warning", "same-picture", message))
+            message = f"the same picture as {shown.where}; if both are meant, put their texts under one name"
+            findings.append(example.finding("warning", "same-picture", message))
     return findings, out
 
 
@@ -157,11 +152,11 @@ def _about_texts(dataset: Dataset) -> Iterator[Finding]:
         for (row, line), text in zip(rows, example.texts, strict=False):
             if found := _GARBLED.search(text):
                 message = f"its text has {found[0]!r}, as if it was saved in a wrong encoding; write it anew in UTF-8"
-                yield Finding("warning", "garbled-text", message, row, line, example.name)
+                yield Finding("warning", "garbled-text", message, row, line, example.name, example.file)
             first = firsts.setdefault(_plain(text), example)
             if dataset.kind == "captions" and first.picture != example.picture:
-                message = f"its text is that of {_where(first)} too, so that the two teach no difference"
-                yield Finding("warning", "repeated-text", message, row, line, example.name)
+                message = f"its text is that of {first.where} too, so that the two teach no difference"
+                yield Finding("warning", "repeated-text", message, row, line, example.name, example.file)
 
 
 def _about_all(dataset: Dataset, contents: Sequence[str], left_out: set[int]) -> Iterator[Finding]:
@@ -202,7 +197,7 @@ def _similar_classes(dataset: Dataset) -> Iterator[Finding]:
         first = firsts.setdefault("".join(_plain(label).replace("_", " ").replace("-", " ").split()), label)
         if first != label:
             message = f"the classes {first!r} and {label!r} differ in case, blanks or hyphens only; write them alike"
-            yield _about(example, "warning", "similar-classes", message)
+            yield example.finding("warning", "similar-classes", message)
 
 
 def _plain(text: str | None) -> str:
@@ -212,7 +207,3 @@ def _plain(text: str | None) -> str:
 
 def _shown(label: object) -> str:
     return str(int(label)) if isinstance(label, bool) else repr(label)
-
-
-def _where(example: Example) -> str:
-    return f"row {example.row}" if example.row is not None else example.name

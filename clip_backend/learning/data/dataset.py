@@ -36,13 +36,16 @@ class Finding:
     line: int | None = None
     #: The picture as the data set names it; empty where the finding is about no single one.
     picture: str = ""
+    #: The file that the row is in, where there are several.
+    file: str = ""
 
     @property
     def where(self) -> str:
-        """The row with its line, or the picture; empty for the whole set."""
+        """The row with its line and file, or the picture; empty for the whole set."""
         if self.row is None:
             return self.picture
-        return f"row {self.row}" + ("" if self.line is None else f" (line {self.line})")
+        line = "" if self.line is None else f" (line {self.line})"
+        return f"row {self.row}{line}" + (f" of {self.file}" if self.file else "")
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -85,6 +88,19 @@ class Example:
     source: str = ""
     #: The part that the data set itself puts it in.
     part: Part = ""
+    #: As in ``Finding``.
+    file: str = ""
+
+    def finding(self, severity: Severity, check: str, message: str) -> Finding:
+        """A finding about this example."""
+        return Finding(severity, check, message, self.row, self.line, self.name, self.file)
+
+    @property
+    def where(self) -> str:
+        """The row with its file, or the picture."""
+        if self.row is None:
+            return self.name
+        return f"row {self.row}" + (f" of {self.file}" if self.file else "")
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class Groups:
     _parents: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._parents = list(range(self.size))
+        self._parents = self._parents or list(range(self.size))
 
     def root(self, member: int) -> int:
         """The member that stands for the group."""
@@ -71,6 +71,10 @@ class Groups:
         for member, key in enumerate(keys):
             if key:
                 self.join(firsts.setdefault(key, member), member, reason)
+
+    def copy(self) -> Groups:
+        """The same groups, to be joined further."""
+        return Groups(self.size, Counter(self.reasons), [*self._parents])
 
     def members(self) -> dict[int, list[int]]:
         """The members of each group by the one that stands for it, ascending."""

@@ -86,7 +86,7 @@ def long_texts(dataset: Dataset, embedded: Embedded) -> list[Finding]:
         for (row, line), text in zip(rows, example.texts, strict=False):
             if rest := dropped.get(text, ""):
                 message = f"the model does not read its end: {_short(rest)}; shorten the text"
-                findings.append(Finding("warning", "long-text", message, row, line, example.name))
+                findings.append(Finding("warning", "long-text", message, row, line, example.name, example.file))
     return findings
 
 
@@ -131,4 +131,4 @@ def label_noise(dataset: Dataset, embedded: Embedded) -> tuple[list[Finding], fl
 def _unlikely(example: Example, lost: float) -> Finding:
     what = f"class {example.label!r}" if isinstance(example.label, str) else "text"
     message = f"to the model, {lost:.0%} of other ones fit the picture better than its {what}; look at it"
-    return Finding("warning", "label-noise", message, example.row, example.line, example.name)
+    return example.finding("warning", "label-noise", message)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,9 +20,6 @@ from .read import read_dataset
 from .report import DataReport
 from .split import Split, read_split
 from .splits import Shares, split_dataset
-
-#: Gives what shows the progress of a stage of this name.
-ProgressOf = Callable[[str], Progress | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +52,7 @@ def prepare_data(
     ``path`` is then what is trained on. progress: called with (pictures read, all).
     Raises InputError for what is no data set; what is wrong in one is in the report, see ``check_trainable``.
     """
-    earlier = read_split(Path(previous)) if previous is not None else None
+    earlier = read_split(Path(os.path.expanduser(previous))) if previous is not None else None
     dataset = _read(path, parts or {}, root, facts_of)
     inspected = inspect_pictures(dataset, progress)
     size = encoder.preprocessing.size if encoder and encoder.preprocessing else None
@@ -85,9 +83,12 @@ def _read(path: StrPath, parts: Mapping[Part, StrPath], root: StrPath | None, fa
         more = read_dataset(other, root=root, facts_of=facts_of)
         if more.kind != dataset.kind:
             raise InputError(f"{dataset.path} holds {dataset.kind}, and {more.path} {more.kind}; give data of one kind")
+        file = more.path.name
         train = [one if one.part else replace(one, part="train") for one in dataset.examples]
+        examples = [replace(one, part=part, file=one.file or file) for one in more.examples]
+        findings = [replace(one, file=one.file or file) for one in more.findings]
         dataset = replace(
-            dataset, examples=(*train, *(replace(one, part=part) for one in more.examples)),
-            findings=(*dataset.findings, *more.findings), rows=dataset.rows + more.rows,
+            dataset, examples=(*train, *examples), findings=(*dataset.findings, *findings),
+            rows=dataset.rows + more.rows,
         )  # fmt: skip
     return dataset

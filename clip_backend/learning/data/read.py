@@ -98,14 +98,16 @@ def _imagefolder(folder: Path, places: list[Path], given: list[Path], facts_of: 
             continue
         read = csv_rows(table) if table.suffix == ".csv" else json_line_rows(table)
         below = "" if place == folder else f"{place.name}/"
-        rows += [_placed(row, below) for row in read]
+        rows += [_placed(row, below, table.name) for row in read]
     name = "metadata.csv" if any((place / "metadata.csv").is_file() for place in places) else "metadata.jsonl"
     layout = f"Hugging Face imagefolder ({name})"
     return Reading(layout, folder, [folder, *given], facts_of=facts_of).dataset(rows)
 
 
-def _placed(row: Row, below: str) -> Row:
+def _placed(row: Row, below: str, table: str) -> Row:
     """With its path relative to the whole folder, and its part by the first folder of that."""
+    if below:
+        row = replace(row, file=f"{below}{table}")
     if not isinstance(row.picture, str) or not row.picture:
         return row
     path = f"{below}{row.picture}" if not os.path.isabs(row.picture) else row.picture

@@ -18,7 +18,7 @@ from .dataset import Dataset, Finding
 from .split import Split
 
 #: The columns of the file of findings.
-COLUMNS = ("severity", "check", "row", "line", "picture", "message")
+COLUMNS = ("severity", "check", "file", "row", "line", "picture", "message")
 #: Findings of one check that a report shows; the file has all of them.
 SHOWN = 10
 Status = Literal["ok", "warnings", "errors"]
@@ -98,7 +98,9 @@ class DataReport:
 
     def findings_csv(self) -> str:
         """All findings as a CSV file."""
-        rows = [(one.severity, one.check, one.row, one.line, one.picture, one.message) for one in self.findings]
+        rows = [
+            (one.severity, one.check, one.file, one.row, one.line, one.picture, one.message) for one in self.findings
+        ]
         return csv_text(COLUMNS, rows)
 
     def save_findings(self, path: Path, *, overwrite: bool = False) -> None:
@@ -124,9 +126,8 @@ def _is_findings(path: Path) -> bool:
 def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Each once."""
     order = {check: place for place, check in enumerate(CHECKS)}
-    return tuple(
-        sorted(
-            dict.fromkeys(findings),
-            key=lambda one: (one.severity != "error", order[one.check], one.row is None, one.row or 0, one.picture),
-        )
-    )
+
+    def key(one: Finding) -> tuple[object, ...]:
+        return one.severity != "error", order[one.check], one.file, one.row is None, one.row or 0, one.picture
+
+    return tuple(sorted(dict.fromkeys(findings), key=key))

@@ -13,7 +13,7 @@ from ...encoding.batching import prefetch
 from ...encoding.stream import THREADS
 from ...match_files.pairs_file import NO_PICTURE, NO_TEXT, find_picture, read_label
 from ...preparing.pictures import TarMember
-from .dataset import Dataset, Example, Facts, FactsOf, Finding, Kind, Part, Picture
+from .dataset import Dataset, Example, Facts, FactsOf, Finding, Kind, Part, Picture, Severity
 
 #: A set is one of pairs if at least this share of its labels says match or no match; the others are then mistakes.
 MOST_LABELS = 0.9
@@ -44,11 +44,13 @@ class Row:
     part: str = ""
     #: The check that it fails, and why; None for a row that can be read.
     problem: tuple[str, str] | None = None
+    #: As in ``Finding``.
+    file: str = ""
 
-    def finding(self, check: str, message: str, severity: str = "error") -> Finding:
+    def finding(self, check: str, message: str, severity: Severity = "error") -> Finding:
         """A finding about this row."""
         named = self.name or (self.picture if isinstance(self.picture, str) else "")
-        return Finding("error" if severity == "error" else "warning", check, message, self.number, self.line, named)
+        return Finding(severity, check, message, self.number, self.line, named, self.file)
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Reading:
     def dataset(self, rows: Iterable[Row]) -> Dataset:
         """The data set of these rows; raises InputError if none of them can be used."""
         listed = list(rows)
-        total = len({(row.number, row.name) for row in listed})
+        total = len({(row.file, row.number, row.name) for row in listed})
         kind = self.kind or self._kind(listed)
         kept = [(row, picture) for row in listed if (picture := self._picture(row, kind)) is not None]
         examples = [self._example(row, picture, kind) for row, picture in kept]
@@ -120,7 +122,7 @@ class Reading:
             label = read_label(row.label)
         return Example(
             picture, row.name or _name_of(str(row.picture), picture, self.folders), row.text or None, label, row.number,
-            row.line, facts=row.facts, source=row.source, part=part,
+            row.line, facts=row.facts, source=row.source, part=part, file=row.file,
         )  # fmt: skip
 
     def _merged(self, examples: Sequence[Example]) -> list[Example]:
@@ -131,10 +133,8 @@ class Reading:
             if first is one:
                 continue
             if one.text in first.texts:
-                message = f"the same picture with the same text as row {first.row}; it counts once"
-                self.findings.append(
-                    Finding("warning", "duplicate-row", message, one.row, one.line, one.name)
-                )  # fmt: skip
+                message = f"the same picture with the same text as {first.where}; it counts once"
+                self.findings.append(one.finding("warning", "duplicate-row", message))
                 continue
             merged[one.picture] = replace(
                 first, captions=(*first.captions, one.text or ""),

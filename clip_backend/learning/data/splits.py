@@ -72,6 +72,13 @@ class _Splitting:
     findings: list[Finding] = field(default_factory=list)
 
     @cached_property
+    def alike(self) -> Groups:
+        """The groups by pixels alone, of the examples and behind them the pictures of the earlier split."""
+        groups = Groups(len(self.examples) + len(self.old))
+        join_pictures(groups, [*self.signatures, *(one.signature for one in self.old)])
+        return groups
+
+    @cached_property
     def unnamed(self) -> frozenset[Part]:
         """The wanted parts that a data set with parts of its own does not have: they are taken out of its train."""
         named = {one.part for one in self.examples if one.part}
@@ -80,8 +87,7 @@ class _Splitting:
 
     def joined(self, *, names: bool = True) -> Groups:
         """The groups of the examples, and behind them the pictures of the earlier split."""
-        groups = Groups(len(self.examples) + len(self.old))
-        join_pictures(groups, [*self.signatures, *(one.signature for one in self.old)])
+        groups = self.alike.copy()
         origins = [*map(Origin.of, self.examples), *(one.origin for one in self.old)]
         join_origins(groups, origins, prompts=self.shares.by_prompt, names=names)
         groups.join_equal([*([""] * len(self.examples)), *(one.group for one in self.old)], "the earlier split")
@@ -112,34 +118,39 @@ class _Splitting:
             return [_Group(name, members, before.pop(), is_fixed=True)]
         by_hash = {one.signature.hash: one.part for one in old}
         known = {place: by_hash.get(sign.hash, "") for place in members if (sign := self.signatures[place])}
-        return self._cut(name, members, {place: part for place, part in known.items() if part})
+        return self._cut(name, members, {place: part for place, part in known.items() if part}, is_named=False)
 
-    def _cut(self, name: str, members: list[int], parts: dict[int, Part]) -> list[_Group]:
-        """A group as one where its parts are one; else a piece for each, and one in no part."""
+    def _cut(self, name: str, members: list[int], parts: dict[int, Part], *, is_named: bool = True) -> list[_Group]:
+        """A group as one where its parts are one; else a piece for each, and one in no part.
+
+        is_named: whether the data set itself names the parts, so that it can be mended.
+        """
         if len(set(parts.values())) == 1:
             return [_Group(name, members, next(iter(parts.values())), is_fixed=True)]
-        self._note_leaks(members, parts)
+        first = min(parts, key=lambda one: (PARTS.index(parts[one]), one), default=members[0])
+        for one in members:
+            if parts.get(one) != parts.get(first):
+                self._note_leak(one, first, parts, is_named=is_named)
         pieces = {part: [one for one in members if parts.get(one, "") == part] for part in (*PARTS, "")}
         return [_Group(name, of_part, part, is_fixed=True) for part, of_part in pieces.items() if of_part]
 
-    def _note_leaks(self, members: Sequence[int], parts: dict[int, Part]) -> None:
-        """Notes a group that the data set or an earlier split has cut."""
-        first = min(members, key=lambda one: (PARTS.index(parts[one]) if one in parts else len(PARTS), one))
-        shown = self.examples[first]
-        for one in members:
-            own = self.examples[one]
-            if one not in parts:
-                message = (
-                    f"it belongs to one group with pictures of two parts, such as {shown.name}, so it is in none; "
-                    "leave it out, or split anew"
-                )
-                self.findings.append(Finding("warning", "leak", message, own.row, own.line, own.name))
-            elif parts[one] != parts[first]:
-                message = (
-                    f"it is in {parts[one]}, and {shown.name} of the same group in {parts[first]}: what is measured on "
-                    "it says nothing about new pictures; move both to one part"
-                )
-                self.findings.append(Finding("error", "leak", message, own.row, own.line, own.name))
+    def _note_leak(self, one: int, first: int, parts: dict[int, Part], *, is_named: bool) -> None:
+        """Notes an example of a group that is cut; it is an error where equal pixels are in two named parts."""
+        own, other = self.examples[one], self.examples[first]
+        if one not in parts:
+            message = (
+                f"it belongs to one group with pictures of two parts, such as {other.name}, so it is in none; leave it "
+                "out, or split anew"
+            )
+            self.findings.append(own.finding("warning", "leak", message))
+            return
+        is_same = self.alike.root(one) == self.alike.root(first)
+        what = "a copy or a part of it" if is_same else "of the same source or prompt, or nearly alike"
+        message = (
+            f"it is in {parts[one]}, and {other.where}, {what}, is in {parts[first]}: what is measured on it says "
+            "little about new pictures; put both into one part"
+        )
+        self.findings.append(own.finding("error" if is_same and is_named else "warning", "leak", message))
 
 
 def split_dataset(

@@ -197,13 +197,26 @@ def test_parts_of_the_data_set_that_share_a_picture_are_a_leak(pictures):
 
     leaks = [one for one in prepared.report.findings if one.check == "leak"]
     assert [(one.severity, one.row, one.picture) for one in leaks] == [("error", 51, "again.jpg")]
-    assert "3.png of the same group in train" in leaks[0].message
+    assert leaks[0].message.startswith("it is in test, and row 4, a copy or a part of it, is in train")
     assert rows_where(prepared.report.findings, "unknown-part") == [52]
     assert prepared.report.stops == tuple(leaks)
     assert prepared.split.parts[50] == "test"
     # the data set has no val, so it is taken out of its train part
     assert prepared.split.val
     assert {prepared.dataset.examples[place].part for place in prepared.split.val} == {"train"}
+
+
+def test_rows_of_several_files_are_told_with_their_file(pictures):
+    train = table_of(pictures, "image,text,label", [f"{place}.png,t{place},{place % 2}" for place in range(40)])
+    rows = ["missing.png,t,1", "7.png,t7,1", *(f"{place}.png,t{place},{place % 2}" for place in range(40, 50))]
+    (pictures / "val.csv").write_text("\n".join(["image,text,label", *rows]))
+
+    report = prepare_data(train, parts={"val": pictures / "val.csv"}, shares=Shares(val=0, test=0)).report
+
+    assert [(one.check, one.where) for one in report.findings if one.severity == "error"] == [
+        ("missing-picture", "row 1 (line 2) of val.csv"), ("leak", "row 2 (line 3) of val.csv"),
+    ]  # fmt: skip
+    assert (len(report.split.val), len(report.split.train)) == (11, 40)
 
 
 def test_findings_are_capped_in_the_report_and_whole_in_the_file(pictures, tmp_path):
