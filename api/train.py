@@ -16,6 +16,7 @@ from ..clip_backend.learning.options import TrainOptions
 from ..clip_backend.learning.runs.report import Report
 from ..clip_backend.learning.runs.run import new_run_folder, read_run
 from ..clip_backend.learning.training import train_on
+from ..clip_backend.learning.tuning.result import OnStep
 from ..errors import InputError
 from ..grid.pictures.find import readable
 from ..grid.pictures.metadata import read_picture
@@ -43,6 +44,7 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress | None = None,
+    on_step: OnStep | None = None,
     **options: Unpack[TrainKeywords],
 ) -> Report:
     """Learns from a data set of any known layout, and writes the folder of the run; see ``read_dataset``.
@@ -52,7 +54,8 @@ def train(
     out: the folder; a new or empty one, or with ``overwrite`` that of an earlier run. val_data, test_data: data sets
     that are these parts; ``data`` is then trained on as a whole. root: where relative paths are looked up first.
     split: the split.json of an earlier run, whose pictures stay in their parts. resume: go on in the folder of a run
-    that was stopped. progress: called with (done, pictures). options: fields of TrainOptions.
+    that was stopped. progress: called with (done, pictures). on_step: called after every step of a method that trains
+    weights of the model. options: fields of TrainOptions.
     Raises InputError for data, options or a model that cannot be used, and OutputError if the folder cannot be written.
     """
     wanted = read_options(TrainOptions, options)
@@ -60,7 +63,9 @@ def train(
     parts = _parts(val_data, test_data)
     opened = ModelChoice.of(model)
     prepared = _prepared(data, opened(), wanted, parts=parts, root=root, split=split, progress=progress)
-    report = train_on(prepared, opened(), wanted, folder)
+    report = train_on(
+        prepared, opened(), wanted, folder, resume=resume, on_prepare=progress, on_step=on_step
+    )  # fmt: skip
     return replace(report, notes=(*opened.notes, *report.notes))
 
 

@@ -10,9 +10,10 @@ from ..api import train
 from ..clip_backend.learning.options import TrainOptions
 from ..clip_backend.learning.runs.report import Report
 from ..clip_backend.learning.runs.run import REPORT_TEXT
+from ..clip_backend.learning.tuning.result import Step
 from ..errors import InputError
 from .flags import add_model_flags, add_options, model_choice, read_checked_flags
-from .output import DONE, Bar, add_output_flags, aligned_lines, note, print_json, show
+from .output import DONE, Bar, add_output_flags, aligned_lines, note, print_error, print_json, show
 
 USAGE = "[options] DATA"
 HELP = """\
@@ -64,10 +65,12 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or f"{Path(data).stem}-run"
     if hasattr(args, "templates"):
         args.templates = "\n".join(args.templates)
-    with Bar(args.quiet) as bar:
+    steps = StepBar(args.quiet)
+    with Bar(args.quiet) as bar, steps:
         report = train(
             data, out, model=model_choice(args), val_data=args.val_data, test_data=args.test_data, root=args.root,
             split=args.split, overwrite=args.overwrite, resume=args.resume, progress=bar,
+            on_step=steps.show,
             **read_checked_flags(args, TrainOptions),
         )  # fmt: skip
     if args.json:
@@ -76,6 +79,32 @@ def run(args: argparse.Namespace) -> int:
         show(_lines(report, out))
     note(args, report.notes)
     return DONE
+
+
+class StepBar(Bar):
+    """The bar of training steps, with loss, learning rate and val; the time it takes is told once, in pipes too."""
+
+    def __init__(self, quiet: bool) -> None:
+        super().__init__(quiet, "step")
+        self._quiet = quiet
+        self._is_told = False
+
+    def show(self, step: Step) -> None:
+        """Called after every step."""
+        if step.seconds_left is not None and not self._is_told and not self._quiet:
+            self._is_told = True
+            print_error(f"{step.steps} steps take about {duration(step.seconds_left)}, or less if val gets no better")
+        self._update(step.step, step.steps)
+        if self._bar is not None:
+            val = "" if step.metric is None else f", val {step.metric:.3f}"
+            self._bar.set_postfix_str(f"loss {step.loss:.3f}, rate {step.learning_rate:.1e}{val}", refresh=False)
+
+
+def duration(seconds: float) -> str:
+    """A time in words: 40 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _data(args: argparse.Namespace) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ...csv_cells import csv_text
 from ...errors import InputError
+from ...imaging import Progress
 from ..encoding.encoder import Encoder
 from .arms.rows import PictureRows
 from .base import Base
 from .data.prepare import PreparedData
 from .frozen import head_outcome, platt_outcome
 from .measures.verdict import verdict_on
-from .options import HEAD_METHODS, PAIR_METHODS, TrainOptions
+from .options import HEAD_METHODS, PAIR_METHODS, TOWER_METHODS, TrainOptions
 from .outcome import Outcome
 from .runs.curves import curves_png
 from .runs.report import Report
@@ -33,7 +34,9 @@ from .runs.run import (
     test_openings,
     versions,
     write_files,
+    write_json,
 )
+from .tuning.result import OnStep
 
 
 def chosen_method(options: TrainOptions, kind: DataKind) -> TrainOptions:
@@ -51,9 +54,14 @@ def chosen_method(options: TrainOptions, kind: DataKind) -> TrainOptions:
     return options
 
 
-def train_on(prepared: PreparedData, encoder: Encoder, options: TrainOptions, folder: Path) -> Report:
+def train_on(
+    prepared: PreparedData, encoder: Encoder, options: TrainOptions, folder: Path, *, resume: bool = False,
+    on_prepare: Progress | None = None, on_step: OnStep | None = None,
+) -> Report:  # fmt: skip
     """Learns from prepared data and writes the run folder, whole or not at all; see ``new_run_folder``.
 
+    Only methods that train weights of the model write while they run: ``run.json`` first, then checkpoints, from which
+    ``resume`` goes on. on_prepare, on_step: as of ``tune``.
     Raises InputError for data that cannot be learnt from, see ``DataReport.check_trainable``, and for a method that
     does not suit them; OutputError if the folder cannot be written.
     """
@@ -61,12 +69,22 @@ def train_on(prepared: PreparedData, encoder: Encoder, options: TrainOptions, fo
     dataset = prepared.dataset
     wanted = chosen_method(options, dataset.kind)
     rows = PictureRows.of(prepared)
-    outcome = (platt_outcome if wanted.method in PAIR_METHODS else head_outcome)(rows, encoder, wanted)
+    is_tower = wanted.method in TOWER_METHODS
     run = Run(
-        method=outcome.method, kind=dataset.kind, base=Base.of(encoder, with_texts=False), options=asdict(options),
-        classes=outcome.classes, data=dataset.path.name, versions=versions(),
+        method=wanted.method, kind=dataset.kind, base=Base.of(encoder, with_texts=is_tower), options=asdict(options),
+        data=dataset.path.name, versions=versions(),
     )  # fmt: skip
-    return write_run(run, prepared, outcome, folder)
+    if is_tower:
+        # torch is needed by these methods alone
+        from .tuned import tower_outcome
+
+        write_json(folder / RUN, run.to_dict())
+        outcome = tower_outcome(
+            rows, dataset.kind, encoder, wanted, folder, resume=resume, on_prepare=on_prepare, on_step=on_step
+        )  # fmt: skip
+    else:
+        outcome = (platt_outcome if wanted.method in PAIR_METHODS else head_outcome)(rows, encoder, wanted)
+    return write_run(replace(run, method=outcome.method, classes=outcome.classes), prepared, outcome, folder)
 
 
 def write_run(run: Run, prepared: PreparedData, outcome: Outcome, folder: Path) -> Report:

@@ -62,5 +62,7 @@ class Tuned:
     learning_rate: float
     #: Learning rates that were tried, and the loss or the metric of each.
     tried_rates: tuple[tuple[float, float], ...]
+    #: Step, mean loss since the line before, learning rate and metric on val, as in ``log.csv``.
+    log: tuple[tuple[int, float | None, float | None, float | None], ...]
     #: What the user should know.
     notes: tuple[str, ...] = ()

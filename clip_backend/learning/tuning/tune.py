@@ -153,7 +153,8 @@ class _Training:
 
     def _settings(self, rows: int, checkpoint_every: int | None) -> LoopSettings:
         options = self.options
-        steps = options.steps or max(LEAST_STEPS, -(-EPOCHS * rows // options.batch))
+        epochs = -(-(options.epochs or EPOCHS) * rows // min(options.batch, rows))
+        steps = epochs if options.epochs else options.steps or max(LEAST_STEPS, epochs)
         return LoopSettings(
             steps=steps, batch=options.batch, weight_decay=options.weight_decay, seed=options.seed,
             evaluate_every=options.evaluate_every or max(1, steps // EVALUATIONS), patience=options.patience,
@@ -234,6 +235,7 @@ class _Training:
             retained=chosen.retained, strengths=tuple(compared), best_step=progressed.best_step,
             steps=progressed.step, stopped=progressed.stopped, learning_rate=progressed.learning_rate,
             tried_rates=tuple((rate, value) for rate, value in progressed.tried_rates),
+            log=tuple((int(step or 0), loss, rate, metric) for step, loss, rate, metric in progressed.log),
             notes=(*self.notes, *progressed.notes),
         )  # fmt: skip
 
