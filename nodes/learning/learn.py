@@ -86,11 +86,12 @@ def _findings(report: dict[str, Any]) -> Iterator[str]:
     """How many things are wrong or doubtful in the data."""
     count = report["errors"] + report["warnings"]
     if count:
-        yield f"{count} findings about the data are in data_report.json of the run, and in findings.csv"
+        what = "one finding about the data is" if count == 1 else f"{count} findings about the data are"
+        yield f"{what} in findings.csv of the run"
 
 
 def _lines(report: Report, head: LoadedHead) -> Iterator[str]:
     yield report.sentence
     yield head.summary()
-    for name, *cells in report.table():
-        yield "  ".join([name or "on the test split", *cells])
+    for name, arm in report.arms.items():
+        yield f"{name}: {arm.metric} {arm.main}"

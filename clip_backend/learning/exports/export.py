@@ -86,8 +86,8 @@ def export_checkpoints(
 
     infos: as ``find_checkpoints`` gives them. dtype: "fp32", "fp16", "bf16", or "auto": fp16 for ComfyUI, else fp32.
     vocabularies: as for ``load_encoder``. overwrite: also replace a file, or write into a folder, of another program.
-    Raises CheckpointError for a model that the target has no layout for, SpaceError for a training of another, OutputError and LimitError if it cannot be
-    written.
+    Raises CheckpointError for a model that the target has no layout for, SpaceError for a training of another model,
+    OutputError and LimitError if it cannot be written.
     """
     if target not in TARGETS:
         raise InputError(f"there is no target {target!r}; choose one of {', '.join(TARGETS)}")
