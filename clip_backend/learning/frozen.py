@@ -42,7 +42,7 @@ def head_outcome(rows: PictureRows, encoder: Encoder, options: TrainOptions) -> 
         measured |= {TRAINED: arms.head(learnt.head), CHANCE: arms.chance()}
     has_ridge = any(one.method == "ridge" for one in learnt.tried)
     tried = (*learnt.tried, *(baseline.tried if baseline and not has_ridge else ()))
-    notes = learnt.notes
+    notes = (*learnt.notes, *_unused(options))
     if arms.texts is None:
         notes = (*notes, f"{base.name} has no text encoder, so there is no result of the base model by the names alone")
     return Outcome(
@@ -74,8 +74,14 @@ def platt_outcome(rows: PictureRows, encoder: Encoder, options: TrainOptions) ->
     return Outcome(
         method="platt", arms=measured, chosen={"slope": calibration.slope, "intercept": calibration.intercept},
         files={CALIBRATION: to_json(calibration.to_dict(), indent=2).encode() + b"\n"}, panels=[panel],
-        notes=calibration.notes,
+        notes=(*calibration.notes, *_unused(options)),
     )  # fmt: skip
+
+
+def _unused(options: TrainOptions) -> Iterator[str]:
+    """A note on options that mean something to other methods only."""
+    if given := [name for name in ("epochs", "steps") if getattr(options, name)]:
+        yield f"{' and '.join(given)} had no effect: a frozen model is learnt from at once; lora takes steps"
 
 
 def _chosen(learnt: Learnt) -> dict[str, float]:
