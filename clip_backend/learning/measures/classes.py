@@ -28,8 +28,7 @@ def expected_calibration_error(probabilities: Float64s, labels: Ints, *, equal_m
     equal_mass: bins of about as many rows each, at least 10; else 15 bins of equal width. Source: Naeini, Cooper &
     Hauskrecht 2015; Guo et al. 2017.
     """
-    right, sure = _right(probabilities, labels), probabilities.max(axis=1)
-    return float(_calibration_errors(np.ones((1, len(labels))), right, sure, _bins(sure, equal_mass=equal_mass))[0])
+    return float(calibration_errors(np.ones((1, len(labels))), probabilities, labels, equal_mass=equal_mass)[0])
 
 
 def measure_classes(probabilities: Float64s, labels: Ints, groups: Sequence[str], *, seed: int = 0) -> Measured:
@@ -39,7 +38,7 @@ def measure_classes(probabilities: Float64s, labels: Ints, groups: Sequence[str]
     """
     weights = draw_weights(groups, seed)
     classes = probabilities.shape[1]
-    right, sure, found = _right(probabilities, labels), probabilities.max(axis=1), probabilities.argmax(axis=1)
+    right, found = _right(probabilities, labels), probabilities.argmax(axis=1)
     own = np.eye(classes)[labels]
     total = weights.sum(axis=1)
     values = {
@@ -48,8 +47,8 @@ def measure_classes(probabilities: Float64s, labels: Ints, groups: Sequence[str]
         "macro F1": _macro_f1(weights, own, np.eye(classes)[found]),
         "log-loss": ratio(weights @ _log_losses(probabilities, labels), total),
         "Brier score": ratio(weights @ ((probabilities - own) ** 2).sum(axis=1), total),
-        "ECE, equal mass": _calibration_errors(weights, right, sure, _bins(sure, equal_mass=True)),
-        "ECE, equal width": _calibration_errors(weights, right, sure, _bins(sure, equal_mass=False)),
+        "ECE, equal mass": calibration_errors(weights, probabilities, labels),
+        "ECE, equal width": calibration_errors(weights, probabilities, labels, equal_mass=False),
     }
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, found), 1)
@@ -82,8 +81,12 @@ def _bins(sure: Float64s, *, equal_mass: bool) -> Ints:
     return bins
 
 
-def _calibration_errors(weights: Float64s, right: Float64s, sure: Float64s, bins: Ints) -> Float64s:
-    """Of each draw [R]; the bins are those of the data."""
+def calibration_errors(
+    weights: Float64s, probabilities: Float64s, labels: Ints, *, equal_mass: bool = True
+) -> Float64s:
+    """The expected calibration error of each draw [R]; the bins are those of the data. weights: [R, N]."""
+    right, sure = _right(probabilities, labels), probabilities.max(axis=1)
+    bins = _bins(sure, equal_mass=equal_mass)
     own = np.eye(int(bins.max()) + 1)[bins]
     errors: Float64s = np.abs(weights @ (own * (right - sure)[:, None])).sum(axis=1)
     return ratio(errors, weights.sum(axis=1))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...calibration.metrics import average_precision, checked, roc_auc
 from ...scoring.scales import Float64s
-from .classes import LEAST_PROBABILITY, expected_calibration_error
+from .classes import LEAST_PROBABILITY, calibration_errors
 from .estimates import Measured, draw_weights, estimated, ratio
 
 _POINTS = 50
@@ -47,7 +47,7 @@ def measure_pairs(
     two = np.stack([1 - probabilities, probabilities], axis=1)
     sides = np.stack([~is_match, is_match], axis=1).astype(np.float64)
     areas, precisions = _areas(weights, is_match, values)
-    found_values = {
+    values_of = {
         "ROC-AUC": areas,
         "average precision": precisions,
         "accuracy": ratio(weights @ right, total),
@@ -55,20 +55,13 @@ def measure_pairs(
         "F1": ratio(2 * (weights @ (above * is_match)), weights @ is_match.astype(np.float64) + weights @ above),
         "log-loss": ratio(weights @ -np.log(own), total),
         "Brier score": ratio(weights @ (probabilities - is_match) ** 2, total),
+        "ECE, equal mass": calibration_errors(weights, two, is_match.astype(np.int64)),
+        "ECE, equal width": calibration_errors(weights, two, is_match.astype(np.int64), equal_mass=False),
     }
-    estimates = {name: estimated(one) for name, one in found_values.items()}
-    labels_of = is_match.astype(np.int64)
-    for name, equal_mass in (("ECE, equal mass", True), ("ECE, equal width", False)):
-        error = expected_calibration_error(two, labels_of, equal_mass=equal_mass)
-        # of 200 draws, since each bins its rows anew
-        draws = [
-            expected_calibration_error(two[rows], labels_of[rows], equal_mass=equal_mass)
-            for rows in (np.repeat(np.arange(len(two)), draw.astype(np.int64)) for draw in weights[1:201])
-        ]
-        estimates[name] = estimated(np.array([error, *draws]))
     return Measured(
-        rows=len(values), groups=len(set(groups)), metric=metric, estimates=estimates,
-        draws=-found_values[metric] if metric == "log-loss" else found_values[metric],
+        rows=len(values), groups=len(set(groups)), metric=metric,
+        estimates={name: estimated(one) for name, one in values_of.items()},
+        draws=-values_of[metric] if metric == "log-loss" else values_of[metric],
         confusion=tuple(
             tuple(int(((is_match == bool(true)) & (found == bool(said))).sum()) for said in (0, 1)) for true in (0, 1)
         ),
