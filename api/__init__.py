@@ -46,7 +46,7 @@ from .sheets import (
     export_grid,
     plan_export,
 )
-from .train import evaluate, train
+from .train import check_data, evaluate, train
 from .vision_encoder import CLIPVisionEncoder, VisionFeatures
 
 __all__ = [
@@ -93,6 +93,7 @@ __all__ = [
     "analyze_image_text_match",
     "assemble_grid_enhanced",
     "batch_compute_similarity",
+    "check_data",
     "check_model",
     "choose_template",
     "collect_images",

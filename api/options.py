@@ -137,6 +137,7 @@ class TrainKeywords(TypedDict, total=False):
     val: float
     test: float
     seed: int
+    group_prompts: bool
     templates: str
     tip_alpha: float
     tip_beta: float

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..clip_backend.learning.data.dataset import Facts, Part, Picture
 from ..clip_backend.learning.data.prepare import PreparedData, prepare_data
+from ..clip_backend.learning.data.report import DataReport, check_findings_target
 from ..clip_backend.learning.data.splits import Shares
 from ..clip_backend.learning.evaluation import Evaluation, evaluate_on
 from ..clip_backend.learning.options import TrainOptions
@@ -17,6 +18,7 @@ from ..clip_backend.learning.runs.report import Report
 from ..clip_backend.learning.runs.run import new_run_folder, read_run
 from ..clip_backend.learning.training import train_on
 from ..clip_backend.learning.tuning.result import OnStep
+from ..clip_backend.preparing.pictures import TarMember
 from ..errors import InputError
 from ..grid.pictures.find import readable
 from ..grid.pictures.metadata import read_picture
@@ -69,6 +71,46 @@ def train(
     return replace(report, notes=(*opened.notes, *report.notes))
 
 
+def check_data(
+    data: StrPath,
+    *,
+    model: Model = None,
+    val_data: StrPath | None = None,
+    test_data: StrPath | None = None,
+    root: StrPath | None = None,
+    split: StrPath | None = None,
+    findings: StrPath | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **options: Unpack[TrainKeywords],
+) -> DataReport:
+    """What is wrong or doubtful in a data set, and how ``train`` would split it; nothing is trained.
+
+    Other arguments are those of ``train``. model: texts and labels are checked by it too; None for the default model,
+    or for none where there is none. findings: a CSV file for all findings. overwrite: also replace a file there that
+    holds no findings.
+    Raises InputError for what is no data set, and for a model that is named and cannot be used; OutputError if the file
+    cannot be written.
+    """
+    wanted = read_options(TrainOptions, options)
+    target = None if findings is None else Path(os.path.expanduser(findings)).absolute()
+    if target is not None:
+        check_findings_target(target, overwrite=overwrite)
+    opened = ModelChoice.of(model)
+    try:
+        encoder = opened()
+    except InputError:
+        if opened.is_chosen:
+            raise
+        encoder = None
+    report = _prepared(
+        data, encoder, wanted, parts=_parts(val_data, test_data), root=root, split=split, progress=progress
+    ).report
+    if target is not None:
+        report.save_findings(target, overwrite=overwrite)
+    return report
+
+
 def evaluate(
     run: StrPath,
     data: StrPath,
@@ -99,11 +141,10 @@ def evaluate(
 
 def picture_facts(picture: Picture) -> Facts:
     """How a picture was generated, as far as its file tells; nothing for one that cannot be read."""
-    if not isinstance(picture, Path):
-        return Facts()
+    path = Path(str(picture))
     try:
-        with open_picture(picture) as opened:
-            _, generation = read_picture(opened, picture.name)
+        with open_picture(path, data=picture.read() if isinstance(picture, TarMember) else None) as opened:
+            _, generation = read_picture(opened, path.name)
     except InputError:
         # its own check says so
         return Facts()
@@ -118,7 +159,7 @@ def _parts(val: StrPath | None, test: StrPath | None) -> dict[Part, StrPath]:
 
 def _prepared(
     data: StrPath,
-    encoder: Encoder,
+    encoder: Encoder | None,
     options: TrainOptions,
     *,
     parts: Mapping[Part, StrPath] | None = None,
@@ -129,7 +170,8 @@ def _prepared(
     named = parts or {}
     # a part that has a data set of its own is not taken from the rest
     val, test = (0.0 if part in named else share for part, share in (("val", options.val), ("test", options.test)))
+    shares = Shares(val=val, test=test, seed=options.seed, by_prompt=options.group_prompts)
     return prepare_data(
-        data, shares=Shares(val=val, test=test, seed=options.seed), root=root, facts_of=picture_facts, encoder=encoder,
-        previous=split, parts=named, progress=progress,
+        data, shares=shares, root=root, facts_of=picture_facts, encoder=encoder, previous=split, parts=named,
+        progress=progress,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from ..clip_backend.learning.runs.report import Report
 from ..clip_backend.learning.runs.run import REPORT_TEXT
 from ..clip_backend.learning.tuning.result import Step
 from ..errors import InputError
+from .data_report import dry_run
 from .flags import add_model_flags, add_options, model_choice, read_checked_flags
 from .output import DONE, Bar, add_output_flags, aligned_lines, note, print_error, print_json, show
 
@@ -20,6 +21,7 @@ HELP = """\
 learn from labelled pictures: classes, captions, or pairs that match or not
 
   clip-grid train photos/ --out cats
+  clip-grid train labels.csv --dry-run
   clip-grid train labels.csv --out cats --method ridge
   clip-grid train --train-csv train.csv --val-csv val.csv --epochs 5
   clip-grid label new/ --head cats
@@ -28,9 +30,10 @@ DATA is a folder with a folder for each class, a CSV file of image_path, text
 and label, pictures with captions beside them, or another layout; see
 docs/learning.md. It ends with a table and one sentence: whether what was learnt
 is better than the base model and than ridge. The folder --out holds it all.
+--dry-run only checks the data: exit status 1 for errors, 3 for warnings.
 """
 #: What concerns every method; all others are for those that train weights of the model.
-_COMMON = ("method", "val", "test", "seed", "templates", "tip_alpha", "tip_beta")
+_COMMON = ("method", "val", "test", "seed", "group_prompts", "templates", "tip_alpha", "tip_beta")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", metavar="RUN", help="folder of the run (default: the name of the data with -run, in this folder)")
     add("--root", metavar="DIR", help="where relative paths of pictures are looked up first")
     add("--split", metavar="FILE", help="the split.json of an earlier run, whose pictures stay in their parts")
+    add("--dry-run", action="store_true", help="check the data and show the split; train nothing")
+    add("--findings", metavar="FILE", help="with --dry-run: write all findings to a CSV file")
     add("--resume", action="store_true", help="go on with a run that was stopped")
     add("--overwrite", action="store_true", help="replace an earlier run in the folder")
     add_output_flags(parser)
@@ -65,6 +70,10 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or f"{Path(data).stem}-run"
     if hasattr(args, "templates"):
         args.templates = "\n".join(args.templates)
+    if args.dry_run:
+        return dry_run(args, data, read_checked_flags(args, TrainOptions))
+    if args.findings:
+        raise InputError("--findings is for --dry-run; a training writes findings.csv into its folder")
     steps = StepBar(args.quiet)
     with Bar(args.quiet) as bar, steps:
         report = train(

@@ -71,7 +71,8 @@ def evaluate_on(
     if which == TEST:
         places = [place for place in places if hashes[place] in test]
     elif not allow_trained:
-        check_unseen(saved, dataset, prepared.inspected)
+        by_prompt = bool(run.options.get("group_prompts", True))
+        check_unseen(saved, dataset, prepared.inspected, by_prompt=by_prompt)
     else:
         notes.append("pictures that were trained on count too: what is measured says little about new pictures")
     rows = PictureRows.of(prepared, places).measuring_only()

@@ -36,6 +36,9 @@ class TrainOptions:
     )
     test: float = option(0.2, "Share of the data that is used once, for the report", low=0, high=0.9)
     seed: int = option(0, "Of the split and of everything random", low=0, high=2**32 - 1)
+    group_prompts: bool = option(
+        True, "Keep pictures of one prompt and model, or of one prompt and seed, in one part of the split"
+    )
     templates: str = option(
         "",
         "Sentences around a class's name for the base model and for methods that use texts, one per line; empty = a "

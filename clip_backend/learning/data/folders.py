@@ -111,7 +111,8 @@ def _captioned(tree: PictureTree, path: Path, caption: Path | None) -> Row:
             line = data.count(b"\n", 0, error.start) + 1
             problem = ("encoding", f"{caption.name} has bytes in line {line} that are not UTF-8; save it in UTF-8")
         except InputError as error:
-            problem = ("no-text", str(error))
+            # without the folder of this machine
+            problem = ("no-text", str(error).replace(str(tree.root / caption), caption.as_posix()))
     if caption is not None and not text and problem is None:
         problem = ("no-text", f"{caption.name} is empty; write what the picture shows")
     return Row(tree.root / path, text, name=path.as_posix(), part=_part(tree, path), problem=problem)

@@ -108,10 +108,15 @@ class DataReport:
 
         Raises OutputError if it cannot be written, and, without ``overwrite``, for a file of anything else.
         """
-        if os.path.lexists(path) and not overwrite and not _is_findings(path):
-            raise OutputError(f"{path} is there and holds no findings; choose another name, or allow overwriting")
+        check_findings_target(path, overwrite=overwrite)
         with atomic_file(path) as file:
             file.write(self.findings_csv().encode("utf-8", "replace"))
+
+
+def check_findings_target(path: Path, *, overwrite: bool = False) -> None:
+    """Raises OutputError, without ``overwrite``, for a file of anything but findings."""
+    if os.path.lexists(path) and not overwrite and not _is_findings(path):
+        raise OutputError(f"{path} is there and holds no findings; choose another name, or allow overwriting")
 
 
 def _is_findings(path: Path) -> bool:

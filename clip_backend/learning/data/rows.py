@@ -6,13 +6,12 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 
 from ....errors import InputError, PictureError
 from ...encoding.batching import prefetch
 from ...encoding.stream import THREADS
 from ...match_files.pairs_file import NO_PICTURE, NO_TEXT, find_picture, read_label
-from ...preparing.pictures import TarMember
 from .dataset import Dataset, Example, Facts, FactsOf, Finding, Kind, Part, Picture, Severity
 
 #: A set is one of pairs if at least this share of its labels says match or no match; the others are then mistakes.
@@ -23,6 +22,7 @@ PART_NAMES: Mapping[str, Part] = {
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
 }  # fmt: skip
 _WEB_ADDRESS = re.compile(r"(?:https?|ftp|s3|gs|data):", re.IGNORECASE)
+_NOT_THERE = "there is no such file in the folder of the data or the current one; check the path, or give another root"
 
 
 @dataclass(frozen=True)
@@ -98,19 +98,19 @@ class Reading:
         """The picture of a row that can be used; else None, and the reason is among the findings."""
         problem = row.problem or _missing(row, kind)
         if problem is None and isinstance(row.picture, str):
-            try:
-                return self._found(row.picture)
-            except PictureError as error:
-                problem = ("missing-picture", error.reason)
+            if _WEB_ADDRESS.match(row.picture):
+                problem = ("missing-picture", "it is an address on the web; fetch the picture and give its path")
+            else:
+                try:
+                    return Path(os.path.abspath(find_picture(row.picture, self.folders)))
+                except PictureError:
+                    # not the reason of the error, which names folders of this machine
+                    problem = ("missing-picture", _NOT_THERE)
         if problem is not None:
-            self.findings.append(row.finding(*problem))
+            name = row.name or (_name_of(row.picture, self.folders) if isinstance(row.picture, str) else "")
+            self.findings.append(replace(row, name=name).finding(*problem))
             return None
         return row.picture if not isinstance(row.picture, str) else None
-
-    def _found(self, name: str) -> Path:
-        if _WEB_ADDRESS.match(name) and len(name.partition(":")[0]) > 1:
-            raise PictureError(name, "it is an address on the web; fetch the picture and give the path of the file")
-        return Path(os.path.abspath(find_picture(name, self.folders)))
 
     def _example(self, row: Row, picture: Picture, kind: Kind) -> Example:
         part = PART_NAMES.get(row.part.casefold(), "")
@@ -121,7 +121,7 @@ class Reading:
         if kind == "pairs":
             label = read_label(row.label)
         return Example(
-            picture, row.name or _name_of(str(row.picture), picture, self.folders), row.text or None, label, row.number,
+            picture, row.name or _name_of(str(row.picture), self.folders), row.text or None, label, row.number,
             row.line, facts=row.facts, source=row.source, part=part, file=row.file,
         )  # fmt: skip
 
@@ -166,11 +166,10 @@ def _missing(row: Row, kind: Kind) -> tuple[str, str] | None:
     return None
 
 
-def _name_of(written: str, picture: Picture, folders: Sequence[Path]) -> str:
+def _name_of(written: str, folders: Sequence[Path]) -> str:
     """The name of a picture without folders of this machine: below one of the folders, else that of its file."""
-    if isinstance(picture, TarMember):
-        return f"{picture.archive.name}/{picture.member}"
-    if not os.path.isabs(written):
+    path = PurePath(written)
+    if not path.is_absolute() and not PureWindowsPath(written).is_absolute():
         return written.replace("\\", "/")
-    below = (folder for folder in folders if picture.is_relative_to(folder))
-    return next((picture.relative_to(folder).as_posix() for folder in below), picture.name)
+    below = (folder for folder in folders if path.is_relative_to(folder))
+    return next((path.relative_to(folder).as_posix() for folder in below), PureWindowsPath(written).name)

@@ -67,7 +67,8 @@ def _samples(archive: Path) -> Iterator[_Sample]:
         except (tarfile.TarError, EOFError, OSError) as error:
             if current is not None:
                 yield current
-            reason = f"the archive cannot be read from here on ({error}); make or fetch it again, without compression"
+            told = getattr(error, "strerror", None) or error
+            reason = f"the archive cannot be read from here on ({told}); make or fetch it again, without compression"
             yield _Sample(archive, "", problem=("broken-archive", reason))
             return
     if current is not None:
