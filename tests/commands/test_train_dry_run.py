@@ -87,7 +87,9 @@ def test_without_a_model_it_says_what_is_not_checked(
     assert answer.status == 3
     assert "not checked: sizes of pictures, lengths of texts and unlikely labels: they need a model" in answer.err
     # a model that is named must be there
-    assert shell("train", tmp_path / "data.csv", "--dry-run", "--model", "nothing").status == 2
+    named = shell("train", tmp_path / "data.csv", "--dry-run", "--model", "nothing")
+    assert (named.status, named.out) == (1, "")
+    assert "there is no model 'nothing'" in named.err
 
 
 def test_findings_need_a_dry_run_and_replace_no_foreign_file(
