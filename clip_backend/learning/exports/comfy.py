@@ -43,9 +43,7 @@ def vision_problem(info: CheckpointInfo) -> str:
             "that ComfyUI knows"
         )
     if info.activation != known[2]:
-        return (
-            f"ComfyUI computes {known[0]} with {known[2]}, and this one has {info.activation}: it would be wrong there"
-        )
+        return f"ComfyUI computes {known[0]} with {known[2]}, and this has {info.activation}"
     return "" if info.has_vision_projection else "it has no visual projection"
 
 

@@ -84,7 +84,8 @@ class Merged:
         """Of a parameter as Hugging Face has it: no ones in front, but for SigLIP's probe."""
         shape = tuple(self._of(name, self._merged).shape(name))
         if name in LOGITS:
-            return ()
+            # of transformers' SiglipModel they are vectors
+            return () if self.vision.family in ("clip", "longclip") else (1,)
         if name.endswith("head.probe"):
             return (1, 1, shape[-1])
         while shape[:1] == (1,) and len(shape) > 1:
