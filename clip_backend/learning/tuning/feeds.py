@@ -77,9 +77,6 @@ class FrozenFeed:
         """Unit vectors [B, P]."""
         return self._rows[torch.from_numpy(places).to(self._rows.device)]
 
-    def remove(self) -> None:
-        """Does nothing: nothing is on disk."""
-
 
 def frozen_pictures(
     encoder: Encoder, pictures: Sequence[Any], device: torch.device, progress: Progress | None
@@ -159,10 +156,6 @@ class PictureFeed:
             tokens = rows.to(device, torch.float32)
         return torch.nn.functional.normalize(self.tower.embeds_from(tokens, self._first), dim=-1)
 
-    def remove(self) -> None:
-        """Removes what is on disk."""
-        self.rows.remove()
-
 
 class TextFeed:
     """What the trained blocks of a text tower take: states [L, W] from disk, or token ids without frozen ones."""
@@ -209,11 +202,6 @@ class TextFeed:
             tokens = self.tower.tokens_before(self._ids[rows].to(device), self._first)
         found = self.tower.embeds_from(tokens, self._ends[rows].to(device), self._first)
         return torch.nn.functional.normalize(found, dim=-1)
-
-    def remove(self) -> None:
-        """Removes what is on disk."""
-        if self._rows is not None:
-            self._rows.remove()
 
 
 Feed = FrozenFeed | PictureFeed | TextFeed

@@ -19,6 +19,8 @@ from .trainee import Trainee
 TEST_STEPS, LOWEST, HIGHEST, LATEST, GROWTH, SHARE = 48, 1e-6, 1.0, 0.3, 1.5, 0.03
 #: The rates that are compared on val.
 GRIDS = {"lora": (1e-4, 3e-4, 1e-3, 3e-3, 1e-2), "full": (1e-6, 1e-5, 1e-4, 3e-4, 1e-3)}
+#: The least steps of each of them.
+GRID_STEPS = 20
 Tried = list[list[float]]
 
 
@@ -51,7 +53,7 @@ def grid_search(
     Of equal metrics the one of the lower loss. The weights are as before.
     """
     before, tried = _weights(trainee), list[list[float]]()
-    steps = max(20, settings.steps // 10)
+    steps = max(GRID_STEPS, settings.steps // 10)
     scores: list[tuple[float, float]] = []
     for rate in rates:
         optimizer, losses = AdamW(trainee.parameters(), settings.weight_decay), list[float]()

@@ -70,11 +70,6 @@ class RowFiles:
             rows[index] = self._files[int(place) // ROWS][int(place) % ROWS]
         return rows
 
-    def remove(self) -> None:
-        """Removes the folder; what cannot be removed is left."""
-        self._files.clear()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.npy"
 

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -112,8 +113,8 @@ class _Training:
             loop.restore(found[1])
         loop.run()
         tuned = self._finish(trainee, val, progressed)
-        for feed in feeds:
-            feed.remove()
+        # gigabytes, and of no use any more
+        shutil.rmtree(self.folder / ACTIVATIONS, ignore_errors=True)
         set_kept(str(self.folder), "")
         return tuned
 
