@@ -104,6 +104,6 @@ def _draw(pen: ImageDraw.ImageDraw, panel: Panel, top: int) -> None:
         if len(spots) <= 60:
             for across, up in spots:
                 pen.ellipse((across - 4, up - 4, across + 4, up + 4), fill=colour)
-        height = box[1] + 6 + place * 24
-        pen.line([(box[2] + 14, height + 8), (box[2] + 40, height + 8)], fill=colour, width=4)
-        pen.text((box[2] + 48, height), name, fill=_INK, font=small)
+        line = box[1] + 6 + place * 24
+        pen.line([(box[2] + 14, line + 8), (box[2] + 40, line + 8)], fill=colour, width=4)
+        pen.text((box[2] + 48, line), name, fill=_INK, font=small)
