@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import InputError
 from ..calibration.calibration import read_calibration
-from ..encoding.encoder import Encoder
 from .arms.captions import CaptionArms
 from .arms.classes import ClassArms
 from .arms.pairs import PairArms
@@ -24,6 +23,9 @@ from .measures.estimates import Measured
 from .measures.verdict import BASE, TRAINED
 from .options import TrainOptions
 from .runs.run import CALIBRATION, HEAD, SPLIT, Run, open_test_split, read_run
+
+if TYPE_CHECKING:
+    from ..encoding.encoder import Encoder
 
 #: Which of the given pictures are measured on.
 EVERY, TEST = "all", "test"

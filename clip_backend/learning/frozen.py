@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from ...errors import InputError
 from ...json_text import to_json
-from ..encoding.encoder import Encoder
 from .arms.classes import ClassArms
 from .arms.pairs import PairArms
 from .arms.rows import PictureRows
@@ -23,6 +22,9 @@ from .options import TrainOptions
 from .outcome import Outcome
 from .runs.curves import Panel
 from .runs.run import CALIBRATION, HEAD
+
+if TYPE_CHECKING:
+    from ..encoding.encoder import Encoder
 
 
 def head_outcome(rows: PictureRows, encoder: Encoder, options: TrainOptions) -> Outcome:

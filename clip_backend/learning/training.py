@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...csv_cells import csv_text
 from ...errors import InputError
 from ...imaging import Progress
-from ..encoding.encoder import Encoder
 from .arms.rows import PictureRows
 from .base import Base
 from .data.prepare import PreparedData
@@ -37,6 +37,9 @@ from .runs.run import (
     write_json,
 )
 from .tuning.result import OnStep
+
+if TYPE_CHECKING:
+    from ..encoding.encoder import Encoder
 
 
 def chosen_method(options: TrainOptions, kind: DataKind) -> TrainOptions:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...encoding.encoder import Encoder
 from ...encoding.features import Vectors
 from ...scoring.scales import Float64s
 from ..heads.ridge import STRENGTHS, Ridge
@@ -16,6 +16,9 @@ from ..measures.estimates import Measured
 from ..measures.retrieval import measure_retrieval
 from ..options import TrainOptions
 from .rows import PictureRows
+
+if TYPE_CHECKING:
+    from ...encoding.encoder import Encoder
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

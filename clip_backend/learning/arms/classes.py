@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import InputError
 from ....options import check_templates
-from ...encoding.encoder import Encoder
 from ...encoding.features import Vectors
 from ...labelling.scores import embed_labels
 from ...scoring.scales import Float64s, softmax
@@ -22,6 +22,9 @@ from ..measures.classes import measure_classes
 from ..measures.estimates import Measured
 from ..options import TrainOptions
 from .rows import PictureRows
+
+if TYPE_CHECKING:
+    from ...encoding.encoder import Encoder
 
 Ints = NDArray[np.int64]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...calibration.calibration import Calibration, fit_calibration, fit_platt
-from ...encoding.encoder import Encoder
 from ...matching.match import match_pictures
 from ...matching.result import MatchOptions
 from ...scoring.scales import Float64s, sigmoid
@@ -18,6 +18,9 @@ from ..measures.estimates import Measured
 from ..measures.pairs import best_f1_threshold, measure_pairs
 from ..options import TrainOptions
 from .rows import PictureRows
+
+if TYPE_CHECKING:
+    from ...encoding.encoder import Encoder
 
 #: How pairs are scored: whole texts, each with its own picture.
 MATCH = MatchOptions(mode="pairs", phrases=False)

@@ -11,8 +11,7 @@ from PIL import Image
 from ....decoding import READER_ERRORS
 from ....errors import PictureError
 from ....imaging import Progress, load_picture, open_picture
-from ...encoding.batching import prefetch
-from ...encoding.stream import THREADS
+from ...encoding.batching import THREADS, prefetch
 from ...preparing.blank import Emptiness, emptiness, pixel_statistics
 from ...preparing.pictures import NamedPicture
 from .dataset import Dataset, Picture

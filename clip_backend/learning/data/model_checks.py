@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ....imaging import Progress
-from ...encoding.encoder import Encoder
 from .dataset import Dataset, Example, Finding
 from .groups import Floats
 from .inspect import Inspected
+
+if TYPE_CHECKING:
+    from ...encoding.encoder import Encoder
 
 #: Other texts that each picture's own is compared with.
 _OTHERS = 64

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ....errors import InputError
 from ....imaging import Progress
-from ...encoding.encoder import Encoder
 from ...finding.folders import StrPath
 from .checks import check_examples
 from .dataset import Dataset, FactsOf, Part
@@ -20,6 +20,9 @@ from .read import read_dataset
 from .report import DataReport
 from .split import Split, read_split
 from .splits import Shares, split_dataset
+
+if TYPE_CHECKING:
+    from ...encoding.encoder import Encoder
 
 
 @dataclass(frozen=True, eq=False)

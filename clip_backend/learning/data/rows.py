@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath, PureWindowsPath
 
 from ....errors import InputError, PictureError
-from ...encoding.batching import prefetch
-from ...encoding.stream import THREADS
+from ...encoding.batching import THREADS, prefetch
 from ...match_files.pairs_file import NO_PICTURE, NO_TEXT, find_picture, read_label
 from .dataset import Dataset, Example, Facts, FactsOf, Finding, Kind, Part, Picture, Severity
 
