@@ -130,7 +130,7 @@ def test_a_training_is_not_continued_with_other_options_or_without_a_whole_check
 
 def test_cached_activations_give_the_same_losses(tmp_path):
     for cached in (True, False):
-        quick_tune(tmp_path / str(cached), last_blocks=1, cache_activations=cached, keep=0)
+        quick_tune(tmp_path / str(cached), cache_activations=cached)
 
     assert np.allclose(losses(tmp_path / "True"), losses(tmp_path / "False"), atol=1e-4, rtol=0)
     assert not (tmp_path / "True" / "activations").exists()
@@ -203,9 +203,18 @@ def test_pairs_learn_by_siglip_and_are_measured_by_their_order(tmp_path):
     )  # fmt: skip
 
     for loss in ("auto", "bce"):
-        tuned = quick_tune(tmp_path / loss, train=pairs, val=pairs, loss=loss, steps=20)
+        tuned = quick_tune(tmp_path / loss, train=pairs, val=pairs, loss=loss, steps=9)
         assert tuned.metric_name == "ROC-AUC"
         assert max(one.metric for one in tuned.strengths) > tuned.base_metric
+
+
+def test_what_is_kept_of_the_models_own_answers_decides_the_strength(tmp_path):
+    tuned = quick_tune(tmp_path, learning_rate=5e-2, keep=1.0, last_blocks=0)
+
+    chosen = next(one for one in tuned.strengths if one.strength == tuned.strength)
+    assert chosen.retained == tuned.retained == 1.0
+    assert read_trained_file(tuned.path).strength == tuned.strength
+    assert all(one.strength < tuned.strength or one.retained < 1 for one in tuned.strengths if one != chosen)
 
 
 def test_captions_are_measured_by_recall(tmp_path):
@@ -218,6 +227,7 @@ def test_captions_are_measured_by_recall(tmp_path):
     tuned = quick_tune(tmp_path, train=captions, val=captions, steps=4)
 
     assert tuned.metric_name == "recall at 1" and 0 <= tuned.metric <= 1
+    assert tuned.strength == 1.0
     with pytest.raises(InputError, match="needs rows with label 1 and rows with label 0"):
         quick_tune(tmp_path, train=captions, val=captions, loss="bce")
 

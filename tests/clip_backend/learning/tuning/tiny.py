@@ -14,7 +14,8 @@ from clip_grid.commands.shape_drawing import Scene, draw
 from ..new_shapes import NEW_SHAPES, draw_new_shape, shapes_encoder
 
 #: Few steps of few pictures, at a rate at which every one of them changes the weights.
-QUICK = {"steps": 10, "batch": 6, "learning_rate": 5e-3, "evaluate_every": 3, "seed": 3}
+QUICK = {"steps": 10, "batch": 6, "learning_rate": 5e-3, "evaluate_every": 3, "seed": 3,
+         "last_blocks": 1, "keep": 0}  # fmt: skip
 
 
 @cache
@@ -43,9 +44,9 @@ def retention():
     return Retention(pictures=[draw(scene, 40, rng) for scene in scenes], texts=["a red circle", "a red star", "a dog"])
 
 
-def quick_tune(folder, *, base=None, train=None, val=None, more=None, **options):
+def quick_tune(folder, *, train=None, val=None, more=None, **options):
     """Of new shapes, with the options of QUICK but for those given."""
     wanted = TrainOptions(**{"method": "lora", **QUICK, **options})
-    train = classes(4, 1) if train is None else train
-    val = classes(3, 2) if val is None else val
-    return tune(base or tiny_base(), train, val or None, wanted, folder, retention=retention(), **(more or {}))
+    train = classes(3, 1) if train is None else train
+    val = classes(2, 2) if val is None else val
+    return tune(tiny_base(), train, val or None, wanted, folder, retention=retention(), **(more or {}))
