@@ -13,17 +13,19 @@ from ..clip_backend.learning.data.prepare import PreparedData, prepare_data
 from ..clip_backend.learning.data.report import DataReport, check_findings_target
 from ..clip_backend.learning.data.splits import Shares
 from ..clip_backend.learning.evaluation import Evaluation, evaluate_on
-from ..clip_backend.learning.options import TrainOptions
+from ..clip_backend.learning.options import TOWER_METHODS, TrainOptions
 from ..clip_backend.learning.runs.report import Report
 from ..clip_backend.learning.runs.run import new_run_folder, read_run
-from ..clip_backend.learning.training import train_on
+from ..clip_backend.learning.training import chosen_method, train_on
 from ..clip_backend.learning.tuning.result import OnStep
 from ..clip_backend.preparing.pictures import TarMember
 from ..errors import InputError
 from ..grid.pictures.find import readable
 from ..grid.pictures.metadata import read_picture
 from ..imaging import Progress, open_picture
+from ..log import logger
 from ..options import read_options
+from .describe import notes_before_training
 from .models import Model, ModelChoice
 from .pictures import StrPath
 
@@ -65,6 +67,9 @@ def train(
     parts = _parts(val_data, test_data)
     opened = ModelChoice.of(model)
     prepared = _prepared(data, opened(), wanted, parts=parts, root=root, split=split, progress=progress)
+    if chosen_method(wanted, prepared.dataset.kind).method in TOWER_METHODS:
+        for warning in notes_before_training(opened):
+            logger.warning(warning)
     report = train_on(
         prepared, opened(), wanted, folder, resume=resume, on_prepare=progress, on_step=on_step
     )  # fmt: skip

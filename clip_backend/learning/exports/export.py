@@ -18,7 +18,7 @@ from ...checkpoints.training import ADAPTER_WEIGHTS, Training
 from ...tokenizing.find import find_tokenizer
 from ...tokenizing.tokenizer import FastTokenizer
 from ..trained_model import with_trained
-from . import adapters, comfy, configs
+from . import adapters, comfy, configs, programs
 from .merge import DTYPES, Changes, Merged
 from .names import open_clip_tensors
 from .tokenizers import tokenizer_files
@@ -162,7 +162,7 @@ def _adapter(training: Training, text: CheckpointInfo, target: Target, dtype: st
         notes.append(
             "its part for the vision encoder is left out: ComfyUI has no LoRA for CLIP_VISION; use comfy-vision"
         )
-    if problem := comfy.text_problem(text):
+    if problem := programs.text_problem(text):
         notes.append(f"ComfyUI's Load LoRA cannot use it: {problem}")
     notes.append(_DIFFUSION)
     tensors = adapters.kohya_tensors(training, text, str(training.file.path), DTYPES[dtype])
@@ -180,11 +180,11 @@ def _for_comfyui(merged: Merged, target: Target) -> _Content:
     info = merged.vision if is_vision else merged.text
     if (info.vision if is_vision else info.text) is None:
         raise CheckpointError(str(info.path), f"it has no {'vision' if is_vision else 'text'} encoder to export")
-    problem = comfy.vision_problem(info) if is_vision else comfy.text_problem(info)
+    problem = programs.vision_problem(info) if is_vision else programs.text_problem(info)
     notes = [] if is_vision else [_DIFFUSION]
     if problem:
         loader = "Load CLIP Vision" if is_vision else "Load CLIP"
-        notes.insert(0, f"ComfyUI's {loader} cannot use this file: {problem}; {comfy.OWN_LOADER}")
+        notes.insert(0, f"ComfyUI's {loader} cannot use this file: {problem}; {programs.OWN_LOADER}")
     tensors = comfy.vision_tensors(merged) if is_vision else comfy.text_tensors(merged)
     return _Content(tensors, {**_FORMAT, "clip_grid.exported": target}, merged=merged, notes=notes)
 

@@ -254,7 +254,7 @@ def test_a_lora_of_other_shapes_is_refused_before_anything_is_computed(tmp_path)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"fingerprint": "0" * 16 + "-" + "1" * 16}, "0000000000000000-1111111111111111, not on .* with 566c2f022b27cb33-"),
+        ({"fingerprint": "00aa-11bb"}, "fingerprint 00aa-11bb, not on .* with 566c2f022b27cb33-"),
         ({"preprocessing": "abc"}, "preparation of pictures abc, and this model has "),
         ({"tokenizer": "xyz"}, "tokenizer xyz, and this model has "),
     ],
@@ -272,7 +272,7 @@ def test_a_base_that_is_not_there_is_named_with_its_fingerprint():
     with pytest.raises(
         InputError, match=r"learnt on my-clip\.safetensors with the fingerprint 12ab, .* give its file as"
     ):
-        find_base(wanted, "run", find=lambda: [])
+        find_base(wanted, "run", find=list)
 
 
 def test_a_file_without_its_base_wants_one_and_says_that_it_was_not_checked(tmp_path):
