@@ -20,6 +20,7 @@ if __package__:
     from .nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode
     from .nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
     from .nodes.host import get_host
+    from .nodes.learning_nodes import CLIPLoRA, LearnFromFolder, LoadHead
     from .nodes.routes import add_routes
     from .nodes.score_nodes import CLIPLabel, CLIPMatchScore, RankImages
     from .nodes.search_nodes import IndexImages, SearchImages
@@ -36,6 +37,9 @@ if __package__:
         "ClipGrid_RankImages": RankImages,
         "ClipGrid_IndexImages": IndexImages,
         "ClipGrid_SearchImages": SearchImages,
+        "ClipGrid_LearnFromFolder": LearnFromFolder,
+        "ClipGrid_LoadHead": LoadHead,
+        "ClipGrid_CLIPLoRA": CLIPLoRA,
     }
     # older front ends search these alone, and only near their beginning: other words must stand early in a short name
     NODE_DISPLAY_NAME_MAPPINGS = {
@@ -49,6 +53,9 @@ if __package__:
         "ClipGrid_RankImages": "Rank Images",
         "ClipGrid_IndexImages": "Index Images",
         "ClipGrid_SearchImages": "Search Images",
+        "ClipGrid_LearnFromFolder": "Learn From Folder (Train Head)",
+        "ClipGrid_LoadHead": "Load Head (Classifier)",
+        "ClipGrid_CLIPLoRA": "CLIP LoRA (CLIP Grid)",
     }
     WEB_DIRECTORY = "./web"
     add_routes(get_host())

@@ -12,6 +12,9 @@ from ..clip_backend.finding.catalog import FoundModel, find_models
 from ..clip_backend.finding.folders import ModelPathConfig, ModelType, detect_comfyui_installation, find_model_folders
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.labelling.result import Labelled, PictureLabels
+from ..clip_backend.learning.evaluation import Evaluation
+from ..clip_backend.learning.options import TrainOptions
+from ..clip_backend.learning.runs.report import Report as TrainingReport
 from ..clip_backend.loading import load_encoder
 from ..clip_backend.match_files.report import PairsReport
 from ..clip_backend.matching.result import Matches, MatchOptions, MatchResult
@@ -43,6 +46,7 @@ from .sheets import (
     export_grid,
     plan_export,
 )
+from .train import check_data, evaluate, train
 from .vision_encoder import CLIPVisionEncoder, VisionFeatures
 
 __all__ = [
@@ -56,6 +60,7 @@ __all__ = [
     "ClipOptions",
     "ComfyUIPathResolver",
     "Configuration",
+    "Evaluation",
     "Facet",
     "FailedPicture",
     "Features",
@@ -81,11 +86,14 @@ __all__ = [
     "Ranking",
     "ReferenceImage",
     "SheetInputs",
+    "TrainOptions",
+    "TrainingReport",
     "VisionFeatures",
     "Vocabulary",
     "analyze_image_text_match",
     "assemble_grid_enhanced",
     "batch_compute_similarity",
+    "check_data",
     "check_model",
     "choose_template",
     "collect_images",
@@ -94,6 +102,7 @@ __all__ = [
     "create_comfyui_registry",
     "detect_comfyui_installation",
     "dry_report",
+    "evaluate",
     "export_batch",
     "export_grid",
     "find_clip_vision",
@@ -111,4 +120,5 @@ __all__ = [
     "read_calibration",
     "read_checkpoint",
     "read_vocabulary",
+    "train",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..clip_backend.labelling.distinctive import distinctive_labels
 from ..clip_backend.labelling.result import PictureLabels
+from ..clip_backend.learning.heads.labels import label_by_head
 from ..clip_backend.matching.match import match_pictures
 from ..clip_backend.matching.result import MatchOptions
 from ..clip_backend.words.sources import vocabulary_from_text
@@ -18,6 +19,7 @@ from ..grid.labels.sources import ClipLabel
 from ..grid.pictures.survey import Picture
 from ..imaging import Progress
 from ..options import option, options_of, read_options
+from .heads import chosen_head
 from .models import AUTO, LazyModel, ModelChoice
 
 #: Names of the scores in the report: the probability of a label, and a cosine.
@@ -31,7 +33,9 @@ class ClipOptions:
 
     use_clip: bool = option(False, "Label by CLIP the pictures that no given text, column or table names")
     clip_model: str = option(
-        AUTO, "Model for it: a name that clip-grid models lists, or a path; auto = the first whole CLIP that was found"
+        AUTO,
+        "Model for it: a name that clip-grid models lists, a path, or a run of clip-grid train, by whose head pictures "
+        "are labelled; auto = the first whole CLIP that was found",
     )
     vocabulary: str = option(
         "",
@@ -67,25 +71,40 @@ def clip_functions(
 ) -> ClipFunctions:
     """The functions that the options ask for; model and vocabulary are opened when the first picture needs them.
 
-    model, vocabulary: instead of those that the options name.
+    A model that is a run or a head labels by the head, unless a vocabulary is named. model, vocabulary: instead of
+    those that the options name.
     """
     notes: list[str] = []
     opened = model or ModelChoice(options.clip_model)
     words = cache(lambda: vocabulary or vocabulary_from_text(options.vocabulary))
+    has_words = bool(vocabulary or options.vocabulary)
+    labeller = _labeller(opened, words, progress, notes, has_words=has_words)
     return ClipFunctions(
-        labeller=_labeller(opened, words, progress, notes) if options.use_clip else None,
+        labeller=labeller if options.use_clip else None,
         scorer=_scorer(opened, options.score_text, progress, notes) if options.score_text else None,
         notes=notes,
     )
 
 
 def _labeller(
-    opened: LazyModel, vocabulary: Callable[[], Vocabulary], progress: Progress | None, notes: list[str]
+    opened: LazyModel,
+    vocabulary: Callable[[], Vocabulary],
+    progress: Progress | None,
+    notes: list[str],
+    *,
+    has_words: bool,
 ) -> Labeller:
-    """Finds labels that tell the pictures of a sheet apart, no two the same; ``notes`` gets what is to be known."""
+    """Finds labels that tell the pictures of a sheet apart, no two the same, or their classes by the model's head.
+
+    has_words: whether a vocabulary is named, which beats the head of a run. ``notes`` gets what is to be known.
+    """
 
     def label(pictures: Sequence[Picture]) -> list[ClipLabel | None]:
-        run = distinctive_labels(opened.for_texts(), shown(pictures), vocabulary(), progress=progress)
+        _, head = chosen_head(None, opened, has_words=has_words) if isinstance(opened, ModelChoice) else (opened, None)
+        if head:
+            run = label_by_head(opened(), shown(pictures), head.head, name=head.name, progress=progress)
+        else:
+            run = distinctive_labels(opened.for_texts(), shown(pictures), vocabulary(), progress=progress)
         _add(notes, (*opened.notes, *run.notes))
         found = {one.index: _found(one) for one in run.pictures if one.labels}
         return [found.get(place) for place in range(len(pictures))]

@@ -11,12 +11,15 @@ from ..clip_backend.labelling.distinctive import distinctive_labels
 from ..clip_backend.labelling.labels import label_pictures
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.labelling.result import UNLABELED, Labelled
+from ..clip_backend.learning.heads.head import Head
+from ..clip_backend.learning.heads.labels import label_by_head
 from ..clip_backend.words.sources import vocabulary_from_text
 from ..clip_backend.words.vocabulary import Vocabulary, vocabulary_from_labels
 from ..errors import InputError
 from ..imaging import Progress
 from ..log import logger
 from ..options import read_options
+from .heads import chosen_head
 from .models import Model, ModelChoice
 from .pictures import Gathered, Images, StrPath, gather, gather_each
 
@@ -32,21 +35,30 @@ def label_images(
     labels: Sequence[str] | None = None,
     vocabulary: Vocabulary | StrPath = "",
     contrast: bool = False,
+    head: Head | StrPath | None = None,
     model: Model = None,
     progress: Progress | None = None,
     **options: Unpack[LabelKeywords],
 ) -> Labelled:
-    """What each picture shows: one of ``labels``, or words of a vocabulary.
+    """What each picture shows: one of ``labels``, words of a vocabulary, or a class of a head.
 
     vocabulary: a file of words, words separated by commas, "+FILE" for the pack's own words and those of a file; empty
     for the pack's own. contrast: say what tells the pictures apart, no two the same, as on a sheet.
+    head: what ``clip-grid train`` learnt, its file or its run; without a model, the one that it was learnt on is looked
+    for. A run that is given as the model labels by its head unless labels or a vocabulary are given.
     options: fields of LabelOptions. Pictures that cannot be read are in ``failed``.
     Raises InputError for labels, options or sources that cannot be used, and what loading a model raises.
     """
     wanted = read_options(LabelOptions, options)
+    opened, chosen = chosen_head(head, model, has_words=labels is not None or bool(vocabulary))
+    if chosen:
+        if contrast:
+            raise InputError("contrast is for words, and a head gives each picture its class; leave contrast out")
+        batch = gather(images)
+        run = label_by_head(opened(), batch.pictures, chosen.head, name=chosen.name, options=wanted, progress=progress)
+        return replace(run, notes=(*opened.notes, *batch.notes, *run.notes))
     words = _words(labels, vocabulary)
     batch = gather(images)
-    opened = ModelChoice.of(model)
     find = distinctive_labels if contrast else label_pictures
     run = find(opened.for_texts(), batch.pictures, words, options=wanted, progress=progress)
     return replace(run, notes=(*opened.notes, *batch.notes, *run.notes))

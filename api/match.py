@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..clip_backend.calibration.calibration import Calibration, read_calibration
+from ..clip_backend.learning.runs.run import CALIBRATION, is_run
 from ..clip_backend.matching.match import match_pictures
 from ..clip_backend.matching.result import Matches, MatchOptions
 from ..errors import InputError, PictureError
@@ -33,13 +35,14 @@ def match(
 ) -> Matches:
     """Whether pictures show what texts say, with every score under the name of its scale.
 
-    options: fields of MatchOptions. calibration: what ``match_pairs`` learnt, or its file.
+    options: fields of MatchOptions. calibration: what ``match_pairs`` learnt, its file, or a run with one; a run that
+    is given as the model brings its own.
     Raises InputError for counts that do not fit the mode, SpaceError for a calibration of another model.
     """
     wanted = read_options(MatchOptions, options)
     batch = gather(images)
-    learnt = given_calibration(calibration)
     opened = ModelChoice.of(model)
+    learnt = given_calibration(calibration, opened)
     run = match_pictures(
         opened.for_texts(), batch.pictures, texts, options=wanted, calibration=learnt, progress=progress
     )
@@ -106,6 +109,12 @@ def batch_compute_similarity(
     return [found.get(place) for place in range(len(pictures))]
 
 
-def given_calibration(given: Calibration | StrPath | None) -> Calibration | None:
-    """A calibration, read from its file if need be."""
-    return given if given is None or isinstance(given, Calibration) else read_calibration(given)
+def given_calibration(given: Calibration | StrPath | None, model: ModelChoice) -> Calibration | None:
+    """A calibration, read from its file or the folder of its run if need be; else that of a run that is the model."""
+    if isinstance(given, Calibration):
+        return given
+    if given is not None:
+        path = Path(given).expanduser()
+        return read_calibration(path / CALIBRATION if path.is_dir() and is_run(path) else path)
+    learnt = model.learnt
+    return read_calibration(learnt.calibration) if learnt and learnt.calibration else None

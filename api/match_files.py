@@ -45,8 +45,8 @@ def match_pairs(
     wanted = read_options(MatchOptions, options)
     if save_calibration is not None:
         _check_calibration_target(save_calibration, {"pairs": pairs, "results": out}, overwrite=overwrite)
-    learnt = given_calibration(calibration)
     opened = ModelChoice.of(model)
+    learnt = given_calibration(calibration, opened)
     report = match_batch(
         pairs, out, opened.for_texts, options=wanted, calibration=learnt, resume=resume, overwrite=overwrite,
         model=opened.key, progress=progress,

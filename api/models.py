@@ -15,7 +15,8 @@ from ..clip_backend.finding.advice import PYTHON, Wording, lone_encoder
 from ..clip_backend.finding.catalog import FoundModel, find_models, inspect_model
 from ..clip_backend.finding.folders import ModelType
 from ..clip_backend.finding.names import default_model, find_model
-from ..clip_backend.loading import load_encoder
+from ..clip_backend.learning.trained_model import Learnt, is_learnt, read_learnt
+from ..clip_backend.loading import find_checkpoints, load_encoder
 from ..errors import InputError
 from .pictures import StrPath
 
@@ -61,7 +62,8 @@ class LazyModel:
 class ModelChoice(LazyModel):
     """A model and how it is loaded. Opening it raises what ``load_encoder`` raises, or that there is no default model.
 
-    model: a path or name; None or "auto" for the default model. encoder: the model itself, if it is open already.
+    model: a path or name, also of a run, a LoRA or a head; None or "auto" for the default model. encoder: the model
+    itself, if it is open already.
     cache: keep embeddings in the user's cache folder, so that another run computes only what is new. wording: of the
     cure in messages. given: as for ``load_encoder``.
     """
@@ -102,20 +104,43 @@ class ModelChoice(LazyModel):
         if self._model is None or self._model == AUTO:
             return ""
         try:
-            first, second, _ = self.files()
-            found = [inspect_model(FoundModel(str(one), one), ModelType.OTHER).info for one in (first, second) if one]
-            states = [file_identity(file) for info in found if info for file in info.files]
+            infos = self.checkpoints()
+            files = [file for info in infos for file in (*info.files, *(one.file.file for one in info.trained))]
+            states = [file_identity(file) for file in files]
         except InputError:
             # opening it says why
             return ""
         return repr((self._model, sorted(self.given.items()), states))
 
+    def checkpoints(self) -> list[CheckpointInfo]:
+        """What the files of the model are, and what each is computed with; raises what ``load_encoder`` raises."""
+        first, second, _ = self.files()
+        known = {name: self.given.get(name) for name in ("base", "strength")}
+        options = {name: bool(self.given.get(name)) for name in ("allow_pickle", "download")}
+        infos = find_checkpoints(first, **known, **options)
+        if second and len(infos) == 1:
+            infos += find_checkpoints(second, **options)
+        return infos
+
+    @property
+    def learnt(self) -> Learnt | None:
+        """What was learnt, where the model is a run, a LoRA or a head; raises InputError for a damaged one."""
+        if self._model is None or self._model == AUTO:
+            return None
+        path = self._find(self._model)
+        return read_learnt(path) if is_learnt(path) else None
+
+    def with_model(self, model: StrPath, **given: Any) -> ModelChoice:
+        """The same choice of another model; given: what else is other."""
+        return ModelChoice(model, cache=self.cache, wording=self.wording, **{**self.given, **given})
+
     def for_texts(self) -> Encoder:
         """The encoder; raises InputError for a file with one encoder alone, naming the file that completes it."""
         name = self._model
         if self._encoder is None and name is not None and name != AUTO and not self.given.get("text_encoder"):
-            named = inspect_model(FoundModel(str(name), self._find(name)), ModelType.OTHER)
-            if lacks := lone_encoder(named, find_models, self.wording):
+            path = self._find(name)
+            named = None if is_learnt(path) else inspect_model(FoundModel(str(name), path), ModelType.OTHER)
+            if named and (lacks := lone_encoder(named, find_models, self.wording)):
                 raise InputError(lacks)
         return self()
 
@@ -186,6 +211,5 @@ def index_model(model: Model, source: str) -> ModelChoice:
     choice = ModelChoice.of(model)
     if source and not choice.is_chosen:
         first, _, second = source.partition("\n")
-        given = {**choice.given, **({"text_encoder": second} if second else {})}
-        return ModelChoice(first, cache=choice.cache, wording=choice.wording, **given)
+        return choice.with_model(first, **({"text_encoder": second} if second else {}))
     return choice

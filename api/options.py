@@ -1,8 +1,8 @@
 """The keyword options of the API's functions as types, so that editors complete and type checkers check them.
 
 The options themselves, with defaults, bounds and help, are declared on ``GridTemplate``, ``ClipOptions``,
-``LabelOptions``, ``MatchOptions``, ``RankOptions``, ``IndexOptions`` and ``SearchOptions``; a test holds these types
-equal to the declarations.
+``LabelOptions``, ``MatchOptions``, ``RankOptions``, ``IndexOptions``, ``SearchOptions`` and ``TrainOptions``; a test
+holds these types equal to the declarations.
 """
 
 from __future__ import annotations
@@ -128,3 +128,35 @@ class RankKeywords(TypedDict, total=False):
     descending: bool
     duplicates: float
     prompt_syntax: bool
+
+
+class TrainKeywords(TypedDict, total=False):
+    """Options of ``train``: fields of TrainOptions."""
+
+    method: Literal["auto", "nearest", "ridge", "logistic", "lda", "tip", "platt", "lora", "last-blocks", "full"]
+    val: float
+    test: float
+    seed: int
+    group_prompts: bool
+    templates: str
+    tip_alpha: float
+    tip_beta: float
+    loss: Literal["auto", "infonce", "siglip", "bce"]
+    steps: int
+    epochs: int
+    batch: int
+    learning_rate: float
+    rate_search: Literal["range", "grid"]
+    weight_decay: float
+    rank: int
+    alpha: float
+    alpha_rule: Literal["alpha/r", "alpha/sqrt(r)"]
+    lora_targets: str
+    dropout: float
+    last_blocks: int
+    vision_tower: Literal["auto", "frozen", "lora", "full"]
+    text_tower: Literal["auto", "frozen", "lora", "full"]
+    patience: int
+    evaluate_every: int
+    keep: float
+    cache_activations: bool

@@ -25,12 +25,11 @@ import numpy as np
 import torch
 from clip import distance
 from clip_grid.api import CLIPEmbedder
-from clip_grid.clip_backend.encoding.batching import LocalPlacement
+from clip_grid.clip_backend.encoding.batching import THREADS, LocalPlacement
 from clip_grid.clip_backend.encoding.cache import EmbeddingCache
 from clip_grid.clip_backend.encoding.encoder import ClipEncoder
 from clip_grid.clip_backend.encoding.features import Identity
 from clip_grid.clip_backend.encoding.image_features import VisionCapabilities
-from clip_grid.clip_backend.encoding.stream import THREADS
 from clip_grid.clip_backend.loading import load_encoder
 from clip_grid.clip_backend.preparing.preprocessing import Preprocessing
 from clip_grid.clip_backend.towers.cpu import has_fast_bf16

@@ -6,14 +6,13 @@ import argparse
 import os
 from collections.abc import Collection
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..api.models import ModelChoice
 from ..clip_backend.encoding.cache import CACHE_GB
 from ..clip_backend.encoding.devices import DTYPES
 from ..clip_backend.finding.advice import COMMAND, FIRST_CLIP
-from ..clip_backend.finding.catalog import name_below
+from ..clip_backend.finding.catalog import short_model_name
 from ..clip_backend.preparing.preprocessing import BACKGROUNDS
 from ..options import Option, add_flags, check, options_of
 
@@ -60,10 +59,15 @@ def add_model_flags(parser: argparse.ArgumentParser, *other_names: str) -> None:
     add = group.add_argument
     add(
         "--model", *other_names, metavar="MODEL", dest="model",
-        help="file, folder, or a name that clip-grid models lists (default: what CLIP_GRID_MODEL names, else the first "
-        "one there with a vision and a text encoder)",
+        help="file, folder, or a name that clip-grid models lists, or a run of clip-grid train, a LoRA or a head "
+        "(default: what CLIP_GRID_MODEL names, else the first one there with a vision and a text encoder)",
     )  # fmt: skip
     add("--text-encoder", metavar="MODEL", help="a second file for the texts, of the same embedding space")
+    add("--base", metavar="MODEL", help="the model that a run, LoRA or head is for, where it is not found or not told")
+    add(
+        "--strength", metavar="NUMBER", type=float,
+        help="of a LoRA or trained weights (default: as training chose, or 1)",
+    )  # fmt: skip
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto, a graphics card if there is one)")
     add("--dtype", metavar="{" + ",".join(DTYPES) + "}", help="in which numbers it computes (default: auto, accurate)")
     add(
@@ -98,6 +102,7 @@ def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
     """What of them stands on the command line, as ``ModelChoice`` takes it."""
     given = {
         "text_encoder": args.text_encoder,
+        "base": args.base,
         "device": args.device,
         "dtype": args.dtype,
         "background": args.picture_background,
@@ -108,7 +113,8 @@ def load_keywords(args: argparse.Namespace) -> dict[str, Any]:
         "allow_pickle": args.allow_pickle,
         "trust_space": args.trust_space,
     }
-    return {name: value for name, value in given.items() if value}
+    strength = {} if args.strength is None else {"strength": args.strength}
+    return {name: value for name, value in given.items() if value} | strength
 
 
 def model_choice(args: argparse.Namespace) -> ModelChoice:
@@ -120,9 +126,3 @@ def model_name(args: argparse.Namespace, name: str) -> str:
     """What the user calls the model, unless by a path, else its own name."""
     given = args.model if args.model and not args.text_encoder else ""
     return given if given and not os.path.exists(os.path.expanduser(given)) else short_model_name(name)
-
-
-def short_model_name(name: str) -> str:
-    """A model by its file's name, or by its name on the hub, instead of by its path; of two files both."""
-    paths = [Path(one) for one in name.split(" + ")]
-    return " + ".join(name_below(path.parent, path) if path.is_absolute() else str(path) for path in paths)

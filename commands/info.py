@@ -1,4 +1,4 @@
-"""``clip-grid info``: what a run would use here: device, model, verdict, cache, folders and versions."""
+"""``clip-grid info``: what a command would use here; and what a model, a run, a LoRA or a head is."""
 
 from __future__ import annotations
 
@@ -7,29 +7,40 @@ from collections.abc import Iterator
 
 from ..api import FoundModel
 from ..api.configuration import Configuration, configuration
+from ..api.describe import Description, describe
 from ..clip_backend.finding.catalog import size_name
 from .flags import add_model_flags, model_choice
 from .models import file_size
-from .output import DONE, aligned_lines, print_json, show
+from .output import DONE, aligned_lines, fail, print_json, show
 
-USAGE = "[options]"
+USAGE = "[options] [MODEL]"
 HELP = """\
-show which device, model, verdict, cache and folders are in force
+show which model, device and folders are in force, or what a model, run or LoRA is
 
   clip-grid info
+  clip-grid info runs/cats
+  clip-grid info lora.safetensors --base clip-vit-large-patch14
   clip-grid info --model clip_vision_g --text-encoder clip_g --device cpu
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
+    parser.add_argument(
+        "described", nargs="?", metavar="MODEL",
+        help="a model, the folder of a run, a LoRA or a head: what it is, on what it was learnt, what can open it",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     add_model_flags(parser)
     parser.set_defaults(run=show_info)
 
 
 def show_info(args: argparse.Namespace) -> int:
-    """The configuration as a table or JSON; nothing is loaded."""
+    """The configuration, or what a model is, as a table or JSON; nothing is loaded."""
+    if args.described:
+        if args.model:
+            return fail("give the model once: after info it is described, with --model it is the one that is used")
+        return _show_description(describe(model_choice(args).with_model(args.described)), args)
     found = configuration(model_choice(args))
     if args.json:
         print_json(found.to_dict())
@@ -65,3 +76,50 @@ def _model(model: FoundModel) -> str:
     if model.problem or info is None:
         return f"{model.path}: cannot be used: {model.problem}"
     return f"{model.path}: {info.family} {size_name(info)}, {file_size(info.size_bytes)}"
+
+
+def _show_description(found: Description, args: argparse.Namespace) -> int:
+    if args.json:
+        print_json(found.to_dict())
+    else:
+        show(aligned_lines(list(description_rows(found))))
+    return DONE
+
+
+def description_rows(found: Description) -> Iterator[tuple[str, str]]:
+    """A name and a value per line."""
+    yield found.kind, str(found.path)
+    yield from _learnt_rows(found)
+    for info in found.infos:
+        sizes = f"{info.family} {size_name(info)}, {info.parameters:,} parameters in {info.dtype}"
+        yield "model", f"{info.path}: {sizes}, embeddings of {info.projection or 0} numbers"
+        yield "fingerprint", info.fingerprint
+    if found.missing:
+        yield "model", f"not here: {found.missing}"
+    if found.infos:
+        held, trained = (file_size(size * found.parameters) for size in (4, 16))
+        yield (
+            "memory",
+            f"{held} in fp32; to train a LoRA that and the activations, to train all of it {trained} and these",
+        )
+        for name, why in found.programs().items():
+            yield f"ComfyUI's {name}", f"cannot open it: {why}" if why else "opens it, after clip-grid export-model"
+        others = "" if found.kind == "model" else "; CLIP LoRA or Load Head takes what was learnt"
+        yield "CLIP Model Loader", f"opens the model{others}"
+
+
+def _learnt_rows(found: Description) -> Iterator[tuple[str, str]]:
+    if run := found.run:
+        yield "method", f"{run.method} on {run.kind}" + (f": {', '.join(run.classes[:10])}" if run.classes else "")
+    if head := found.head:
+        yield "head", f"{head.kind}, {len(head.classes)} classes, {head.pictures} pictures"
+    if file := found.trained:
+        ranks = ", ".join(map(str, sorted({one.rank for one in file.low_rank.values()})))
+        rank = f", rank {ranks}" if ranks else ""
+        yield "changes", f"{' and '.join(file.changes)}: {len(file.names)} weights{rank}, strength {file.strength:g}"
+        yield from (("", note) for note in file.notes)
+    if found.learnt:
+        base = found.learnt.base
+        yield "learnt on", f"{base.name} ({base.fingerprint})" if base.fingerprint else "not told"
+        if found.learnt.calibration:
+            yield "calibration", str(found.learnt.calibration)

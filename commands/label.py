@@ -36,6 +36,7 @@ say what each picture shows
   clip-grid label renders/ --labels cats.txt
   clip-grid label renders/ --labels cat dog 'a red car'
   clip-grid label 'renders/**/*.png' --vocabulary words.json --csv labels.csv
+  clip-grid label renders/ --head runs/cats
   clip-grid label renders/ --contrast
 
 clip-grid export takes the file that --csv writes as its own --csv. Exit status
@@ -53,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vocabulary", metavar="FILE|+FILE", default="",
         help="words in facets: a .txt, .csv or .json file; +FILE for the program's own and the file's (default: the "
         "program's own)",
+    )  # fmt: skip
+    words.add_argument(
+        "--head", metavar="RUN|FILE",
+        help="classes that clip-grid train learnt (default: those of a run that --model is)",
     )  # fmt: skip
     add("--contrast", action="store_true", help="say what tells the pictures apart, no two the same, as on a sheet")
     add("--csv", metavar="FILE", help="also write a row per picture")
@@ -89,12 +94,16 @@ def _labelled(args: argparse.Namespace) -> Labelled:
     if hasattr(args, "templates"):
         args.templates = "\n".join(args.templates)
     options = read_checked_flags(args, LabelOptions)
-    words = _words(args)
+    given = {"head": args.head} if args.head else {"vocabulary": _words(args)} if _has_words(args) else {}
     # it counts the texts of the labels first, then the pictures
     with Bar(args.quiet, unit="") as bar:
         return label_images(
-            args.paths, vocabulary=words, contrast=args.contrast, model=model_choice(args), progress=bar, **options
+            args.paths, contrast=args.contrast, model=model_choice(args), progress=bar, **given, **options
         )
+
+
+def _has_words(args: argparse.Namespace) -> bool:
+    return bool(args.labels or args.vocabulary)
 
 
 def _words(args: argparse.Namespace) -> Vocabulary:

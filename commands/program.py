@@ -18,7 +18,9 @@ from ..interrupts import clean_up_by
 from . import (
     check_model,
     demo,
+    evaluate,
     export,
+    export_model,
     index,
     info,
     label,
@@ -29,6 +31,7 @@ from . import (
     rank,
     search,
     templates,
+    train,
 )
 from .output import FAILED, USAGE, Parser, fail, what_was_written
 from .sheet_flags import split_background
@@ -42,6 +45,9 @@ _COMMANDS = {
     "rank": rank,
     "index": index,
     "search": search,
+    "train": train,
+    "evaluate": evaluate,
+    "export-model": export_model,
     "models": models,
     "check-model": check_model,
     "info": info,

@@ -11,9 +11,10 @@ from contextlib import closing, nullcontext
 from ..api import SheetInputs, export_grid
 from ..api.index import open_store
 from ..api.search import IN_ORDER, SearchOptions, search, weighted, why_nothing
+from ..clip_backend.finding.catalog import short_model_name
 from ..clip_backend.search.query import Hit, Hits
 from ..grid.pictures.lists import as_line
-from .flags import add_model_flags, add_options, model_choice, read_checked_flags, short_model_name
+from .flags import add_model_flags, add_options, model_choice, read_checked_flags
 from .index import add_index_flag, add_store_flag
 from .output import DONE, FAILED, add_output_flags, aligned_lines, counted, fail, note, print_json, print_lines, show
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -78,13 +78,18 @@ _MOST_ROTATION = 15.0
 _LEAST_DRAWN = 192
 
 
-def draw(scene: Scene, side: int, rng: np.random.Generator) -> Image.Image:
-    """A square RGB picture of a scene; the same one for the same scene, side and state of ``rng``."""
+def draw(
+    scene: Scene, side: int, rng: np.random.Generator, painters: Mapping[str, Painter] | None = None
+) -> Image.Image:
+    """A square RGB picture of a scene; the same one for the same scene, side and state of ``rng``.
+
+    painters: of shapes of other names than SHAPES.
+    """
     if scene.kind == "noise":
         return Image.fromarray(_as_bytes(_noise(side, rng)))
     canvas = _background(scene.background, side, rng)  # [side, side, 3]
     if scene.kind == "shape":
-        mask = _shape_mask(scene, side, rng)[..., None]  # [side, side, 1]
+        mask = _shape_mask(scene, side, rng, painters or _PAINTERS)[..., None]  # [side, side, 1]
         canvas += mask * (_shade(scene.colour, rng) - canvas)
     if rng.random() < 0.5:
         canvas += rng.standard_normal(canvas.shape, dtype=np.float32) * np.float32(rng.uniform(1, 12))
@@ -112,7 +117,7 @@ def _background(name: str, side: int, rng: np.random.Generator) -> Floats:
     return canvas
 
 
-def _shape_mask(scene: Scene, side: int, rng: np.random.Generator) -> Floats:
+def _shape_mask(scene: Scene, side: int, rng: np.random.Generator, painters: Mapping[str, Painter]) -> Floats:
     """How much of each pixel the shape covers, 0..1; sometimes without smooth edges."""
     factor = -(-_LEAST_DRAWN // side)
     drawn = side * factor
@@ -120,7 +125,7 @@ def _shape_mask(scene: Scene, side: int, rng: np.random.Generator) -> Floats:
     x, y = rng.uniform(radius, 1 - radius, 2) * drawn
     mask = Image.new("L", (drawn, drawn))
     rotation = math.radians(rng.uniform(-_MOST_ROTATION, _MOST_ROTATION))
-    _PAINTERS[scene.shape](ImageDraw.Draw(mask), (x, y), radius * drawn, rotation)
+    painters[scene.shape](ImageDraw.Draw(mask), (x, y), radius * drawn, rotation)
     covered: Floats = np.asarray(mask.reduce(factor), np.float32) / np.float32(255)
     return np.round(covered) if rng.random() < 0.15 else covered
 
@@ -151,7 +156,7 @@ def _box(centre: Point, radius: float) -> tuple[float, float, float, float]:
     return centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius
 
 
-def _polygon(points: Sequence[Point]) -> Painter:
+def polygon(points: Sequence[Point]) -> Painter:
     """Draws a polygon; the points lie within the unit circle around 0, y downwards."""
 
     def paint(canvas: ImageDraw.ImageDraw, centre: Point, radius: float, rotation: float) -> None:
@@ -161,7 +166,7 @@ def _polygon(points: Sequence[Point]) -> Painter:
     return paint
 
 
-def _around(*radii: float, start: float = -90.0) -> list[Point]:
+def around(*radii: float, start: float = -90.0) -> list[Point]:
     """Points at even angles from ``start`` degrees on, at these distances from 0."""
     step = 360 / len(radii)
     angles = [math.radians(start + step * index) for index in range(len(radii))]
@@ -180,10 +185,10 @@ _HALF_CROSS = [(-_ARM, -1.0), (_ARM, -1.0), (_ARM, -_ARM), (1.0, -_ARM), (1.0, _
 _PAINTERS: dict[str, Painter] = {
     "circle": _circle,
     "ring": _ring,
-    "square": _polygon(_around(1.0, 1.0, 1.0, 1.0, start=45)),
-    "triangle": _polygon(_around(1.0, 1.0, 1.0)),
-    "star": _polygon(_around(*(1.0, 0.42) * 5)),
-    "cross": _polygon([*_HALF_CROSS, *((-x, -y) for x, y in _HALF_CROSS)]),
-    "heart": _polygon(_heart()),
-    "diamond": _polygon([(0.0, -1.0), (0.6, 0.0), (0.0, 1.0), (-0.6, 0.0)]),
+    "square": polygon(around(1.0, 1.0, 1.0, 1.0, start=45)),
+    "triangle": polygon(around(1.0, 1.0, 1.0)),
+    "star": polygon(around(*(1.0, 0.42) * 5)),
+    "cross": polygon([*_HALF_CROSS, *((-x, -y) for x, y in _HALF_CROSS)]),
+    "heart": polygon(_heart()),
+    "diamond": polygon([(0.0, -1.0), (0.6, 0.0), (0.0, 1.0), (-0.6, 0.0)]),
 }

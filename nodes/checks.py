@@ -15,6 +15,8 @@ from ..errors import ClipGridError
 from ..grid.template import saved_templates
 from .host.host import Host
 from .models.choice import AUTO, NONE, find_model
+from .models.heads import find_head, load_head
+from .models.loras import find_lora
 from .sockets.inputs import Inputs, Values, directory_lines, first_text, first_value
 from .sockets.vocabularies import read_vocabulary_input, vocabulary_file
 
@@ -45,6 +47,41 @@ def index_folders_problem(directories: Values, host: Host) -> str:
 def model_problem(names: Iterable[str], host: Host) -> str:
     """Why one of the models cannot be used; empty if all can."""
     return _first_problem(lambda name: find_model(name, host), (name for name in names if name not in ("", NONE)))
+
+
+def data_problem(data: str | None, host: Host) -> str:
+    """Why the data cannot be read; empty if they can, or if the input is linked."""
+    return "" if data is None else _first_problem(host.folders.find, [data.strip() or "."])
+
+
+def head_problem(head: str | None, host: Host) -> str:
+    """Why the head cannot be used; empty if it can, or if the input is linked."""
+    return "" if head is None else _first_problem(lambda name: load_head(name, host), [head])
+
+
+def lora_problem(lora: str | None, host: Host) -> str:
+    """Why the LoRA cannot be used; empty if it can, or if the input is linked."""
+    return "" if lora is None else _first_problem(lambda name: find_lora(name, host), [lora])
+
+
+def data_state(data: str, host: Host) -> str:
+    """Changes with the file, or with any picture below the folder."""
+
+    def state(text: str, host: Host) -> Iterable[object]:
+        path = host.folders.find(text)
+        yield (path, _tree(path)) if path.is_dir() else file_identity(path)
+
+    return _digest([_read(state, data, host)])
+
+
+def head_state(head: str, host: Host) -> str:
+    """Changes with the file of the head."""
+    return _digest([_read(lambda name, host: [file_identity(find_head(name, host))], head, host)])
+
+
+def lora_state(lora: str, host: Host) -> str:
+    """Changes with the file of the LoRA."""
+    return _digest([_read(lambda name, host: [file_identity(find_lora(name, host))], lora, host)])
 
 
 def _texts(values: Values) -> list[str]:

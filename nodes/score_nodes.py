@@ -8,7 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from .host import get_host
-from .sockets.inputs import MODEL_TYPE, NUMBERS_AND_VERDICTS, Declaration, Values, first_text, option_inputs
+from .sockets.inputs import (
+    HEAD_TYPE,
+    MODEL_TYPE,
+    NUMBERS_AND_VERDICTS,
+    Declaration,
+    Values,
+    first_text,
+    option_inputs,
+)
 
 _IMAGE: Declaration = (
     "IMAGE",
@@ -92,6 +100,10 @@ class CLIPLabel(ScoringNode):
         labels = (
             "Labels to choose from, one per line or between commas, or a linked list; empty = those of the vocabulary"
         )
+        head = (
+            "Classes that were learnt, from Load Head or Learn From Folder, in place of labels and vocabulary; without "
+            "model the one that they were learnt on is taken"
+        )
         return {
             "required": {"image": _IMAGE},
             "optional": {
@@ -102,6 +114,7 @@ class CLIPLabel(ScoringNode):
                 **option_inputs(LabelOptions, first=("templates", "top_k", "threshold")),
                 "clip": _CLIP,
                 "clip_vision": _CLIP_VISION,
+                "head": (HEAD_TYPE, {"tooltip": head}),
             },
         }
 

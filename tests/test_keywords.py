@@ -9,6 +9,7 @@ from clip_grid.api import ClipOptions, GridTemplate, LabelOptions, MatchOptions,
 from clip_grid.api import options as keywords
 from clip_grid.api.index import IndexOptions
 from clip_grid.api.search import SearchOptions
+from clip_grid.clip_backend.learning.options import TrainOptions
 from clip_grid.options import options_of
 
 TYPES = {
@@ -18,6 +19,7 @@ TYPES = {
     keywords.RankKeywords: (RankOptions,),
     keywords.IndexKeywords: (IndexOptions,),
     keywords.SearchKeywords: (SearchOptions,),
+    keywords.TrainKeywords: (TrainOptions,),
 }
 
 

@@ -70,7 +70,8 @@ def fingerprint(info: CheckpointInfo, tensors: Tensors, opener: Opener) -> str:
 def identified(info: CheckpointInfo, opener: Opener = open_unbuffered) -> CheckpointInfo:
     """The model with the fingerprint and the digest of all its tensors, and the state of its files, as they are now.
 
-    Raises CheckpointError if it is not the model any more that ``info`` describes.
+    They are those of its own weights, without what was trained. Raises CheckpointError if it is not the model any more
+    that ``info`` describes.
     """
     states = file_states(info.files)
     if info.is_pickle:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..shapes_demo import SHAPES_DEMO, shapes_demo_path
+from .training import Training
 
 #: Families that a loader of this package can read, and some that are only recognised.
 Family = Literal[
@@ -115,6 +116,8 @@ class CheckpointInfo:
     pad_color: Rgb | None = None
     #: Where each property comes from.
     sources: Mapping[str, Source] = field(default_factory=dict)
+    #: LoRAs and trained weights that it is computed with, each as a difference to the file's own weights.
+    trained: tuple[Training, ...] = ()
     #: Why it cannot be loaded, with the cure; empty if it can.
     problem: str = ""
     #: What the user should know about the file.
@@ -122,8 +125,9 @@ class CheckpointInfo:
 
     @property
     def label(self) -> str:
-        """How messages name it: by its path, or by the name of the bundled model."""
-        return SHAPES_DEMO if self.path == shapes_demo_path() else str(self.path)
+        """How messages name it: by its path, or by the name of the bundled model; with what was trained."""
+        own = SHAPES_DEMO if self.path == shapes_demo_path() else str(self.path)
+        return " with ".join((own, *(one.name for one in self.trained)))
 
     @property
     def is_pickle(self) -> bool:

@@ -149,6 +149,8 @@ _READ = {
     ("text", "clip"): re.compile(rf"text_projection\.weight|text_model\.({_TABLES}|final_layer_norm{_NORM}|{_BLOCK})"),
     ("text", "siglip"): re.compile(rf"text_model\.({_TABLES}|(final_layer_norm|head){_NORM}|{_BLOCK})"),
 }
+#: The numbers by which cosines become logits, beside the encoders.
+LOGITS = ("logit_scale", "logit_bias")
 #: Buffers that are computed anew or that only training needs, and the scale and bias of the logits.
 _HARMLESS = re.compile(
     r"(.+\.)?(position_ids|attn_mask|num_batches_tracked|mask_token|input_resolution|context_length|vocab_size)"
@@ -182,6 +184,11 @@ _MEANINGS: tuple[tuple[str, str, str], ...] = (
     (r"adapter", "adapter layers", _PLAIN),
     (r"projection\.bias", "a projection with a bias", _PLAIN),
 )  # fmt: skip
+
+
+def is_parameter(name: str) -> bool:
+    """Whether Hugging Face's name is that of a weight of CLIP or SigLIP as it is read here."""
+    return name in LOGITS or any(pattern.fullmatch(name) for pattern in _READ.values())
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,19 @@ from dataclasses import replace
 from ..checkpoints.info import CheckpointInfo
 from ..checkpoints.joined import joined_space
 from ..checkpoints.spaces import space_of
+from ..checkpoints.trained_file import check_same
+from ..checkpoints.trained_weights import open_merged
+from ..checkpoints.training import trained_mark
 from ..checkpoints.weight_names import OTHER_TEXT
-from ..checkpoints.weights import Weights, open_weights
-from ..preparing.preprocessing import preprocessing_of
+from ..checkpoints.weights import Weights
+from ..preparing.preprocessing import Preprocessing, preprocessing_of
 from ..tokenizing.find import find_tokenizer
 from ..towers.build import build_text, build_vision
 from ..towers.config import KINDS
 from .cache import EmbeddingCache
 from .devices import LoadOptions
 from .disk_store import DiskStore
-from .encoder import OTHER_TEXTS, ClipEncoder
+from .encoder import OTHER_TEXTS, BuiltFrom, ClipEncoder
 from .features import Identity
 from .file_hashes import FileHashes
 from .image_features import TowerVisionEncoder, capabilities_of
@@ -34,9 +37,10 @@ def assemble(
 ) -> ClipEncoder:
     """An encoder from one file, given twice, or from the vision tower of one and the text tower of another."""
     is_pair = text is not vision
-    vision_weights = open_weights(vision, allow_pickle=options.allow_pickle)
-    text_weights = open_weights(text, allow_pickle=options.allow_pickle) if is_pair else vision_weights
+    vision_weights = open_merged(vision, allow_pickle=options.allow_pickle)
+    text_weights = open_merged(text, allow_pickle=options.allow_pickle) if is_pair else vision_weights
     space = joined_space(vision, text, trust_space=trust_space) if is_pair else space_of(vision)
+    space += trained_mark(vision.trained)
     has_vision = vision.vision is not None
     has_text = text.text is not None and text.has_text_projection
     return ClipEncoder(
@@ -45,6 +49,7 @@ def assemble(
         text=(lambda: text_encoder(text, text_weights, options)) if has_text else None,
         cache=cache_of(options),
         budget_bytes=options.budget_bytes,
+        built_from=BuiltFrom(vision=vision, text=text, options=options),
     )
 
 
@@ -65,7 +70,7 @@ def identity_of(
         fingerprint="+".join(info.fingerprint for info in infos),
         cache_key=cache_key(infos, options),
         dtype=options.dtype,
-        preprocessing=preprocessing_of(vision, **options.preprocessing) if vision.vision else None,
+        preprocessing=_preprocessing(vision, options) if vision.vision else None,
         logit_scale=USUAL_SCALE if scale is None else math.exp(scale),
         logit_bias=bias or 0.0,
         is_sigmoid=is_sigmoid,
@@ -73,6 +78,14 @@ def identity_of(
         no_texts=_no_texts(text),
         notes=tuple(note for info in infos for note in info.notes),
     )
+
+
+def _preprocessing(info: CheckpointInfo, options: LoadOptions) -> Preprocessing:
+    """How pictures are prepared; raises SpaceError for what was trained on pictures that were prepared otherwise."""
+    preprocessing = preprocessing_of(info, **options.preprocessing)
+    for one in info.trained:
+        check_same(one.file, "preparation of pictures", one.file.base.preprocessing, preprocessing.fingerprint)
+    return preprocessing
 
 
 def _no_texts(info: CheckpointInfo) -> str:
@@ -132,6 +145,8 @@ def text_encoder(info: CheckpointInfo, weights: Weights, options: LoadOptions) -
     tokenizer = options.tokenizer
     if tokenizer is None or isinstance(tokenizer, (str, os.PathLike)):
         tokenizer = find_tokenizer(info, given=tokenizer, search=options.vocabularies)
+    for one in info.trained:
+        check_same(one.file, "tokenizer", one.file.base.tokenizer, tokenizer.fingerprint)
     tower = build_text(
         info, weights, device=options.build_device, dtype=options.torch_dtype, pack=options.device.type == "cpu"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -28,6 +29,8 @@ _OUT_OF_MEMORY = re.compile(
     r"|could not create a memory|invalid buffer size|unable to find a valid cudnn algorithm|bad[_ ]alloc",
     re.IGNORECASE,
 )
+#: Threads that read and prepare; each holds a decoded picture.
+THREADS = min(8, os.cpu_count() or 1)
 #: The batch size on the CPU after the device had no memory for even one picture.
 CPU_BATCH = 8
 #: Bytes that a batch may need beside the weights, and the largest batch; a larger one is no faster.

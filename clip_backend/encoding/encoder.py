@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from threading import Lock
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...errors import InputError
 from ...imaging import Progress
@@ -18,6 +19,10 @@ from .images import collected
 from .outcomes import IsKnown, Observe, Outcome
 from .stream import ImageEncoder
 from .texts import SentenceEncoder, TextEncoder
+
+if TYPE_CHECKING:
+    from ..checkpoints.info import CheckpointInfo
+    from .devices import LoadOptions
 
 #: The cure for a model that encodes no texts.
 OTHER_TEXTS = "choose a full model, or give a text_encoder of the same space"
@@ -88,6 +93,15 @@ class Encoder(HasIdentity, Protocol):
         """
 
 
+@dataclass(frozen=True, kw_only=True)
+class BuiltFrom:
+    """The files that both towers of an encoder are built from, for who builds them anew; one file is given twice."""
+
+    vision: CheckpointInfo
+    text: CheckpointInfo
+    options: LoadOptions
+
+
 class ClipEncoder(HasIdentity):
     """The encoder of all families; see ``Encoder`` for its members. Each tower is built when it is first needed."""
 
@@ -99,8 +113,11 @@ class ClipEncoder(HasIdentity):
         text: Callable[[], TextEncoder] | None = None,
         cache: EmbeddingCache | None = None,
         budget_bytes: int | None = None,
+        built_from: BuiltFrom | None = None,
     ) -> None:
         self.identity = identity
+        #: None where the towers are not ours.
+        self.built_from = built_from
         #: Embeddings computed before; it counts hits and misses.
         self.cache = EmbeddingCache() if cache is None else cache
         self._vision = vision

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -15,7 +14,7 @@ from ...imaging import Progress
 from ...log import logger
 from ..preparing.pictures import NamedPictures, Pictures, named_pictures
 from ..preparing.preprocessing import Preprocessing
-from .batching import FP32_CURE, USES_FP32, BatchSize, batch_size_for, prefetch, run_shrinking
+from .batching import FP32_CURE, THREADS, USES_FP32, BatchSize, batch_size_for, prefetch, run_shrinking
 from .cache import EmbeddingCache, Row
 from .features import Identity
 from .image_features import FailedPicture, StateName, VisionEncoder, check_wants
@@ -26,8 +25,6 @@ from .reading import ComputedRows, PictureReader, ReadPicture, statistics_key
 WAITING_BYTES = 256 << 20
 #: Batches that are prepared while one is computed.
 LOOK_AHEAD = 3
-#: Threads that read and prepare; each holds a decoded picture.
-THREADS = min(8, os.cpu_count() or 1)
 #: Pictures that may wait for one before them, such as known ones for a new one; then a batch is not filled up.
 MAX_WAITING = 512
 NOT_FINITE = f"the model's numbers for it are not finite; {FP32_CURE}"

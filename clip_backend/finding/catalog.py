@@ -174,6 +174,12 @@ def name_below(root: Path, path: Path) -> str:
     return "/".join((name + revision, *inner))
 
 
+def short_model_name(name: str) -> str:
+    """A model by its file's name, or by its name on the hub, instead of by its path; of two files both."""
+    paths = [Path(one) for one in name.split(" + ")]
+    return " + ".join(name_below(path.parent, path) if path.is_absolute() else str(path) for path in paths)
+
+
 def _is_main(snapshot: Path) -> bool:
     """Whether this revision is the hub's main one, or the only one."""
     try:

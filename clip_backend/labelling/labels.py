@@ -102,7 +102,7 @@ def _why_none_is_sure(facets: Sequence[FacetResult]) -> str:
 
 def label_facet(scores: FacetScores, rules: Rules) -> list[FacetResult]:
     """The label of one facet for each picture."""
-    ranking = top_indices(scores.cosines, max(rules.top_k, 2))  # [N, K]
+    ranking = top_indices(scores.order, max(rules.top_k, 2))  # [N, K]
     fitting = _fitting_labels(scores, rules) if rules.multiple else _sure_labels(scores, rules)
     noun_share, is_none = scores.noun_shares.sum(axis=1), nouns_win(scores, rules)
     results = []
@@ -150,7 +150,7 @@ def _fitting_labels(scores: FacetScores, rules: Rules) -> list[list[tuple[str, f
     for row, own in enumerate(fits):
         places = np.flatnonzero(own)
         if len(places):
-            places = places[top_indices(scores.cosines[row : row + 1, places], len(places))[0]]
+            places = places[top_indices(scores.order[row : row + 1, places], len(places))[0]]
         found.append([(scores.facet.labels[place], float(scores.probabilities[row, place])) for place in places])
     return found
 
@@ -160,7 +160,7 @@ def _ranked(scores: FacetScores, row: int, place: int) -> RankedLabel:
         label=scores.facet.labels[place],
         facet=scores.facet.name,
         probability=float(scores.probabilities[row, place]),
-        cosine=float(scores.cosines[row, place]),
+        cosine=None if scores.cosines is None else float(scores.cosines[row, place]),
         z=None if scores.z is None else float(scores.z[row, place]),
         sigmoid=None if scores.sigmoids is None else float(scores.sigmoids[row, place]),
     )

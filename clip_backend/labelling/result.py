@@ -27,7 +27,8 @@ class FacetLabel:
 class RankedLabel(FacetLabel):
     """One of the likeliest labels of a facet, sure or not."""
 
-    cosine: float
+    #: With the label's text; None for a class of a head, which has no text.
+    cosine: float | None = None
     #: How many standard deviations the cosine is above the mean of unrelated nouns' through the same templates; None
     #: where no nouns are compared: by default those of a facet such as style.
     z: float | None = None
@@ -36,9 +37,9 @@ class RankedLabel(FacetLabel):
     sigmoid: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; ``z`` and ``sigmoid`` where there are any."""
-        entry = {"label": self.label, "facet": self.facet, "probability": self.probability, "cosine": self.cosine}
-        more = {"z": self.z, "sigmoid": self.sigmoid}
+        """Plain JSON values; ``cosine``, ``z`` and ``sigmoid`` where there are any."""
+        entry: dict[str, Any] = {"label": self.label, "facet": self.facet, "probability": self.probability}
+        more = {"cosine": self.cosine, "z": self.z, "sigmoid": self.sigmoid}
         return entry | {name: value for name, value in more.items() if value is not None}
 
 

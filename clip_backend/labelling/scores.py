@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...imaging import Progress
 from ...options import SLOT
@@ -25,7 +26,7 @@ from ..scoring.scales import (
     softmax,
     z_scores,
 )
-from ..words.vocabulary import ROOT, Facet, FacetKind, Tree, Vocabulary, first_few
+from ..words.vocabulary import GIVEN_TEMPLATES, ROOT, Facet, FacetKind, Tree, Vocabulary, first_few
 from .options import LabelOptions
 from .result import Labelled
 
@@ -154,8 +155,8 @@ class FacetScores:
     """The scores of N pictures with the W labels of a facet, the V nodes of its tree and the B unrelated nouns."""
 
     facet: Facet
-    #: Of the labels, float32 [N, W].
-    cosines: Float32s
+    #: Of the labels, float32 [N, W]; None for the classes of a head, which have no texts.
+    cosines: Float32s | None
     #: How many standard deviations the cosines are above the mean of the nouns', float32 [N, W]; None without nouns.
     z: Float32s | None
     #: On the scale of the result, float64 [N, W].
@@ -176,6 +177,11 @@ class FacetScores:
     def tree(self) -> Tree:
         """The labels and groups."""
         return self.facet.tree
+
+    @property
+    def order(self) -> NDArray[np.floating]:
+        """By what the labels of a picture are sorted, the greatest first [N, W]."""
+        return self.probabilities if self.cosines is None else self.cosines
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -258,6 +264,13 @@ def embed_facets(
     return embedded, (*texts.notes, *_cut_note(cut))
 
 
+def embed_labels(encoder: Encoder, labels: Sequence[str], templates: Sequence[str] = GIVEN_TEMPLATES) -> Features:
+    """The vectors of labels alone, each the mean of its prompts as above; raises InputError without a text encoder."""
+    prompts = _through(templates, {label: (label,) for label in labels})
+    texts = encoder.encode_texts(list(dict.fromkeys(prompt for own in prompts.values() for prompt in own)))
+    return _means(texts, {prompt: row for row, prompt in enumerate(texts.ids)}, prompts)
+
+
 #: By its name, the prompts of each label, noun or other competitor.
 _Prompts = dict[str, list[str]]
 
@@ -265,13 +278,18 @@ _Prompts = dict[str, list[str]]
 def _prompts(facet: Facet, rules: Rules) -> tuple[_Prompts, _Prompts, _Prompts]:
     """The prompts of the labels, of the nouns if needed, and of "no defect", which only a facet of defects has."""
 
-    def through_templates(*texts: str) -> list[str]:
-        # not str.format: a label may hold braces
-        return [template.replace(SLOT, text) for text in texts for template in facet.templates]
-
     names = unrelated_nouns(facet) if rules.needs_nouns(facet.kind) else ()
-    labels, nouns = ({name: through_templates(name) for name in own} for own in (facet.labels, names))
-    return labels, nouns, {"no defect": through_templates(*NO_DEFECT)} if facet.kind == "defects" else {}
+    labels, nouns = (_through(facet.templates, {name: (name,) for name in own}) for own in (facet.labels, names))
+    none = {"no defect": NO_DEFECT} if facet.kind == "defects" else {}
+    return labels, nouns, _through(facet.templates, none)
+
+
+def _through(templates: Sequence[str], texts: Mapping[str, Sequence[str]]) -> _Prompts:
+    """The prompts of each name: its texts in each template."""
+    # not str.format: a label may hold braces
+    return {
+        name: [template.replace(SLOT, text) for text in own for template in templates] for name, own in texts.items()
+    }
 
 
 def _means(texts: Features, rows: Mapping[str, int], group: _Prompts) -> Features:

@@ -21,7 +21,7 @@ from ..finding.folders import StrPath
 from ..matching.match import dropped_note, match_pictures
 from ..matching.result import Matches, MatchOptions, MatchResult
 from ..scoring.scales import bank
-from .pairs_file import PairRow, read_pairs
+from .pairs_file import PairRow, find_picture, read_pairs
 from .part_file import DoneRow, PartFile
 from .report import PairResult, PairsReport, check_target, measure, write_results
 
@@ -148,16 +148,6 @@ def task_of(row: PairRow, folders: Sequence[Path]) -> Task | PairResult:
         return PairResult(row, error=f"it cannot be opened: {error.strerror or error}")
     key = row_key(str(picture), status.st_size, status.st_mtime_ns, row.text)
     return Task(row, picture, key)
-
-
-def find_picture(name: str, folders: Sequence[Path]) -> Path:
-    """The file of this name in the first folder that has it, also with the slashes of Windows; else PictureError."""
-    spellings = dict.fromkeys((name, name.replace("\\", "/")))
-    for path in (folder / spelling for folder in folders for spelling in spellings):
-        if os.path.isfile(path):
-            return path
-    where = "" if Path(name).is_absolute() else f" in {' or '.join(dict.fromkeys(map(str, folders)))}"
-    raise PictureError(name, f"there is no file {name}{where}; check the path")
 
 
 @dataclass

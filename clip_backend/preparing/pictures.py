@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .preprocessing import ValueRange
 
 Array = NDArray[np.generic]
-OnePicture = Union[str, "os.PathLike[str]", Image.Image, Array, "torch.Tensor"]
+OnePicture = Union[str, "os.PathLike[str]", "TarMember", Image.Image, Array, "torch.Tensor"]
 #: A picture, a batch, or any nesting of lists, tuples and generators of these.
 Pictures = OnePicture | Iterable[Any]
 #: Larger files are decoded from the disk, and known by their prepared pixels.
@@ -55,13 +55,44 @@ class FileContent:
 
 
 @dataclass(frozen=True)
+class TarMember:
+    """A picture in a tar file that is not compressed: a run of bytes in it."""
+
+    archive: Path
+    #: Its name in the archive.
+    member: str
+    #: Where its bytes begin, and how many there are.
+    offset: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.archive}/{self.member}"
+
+    def read(self) -> bytes:
+        """Its content; raises PictureError where the archive cannot be read or is shorter than it was."""
+        if self.size > MAX_FILE_BYTES:
+            raise PictureError(str(self), f"is larger than {MAX_FILE_BYTES >> 20} MiB; save it smaller, or unpack it")
+        try:
+            with open_file(self.archive) as file:
+                file.seek(self.offset)
+                data = file.read(self.size)
+        except InputError as error:
+            raise PictureError(str(self), str(error)) from error
+        except OSError as error:
+            raise PictureError(str(self), f"cannot be read: {error.strerror or error}; check the archive") from error
+        if len(data) < self.size:
+            raise PictureError(str(self), "the archive ends within it; make or fetch the archive again")
+        return data
+
+
+@dataclass(frozen=True)
 class NamedPicture:
     """One picture that is not read yet."""
 
     #: The path, or "picture 3", counted from 1.
     name: str
-    #: A file, a picture, numbers [H, W, C], or the reason why it is none of these.
-    source: Path | Image.Image | Array | torch.Tensor | InputError
+    #: A file, a member of a tar file, a picture, numbers [H, W, C], or the reason why it is none of these.
+    source: Path | TarMember | Image.Image | Array | torch.Tensor | InputError
     #: Of a file: the size that it will be shrunk to, so that a JPEG may be decoded smaller.
     draft: Size | None = None
     #: Of floats.
@@ -75,14 +106,20 @@ class NamedPicture:
     @property
     def held_bytes(self) -> int:
         """Bytes of memory that it occupies before it is loaded."""
-        if isinstance(self.source, (Path, InputError)):
+        if isinstance(self.source, (Path, TarMember, InputError)):
             return 0
         return (
             4 * self.source.width * self.source.height if isinstance(self.source, Image.Image) else self.source.nbytes
         )
 
     def read(self) -> FileContent | None:
-        """Its file, opened and read once; None without a file, and for one that is large or cannot be read."""
+        """Its file, opened and read once; None without a file, and for one that is large or cannot be read.
+
+        Raises PictureError for a member of a tar file that cannot be read.
+        """
+        if isinstance(self.source, TarMember):
+            # one that cannot be read raises here, since there is no other way to load it
+            return FileContent(self.source.read(), None)
         if self.path is None:
             return None
         try:
@@ -105,9 +142,9 @@ class NamedPicture:
         source = self.source
         if isinstance(source, InputError):
             return 0
-        if isinstance(source, Path):
-            data = content.data if content else None
-            with open_picture(source, data=data) as opened:
+        if isinstance(source, (Path, TarMember)):
+            data = self._data(content)
+            with open_picture(Path(str(source)), data=data) as opened:
                 buffer = buffer_bytes(opened) + png_pixels.buffer_bytes(opened)
                 shrink_decoding(opened, self.draft, self.name)
                 is_turned = orientation(opened) != 1
@@ -129,8 +166,8 @@ class NamedPicture:
         source = self.source
         if isinstance(source, InputError):
             raise PictureError(self.name, str(source)) from source
-        if isinstance(source, Path):
-            return load_picture(source, self.draft, data=content.data if content else None)
+        if isinstance(source, (Path, TarMember)):
+            return load_picture(Path(str(source)), self.draft, data=self._data(content))
         if isinstance(source, Image.Image):
             self._check_size(source.width, source.height)
             with lock_of(source):
@@ -139,6 +176,12 @@ class NamedPicture:
         if str(source.dtype).rpartition(".")[2] != "uint8":
             source = self._unit_range(source)
         return picture_of(source) if isinstance(source, np.ndarray) else source
+
+    def _data(self, content: FileContent | None) -> bytes | None:
+        """The bytes of its file, where they were read or do not stand alone in one."""
+        if content is None and isinstance(self.source, TarMember):
+            return self.source.read()
+        return content.data if content else None
 
     def _check_size(self, width: int, height: int) -> None:
         if not (width and height):
@@ -207,11 +250,11 @@ def _named(pictures: Pictures, draft: Size | None, value_range: ValueRange, stri
         name = f"picture {next(numbers)}"
         if strict and isinstance(one, InputError):
             raise one
-        yield NamedPicture(str(one) if isinstance(one, Path) else name, one, draft, value_range)
+        yield NamedPicture(str(one) if isinstance(one, (Path, TarMember)) else name, one, draft, value_range)
 
 
-def _singles(pictures: object) -> Iterator[Path | Image.Image | Array | torch.Tensor | InputError]:
-    """Paths, PIL pictures, numbers [H, W, C], and an error for anything else."""
+def _singles(pictures: object) -> Iterator[Path | TarMember | Image.Image | Array | torch.Tensor | InputError]:
+    """Paths, members of tar files, PIL pictures, numbers [H, W, C], and an error for anything else."""
     no_iterable = (str, os.PathLike, Image.Image, np.ndarray, Tensor, bytes, bytearray, dict)
     if isinstance(pictures, Iterable) and not isinstance(pictures, no_iterable):
         for part in pictures:
@@ -223,11 +266,11 @@ def _singles(pictures: object) -> Iterator[Path | Image.Image | Array | torch.Te
         yield error
 
 
-def _one_or_batch(picture: object) -> Iterator[Path | Image.Image | Array | torch.Tensor]:
+def _one_or_batch(picture: object) -> Iterator[Path | TarMember | Image.Image | Array | torch.Tensor]:
     """A picture as it is, or those of a batch; raises InputError."""
     if isinstance(picture, (str, os.PathLike)):
         yield Path(picture)
-    elif isinstance(picture, Image.Image):
+    elif isinstance(picture, (Image.Image, TarMember)):
         yield picture
     elif isinstance(picture, np.ndarray):
         _check_dtype(picture.dtype.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal, get_args
@@ -110,6 +111,12 @@ class Preprocessing:
     def key(self) -> str:
         """Equal for equal settings, in every process; a part of the keys of cached embeddings."""
         return "; ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields(self))
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for pictures that a model takes alike, whichever program's way of resizing is followed; 16 digits."""
+        own = (self.size, self.mean, self.std, self.fit, self.interpolation, self.short_side)
+        return hashlib.sha256(repr(own).encode()).hexdigest()[:16]
 
 
 def preprocessing_of(info: CheckpointInfo, **changes: object) -> Preprocessing:

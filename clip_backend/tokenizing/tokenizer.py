@@ -128,6 +128,20 @@ class FastTokenizer:
         highest = max(*self._special.begin, *self._special.end, self._special.pad)
         return max(int(self._package.get_vocab_size()), highest + 1)
 
+    @property
+    def special(self) -> SpecialTokens:
+        """The special tokens."""
+        return self._special
+
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """The id of each token, special ones included."""
+        return dict(self._package.get_vocab())
+
+    def to_json(self) -> str:
+        """The content of a ``tokenizer.json``."""
+        return str(self._package.to_str())
+
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the vocabulary, the rules, the cleaning and the special tokens."""

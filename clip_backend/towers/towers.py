@@ -109,17 +109,33 @@ class VisionTower(Tower):
                 "prepare the pictures with the model's own preprocessing"
             )
         with fast_products(self.device):
-            return self._encode(pixels, states)
+            return self._output(self._tokens(pixels), 0, states)
 
-    def _encode(self, pixels: torch.Tensor, states: bool) -> VisionOutput:
+    def tokens_before(self, pixels: torch.Tensor, layer: int) -> torch.Tensor:
+        """[B, 3, S, S] -> [B, T, W]: the state that enters the layer of this number, counted from 0."""
+        with fast_products(self.device):
+            return self.vision_model.encoder.before(self._tokens(pixels), layer)
+
+    def embeds_from(self, tokens: torch.Tensor, layer: int) -> torch.Tensor:
+        """What ``tokens_before`` gives for a layer -> float32 [B, P]; raises InputError for a tower without any."""
+        with fast_products(self.device):
+            embeds = self._output(tokens, layer, False).embeds
+        if embeds is None:
+            raise InputError("this vision tower has no projection, so that it gives no embeddings")
+        return embeds
+
+    def _tokens(self, pixels: torch.Tensor) -> torch.Tensor:
         model = self.vision_model
-        x = model.embeddings(pixels.to(self.device, self.compute_dtype))  # [B, T, W]
-        if model.pre_layrnorm is not None:
-            x = model.pre_layrnorm(x)
+        x: torch.Tensor = model.embeddings(pixels.to(self.device, self.compute_dtype))  # [B, T, W]
+        return x if model.pre_layrnorm is None else model.pre_layrnorm(x)
+
+    def _output(self, x: torch.Tensor, layer: int, states: bool) -> VisionOutput:
+        """From the state [B, T, W] that enters a layer."""
+        model = self.vision_model
         # such an embedding needs only the class token of the last layer
         only_class = self.config.kind == "clip" and self.config.pool == "class" and not states
         rows = torch.zeros(len(x), dtype=torch.int64, device=x.device) if only_class else None
-        last, penultimate = model.encoder(x, rows)
+        last, penultimate = model.encoder(x, rows, layer)
         embeds: torch.Tensor | None = None  # [B, P]
         if self.visual_projection is not None:
             embeds = self.visual_projection(self._pooled(last)).float()
@@ -219,17 +235,22 @@ class TextTower(Tower):
                 f"ids of shape {list(ids.shape)} with ends {list(ends.shape)} do not fit the model, which takes up to "
                 f"{self.config.tokens} tokens a text; shorten the texts"
             )
-        with fast_products(self.device):
-            return self._encode(ids.to(self.device), ends.to(self.device))
+        return self.embeds_from(self.tokens_before(ids, 0), ends, 0)
 
-    def _encode(self, ids: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
-        model = self.text_model
-        x = model.embeddings(ids, self.compute_dtype)  # [B, L, W]
-        pool = self.config.text_pool
-        rows = ends if pool == "end" else torch.full_like(ends, 0 if pool == "first" else ids.shape[1] - 1)
-        pooled = model.final_layer_norm(model.encoder(x, rows)[0][:, 0])  # [B, W]
-        linear = cast(Linear, model.head if self.text_projection is None else self.text_projection)
-        return cast(torch.Tensor, linear(pooled)).float()  # [B, P]
+    def tokens_before(self, ids: torch.Tensor, layer: int) -> torch.Tensor:
+        """int64 [B, L] -> [B, L, W]: the state that enters the layer of this number, counted from 0."""
+        with fast_products(self.device):
+            x = self.text_model.embeddings(ids.to(self.device), self.compute_dtype)
+            return self.text_model.encoder.before(x, layer)
+
+    def embeds_from(self, tokens: torch.Tensor, ends: torch.Tensor, layer: int) -> torch.Tensor:
+        """What ``tokens_before`` gives for a layer -> float32 [B, P]; ends: as for the whole tower."""
+        model, pool, ends = self.text_model, self.config.text_pool, ends.to(self.device)
+        rows = ends if pool == "end" else torch.full_like(ends, 0 if pool == "first" else tokens.shape[1] - 1)
+        with fast_products(self.device):
+            pooled = model.final_layer_norm(model.encoder(tokens, rows, layer)[0][:, 0])  # [B, W]
+            linear = cast(Linear, model.head if self.text_projection is None else self.text_projection)
+            return cast(torch.Tensor, linear(pooled)).float()  # [B, P]
 
 
 class TextModel(nn.Module):

@@ -97,15 +97,24 @@ class Encoder(nn.Module):
         self.is_causal = is_causal
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
 
-    def forward(self, x: torch.Tensor, rows: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(
+        self, x: torch.Tensor, rows: torch.Tensor | None = None, first: int = 0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """The last and the penultimate state.
 
-        x: [B, T, W]. With ``rows``, int64 [B], only those tokens of the last state are computed: [B, 1, W].
+        x: [B, T, W]. With ``rows``, int64 [B], only those tokens of the last state are computed: [B, 1, W]. first: the
+        layer that x enters.
         """
-        *others, last = self.layers
+        *others, last = list(self.layers)[first:]
         for layer in others:
             x = layer(x, self.is_causal)
         return last(x, self.is_causal, rows), x
+
+    def before(self, x: torch.Tensor, layer: int) -> torch.Tensor:
+        """[B, T, W] -> [B, T, W]: the state that enters the layer of this number, from that of the first."""
+        for one in list(self.layers)[:layer]:
+            x = one(x, self.is_causal)
+        return x
 
 
 class AttentionHead(nn.Module):

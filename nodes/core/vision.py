@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...clip_backend.encoding.batching import (
+    THREADS,
     BatchSize,
     batch_for,
     batched,
@@ -20,7 +21,6 @@ from ...clip_backend.encoding.batching import (
 from ...clip_backend.encoding.encoder import ClipEncoder
 from ...clip_backend.encoding.features import Identity
 from ...clip_backend.encoding.image_features import ImageFeatures, StateName, VisionCapabilities
-from ...clip_backend.encoding.stream import THREADS
 from ...clip_backend.preparing.pictures import NamedPicture, Pictures, named_pictures
 from ...clip_backend.preparing.preprocessing import Preprocessing, prepare, stacked, unit_floats
 from ...errors import InputError

@@ -135,6 +135,10 @@ class ComfyHost:
         return config
 
     @property
+    def lora_folders(self) -> tuple[Path, ...]:
+        return tuple(Path(folder) for folder in _folder_paths().get_folder_paths("loras"))
+
+    @property
     def vocabulary_folders(self) -> tuple[Path, ...]:
         import comfy.model_management
 

@@ -97,6 +97,10 @@ class FakeHost:
         )
 
     @property
+    def lora_folders(self) -> tuple[Path, ...]:
+        return (self.models_folder / "loras",)
+
+    @property
     def model_device(self) -> torch.device:
         import torch
 

@@ -80,6 +80,10 @@ class Host(Protocol):
         """The folders in which CLIP models are searched."""
 
     @property
+    def lora_folders(self) -> tuple[Path, ...]:
+        """The folders with LoRAs, which need not exist."""
+
+    @property
     def vocabulary_folders(self) -> tuple[Path, ...]:
         """Folders with CLIP's tokenizer files, for model files that come without them."""
 

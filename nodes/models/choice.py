@@ -91,6 +91,11 @@ def find_model(name: str, host: Host) -> CheckpointInfo:
     raise InputError(f"there is no model {name!r} that can be loaded in your model folders; {hint}")
 
 
+def known_models(host: Host) -> Mapping[str, CheckpointInfo]:
+    """The models that nodes offer, by their names, the demo's last; never raises."""
+    return _models(host)
+
+
 def found_models(host: Host) -> list[FoundModel]:
     """The models in the host's folders, under the names that nodes offer; never raises."""
     return [FoundModel(name, info.path, info) for name, info in _models(host).items() if name != DEMO]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...clip_backend.encoding.encoder import Encoder
 
 #: The inputs to which models are connected.
-_MODEL_INPUTS = ("model", "clip", "clip_vision")
+MODEL_INPUTS = ("model", "clip", "clip_vision")
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class LoadedModel:
     encoder: Encoder
     #: The second file, by which texts are encoded.
     text_info: CheckpointInfo | None = None
+    #: How it was loaded.
+    options: LoadOptions = LoadOptions()
 
     def summary(self, notes: Sequence[str] = ()) -> str:
         """Lines for the node: what the model is, what was assumed about it, and the notes."""
@@ -76,8 +78,15 @@ def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -
     Raises InputError for unknown names, CheckpointError for a file that cannot be used, SpaceError for two files of
     different embedding spaces.
     """
-    info = find_model(name, host)
     other = None if text_encoder in ("", NONE) else find_model(text_encoder, host)
+    whole = name if other is None else f"{name} + {text_encoder}"
+    return load_checkpoints(whole, find_model(name, host), other, options, host)
+
+
+def load_checkpoints(
+    name: str, info: CheckpointInfo, other: CheckpointInfo | None, options: LoadOptions, host: Host
+) -> LoadedModel:
+    """The model of a file, with what it is computed with, or of two; raises as ``load_model``. name: for the user."""
     try:
         encoder = load_encoder(
             info,
@@ -94,9 +103,7 @@ def load_model(name: str, text_encoder: str, options: LoadOptions, host: Host) -
         )
     except SpaceError as error:
         raise SpaceError(str(error).replace(f"say so with {TRUST}", "switch trust_space on")) from error
-    if other is None:
-        return LoadedModel(name, info, encoder)
-    return LoadedModel(f"{name} + {text_encoder}", info, encoder, other)
+    return LoadedModel(name, info, encoder, other, options)
 
 
 def _comfyui_sizes(info: CheckpointInfo) -> dict[str, Any]:
@@ -137,7 +144,7 @@ def connected_model(inputs: Inputs, host: Host, *, reads_texts: bool = True) -> 
     from ..core.clip import core_encoder
     from ..core.vision import core_vision_encoder
 
-    models = {name: value for name in _MODEL_INPUTS if (value := _connected(name, inputs)) is not None}
+    models = {name: value for name in MODEL_INPUTS if (value := _connected(name, inputs)) is not None}
     if not models:
         is_cured = not reads_texts or any(model.info and model.info.has_both_encoders for model in found_models(host))
         cure = "" if is_cured else f"; {no_complete_model(found_models(host), COMFYUI)}"

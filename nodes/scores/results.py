@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from ...clip_backend.labelling.labels import label_pictures
 from ...clip_backend.labelling.options import LabelOptions
-from ...clip_backend.labelling.result import UNLABELED, PictureLabels
+from ...clip_backend.labelling.result import UNLABELED, Labelled, PictureLabels
+from ...clip_backend.learning.heads.labels import label_by_head
 from ...clip_backend.matching.match import match_pictures
 from ...clip_backend.matching.result import STATUS, Matches, MatchOptions, MatchResult
 from ...clip_backend.matching.texts import check_texts
 from ...errors import InputError
 from ..host.host import Host
 from ..models.choice import demo_notes
-from ..models.loaded import connected_model
-from ..sockets.inputs import Inputs, Values, first_text, read_widgets
+from ..models.heads import check_head, model_of
+from ..models.loaded import MODEL_INPUTS, connected_model
+from ..sockets.inputs import Inputs, Values, first_text, first_value, read_widgets
 from ..sockets.notes import log_notes
 from ..sockets.tensors import single_images
 from ..sockets.vocabularies import choose_vocabulary
@@ -41,17 +43,34 @@ def label_images(images: Values, labels: Values, inputs: Inputs, host: Host) -> 
     An image that cannot be read is "unlabeled" with the score NaN. Raises InputError if none can be read, and for
     options, labels, vocabularies and models that cannot be used.
     """
-    options = read_widgets(LabelOptions, inputs)
-    vocabulary = choose_vocabulary(labels, first_text(inputs, "vocabulary"), host)
-    name, encoder = connected_model(inputs, host)
     pictures = single_images(images)
-    run = label_pictures(encoder, pictures, vocabulary, options=options, progress=host.progress())
+    name, run = _labelled(pictures, labels, inputs, host)
     _check_readable(run.pictures, run.failed)
     run = replace(run, notes=(*demo_notes(name, host), *run.notes))
     rows = {one.index: _label_row(one) for one in run.pictures} | {one.index: _unlabeled(one) for one in run.failed}
     texts, scores, entries, lines = zip(*(rows[index] for index in range(len(pictures))), strict=True)
     outputs = (list(texts), list(scores), pictures, json_text(replace(run, model=name).to_dict()))
     return node_result("clip_labels", entries, lines, run.notes, outputs)
+
+
+def _labelled(pictures: Sequence[Any], labels: Values, inputs: Inputs, host: Host) -> tuple[str, Labelled]:
+    """The name of the model and the labels: classes of a connected head, else those that labels or vocabulary say."""
+    options = read_widgets(LabelOptions, inputs)
+    linked = first_value(inputs, "head")
+    words = first_text(inputs, "vocabulary")
+    if linked is None:
+        vocabulary = choose_vocabulary(labels, words, host)
+        name, encoder = connected_model(inputs, host)
+        return name, label_pictures(encoder, pictures, vocabulary, options=options, progress=host.progress())
+    if words or any(str(one).strip() for one in labels if one is not None):
+        raise InputError("both head and labels or vocabulary are given; disconnect head, or empty these")
+    head = check_head(linked)
+    if any(first_value(inputs, one) is not None for one in MODEL_INPUTS):
+        name, encoder = connected_model(inputs, host, reads_texts=False)
+    else:
+        loaded = model_of(head, host)
+        name, encoder = loaded.name, loaded.encoder
+    return name, label_by_head(encoder, pictures, head.head, name=head.name, options=options, progress=host.progress())
 
 
 def _label_row(one: PictureLabels) -> _LabelRow:

@@ -21,6 +21,8 @@ Inputs = Mapping[str, Values]
 TEMPLATE_TYPE = "CLIP_GRID_TEMPLATE"
 #: A model loaded by CLIP Model Loader: ``LoadedModel``.
 MODEL_TYPE = "CLIP_GRID_MODEL"
+#: A head: ``LoadedHead``.
+HEAD_TYPE = "CLIP_GRID_HEAD"
 #: Embeddings and hidden states of images: ``ImageFeatures``.
 FEATURES_TYPE = "CLIP_GRID_FEATURES"
 #: That an index is up to date: a text about it, which no node reads.

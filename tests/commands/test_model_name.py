@@ -5,8 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 
 import pytest
+from clip_grid.clip_backend.finding.catalog import short_model_name
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
-from clip_grid.commands.flags import model_name, short_model_name
+from clip_grid.commands.flags import model_name
 
 SNAPSHOT = "/home/me/.cache/huggingface/hub/models--openai--clip-vit-base-patch32/snapshots/0123abc"
 

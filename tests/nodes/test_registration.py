@@ -17,8 +17,9 @@ ROOT = Path(clip_grid.__file__).parent
 SHEETS = ["ClipGrid_LabeledGridExporter", "ClipGrid_BatchLabeledGridExporter", "ClipGrid_GridTemplate"]
 SCORES = ["ClipGrid_CLIPMatchScore", "ClipGrid_CLIPLabel", "ClipGrid_RankImages"]
 SEARCH = ["ClipGrid_IndexImages", "ClipGrid_SearchImages"]
-OUTPUT_NODES = [*SHEETS, *SCORES, *SEARCH]
-NODE_IDS = [*SHEETS, "ClipGrid_CLIPModelLoader", "ClipGrid_CLIPVisionEncode", *SCORES, *SEARCH]
+OUTPUT_NODES = [*SHEETS, *SCORES, *SEARCH, "ClipGrid_LearnFromFolder"]
+LEARNING = ["ClipGrid_LearnFromFolder", "ClipGrid_LoadHead", "ClipGrid_CLIPLoRA"]
+NODE_IDS = [*SHEETS, "ClipGrid_CLIPModelLoader", "ClipGrid_CLIPVisionEncode", *SCORES, *SEARCH, *LEARNING]
 
 #: As ComfyUI's nodes.py does it: the module's name is its path.
 LOAD = """
@@ -56,7 +57,7 @@ def test_importing_the_pack_loads_a_few_files_of_its_own_and_of_python_alone():
     others = {name.split(".")[0] for name in loaded if name not in own}
     assert others <= set(sys.stdlib_module_names)
     # each takes about a third of a millisecond
-    assert len(own) <= 16
+    assert len(own) <= 17
     assert len(loaded) <= 80
 
 
@@ -91,13 +92,15 @@ INPUTS = {
         "image text model clip clip_vision threshold mode preset phrases long_text template prompt_syntax"
     ),
     "ClipGrid_CLIPLabel": (
-        "image model labels vocabulary templates top_k threshold margin multiple none_of_these clip clip_vision"
+        "image model labels vocabulary templates top_k threshold margin multiple none_of_these clip clip_vision head"
     ),
     "ClipGrid_RankImages": (
         "image text scores references model clip clip_vision keep k threshold descending duplicates when_empty "
         "prompt_syntax"
     ),
     "ClipGrid_IndexImages": "directories model retry_failed batch_size",
+    "ClipGrid_LearnFromFolder": "data model name method test",
+    "ClipGrid_CLIPLoRA": "model lora strength",
     "ClipGrid_SearchImages": (
         "text without like unlike index model keywords where top diversity duplicates collapse strong when_empty"
     ),

@@ -1,0 +1,85 @@
+"""Captions: finding texts by pictures and pictures by texts, with the base model and with ridge between embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...encoding.features import Vectors
+from ...scoring.scales import Float64s
+from ..heads.ridge import STRENGTHS, Ridge
+from ..measures.estimates import Measured
+from ..measures.retrieval import measure_retrieval
+from ..options import TrainOptions
+from .rows import PictureRows
+
+if TYPE_CHECKING:
+    from ...encoding.encoder import Encoder
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CaptionArms:
+    """Pictures with their texts as one encoder sees them."""
+
+    rows: PictureRows
+    encoder: Encoder
+    options: TrainOptions
+
+    @cached_property
+    def vectors_of(self) -> dict[str, Vectors]:
+        """The unit vector of each distinct text [D]."""
+        texts = list(dict.fromkeys(text for one in self.rows.examples for text in one.texts))
+        return dict(zip(texts, self.encoder.encode_texts(texts).vectors, strict=True))
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The distinct texts that are measured on."""
+        return tuple(dict.fromkeys(text for place in self.rows.test for text in self.rows.examples[place].texts))
+
+    @cached_property
+    def related(self) -> NDArray[np.bool_]:
+        """Whether each text is one of the picture's own [P, T]."""
+        own = {text: place for place, text in enumerate(self.texts)}
+        related = np.zeros((len(self.rows.test), len(own)), bool)
+        for row, place in enumerate(self.rows.test):
+            related[row, [own[text] for text in self.rows.examples[place].texts]] = True
+        return related
+
+    def base(self) -> Measured:
+        """Cosines."""
+        return self._measured(self.rows.vectors[self.rows.test])
+
+    def chance(self) -> Measured:
+        """A random order."""
+        random = np.random.default_rng(self.options.seed)
+        return self._by(random.random(self.related.shape))
+
+    def ridge(self) -> Measured:
+        """Cosines after ridge has moved each picture towards where its texts would be."""
+        keep = self.rows.learnt
+        pictures = self.rows.vectors.astype(np.float64)
+        # float64 [L, D]: the mean of each learnt picture's texts
+        own = np.stack(
+            [np.mean([self.vectors_of[text] for text in self.rows.examples[place].texts], axis=0) for place in keep]
+        )
+        moves = own - pictures[keep]
+        ridge = Ridge(pictures[keep], moves)
+        _, groups = np.unique([self.rows.groups[place] for place in keep], return_inverse=True)
+        errors = {
+            strength: float(((ridge.left_out(strength, groups.reshape(-1)) - moves) ** 2).mean())
+            for strength in STRENGTHS
+        }
+        weights, intercept = ridge.solution(min(reversed(STRENGTHS), key=errors.__getitem__))
+        return self._measured(pictures[self.rows.test] @ weights + intercept + pictures[self.rows.test])
+
+    def _measured(self, pictures: NDArray[np.floating]) -> Measured:
+        lengths = np.maximum(np.linalg.norm(pictures, axis=1, keepdims=True), 1e-12)
+        return self._by((pictures / lengths) @ np.stack([self.vectors_of[text] for text in self.texts]).T)
+
+    def _by(self, similarity: Float64s | NDArray[np.floating]) -> Measured:
+        groups = [self.rows.groups[place] for place in self.rows.test]
+        return measure_retrieval(similarity, self.related, groups, seed=self.options.seed)

@@ -1,0 +1,1 @@
+"""How good a model is on labelled data, with intervals, and what follows from it in one sentence."""

@@ -1,0 +1,31 @@
+"""What a method made of a data set, before it is reported and written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .measures.estimates import Measured
+from .runs.curves import Panel
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """The result of one method, and what it is compared with."""
+
+    #: Never "auto".
+    method: str
+    #: By the names of ``measures/verdict.py``; empty without a test split.
+    arms: Mapping[str, Measured]
+    #: The values that were chosen.
+    chosen: Mapping[str, float] = field(default_factory=dict)
+    #: Everything that was compared to choose them; equal names in each.
+    tried: Sequence[Mapping[str, Any]] = ()
+    calibration: Mapping[str, float] = field(default_factory=dict)
+    #: The content of files of the run, by name, that are not written yet.
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    panels: Sequence[Panel] = ()
+    #: Of a set of classes, in the order of the head's logits.
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

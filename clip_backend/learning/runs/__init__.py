@@ -1,0 +1,1 @@
+"""Run folders: what a training keeps, and its report."""

@@ -1,0 +1,1 @@
+"""Training of a model's own weights: LoRA, the last blocks, or all of them."""
