@@ -106,7 +106,7 @@ class _Splitting:
     def _pieces(self, members: list[int], old: Sequence[SplitPicture]) -> list[_Group]:
         name = min((one.hash for place in members if (one := self.signatures[place])), default="")
         name = min((one.group for one in old), default=_short(name))
-        named = {place: part for place in members if (part := self.examples[place].part)}
+        named: dict[int, Part] = {place: part for place in members if (part := self.examples[place].part)}
         if named and not (set(named.values()) == {"train"} and self.unnamed):
             return self._cut(name, members, named)
         before = {one.part for one in old}
@@ -206,13 +206,13 @@ def _assign(groups: Sequence[_Group], shares: Shares) -> None:
     free = [one for one in groups if not one.is_fixed]
     for one in free:
         inside = (part for part, (low, high) in bounds.items() if low <= one.place < high and part in one.allowed)
-        part = next(inside, "train")
+        part: Part = next(inside, "train")
         if part != "train" and len(one) > max(1, total * (bounds[part][1] - bounds[part][0])):
             part = "train"
         one.part = part
-    for part, (low, high) in bounds.items():
-        fixed = sum(len(one) for one in groups if one.is_fixed and one.part == part)
-        _correct(free, part, high, total * (high - low), fixed)
+    for name, (low, high) in bounds.items():
+        fixed = sum(len(one) for one in groups if one.is_fixed and one.part == name)
+        _correct(free, name, high, total * (high - low), fixed)
     if free and not any(one.part == "train" for one in groups):
         max(free, key=lambda one: one.place).part = "train"
 
