@@ -29,7 +29,9 @@ from .check_model import check_model
 from .clip_sheets import ClipOptions
 from .collect import collect_images
 from .configuration import Configuration, configuration
+from .describe import Description, describe
 from .embedder import CLIPEmbedder, CLIPModel
+from .export_model import Exported, export_model
 from .ip_adapter import IPAdapterService, ReferenceImage, find_clip_vision, load_clip_vision
 from .label import CLIPLabeler, label_images
 from .match import analyze_image_text_match, batch_compute_similarity, compute_similarity, match
@@ -60,7 +62,9 @@ __all__ = [
     "ClipOptions",
     "ComfyUIPathResolver",
     "Configuration",
+    "Description",
     "Evaluation",
+    "Exported",
     "Facet",
     "FailedPicture",
     "Features",
@@ -100,11 +104,13 @@ __all__ = [
     "compute_similarity",
     "configuration",
     "create_comfyui_registry",
+    "describe",
     "detect_comfyui_installation",
     "dry_report",
     "evaluate",
     "export_batch",
     "export_grid",
+    "export_model",
     "find_clip_vision",
     "find_model_folders",
     "find_models",

@@ -49,7 +49,13 @@ def test_comfyui_loads_every_key_of_the_exported_lora_once(request: pytest.Fixtu
     path = save_lora(tmp_path / "best.safetensors", shapes_demo_path())
     export_checkpoints(find_checkpoints(path), "kohya", tmp_path / "k.safetensors")
 
-    command = [request.config.getoption("--comfyui-python"), "-c", SCRIPT, str(comfyui), str(tmp_path / "k.safetensors")]
+    command = [
+        request.config.getoption("--comfyui-python"),
+        "-c",
+        SCRIPT,
+        str(comfyui),
+        str(tmp_path / "k.safetensors"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
 
     told = json.loads(done.stdout.strip().splitlines()[-1])
