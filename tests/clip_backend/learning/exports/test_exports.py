@@ -204,6 +204,8 @@ def test_the_kohya_file_is_read_back_as_the_same_text_encoder(clip, lora, merged
     found = embeddings(load_encoder(tmp_path / "k.safetensors", base=clip, encoders=EncoderCache()), PICTURES, TEXTS)
 
     assert np.abs(found[1] - merged[1]).max() <= 1e-5
+    told, known = read_trained_file(tmp_path / "k.safetensors").base, read_trained_file(lora).base
+    assert (told.name, told.fingerprint) == (known.name, known.fingerprint) != ("", "")
 
 
 @pytest.mark.parametrize(("target", "start"), [("comfy-vision", "vis"), ("comfy-text", "text")])
