@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 
 from ..api.export_model import Exported, export_model
-from ..clip_backend.learning.exports.export import TARGETS
+from ..clip_backend.learning.exports.result import TARGETS
 from .models import file_size
 from .output import DONE, add_output_flags, note, print_json, show
 

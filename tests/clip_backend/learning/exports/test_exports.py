@@ -18,8 +18,9 @@ pytest.importorskip("tokenizers")
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.clip_backend.checkpoints.trained_file import read_trained_file
 from clip_grid.clip_backend.encoding.cache import EncoderCache
-from clip_grid.clip_backend.learning.exports.export import TARGETS, export_checkpoints
+from clip_grid.clip_backend.learning.exports.export import export_checkpoints
 from clip_grid.clip_backend.learning.exports.programs import text_problem, vision_problem
+from clip_grid.clip_backend.learning.exports.result import TARGETS
 from clip_grid.clip_backend.loading import find_checkpoints, load_encoder
 from clip_grid.errors import CheckpointError, OutputError, SpaceError
 
