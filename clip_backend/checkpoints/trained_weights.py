@@ -17,7 +17,6 @@ from .training import Kind, Rule, TrainedFile, TrainedOn, Training
 from .weight_names import LOGITS, Shape
 from .weights import SafetensorsFiles, Weights, open_weights
 
-
 #: What the numbers of the logits count as in a model without them: the scale that CLIP's training ends at, no bias.
 _UNSTATED = {"logit_scale": math.log(100.0), "logit_bias": 0.0}
 
