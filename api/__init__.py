@@ -13,6 +13,7 @@ from ..clip_backend.finding.folders import ModelPathConfig, ModelType, detect_co
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.labelling.result import Labelled, PictureLabels
 from ..clip_backend.learning.evaluation import Evaluation
+from ..clip_backend.learning.exports.result import Exported
 from ..clip_backend.learning.options import TrainOptions
 from ..clip_backend.learning.runs.report import Report as TrainingReport
 from ..clip_backend.loading import load_encoder
@@ -31,7 +32,7 @@ from .collect import collect_images
 from .configuration import Configuration, configuration
 from .describe import Description, describe
 from .embedder import CLIPEmbedder, CLIPModel
-from .export_model import Exported, export_model
+from .export_model import export_model
 from .ip_adapter import IPAdapterService, ReferenceImage, find_clip_vision, load_clip_vision
 from .label import CLIPLabeler, label_images
 from .match import analyze_image_text_match, batch_compute_similarity, compute_similarity, match
