@@ -13,6 +13,7 @@ from ..clip_backend.finding.folders import ModelPathConfig, ModelType, detect_co
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.labelling.result import Labelled, PictureLabels
 from ..clip_backend.learning.evaluation import Evaluation
+from ..clip_backend.learning.exports.result import Exported
 from ..clip_backend.learning.options import TrainOptions
 from ..clip_backend.learning.runs.report import Report as TrainingReport
 from ..clip_backend.loading import load_encoder
@@ -29,7 +30,9 @@ from .check_model import check_model
 from .clip_sheets import ClipOptions
 from .collect import collect_images
 from .configuration import Configuration, configuration
+from .describe import Description, describe
 from .embedder import CLIPEmbedder, CLIPModel
+from .export_model import export_model
 from .ip_adapter import IPAdapterService, ReferenceImage, find_clip_vision, load_clip_vision
 from .label import CLIPLabeler, label_images
 from .match import analyze_image_text_match, batch_compute_similarity, compute_similarity, match
@@ -60,7 +63,9 @@ __all__ = [
     "ClipOptions",
     "ComfyUIPathResolver",
     "Configuration",
+    "Description",
     "Evaluation",
+    "Exported",
     "Facet",
     "FailedPicture",
     "Features",
@@ -100,11 +105,13 @@ __all__ = [
     "compute_similarity",
     "configuration",
     "create_comfyui_registry",
+    "describe",
     "detect_comfyui_installation",
     "dry_report",
     "evaluate",
     "export_batch",
     "export_grid",
+    "export_model",
     "find_clip_vision",
     "find_model_folders",
     "find_models",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..clip_backend.learning.exports.export import FOLDERS, Exported, Target, export_checkpoints
+from ..clip_backend.learning.exports.result import FOLDERS, Exported, Target
 from ..errors import InputError
 from .models import ModelChoice
 from .pictures import StrPath
@@ -41,4 +41,7 @@ def export_model(
     infos = choice.checkpoints()
     suffix = "" if to in FOLDERS else ".safetensors"
     target = Path(f"{path.stem}-{to}{suffix}") if out is None else Path(out).expanduser()
+    # torch is imported where it computes, not with the API
+    from ..clip_backend.learning.exports.export import export_checkpoints
+
     return export_checkpoints(infos, to, target, dtype=dtype, overwrite=overwrite)

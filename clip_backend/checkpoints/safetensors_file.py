@@ -60,4 +60,4 @@ def write_safetensors(
             tensor = one.make().detach().to("cpu", one.dtype).contiguous()
             if tuple(tensor.shape) != one.shape:
                 raise ValueError(f"{one.name} has the shape {list(tensor.shape)}, not {list(one.shape)}")
-            file.write(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+            file.write(tensor.reshape(-1).view(torch.uint8).numpy().data)

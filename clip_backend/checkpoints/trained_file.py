@@ -83,7 +83,7 @@ def read_trained_file(path: Path, *, text_width: int | None = None) -> TrainedFi
         return _of_peft(path, tensors)
     if f"{PREFIX}kind" in metadata:
         return _of_ours(path, tensors, metadata)
-    return _of_others(path, tensors, text_width)
+    return replace(_of_others(path, tensors, text_width), base=_base(_told(metadata)))
 
 
 def training_of(file: TrainedFile, strength: float | None = None) -> Training:
@@ -167,8 +167,21 @@ def _checked(file: TrainedFile) -> TrainedFile:
     return file
 
 
+def _told(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {name.removeprefix(PREFIX): value for name, value in metadata.items() if name.startswith(PREFIX)}
+
+
+def _base(told: Mapping[str, str]) -> TrainedOn:
+    return TrainedOn(
+        name=told.get("base", ""),
+        fingerprint=told.get("base_fingerprint", ""),
+        preprocessing=told.get("preprocessing", ""),
+        tokenizer=told.get("tokenizer", ""),
+    )
+
+
 def _of_ours(path: Path, tensors: Tensors, metadata: Mapping[str, str]) -> TrainedFile:
-    told = {name.removeprefix(PREFIX): value for name, value in metadata.items() if name.startswith(PREFIX)}
+    told = _told(metadata)
     version = told.get("version", "")
     if version != VERSION:
         reason = f"it is a trained file of version {version!r}, and {VERSION} is read; update clip-grid or train again"
@@ -189,12 +202,7 @@ def _of_ours(path: Path, tensors: Tensors, metadata: Mapping[str, str]) -> Train
             low_rank=_low_rank(path, names, dict.fromkeys(names.down, alpha), _rule(rule == "alpha/sqrt(r)")),
             whole={name: entry.name for name, entry in names.whole.items()},
             strength=strength,
-            base=TrainedOn(
-                name=told.get("base", ""),
-                fingerprint=told.get("base_fingerprint", ""),
-                preprocessing=told.get("preprocessing", ""),
-                tokenizer=told.get("tokenizer", ""),
-            ),
+            base=_base(told),
         )
     )
 

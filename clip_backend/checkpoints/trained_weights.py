@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from .trained_file import metadata_of
 from .training import Kind, Rule, TrainedFile, TrainedOn, Training
 from .weight_names import LOGITS, Shape
 from .weights import SafetensorsFiles, Weights, open_weights
+
+#: What the numbers of the logits count as in a model without them: the scale that CLIP's training ends at, no bias.
+_UNSTATED = {"logit_scale": math.log(100.0), "logit_bias": 0.0}
 
 
 class TrainedWeights:
@@ -31,32 +35,26 @@ class TrainedWeights:
         """Closes the file; it is opened again when the next tensor is asked for."""
         self._files.release()
 
-    def difference(self, name: str, base: torch.Tensor | None) -> torch.Tensor:
-        """What training at strength 1 adds to a parameter, float32, in its shape.
-
-        base: the model's own; None for a parameter that it lacks, such as a bias of the logits, which counts as 0.
-        """
+    def difference(self, name: str, base: torch.Tensor) -> torch.Tensor:
+        """What training at strength 1 adds to a parameter, float32, in the shape of ``base``, the model's own."""
         if one := self.file.low_rank.get(name):
             down, up = self._files.read(one.down).float(), self._files.read(one.up).float()
-            return one.scale * (up @ down)
-        trained = self._trained(name, base)
-        return trained if base is None else trained - base.reshape(trained.shape).float()
+            return (one.scale * (up @ down)).reshape(base.shape)
+        return self._trained(name, base) - base.float()
 
-    def merged(self, name: str, base: torch.Tensor | None, strength: float) -> torch.Tensor | None:
+    def merged(self, name: str, base: torch.Tensor, strength: float) -> torch.Tensor:
         """A parameter with training at a strength, float32; ``base`` itself at 0, and where it was not trained.
 
         At 1 trained weights are as they are in the file, to the bit.
         """
-        if strength == 0 or (name not in self.file.low_rank and name not in self.file.whole):
+        if strength == 0 or name not in self.file.names:
             return base
         if strength == 1 and name in self.file.whole:
             return self._trained(name, base)
-        change = self.difference(name, base)
-        return strength * change if base is None else base.float() + strength * change.reshape(base.shape)
+        return base.float() + strength * self.difference(name, base)
 
-    def _trained(self, name: str, base: torch.Tensor | None) -> torch.Tensor:
-        trained = self._files.read(self.file.whole[name]).float()
-        return trained if base is None else trained.reshape(base.shape)
+    def _trained(self, name: str, base: torch.Tensor) -> torch.Tensor:
+        return self._files.read(self.file.whole[name]).float().reshape(base.shape)
 
     def check(self, own: Weights, parts: Collection[str]) -> None:
         """Raises CheckpointError for a parameter that the model lacks or has in another shape.
@@ -107,19 +105,13 @@ class MergedWeights(Weights):
 
     def read(self, name: str, shape: Shape | None = None) -> torch.Tensor:
         """A tensor in float32 if it was trained, else in the dtype of the file."""
-        base = None if name in self._added() else self._own.read(name, shape)
         own = [(weights, strength) for weights, strength in self._trainings if name in weights.file.names]
-        if not own:
-            return self._own.read(name, shape) if base is None else base
+        base = torch.tensor(_UNSTATED[name]) if name in self._added() else self._own.read(name, shape)
         if len(own) == 1:
-            merged = own[0][0].merged(name, base, own[0][1])
-        else:
-            changes = [strength * weights.difference(name, base) for weights, strength in own]
-            total = torch.stack([change.reshape(changes[0].shape) for change in changes]).sum(dim=0)
-            merged = total if base is None else base.float() + total.reshape(base.shape)
-        if merged is None:
-            return torch.zeros(())
-        return merged if shape is None else merged.reshape(shape)
+            return own[0][0].merged(name, base, own[0][1])
+        for difference in [strength * weights.difference(name, base) for weights, strength in own]:
+            base = base.float() + difference
+        return base
 
     def release(self) -> None:
         self._own.release()

@@ -24,7 +24,7 @@ class TrainedOn:
 
     #: What ``clip-grid models`` calls it, or the name of its file; never a path of this machine.
     name: str = ""
-    #: ``Identity.fingerprint`` of its weights, ``Preprocessing.key`` and ``Tokenizer.fingerprint``.
+    #: ``Identity.fingerprint`` of its weights, ``Preprocessing.fingerprint`` and ``Tokenizer.fingerprint``.
     fingerprint: str = ""
     preprocessing: str = ""
     tokenizer: str = ""

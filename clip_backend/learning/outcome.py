@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ class Outcome:
     calibration: Mapping[str, float] = field(default_factory=dict)
     #: The content of files of the run, by name, that are not written yet.
     files: Mapping[str, bytes] = field(default_factory=dict)
+    #: The names of those that are.
+    written: Collection[str] = ()
     panels: Sequence[Panel] = ()
     #: Of a set of classes, in the order of the head's logits.
     classes: tuple[str, ...] = ()

@@ -113,5 +113,5 @@ def write_run(run: Run, prepared: PreparedData, outcome: Outcome, folder: Path) 
     if outcome.tried and LOG not in files:
         columns = list(outcome.tried[0])
         files[LOG] = csv_text(columns, [[one[name] for name in columns] for one in outcome.tried]).encode()
-    write_files(folder, files)
+    write_files(folder, files, outcome.written)
     return report

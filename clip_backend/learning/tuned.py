@@ -57,7 +57,8 @@ def tower_outcome(
     measured, calibration = _measured(rows, kind, encoder, trained, options)
     files = {LOG: (folder / LOG).read_bytes()} | ({CALIBRATION: calibration} if calibration else {})
     return Outcome(
-        method=options.method, arms=measured, files=files, panels=_panels(tuned), notes=_notes(tuned),
+        method=options.method, arms=measured, files=files, written=[tuned.path.name], panels=_panels(tuned),
+        notes=_notes(tuned),
         chosen={
             "strength": tuned.strength, "own answers kept": tuned.retained, "learning rate": tuned.learning_rate,
             "step": float(tuned.best_step),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...clip_backend.learning.data.dataset import Dataset
@@ -16,6 +15,7 @@ from ...clip_backend.learning.options import HEAD_METHODS, TrainOptions
 from ...clip_backend.learning.runs.report import Report
 from ...clip_backend.learning.runs.run import CURVES, HEAD, new_run_folder
 from ...clip_backend.learning.training import train_on
+from ...clip_backend.preparing.pictures import TarMember
 from ...errors import ForbiddenPath, InputError
 from ...options import option
 from ..host.host import Host
@@ -76,7 +76,7 @@ def _check(dataset: Dataset, host: Host) -> None:
         )
     allowed = host.folders.resolved()
     for one in dataset.examples:
-        if not allowed.contains(Path(getattr(one.picture, "archive", one.picture))):
+        if not allowed.contains(one.picture.archive if isinstance(one.picture, TarMember) else one.picture):
             raise ForbiddenPath(
                 f"{one.name} is outside the folders that this server allows; put it into the input folder"
             )

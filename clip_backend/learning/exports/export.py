@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
 
 from ....atomic import FileSet, check_replaceable, file_set, make_folder
 from ....errors import CheckpointError, InputError, LimitError, OutputError
@@ -19,46 +18,13 @@ from ...tokenizing.find import find_tokenizer
 from ...tokenizing.tokenizer import FastTokenizer
 from ..trained_model import with_trained
 from . import adapters, comfy, configs, programs
-from .merge import DTYPES, Changes, Merged
+from .merge import DTYPES, Merged
 from .names import open_clip_tensors
+from .result import FOLDERS, TARGETS, Exported, Target
 from .tokenizers import tokenizer_files
 
-Target = Literal["hf", "comfy-vision", "comfy-text", "kohya", "peft", "open-clip"]
-TARGETS: tuple[Target, ...] = ("hf", "comfy-vision", "comfy-text", "kohya", "peft", "open-clip")
-#: Targets that are a folder; the others are one file.
-FOLDERS = ("hf", "peft", "open-clip")
 _HALF = ("comfy-vision", "comfy-text")
 _FORMAT = {"format": "pt"}
-
-
-@dataclass(frozen=True)
-class Exported:
-    """What was written."""
-
-    target: Target
-    #: The file or the folder.
-    path: Path
-    dtype: str
-    #: None where nothing was trained.
-    strength: float | None
-    tensors: int
-    size_bytes: int
-    #: Of merged weights; None for a LoRA, which is written as it is.
-    changes: Changes | None = None
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        told = None
-        if self.changes:
-            told = {
-                "largest": self.changes.largest, "parameter": self.changes.where, "changed": self.changes.changed,
-                "survived": self.changes.survived, "share": self.changes.share,
-            }  # fmt: skip
-        return {
-            "target": self.target, "path": str(self.path), "dtype": self.dtype, "strength": self.strength,
-            "tensors": self.tensors, "size_bytes": self.size_bytes, "changes": told, "notes": list(self.notes),
-        }  # fmt: skip
 
 
 @dataclass

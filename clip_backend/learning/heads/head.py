@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 HeadKind = Literal["nearest", "ridge", "logistic", "lda", "tip"]
 #: Of the file format.
 VERSION = 1
+#: The name in the metadata under which everything but the tensors is: one alone, since their order is random.
 FORMAT = "clip-grid head"
 
 
@@ -118,13 +119,13 @@ def head_bytes(head: Head) -> bytes:
         tensors |= {"keys": head.examples.keys, "values": head.examples.classes}
         facts |= {"alpha": head.examples.alpha, "beta": head.examples.beta}
     whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    return save(whole, {"format": FORMAT, "head": to_json(facts)})
+    return save(whole, {FORMAT: to_json(facts)})
 
 
 def is_head(path: Path) -> bool:
     """Whether the file is a head of any version."""
     try:
-        return _metadata(path).get("format") == FORMAT
+        return FORMAT in _metadata(path)
     except InputError:
         return False
 
@@ -134,10 +135,10 @@ def read_head(path: str | os.PathLike[str]) -> Head:
     file = Path(os.path.expanduser(path))
     if file.is_dir():
         file /= "head.safetensors"
-    if (metadata := _metadata(file)).get("format") != FORMAT:
+    if FORMAT not in (metadata := _metadata(file)):
         raise InputError(f"{file} is no head of clip-grid train; give a head.safetensors, or the folder of its run")
     try:
-        facts = parse_object(metadata["head"])
+        facts = parse_object(metadata[FORMAT])
         if facts["version"] != VERSION:
             raise InputError(f"it is of version {facts['version']!r}, and this program reads version {VERSION}")
         return _head(facts, _tensors(file))

@@ -76,7 +76,7 @@ class RidgeMethod:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._ridge = Ridge(pool.features.astype(np.float64), class_targets(pool.labels, len(pool.classes)))
-        self.settings = tuple({"strength": strength} for strength in STRENGTHS)
+        self.settings: tuple[Setting, ...] = tuple({"strength": strength} for strength in STRENGTHS)
 
     def left_out(self) -> list[Float64s]:
         return [self._ridge.left_out(strength, self._pool.group_of) for strength in STRENGTHS]

@@ -60,7 +60,8 @@ def measure_classes(probabilities: Float64s, labels: Ints, groups: Sequence[str]
 
 
 def _right(probabilities: Float64s, labels: Ints) -> Float64s:
-    return (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    right: Float64s = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    return right
 
 
 def _log_losses(probabilities: Float64s, labels: Ints) -> Float64s:
@@ -73,7 +74,8 @@ def _bins(sure: Float64s, *, equal_mass: bool) -> Ints:
     """The bin of each row [N]."""
     if not equal_mass:
         # the upper end belongs to a bin, as in the papers
-        return np.clip(np.ceil(sure * BINS) - 1, 0, BINS - 1).astype(np.int64)
+        wide: Ints = np.clip(np.ceil(sure * BINS) - 1, 0, BINS - 1).astype(np.int64)
+        return wide
     count = int(np.clip(len(sure) // LEAST_IN_BIN, 1, BINS))
     bins = np.empty(len(sure), np.int64)
     for place, rows in enumerate(np.array_split(np.argsort(sure, kind="stable"), count)):

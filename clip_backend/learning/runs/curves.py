@@ -58,8 +58,8 @@ class _Axis:
     def ticks(self) -> list[float]:
         """Round values within the axis."""
         if self.is_log:
-            step = max(1, math.ceil((self.high - self.low) / 8))
-            return [10.0**power for power in range(math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9) + 1, step)]
+            low, high = math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9)
+            return [10.0**power for power in range(low, high + 1, max(1, math.ceil((self.high - self.low) / 8)))]
         rough = (self.high - self.low) / _TICKS
         unit = 10.0 ** math.floor(math.log10(rough))
         step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)

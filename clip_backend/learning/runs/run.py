@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -132,11 +132,14 @@ def json_bytes(values: Mapping[str, Any]) -> bytes:
     return to_json(values, indent=2).encode() + b"\n"
 
 
-def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Files of these names, all together or none; those of an earlier run that are not among them are removed."""
+def write_files(folder: Path, contents: Mapping[str, bytes], written: Collection[str] = ()) -> None:
+    """Files of these names, all together or none; those of an earlier run that are not among them are removed.
+
+    written: the names of those of this run that are there already.
+    """
     with file_set(folder) as files:
         for name in FILES:
-            if name not in contents and (folder / name).is_file():
+            if name not in contents and name not in written and (folder / name).is_file():
                 files.remove(folder / name)
         for name, content in contents.items():
             with files.open(folder / name) as file:

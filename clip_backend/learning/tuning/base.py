@@ -49,7 +49,7 @@ class TrainableBase:
         """What trained files say of it; no path."""
         return TrainedOn(
             name=short_model_name(self.encoder.identity.name), fingerprint=self.encoder.fingerprint,
-            preprocessing=self.preprocessing.key, tokenizer=self.tokenizer.fingerprint,
+            preprocessing=self.preprocessing.fingerprint, tokenizer=self.tokenizer.fingerprint,
         )  # fmt: skip
 
     def build_vision(self) -> VisionTower:

@@ -18,8 +18,9 @@ pytest.importorskip("tokenizers")
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.clip_backend.checkpoints.trained_file import read_trained_file
 from clip_grid.clip_backend.encoding.cache import EncoderCache
-from clip_grid.clip_backend.learning.exports.export import TARGETS, export_checkpoints
+from clip_grid.clip_backend.learning.exports.export import export_checkpoints
 from clip_grid.clip_backend.learning.exports.programs import text_problem, vision_problem
+from clip_grid.clip_backend.learning.exports.result import TARGETS
 from clip_grid.clip_backend.loading import find_checkpoints, load_encoder
 from clip_grid.errors import CheckpointError, OutputError, SpaceError
 
@@ -204,6 +205,8 @@ def test_the_kohya_file_is_read_back_as_the_same_text_encoder(clip, lora, merged
     found = embeddings(load_encoder(tmp_path / "k.safetensors", base=clip, encoders=EncoderCache()), PICTURES, TEXTS)
 
     assert np.abs(found[1] - merged[1]).max() <= 1e-5
+    told, known = read_trained_file(tmp_path / "k.safetensors").base, read_trained_file(lora).base
+    assert (told.name, told.fingerprint) == (known.name, known.fingerprint) != ("", "")
 
 
 @pytest.mark.parametrize(("target", "start"), [("comfy-vision", "vis"), ("comfy-text", "text")])
