@@ -115,19 +115,24 @@ class ModelChoice(LazyModel):
     def checkpoints(self) -> list[CheckpointInfo]:
         """What the files of the model are, and what each is computed with; raises what ``load_encoder`` raises."""
         first, second, _ = self.files()
-        known = {name: self.given.get(name) for name in ("base", "strength")}
-        options = {name: bool(self.given.get(name)) for name in ("allow_pickle", "download")}
-        infos = find_checkpoints(first, **known, **options)
-        if second and len(infos) == 1:
-            infos += find_checkpoints(second, **options)
-        return infos
+        find = partial(
+            find_checkpoints,
+            allow_pickle=bool(self.given.get("allow_pickle")),
+            download=bool(self.given.get("download")),
+        )
+        infos = find(first, base=self.given.get("base"), strength=self.given.get("strength"))
+        return [*infos, *find(second)] if second and len(infos) == 1 else infos
 
     @property
     def learnt(self) -> Learnt | None:
         """What was learnt, where the model is a run, a LoRA or a head; raises InputError for a damaged one."""
         if self._model is None or self._model == AUTO:
             return None
-        path = self._find(self._model)
+        try:
+            path = self._find(self._model)
+        except InputError:
+            # opening it says why, once what else is given has been checked
+            return None
         return read_learnt(path) if is_learnt(path) else None
 
     def with_model(self, model: StrPath, **given: Any) -> ModelChoice:

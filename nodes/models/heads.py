@@ -9,7 +9,7 @@ from pathlib import Path
 from ...clip_backend.learning.heads.head import Head, is_head, read_head
 from ...clip_backend.learning.runs.run import HEAD
 from ...clip_backend.learning.trained_model import same_vision
-from ...errors import InputError
+from ...errors import InputError, MissingPackage
 from ..host.host import Host
 from .choice import known_models
 from .loaded import LoadedModel, LoadOptions, load_model
@@ -35,7 +35,11 @@ class LoadedHead:
 
 def head_names(host: Host) -> list[str]:
     """The heads by the names that ``find_head`` takes, the newest first; ``none found`` without any; never raises."""
-    found = sorted(_heads(host), key=lambda one: (-one[0], one[1]))
+    try:
+        found = sorted(_heads(host), key=lambda one: (-one[0], one[1]))
+    except MissingPackage:
+        # there is no ComfyUI: an error here would hide the inputs
+        found = []
     return [name for _, name in found] or [NOT_FOUND]
 
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from ...clip_backend.checkpoints.trained_file import read_trained_file, training_of
-from ...errors import InputError
+from ...errors import InputError, MissingPackage
 from ...options import option
 from ..host.host import Host
 from .loaded import LoadedModel, check_loaded, load_checkpoints
@@ -36,7 +36,12 @@ class LoraOptions:
 def lora_names(host: Host) -> list[str]:
     """The files in the LoRA folders, by their paths below them; ``none found`` without any; never raises."""
     names: dict[str, None] = {}
-    for folder in host.lora_folders:
+    try:
+        folders = host.lora_folders
+    except MissingPackage:
+        # there is no ComfyUI: an error here would hide the inputs
+        folders = ()
+    for folder in folders:
         for here, below, files in os.walk(folder, followlinks=True):
             below[:] = sorted(name for name in below if not name.startswith("."))
             for file in sorted(files):

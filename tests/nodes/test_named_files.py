@@ -15,9 +15,13 @@ import pytest
 from clip_grid.errors import ClipGridError
 from clip_grid.grid.table.table import read_table
 from clip_grid.grid.text.fonts import find_faces
-from clip_grid.nodes.checks import batch_state, sheet_state
+from clip_grid.nodes.checks import batch_state, data_state, head_state, lora_state, sheet_state
 from clip_grid.nodes.host.fake import FakeHost
-from clip_grid.nodes.models.choice import find_model
+from clip_grid.nodes.learning.learn import LearnOptions, learn_from_folder
+from clip_grid.nodes.models.choice import DEMO, NONE, find_model
+from clip_grid.nodes.models.heads import load_head
+from clip_grid.nodes.models.loaded import LoadOptions, load_model
+from clip_grid.nodes.models.loras import find_lora
 from clip_grid.nodes.sheets.batch import make_batch
 from clip_grid.nodes.sheets.request import read_request, save_template
 from clip_grid.nodes.sockets.inputs import directory_lines
@@ -26,7 +30,7 @@ from clip_grid.nodes.sockets.vocabularies import choose_vocabulary
 #: The widgets of text that name a file, folder, font, template or model, of all nodes.
 NAMES = {
     "csv", "vocabulary", "font", "template", "filename_prefix", "directories", "clip_model", "model", "text_encoder",
-    "name", "labels",
+    "name", "labels", "data", "head", "lora",
 }  # fmt: skip
 #: Those whose text is shown, parsed or looked for in a table, and never a name of anything outside the graph.
 TEXTS = {
@@ -115,9 +119,18 @@ def uses(host: FakeHost) -> dict[str, Callable[[str], object]]:
         batch_state({"directories": [text]}, host)
         return make_batch(directory_lines([text]), read_request({}, host), host)
 
+    model = load_model(DEMO, NONE, LoadOptions(), host)
+
+    def data(text: str) -> object:
+        data_state(text, host)
+        return learn_from_folder(text, model, LearnOptions(), host)
+
     return {
         **{name: sheet(name) for name in ("csv", "font", "template", "filename_prefix", "vocabulary")},
         "directories": directories,
+        "data": data,
+        "head": lambda text: (head_state(text, host), load_head(text, host)),
+        "lora": lambda text: (lora_state(text, host), find_lora(text, host)),
         "labels": lambda text: choose_vocabulary([text], "", host),
         "clip_model": lambda text: find_model(text, host),
         "model": lambda text: find_model(text, host),

@@ -13,6 +13,7 @@ from ...labelling.labels import picture_labels
 from ...labelling.options import LabelOptions
 from ...labelling.result import Labelled
 from ...labelling.scores import LEAST_LEAD, LEAST_SHARE, FacetScores, Rules, VocabularyScores
+from ...preparing.blank import emptiness_of_each
 from ...words.vocabulary import Facet
 from .head import Head
 
@@ -59,7 +60,7 @@ def label_by_head(
     scores = VocabularyScores(
         features=features,
         indices=images.kept,
-        emptiness=("",) * len(images.kept),
+        emptiness=emptiness_of_each(None, len(images.kept)),
         facets=() if features is None else (_scores(head, features, rules),),
         rules=rules,
         run=run,
