@@ -51,8 +51,9 @@ def test_headers_of_linked_lists_name_no_axis_since_it_has_no_name(export, batch
     export(batch(0.1, 0.2), metadata=columns, x_axis="cfg", format="html", filename_prefix="typed")
 
     linked, typed = ((host.folders.output / f"{name}_00001_.html").read_text("utf-8") for name in ("linked", "typed"))
-    headers = re.findall(r'<(?:th|h2 class="wide") [^>]*>(?:<small class="axis"[^>]*>([^<]*)</small>)?(?:<span>)?([^<]*)', linked)
-    assert [header for header in dict.fromkeys(headers) if any(header)] == [
+    header = r'<(?:th|h2 class="wide") [^>]*>(?:<small class="axis"[^>]*>([^<]*)</small>)?(?:<span>)?([^<]*)'
+    headers = re.findall(header, linked)
+    assert [texts for texts in dict.fromkeys(headers) if any(texts)] == [
         ("", "first"), ("", "4"), ("", "7"), ("", "euler"), ("", "heun"), ("", "second")
     ]  # fmt: skip
     assert '<small class="axis" dir="auto">cfg</small>' in typed
