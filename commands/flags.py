@@ -20,12 +20,30 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+#: Options of several commands that say how a text is given to the model.
+TEXT_OPTIONS = ("template", "prompt_syntax", "long_text")
+
+
 def add_options(
-    parser: argparse._ActionsContainer, cls: type[DataclassInstance], *, without: Collection[str] = ()
+    parser: argparse._ActionsContainer,
+    cls: type[DataclassInstance],
+    *,
+    only: Collection[str] | None = None,
+    without: Collection[str] = (),
 ) -> None:
-    """A flag per option of the dataclass; choices of two words get a hyphen, so that no shell needs quotes."""
-    kept = [option for name, option in options_of(cls).items() if name not in without]
+    """A flag per option of the dataclass; choices of two words get a hyphen, so that no shell needs quotes.
+
+    only: the names of the options that are meant; None for all.
+    """
+    meant = options_of(cls) if only is None else {name: options_of(cls)[name] for name in only}
+    kept = [option for name, option in meant.items() if name not in without]
     add_flags(parser, [_hyphened(option) for option in kept])
+
+
+def add_text_options(parser: argparse.ArgumentParser, cls: type[DataclassInstance]) -> None:
+    """A group with the options of the dataclass in TEXT_OPTIONS."""
+    group = parser.add_argument_group("how the texts are read")
+    add_options(group, cls, only=[name for name in TEXT_OPTIONS if name in options_of(cls)])
 
 
 def read_flags(args: argparse.Namespace, cls: type[DataclassInstance]) -> dict[str, Any]:

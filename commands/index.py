@@ -59,13 +59,9 @@ used; --failed says why.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
-    add = parser.add_argument
-    add("paths", nargs="*", metavar="DIR", help="folders, indexed with all folders below them")
-    add_index_flag(parser)
-    add_options(parser, IndexOptions)
-    add("--engine", choices=get_args(Engine), default="local", help="read and compute here, or on a Ray cluster")
-    add("--workers", type=int, metavar="N", help="with --engine ray: how many processes compute")
-    add_store_flag(parser, "also copy the index to this Qdrant server, or bring the copy up to date")
+    parser.add_argument("paths", nargs="*", metavar="DIR", help="folders, indexed with all folders below them")
+    add_options(parser, IndexOptions, only=["retry_failed"])
+    add_output_flags(parser)
     instead = parser.add_argument_group("instead of indexing").add_mutually_exclusive_group()
     instead.add_argument("--status", action="store_true", help="say what the index holds")
     instead.add_argument("--failed", action="store_true", help="list the files that could not be used, and why")
@@ -77,12 +73,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     instead.add_argument(
         "--import", metavar="FILE", dest="import_file", help="take what --export wrote; it is not computed again"
     )
-    add_output_flags(parser)
+    index = parser.add_argument_group("the index")
+    add_index_flag(index)
+    add_store_flag(index, "also copy the index to this Qdrant server, or bring the copy up to date")
+    how = parser.add_argument_group("how it computes")
+    add_options(how, IndexOptions, without=["retry_failed"])
+    how.add_argument(
+        "--engine", choices=get_args(Engine), default="local", help="read and compute here, or on a Ray cluster"
+    )
+    how.add_argument("--workers", type=int, metavar="N", help="with --engine ray: how many processes compute")
     add_model_flags(parser)
     parser.set_defaults(run=run)
 
 
-def add_index_flag(parser: argparse.ArgumentParser) -> None:
+def add_index_flag(parser: argparse._ActionsContainer) -> None:
     """``--index``."""
     parser.add_argument(
         "--index", metavar="DIR",
@@ -90,7 +94,7 @@ def add_index_flag(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_store_flag(parser: argparse.ArgumentParser, what: str) -> None:
+def add_store_flag(parser: argparse._ActionsContainer, what: str) -> None:
     """``--store``."""
     parser.add_argument(
         "--store", metavar="URL",
@@ -130,10 +134,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _index(args: argparse.Namespace) -> int:
+    model = model_choice(args)
+    if args.model and not args.download:
+        # a wrong name is told also where no picture is to be read, and so no model would be opened
+        model.files()
     with closing(open_store(args.store)) if args.store else nullcontext() as store:
         with Bar(args.quiet) as bar:
             done = index_images(
-                args.paths, index=args.index, model=model_choice(args), engine=args.engine,
+                args.paths, index=args.index, model=model, engine=args.engine,
                 workers=args.workers, progress=bar, **read_checked_flags(args, IndexOptions),
             )  # fmt: skip
         if not args.json:

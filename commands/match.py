@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from ..api import match
 from ..clip_backend.matching.result import Matches, MatchOptions, MatchResult, PhraseScore
-from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
+from .flags import (
+    TEXT_OPTIONS,
+    add_model_flags,
+    add_options,
+    add_text_options,
+    model_choice,
+    model_name,
+    read_checked_flags,
+)
 from .output import Bar, add_output_flags, aligned_lines, fail, note, print_json, show, status_of
 
 USAGE = "[options] IMAGES... --text TEXT..."
@@ -35,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--text", nargs="+", action="extend", required=True, metavar="TEXT", help="what they should show")
     add("--calibration", metavar="FILE", help="what clip-grid match-batch learnt: probabilities for your pictures")
     add_output_flags(parser)
-    add_options(parser.add_argument_group("the verdict"), MatchOptions)
+    add_options(parser.add_argument_group("the verdict"), MatchOptions, without=TEXT_OPTIONS)
+    add_text_options(parser, MatchOptions)
     add_model_flags(parser)
     parser.set_defaults(run=match_texts)
 

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from ..api import match_pairs
 from ..clip_backend.match_files.report import PairMetrics, PairsReport
 from ..clip_backend.matching.result import MatchOptions
-from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
+from .flags import (
+    TEXT_OPTIONS,
+    add_model_flags,
+    add_options,
+    add_text_options,
+    model_choice,
+    model_name,
+    read_checked_flags,
+)
 from .match import pairs, threshold_line
 from .output import (
     DONE,
@@ -52,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--calibration", metavar="FILE", help="take the probabilities from what --save-calibration wrote")
     add("--save-calibration", metavar="FILE", help="learn from the labels what a cosine is worth, and write it there")
     add_output_flags(parser)
-    add_options(parser.add_argument_group("the verdict"), MatchOptions, without=["mode"])
+    add_options(parser.add_argument_group("the verdict"), MatchOptions, without=["mode", *TEXT_OPTIONS])
+    add_text_options(parser, MatchOptions)
     add_model_flags(parser)
     parser.set_defaults(run=match_file)
 

@@ -15,7 +15,15 @@ from ..clip_backend.ranking.result import ABOVE_THRESHOLD, RankedPicture, Rankin
 from ..errors import InputError, OutputError
 from ..grid.arrange.numbers import format_score
 from ..grid.pictures.lists import as_line
-from .flags import add_model_flags, add_options, model_choice, model_name, read_checked_flags
+from .flags import (
+    TEXT_OPTIONS,
+    add_model_flags,
+    add_options,
+    add_text_options,
+    model_choice,
+    model_name,
+    read_checked_flags,
+)
 from .output import DONE, PARTIAL, Bar, add_output_flags, aligned_lines, fail, note, print_json, print_lines, show
 
 USAGE = "[options] IMAGES... (--text TEXT | --like IMAGE...)"
@@ -43,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--json", action="store_true", help="print the report as JSON")
     add("--copy-to", metavar="DIR", help="copy the kept pictures there; nothing is overwritten")
     add_output_flags(parser, with_json=False)
-    add_options(parser.add_argument_group("what is kept"), RankOptions)
+    add_options(parser.add_argument_group("what is kept"), RankOptions, without=TEXT_OPTIONS)
+    add_text_options(parser, RankOptions)
     add_model_flags(parser)
     parser.set_defaults(run=rank_pictures)
 

@@ -39,8 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("paths", nargs="*", metavar="TEXT", help="what is to be in the pictures")
     add("--not", nargs="+", metavar="TEXT", default=[], dest="without", help="what is not to be in them")
     add("--like", nargs="+", metavar="FILE", default=[], help="pictures that they are to resemble")
-    add("--unlike", nargs="+", metavar="FILE", default=[], help="pictures that they are not to resemble")
-    add_options(parser, SearchOptions)
+    add_options(parser, SearchOptions, only=["where", "top"])
     add(
         "--list", action="store_true",
         help="print only the paths of the hits, the best first, as in: clip-grid search fox --list > hits.txt, then "
@@ -48,10 +47,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--grid", metavar="FILE", help="write a sheet of the hits, the best first")
     add("--overwrite", action="store_true", help="replace FILE even if it is not of this program")
-    add_index_flag(parser)
-    add_store_flag(parser, "ask the copy of the index that this Qdrant server has, by clip-grid index --store")
-    add("--exact", action="store_true", help="with --store: have the server compare all pictures, which takes longer")
     add_output_flags(parser)
+    query = parser.add_argument_group("what is looked for")
+    query.add_argument("--unlike", nargs="+", metavar="FILE", default=[], help="pictures that they are not to resemble")
+    add_options(query, SearchOptions, only=["keywords"])
+    add_options(parser.add_argument_group("which hits are shown"), SearchOptions, without=["where", "top", "keywords"])
+    index = parser.add_argument_group("the index")
+    add_index_flag(index)
+    add_store_flag(index, "ask the copy of the index that this Qdrant server has, by clip-grid index --store")
+    index.add_argument(
+        "--exact", action="store_true", help="with --store: have the server compare all pictures, which takes longer"
+    )
     add_model_flags(parser)
     parser.set_defaults(run=run)
 

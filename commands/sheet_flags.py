@@ -63,7 +63,7 @@ def _add_basic_flags(parser: argparse.ArgumentParser) -> None:
         "--template", metavar="NAME|FILE", default=argparse.SUPPRESS,
         help="a template to start from; see: clip-grid templates",
     )  # fmt: skip
-    add_options(parser, ClipOptions, without=[name for name in options_of(ClipOptions) if name != "use_clip"])
+    add_options(parser, ClipOptions, only=["use_clip"])
     add("--batch", nargs="+", metavar="DIR", help="one sheet per directory; the last one is where the sheets go")
     add("--dry-run", action="store_true", help="plan everything, write nothing, print the plan")
     add("--overwrite", action="store_true", help="replace files even if they are not of this program")

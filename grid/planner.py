@@ -262,7 +262,7 @@ def _badges(
     has_heat_map = template.heatmap == "on"
     name = template.badge or scorer_name or (shared_score_name(scores) if has_heat_map else "")
     if not name:
-        return Badges(), _error_or_warning(inputs, *missing_score(scores)) if has_heat_map else []
+        return Badges(), missing_score(scores, heat_map=has_heat_map, winner=template.winner != "none")
     badges = read_badges(name, scores, values, template.winner)
     if badges.texts:
         return badges, list(badges.notes)

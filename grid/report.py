@@ -17,6 +17,7 @@ from ..visible_text import printable
 from .arrange.axes import Axes
 from .arrange.heat_map import HeatMap
 from .layout.plan import Box
+from .pictures.find import readable
 from .pictures.survey import Skipped
 from .table.records import name_columns
 
@@ -91,6 +92,8 @@ class GridReport:
     heat_map: HeatMap | None = None
     #: The CSV file of the scores; empty when none was written.
     scores_file: str = ""
+    #: Where the labels stand, as in the template.
+    label_position: str = "below"
 
     @property
     def status(self) -> str:
@@ -113,13 +116,14 @@ class GridReport:
             "grid_dimensions": f"{self.rows}x{self.columns}",
             "canvas_size": f"{first.width}x{first.height}",
             "export_format": self.export_format,
-            "pages": [{"path": page.path, "width": page.width, "height": page.height} for page in self.pages],
+            "pages": [{"path": readable(page.path), "width": page.width, "height": page.height} for page in self.pages],
             "label_sources": self.label_sources,
+            "label_position": self.label_position,
             "axes": self.axes.to_dict() if self.axes else {"constant": {}},
             "cells": [cell.to_dict() for cell in self.cells],
-            "warnings": list(self.warnings),
+            "warnings": [readable(warning) for warning in self.warnings],
             **({"heatmap": self.heat_map.to_dict()} if self.heat_map else {}),
-            **({"scores_file": self.scores_file} if self.scores_file else {}),
+            **({"scores_file": readable(self.scores_file)} if self.scores_file else {}),
         }
 
     def with_paths(self, path: Callable[[str], str], text: Callable[[str], str]) -> GridReport:
@@ -186,7 +190,7 @@ class BatchReport:
         return "ok" if complete else "partial"
 
     def to_dict(self) -> dict[str, Any]:
-        failed = [{"directory": f.directory, "reason": f.reason} for f in self.failed]
+        failed = [{"directory": readable(f.directory), "reason": readable(f.reason)} for f in self.failed]
         return {"status": self.status, "grids": [grid.to_dict() for grid in self.grids], "failed": failed}
 
     def to_json(self) -> str:

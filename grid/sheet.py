@@ -94,6 +94,7 @@ def report_of(
         rows=pages[0].table.rows,
         columns=pages[0].table.columns,
         export_format=planned.template.format,
+        label_position=planned.template.label_position,
         pages=tuple(PageReport(path, page.width, page.height) for path, page in zip(all_paths, pages, strict=True)),
         axes=planned.axes,
         cells=tuple(cell for page in range(len(pages)) for cell in _cells(planned, page, failures)),

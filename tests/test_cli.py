@@ -18,7 +18,7 @@ from .grid.samples import colour, flat, generated, pixels_of, save, truncated
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = [
     "status", "images_found", "images_processed", "skipped", "grid_dimensions", "canvas_size", "export_format",
-    "pages", "label_sources", "axes", "cells", "warnings",
+    "pages", "label_sources", "label_position", "axes", "cells", "warnings",
 ]  # fmt: skip
 CELL_KEYS = ["page", "row", "column", "path", "label", "source", "box", "image_box", "values", "scores", "index"]
 

@@ -91,11 +91,25 @@ def test_the_model_of_an_index_is_taken_again_where_nobody_names_one(index, rend
     assert status_of_index().model == "shapes-demo"
 
 
-def test_no_model_is_opened_where_nothing_is_to_be_read(index, renders):
+def test_in_python_no_model_is_opened_where_nothing_is_to_be_read(index, renders):
     (renders / "broken.png").unlink()
     index_images(renders, model=MODEL)
 
     assert index_images(model="no model of this name").unchanged == 4
+
+
+def test_the_command_says_that_a_named_model_is_not_there_even_where_nothing_is_to_be_read(index, renders, capsys):
+    index_images(renders, model=MODEL)
+    before = status_of_index()
+    capsys.readouterr()
+
+    for flag in ("--model", "--text-encoder"):
+        assert main(["index", str(renders), "--model", MODEL, flag, "no model of this name"]) == 1
+        assert "no model of this name" in capsys.readouterr().err
+    assert main(["index", str(index.parent / "gone"), "--index", str(index.parent / "new"), "--model", "nosuch"]) == 1
+
+    assert status_of_index() == before
+    assert not (index.parent / "new").exists()
 
 
 def test_our_own_sheets_are_no_pictures(index, renders):

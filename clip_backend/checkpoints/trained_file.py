@@ -73,6 +73,8 @@ def read_trained_file(path: Path, *, text_width: int | None = None) -> TrainedFi
     Raises CheckpointError for what is none of these, for a change of another kind and for parameters that no CLIP has.
     """
     file = path / ADAPTER_WEIGHTS if path.is_dir() else path
+    if not file.is_file():
+        raise CheckpointError(str(file), "is not there, or no file; check the path")
     tensors, metadata = read_header(file)
     for what, pattern in _OTHER_KINDS.items():
         if name := next((name for name in tensors if pattern.search(name)), ""):

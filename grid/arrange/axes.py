@@ -43,6 +43,13 @@ class Axis:
 
     name: str
     values: tuple[str, ...]
+    #: Whether the column has a name of its own; those of linked lists are called x, y and page, as their axes.
+    is_named: bool = True
+
+    @property
+    def title(self) -> str:
+        """What a reader is told that the values are; empty without a name of its own."""
+        return self.name if self.is_named else ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,10 @@ def find_axes(values: PictureValues, *, x: str = "auto", y: str = "auto", page: 
     chosen = choose_axes(columns, named, auto)
     axis_names = {column.name for column in chosen.values()}
     others = [column for column in columns if column.name not in axis_names]
-    axes = {role: Axis(column.name, sorted_values(column.values)) for role, column in chosen.items()}
+    axes = {
+        role: Axis(column.name, sorted_values(column.values), is_named=column.name != role)
+        for role, column in chosen.items()
+    }
     return Axes(
         constant={column.name: column.values[0] for column in others if column.constant},
         varying=tuple(column.name for column in others if not column.constant),

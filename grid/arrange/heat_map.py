@@ -122,18 +122,15 @@ def find_heat_map(badges: Badges, axes: Axes | None, values: PictureValues) -> t
     return heat_map, [] if heat_map.x or heat_map.y else [warning]
 
 
-def missing_score(scores: Sequence[Mapping[str, float]]) -> tuple[str, str]:
-    """Why a heat map has no score to show, as an error for the user, and as a warning where CLIP found no score.
-
-    Raises InputError if there are several scores to choose from.
-    """
-    names = list(dict.fromkeys(name for picture_scores in scores for name in picture_scores))
-    if names:
-        raise InputError(f"heatmap is on, and there are the scores {', '.join(names)}; name one of them in badge")
-    return (
-        "heatmap is on, but the pictures have no score; give scores, or name a column of numbers in badge",
-        "there is no heat map: the pictures have no score",
-    )
+def missing_score(scores: Sequence[Mapping[str, float]], *, heat_map: bool, winner: bool) -> list[str]:
+    """Warnings that what is wanted has no score to show; raises InputError if a heat map could show several scores."""
+    names = ", ".join(dict.fromkeys(name for picture_scores in scores for name in picture_scores))
+    if heat_map and names:
+        raise InputError(f"heatmap is on, and there are the scores {names}; name one of them in badge")
+    cure = f"name one of the scores {names} in badge" if names else "give scores, or name a column of numbers in badge"
+    reason = f"{'no score is named' if names else 'the pictures have no score'}; {cure}"
+    lost = {"there is no heat map": heat_map, "no picture is marked as the winner": winner}
+    return [f"{what}: {reason}" for what, is_wanted in lost.items() if is_wanted]
 
 
 def make_heat_map(badges: Badges, axes: Axes | None, values: PictureValues) -> HeatMap:

@@ -28,9 +28,9 @@ def legend_of(template: GridTemplate, axes: Axes | None, values: Sequence[Mappin
         told = {name: value for name, value in constant.items() if value and kind_of(name) not in _DULL}
         for axis in axes.used if axes else ():
             if shared := without_shared(axis.values)[1]:
-                told[axis.name] = shared
+                told[axis.title] = shared
         shown = sorted(told.items(), key=lambda item: item[0] in LONG_COLUMNS)
-        parts += [f"{column}: {' '.join(value.split())}" for column, value in shown]
+        parts += [": ".join(filter(None, (column, " ".join(value.split())))) for column, value in shown]
     if badges.texts and not badges.is_named and not badges.tints:
         parts.append(f"in the corners: {badges.name}")
     return " · ".join(parts)

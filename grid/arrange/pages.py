@@ -35,14 +35,15 @@ def _with_axis_names(table: PageTable, axes: Axes) -> PageTable:
         page_value=table.page_value and _named(axes.page, table.page_value),
         row_headers=tuple(without_shared(table.row_headers)[0]),
         column_headers=tuple(without_shared(table.column_headers)[0]),
-        row_axis=axes.y.name if axes.y else "",
-        column_axis=axes.x.name if axes.x else "",
+        row_axis=axes.y.title if axes.y else "",
+        column_axis=axes.x.title if axes.x else "",
     )
 
 
 def _named(axis: Axis | None, value: str) -> str:
-    """The value of a page with its column; a long text does not need it."""
-    return value if axis is None or axis.name in LONG_COLUMNS or not value else f"{axis.name}: {value}"
+    """The value of a page with its column, if that has a name; a long text does not need it."""
+    title = axis.title if axis and axis.name not in LONG_COLUMNS else ""
+    return f"{title}: {value}" if title and value else value
 
 
 def _with_headers(

@@ -128,16 +128,30 @@ def choose_template(inputs: Inputs, host: Host, notes: list[str] | None = None) 
     Raises InputError for a name or value that cannot be used, ForbiddenPath for a font outside the allowed folders.
     """
     value = first_value(inputs, "template")
+    has_template = isinstance(value, Mapping) or (value is not None and str(value) not in ("", NO_TEMPLATE))
     if isinstance(value, Mapping):
         base = GridTemplate.from_dict(value, name=str(value.get("name", "template")))
-    elif value is None or str(value) in ("", NO_TEMPLATE):
-        base = GridTemplate()
-    else:
+    elif has_template:
         base = find_template(str(value), host.templates_folder)
-    given = template_options(inputs, [] if notes is None else notes)
+    else:
+        base = GridTemplate()
+    notes = [] if notes is None else notes
+    given = template_options(inputs, notes)
     known = options_of(GridTemplate)
     template = base.with_options({name: value for name, value in given.items() if value != known[name].default})
+    notes += _note_of_place(base, template) if has_template else []
     return template.with_options({"font": _allowed_font(template.font, host)})
+
+
+def _note_of_place(base: GridTemplate, template: GridTemplate) -> list[str]:
+    """Workflows from when over was the default hold it also where the place of the template was meant."""
+    default = options_of(GridTemplate)["label_position"].default
+    if template.label_position != "over" or base.label_position == "over":
+        return []
+    return [
+        f"label_position is over in the node, which beats {base.label_position} of the template {base.name}; earlier "
+        f"versions took the template's: choose {default} in the node for that"
+    ]
 
 
 def template_options(inputs: Inputs, notes: list[str]) -> dict[str, Value]:

@@ -92,12 +92,33 @@ def test_a_bad_csv_file_is_one_error_of_the_input_csv(comfy):
     workflow = sheet_alone()
     workflow["3"]["inputs"] |= {"csv": "gone.csv", "use_clip": True}
 
+    error, _ = refused(comfy, workflow, "3")
+
+    assert error["extra_info"]["input_name"] == "csv" and "no file or folder 'gone.csv'" in error["details"]
+
+
+def test_a_bad_csv_file_is_in_the_log_as_often_as_any_error_of_a_saving_node_of_comfyui(comfy):
+    workflow = sheet_alone()
+    workflow["3"]["inputs"]["csv"] = "gone too.csv"
+    save = {"class_type": "SaveImage", "inputs": {"filename_prefix": "x"}}
+
+    _, lines = refused(comfy, workflow, "3")
+    _, core = refused(comfy, {"1": save}, "1")
+
+    told = [line for line in lines if "gone too.csv" in line]
+    # ComfyUI names the output, then the node, then refuses the prompt
+    assert len(told) == len([line for line in core if "Required input is missing: images" in line]) == 3
+    assert not [line for line in told if "clip_grid" in line]
+
+
+def refused(comfy, workflow, node):
+    """The one error of the node in a workflow that the server does not take, and what the log says of it."""
+    before = len(comfy.log_text())
     with pytest.raises(HTTPError) as refusal:
         post_json(f"{comfy.address}/prompt", {"prompt": workflow})
-
     with refusal.value as answer:
-        (error,) = json.loads(answer.read())["node_errors"]["3"]["errors"]
-    assert error["extra_info"]["input_name"] == "csv" and "no file or folder 'gone.csv'" in error["details"]
+        (error,) = json.loads(answer.read())["node_errors"][node]["errors"]
+    return error, comfy.log_text()[before:].splitlines()
 
 
 def test_a_warning_is_in_the_log_once(comfy):

@@ -1,4 +1,4 @@
-"""The help of ``export``: what most sheets need stands first, then every option once, by subject."""
+"""The help of the commands: what most runs need stands first, then every option once, by subject."""
 
 from __future__ import annotations
 
@@ -35,6 +35,36 @@ def test_what_most_sheets_need_stands_first_and_the_rest_by_subject(shell: Shell
     assert flags_in(groups["options"])[:5] == ["--title", "--columns", "--label-position", "--csv", "--format"]
     assert {"--template", "--use-clip", "--overwrite", "--dry-run"} <= set(flags_in(groups["options"]))
     assert "--badge" in flags_in(groups["scores on the sheet"])
+
+
+#: For each command the flags that stand first, and one flag of each further group.
+SUBJECTS = {
+    "label": ("--labels --vocabulary --contrast --csv", {"the labels": "--threshold"}),
+    "match": ("--image --text --calibration", {"the verdict": "--threshold", "how the texts are read": "--template"}),
+    "match-batch": ("--out", {"the verdict": "--threshold", "how the texts are read": "--template"}),
+    "rank": ("--text --like", {"what is kept": "--threshold", "how the texts are read": "--prompt-syntax"}),
+    "index": (
+        "--retry-failed --json --quiet",
+        {"instead of indexing": "--purge", "the index": "--store", "how it computes": "--engine"},
+    ),
+    "search": (
+        "--not --like --where --top --list --grid",
+        {"what is looked for": "--keywords", "which hits are shown": "--duplicates", "the index": "--exact"},
+    ),
+}
+
+
+@pytest.mark.parametrize("command", SUBJECTS)
+def test_other_commands_show_first_what_most_runs_need_and_the_rest_by_subject(shell: Shell, command: str):
+    first, subjects = SUBJECTS[command]
+
+    shown = shell(command, "--help").out.partition("\noptions:\n")[2]
+
+    groups = groups_of("options:\n" + shown)
+    assert list(groups) == ["options", *subjects, "the model"]
+    assert flags_in(groups["options"])[: len(first.split())] == first.split()
+    assert {title: flag for title, flag in subjects.items() if flag not in flags_in(groups[title])} == {}
+    assert len(set(flags_in(shown))) == len(flags_in(shown))
 
 
 def test_every_option_of_a_template_stands_in_the_help_once(shell: Shell):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
-from clip_grid.api import SheetInputs, export_grid
+from clip_grid.api import SheetInputs, export_batch, export_grid
 from clip_grid.errors import OutputError
 from clip_grid.grid.table.table import parse_table
 from hypothesis import given, settings
@@ -101,6 +103,32 @@ def test_half_a_surrogate_pair_in_a_prompt_does_not_cost_the_sidecar(tmp_path):
 
     facts = json.loads((tmp_path / "s.json").read_text("utf-8"))
     assert facts["cells"][0]["values"] == {"note": "half \ud83d"}
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+def test_names_that_are_no_utf8_leave_report_and_sidecar_readable(tmp_path):
+    folder = tmp_path / os.fsdecode(b"fotos \xe9")
+    folder.mkdir()
+    for place, name in enumerate((b"caf\xe9.png", b"ok.png")):
+        Image.new("RGB", (8, 8), (place, 0, 0)).save(tmp_path / "x.png")
+        (tmp_path / "x.png").rename(folder / os.fsdecode(name))
+    (folder / os.fsdecode(b"br\xff.png")).write_bytes(b"")
+    empty = tmp_path / os.fsdecode(b"leer \xe9")
+    empty.mkdir()
+
+    report = export_batch([folder, empty], tmp_path / os.fsdecode(b"out \xe9"), sidecar=True)
+
+    sidecar = next((tmp_path / os.fsdecode(b"out \xe9")).glob("*_grid.json"))
+    (grid,) = report.grids
+    assert all(os.path.exists(page.path) for page in grid.pages)
+    for text in (report.to_json(), sidecar.read_bytes().decode("utf-8")):
+        facts = json.loads(text)
+        json.dumps(facts, ensure_ascii=False).encode("utf-8")
+        facts = facts.get("grids", [facts])[0]
+        assert [cell["label"] for cell in facts["cells"]] == ["caf?.png", "ok.png"]
+        assert facts["pages"][0]["path"].endswith("out ?/fotos ?_grid.png")
+        assert facts["skipped"][0]["path"].endswith("fotos ?/br?.png")
+    assert report.to_dict()["failed"][0]["directory"].endswith("leer ?")
 
 
 def test_the_sidecar_never_replaces_somebody_elses_file(tmp_path):

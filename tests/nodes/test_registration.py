@@ -77,7 +77,9 @@ def test_every_node_has_a_name_a_help_page_and_the_attributes_that_comfyui_reads
     node = clip_grid.NODE_CLASS_MAPPINGS[node_id]
 
     assert clip_grid.NODE_DISPLAY_NAME_MAPPINGS[node_id]
-    assert (ROOT / clip_grid.WEB_DIRECTORY / "docs" / f"{node_id}.md").is_file()
+    # in English, and in Chinese where the front end is
+    for page in (f"{node_id}.md", f"{node_id}/zh.md"):
+        assert (ROOT / clip_grid.WEB_DIRECTORY / "docs" / page).is_file()
     assert node.CATEGORY.startswith("CLIP Grid/") and node.DESCRIPTION and node.SEARCH_ALIASES
     assert getattr(node, "OUTPUT_NODE", False) == (node_id in OUTPUT_NODES)
     assert len(node.RETURN_TYPES) == len(node.RETURN_NAMES) == len(node.OUTPUT_TOOLTIPS)

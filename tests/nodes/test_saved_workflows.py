@@ -94,6 +94,28 @@ def test_a_sheet_of_an_old_workflow_is_made_as_it_says(export, batch):
     assert (report["grid_dimensions"], report["export_format"]) == ("1x2", "webp")
 
 
+@pytest.mark.parametrize("place", ["below", "above", "none", "over"])
+@pytest.mark.parametrize("is_linked", [True, False])
+def test_labels_over_pictures_in_an_old_workflow_stay_there_and_a_note_says_if_its_template_has_another_place(
+    export, batch, host, place, is_linked
+):
+    template = clip_grid.NODE_CLASS_MAPPINGS["ClipGrid_GridTemplate"]
+    made = template().execute(name=["mine"], label_position=[place], save=[not is_linked])["result"][0]
+    # over was the default of both
+    saved = list((FIRST_SHEET | {"label_position": "over", "template": "none"}).values())
+    old = loaded("ClipGrid_LabeledGridExporter", saved)
+
+    alone = export(batch(0.2, 0.8), **old)["ui"]
+    with_template = export(batch(0.2, 0.8), **old | {"template": made if is_linked else "mine"})["ui"]
+
+    assert alone["clip_notes"] == []
+    assert [ui["clip_grid"][0][0]["label_position"] for ui in (alone, with_template)] == ["over", "over"]
+    assert with_template["clip_notes"] == [] if place == "over" else with_template["clip_notes"] == [
+        f"label_position is over in the node, which beats {place} of the template mine; earlier versions took the "
+        "template's: choose below in the node for that"
+    ]  # fmt: skip
+
+
 def test_a_template_of_an_old_workflow_keeps_its_options():
     values = loaded("ClipGrid_GridTemplate", list(FIRST_TEMPLATE.values()))
     lists = {name: [value] for name, value in values.items()}

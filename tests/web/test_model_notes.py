@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from .outputs import hits, labels, matches, ranks
+
 LOADER, MATCH = "ClipGrid_CLIPModelLoader", "ClipGrid_CLIPMatchScore"
 PANEL = ".clip-grid-model"
 
@@ -54,8 +58,6 @@ def test_after_pressing_r_the_new_model_is_chosen(page_of):
 
 
 def test_the_note_of_the_toy_stands_before_its_scores_and_stands_out(page_of):
-    from .outputs import matches
-
     stub = page_of(MATCH)
     note = "shapes-demo is a toy that knows coloured shapes only: about other pictures it says nothing; get a model"
 
@@ -66,12 +68,17 @@ def test_the_note_of_the_toy_stands_before_its_scores_and_stands_out(page_of):
     assert loud.bounding_box()["y"] < stub.node().locator(".clip-grid-score").bounding_box()["y"]
 
 
-def test_digits_are_not_cut_in_a_narrow_node(page_of):
-    from .outputs import matches
-
-    stub = page_of(MATCH)
+@pytest.mark.parametrize("node", ["CLIPMatchScore", "CLIPLabel", "RankImages", "SearchImages"])
+def test_digits_are_not_cut_in_a_narrow_node(page_of, node):
+    outputs = {
+        "CLIPMatchScore": matches("a red circle on a white background"),
+        "CLIPLabel": labels("a red circle on a white background"),
+        "RankImages": ranks(0.98765, 0.1234),
+        "SearchImages": hits(3.2, 1.5),
+    }
+    stub = page_of(f"ClipGrid_{node}")
     stub.page.add_style_tag(content=".node { width: 220px !important; }")
-    stub.finish(matches("a red circle on a white background"))
+    stub.finish(outputs[node])
     number = stub.node().locator(".clip-grid-score-number").first
 
     assert number.evaluate("(one) => one.scrollWidth <= one.clientWidth + 1")

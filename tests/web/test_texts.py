@@ -47,6 +47,17 @@ def test_every_text_that_the_sources_use_exists_and_every_text_is_used():
     assert {key for key in english() if f'"{key}"' not in code} == set()
 
 
+def test_no_text_that_is_shown_is_written_in_the_sources():
+    # names of keys are the same everywhere; ComfyUI translates settings and the labels of commands by their files
+    files = [path for path in WEB.rglob("*.*js") if path not in (ENGLISH_FILE, WEB / "settings.js")]
+    shown = r'\b(?:text|title|placeholder|alt|"aria-label"|textContent)\b"?\s*[:=]\s*["`]([^"`]*)["`]'
+
+    found = [text for path in files for text in re.findall(shown, path.read_text("utf-8"))]
+
+    words = [text for text in found if re.search(r"[^\W\d_]{2,}", re.sub(r"\$\{[^}]*\}?", "", text))]
+    assert set(words) - set(english()) <= {"Esc", "Enter"}
+
+
 @pytest.mark.parametrize("locale", TRANSLATED)
 def test_a_translation_has_the_texts_with_their_values_and_nothing_else(locale):
     texts = translation(locale)

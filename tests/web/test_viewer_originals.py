@@ -57,6 +57,7 @@ def test_cells_details_and_the_comparison_show_the_originals_without_labels(stub
     stub.page.keyboard.press("c")
 
     assert sizes(stub, ".clip-grid-compare") == ([SIDE, SIDE], 0)
+    assert "The labels are part of these pictures" not in stub.viewer.inner_text()
 
 
 def test_where_the_original_is_gone_the_page_shows_the_picture(stub, host):
@@ -78,6 +79,17 @@ def test_pictures_that_were_never_files_are_shown_from_the_saved_page(page_of):
     stub.page.keyboard.press("o")
 
     assert "not in ComfyUI's folders" in stub.viewer.get_by_role("status").last.inner_text()
+
+
+@pytest.mark.parametrize(("position", "is_told"), [("over", True), ("below", False)])
+def test_the_comparison_says_whether_labels_are_a_part_of_pictures_that_were_never_files(page_of, position, is_told):
+    stub = page_of(SHEET)
+    stub.finish(sheet(NAMES, label_position=position))
+    stub.node().get_by_text("Open viewer").click()
+    stub.page.keyboard.press("c")
+
+    assert sizes(stub, ".clip-grid-compare") == ([], 2)
+    assert ("The labels are part of these pictures" in stub.viewer.inner_text()) == is_told
 
 
 def test_the_saved_picture_is_the_original_with_its_data(stub, host):

@@ -104,6 +104,7 @@ export const ENGLISH = /** @type {const} */ ({
   "compare.right": "right:",
   "compare.swap": "Swap",
   "compare.no_pair": "There are no two cells to compare.",
+  "compare.labelled": "The labels are part of these pictures; with label_position below they are not.",
   "compare.selected_none": "No cell is selected",
   "compare.selected_one": "One cell is selected: select another, then press c",
   "compare.selected_two": "Two cells are selected: press c to compare them",

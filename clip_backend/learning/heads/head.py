@@ -151,6 +151,9 @@ def read_head(path: str | os.PathLike[str]) -> Head:
 def _metadata(path: Path) -> dict[str, str]:
     from safetensors import SafetensorError, safe_open
 
+    if not path.is_file():
+        # a pipe would be waited for
+        raise InputError(f"{path} is no file; give a head that clip-grid train wrote")
     try:
         with safe_open(str(path), framework="np") as file:
             return dict(file.metadata() or {})

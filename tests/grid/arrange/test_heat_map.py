@@ -234,13 +234,25 @@ def test_a_split_table_keeps_the_mean_of_each_column():
     assert {*planned.badges.texts.values()} == {"0.0", "1.0", "2.0", "3.0"}
 
 
-@pytest.mark.parametrize(
-    ("scores", "message"),
-    [([{"a": 1, "b": 2}], "scores a, b; name one of them in badge"), ([], "the pictures have no score")],
-)
-def test_a_heat_map_must_know_its_score(scores, message):
-    with pytest.raises(InputError, match=message):
-        plan(flats(2), {"scores": scores}, heatmap="on")
+def test_a_heat_map_must_know_its_score():
+    with pytest.raises(InputError, match="scores a, b; name one of them in badge"):
+        plan(flats(2), {"scores": [{"a": 1, "b": 2}]}, heatmap="on")
+
+
+def test_a_heat_map_and_a_winner_without_scores_are_warnings_alike():
+    def warnings(**options):
+        return plan(flats(2), {"scores": options.pop("scores", [])}, **options).warnings
+
+    cure = "the pictures have no score; give scores, or name a column of numbers in badge"
+    assert warnings(heatmap="on") == (f"there is no heat map: {cure}",)
+    assert warnings(winner="lowest") == (f"no picture is marked as the winner: {cure}",)
+    assert warnings(winner="highest", heatmap="on") == (
+        f"there is no heat map: {cure}",
+        f"no picture is marked as the winner: {cure}",
+    )
+    assert warnings(winner="highest", scores=[{"a": 1, "b": 2}]) == (
+        "no picture is marked as the winner: no score is named; name one of the scores a, b in badge",
+    )
 
 
 def test_a_heat_map_without_a_number_costs_a_warning():
@@ -258,7 +270,7 @@ def test_a_scorer_that_fails_costs_the_heat_map_and_not_the_sheet():
 
     assert planned.warnings == (
         "no scores from CLIP: the model is not there",
-        "there is no heat map: the pictures have no score",
+        "there is no heat map: the pictures have no score; give scores, or name a column of numbers in badge",
     )
 
 

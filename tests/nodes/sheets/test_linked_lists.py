@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from clip_grid.nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
@@ -41,6 +42,21 @@ def test_a_value_for_each_picture_makes_the_axes_whatever_their_order(export, ba
     assert report["axes"]["y"] == {"name": "y", "values": ["4", "7"]}
     assert places(report) == [(0, 0), (0, 2), (0, 1), (1, 0), (1, 2), (1, 1)]
     assert report["warnings"] == []
+
+
+def test_headers_of_linked_lists_name_no_axis_since_it_has_no_name(export, batch, host):
+    linked = {"x_axis": [4, 7], "y_axis": ["euler", "heun"], "page_axis": ["first", "second"], "sort_by": "given"}
+    export(batch(*[0.5] * 8), **linked, format="html", filename_prefix="linked")
+    columns = json.dumps({"cfg": [4, 7], "sampler": ["a", "a"]})
+    export(batch(0.1, 0.2), metadata=columns, x_axis="cfg", format="html", filename_prefix="typed")
+
+    linked, typed = ((host.folders.output / f"{name}_00001_.html").read_text("utf-8") for name in ("linked", "typed"))
+    header = r'<(?:th|h2 class="wide") [^>]*>(?:<small class="axis"[^>]*>([^<]*)</small>)?(?:<span>)?([^<]*)'
+    headers = re.findall(header, linked)
+    assert [texts for texts in dict.fromkeys(headers) if any(texts)] == [
+        ("", "first"), ("", "4"), ("", "7"), ("", "euler"), ("", "heun"), ("", "second")
+    ]  # fmt: skip
+    assert '<small class="axis" dir="auto">cfg</small>' in typed
 
 
 def test_the_values_of_the_axes_alone_go_over_the_pictures_row_by_row(export, batch):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clip_grid.api import SheetInputs, export_grid
 from clip_grid.errors import InputError
 from clip_grid.grid.write.output import SUFFIX
 from clip_grid.nodes.grid_nodes import BatchLabeledGridExporterNode, LabeledGridExporterNode
@@ -107,6 +108,19 @@ def test_no_file_and_no_report_says_where_folders_are(host, run, format, tmp_pat
     assert [cell["path"] for cell in report["cells"]] == ["input/run/a.png", "input/run/b.jpg"]
     assert report["skipped"][0]["path"] == "input/run/broken.png"
     assert answer["result"][1] == [str(host.folders.output / f"ClipGrid_run_00001_{SUFFIX[format]}")]
+
+
+@pytest.mark.parametrize("format", SUFFIX)
+def test_no_sheet_of_the_command_line_and_of_python_says_where_its_pictures_are(run, format, tmp_path):
+    if format == "pdf":
+        pytest.importorskip("fpdf")
+    (tmp_path / "t.csv").write_text("file,label\na.png,x\nb.jpg,y\n", "utf-8")
+    sheet = tmp_path / f"sheet.{SUFFIX[format]}"
+
+    export_grid(run, sheet, inputs=SheetInputs(csv=tmp_path / "t.csv"), format=format, title="Shared", footer="{page}")
+
+    assert not holds(sheet.read_bytes(), str(tmp_path))
+    assert holds(sheet.read_bytes(), "a.png") == (format == "html")
 
 
 @pytest.mark.parametrize("content", [b"", b'{"a": ', b"a\0b"])

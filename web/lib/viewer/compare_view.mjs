@@ -3,6 +3,7 @@
 import { make } from "../dom.mjs";
 import { text } from "../texts.mjs";
 import { pictureElement } from "./page_image.mjs";
+import { originalOf } from "./sheets.mjs";
 
 /** @typedef {import("./viewer.mjs").Viewer} Viewer */
 /** @typedef {import("./sheets.mjs").Cell} Cell */
@@ -72,6 +73,7 @@ export class CompareView {
       nameElement(left, text("compare.left")),
       swap,
       nameElement(right, text("compare.right")),
+      ...(pair.some((cell) => this.#isLabelled(cell)) ? [note(text("compare.labelled"))] : []),
     );
     this.#draw();
     this.focus();
@@ -88,6 +90,15 @@ export class CompareView {
       { cls: `clip-grid-compare-frame${cls}`, style },
       pictureElement(cell, this.viewer.state.sheet.pages[cell.page]),
     );
+  }
+
+  /**
+   * Whether the label is a part of the picture that is shown.
+   * @param {Cell} cell
+   */
+  #isLabelled(cell) {
+    const isOver = this.viewer.state.sheet.report?.label_position === "over";
+    return isOver && cell.label !== "" && !originalOf(cell);
   }
 
   #draw() {
@@ -152,6 +163,11 @@ export class CompareView {
   anchor() {
     return this.names.getBoundingClientRect();
   }
+}
+
+/** @param {string} shown */
+function note(shown) {
+  return make("p", { cls: "clip-grid-compare-note clip-grid-quiet", text: shown });
 }
 
 /**

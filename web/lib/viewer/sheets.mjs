@@ -19,6 +19,7 @@ import { text } from "../texts.mjs";
  * @property {string} [grid_dimensions] as in "3x4"
  * @property {string} [export_format]
  * @property {Record<string, number>} [label_sources]
+ * @property {string} [label_position] over, below, above or none; older sheets lack it
  * @property {{constant?: Record<string, unknown>}} [axes]
  */
 /**
