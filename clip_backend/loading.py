@@ -158,7 +158,10 @@ def _load(infos: list[CheckpointInfo], options: LoadOptions, trust_space: bool) 
     needed = sum(info.parameters for info in infos) * WEIGHT_BYTES[options.dtype]
     device = options.build_device
     check_fits(" + ".join(str(info.path) for info in infos), needed, free_bytes(device), str(device))
-    infos = with_trained([identified(info) for info in infos], [hashed(one) for one in infos[0].trained])
+    trained = infos[0].trained
+    infos = [identified(info) for info in infos]
+    if trained:
+        infos = with_trained(infos, [hashed(one) for one in trained])
     if infos[0].family in KINDS:
         from .encoding.assembly import assemble
 

@@ -55,12 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="words in facets: a .txt, .csv or .json file; +FILE for the program's own and the file's (default: the "
         "program's own)",
     )  # fmt: skip
+    add("--contrast", action="store_true", help="say what tells the pictures apart, no two the same, as on a sheet")
+    add("--csv", metavar="FILE", help="also write a row per picture")
     words.add_argument(
         "--head", metavar="RUN|FILE",
         help="classes that clip-grid train learnt (default: those of a run that --model is)",
     )  # fmt: skip
-    add("--contrast", action="store_true", help="say what tells the pictures apart, no two the same, as on a sheet")
-    add("--csv", metavar="FILE", help="also write a row per picture")
     add("--overwrite", action="store_true", help="replace FILE even if it is another table")
     add_output_flags(parser)
     group = parser.add_argument_group("the labels")

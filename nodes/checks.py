@@ -69,6 +69,7 @@ def data_state(data: str, host: Host) -> str:
 
     def state(text: str, host: Host) -> Iterable[object]:
         path = host.folders.find(text)
+        host.folders.check_links(path)
         yield (path, _tree(path)) if path.is_dir() else file_identity(path)
 
     return _digest([_read(state, data, host)])

@@ -75,7 +75,7 @@ def warm(pictures, weights):
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("picture", 16), ("text", 10), ("load_encoder", 20), ("label", 30), ("match", 30)]
+    ("name", "most"), [("picture", 16), ("text", 10), ("load_encoder", 23), ("label", 31), ("match", 30)]
 )
 def test_work_can_be_followed_through_few_files(name, most, warm, pictures, weights):
     work = {

@@ -13,7 +13,7 @@ from ..checkpoints.trained_file import check_same
 from ..checkpoints.trained_weights import open_merged
 from ..checkpoints.training import trained_mark
 from ..checkpoints.weight_names import OTHER_TEXT
-from ..checkpoints.weights import Weights
+from ..checkpoints.weights import Weights, open_weights
 from ..preparing.preprocessing import Preprocessing, preprocessing_of
 from ..tokenizing.find import find_tokenizer
 from ..towers.build import build_text, build_vision
@@ -37,10 +37,11 @@ def assemble(
 ) -> ClipEncoder:
     """An encoder from one file, given twice, or from the vision tower of one and the text tower of another."""
     is_pair = text is not vision
-    vision_weights = open_merged(vision, allow_pickle=options.allow_pickle)
-    text_weights = open_merged(text, allow_pickle=options.allow_pickle) if is_pair else vision_weights
+    opened = open_merged if vision.trained else open_weights
+    vision_weights = opened(vision, allow_pickle=options.allow_pickle)
+    text_weights = opened(text, allow_pickle=options.allow_pickle) if is_pair else vision_weights
     space = joined_space(vision, text, trust_space=trust_space) if is_pair else space_of(vision)
-    space += trained_mark(vision.trained)
+    space += trained_mark(vision.trained) if vision.trained else ""
     has_vision = vision.vision is not None
     has_text = text.text is not None and text.has_text_projection
     return ClipEncoder(

@@ -7,7 +7,7 @@ import ntpath
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,6 +120,29 @@ class AllowedFolders:
         if not os.path.isdir(path):
             raise InputError(f"{text!r} is a file; give the folder that it is in")
         return [path]
+
+    def check_links(self, folder: Path) -> None:
+        """Raises ForbiddenPath for a link below the folder that leads out of the allowed ones; follows none of these.
+
+        What cannot be listed is passed over: reading it says why.
+        """
+        allowed = self.resolved()
+        seen: set[str] = set()
+        waiting = [os.fspath(folder)]
+        while waiting:
+            here = waiting.pop()
+            if (real := os.path.realpath(here)) in seen or not os.path.isdir(here):
+                continue
+            seen.add(real)
+            with suppress(OSError), os.scandir(here) as entries:
+                for entry in entries:
+                    if entry.is_symlink() and not allowed.contains(entry.path):
+                        raise ForbiddenPath(
+                            f"{entry.name} is a link that leads out of the folders that this server allows; copy what "
+                            "it leads to into the input folder"
+                        )
+                    if entry.is_dir():
+                        waiting.append(entry.path)
 
     def check_prefix(self, prefix: str) -> None:
         """Raises ForbiddenPath if files with this prefix would be outside the output folder."""

@@ -50,6 +50,7 @@ def learn_from_folder(data: str, model: object, options: LearnOptions, host: Hos
     """
     loaded = check_loaded(model, "model")
     path = host.folders.find(data.strip() or ".")
+    host.folders.check_links(path)
     _check(read_dataset(path), host)
     bar = host.progress()
     prepared = prepare_data(path, shares=Shares(val=0, test=options.test), encoder=loaded.encoder, progress=bar)

@@ -59,8 +59,9 @@ class Run:
 
 def is_run(folder: str | os.PathLike[str]) -> bool:
     """Whether the folder was written by a training, of any version."""
+    file = Path(folder) / RUN
     try:
-        return parse_object(read_file(Path(folder) / RUN, "the run")).get("clip_grid") == "run"
+        return file.is_file() and parse_object(read_file(file, "the run")).get("clip_grid") == "run"
     except InputError:
         return False
 
