@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from .variants import Numbering
 
-_PROJECTION = re.compile(r"(?:image_proj|image_proj_model|ip_adapter_proj_model)\.(.+)")
-_ATTENTION = re.compile(r"(?:ip_adapter|adapter_modules)\.(.+)")
+_PROJECTION = ("image_proj", "image_proj_model", "ip_adapter_proj_model")
+_ATTENTION = ("ip_adapter", "adapter_modules")
 _PAIR = re.compile(r"(\d{1,4})\.to_([kv])_ip\.(weight|bias)")
 _XLABS_PAIR = re.compile(r"double_blocks\.(\d{1,4})\.processor\.ip_adapter_double_stream_([kv])_proj\.(weight|bias)")
 _LORA = re.compile(r"(\d{1,4})\.to_(q|k|v|out)_lora\.(down|up)\.weight")
@@ -52,19 +52,18 @@ def sort_names(names: Iterable[str]) -> AdapterNames:
     lora: dict[tuple[int, str, str], str] = {}
     sd35, foreign, is_xlabs = [], [], False
     for name in names:
-        if found := _PROJECTION.fullmatch(name):
-            image_proj[found[1]] = name
+        prefix, _, rest = name.partition(".")
+        if prefix in _PROJECTION and rest:
+            image_proj[rest] = name
+        elif prefix in _ATTENTION and (found := _PAIR.fullmatch(rest)):
+            pairs[int(found[1]), found[2], found[3]] = name
+        elif prefix in _ATTENTION and (found := _LORA.fullmatch(rest)):
+            lora[int(found[1]), found[2], found[3]] = name
+        elif prefix in _ATTENTION and _SD35.fullmatch(rest):
+            sd35.append(name)
         elif found := _XLABS_PAIR.fullmatch(name):
             pairs[int(found[1]), found[2], found[3]] = name
             is_xlabs = True
-        elif not (attention := _ATTENTION.fullmatch(name)):
-            foreign.append(name)
-        elif found := _PAIR.fullmatch(attention[1]):
-            pairs[int(found[1]), found[2], found[3]] = name
-        elif found := _LORA.fullmatch(attention[1]):
-            lora[int(found[1]), found[2], found[3]] = name
-        elif _SD35.fullmatch(attention[1]):
-            sd35.append(name)
         else:
             foreign.append(name)
     if any(name.startswith("image_proj_model.") for name in image_proj.values()):
