@@ -40,10 +40,17 @@ class ApplySettings:
     end: float = option(1.0, "Share of the steps after which the references no longer act.", low=0, high=1)
     place_weights: str = option(
         "",
-        "Factors over the model's places, which multiply those of the weight type: numbers such as 1, 0.5, 0 are spread "
-        "evenly from the first place to the last; 3=0, 6=1.5 sets single places, counted from 0.",
+        "Factors over the model's places, which multiply those of the weight type: numbers such as 1, 0.5, 0 are "
+        "spread evenly from the first place to the last; 3=0, 6=1.5 sets single places, counted from 0.",
         advanced=True,
     )
     lora_strength: float = option(
         1.0, "Strength of the LoRA that FaceID adapters contain; others have none.", low=-5, high=5, advanced=True
+    )
+    face_structure: float = option(
+        1.0,
+        "Of FaceID Plus v2: how much of the picture's face is kept beside the face vector.",
+        low=0,
+        high=5,
+        advanced=True,
     )

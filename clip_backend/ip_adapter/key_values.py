@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,27 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from ...errors import InputError
+from .weights import Pair
 
 #: Of InstantX's norm of keys and values.
 NORM_EPSILON = 1e-5
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """The projections of picture tokens to keys and values at one site."""
-
-    #: [width, tokens' length].
-    k: Tensor
-    v: Tensor
-    #: [width]; None where the adapter has none.
-    k_bias: Tensor | None = None
-    v_bias: Tensor | None = None
-
-    @property
-    def tensors(self) -> dict[str, Tensor]:
-        """Those that there are, by name."""
-        named = {"k": self.k, "v": self.v, "k_bias": self.k_bias, "v_bias": self.v_bias}
-        return {name: tensor for name, tensor in named.items() if tensor is not None}
 
 
 class _PairModule(nn.Module):
@@ -39,12 +21,14 @@ class _PairModule(nn.Module):
 
     def __init__(self, pair: Pair) -> None:
         super().__init__()
-        self._own = pair.tensors
+        named = {"k": pair.k, "v": pair.v, "k_bias": pair.k_bias, "v_bias": pair.v_bias}
+        self._own = {name: tensor for name, tensor in named.items() if tensor is not None}
         for name, tensor in self._own.items():
             self.register_parameter(name, nn.Parameter(tensor, requires_grad=False))
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> _PairModule:
-        super()._apply(fn, recurse)
+        apply: Callable[..., object] = super()._apply
+        apply(fn, recurse)
         for name, tensor in self._own.items():
             parameter = self.get_parameter(name)
             # a copy of its own would stay in main memory after every offloading
@@ -84,6 +68,6 @@ class PairWeights(nn.Module):
 
 def head_norm(numbers: Tensor, heads: int) -> Tensor:
     """[R, T, width] with every head divided by its root mean square."""
-    split = numbers.unflatten(-1, (heads, -1))
+    split = numbers.reshape(*numbers.shape[:2], heads, -1)
     mean = split.float().pow(2).mean(-1, keepdim=True)
-    return (split * torch.rsqrt(mean + NORM_EPSILON).to(split.dtype)).flatten(-2)
+    return (split * torch.rsqrt(mean + NORM_EPSILON).to(split.dtype)).reshape(numbers.shape)

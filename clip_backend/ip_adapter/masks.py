@@ -81,8 +81,8 @@ def read_mask(mask: torch.Tensor, name: str) -> torch.Tensor:
 def token_weights(mask: torch.Tensor, full: Size, area: Area | None, grid: Size, frames: Sequence[int]) -> torch.Tensor:
     """[frames, tokens, 1]: the mean of the mask under every token of the area.
 
-    mask: [F, H, W] of the whole picture, of any size. full: the picture in latent cells. frames: which of the masks each
-    row takes; the last one holds for later frames.
+    mask: [F, H, W] of the whole picture, of any size. full: the picture in latent cells. frames: which of the masks
+    each row takes; the last one holds for later frames.
     """
     from torch.nn.functional import interpolate
 

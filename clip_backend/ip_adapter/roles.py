@@ -58,7 +58,9 @@ class Run:
             return same[0]
         if not self.held.get("warned"):
             self.held["warned"] = True
-            logger.warning("IP-Adapter: this sampler hides which prompt is the negative one; the first is taken for positive")
+            logger.warning(
+                "IP-Adapter: this sampler hides which prompt is the negative one; the first is taken for positive"
+            )
         return "positive" if index == 0 else "negative"
 
 
@@ -135,4 +137,7 @@ def note_roles(
 def _area(cond: Mapping[str, Any]) -> Area | None:
     area = cond.get("area")
     # areas of videos, with a time, are of models without such attentions
-    return tuple(int(number) for number in area) if area and len(area) == 4 else None
+    if not area or len(area) != 4:
+        return None
+    height, width, y, x = (int(number) for number in area)
+    return height, width, y, x

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import InputError
-
-#: Length of a text token -> the models that take such tokens.
-FAMILIES = {768: "SD1.5", 1024: "SD2", 2048: "SDXL"}
+from .variants import FAMILY_TITLES, UNET_FAMILIES
 
 
 @dataclass(frozen=True)
 class Site:
-    """One cross-attention."""
+    """One attention."""
 
     #: Under which ComfyUI looks up its replacement: ("input", 4, 1) is the second in input block 4.
     key: tuple[str, int, int]
@@ -56,27 +54,27 @@ def check_pairs(sites: Sequence[Site], shapes: Sequence[tuple[int, int]], adapte
     """Raises InputError unless the adapter has one pair (rows, columns) of keys and values for each site."""
     if len(sites) != len(shapes):
         raise InputError(
-            f"{adapter} has keys and values for {len(shapes)} cross-attentions, and {model} has {len(sites)}; an adapter "
+            f"{adapter} has keys and values for {len(shapes)} attentions, and {model} has {len(sites)}; an adapter "
             f"{_for_count(len(sites))} is needed, or a model {_for_count(len(shapes))}"
         )
     for site, (rows, columns) in zip(sites, shapes, strict=True):
         if site.context is not None and site.context != columns:
             raise InputError(
-                f"{adapter} is made for {_family(columns)}, and {model} is {_family(site.context)}; take an adapter for "
-                "that model"
+                f"{adapter} is made for {_family(columns)}, and {model} is {_family(site.context)}; take an adapter "
+                "for that model"
             )
         if site.width != rows:
             raise InputError(
-                f"{adapter} has {rows} rows for the cross-attention {site.key}, which is {site.width} wide in {model}; "
+                f"{adapter} has {rows} rows for the attention {site.key}, which is {site.width} wide in {model}; "
                 "the adapter was made for another model"
             )
 
 
 def _for_count(count: int) -> str:
-    known = {16: "for SD1.5", 70: "for SDXL", 57: "for FLUX", 19: "for FLUX", 38: "for SD3.5"}
+    known = {16: "for SD 1.5", 70: "for SDXL", 57: "for FLUX.1", 19: "for FLUX.1", 38: "for SD 3.5"}
     return known.get(count, f"with {count} of them")
 
 
 def _family(context: int) -> str:
-    name = FAMILIES.get(context, "another family")
-    return f"{name} (text tokens of {context} numbers)"
+    family = UNET_FAMILIES.get(context)
+    return f"{FAMILY_TITLES[family] if family else 'another family'} (text tokens of {context} numbers)"

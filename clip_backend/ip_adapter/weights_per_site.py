@@ -36,6 +36,9 @@ def site_weights(sites: Sequence[Site], weight_type: str, place_weights: str) ->
     places = 1 + max(site.place for site in sites)
     parts = {site.place: site.key[0] for site in sites}
     by_place = [_weight(weight_type, place, places, parts.get(place, "")) for place in range(places)]
+    part = weight_type.rpartition(" ")[2]
+    if part in ("input", "middle", "output") and part not in parts.values():
+        raise InputError(f"weight_type {weight_type!r} needs a UNet, and this model has no {part} blocks; take another")
     factors = read_place_weights(place_weights, places)
     return tuple(
         SiteWeight(by_place[site.place].factor * factors[site.place], by_place[site.place].is_unconditional)

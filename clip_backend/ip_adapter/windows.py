@@ -9,7 +9,7 @@ from typing import Any
 def frames_of(options: Mapping[str, Any], rows: int) -> tuple[int, ...]:
     """The frame of each of the rows that belong to one conditioning.
 
-    options: ``transformer_options``, where ComfyUI's context windows and those of AnimateDiff-Evolved leave their frames.
+    options: ``transformer_options``, where the context windows of ComfyUI and AnimateDiff-Evolved leave their frames.
     """
     window = options.get("context_window")
     if window is not None and getattr(window, "dim", 0) == 0:
