@@ -76,7 +76,8 @@ def encoder_cure(info: AdapterInfo) -> str:
     if encoder is None:
         return f"load the vision encoder that it was trained with, whose output has {info.sizes.input_width} numbers"
     file = encoder.file
-    return f"load {encoder.title}: {file.file} ({file.size}) of {file.repository} as {file.name} in ComfyUI's {file.folder}"
+    place = f"as {file.name} in ComfyUI's {file.folder}"
+    return f"load {encoder.title}: {file.file} ({file.size}) of {file.repository} {place}"
 
 
 def find_encoder(info: AdapterInfo, config: ModelPathConfig | None = None) -> Path:

@@ -162,23 +162,25 @@ def _checked(info: AdapterInfo, states: States) -> dict[str, Tensor]:
 
 
 def _state(info: AdapterInfo, name: str, given: Tensor | None, width: int) -> Tensor:
-    what = _WHAT[name]
+    what, adapter = _WHAT[name], f"{info.label} ({info.variant.title})"
     if given is None:
-        raise InputError(f"{info.label} ({info.variant.title}) reads {what}, which is missing; {_cure(info, name)}")
+        raise InputError(f"{adapter} reads {what}, which is missing; {_cure(info, name)}")
     if name == "face" and given.ndim == 2:
         given = given[:, None]
     dimensions = 2 if name == "embeds" else 3
     if given.ndim != dimensions or 0 in given.shape:
-        raise InputError(f"{what} has the shape {list(given.shape)}; it must have {dimensions} dimensions")
+        shape = f"has the shape {list(given.shape)}; it must have {dimensions} dimensions, none of them 0"
+        raise InputError(f"{adapter} reads {what}, which {shape}")
     if given.shape[-1] != width:
         raise InputError(
-            f"{info.label} ({info.variant.title}) reads {what} of {width} numbers, but was given {given.shape[-1]}"
+            f"{adapter} reads {what} of {width} numbers, but was given {given.shape[-1]}"
             f"{_source(name, given.shape[-1])}; {_cure(info, name)}"
         )
-    if name == "face" and given.shape[1] > 1 and "penultimate" in info.picture_input:
-        raise InputError(f"{info.variant.title} reads one face of a picture, but was given {given.shape[1]}")
+    if name == "face" and given.shape[1] > 1 and needs_hidden(info):
+        raise InputError(f"{adapter} reads one face of a picture, but was given {given.shape[1]}; give the faces apart")
     if not bool(torch.isfinite(given).all()):
-        raise InputError(f"{what} holds numbers that are not finite; encode the picture again, in float32 or bfloat16")
+        reason = "holds numbers that are not finite; encode it again in float32 or bfloat16"
+        raise InputError(f"{adapter} reads {what}, which {reason}")
     return given.to(torch.float32)
 
 

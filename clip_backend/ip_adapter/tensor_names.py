@@ -82,7 +82,7 @@ _FOREIGN: tuple[tuple[str, str], ...] = (
     (r"control_model\.|.*controlnet_|.*input_hint_block\.|.*zero_convs?\.|control(lora|_)?", "a ControlNet"),
     (r".*motion_modules\.|.*temporal_transformer\.", "a motion module for animation"),
     (r"(model\.diffusion_model|conditioner|cond_stage_model)\.", "a checkpoint or diffusion model"),
-    (r"(down_blocks|up_blocks|mid_block|single_blocks|double_blocks|joint_blocks|transformer_blocks|"
+    (r"(conv_in|down_blocks|up_blocks|mid_block|single_blocks|double_blocks|joint_blocks|transformer_blocks|"
      r"single_transformer_blocks|input_blocks|output_blocks|time_embed|diffusion_model)\.", "a diffusion model"),
     (r"(first_stage_model\.)?(encoder\.(down|conv_in|mid|down_blocks)|decoder\.(up|conv_in|mid|up_blocks))\b", "a VAE"),
     (r"vision_model\.|visual\.|(model\.)?image_encoder\.", "a vision encoder, to be chosen as such"),

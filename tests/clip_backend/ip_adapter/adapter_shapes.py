@@ -45,7 +45,8 @@ def mlp_projection(into: int, hidden: int, tokens: int, context: int) -> Shapes:
 
 
 def full_face_projection(into: int, context: int) -> Shapes:
-    return under("image_proj.", linear("proj.0", into, into) | linear("proj.2", context, into) | norm("proj.3", context))
+    products = linear("proj.0", into, into) | linear("proj.2", context, into)
+    return under("image_proj.", products | norm("proj.3", context))
 
 
 def perceiver(into: int, width: int, heads: int, out: int, depth: int = 4) -> Shapes:

@@ -119,7 +119,9 @@ def test_a_variant_that_is_given_is_taken_and_nothing_is_assumed():
 
 
 def test_a_variant_with_other_tensors_is_refused():
-    with pytest.raises(InputError, match="no IP-Adapter Plus; its tensors are those of 'faceid-plus' or 'faceid-plus-v"):
+    with pytest.raises(
+        InputError, match="no IP-Adapter Plus; its tensors are those of 'faceid-plus' or 'faceid-plus-v"
+    ):
         detected(PLUS_V2, variant="plus")
     with pytest.raises(InputError, match="there is no variant 'plusv2'; choose one of base, light"):
         detected(PLUS_V2, variant="plusv2")
