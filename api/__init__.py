@@ -28,6 +28,7 @@ from .collect import collect_images
 from .configuration import Configuration, configuration
 from .embedder import CLIPEmbedder, CLIPModel
 from .ip_adapter import IPAdapterService, ReferenceImage, find_clip_vision, load_clip_vision
+from .ip_adapter_config import IPAdapterConfig, IPAdapterVariant
 from .label import CLIPLabeler, label_images
 from .match import analyze_image_text_match, batch_compute_similarity, compute_similarity, match
 from .match_files import match_pairs
@@ -62,7 +63,9 @@ __all__ = [
     "FoundModel",
     "GridReport",
     "GridTemplate",
+    "IPAdapterConfig",
     "IPAdapterService",
+    "IPAdapterVariant",
     "ImageFeatures",
     "LabelOptions",
     "Labelled",

@@ -30,11 +30,17 @@ def apply_adapter(
     Raises InputError if there is no reference, for an adapter that cannot be used, and for a model of another family,
     naming both.
     """
+    from .face_lora import add_lora
     from .install import install
 
     if adapter.info.problem:
         raise InputError(f"{adapter.info.label} is {adapter.info.problem}")
-    return install(model, adapter, picture_tokens(adapter, references, settings), settings, comfy)
+    clone = install(model, adapter, picture_tokens(adapter, references, settings), settings, comfy)
+    if adapter.lora and settings.lora_strength:
+        if comfy.lora is None:
+            raise InputError(f"this ComfyUI adds no LoRA; set lora_strength to 0 to use {adapter.info.label} without")
+        add_lora(clone, adapter, settings.lora_strength, comfy.lora)
+    return clone
 
 
 def picture_tokens(adapter: Adapter, references: Sequence[Reference], settings: ApplySettings) -> list[PictureTokens]:

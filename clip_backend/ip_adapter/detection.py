@@ -17,7 +17,6 @@ from .variants import (
     DIFFERENT,
     FAMILY_TITLES,
     UNET_FAMILIES,
-    VARIANT_NAMES,
     VARIANTS,
     Family,
     PictureInput,
@@ -242,13 +241,11 @@ def _chosen(possible: list[Variant], path: Path | None, wanted: str | None) -> t
     """One of the possible variants, and what was assumed in choosing it."""
     titles = " and ".join(one.title for one in possible)
     if wanted:
-        if wanted not in VARIANT_NAMES:
-            raise InputError(f"there is no variant {wanted!r}; choose one of {', '.join(VARIANT_NAMES)}")
-        for one in possible:
-            if one.name == wanted:
-                return one, ()
+        variant = variant_named(wanted)
+        if variant in possible:
+            return variant, ()
         names = " or ".join(repr(one.name) for one in possible)
-        raise InputError(f"the adapter is no {variant_named(wanted).title}; its tensors are those of {names}")
+        raise InputError(f"the adapter is no {variant.title}; its tensors are those of {names}")
     if len(possible) == 1:
         return possible[0], ()
     hinted = [one for one in possible if path and one.is_hinted(path.name)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from ...errors import InputError
 from ..checkpoints.info import Activation, CheckpointInfo
@@ -13,6 +14,15 @@ from ..finding.catalog import find_models
 from ..finding.folders import ModelPathConfig, find_model_folders
 from .detection import AdapterInfo
 from .variants import PictureInput
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..encoding.encoder import Encoder
+
+#: Which blank picture the unconditional side of guidance sees: one in the color that preprocessing turns into zeros, as
+#: the reference and diffusers have it, or a black one, as ComfyUI_IPAdapter_plus has it.
+Blank = Literal["mean color", "black"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +38,8 @@ class VisionEncoder:
     #: The length of its embedding; of SigLIP that of the output of its pooling.
     embedding: int
     activation: Activation
+    #: In pixels.
+    image_size: int = 224
 
     def is_that_of(self, info: CheckpointInfo) -> bool:
         """Whether a model file has it; by its sizes, and by the activation where others have the same sizes."""
@@ -48,9 +60,9 @@ VIT_G = VisionEncoder(title="CLIP ViT-bigG/14", file=CLIP_VISION_G, width=1664, 
 VIT_L = VisionEncoder(title="CLIP ViT-L/14", file=FIRST_CLIP, width=1024, layers=24, tokens=257, embedding=768,
                       activation="quick_gelu")  # fmt: skip
 VIT_L_336 = VisionEncoder(title="CLIP ViT-L/14 336", file=CLIP_VISION_L_336, width=1024, layers=24, tokens=577,
-                          embedding=768, activation="quick_gelu")  # fmt: skip
+                          embedding=768, activation="quick_gelu", image_size=336)  # fmt: skip
 SIGLIP = VisionEncoder(title="SigLIP so400m 384", file=SIGLIP_384, width=1152, layers=27, tokens=729, embedding=1152,
-                       activation="gelu_tanh")  # fmt: skip
+                       activation="gelu_tanh", image_size=384)  # fmt: skip
 #: By what is taken of a picture, the encoders whose width or length it has.
 _BY_INPUT: dict[PictureInput, Sequence[VisionEncoder]] = {
     "embeds": (VIT_H, VIT_G, VIT_L), "pooled": (SIGLIP,), "penultimate": (VIT_H, VIT_L_336, VIT_G, SIGLIP),
@@ -114,3 +126,21 @@ def find_vision_encoders(wanted: Sequence[VisionEncoder], config: ModelPathConfi
                 if encoder.is_that_of(model.info):
                     found.setdefault(encoder.title, model.path)
     return found
+
+
+def blank_states(encoder: Encoder, blank: Blank = "mean color") -> Tensor:
+    """The states [1, T, W] before the last layer of a blank picture, for adapters that read such states.
+
+    Raises InputError for a model without a vision encoder.
+    """
+    from PIL import Image
+
+    preprocessing = encoder.preprocessing
+    if preprocessing is None:
+        raise InputError(f"{encoder.identity.name} takes no pictures; choose a model with a vision encoder")
+    if blank == "mean color":
+        # black less a mean of 0 is exactly 0, which no picture of 8 bits becomes with the mean of the model
+        preprocessing = replace(preprocessing, mean=(0.0, 0.0, 0.0))
+    picture = Image.new("RGB", (preprocessing.size, preprocessing.size))
+    wants = ("penultimate_hidden",)
+    return encoder.encode_images(picture, wants=wants, preprocessing=preprocessing).require("penultimate_hidden")

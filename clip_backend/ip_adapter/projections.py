@@ -39,6 +39,9 @@ class States:
     #: [N, 512], or [N, F, 512] of F faces: from a face recognition model.
     face: Tensor | None = None
 
+    def __len__(self) -> int:
+        return next((len(one) for one in (self.embeds, self.hidden, self.face) if one is not None), 0)
+
 
 def project(adapter: Adapter, states: States, *, face_structure: float = 1.0) -> Tensor:
     """The tokens of each picture [N, T, width of a token] in float32, on the device of the states.
@@ -50,7 +53,7 @@ def project(adapter: Adapter, states: States, *, face_structure: float = 1.0) ->
     info = adapter.info
     if info.problem:
         raise InputError(f"{info.label} is {info.problem}")
-    checked = _checked(info, states)
+    checked = checked_states(info, states)
     weights = _Weights(adapter.image_proj, info.sizes)
     match info.projection:
         case "linear":
@@ -80,7 +83,7 @@ def unconditional_states(adapter: Adapter, states: States, blank: Tensor | None 
     """
     if needs_hidden(adapter.info) and blank is None:
         raise InputError(f"{adapter.info.label} needs the states of a blank picture for the unconditional side")
-    count = len(next(state for state in (states.embeds, states.hidden, states.face) if state is not None))
+    count = len(states)
     return States(
         embeds=None if states.embeds is None else torch.zeros_like(states.embeds),
         hidden=None if blank is None else blank.expand(count, -1, -1),
@@ -148,8 +151,8 @@ class _Weights:
         return self.product(f"{here}to_out", read.transpose(1, 2).flatten(2))
 
 
-def _checked(info: AdapterInfo, states: States) -> dict[str, Tensor]:
-    """The states that the adapter reads by name, in float32."""
+def checked_states(info: AdapterInfo, states: States) -> dict[str, Tensor]:
+    """The states that an adapter reads by name, in float32, of faces [N, F, width]; raises as ``project``."""
     sizes = info.sizes
     wanted: dict[str, int] = {}
     if info.picture_input in ("embeds", "pooled"):

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from ...errors import InputError
+
 VariantName = Literal[
     "base", "light", "plus", "plus-face", "composition", "full-face",
     "faceid", "faceid-plus", "faceid-plus-v2", "faceid-portrait", "faceid-portrait-unnorm",
@@ -113,5 +115,8 @@ DIFFERENT = frozenset({"faceid-plus", "faceid-plus-v2"})
 
 
 def variant_named(name: str) -> Variant:
-    """The variant of this name."""
-    return next(variant for variant in VARIANTS if variant.name == name)
+    """The variant of this name; raises InputError if there is none."""
+    for variant in VARIANTS:
+        if variant.name == name:
+            return variant
+    raise InputError(f"there is no variant {name!r}; choose one of {', '.join(VARIANT_NAMES)}")
