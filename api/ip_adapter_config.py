@@ -60,14 +60,17 @@ class IPAdapterConfig:
 
         paths: where to look for a name; without it in ComfyUI's folders.
         """
-        variant = self.variant.value if isinstance(self.variant, IPAdapterVariant) else self.variant
         return adapter_named(
-            self.model_id, variant=variant, family=self.family, config=paths, allow_pickle=self.allow_pickle
+            self.model_id, variant=self._variant, family=self.family, config=paths, allow_pickle=self.allow_pickle
         )
 
     def load(self, paths: ModelPathConfig | None = None) -> Adapter:
         """The adapter with its weights; raises as ``find``, and for weights that are not finite."""
         from ..clip_backend.ip_adapter.weights import load_adapter
 
-        info = self.find(paths)
-        return load_adapter(info.path or "", variant=info.variant.name, allow_pickle=self.allow_pickle)
+        path = self.find(paths).path
+        return load_adapter(path or self.model_id, variant=self._variant, allow_pickle=self.allow_pickle)
+
+    @property
+    def _variant(self) -> str | None:
+        return self.variant.value if isinstance(self.variant, IPAdapterVariant) else self.variant

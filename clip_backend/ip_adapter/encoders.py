@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...errors import InputError
-from ..checkpoints.info import Activation, CheckpointInfo
+from ..checkpoints.info import Activation, CheckpointInfo, Family
 from ..finding.advice import CLIP_VISION_G, CLIP_VISION_H, CLIP_VISION_L_336, FIRST_CLIP, SIGLIP_384, ModelFile
 from ..finding.catalog import find_models
 from ..finding.folders import ModelPathConfig, find_model_folders
@@ -40,11 +40,12 @@ class VisionEncoder:
     activation: Activation
     #: In pixels.
     image_size: int = 224
+    family: Family = "clip"
 
     def is_that_of(self, info: CheckpointInfo) -> bool:
         """Whether a model file has it; by its sizes, and by the activation where others have the same sizes."""
         vision = info.vision
-        if vision is None or info.activation != self.activation:
+        if vision is None or (info.activation, info.family) != (self.activation, self.family):
             return False
         # SigLIP has no projection of its own
         embedding = info.projection if info.has_vision_projection else vision.width
@@ -62,7 +63,7 @@ VIT_L = VisionEncoder(title="CLIP ViT-L/14", file=FIRST_CLIP, width=1024, layers
 VIT_L_336 = VisionEncoder(title="CLIP ViT-L/14 336", file=CLIP_VISION_L_336, width=1024, layers=24, tokens=577,
                           embedding=768, activation="quick_gelu", image_size=336)  # fmt: skip
 SIGLIP = VisionEncoder(title="SigLIP so400m 384", file=SIGLIP_384, width=1152, layers=27, tokens=729, embedding=1152,
-                       activation="gelu_tanh", image_size=384)  # fmt: skip
+                       activation="gelu_tanh", image_size=384, family="siglip")  # fmt: skip
 #: By what is taken of a picture, the encoders whose width or length it has.
 _BY_INPUT: dict[PictureInput, Sequence[VisionEncoder]] = {
     "embeds": (VIT_H, VIT_G, VIT_L), "pooled": (SIGLIP,), "penultimate": (VIT_H, VIT_L_336, VIT_G, SIGLIP),
