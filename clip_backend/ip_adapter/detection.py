@@ -85,6 +85,17 @@ class AdapterInfo:
         """How many attention layers it has weights for."""
         return len(self.site_widths)
 
+    def to_dict(self) -> dict[str, object]:
+        """Everything that is known about it, of strings, numbers, lists and dicts."""
+        return {
+            "path": self.label, "variant": self.variant.name, "title": self.variant.title,
+            "possible": list(self.possible), "family": self.family, "projection": self.projection,
+            "picture_input": self.picture_input, "input_width": self.sizes.input_width, "tokens": self.tokens,
+            "token_width": self.sizes.token_width, "context": self.context, "pairs": self.pairs,
+            "lora_rank": self.lora_rank, "dtype": self.dtype, "size_bytes": self.size_bytes,
+            "assumed": list(self.assumed), "notes": list(self.notes), "problem": self.problem,
+        }  # fmt: skip
+
     @property
     def problem(self) -> str:
         """Why it cannot be used although it is recognised; empty if it can."""

@@ -20,6 +20,12 @@ Projection = Literal["linear", "pooled-mlp", "token-mlp", "resampler", "face-mlp
 #: What is taken of a picture: its embedding [P]; the states before the last layer, without the last norm [T, W]; the
 #: output of SigLIP's attention pooling [P]; the vector of a face recognition model [512]; two of them.
 PictureInput = Literal["embeds", "penultimate", "pooled", "face", "face+penultimate"]
+#: The same in words.
+READS: Mapping[PictureInput, str] = {
+    "embeds": "the embedding of a picture", "penultimate": "the states of a picture before the last layer",
+    "pooled": "the pooled states of a picture", "face": "the vector of a face",
+    "face+penultimate": "the vector of a face, and the states of a picture before the last layer",
+}  # fmt: skip
 #: Of the models that draw, by the width of the text states that their cross-attention reads.
 Family = Literal["sd15", "sd2", "sdxl", "flux", "sd35"]
 FAMILY_TITLES: Mapping[Family, str] = {
