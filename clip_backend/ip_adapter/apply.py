@@ -36,7 +36,7 @@ def apply_adapter(
     if adapter.info.problem:
         raise InputError(f"{adapter.info.label} is {adapter.info.problem}")
     clone = install(model, adapter, picture_tokens(adapter, references, settings), settings, comfy)
-    if adapter.lora and settings.lora_strength:
+    if adapter.lora and settings.weight and settings.lora_strength:
         if comfy.lora is None:
             raise InputError(f"this ComfyUI adds no LoRA; set lora_strength to 0 to use {adapter.info.label} without")
         add_lora(clone, adapter, settings.lora_strength, comfy.lora)
