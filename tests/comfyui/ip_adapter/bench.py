@@ -26,7 +26,6 @@ from comfyui_version import __version__
 from torch import Tensor
 
 
-
 class TinySDXL(comfy.model_base.SDXL):
     """SDXL with a short second conditioning."""
 
@@ -52,6 +51,8 @@ def model(family: str, dtype: torch.dtype = torch.float32, compute: torch.dtype 
     config = {**tiny.COMFYUI[family], "dtype": dtype}
     kind = comfy.supported_models.SD15 if family == "sd15" else comfy.supported_models.SDXL
     made = kind(config)
+    # the class sets the size of real heads
+    made.unet_config.update(config)
     if compute is not None:
         made.set_inference_dtype(dtype, compute)
     base = comfy.model_base.BaseModel if family == "sd15" else TinySDXL

@@ -142,7 +142,8 @@ def check_context_windows_of_comfyui_keep_frames_together() -> None:
     with noted_places() as places:
         in_windows = sample(windowed, batch=6, steps=1)
     frames = {frames for _, frames, _ in places}
-    assert frames == {(0, 1, 2, 3), (2, 3, 4, 5)}, frames
+    # 0.33 puts a frame before each window but the first
+    assert {those[-4:] for those in frames} == {(0, 1, 2, 3), (2, 3, 4, 5)}, frames
     assert {tuple(sides) for sides, *_ in places} == {(NO, YES)}
     assert distance(in_windows, together) <= 1e-5 * float(together.abs().max())
 

@@ -12,10 +12,10 @@ import torch
 from bench import adapter, apply, distance, model, picture, sample
 from clip_grid.clip_backend.ip_adapter import key_values
 from clip_grid.clip_backend.ip_adapter.attention import AttentionPatch
-from clip_grid.clip_backend.ip_adapter.sites import find_sites
-from comfy.ldm.modules.diffusionmodules.openaimodel import timestep_embedding
 from clip_grid.clip_backend.ip_adapter.projections import States
 from clip_grid.clip_backend.ip_adapter.references import Reference
+from clip_grid.clip_backend.ip_adapter.sites import find_sites
+from comfy.ldm.modules.diffusionmodules.openaimodel import timestep_embedding
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -176,7 +176,9 @@ def check_fp8_models_get_whole_adapters() -> None:
 def check_sites_are_found_in_the_order_of_the_table() -> None:
     numbered = {family: find_sites(model(family).model.diffusion_model) for family in FAMILIES}
     assert [site.key[:2] for site in numbered["sd15"]] == (
-        [("input", block) for block in (1, 2, 4, 5, 7, 8)] + [("output", block) for block in range(3, 12)] + [("middle", 0)]
+        [("input", block) for block in (1, 2, 4, 5, 7, 8)]
+        + [("output", block) for block in range(3, 12)]
+        + [("middle", 0)]
     )
     assert [site.place for site in numbered["sd15"]] == [*range(6), *range(7, 16), 6]
     blocks = Counter(site.key[:2] for site in numbered["sdxl"])
