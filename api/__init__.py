@@ -10,6 +10,7 @@ from ..clip_backend.encoding.image_features import FailedPicture, ImageFeatures
 from ..clip_backend.encoding.outcomes import Ok
 from ..clip_backend.finding.catalog import FoundModel, find_models
 from ..clip_backend.finding.folders import ModelPathConfig, ModelType, detect_comfyui_installation, find_model_folders
+from ..clip_backend.ip_adapter.apply_settings import ApplySettings
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.labelling.result import Labelled, PictureLabels
 from ..clip_backend.loading import load_encoder
@@ -47,6 +48,7 @@ from .sheets import (
 from .vision_encoder import CLIPVisionEncoder, VisionFeatures
 
 __all__ = [
+    "ApplySettings",
     "BatchReport",
     "CLIPEmbedder",
     "CLIPLabeler",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import runpy
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from clip_grid import api
-from clip_grid.clip_backend.ip_adapter.apply_settings import ApplySettings
+from clip_grid.api import ApplySettings
 from clip_grid.clip_backend.ip_adapter.variants import VARIANT_NAMES
 from clip_grid.errors import CheckpointError, InputError, PictureError
+from PIL import Image
 
 from .clip_backend.checkpoints.layout_files import layout_named, write_layout
 from .clip_backend.checkpoints.safetensors_files import write_sparse
@@ -21,7 +23,8 @@ from .clip_backend.ip_adapter import adapter_shapes as made
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
-from clip_grid.clip_backend.ip_adapter.encoders import blank_states, find_encoder
+from clip_grid.clip_backend.finding.advice import CLIP_VISION_G
+from clip_grid.clip_backend.ip_adapter.encoders import VisionEncoder, blank_states, find_encoder
 from clip_grid.clip_backend.ip_adapter.projections import States, project
 from safetensors.torch import save_file
 
@@ -338,3 +341,71 @@ def test_tokens_of_the_service_are_those_of_the_projection(service: api.IPAdapte
         project(service.adapter, States(embeds=given[1])).numpy(),
         project(service.adapter, States(embeds=embeds)).numpy(), atol=1e-4,
     )  # fmt: skip
+
+
+#: As scripts of another tool have it; only the imports differ.
+EXAMPLE = """
+# Step 1: Configure paths (OOP, no env vars)
+config = ModelPathConfig.from_root("ComfyUI")
+
+# Step 2: Create resolver
+resolver = ComfyUIPathResolver(config)
+
+# Step 3: Create registry
+registry = resolver.create_registry_from_comfyui()
+print(f"Loaded {len(registry.get_all_loras())} LoRAs")
+
+# Step 4: Initialize IP-Adapter service
+service = IPAdapterService()
+service.load_clip_vision()  # Auto-detect CLIP-G
+
+# Step 5: Load reference image
+style_image = Image.open("art_nouveau_style.png")
+ref = ReferenceImage(
+    image=np.array(style_image),
+    scale=0.8,  # Strength of style transfer
+)
+
+# Step 6: Extract features
+features = service.extract_features(ref)
+ref.features = features  # Cache for reuse
+
+print(f"Features extracted: {features.global_features.shape}")
+
+# Step 7: Apply to pipeline
+ip_adapter_config = IPAdapterConfig(
+    model_id="ip-adapter-plus",
+    variant=IPAdapterVariant.PLUS,
+    scale=0.8
+)
+service.load_ip_adapter(ip_adapter_config)
+service.apply_conditioning(ref, pipeline)
+"""
+
+
+def test_the_example_of_another_tool_runs_as_it_is_written(
+    clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    models = tmp_path / "ComfyUI" / "models"
+    shutil.copytree(clip.folder, models / "clip_vision" / "any name")
+    (models / "ipadapter").mkdir()
+    (tmp_path / "ComfyUI" / "custom_nodes").mkdir()
+    save_file(tiny.random_tensors(ADAPTERS["tiny-plus"]), models / "ipadapter" / "ip-adapter-plus_any.safetensors")
+    random_pictures(1)[0].save(tmp_path / "art_nouveau_style.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    found = api.find_models(api.ModelPathConfig.from_root("ComfyUI"))[0].info
+    sizes = {"width": found.vision.width, "layers": found.vision.layers, "tokens": found.vision.tokens}
+    stands_for_g = VisionEncoder(
+        title="tiny", file=CLIP_VISION_G, embedding=EMBEDDING, activation=found.activation, **sizes
+    )
+    monkeypatch.setattr("clip_grid.api.ip_adapter._USUAL", (stands_for_g,))
+    names: dict[str, Any] = {name: getattr(api, name) for name in api.__all__}
+    names |= {"np": np, "Image": Image, "pipeline": Pipeline()}
+
+    (tmp_path / "example.py").write_text(EXAMPLE, "utf-8")
+    runpy.run_path(str(tmp_path / "example.py"), init_globals=names)
+
+    assert capsys.readouterr().out.splitlines() == ["Loaded 0 LoRAs", "Features extracted: torch.Size([1, 24])"]
+    pipeline = names["pipeline"]
+    assert len(pipeline.loaded) == 1 and pipeline.calls == [("scale", pytest.approx(0.64))]

@@ -33,9 +33,10 @@ def pipeline() -> Any:
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         cross_attention_dim=tiny.CONTEXT, attention_head_dim=4, norm_num_groups=8,
     )  # fmt: skip
+    scheduler = diffusers.DDIMScheduler(steps_offset=1, clip_sample=False)
     vae = diffusers.AutoencoderKL(block_out_channels=(32,), norm_num_groups=8, sample_size=8)
     made_pipeline = diffusers.StableDiffusionPipeline(
-        vae=vae, text_encoder=None, tokenizer=None, unet=unet, scheduler=diffusers.DDIMScheduler(steps_offset=1, clip_sample=False),
+        vae=vae, text_encoder=None, tokenizer=None, unet=unet, scheduler=scheduler,
         safety_checker=None, feature_extractor=None, image_encoder=None, requires_safety_checker=False,
     )  # fmt: skip
     made_pipeline.set_progress_bar_config(disable=True)
