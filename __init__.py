@@ -20,6 +20,7 @@ if __package__:
     from .nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode
     from .nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
     from .nodes.host import get_host
+    from .nodes.ip_adapter_nodes import IPAdapterApply, IPAdapterEmbeds, IPAdapterLoader, IPAdapterReference
     from .nodes.routes import add_routes
     from .nodes.score_nodes import CLIPLabel, CLIPMatchScore, RankImages
     from .nodes.search_nodes import IndexImages, SearchImages
@@ -36,6 +37,10 @@ if __package__:
         "ClipGrid_RankImages": RankImages,
         "ClipGrid_IndexImages": IndexImages,
         "ClipGrid_SearchImages": SearchImages,
+        "ClipGrid_IPAdapterLoader": IPAdapterLoader,
+        "ClipGrid_IPAdapterReference": IPAdapterReference,
+        "ClipGrid_IPAdapterApply": IPAdapterApply,
+        "ClipGrid_IPAdapterEmbeds": IPAdapterEmbeds,
     }
     # older front ends search these alone, and only near their beginning: other words must stand early in a short name
     NODE_DISPLAY_NAME_MAPPINGS = {
@@ -49,6 +54,10 @@ if __package__:
         "ClipGrid_RankImages": "Rank Images",
         "ClipGrid_IndexImages": "Index Images",
         "ClipGrid_SearchImages": "Search Images",
+        "ClipGrid_IPAdapterLoader": "IP-Adapter Loader",
+        "ClipGrid_IPAdapterReference": "IP-Adapter Reference",
+        "ClipGrid_IPAdapterApply": "IP-Adapter Apply",
+        "ClipGrid_IPAdapterEmbeds": "IP-Adapter Embeds",
     }
     WEB_DIRECTORY = "./web"
     add_routes(get_host())

@@ -36,10 +36,11 @@ def find_adapters(config: ModelPathConfig | None = None, *, allow_pickle: bool =
     config: where to look; without it in ComfyUI's folders. allow_pickle: as of ``read_adapter_info``.
     """
     known = find_model_folders() if config is None else config
-    return [_inspected(name, path, allow_pickle) for name, path in _possible_files(known)]
+    return [inspect_adapter(name, path, allow_pickle) for name, path in possible_adapters(known)]
 
 
-def _possible_files(config: ModelPathConfig) -> Iterator[tuple[str, Path]]:
+def possible_adapters(config: ModelPathConfig) -> Iterator[tuple[str, Path]]:
+    """Name and path of each file in the folders for adapters; none is opened."""
     seen: set[str] = set()
     for folder in config.get_paths(ModelType.IPADAPTER):
         if os.path.exists(folder):
@@ -48,7 +49,8 @@ def _possible_files(config: ModelPathConfig) -> Iterator[tuple[str, Path]]:
                     yield model.name, model.path
 
 
-def _inspected(name: str, path: Path, allow_pickle: bool) -> FoundAdapter:
+def inspect_adapter(name: str, path: Path, allow_pickle: bool) -> FoundAdapter:
+    """What a file is, by its header; what is no adapter has the reason."""
     try:
         return FoundAdapter(name, path, read_adapter_info(path, allow_pickle=allow_pickle))
     except CheckpointError as error:
