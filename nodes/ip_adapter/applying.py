@@ -37,8 +37,8 @@ class EmbedsOptions:
 
     file: str = option(
         "",
-        "A file of references to add to those that are connected: in the input or output folder, saved by this node, or "
-        "an .ipadpt of ComfyUI_IPAdapter_plus.",
+        "A file of references to add to those that are connected: one that this node saved, in the input or output "
+        "folder, or an .ipadpt of ComfyUI_IPAdapter_plus.",
     )
     combine: str = option(
         KEEP,

@@ -30,7 +30,10 @@ def face_vectors(values: Sequence[object], pictures: int, *, together: bool) -> 
     """
     import torch
 
-    parts = [_faces(value, pictures, together=together) for value in values if value is not None]
+    given = [value for value in values if value is not None]
+    # a node whose output is a list gives its numbers one by one
+    given = [given] if given and all(isinstance(value, int | float) for value in given) else given
+    parts = [_faces(value, pictures, together=together) for value in given]
     if not parts:
         return None
     if len({part.shape[1:] for part in parts}) > 1:
