@@ -49,8 +49,8 @@ def _other_family(adapter: Adapter, model: Any) -> InputError:
     family = adapter.info.family
     title = FAMILY_TITLES[family] if family else "UNets"
     return InputError(
-        f"{adapter.info.label} is an adapter for {title}, and the model is {_name(model)}; connect a model for {title}, "
-        "or an adapter for this one"
+        f"{adapter.info.label} is an adapter for {title}, and the model is {_name(model)}; connect a model for "
+        f"{title}, or an adapter for this one"
     )
 
 
