@@ -134,6 +134,8 @@ def test_variant_and_family_tell_files_of_one_name_apart(tmp_path: Path):
     assert found.path == tmp_path / "ip-adapter-plus_sdxl_vit-h.safetensors"
     found = config("ip-adapter-plus", variant="plus-face").find(paths)
     assert found.path == tmp_path / "ip-adapter-plus-face_sd15.safetensors"
+    found = config("plus-face", variant="composition").find(paths)
+    assert (found.variant.name, found.possible[0]) == ("composition", "composition")
     with pytest.raises(InputError, match=r"means 2 adapters: .*sd15.*for SD 1.5.*sdxl.*for SDXL"):
         config("ip-adapter-plus", variant="plus").find(paths)
 

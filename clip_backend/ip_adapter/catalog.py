@@ -79,7 +79,9 @@ def adapter_named(
         return read_adapter_info(name, variant=variant, allow_pickle=allow_pickle)
     found = find_adapters(config, allow_pickle=allow_pickle)
     named = [one for one in found if _plain(str(name)) in _plain(one.name)]
-    fitting = [one for one in named if one.info and _fits(one.info, variant, family)]
+    possible = [one for one in named if one.info and _may_be(one.info, variant, family)]
+    # that of the file's name goes before others with such tensors
+    fitting = [one for one in possible if one.info and variant in (None, one.info.variant.name)] or possible
     whole = [one for one in fitting if _plain(str(name)) in (_plain(one.path.name), _plain(one.path.stem))]
     chosen = whole or fitting
     if len(chosen) != 1:
@@ -91,9 +93,8 @@ def _plain(name: str) -> str:
     return name.casefold().replace("_", "-").replace(" ", "-")
 
 
-def _fits(info: AdapterInfo, variant: str | None, family: str | None) -> bool:
-    """Whether it may be of this variant; the name of its file goes before the other variants with such tensors."""
-    return variant in (None, info.variant.name) and family in (None, info.family)
+def _may_be(info: AdapterInfo, variant: str | None, family: str | None) -> bool:
+    return variant in (None, *info.possible) and family in (None, info.family)
 
 
 def _not_one(name: str, chosen: list[FoundAdapter], seen: list[FoundAdapter]) -> str:
