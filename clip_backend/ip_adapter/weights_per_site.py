@@ -74,7 +74,7 @@ def _curve(name: str, at: float, part: str) -> float:
 def _named_places(name: str, place: int, places: int) -> SiteWeight:
     if places not in STYLE:
         raise InputError(
-            f"weight_type {name!r} is known for SD1.5 and SDXL only, and this model has {places} places; take another "
+            f"weight_type {name!r} is known for SD 1.5 and SDXL only, and this model has {places} places; take another "
             "weight type, or give place_weights"
         )
     is_style, composition = place in STYLE[places], COMPOSITION[places].get(place, 0.0)

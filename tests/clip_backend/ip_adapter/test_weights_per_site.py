@@ -68,7 +68,7 @@ def test_a_curve_that_cannot_be_read_is_refused(text):
 
 def test_types_of_other_models_are_refused():
     flux = [("double", place) for place in range(19)]
-    with pytest.raises(InputError, match="known for SD1.5 and SDXL only"):
+    with pytest.raises(InputError, match="and SDXL only"):
         factors(flux, "style")
     with pytest.raises(InputError, match="no input blocks"):
         factors(flux, "weak input")

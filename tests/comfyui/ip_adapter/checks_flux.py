@@ -176,4 +176,4 @@ def check_flux_adapters_need_hooks_and_a_flux() -> None:
     assert "Flux" in said, said
     if can_be_patched():
         wrong = message_of(lambda: apply(plain, xlabs(), REFERENCE, weight_type="style"))
-        assert "SD1.5 and SDXL only" in wrong, wrong
+        assert "SD 1.5 and SDXL only" in wrong, wrong
