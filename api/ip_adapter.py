@@ -204,7 +204,8 @@ class IPAdapterService:
         if self.adapter is None or self._adapter_config is None:
             raise InputError("no adapter is loaded; call load_ip_adapter first")
         config, info = self._adapter_config, self.adapter.info
-        given = [_as_reference(one) for one in (reference if isinstance(reference, list | tuple) else [reference])]
+        several: Sequence[Any] = reference if isinstance(reference, list | tuple) else [reference]
+        given = [_as_reference(one) for one in several]
         encoder = self._encoder_of(info) if needs_pictures(info) else None
         references = [reference_of(info, encoder, one.image, one.face, one.scale) for one in given]
         settings = replace(config.settings, weight=config.settings.weight * config.scale)
