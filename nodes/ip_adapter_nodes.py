@@ -135,12 +135,12 @@ class IPAdapterApply:
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
         from ..clip_backend.ip_adapter.apply_settings import ApplySettings
-        from .ip_adapter.applying import curves
+        from .ip_adapter.applying import PLACES, curves
 
         options = option_inputs(ApplySettings)
         kind, extra = options["weight_type"]
         # the page draws them below the widgets
-        options["weight_type"] = (kind, {**extra, "clip_grid_curves": curves()})
+        options["weight_type"] = (kind, {**extra, "clip_grid_curves": curves(), "clip_grid_parts": PLACES})
         return {
             "required": {
                 "model": ("MODEL", {"tooltip": "The model, with any LoRA and other patches"}),
