@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ def _apart(one: Reference) -> list[Reference]:
     return [
         replace(
             one,
-            states=_mapped(one.states, lambda x, at=at: x[at : at + 1]),
+            states=_mapped(one.states, itemgetter(slice(at, at + 1))),
             blank=None if one.blank is None else one.blank[at : at + 1] if len(one.blank) > 1 else one.blank,
             weight=one.weight * weight,
             picture_weights=(),
@@ -117,13 +118,14 @@ def norm_average(x: Tensor, weights: Tensor) -> Tensor:
     """The direction of the weighted mean of the unit vectors along the features, with the weighted mean length."""
     lengths = x.norm(dim=-1, keepdim=True)
     mean = average(x / lengths.clamp_min(_TINY), weights)
-    unit = mean / mean.norm(dim=-1, keepdim=True).clamp_min(_TINY)
+    unit: Tensor = mean / mean.norm(dim=-1, keepdim=True).clamp_min(_TINY)
     return unit * average(lengths, weights)
 
 
 def add(x: Tensor, weights: Tensor) -> Tensor:
     """sum(w_i x_i)."""
-    return torch.einsum("n,n...->...", weights, x)
+    total: Tensor = torch.einsum("n,n...->...", weights, x)
+    return total
 
 
 def subtract(x: Tensor, weights: Tensor) -> Tensor:
@@ -156,7 +158,8 @@ def _between(a: Tensor, b: Tensor, share: float) -> Tensor:
     straight = (1 - share) * units[0] + share * units[1]
     curved = (((1 - share) * angle).sin() * units[0] + (share * angle).sin() * units[1]) / sine.clamp_min(_ALIGNED)
     direction = torch.where(sine < _ALIGNED, straight, curved)
-    return direction * ((1 - share) * lengths[0] + share * lengths[1])
+    between: Tensor = direction * ((1 - share) * lengths[0] + share * lengths[1])
+    return between
 
 
 _MERGES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {

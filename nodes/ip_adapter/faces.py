@@ -63,14 +63,18 @@ def _tensor(value: object) -> Tensor:
     import torch
 
     if isinstance(value, str):
-        try:
-            value = json.loads(value if value.strip().startswith("[") else f"[{value}]")
-        except ValueError as error:
-            raise InputError(f"face holds the text {value[:60]!r}, which is no list of numbers; {_WANTED}") from error
+        value = _read(value)
     try:
         return torch.as_tensor(_numbers(value), dtype=torch.float32)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"face holds a {type(value).__name__}, which is no vector of numbers; {_WANTED}") from error
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text if text.strip().startswith("[") else f"[{text}]")
+    except ValueError as error:
+        raise InputError(f"face holds the text {text[:60]!r}, which is no list of numbers; {_WANTED}") from error
 
 
 def _numbers(value: Any) -> Any:

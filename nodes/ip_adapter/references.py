@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from ...errors import InputError
 from ..core.vision import CoreVision
 from ..host.host import Host
 from ..models.loaded import LoadedModel
-from ..sockets.inputs import Inputs, Values, first_value, flatten, read_widgets
+from ..sockets.inputs import Inputs, first_value, flatten, read_widgets
 from ..sockets.tensors import single_images
 from .adapters import LoadedAdapter, adapter_of
 from .faces import face_vectors
@@ -177,7 +177,7 @@ def references_of(value: object) -> Iterator[Reference]:
         yield reference_of_tensor(value, "references")
 
 
-def preview(shown: Sequence[Tensor], host: Host) -> list[Mapping[str, str]]:
+def preview(shown: Sequence[Tensor], host: Host) -> list[dict[str, str]]:
     """The squares as files in ComfyUI's temp folder, as the page shows them below the node."""
     from PIL import Image
 
@@ -211,8 +211,3 @@ def describe(references: Sequence[Reference]) -> str:
     parts += [f"{masks} with a mask"] if masks else []
     terms = sum(not one.is_negative for one in references)
     return ", ".join(parts) + (f" in {terms} references" if terms > 1 else "")
-
-
-def values_of(value: object) -> Values:
-    """The values of an input of a node that gets lists."""
-    return value if isinstance(value, list) else [value]
