@@ -87,7 +87,13 @@ class WeightCurve {
     this.#caption.dataset.alert = String(isWrong);
     const parts = told || isWrong ? [] : (this.#declared().parts[family] ?? []);
     this.#parts.replaceChildren(
-      ...parts.map(([part, count]) => make("span", { text: text(`curve.${part}`), style: { "flex-grow": String(count) } })),
+      ...parts.map(([part, count]) =>
+        make("span", {
+          text: text(`curve.${part}`),
+          title: text(`curve.${part}`),
+          style: { "flex-grow": String(count) },
+        }),
+      ),
     );
     const listed = shown.map((weight) => weight.toFixed(2)).join(", ");
     this.#bars.setAttribute("role", "img");
