@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import gc
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from clip_grid.clip_backend.ip_adapter.applied import Applied
 from clip_grid.clip_backend.ip_adapter.apply import apply_adapter
 from clip_grid.clip_backend.ip_adapter.apply_settings import ApplySettings
+from clip_grid.clip_backend.ip_adapter.attention import AttentionPatch
 from clip_grid.clip_backend.ip_adapter.comfy_functions import ComfyFunctions
 from clip_grid.clip_backend.ip_adapter.key_values import PairWeights
 from clip_grid.clip_backend.ip_adapter.projections import States, project
@@ -18,8 +21,10 @@ from clip_grid.clip_backend.ip_adapter.references import Reference
 from clip_grid.clip_backend.ip_adapter.roles import CALC_COND_BATCH, KEY, OUTER_SAMPLE, Run, note_roles
 from clip_grid.clip_backend.ip_adapter.terms import PictureTokens, gather_terms
 from clip_grid.clip_backend.ip_adapter.weights import Adapter, load_adapter
+from clip_grid.clip_backend.ip_adapter.weights_per_site import SiteWeight
 from clip_grid.clip_backend.ip_adapter.windows import frames_of
 from clip_grid.errors import InputError
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import linear, scaled_dot_product_attention
 
@@ -297,3 +302,19 @@ def test_keys_that_overflow_stop_with_a_sentence():
             for letter in "kv"}  # fmt: skip
     with pytest.raises(InputError, match="not finite in float32, which would make the picture black"):
         run(apply(FakePatcher(["unet"]), load_adapter({**tensors, "ip_adapter": huge}), reference()))
+
+
+@pytest.mark.parametrize("site", [4, 15])
+def test_sites_recorded_in_comfyui_are_given_again(site):
+    goldens = load_file(Path(tiny.__file__).parent / "goldens" / "sites.safetensors")
+    given = load_adapter(tiny.adapter_tensors("sd15", "first"))
+    sides = torch.cat([torch.zeros(1, tiny.EMBEDDING), tiny.embeddings("first")])
+    tokens = project(given, States(embeds=sides))
+    held, terms = gather_terms([PictureTokens(tokens[1:], tokens[:1])])
+    weights = SimpleNamespace(model=PairWeights(given.pairs))
+    patch = AttentionPatch(Applied(weights, held, terms, (SiteWeight(1.0),) * 16, 0.6, None, attend), site)
+    q, k, v = (goldens[f"{site}.{name}"] for name in "qkv")
+
+    out = patch(q, k, v, {"n_heads": 8, "cond_or_uncond": [1, 0], "uuids": ["n", "p"]})
+
+    torch.testing.assert_close(out, goldens[f"{site}.out"], atol=1e-5, rtol=0)

@@ -138,14 +138,14 @@ def check_the_order_of_two_adapters_changes_nothing() -> None:
         plain, first, second = model(family), adapter(family), adapter(family, "second")
         one = apply(apply(plain, first, picture("first")), second, picture("second"))
         other = apply(apply(plain, second, picture("second")), first, picture("first"))
-        assert distance(evaluated(one, family), evaluated(other, family)) <= 1e-6 * 4
+        assert distance(evaluated(one, family), evaluated(other, family)) <= 1e-5
 
 
 def check_equal_pictures_in_one_softmax_are_one_picture() -> None:
     plain, given = model("sd15"), adapter("sd15")
     triple = Reference(States(embeds=tiny.embeddings("first").expand(3, -1)))
     single, several = (evaluated(apply(plain, given, one), "sd15") for one in (picture(), triple))
-    assert distance(single, several) <= 3e-6, distance(single, several)
+    assert distance(single, several) <= 1e-5, distance(single, several)
 
 
 def check_half_precision_stays_near_float32_and_ignores_the_dtype_of_the_model() -> None:
