@@ -207,6 +207,8 @@ def test_an_example_draws_with_tiny_models(server, name):
             node["class_type"] = "TinyCheckpoint"
         elif node["class_type"] == "KSampler":
             inputs["steps"] = 2
+        elif node["class_type"] == "EmptyLatentImage":
+            inputs.update(width=128, height=128)
         elif node["class_type"] == "ClipGrid_IPAdapterReference" and "image" in inputs:
             inputs["model"] = ["encoder", 0]
 
