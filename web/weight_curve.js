@@ -149,7 +149,8 @@ class WeightCurve {
   /** The family of the adapter in the loader that is linked; else the usual one. */
   #family() {
     const slot = this.node.inputs?.findIndex((input) => input.name === "adapter") ?? -1;
-    const loader = slot < 0 ? null : this.node.getInputNode?.(slot);
+    // a new node is in no graph yet
+    const loader = slot < 0 || !this.node.graph ? null : this.node.getInputNode(slot);
     const families = loader?.constructor.nodeData?.input?.required?.adapter;
     const known = Array.isArray(families) ? families[1]?.clip_grid_families : null;
     const family = known?.[String(loader && widgetOf(loader, "adapter")?.value)];
