@@ -20,6 +20,7 @@ if __package__:
     from .nodes.clip_nodes import CLIPModelLoader, CLIPVisionEncode
     from .nodes.grid_nodes import BatchLabeledGridExporterNode, GridTemplateNode, LabeledGridExporterNode
     from .nodes.host import get_host
+    from .nodes.ip_adapter_nodes import IPAdapterApply, IPAdapterEmbeds, IPAdapterLoader, IPAdapterReference
     from .nodes.learning_nodes import CLIPLoRA, LearnFromFolder, LoadHead
     from .nodes.routes import add_routes
     from .nodes.score_nodes import CLIPLabel, CLIPMatchScore, RankImages
@@ -40,6 +41,10 @@ if __package__:
         "ClipGrid_LearnFromFolder": LearnFromFolder,
         "ClipGrid_LoadHead": LoadHead,
         "ClipGrid_CLIPLoRA": CLIPLoRA,
+        "ClipGrid_IPAdapterLoader": IPAdapterLoader,
+        "ClipGrid_IPAdapterReference": IPAdapterReference,
+        "ClipGrid_IPAdapterApply": IPAdapterApply,
+        "ClipGrid_IPAdapterEmbeds": IPAdapterEmbeds,
     }
     # older front ends search these alone, and only near their beginning: other words must stand early in a short name
     NODE_DISPLAY_NAME_MAPPINGS = {
@@ -56,6 +61,10 @@ if __package__:
         "ClipGrid_LearnFromFolder": "Learn From Folder (Train Head)",
         "ClipGrid_LoadHead": "Load Head (Classifier)",
         "ClipGrid_CLIPLoRA": "CLIP LoRA (CLIP Grid)",
+        "ClipGrid_IPAdapterLoader": "IP-Adapter Loader",
+        "ClipGrid_IPAdapterReference": "IP-Adapter Reference",
+        "ClipGrid_IPAdapterApply": "IP-Adapter Apply",
+        "ClipGrid_IPAdapterEmbeds": "IP-Adapter Embeds",
     }
     WEB_DIRECTORY = "./web"
     add_routes(get_host())

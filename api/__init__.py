@@ -10,6 +10,7 @@ from ..clip_backend.encoding.image_features import FailedPicture, ImageFeatures
 from ..clip_backend.encoding.outcomes import Ok
 from ..clip_backend.finding.catalog import FoundModel, find_models
 from ..clip_backend.finding.folders import ModelPathConfig, ModelType, detect_comfyui_installation, find_model_folders
+from ..clip_backend.ip_adapter.apply_settings import ApplySettings
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.labelling.result import Labelled, PictureLabels
 from ..clip_backend.learning.evaluation import Evaluation
@@ -34,6 +35,7 @@ from .describe import Description, describe
 from .embedder import CLIPEmbedder, CLIPModel
 from .export_model import export_model
 from .ip_adapter import IPAdapterService, ReferenceImage, find_clip_vision, load_clip_vision
+from .ip_adapter_config import IPAdapterConfig, IPAdapterVariant
 from .label import CLIPLabeler, label_images
 from .match import analyze_image_text_match, batch_compute_similarity, compute_similarity, match
 from .match_files import match_pairs
@@ -53,6 +55,7 @@ from .train import check_data, evaluate, train
 from .vision_encoder import CLIPVisionEncoder, VisionFeatures
 
 __all__ = [
+    "ApplySettings",
     "BatchReport",
     "CLIPEmbedder",
     "CLIPLabeler",
@@ -72,7 +75,9 @@ __all__ = [
     "FoundModel",
     "GridReport",
     "GridTemplate",
+    "IPAdapterConfig",
     "IPAdapterService",
+    "IPAdapterVariant",
     "ImageFeatures",
     "LabelOptions",
     "Labelled",

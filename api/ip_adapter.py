@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
-from ..clip_backend.checkpoints.info import CheckpointInfo
-from ..clip_backend.finding.advice import CLIP_VISION_G, CLIP_VISION_H, ModelFile
-from ..clip_backend.finding.catalog import find_models
-from ..clip_backend.finding.folders import ModelPathConfig, StrPath, find_model_folders
+from ..clip_backend.finding.advice import CLIP_VISION_G, CLIP_VISION_H
+from ..clip_backend.finding.folders import ModelPathConfig, StrPath
+from ..clip_backend.ip_adapter.encoders import VIT_G, VIT_H, find_encoder, find_vision_encoders, needed_encoder
 from ..errors import ClipGridError, InputError
 from ..log import logger
+from .conditioning import conditioned, misfit, needs_pictures, reference_of
 from .vision_encoder import STATES, CLIPVisionEncoder, VisionFeatures, single_features
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import ArrayLike
+    from torch import Tensor
 
+    from ..clip_backend.encoding.encoder import Encoder
+    from ..clip_backend.ip_adapter.comfy_functions import ComfyFunctions
+    from ..clip_backend.ip_adapter.detection import AdapterInfo
+    from ..clip_backend.ip_adapter.weights import Adapter
     from ..clip_backend.preparing.pictures import OnePicture
+    from .ip_adapter_config import IPAdapterConfig
 
-#: (width, layers, tokens, length of the embedding) of ViT-bigG/14 and of ViT-H/14, which is taken where no bigG is.
-_SIZES = {(1664, 48, 257, 1280): CLIP_VISION_G, (1280, 32, 257, 1024): CLIP_VISION_H}
+#: Taken where no adapter says which one it needs, the first one first.
+_USUAL = (VIT_G, VIT_H)
 
 
 @dataclass(eq=False)
@@ -29,11 +36,13 @@ class ReferenceImage:
     """A picture whose style or content an IP-Adapter takes, with its strength."""
 
     #: PIL, numpy [H, W, C], torch [C, H, W] or a file.
-    image: OnePicture
+    image: OnePicture | None = None
     #: Of its influence; 1 is the adapter's own.
     scale: float = 1.0
     #: Kept by ``IPAdapterService`` once they are extracted; computed anew for another model.
     features: VisionFeatures | None = None
+    #: For FaceID: the vector of its face [512], or of several [faces, 512], from a face recognition model.
+    face: ArrayLike | Tensor | None = None
 
 
 #: A picture, or one that keeps its features.
@@ -46,19 +55,10 @@ def find_clip_vision(config: ModelPathConfig | None = None) -> Path:
     config: where to look; without it in ComfyUI's folders and the Hugging Face cache. Raises InputError if there is
     neither, naming both files and their folder.
     """
-    known = find_model_folders() if config is None else config
-    searched = ModelPathConfig(
-        clip_vision_paths=known.get_paths("clip_vision"),
-        hub_paths=known.get_paths("hub"),
-        other_paths=known.get_paths("other"),
-    )
-    by_file: dict[ModelFile, Path] = {}
-    for model in find_models(searched):
-        if model.info and not model.problem and (file := _known_file(model.info)):
-            by_file.setdefault(file, model.path)
-    for file in _SIZES.values():
-        if file in by_file:
-            return by_file[file]
+    found = find_vision_encoders(_USUAL, config)
+    for encoder in _USUAL:
+        if encoder.title in found:
+            return found[encoder.title]
     files = " or ".join(
         f"{file.file} ({file.size}) of {file.repository} as {file.name}" for file in (CLIP_VISION_G, CLIP_VISION_H)
     )
@@ -66,14 +66,6 @@ def find_clip_vision(config: ModelPathConfig | None = None) -> Path:
         f"there is no vision encoder of CLIP-G or CLIP-H here; put {files} into ComfyUI's {CLIP_VISION_G.folder}, or "
         "give the path of one"
     )
-
-
-def _known_file(info: CheckpointInfo) -> ModelFile | None:
-    """Which of the two encoders it is; others of the same size have another activation."""
-    vision = info.vision
-    if vision is None or not info.has_vision_projection or info.activation != "gelu":
-        return None
-    return _SIZES.get((vision.width, vision.layers, vision.tokens, info.projection or 0))
 
 
 def load_clip_vision(
@@ -92,7 +84,9 @@ def load_clip_vision(
 
 
 class IPAdapterService:
-    """Features of reference pictures by one vision encoder, which is loaded when it is first needed.
+    """Features of reference pictures by one vision encoder, and an IP-Adapter that has models follow them.
+
+    The encoder is loaded when it is first needed.
 
     clip_vision_path: its file, instead of the CLIP-G or CLIP-H that is found. config: where to look for those.
     """
@@ -113,6 +107,11 @@ class IPAdapterService:
         self._config = config
         self._device = device
         self._torch_dtype = torch_dtype
+        #: None before ``load_ip_adapter``.
+        self.adapter: Adapter | None = None
+        self._adapter_config: IPAdapterConfig | None = None
+        #: That of the adapter, where the encoder of the service is another.
+        self._adapter_encoder: CLIPVisionEncoder | None = None
 
     def load_clip_vision(self, path: StrPath | None = None) -> bool:
         """Whether there is a vision encoder now; where none is found a warning says which file to get.
@@ -147,7 +146,9 @@ class IPAdapterService:
         encoder = self._ready()
         if encoder is None:
             return None
-        reference = image if isinstance(image, ReferenceImage) else ReferenceImage(image)
+        reference = _as_reference(image)
+        if reference.image is None:
+            raise InputError("the reference has no picture; give it an image")
         if not self._has_features(reference):
             reference.features = encoder.encode_image(reference.image, return_patch_features=True)
         return reference.features
@@ -158,7 +159,7 @@ class IPAdapterService:
         None, with a warning, also for a picture that cannot be read.
         """
         encoder = self._ready()
-        references = [image if isinstance(image, ReferenceImage) else ReferenceImage(image) for image in images]
+        references = [_as_reference(image) for image in images]
         if encoder is None:
             return [None] * len(references)
         new = [reference for reference in references if not self._has_features(reference)]
@@ -171,12 +172,67 @@ class IPAdapterService:
                 logger.warning("%s has no features: %s", failure.name, failure.reason)
         return [reference.features for reference in references]
 
+    def load_ip_adapter(self, config: IPAdapterConfig) -> AdapterInfo:
+        """Loads an adapter for ``apply_conditioning``; what it is, and what of that was assumed.
+
+        Raises CheckpointError for a file that is none or is damaged, InputError for a name that means no or several.
+        """
+        adapter = config.load(self._config)
+        for sentence in adapter.info.assumed:
+            logger.warning("%s: %s", adapter.info.label, sentence)
+        self.adapter, self._adapter_config, self._adapter_encoder = adapter, config, None
+        return adapter.info
+
+    def apply_conditioning(
+        self,
+        reference: Reference | Sequence[Reference],
+        model: Any,
+        *,
+        comfy: ComfyFunctions | None = None,
+        has_guidance: bool = True,
+    ) -> Any:
+        """What draws with the references: a new ModelPatcher of ComfyUI; for a pipeline of diffusers its arguments.
+
+        Into a pipeline the adapter is loaded, and it is to be called with the arguments:
+        ``pipeline(prompt, **service.apply_conditioning(reference, pipeline))``. Several references act side by side,
+        each with its scale. comfy: functions of ComfyUI, instead of those of the ModelPatcher's own program.
+        has_guidance: whether the pipeline will use guidance.
+
+        Raises InputError before ``load_ip_adapter``, for a vision encoder that was named and does not fit, for none
+        that does, and for a model of another family; PictureError for a picture that cannot be read.
+        """
+        if self.adapter is None or self._adapter_config is None:
+            raise InputError("no adapter is loaded; call load_ip_adapter first")
+        config, info = self._adapter_config, self.adapter.info
+        several: Sequence[Any] = reference if isinstance(reference, list | tuple) else [reference]
+        given = [_as_reference(one) for one in several]
+        encoder = self._encoder_of(info) if needs_pictures(info) else None
+        references = [reference_of(info, encoder, one.image, one.face, one.scale) for one in given]
+        settings = replace(config.settings, weight=config.settings.weight * config.scale)
+        return conditioned(model, self.adapter, references, settings, comfy=comfy, has_guidance=has_guidance)
+
+    def _encoder_of(self, info: AdapterInfo) -> Encoder:
+        """The encoder of the service if it fits the adapter, else the one that is found; one that was named stays."""
+        if self._adapter_encoder is None:
+            named = self._path is not None
+            loaded = self._ready() if named or needed_encoder(info) is None else self.encoder
+            problem = "no vision encoder is loaded" if loaded is None else misfit(loaded.encoder, info)
+            if loaded is not None and not problem:
+                return loaded.encoder
+            if named:
+                raise InputError(problem)
+            found = find_encoder(info, self._config)
+            self._adapter_encoder = load_clip_vision(found, device=self._device, torch_dtype=self._torch_dtype)
+        return self._adapter_encoder.encoder
+
     def to(self, device: str | torch.device, torch_dtype: str | torch.dtype | None = None) -> IPAdapterService:
         """Itself, which now computes on this device, and in this number type if one is given."""
         self._device = device
         self._torch_dtype = self._torch_dtype if torch_dtype is None else torch_dtype
         if self.encoder:
             self.encoder.to(device, torch_dtype)
+        # found again when it is needed
+        self._adapter_encoder = None
         return self
 
     def _ready(self) -> CLIPVisionEncoder | None:
@@ -189,3 +245,7 @@ class IPAdapterService:
         """Whether it keeps features of the encoder that is loaded."""
         known, encoder = reference.features, self.encoder
         return known is not None and encoder is not None and known.fingerprint == encoder.encoder.identity.fingerprint
+
+
+def _as_reference(image: Reference) -> ReferenceImage:
+    return image if isinstance(image, ReferenceImage) else ReferenceImage(image)

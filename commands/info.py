@@ -1,4 +1,4 @@
-"""``clip-grid info``: what a command would use here; and what a model, a run, a LoRA or a head is."""
+"""``clip-grid info``: what a command would use here; what a model, a run, a LoRA, a head or an IP-Adapter is."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from ..api import FoundModel
 from ..api.configuration import Configuration, configuration
 from ..api.describe import Description, describe
 from ..clip_backend.finding.catalog import size_name
+from ..clip_backend.ip_adapter.catalog import adapter_named
+from ..clip_backend.ip_adapter.detection import AdapterInfo
+from ..clip_backend.ip_adapter.encoders import find_encoder, needed_encoder
+from ..clip_backend.ip_adapter.variants import FAMILY_TITLES, READS, variant_named
+from ..errors import ClipGridError, InputError
 from .flags import add_model_flags, model_choice
 from .models import file_size
 from .output import DONE, aligned_lines, fail, print_json, show
 
 USAGE = "[options] [MODEL]"
 HELP = """\
-show which model, device and folders are in force, or what a model, run or LoRA is
+show which model, device and folders are in force, or what a model or adapter is
 
   clip-grid info
   clip-grid info runs/cats
   clip-grid info lora.safetensors --base clip-vit-large-patch14
+  clip-grid info ip-adapter-plus_sd15.safetensors
   clip-grid info --model clip_vision_g --text-encoder clip_g --device cpu
 """
 
@@ -28,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
     parser.add_argument(
         "described", nargs="?", metavar="MODEL",
-        help="a model, the folder of a run, a LoRA or a head: what it is, on what it was learnt, what can open it",
+        help="a model, the folder of a run, a LoRA or a head: what it is, on what it was learnt, what can open it; or "
+        "an IP-Adapter file, or its name in ComfyUI's models/ipadapter",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     add_model_flags(parser)
@@ -36,17 +43,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def show_info(args: argparse.Namespace) -> int:
-    """The configuration, or what a model is, as a table or JSON; nothing is loaded."""
+    """The configuration, or what a model or an adapter is, as a table or JSON; nothing is loaded."""
     if args.described:
         if args.model:
             return fail("give the model once: after info it is described, with --model it is the one that is used")
-        return _show_description(describe(model_choice(args).with_model(args.described)), args)
+        return _show_described(args)
     found = configuration(model_choice(args))
     if args.json:
         print_json(found.to_dict())
     else:
         show(aligned_lines(list(rows_of(found))))
     return DONE
+
+
+def _show_described(args: argparse.Namespace) -> int:
+    try:
+        adapter = adapter_named(args.described, allow_pickle=args.allow_pickle)
+    except ClipGridError as not_adapter:
+        try:
+            found = describe(model_choice(args).with_model(args.described))
+        except ClipGridError as error:
+            raise InputError(f"{error}; as an IP-Adapter: {not_adapter}") from error
+        return _show_description(found, args)
+    return _show_adapter(adapter, args)
+
+
+def _show_adapter(found: AdapterInfo, args: argparse.Namespace) -> int:
+    try:
+        encoder = str(find_encoder(found)) if needed_encoder(found) else ""
+    except InputError as error:
+        encoder = str(error)
+    if args.json:
+        print_json(found.to_dict() | {"encoder": encoder})
+    else:
+        show(aligned_lines(list(adapter_rows(found, encoder))))
+    return DONE
+
+
+def adapter_rows(found: AdapterInfo, encoder: str) -> Iterator[tuple[str, str]]:
+    """A name and a value per line; encoder: its file, or what to do to have one."""
+    sizes, family = found.sizes, f" for {FAMILY_TITLES[found.family]}" if found.family else ""
+    yield "adapter", str(found.path)
+    yield "kind", f"{found.variant.title}{family}"
+    if len(found.possible) > 1:
+        yield "alike", ", ".join(variant_named(name).title for name in found.possible[1:])
+    yield "reads", f"{READS[found.picture_input]} ({sizes.input_width} numbers)"
+    if encoder:
+        yield "vision encoder", encoder
+    yield "gives", f"{found.tokens or 'as many'} tokens of {sizes.token_width} numbers for each picture"
+    yield "weights", f"{found.pairs} attention layers, {found.dtype}, {file_size(found.size_bytes)}"
+    if found.lora_rank:
+        yield "LoRA", f"of rank {found.lora_rank}, in the same file"
+    yield from ((name, text) for name, texts in (("assumed", found.assumed), ("note", found.notes)) for text in texts)
+    if found.problem:
+        yield "not used", found.problem
 
 
 def rows_of(found: Configuration) -> Iterator[tuple[str, str]]:

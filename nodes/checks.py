@@ -21,9 +21,9 @@ from .sockets.inputs import Inputs, Values, directory_lines, first_text, first_v
 from .sockets.vocabularies import read_vocabulary_input, vocabulary_file
 
 
-def csv_problem(csv: Values, host: Host) -> str:
-    """Why the CSV file cannot be used; empty if it can, or if the input is linked."""
-    return _first_problem(host.folders.find, _texts(csv))
+def file_problem(file: Values, host: Host) -> str:
+    """Why a file that an input names cannot be used; empty if it can, or if the input is linked."""
+    return _first_problem(host.folders.find, _texts(file))
 
 
 def vocabulary_problem(vocabulary: Values, host: Host) -> str:
@@ -85,6 +85,13 @@ def lora_state(lora: str, host: Host) -> str:
     return _digest([_read(lambda name, host: [file_identity(find_lora(name, host))], lora, host)])
 
 
+def adapter_problem(name: str, host: Host) -> str:
+    """Why there is no adapter of this name; empty if there is."""
+    from .ip_adapter.adapters import find_adapter
+
+    return _first_problem(lambda text: find_adapter(text, host), [name])
+
+
 def _texts(values: Values) -> list[str]:
     return [text for value in values if value is not None and (text := str(value).strip())]
 
@@ -141,6 +148,16 @@ def model_state(names: Iterable[str], host: Host) -> str:
     return _digest([_read(_model, name, host) for name in names])
 
 
+def file_state(text: str | None, host: Host) -> str:
+    """Changes with the file that an input names."""
+    return _digest([_read(_file, text or "", host)])
+
+
+def adapter_state(name: str, host: Host) -> str:
+    """Changes with the file of an adapter."""
+    return _digest([_read(_adapter, name, host)])
+
+
 def _read(state: Callable[[str, Host], Iterable[object]], text: str, host: Host) -> str:
     """The state as a text; an error is a state too, and the node raises it when it runs."""
     try:
@@ -167,6 +184,12 @@ def _template(name: str, host: Host) -> Iterator[object]:
 def _model(name: str, host: Host) -> Iterator[object]:
     if name != NONE:
         yield from map(file_identity, find_model(name, host).files)
+
+
+def _adapter(name: str, host: Host) -> Iterator[object]:
+    from .ip_adapter.adapters import find_adapter
+
+    yield file_identity(find_adapter(name, host))
 
 
 def _folders(line: str, host: Host) -> Iterator[object]:

@@ -57,10 +57,10 @@ class LabeledGridExporterNode(SheetNode):
 
     @classmethod
     def VALIDATE_INPUTS(cls, csv: Values = ()) -> bool | str:
-        from .checks import csv_problem
+        from .checks import file_problem
 
         # ComfyUI blames every input that is named here; what else is wrong is told when the node runs
-        return csv_problem(csv, get_host()) or True
+        return file_problem(csv, get_host()) or True
 
     def execute(self, images: object, **inputs: Values) -> dict[str, Any]:
         from ..grid.pictures.survey import pictures_from_arrays

@@ -99,7 +99,7 @@ def _unrecognised(files: WeightFiles) -> CheckpointInfo:
     plural = "tensor" if len(tensors) == 1 else "tensors"
     return CheckpointInfo(
         path=files.path, files=files.files, layout="unknown", family="other", size_bytes=files.size_bytes,
-        dtype=_main_dtype(tensors.values()), parameters=sum(entry.count for entry in tensors.values()),
+        dtype=main_dtype(tensors.values()), parameters=sum(entry.count for entry in tensors.values()),
         problem=f"no CLIP, SigLIP or DINO model ({len(tensors):,} {plural}: {first}, …); choose a CLIP model file",
     )  # fmt: skip
 
@@ -123,13 +123,13 @@ def _with_sizes(files: WeightFiles, chosen: Candidate, opener: Opener) -> Checkp
         path=files.path, files=files.files, size_bytes=files.size_bytes, layout=chosen.layout, prefix=prefix,
         family=family, vision=vision, text=text, projection=projections.get("vision") or projections.get("text"),
         has_vision_projection="vision" in projections, has_text_projection="text" in projections,
-        dtype=_main_dtype(own), parameters=sum(entry.count for entry in own if entry.dtype.startswith(("F", "BF"))),
+        dtype=main_dtype(own), parameters=sum(entry.count for entry in own if entry.dtype.startswith(("F", "BF"))),
     )  # fmt: skip
     problem = _problem(info, set(projections.values()))
     return replace(info, fingerprint=fingerprint(info, tensors, opener), problem=problem)
 
 
-def _main_dtype(entries: Iterable[TensorEntry]) -> str:
+def main_dtype(entries: Iterable[TensorEntry]) -> str:
     """The type of most of the weights, as torch calls it."""
     bytes_of: dict[str, int] = {}
     for entry in entries:

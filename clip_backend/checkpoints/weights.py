@@ -219,17 +219,7 @@ TensorFiles = SafetensorsFiles | PickleFiles
 
 
 def _unpickled(file: Path) -> dict[str, torch.Tensor]:
-    version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
-    if version < SAFE_TORCH:
-        reason = f"torch {torch.__version__} does not read pickles safely; update it to 2.10 or convert to safetensors"
-        raise CheckpointError(str(file), reason)
-    check_pickle(file)
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, UnpicklingError) as error:
-        first = str(error).split("\n")[0]
-        reason = f"it holds more than tensors or is broken ({first}); convert it to safetensors where it came from"
-        raise CheckpointError(str(file), reason) from error
+    content = load_pickle(file)
     if isinstance(content, dict):
         # a state dict, or a training checkpoint with one
         keys = ("state_dict", "model", "model_state_dict")
@@ -237,6 +227,24 @@ def _unpickled(file: Path) -> dict[str, torch.Tensor]:
         if tensors := {str(name): value for name, value in inner.items() if isinstance(value, torch.Tensor)}:
             return tensors
     raise CheckpointError(str(file), "it is a pickle without a table of tensors; convert it to safetensors")
+
+
+def load_pickle(file: Path) -> object:
+    """What a pickle of torch holds, mapped into memory; no code in it is run.
+
+    Raises CheckpointError for a pickle of more than tensors, for one that is broken, and where torch is too old.
+    """
+    version = tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
+    if version < SAFE_TORCH:
+        reason = f"torch {torch.__version__} does not read pickles safely; update it to 2.10 or convert to safetensors"
+        raise CheckpointError(str(file), reason)
+    check_pickle(file)
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, UnpicklingError) as error:
+        first = str(error).split("\n")[0]
+        reason = f"it holds more than tensors or is broken ({first}); convert it to safetensors where it came from"
+        raise CheckpointError(str(file), reason) from error
 
 
 def check_pickle(file: Path) -> None:

@@ -49,6 +49,21 @@ CLIP_VISION_H = ModelFile(
     repository="h94/IP-Adapter",
     file="models/image_encoder/model.safetensors",
 )
+#: That of IP-Adapters for Kolors, and that of those of InstantX for FLUX, with its pooling.
+CLIP_VISION_L_336 = ModelFile(
+    name="clip-vit-large-patch14-336.bin",
+    folder="models/clip_vision",
+    size="1.71 GB",
+    repository="Kwai-Kolors/Kolors-IP-Adapter-Plus",
+    file="image_encoder/pytorch_model.bin",
+)
+SIGLIP_384 = ModelFile(
+    name="sigclip_vision_patch14_384.safetensors",
+    folder="models/clip_vision",
+    size="857 MB",
+    repository="Comfy-Org/sigclip_vision_384",
+    file="sigclip_vision_patch14_384.safetensors",
+)
 #: The text encoder that goes with CLIP-G; ``models/clip`` is its folder in older ComfyUI.
 CLIP_G_TEXT = ModelFile(
     name="clip_g.safetensors",

@@ -44,7 +44,7 @@ class ModelType(str, Enum):
     STYLE_MODEL = "style_model", "style_models"
     EMBEDDING = "embedding", "embeddings"
     UPSCALER = "upscaler", "upscale_models"
-    IPADAPTER = "ipadapter", "ipadapter"
+    IPADAPTER = "ipadapter", "ipadapter", "ipadapter-flux", "xlabs/ipadapters"
     #: The cache of the Hugging Face libraries.
     HUB = "hub"
     #: Folders and files that may hold models of any kind.

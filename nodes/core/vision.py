@@ -107,6 +107,24 @@ class CoreVision:
         features = replace(self.model.features(merged, names, preprocessing), notes=tuple(size.notes))
         return CoreEncoding(merged, features)
 
+    def blank_states(self, blank: str) -> Tensor | None:
+        """The states [1, T, W] before the last layer of a blank picture; None from a model that gives none.
+
+        blank: "mean color", which preprocessing turns into zeros, or "black".
+        """
+        import torch
+
+        clip_vision, side = self._clip_vision, self.model.preprocessing.size
+        if blank == "mean color":
+            # black less a mean of 0 is exactly 0, which no picture of 8 bits becomes with the mean of the model
+            clip_vision = copy(clip_vision)
+            clip_vision.image_mean = [0.0, 0.0, 0.0]
+        self.placement.ready(self.model.working_bytes)
+        with torch.inference_mode():
+            output = clip_vision.encode_image(torch.zeros(1, side, side, 3, device=self.placement.device))
+        states: Tensor | None = output["penultimate_hidden_states"]
+        return None if states is None else float32_on_cpu(states)
+
     def _moved(self, patcher: Any) -> None:
         """Uses ComfyUI's encoder on the device of another patcher; the user's CLIP_VISION stays as it is."""
         self._clip_vision = copy(self._clip_vision)

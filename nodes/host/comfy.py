@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ...clip_backend.finding.folders import ModelPathConfig
     from ...imaging import Progress
 
-#: The kinds of model folders in which a CLIP may be.
-_MODEL_KINDS = ("clip_vision", "text_encoder", "checkpoint", "diffusers", "llm")
+#: The kinds of model folders in which a CLIP may be, and that of IP-Adapters.
+_MODEL_KINDS = ("clip_vision", "text_encoder", "checkpoint", "diffusers", "llm", "ipadapter")
 
 
 def _folder_paths() -> Any:

@@ -94,6 +94,7 @@ class FakeHost:
             clip_vision_paths=self.models_folder / "clip_vision",
             text_encoder_paths=[self.models_folder / "text_encoders", self.models_folder / "clip"],
             checkpoint_paths=self.models_folder / "checkpoints",
+            ipadapter_paths=self.models_folder / "ipadapter",
         )
 
     @property

@@ -77,7 +77,7 @@ class Host(Protocol):
 
     @property
     def model_folders(self) -> ModelPathConfig:
-        """The folders in which CLIP models are searched."""
+        """The folders in which CLIP models and IP-Adapters are searched."""
 
     @property
     def lora_folders(self) -> tuple[Path, ...]:

@@ -27,6 +27,14 @@ HEAD_TYPE = "CLIP_GRID_HEAD"
 FEATURES_TYPE = "CLIP_GRID_FEATURES"
 #: That an index is up to date: a text about it, which no node reads.
 INDEX_TYPE = "CLIP_GRID_INDEX"
+#: An adapter loaded by IP-Adapter Loader: ``LoadedAdapter``.
+ADAPTER_TYPE = "CLIP_GRID_IP_ADAPTER"
+#: The same, and what ComfyUI_IPAdapter_plus passes on.
+ADAPTERS = f"{ADAPTER_TYPE},IPADAPTER"
+#: Reference pictures of an adapter: a tuple of ``Reference``.
+REFERENCE_TYPE = "CLIP_GRID_REFERENCE"
+#: The same, and the tensors of ComfyUI_IPAdapter_plus.
+REFERENCES = f"{REFERENCE_TYPE},EMBEDS"
 #: Texts, and numbers that become texts.
 TEXTS = "STRING,INT,FLOAT"
 #: Scores: FLOAT in this pack, INT in some others.

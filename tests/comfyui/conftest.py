@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,22 +20,24 @@ Starter = Callable[..., AbstractContextManager[Server]]
 
 @pytest.fixture(scope="session")
 def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, artefacts: Path) -> Starter:
-    """A function that starts a server with flags; its log goes into the artefacts folder."""
+    """A function that starts a server with flags and further packs; its log goes into the artefacts folder."""
     option = request.config.getoption
     comfyui, front_end_root = option("--comfyui"), option("--front-end-root")
     if comfyui is None:
         pytest.skip("these tests run in a real ComfyUI: give its folder with --comfyui PATH")
 
     @contextmanager
-    def start(*flags: str) -> Iterator[Server]:
+    def start(*flags: str, packs: Sequence[Path] = ()) -> Iterator[Server]:
         base = tmp_path_factory.mktemp("base") / "of comfyui"
         make_base(base)
+        for pack in packs:
+            shutil.copytree(pack, base / "custom_nodes" / pack.name)
         draw_inputs(base / "input")
         server = Server(
             comfyui=comfyui.resolve(),
             python=option("--comfyui-python"),
             base=base,
-            log=artefacts / f"comfyui{''.join(flags)}.log",
+            log=artefacts / f"comfyui{''.join([*flags, *(f'-{pack.name}' for pack in packs)])}.log",
             flags=flags,
             front_end_root=front_end_root and front_end_root.resolve(),
         )

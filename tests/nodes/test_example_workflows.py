@@ -13,18 +13,24 @@ API = {path.stem: path for path in sorted((ROOT / "examples" / "api").glob("*.js
 PAGE = {path.stem: path for path in sorted((ROOT / "example_workflows").glob("*.json"))}
 #: ComfyUI's own nodes in them, which are in every ComfyUI from 0.3.64 on, and what they give.
 CORE = {
+    "CLIPTextEncode": ("CONDITIONING",),
+    "CheckpointLoaderSimple": ("MODEL", "CLIP", "VAE"),
     "EmptyImage": ("IMAGE",),
+    "EmptyLatentImage": ("LATENT",),
     "GrowMask": ("MASK",),
     "ImageBatch": ("IMAGE",),
     "ImageCompositeMasked": ("IMAGE",),
+    "KSampler": ("LATENT",),
     "LoadImage": ("IMAGE", "MASK"),
     "LotusConditioning": ("CONDITIONING",),
     "MaskComposite": ("MASK",),
     "PreviewAny": (),
     "PreviewImage": (),
+    "PrimitiveStringMultiline": ("STRING",),
     "RegexReplace": ("STRING",),
     "SaveImage": (),
     "SolidMask": ("MASK",),
+    "VAEDecode": ("IMAGE",),
     "unCLIPConditioning": ("CONDITIONING",),
 }
 NOTES = {"MarkdownNote"}

@@ -12,11 +12,16 @@ from typing import Any
 
 import clip_grid
 import pytest
+import torch
+from clip_grid.clip_backend.ip_adapter.projections import States
+from clip_grid.clip_backend.ip_adapter.references import Reference
 from clip_grid.errors import ClipGridError
 from clip_grid.grid.table.table import read_table
 from clip_grid.grid.text.fonts import find_faces
-from clip_grid.nodes.checks import batch_state, data_state, head_state, lora_state, sheet_state
+from clip_grid.nodes.checks import batch_state, data_state, file_state, head_state, lora_state, sheet_state
 from clip_grid.nodes.host.fake import FakeHost
+from clip_grid.nodes.ip_adapter.adapters import find_adapter
+from clip_grid.nodes.ip_adapter.applying import gather_embeds
 from clip_grid.nodes.learning.learn import LearnOptions, learn_from_folder
 from clip_grid.nodes.models.choice import DEMO, NONE, find_model
 from clip_grid.nodes.models.heads import load_head
@@ -30,12 +35,13 @@ from clip_grid.nodes.sockets.vocabularies import choose_vocabulary
 #: The widgets of text that name a file, folder, font, template or model, of all nodes.
 NAMES = {
     "csv", "vocabulary", "font", "template", "filename_prefix", "directories", "clip_model", "model", "text_encoder",
-    "name", "labels", "data", "head", "lora",
+    "name", "labels", "data", "head", "lora", "file", "save_as", "adapter",
 }  # fmt: skip
 #: Those whose text is shown, parsed or looked for in a table, and never a name of anything outside the graph.
 TEXTS = {
     "background", "badge", "border_color", "column_headers", "footer", "header", "keywords", "label_columns",
     "label_format", "label_sources", "metadata", "outline_color", "pad_color", "page_axis", "page_text_color",
+    "picture_weights", "place_weights",
     "row_headers", "score_text", "sort_by", "templates", "text", "text_color", "title", "where", "without", "x_axis",
     "y_axis",
 }  # fmt: skip
@@ -120,6 +126,7 @@ def uses(host: FakeHost) -> dict[str, Callable[[str], object]]:
         return make_batch(directory_lines([text]), read_request({}, host), host)
 
     model = load_model(DEMO, NONE, LoadOptions(), host)
+    reference = Reference(States(embeds=torch.ones(1, 8)))
 
     def data(text: str) -> object:
         data_state(text, host)
@@ -131,6 +138,9 @@ def uses(host: FakeHost) -> dict[str, Callable[[str], object]]:
         "data": data,
         "head": lambda text: (head_state(text, host), load_head(text, host)),
         "lora": lambda text: (lora_state(text, host), find_lora(text, host)),
+        "file": lambda text: (file_state(text, host), gather_embeds(None, {"file": text}, host)),
+        "save_as": lambda text: gather_embeds((reference,), {"save_as": text}, host),
+        "adapter": lambda text: find_adapter(text, host),
         "labels": lambda text: choose_vocabulary([text], "", host),
         "clip_model": lambda text: find_model(text, host),
         "model": lambda text: find_model(text, host),

@@ -17,9 +17,11 @@ ROOT = Path(clip_grid.__file__).parent
 SHEETS = ["ClipGrid_LabeledGridExporter", "ClipGrid_BatchLabeledGridExporter", "ClipGrid_GridTemplate"]
 SCORES = ["ClipGrid_CLIPMatchScore", "ClipGrid_CLIPLabel", "ClipGrid_RankImages"]
 SEARCH = ["ClipGrid_IndexImages", "ClipGrid_SearchImages"]
-OUTPUT_NODES = [*SHEETS, *SCORES, *SEARCH, "ClipGrid_LearnFromFolder"]
+ADAPTERS = [f"ClipGrid_IPAdapter{name}" for name in ("Loader", "Reference", "Apply", "Embeds")]
 LEARNING = ["ClipGrid_LearnFromFolder", "ClipGrid_LoadHead", "ClipGrid_CLIPLoRA"]
-NODE_IDS = [*SHEETS, "ClipGrid_CLIPModelLoader", "ClipGrid_CLIPVisionEncode", *SCORES, *SEARCH, *LEARNING]
+OUTPUT_NODES = [*SHEETS, *SCORES, *SEARCH, "ClipGrid_LearnFromFolder", "ClipGrid_IPAdapterEmbeds"]
+MODELS = ["ClipGrid_CLIPModelLoader", "ClipGrid_CLIPVisionEncode"]
+NODE_IDS = [*SHEETS, *MODELS, *SCORES, *SEARCH, *LEARNING, *ADAPTERS]
 
 #: As ComfyUI's nodes.py does it: the module's name is its path.
 LOAD = """
@@ -57,7 +59,7 @@ def test_importing_the_pack_loads_a_few_files_of_its_own_and_of_python_alone():
     others = {name.split(".")[0] for name in loaded if name not in own}
     assert others <= set(sys.stdlib_module_names)
     # each takes about a third of a millisecond
-    assert len(own) <= 17
+    assert len(own) <= 18
     assert len(loaded) <= 80
 
 
@@ -106,6 +108,15 @@ INPUTS = {
     "ClipGrid_SearchImages": (
         "text without like unlike index model keywords where top diversity duplicates collapse strong when_empty"
     ),
+    "ClipGrid_IPAdapterLoader": "adapter variant allow_pickle",
+    "ClipGrid_IPAdapterReference": (
+        "image adapter mask references clip_vision model face weight combine fit position negative picture_weights "
+        "blank"
+    ),
+    "ClipGrid_IPAdapterApply": (
+        "model adapter references weight weight_type start end place_weights lora_strength face_structure"
+    ),
+    "ClipGrid_IPAdapterEmbeds": "references file combine save_as",
 }
 OUTPUTS = {
     "ClipGrid_CLIPMatchScore": "score is_match status image report",
@@ -113,6 +124,10 @@ OUTPUTS = {
     "ClipGrid_RankImages": "image score index report rejected rejected_index",
     "ClipGrid_IndexImages": "index report",
     "ClipGrid_SearchImages": "images paths scores report",
+    "ClipGrid_IPAdapterLoader": "adapter report",
+    "ClipGrid_IPAdapterReference": "references preview",
+    "ClipGrid_IPAdapterApply": "model",
+    "ClipGrid_IPAdapterEmbeds": "references file",
 }
 
 
@@ -129,4 +144,4 @@ def test_the_outputs_of_a_node_keep_their_order(node_id):
     node = clip_grid.NODE_CLASS_MAPPINGS[node_id]
 
     assert " ".join(node.RETURN_NAMES) == OUTPUTS[node_id]
-    assert len(node.OUTPUT_IS_LIST) == len(node.RETURN_TYPES)
+    assert len(getattr(node, "OUTPUT_IS_LIST", node.RETURN_TYPES)) == len(node.RETURN_TYPES)

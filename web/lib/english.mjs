@@ -44,6 +44,16 @@ export const ENGLISH = /** @type {const} */ ({
   "model.none": "No model was found in your model folders.",
   "model.toy": "This is a toy that knows coloured shapes only: about other pictures its scores say nothing.",
 
+  // the curve of IP-Adapter Apply
+  "curve.caption": "Weight of each place, {model}",
+  "curve.places": { one: "{count} place", other: "{count} places" },
+  "curve.wrong": "place_weights cannot be read",
+  "curve.bar": "place {place}: {weight}; drag to change it",
+  "curve.label": "Weights from the first place to the last: {weights}",
+  "curve.input": "input",
+  "curve.middle": "middle",
+  "curve.output": "output",
+
   // the viewer
   "viewer.title": "Sheet viewer",
   "viewer.panel": "Details",

@@ -9,6 +9,7 @@ import { app } from "../../../scripts/app.js";
 export const TEMPLATE_NODE = "ClipGrid_GridTemplate";
 export const BATCH_NODE = "ClipGrid_BatchLabeledGridExporter";
 export const LOADER_NODE = "ClipGrid_CLIPModelLoader";
+export const APPLY_NODE = "ClipGrid_IPAdapterApply";
 export const SHEET_NODES = new Set(["ClipGrid_LabeledGridExporter", BATCH_NODE]);
 export const SCORE_NODES = new Set(["ClipGrid_CLIPMatchScore", "ClipGrid_CLIPLabel", "ClipGrid_RankImages"]);
 
@@ -109,7 +110,7 @@ export function widgetOf(node, name) {
 }
 
 /** Our own elements in a node, from top to bottom; extensions add them in any order. */
-const ELEMENTS = ["clip_grid_advanced", "layout_preview", "clip_grid_model", "clip_grid_sheet"];
+const ELEMENTS = ["clip_grid_advanced", "clip_grid_curve", "layout_preview", "clip_grid_model", "clip_grid_sheet"];
 
 /**
  * Move an element of ours to its place below the widgets of the node.

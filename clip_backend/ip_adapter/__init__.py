@@ -1,0 +1,1 @@
+"""Reference pictures that steer generation: adapter files, projections, references, attention."""

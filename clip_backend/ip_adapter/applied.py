@@ -1,0 +1,112 @@
+"""An adapter with its references on a model, and what an attention looks at in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import InputError
+from .key_values import PairWeights, head_norm
+from .masks import Size, clip_area, token_weights
+from .roles import Call, Entry, call_of
+from .terms import Term, TermRows, plan_rows
+from .weights_per_site import SiteWeight
+from .windows import frames_of
+
+
+@dataclass(frozen=True, eq=False)
+class Applied:
+    """An adapter with its references and settings, shared by all its patches; nothing in it changes."""
+
+    #: ComfyUI's ModelPatcher around ``PairWeights``.
+    weights: Any
+    #: [R, T, length]: every distinct picture's tokens once.
+    tokens: Tensor
+    terms: tuple[Term, ...]
+    site_weights: tuple[SiteWeight, ...]
+    weight: float
+    #: (first, last) noise level at which the references act; None: always.
+    sigmas: tuple[float, float] | None
+    #: ComfyUI's ``optimized_attention``.
+    attention: Callable[..., Tensor]
+    #: Keys and values have unit heads, as InstantX has them.
+    has_head_norm: bool = False
+
+    def acts(self, call: Call) -> bool:
+        """Whether the step is one of those that the user chose."""
+        return self.sigmas is None or self.sigmas[1] <= call.sigma <= self.sigmas[0]
+
+    def key_values(self, call: Call, site: int, like: Tensor, heads: int) -> tuple[Tensor, Tensor]:
+        """(keys, values) [R, T, width], computed once per run and device."""
+        name = (self, site, like.device, like.dtype)
+        held = call.run.held
+        if name not in held:
+            weights: PairWeights = self.weights.model
+            k, v = weights.key_values(site, self.tokens, like.device, like.dtype)
+            held[name] = (head_norm(k, heads), head_norm(v, heads)) if self.has_head_norm else (k, v)
+        found: tuple[Tensor, Tensor] = held[name]
+        return found
+
+    def rows(
+        self, call: Call, entries: Sequence[Entry], frames: tuple[int, ...], device: torch.device, is_swapped: bool
+    ) -> list[TermRows]:
+        """What each row of an attention looks at, per term; the same over the steps of a run."""
+        sides = tuple(is_swapped or entry.is_unconditional for entry in entries)
+        name = (self, "rows", sides, frames, device)
+        held = call.run.held
+        if name not in held:
+            held[name] = [plan_rows(term, sides, frames, len(self.tokens), device) for term in self.terms]
+        found: list[TermRows] = held[name]
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where in a batch and picture an attention stands."""
+
+    call: Call
+    entries: tuple[Entry, ...]
+    frames: tuple[int, ...]
+    rows: list[TermRows]
+
+    @property
+    def size(self) -> Size:
+        """Of the part of the picture that is seen, in latent cells; raises InputError where the sampler hides it."""
+        if self.call.size is None:
+            raise InputError("a mask cannot be placed: this sampler hides the picture's size; take the mask away")
+        return clip_area(self.entries[0].area, self.call.size)[:2]
+
+    def mask(self, mask: Tensor, grid: Size, like: Tensor) -> Tensor:
+        """[B, tokens, 1]: how much of a term each token of the grid takes.
+
+        mask: [frames, H, W] of the whole picture.
+        """
+        areas = tuple(entry.area for entry in self.entries)
+        full = self.call.size
+        name = (mask, areas, full, grid, self.frames, like.device, like.dtype)
+        held = self.call.run.held
+        if name not in held:
+            parts = [token_weights(mask, full or grid, area, grid, self.frames) for area in areas]
+            held[name] = torch.cat(parts).to(like.device, like.dtype)
+        found: Tensor = held[name]
+        return found
+
+
+def place_of(applied: Applied, options: Mapping[str, Any], batch: int, device: torch.device, site: int) -> Place | None:
+    """The place of an attention over a batch of so many rows; None where the references do not act now."""
+    call = call_of(options)
+    if not applied.acts(call):
+        return None
+    is_swapped = applied.site_weights[site].is_unconditional
+    indices = tuple(options.get("cond_or_uncond") or (0,))
+    frames = frames_of(options, batch // len(indices))
+    name = (applied, is_swapped, indices, tuple(options.get("uuids") or ()), frames)
+    if name not in call.plans:
+        entries = call.entries(options)
+        call.plans[name] = Place(call, entries, frames, applied.rows(call, entries, frames, device, is_swapped))
+    found: Place = call.plans[name]
+    return found

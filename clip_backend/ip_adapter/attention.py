@@ -1,0 +1,67 @@
+"""The replacement of one cross-attention: what was there before, plus the attention to the references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .applied import Applied, Place, place_of
+from .masks import Size, token_grid
+from .patches import ChainedPatch
+
+#: In the options of one block: which adapters have acted in it.
+DONE = "clip_grid.ip_adapter.done"
+
+
+class AttentionPatch(ChainedPatch):
+    """Replaces the cross-attention of one site of a UNet."""
+
+    def __call__(self, q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
+        heads = options["n_heads"]
+        done: set[Applied] = options.setdefault(DONE, set())
+        if self.base is not None:
+            out: Tensor = self.base(q, k, v, options)
+        else:
+            out = self.applied.attention(
+                q, k, v, heads, attn_precision=options.get("attn_precision"), transformer_options=options
+            )
+        # a foreign patch may have called this one already
+        if self.applied in done:
+            return out
+        done.add(self.applied)
+        place = place_of(self.applied, options, len(q), q.device, self.site)
+        return out if place is None else self._added(out, q, heads, place, options)
+
+    def _added(self, out: Tensor, q: Tensor, heads: int, place: Place, options: Mapping[str, Any]) -> Tensor:
+        applied = self.applied
+        k, v = applied.key_values(place.call, self.site, q, heads)
+        factor = applied.weight * applied.site_weights[self.site].factor
+        for term, rows in zip(applied.terms, place.rows, strict=True):
+            if not term.weight:
+                continue
+            seen = applied.attention(
+                q,
+                rows.take(k),
+                rows.take_scaled(v),
+                heads,
+                attn_precision=options.get("attn_precision"),
+                transformer_options=options,
+            ).to(out.dtype)
+            if term.mask is None:
+                out = torch.add(out, seen, alpha=factor * term.weight)
+            else:
+                mask = place.mask(term.mask, unet_grid(place, options, q.shape[1]), out)
+                out = torch.addcmul(out, seen, mask, value=factor * term.weight)
+        return out
+
+
+def unet_grid(place: Place, options: Mapping[str, Any], tokens: int) -> Size:
+    """(rows, columns) of an attention's tokens."""
+    size, seen = place.size, options.get("activations_shape")
+    # exact even where another node shrinks the picture inside the model
+    if seen and seen[-2] * seen[-1] == tokens:
+        return int(seen[-2]), int(seen[-1])
+    return token_grid(size, tokens)

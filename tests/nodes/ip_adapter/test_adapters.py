@@ -1,0 +1,222 @@
+"""IP-Adapter Loader, Embeds and Apply without ComfyUI: names, files, sockets of other packs, and refusals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+from clip_grid.clip_backend.ip_adapter.combining import combine
+from clip_grid.clip_backend.ip_adapter.projections import States, project
+from clip_grid.clip_backend.ip_adapter.references import Reference
+from clip_grid.clip_backend.ip_adapter.weights import load_adapter
+from clip_grid.errors import CheckpointError, ForbiddenPath, InputError
+from clip_grid.nodes.ip_adapter.adapters import LoadedAdapter, adapter_of
+from clip_grid.nodes.ip_adapter.applying import curves
+from clip_grid.nodes.ip_adapter.faces import with_lengths
+from clip_grid.nodes.ip_adapter_nodes import IPAdapterApply, IPAdapterEmbeds, IPAdapterLoader, IPAdapterReference
+from safetensors.torch import save_file
+
+from ...clip_backend.ip_adapter import tiny_adapters as tiny
+
+BASE = tiny.tensors_of("base")
+
+
+@pytest.fixture
+def folder(host):
+    found = host.models_folder / "ipadapter"
+    found.mkdir(parents=True)
+    save_file(BASE, found / "mine.safetensors")
+    save_file({"lora_up.weight": torch.ones(2)}, found / "lora.safetensors")
+    return found
+
+
+def embeds(*rows, **fields):
+    return Reference(States(embeds=torch.tensor(rows, dtype=torch.float32)), **fields)
+
+
+def test_the_list_has_the_files_that_are_adapters(folder, host):
+    (names, extra) = IPAdapterLoader.INPUT_TYPES()["required"]["adapter"]
+
+    assert names == ["mine.safetensors"]
+    assert extra["clip_grid_families"] == {}
+    torch.save({"image_proj": {}}, folder / "other.bin")
+    assert IPAdapterLoader.INPUT_TYPES()["required"]["adapter"][0] == ["mine.safetensors", "other.bin"]
+
+
+def test_without_adapters_the_list_says_so_and_the_run_what_to_get(host):
+    assert IPAdapterLoader.INPUT_TYPES()["required"]["adapter"][0] == ["none found"]
+
+    assert "put an adapter into ComfyUI's models/ipadapter" in str(IPAdapterLoader.VALIDATE_INPUTS("none found"))
+
+
+def test_a_loaded_adapter_has_the_weights_of_its_file_and_a_report_without_its_place(folder, host):
+    made = IPAdapterLoader().execute("mine.safetensors")
+
+    loaded, report = made["result"]
+    assert torch.equal(loaded.adapter.image_proj["proj.weight"], BASE["image_proj.proj.weight"])
+    assert json.loads(report)["path"] == "mine.safetensors"
+    assert "IP-Adapter" in made["ui"]["text"][0]
+
+
+def test_a_name_that_is_not_there_gets_the_nearest(folder, host):
+    assert "did you mean 'mine.safetensors'" in str(IPAdapterLoader.VALIDATE_INPUTS("mime.safetensors"))
+    assert IPAdapterLoader.VALIDATE_INPUTS("mine.safetensors") is True
+
+
+def test_a_pickle_is_read_only_where_it_is_allowed(folder, host):
+    parts = {"image_proj": {}, "ip_adapter": {}}
+    for name, tensor in BASE.items():
+        root, _, rest = name.partition(".")
+        parts[root][rest] = tensor
+    torch.save(parts, folder / "old.bin")
+
+    with pytest.raises(CheckpointError):
+        IPAdapterLoader().execute("old.bin")
+    loaded = IPAdapterLoader().execute("old.bin", allow_pickle=True)["result"][0]
+    assert torch.equal(loaded.adapter.image_proj["proj.weight"], BASE["image_proj.proj.weight"])
+
+
+def test_another_file_under_the_name_is_run_again(folder, host):
+    before = IPAdapterLoader.IS_CHANGED("mine.safetensors")
+    save_file(tiny.tensors_of("plus"), folder / "mine.safetensors")
+
+    assert IPAdapterLoader.IS_CHANGED("mine.safetensors") != before
+
+
+def nested():
+    parts = {"image_proj": {}, "ip_adapter": {}}
+    for name, tensor in BASE.items():
+        root, _, rest = name.partition(".")
+        parts[root][rest] = tensor
+    return parts
+
+
+@pytest.mark.parametrize("kind", ["state dict", "pipeline", "plain pipeline"])
+def test_an_ipadapter_of_another_pack_is_accepted(kind):
+    vision = object()
+    given = {
+        "state dict": nested(),
+        "pipeline": {
+            "ipadapter": {"file": "a.bin", "model": nested()},
+            "clipvision": {"file": "b", "model": vision},
+            "insightface": {"provider": None, "model": None},
+        },
+        "plain pipeline": {"ipadapter": nested(), "clipvision": vision},
+    }[kind]
+
+    made = adapter_of(given)
+
+    assert torch.equal(made.adapter.image_proj["proj.weight"], BASE["image_proj.proj.weight"])
+    assert made.clip_vision is (None if kind == "state dict" else vision)
+
+
+@pytest.mark.parametrize("given", [None, 3, {"ipadapter": None}, {"ipadapter": {"model": None}}])
+def test_what_is_no_adapter_is_refused(given):
+    with pytest.raises(InputError, match="connect IP-Adapter Loader"):
+        adapter_of(given)
+
+
+def test_an_encoder_that_is_not_there_is_named(folder, host):
+    adapter = load_adapter(BASE)
+    loaded = LoadedAdapter(adapter)
+
+    with pytest.raises(InputError, match="needs a vision encoder"):
+        IPAdapterReference().execute(image=[torch.rand(1, 8, 8, 3)], adapter=[loaded])
+
+
+# Embeds
+
+
+def test_references_are_saved_below_the_output_folder_and_loaded_again(host):
+    saved = IPAdapterEmbeds().execute((embeds([1, 2]),), save_as="embeds/style")
+    again = IPAdapterEmbeds().execute((embeds([1, 2]),), save_as="embeds/style")
+
+    assert saved["result"][1] == "output/embeds/style_00001_.safetensors"
+    assert again["result"][1] == "output/embeds/style_00002_.safetensors"
+    assert IPAdapterEmbeds.VALIDATE_INPUTS(saved["result"][1]) is True
+    loaded = IPAdapterEmbeds().execute((embeds([3, 4]),), file=saved["result"][1], combine="add")["result"][0]
+    assert [one.states.embeds.tolist() for one in loaded] == [[[4, 6]]]
+
+
+def test_files_outside_the_allowed_folders_are_neither_read_nor_written(host, tmp_path):
+    (tmp_path / "secret.safetensors").write_bytes(b"x")
+
+    assert "outside the folders" in str(IPAdapterEmbeds.VALIDATE_INPUTS(str(tmp_path / "secret.safetensors")))
+    with pytest.raises(ForbiddenPath):
+        IPAdapterEmbeds().execute(file="../secret.safetensors")
+    with pytest.raises(ForbiddenPath):
+        IPAdapterEmbeds().execute((embeds([1, 2]),), save_as="../../secret")
+
+
+def test_no_reference_is_refused(host):
+    with pytest.raises(InputError, match="connect references, or name a file"):
+        IPAdapterEmbeds().execute()
+
+
+def test_another_file_of_references_is_run_again(host):
+    saved = IPAdapterEmbeds().execute((embeds([1, 2]),), save_as="a")["result"][1]
+    before = IPAdapterEmbeds.IS_CHANGED(saved)
+    (host.folders.output / "a_00001_.safetensors").write_bytes(b"other")
+
+    assert IPAdapterEmbeds.IS_CHANGED(saved) != before
+
+
+# Apply
+
+
+class ModelPatcher:
+    """What is looked at before the model is."""
+
+
+ModelPatcher.__module__ = "comfy.model_patcher"
+
+
+def test_applying_without_a_reference_is_refused(host):
+    with pytest.raises(InputError, match="there is no reference"):
+        IPAdapterApply().execute(SimpleNamespace(), LoadedAdapter(load_adapter(BASE)), ())
+
+
+def test_a_face_of_any_length_is_as_long_as_the_adapter_was_trained_with():
+    adapter = load_adapter(tiny.tensors_of("faceid"))
+    face = tiny.states("face")
+
+    (made,), notes = with_lengths(adapter.info, [Reference(States(face=face))])
+
+    assert torch.allclose(made.states.face.norm(dim=-1), torch.ones(len(face), 1))
+    assert notes == []
+
+
+def test_a_normalized_face_is_noted_where_the_adapter_reads_others():
+    info = load_adapter(tiny.tensors_of("faceid")).info
+    info = replace(info, variant=replace(info.variant, name="faceid-portrait-unnorm"))
+    face = tiny.states("face")
+
+    (kept,), none = with_lengths(info, [Reference(States(face=face))])
+    _, notes = with_lengths(info, [Reference(States(face=face / face.norm(dim=-1, keepdim=True)))])
+
+    assert torch.equal(kept.states.face, face)
+    assert none == []
+    assert "not normalized" in notes[0]
+
+
+def test_two_hundred_pictures_are_one_softmax_of_two_hundred():
+    adapter = load_adapter(BASE)
+    states = tiny.states("embeds", 200)
+
+    (made,) = combine([Reference(States(embeds=states))], "concat")
+
+    assert project(adapter, made.states).shape[0] == 200
+
+
+def test_the_curves_in_the_node_are_those_of_the_models():
+    found = curves()
+
+    assert {family: len(one["full"]) for family, one in found.items()} == {"sd15": 16, "sdxl": 11}
+    assert found["sdxl"]["style"] == [0] * 6 + [1] + [0] * 4
+    assert found["sd15"]["composition"] == [0, 0, 0, 0, 0.25, 1] + [0] * 10
