@@ -15,6 +15,7 @@ const HEIGHT = 118;
 const TOP = 1;
 const TITLES = /** @type {Record<string, string>} */ ({ sd15: "SD 1.5", sdxl: "SDXL" });
 const USUAL = "sdxl";
+const PARTS = /** @type {const} */ ({ input: "curve.input", middle: "curve.middle", output: "curve.output" });
 
 app.registerExtension({
   name: "clip_grid.weight_curve",
@@ -86,15 +87,11 @@ class WeightCurve {
     this.#caption.textContent = isWrong ? text("curve.wrong") : text("curve.caption", { model: title });
     this.#caption.dataset.alert = String(isWrong);
     const parts = told || isWrong ? [] : (this.#declared().parts[family] ?? []);
-    this.#parts.replaceChildren(
-      ...parts.map(([part, count]) =>
-        make("span", {
-          text: text(`curve.${part}`),
-          title: text(`curve.${part}`),
-          style: { "flex-grow": String(count) },
-        }),
-      ),
-    );
+    const spans = parts.map(([part, count]) => {
+      const name = text(PARTS[part]);
+      return make("span", { text: name, title: name, style: { "flex-grow": String(count) } });
+    });
+    this.#parts.replaceChildren(...spans);
     const listed = shown.map((weight) => weight.toFixed(2)).join(", ");
     this.#bars.setAttribute("role", "img");
     this.#bars.setAttribute("aria-label", text("curve.label", { weights: listed }));

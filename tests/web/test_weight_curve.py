@@ -70,3 +70,19 @@ def test_after_a_run_the_curve_has_the_places_of_the_model(page_of):
     assert weights(stub) == [0.25, 0.5, 1.0]
     stub.set("place_weights", "0.5")
     assert weights(stub) == [0.5] * 11
+
+
+def test_the_curve_has_the_places_of_the_adapter_that_is_linked(page_of):
+    stub = page_of(APPLY)
+    link = """(id) => {
+        const families = { "mine.safetensors": "sd15" };
+        const nodeData = { input: { required: { adapter: [["mine.safetensors"], { clip_grid_families: families }] } } };
+        const loader = { constructor: { nodeData }, widgets: [{ name: "adapter", value: "mine.safetensors" }] };
+        app.rootGraph.getNodeById(id).getInputNode = () => loader;
+    }"""
+    stub.page.evaluate(link, stub.ids[0])
+
+    stub.set("weight_type", "composition")
+
+    assert weights(stub) == [0.0] * 4 + [0.25, 1.0] + [0.0] * 10
+    assert "SD 1.5" in stub.node().locator(f"{PANEL}-caption").inner_text()

@@ -10,6 +10,7 @@ export const TEMPLATE_NODE = "ClipGrid_GridTemplate";
 export const BATCH_NODE = "ClipGrid_BatchLabeledGridExporter";
 export const LOADER_NODE = "ClipGrid_CLIPModelLoader";
 export const APPLY_NODE = "ClipGrid_IPAdapterApply";
+export const REFERENCE_NODE = "ClipGrid_IPAdapterReference";
 export const SHEET_NODES = new Set(["ClipGrid_LabeledGridExporter", BATCH_NODE]);
 export const SCORE_NODES = new Set(["ClipGrid_CLIPMatchScore", "ClipGrid_CLIPLabel", "ClipGrid_RankImages"]);
 
