@@ -16,6 +16,7 @@ from torch import Tensor
 from ...atomic import atomic_file
 from ...errors import InputError
 from ...input_files import check_file
+from ...json_text import parse_object
 from .projections import States
 from .references import Reference
 
@@ -94,7 +95,7 @@ def _check_finite(tensors: Mapping[str, Tensor], name: str) -> None:
 
 def _references(path: Path, text: str, tensors: Mapping[str, Tensor]) -> Iterator[Reference]:
     try:
-        facts = json.loads(text)
+        facts = parse_object(text)
         if facts["version"] > VERSION:
             raise InputError(f"{path.name} was saved by a newer version of CLIP Grid; update it")
         for number, one in enumerate(facts["references"]):

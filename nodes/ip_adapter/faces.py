@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...clip_backend.ip_adapter.detection import AdapterInfo
 from ...clip_backend.ip_adapter.references import Reference
 from ...errors import InputError
+from ...json_text import JsonError, parse_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,8 +72,8 @@ def _tensor(value: object) -> Tensor:
 
 def _read(text: str) -> Any:
     try:
-        return json.loads(text if text.strip().startswith("[") else f"[{text}]")
-    except ValueError as error:
+        return parse_json(text if text.strip().startswith("[") else f"[{text}]")
+    except JsonError as error:
         raise InputError(f"face holds the text {text[:60]!r}, which is no list of numbers; {_WANTED}") from error
 
 

@@ -59,6 +59,33 @@ export const SEARCH_WORDS = {
     "semantic search",
     "gallery",
   ],
+  ClipGrid_LearnFromFolder: [
+    "train classifier",
+    "few-shot",
+    "linear probe",
+    "custom labels",
+    "image classifier",
+    "teach clip",
+  ],
+  ClipGrid_LoadHead: ["load classifier", "custom labels", "linear probe", "head.safetensors"],
+  ClipGrid_CLIPLoRA: ["load lora", "clip vision lora", "fine-tuned clip", "adapter", "finetune"],
+  ClipGrid_IPAdapterLoader: ["ipadapter model loader", "image prompt", "reference image", "faceid", "style transfer"],
+  ClipGrid_IPAdapterReference: [
+    "ipadapter",
+    "image prompt",
+    "style reference",
+    "regional",
+    "ipadapter encoder",
+    "face reference",
+  ],
+  ClipGrid_IPAdapterApply: [
+    "apply ipadapter",
+    "ipadapter advanced",
+    "image prompt",
+    "style transfer",
+    "composition transfer",
+  ],
+  ClipGrid_IPAdapterEmbeds: ["ipadapter combine embeds", "save embeds", "load embeds", "average references", "slerp"],
 };
 
 /**
