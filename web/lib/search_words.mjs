@@ -59,6 +59,16 @@ export const SEARCH_WORDS = {
     "semantic search",
     "gallery",
   ],
+  ClipGrid_LearnFromFolder: [
+    "train classifier",
+    "few-shot",
+    "linear probe",
+    "custom labels",
+    "image classifier",
+    "teach clip",
+  ],
+  ClipGrid_LoadHead: ["load classifier", "custom labels", "linear probe", "head.safetensors"],
+  ClipGrid_CLIPLoRA: ["load lora", "clip vision lora", "fine-tuned clip", "adapter", "finetune"],
 };
 
 /**

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ....json_text import parse_json
 from ...checkpoints.info import CheckpointInfo
 from ...tokenizing.tokenizer import FastTokenizer
+
+#: Of the tokenizers of SigLIP 2, 256,000 words and 580,000 merges, and more.
+MAX_MARKS = 20_000_000
 
 
 def tokenizer_files(info: CheckpointInfo, tokenizer: FastTokenizer) -> dict[str, bytes]:
     """``tokenizer.json``, its configuration, and for CLIP ``vocab.json`` and ``merges.txt``, by their names."""
-    whole: dict[str, Any] = json.loads(tokenizer.to_json())
+    whole: dict[str, Any] = parse_json(tokenizer.to_json(), max_marks=MAX_MARKS)
     names = {number: text for text, number in tokenizer.vocabulary.items()}
     special = tokenizer.special
     end, pad = names[special.end[-1]], names.get(special.pad, "")
