@@ -17,6 +17,8 @@ from .client import get_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PACK = "ComfyUI-CLIP-Grid"
+#: Nodes that read models, heads or pictures of the user: a workflow with one of these does not run by itself.
+OWN_FILES = ("CheckpointLoaderSimple", "ClipGrid_CLIPLoRA", "ClipGrid_LearnFromFolder", "ClipGrid_LoadHead")
 #: No requests to model hubs: a missing file is an error at once.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
 
@@ -103,3 +105,9 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def runs_alone(workflow: Path) -> bool:
+    """Whether a workflow, in either format, needs no file of the user."""
+    text = workflow.read_text("utf-8")
+    return not any(f'"{node}"' in text for node in OWN_FILES)

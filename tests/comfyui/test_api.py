@@ -12,15 +12,10 @@ import pytest
 from PIL import Image
 
 from .client import cached_nodes, finished_run, get_json, post_json, read_workflow, run_workflow
-from .server import PACK, ROOT, Server
+from .server import PACK, ROOT, Server, runs_alone
 
-#: Without those that need models of the user, which test_ip_adapter_nodes.py runs with tiny ones.
-EXAMPLES = [
-    path
-    for path in sorted((ROOT / "examples").rglob("*.json"))
-    if "CheckpointLoaderSimple" not in path.read_text("utf-8")
-]
-
+#: test_ip_adapter_nodes.py runs those of IP-Adapters with tiny models.
+EXAMPLES = [path for path in sorted((ROOT / "examples").rglob("*.json")) if runs_alone(path)]
 TEMPLATES = sorted((ROOT / "example_workflows").glob("*.json"))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from .client import post_json, read_workflow
 from .front_end import seen
-from .server import ROOT
+from .server import ROOT, runs_alone
 
 SHEET, MATCH = "ClipGrid_LabeledGridExporter", "ClipGrid_CLIPMatchScore"
 WORKFLOW = read_workflow(Path(__file__).parent / "sheet_workflow.json")
@@ -47,17 +47,19 @@ def test_nodes_are_found_by_common_words(front_end, words, node_id):
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_every_template_loads_without_missing_nodes_and_runs(front_end, name):
+def test_every_template_loads_without_missing_nodes_and_runs_if_it_needs_no_own_files(front_end, name):
     front_end.choose_template(name)
     front_end.fit()
     front_end.shot("loaded")
     known = [front_end.node(id) for id in front_end.ids()]
+    assert known and all(node["known"] for node in known)
+    if not runs_alone(ROOT / "example_workflows" / f"{name}.json"):
+        return
 
     history = front_end.run()
     front_end.fit()
     front_end.shot("ran")
 
-    assert known and all(node["known"] for node in known)
     assert history["outputs"]
 
 
