@@ -17,6 +17,7 @@ import random
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -28,6 +29,7 @@ from clip_grid.clip_backend.learning.tuned import encoder_with
 from clip_grid.clip_backend.learning.tuning.base import TrainableBase
 from clip_grid.clip_backend.learning.tuning.lora import LoraSettings
 from clip_grid.clip_backend.learning.tuning.pairs import Pairs
+from clip_grid.clip_backend.learning.tuning.result import Step
 from clip_grid.clip_backend.learning.tuning.trainable import TowerPlan, make_trainable, trained_parameters
 from clip_grid.clip_backend.learning.tuning.tune import tune
 from clip_grid.clip_backend.loading import load_encoder
@@ -91,6 +93,12 @@ def measure_accuracy(base: TrainableBase, seeds: int, work: Path) -> None:
                 )
 
 
+def kill_at(step: int, told: Step) -> None:
+    """Ends this process at a step, as nothing that cleans up can."""
+    if told.step == step:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def measure_kills(base: TrainableBase, kills: int, work: Path) -> None:
     for method in ("lora", "full"):
         options = TrainOptions(method=method, steps=30, batch=8, learning_rate=1e-3, evaluate_every=4, keep=0)
@@ -102,8 +110,7 @@ def measure_kills(base: TrainableBase, kills: int, work: Path) -> None:
             step = random.Random(number).randrange(1, 30)
             child = os.fork()
             if not child:
-                kill = lambda told, at=step: os.kill(os.getpid(), signal.SIGKILL) if told.step == at else None  # noqa: E731
-                tune(base, *data, options, folder, checkpoint_every=3, on_step=kill)
+                tune(base, *data, options, folder, checkpoint_every=3, on_step=partial(kill_at, step))
                 os._exit(1)
             status = os.waitpid(child, 0)[1]
             assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, status
