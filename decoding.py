@@ -116,7 +116,7 @@ class WithoutWarnings:
 #: The bound on pictures of sheets and on those that CLIP looks at.
 DECODING = ByteSemaphore(DECODED_BYTES)
 without_warnings = WithoutWarnings()
-#: Of pictures, by their identity.
+#: Locks of pictures, by their identity.
 _LOCKS = tuple(threading.Lock() for _ in range(64))
 
 

@@ -43,7 +43,7 @@ class Description:
 
     @property
     def parameters(self) -> int:
-        """Of the model."""
+        """The number of parameters of the model, both encoders together."""
         return sum(info.parameters for info in self.infos)
 
     def programs(self) -> dict[str, str]:

@@ -37,7 +37,7 @@ class ReferenceImage:
 
     #: PIL, numpy [H, W, C], torch [C, H, W] or a file.
     image: OnePicture | None = None
-    #: Of its influence; 1 is the adapter's own.
+    #: Factor on the reference's influence; 1 is what the adapter was trained with.
     scale: float = 1.0
     #: Kept by ``IPAdapterService`` once they are extracted; computed anew for another model.
     features: VisionFeatures | None = None

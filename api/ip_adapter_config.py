@@ -46,7 +46,7 @@ class IPAdapterConfig:
     model_id: StrPath
     #: Which one, where several variants have the same tensors or several files the name; None for what the file is.
     variant: IPAdapterVariant | str | None = None
-    #: Of the models it is for, where several files have the name: "sd15", "sdxl", "flux".
+    #: Family of the diffusion models that it is for, where several files have the name: "sd15", "sdxl", "flux".
     family: str | None = None
     #: Its strength, by which the scale of each reference is multiplied.
     scale: float = 1.0

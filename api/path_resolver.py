@@ -18,12 +18,12 @@ class ComfyUIPathResolver:
 
     @classmethod
     def from_comfyui(cls, root: StrPath) -> ComfyUIPathResolver:
-        """Of a folder of ComfyUI; raises InputError if there is no such folder."""
+        """A resolver for a ComfyUI folder; raises InputError if there is no such folder."""
         return cls(ModelPathConfig.from_root(root))
 
     @classmethod
     def from_auto_detect(cls, search_paths: Sequence[StrPath] | None = None) -> ComfyUIPathResolver:
-        """Of the first ComfyUI in these paths, or in the usual places; raises InputError if there is none."""
+        """A resolver for the first ComfyUI in these paths or the usual places; raises InputError if there is none."""
         root = detect_comfyui_installation(search_paths)
         if root is None:
             where = "the usual places" if search_paths is None else ", ".join(map(str, search_paths))

@@ -32,7 +32,7 @@ class VisionFeatures:
     cls_token: Tensor | None = None
     #: The patches after the last layer [1, T, W]; None unless asked for.
     patch_features: Tensor | None = None
-    #: Of the weights that computed them.
+    #: Fingerprint of the weights that computed them.
     fingerprint: str = ""
 
     def to(self, device: str | torch.device, dtype: torch.dtype | None = None) -> VisionFeatures:

@@ -67,7 +67,7 @@ def check(args: argparse.Namespace) -> int:
 
 
 def versions() -> dict[str, str]:
-    """Of this program, of Python and the system, and of the installed packages that the numbers depend on."""
+    """Versions of this program, Python, the system and the installed packages that the scores depend on."""
     found = {"clip-grid": version(), "Python": platform.python_version(), "system": platform.system()}
     for name in _PACKAGES:
         try:

@@ -53,7 +53,7 @@ class Calibration:
     #: Labelled pairs, and those of them that match.
     pairs: int
     positives: int
-    #: Of z of these pairs, with where the true area lies with 95 % confidence.
+    #: Area under the ROC curve of these pairs' z, and its 95 % confidence interval.
     roc_auc: float
     roc_auc_interval: tuple[float, float]
 

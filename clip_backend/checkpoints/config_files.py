@@ -33,7 +33,7 @@ _HF, _OPEN_CLIP = "config.json", "open_clip_config.json"
 #: The second is what a processor of transformers 5 writes; the first goes before it.
 _PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
 _OUR_SIDECAR = ".clip.json"
-#: Of the metadata of a header: properties as in a sidecar, and a copy of config.json.
+#: Keys of a header's metadata that are read: properties as in a sidecar, and a copy of config.json.
 _METADATA_KEYS = ("clip_grid", "config")
 
 
@@ -67,7 +67,7 @@ def stated_properties(
 
 
 def _sidecar_properties(info: CheckpointInfo) -> Properties:
-    """Of the JSON file that is about one model file; a folder has none."""
+    """What the JSON sidecar of a model file states; a folder has none."""
     files = [info.path.with_name(info.path.stem + suffix) for suffix in (_OUR_SIDECAR, ".json")]
     sidecar = next((file for file in files if file.is_file() and file != info.path), None)
     if sidecar is None or info.path.is_dir():
@@ -83,7 +83,7 @@ def _sidecar_properties(info: CheckpointInfo) -> Properties:
 
 
 def _config_properties(file: Path, info: CheckpointInfo) -> Properties:
-    """Of a config of the model or of its preprocessor; InputError for one that is broken or of another model."""
+    """What a config of the model or its preprocessor states; InputError for a broken one or another model's."""
     raw = read_json(file)
     if file.name in _PREPROCESSORS:
         own = raw if file.name == _PREPROCESSORS[0] else part(raw, "image_processor")

@@ -58,7 +58,7 @@ class Sample:
 
 
 def fingerprint(info: CheckpointInfo, tensors: Tensors, opener: Opener) -> str:
-    """Of a model whose sizes are known: 16 hexadecimal digits for each encoder and for the scale, joined by hyphens.
+    """The fingerprint of a model whose sizes are known: 16 hex digits per encoder and for the scale, with hyphens.
 
     It depends on every kind of tensor in the first and the last layer. An encoder alone has its part of the
     fingerprint of the whole model.

@@ -85,21 +85,21 @@ class CheckpointInfo:
     has_text_projection: bool = False
     #: An id of the embedding space: encoders of one space can be used together. None if it is unknown.
     space: str | None = None
-    #: Of most of the weights: "float32", "float16", "bfloat16" or another name of torch.
+    #: Dtype of most of the weights: "float32", "float16", "bfloat16" or another name of torch.
     dtype: str = "float32"
     parameters: int = 0
     size_bytes: int = 0
-    #: Of sizes and some numbers of the weights: equal for equal weights, whatever their layout and dtype.
+    #: Hash of the sizes and a sample of the weights: equal for equal weights, whatever their layout and dtype.
     fingerprint: str = ""
-    #: Of some numbers of every tensor, exact to the bit; empty before it is loaded (``fingerprints.identified``).
+    #: Hash of a sample of every tensor, bit-exact; empty before it is loaded (``fingerprints.identified``).
     digest: str = ""
-    #: Of each file when loading began; what is read later is refused if they differ.
+    #: State of each file when loading began; what is read later is refused if it differs.
     states: tuple[FileState, ...] = ()
-    #: Of the vision encoder, or of the only encoder, as ``eps``.
+    #: Activation function of the vision encoder, or of the only encoder; so is ``eps``.
     activation: Activation = "gelu"
-    #: Of the layer norms.
+    #: Epsilon of the layer norms.
     eps: float = 1e-5
-    #: Of the text encoder; None if as those of the vision encoder.
+    #: The same two of the text encoder; None if they equal those of the vision encoder.
     text_activation: Activation | None = None
     text_eps: float | None = None
     #: How states are pooled, and whether a token sees only those before it; None for what is usual in the family.

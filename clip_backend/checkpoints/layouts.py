@@ -40,7 +40,7 @@ class EncoderLayout:
 _HF_BLOCK = ("layer_norm1.weight", "self_attn.q_proj.weight", "mlp.fc1.weight")
 _OPEN_CLIP_BLOCK = ("ln_1.weight", "attn.in_proj_weight", "mlp.c_fc.weight")
 _RESBLOCK = "transformer.resblocks.0.attn.in_proj_weight"
-#: Of a variant of the transformer that is not read.
+#: Tensor of a transformer variant that is not supported.
 LAYER_SCALE = "transformer.resblocks.0.ls_1.gamma"
 
 

@@ -107,7 +107,7 @@ def _refuse_parts(raw: Json, name: str, where: str, refused: dict[str, str]) -> 
 def _norm_and_activation(
     raw: Json, is_quick: bool, name: str, where: str, refused: dict[str, str]
 ) -> dict[str, object]:
-    """Of one encoder; open_clip passes norm_kwargs to a layer norm, and act_kwargs to gelu."""
+    """The properties of one encoder; open_clip passes norm_kwargs to a layer norm, and act_kwargs to gelu."""
     norm, act = part(raw, "norm_kwargs"), part(raw, "act_kwargs")
     unknown = [f"norm_kwargs.{key}" for key in norm if key != "eps"]
     unknown += [f"act_kwargs.{key}" for key in act if key != "approximate" or is_quick]

@@ -14,7 +14,7 @@ from .info import Activation, CheckpointInfo, Family, Fit, Interpolation, Pool, 
 class Properties:
     """What one source states; None for what it does not."""
 
-    #: Of the vision encoder, or of the only encoder, as ``eps`` and ``heads``; of both if ``text_activation`` is None.
+    #: For the vision or the only encoder, as are ``eps`` and ``heads``; for both if ``text_activation`` is None.
     activation: Activation | None = None
     text_activation: Activation | None = None
     eps: float | None = None
@@ -192,7 +192,7 @@ ANY_SIZE: tuple[Family, ...] = ("dinov2", "dinov3", "naflex")
 #: Widths of vision encoders with 16 heads of more than 64 numbers each.
 _SIXTEEN_HEADS = (1152, 1280, 1408, 1536, 1664, 1792)
 _H_WIDTH, _TOKENS_224, _TOKENS_378 = 1280, 16 * 16 + 1, 27 * 27 + 1
-#: Of XLM-V, whose tokenizer MetaCLIP 2 has.
+#: Vocabulary size of XLM-V, whose tokenizer MetaCLIP 2 uses.
 METACLIP2_VOCABULARY = 901_629
 _DINOV3_7B_WIDTH = 4096
 

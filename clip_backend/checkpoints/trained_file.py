@@ -21,7 +21,7 @@ from .safetensors_header import TensorEntry, Tensors, read_exactly, read_header,
 from .training import ADAPTER_WEIGHTS, Kind, LowRank, Rule, TrainedFile, TrainedOn, Training
 from .weight_names import is_parameter
 
-#: Of the metadata of our own files; another version is refused.
+#: Version of the metadata in our own files; another version is refused.
 VERSION = "1"
 PREFIX = "clip_grid."
 ADAPTER_CONFIG = "adapter_config.json"
@@ -35,7 +35,7 @@ _ALPHA = ".alpha"
 #: A module of the text encoder in a kohya file, which has no dots.
 _KOHYA = re.compile(r"lora_(?P<encoder>te[12]?)_(?P<module>text_projection|text_model_encoder_layers_.+)")
 _KOHYA_LAYER = re.compile(r"text_model_encoder_layers_(\d+)_(self_attn|mlp)_((?:q|k|v|out)_proj|fc[12])")
-#: Of the model that draws pictures, and of text encoders of other kinds.
+#: Names of modules of the diffusion model, and of text encoders of other kinds.
 _NOT_CLIP = re.compile(
     r"(lora_unet_|unet\.|diffusion_model\.|transformer\.|lora_transformer_|lora_te3_|text_encoders\.)"
 )
@@ -121,7 +121,7 @@ def hashed(training: Training) -> Training:
 class _Names:
     """The tensors of a file by the modules that they belong to."""
 
-    #: Of each module its matrices [r, in] and [out, r], and its alpha.
+    #: By module: its matrices [r, in] and [out, r], and its alpha.
     down: dict[str, TensorEntry]
     up: dict[str, TensorEntry]
     alpha: dict[str, TensorEntry]

@@ -69,7 +69,7 @@ class WeightFiles:
 
     @property
     def size_bytes(self) -> int:
-        """Of all files together."""
+        """The size of all files together."""
         return sum(file.stat().st_size for file in self.files)
 
 
@@ -161,7 +161,7 @@ def _of_index(path: Path, index: Path, opener: Opener) -> WeightFiles:
 
 
 def file_states(files: Sequence[Path]) -> tuple[FileState, ...]:
-    """Of each file as it is now; raises CheckpointError if one is gone."""
+    """The present state of each file; raises CheckpointError if one is gone."""
     states = []
     for file in files:
         try:
@@ -211,7 +211,7 @@ _TORCHSCRIPT = OtherFormat(
 _PT2 = OtherFormat("pt2", f"an exported program of torch (.pt2), which is never opened here; {_SAFE}")
 _ZIP = OtherFormat("zip", "a zip archive without weights of torch; unpack it, or choose another file")
 _MOST_MEMBERS = 100_000
-#: Of each member that go into the digest beside its checksum.
+#: Bytes of each archive member that go into the digest beside its checksum.
 _MEMBER_BYTES = 1024
 
 

@@ -83,7 +83,7 @@ class Weights:
         return iter(self._sources)
 
     def shape(self, name: str) -> Shape:
-        """Of a tensor, without reading it; raises CheckpointError if it is missing."""
+        """The shape of a tensor, without reading it; raises CheckpointError if it is missing."""
         source = self._source(name)
         stored = [self._files.shapes[part.name] for part in source.parts]
         counts = [shape[0] if shape else 1 for shape in stored]

@@ -31,7 +31,7 @@ class Ok:
     rows: Mapping[StateName, Row] = field(default_factory=dict)
     #: What the caller's ``observe`` returned.
     observed: Any = None
-    #: Of the file when it was read; None for what is no file, and for a file that was written to meanwhile.
+    #: Status of the file when it was read; None for what is no file, and for a file that changed meanwhile.
     status: os.stat_result | None = None
     #: ``pixel_statistics`` [2], where they are wanted.
     statistics: Row | None = None

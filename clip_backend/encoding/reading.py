@@ -183,7 +183,7 @@ class PictureReader:
 
 
 def _status(picture: NamedPicture) -> os.stat_result | None:
-    """Of its file, now; None if it has none, or it is gone, of which reading it gives the reason."""
+    """The present status of its file; None without a file and for one that is gone, which reading then reports."""
     try:
         return os.stat(picture.path) if picture.path else None
     except (OSError, ValueError):

@@ -19,7 +19,7 @@ from ..checkpoints.safetensors_header import read_header
 FILE = "embeddings.sqlite"
 #: What a file that cannot be used is renamed to.
 BROKEN = "embeddings.broken.sqlite"
-#: Of the tables; a file of another version is set aside.
+#: Version of the tables; a file of another version is set aside.
 VERSION = 1
 #: Seconds that a process waits while another one writes.
 BUSY_SECONDS = 10.0

@@ -17,7 +17,7 @@ from .folders import StrPath
 
 #: Names the model that is used by default.
 MODEL_VARIABLE = "CLIP_GRID_MODEL"
-#: Of a repository on the hub: no weights of other frameworks and no pickles, which are not read unless allowed.
+#: Files fetched from a repository of the hub: no weights of other frameworks, and no pickles.
 _DOWNLOADED = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
 

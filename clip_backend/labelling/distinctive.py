@@ -147,7 +147,7 @@ class Choice:
 
     text: str
     labels: tuple[str, ...]
-    #: Of the least probable of the labels.
+    #: Probability of the least probable of the labels.
     probability: float
 
 

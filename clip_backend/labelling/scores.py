@@ -155,7 +155,7 @@ class FacetScores:
     """The scores of N pictures with the W labels of a facet, the V nodes of its tree and the B unrelated nouns."""
 
     facet: Facet
-    #: Of the labels, float32 [N, W]; None for the classes of a head, which have no texts.
+    #: Cosines with the labels, float32 [N, W]; None for the classes of a head, which have no texts.
     cosines: Float32s | None
     #: How many standard deviations the cosines are above the mean of the nouns', float32 [N, W]; None without nouns.
     z: Float32s | None

@@ -32,7 +32,7 @@ class PairResult:
         return names | {key: scores.get(key) for key in SCORE_KEYS} | {"error": self.error}
 
 
-#: Of ``MatchResult.to_dict``; the picture's path stands in its own column.
+#: Keys of ``MatchResult.to_dict`` that become columns; the picture's path has a column of its own.
 SCORE_KEYS = (
     "cosine", "clip_score", "clip_score_100", "probability", "probability_scale", "z", "percentile",
     "verdict", "reason", "threshold", "threshold_scale", "model", "phrases", "dropped", "clip_similarity_score",

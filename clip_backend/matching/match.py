@@ -300,12 +300,12 @@ def _rest(pictures: Features, features: Features, places: Sequence[int | None]) 
 class _Fits:
     """Cosines of n pictures with a text and its k phrases."""
 
-    #: Of the text [n, 1].
+    #: Cosines with the text [n, 1].
     whole: Float32s
-    #: Of each phrase alone, and of the text without it [n, k].
+    #: Cosines with each phrase alone, and with the text without it [n, k].
     alone: Float32s
     rest: Float32s | None
-    #: Of the pictures with the bank's texts [n, B].
+    #: Cosines with the bank's short and long texts [n, B].
     short: Float32s
     long: Float32s
 

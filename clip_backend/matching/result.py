@@ -91,9 +91,9 @@ class PhraseScore:
     """How one phrase of a text fits the picture."""
 
     text: str
-    #: Of the phrase alone.
+    #: Cosine of the picture with the phrase alone.
     cosine: float
-    #: Of the phrase alone among unrelated short texts, as in ``MatchResult``.
+    #: Place of the phrase alone among unrelated short texts, as in ``MatchResult``.
     z: float
     percentile: float
     #: By how much the whole text's cosine falls when the phrase is left out, in standard deviations of the cosines of
@@ -142,7 +142,7 @@ class MatchResult:
     phrases: tuple[PhraseScore, ...] = ()
     #: The end of the text that the model did not read.
     dropped: str = ""
-    #: Of the pictures of this run, how many of a hundred fit the text worse, itself counting half; None for fewer than
+    #: Percentage of this run's pictures that fit the text worse, itself counting half; None for fewer than
     #: 8 different ones.
     picture_percentile: float | None = None
     model: str

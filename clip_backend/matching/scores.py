@@ -65,7 +65,7 @@ class Pairing:
     one where pictures and texts go by pairs.
     """
 
-    #: Of N pictures.
+    #: Embeddings of N pictures.
     images: Features
     #: As the model reads them; of pairs, one for each of the N pictures.
     texts: Features
@@ -74,7 +74,7 @@ class Pairing:
     classes: Sequence[LengthClass]
 
     def cosines(self) -> Float32s:
-        """Of each pair, float32 [N, M]."""
+        """The cosine of each pair, float32 [N, M]."""
         if self.is_paired:
             return self.images.paired_similarity(self.texts)[:, None]
         return self.images.similarity(self.texts)

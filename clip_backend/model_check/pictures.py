@@ -54,7 +54,7 @@ def check_pictures() -> CheckPictures:
 
 
 def published_cosines() -> Mapping[str, Mapping[str, list[float]]]:
-    """Of two ViT-B/32, by model and photograph: the cosines with the eight captions, read off published figures.
+    """Cosines of two ViT-B/32 with the eight captions, by model and photograph, read off published figures.
 
     Source: the notebooks "Interacting with CLIP" of openai/CLIP and open_clip. Without the photograph of the camera,
     which scikit-image has replaced since.

@@ -16,16 +16,16 @@ Range = tuple[float, float]
 Conclusion = Literal["defaults hold", "calibrate", "order wrong", "no conclusion"]
 #: From which z on a text matches.
 MATCH_Z = PRESETS[AUTO].threshold
-#: Of the families whose cosines were published: the mean of a bank, the standard deviation within a picture, and the
+#: Ranges over the families with published cosines: mean of a bank, standard deviation within a picture, and the
 #: deviation of captions by that of short texts.
 USUAL_MEANS: Range = (-0.06, 0.22)
 USUAL_DEVIATIONS: Range = (0.012, 0.07)
 USUAL_RATIOS: Range = (1.3, 2.2)
 #: Twelve pictures of a usual model may have ratios from 1.15 to 2.4; beyond these limits it is the model.
 POSSIBLE_RATIOS: Range = (1.0, 2.6)
-#: Of five pictures, how many must find their own caption first; drawings are not known to be recognised by all models.
+#: How many of five pictures must rank their own caption first; not all models recognise drawings.
 LEAST_FIRST = {"photographs": 5, "drawings": 4}
-#: Of five words, how many must match their pictures.
+#: How many of five words must match their pictures.
 LEAST_WORDS = 4
 #: The share of bank texts that may match pictures of nothing.
 MOST_MATCHED = 0.03
@@ -72,7 +72,7 @@ class BankFigures:
     mean: float
     #: Among the texts, in the mean of the pictures.
     deviation: float
-    #: Of the means of pictures, and of the means of texts.
+    #: Standard deviation of the pictures' means, and of the texts' means.
     picture_deviation: float
     text_deviation: float
 
@@ -131,7 +131,7 @@ class ModelCheck:
     nothing: tuple[NothingFigures, ...]
     #: The share of pairs of a picture of nothing and a bank text that are called a match.
     nothing_matched: float
-    #: Of the run, for the user.
+    #: Notes on the run, for the user.
     notes: tuple[str, ...] = ()
 
     @property

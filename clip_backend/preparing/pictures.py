@@ -93,9 +93,9 @@ class NamedPicture:
     name: str
     #: A file, a member of a tar file, a picture, numbers [H, W, C], or the reason why it is none of these.
     source: Path | TarMember | Image.Image | Array | torch.Tensor | InputError
-    #: Of a file: the size that it will be shrunk to, so that a JPEG may be decoded smaller.
+    #: The size that a file will be shrunk to, so that a JPEG may be decoded at a lower resolution.
     draft: Size | None = None
-    #: Of floats.
+    #: Range of float values.
     value_range: ValueRange = "0..1"
 
     @property

@@ -72,7 +72,7 @@ class Preprocessing:
     background: Rgb | None = None
     #: The color beside the picture where fit is "pad".
     pad_color: Rgb = (0, 0, 0)
-    #: Of floats that a caller gives as pictures.
+    #: Range of float values that a caller gives as pictures.
     value_range: ValueRange = "0..1"
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ from ..checkpoints.info import Interpolation
 if TYPE_CHECKING:
     import torch
 
-#: Of Pillow's weights for pictures of 8 bits.
+#: Precision of Pillow's fixed-point weights for pictures of 8 bits.
 WEIGHT_BITS = 22
 Floats = NDArray[np.float64]
 #: Left, upper, right and lower edge, as Pillow's resize takes them.

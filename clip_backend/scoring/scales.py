@@ -148,9 +148,9 @@ def length_class(text: str) -> LengthClass:
 class EncodedBank:
     """The bank's texts as unit vectors of one encoder."""
 
-    #: Of the nouns, in their short texts [64, D].
+    #: Embeddings of the nouns, in their short texts [64, D].
     short: Features
-    #: Of the captions [128, D].
+    #: Embeddings of the captions [128, D].
     long: Features
 
     def cosines(self, pictures: Features) -> dict[LengthClass, Float32s]:

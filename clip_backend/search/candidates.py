@@ -17,7 +17,7 @@ from .query import Query
 from .scan import Float64s, Rows, Scan
 from .vectors import Vectors
 
-#: Of reciprocal rank fusion (Cormack et al. 2009).
+#: The constant of reciprocal rank fusion (Cormack et al. 2009).
 FUSION_K = 60
 
 
@@ -44,7 +44,7 @@ class Finder:
 
     def __init__(self, index: Index, state: IndexState, query: Query, store: Store | None = None) -> None:
         self.index, self.state, self.query, self.store = index, state, query, store
-        #: Of each row: whether its picture may be a hit.
+        #: For each row, whether its picture may be a hit.
         self.allowed = self._allowed()
         #: The scores of all rows; None without parts.
         self.scan: Scan | None = None

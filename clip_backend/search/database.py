@@ -17,7 +17,7 @@ from ...errors import InputError, OutputError
 from ..encoding.store_file import transaction
 
 FILE = "clip_grid.sqlite"
-#: Of the tables; a later version is refused, and so is what has no version.
+#: Version of the tables; a later version is refused, and so is a file without one.
 VERSION = 1
 #: Seconds that a connection waits for another one.
 BUSY_SECONDS = 10.0

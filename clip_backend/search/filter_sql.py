@@ -214,7 +214,7 @@ def span(text: str) -> tuple[int, int]:
 
 
 def _nanoseconds(moment: datetime) -> int:
-    """Of local time where it names no zone, as the dates of files are shown."""
+    """Nanoseconds since 1970; a moment without a time zone is local time, as the dates of files are shown."""
     return int(moment.timestamp()) * 1_000_000_000
 
 

@@ -36,7 +36,7 @@ class Value:
     """What a field is compared with."""
 
     text: str
-    #: Of a word that is one; what stands in quotes is a text.
+    #: The value of a word that is a number; what stands in quotes is a text.
     number: float | None
 
 
@@ -94,7 +94,7 @@ class _Reader:
 
     @property
     def kind(self) -> str:
-        """Of the token that is next; empty at the end."""
+        """The kind of the next token; empty at the end."""
         return self._tokens[self._place][0] if self._place < len(self._tokens) else ""
 
     @property

@@ -90,14 +90,14 @@ class IndexState:
     vectors: Vectors
     #: The picture of each row; 0 for a hole.
     ids: Ids
-    #: Of each row: whether its picture has a file that is not missing.
+    #: For each row, whether its picture has a file that is not missing.
     has_file: Mask
     #: The first rows in int8; None where they are not there, or numkong is not.
     quantized: Quantized | None = None
 
     @cached_property
     def is_used(self) -> Mask:
-        """Of each row: whether a picture has it."""
+        """For each row, whether it belongs to a picture."""
         return self.ids > 0
 
     @cached_property
@@ -119,7 +119,7 @@ class IndexState:
         return rows
 
     def mask_of(self, pictures: Ids) -> Mask:
-        """Of each row: whether its picture is one of these."""
+        """For each row, whether its picture is one of these."""
         mask = np.zeros(len(self.ids), np.bool_)
         mask[self.rows_of(pictures)] = True
         return mask

@@ -43,7 +43,7 @@ READ_AT_ONCE = 128
 WHOLE_AT_ONCE = 8
 #: Memory that a task asks for: one decoded picture and the prepared ones. Ray would join stages that ask for the same.
 READING_BYTES = 512 << 20
-#: Of a cluster on this machine alone.
+#: Size of the object store of a cluster on this machine alone.
 OBJECT_STORE_BYTES = 512 << 20
 #: Seconds without a finished part after which the run ends: opening a large model from a slow disk takes minutes.
 NO_PROGRESS_S = 1800

@@ -52,7 +52,7 @@ class Quantized:
     mean: Vectors
     #: Each with "rows" int8 [R, dim], and "scales", "errors" and "norms" (of scale * int8) float32 [R]; mapped.
     blocks: Blocks
-    #: Of all its rows less the mean vector: their sum [dim], and the sum of their products [dim, dim].
+    #: Over all rows less the mean vector: their sum [dim], and the sum of their outer products [dim, dim].
     total: Float64s
     products: Float64s
     #: Tells the file from one that was made anew.
@@ -223,7 +223,7 @@ def _add_block(state: _Moments, vectors: Vectors, mean: Vectors, kind: np.dtype[
 
 
 def _checksum(block: Blocks, number: int) -> int:
-    """Of a block [1] at its place in the file."""
+    """The checksum of a block [1] at its place in the file."""
     return zlib.crc32(block.view(np.uint8)[:-_END].data, number)
 
 

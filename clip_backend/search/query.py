@@ -24,9 +24,9 @@ class Part:
     vector: Vectors
     #: How much it counts beside the others; negative for what hits are to be unlike.
     weight: float = 1.0
-    #: Of a text: unit vectors [B, dim] of the bank's texts of its length, which say what its cosines are worth.
+    #: For a text: unit vectors [B, dim] of the bank's texts of its length, against which its cosines are standardised.
     bank: Vectors | None = None
-    #: Of a picture: the hash of its content, which is then no hit itself.
+    #: For a picture: the hash of its content, so that it is not a hit itself.
     hash: str = ""
 
 

@@ -31,12 +31,12 @@ class Scan:
     """How all rows fit the parts of a query: the weighted sum of their standardised cosines."""
 
     vectors: Vectors
-    #: Of each row: whether a picture has it.
+    #: For each row, whether it belongs to a picture.
     is_used: Mask
     #: Unit vectors of the parts [P, dim], and their weights [P], of which those to be avoided are negative.
     parts: Vectors
     weights: Float64s
-    #: Of the cosines of all rows that are used [P].
+    #: Mean and standard deviation of the cosines over all used rows [P].
     means: Float64s
     deviations: Float64s
 

@@ -32,9 +32,9 @@ class TowerConfig:
     patch: int = 0
     image_size: int = 0
     vocabulary: int = 0
-    #: Of pictures; SigLIP pools by attention.
+    #: Pooling of the vision encoder; SigLIP pools by attention.
     pool: Pool = "class"
-    #: Of texts.
+    #: Pooling of the text encoder.
     text_pool: TextPool = "end"
     #: Whether a token of a text sees only those before it.
     is_causal: bool = True

@@ -73,7 +73,7 @@ class HeatMap:
     y: AxisMeans | None
     #: By Y value, then by X value.
     cells: tuple[tuple[Mean, ...], ...]
-    #: Of the means and of the ends of the scale.
+    #: Decimals of the means and of the ends of the scale.
     decimals: int = 3
 
     def to_dict(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from itertools import groupby, takewhile
 LONG_TEXT = 40
 #: As many words that all texts share, one after another, are left out.
 _SHARED_WORDS = 3
-#: Of more texts or longer ones only the beginning and the end are compared: all of them would be slow.
+#: Beyond so many texts or words only beginnings and ends are compared, since comparing all would be slow.
 _MOST_TEXTS, _MOST_WORDS = 64, 300
 _GAP = "…"
 #: The name of a column before its value.

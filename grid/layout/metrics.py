@@ -23,7 +23,7 @@ from .plan import Box, LayoutInput, Measure, Metrics, TextKind
 
 _T = TypeVar("_T")
 
-#: Of a cell's width, the most that a row header may take.
+#: The largest share of a cell's width that a row header may take.
 ROW_HEADER_SHARE = 0.75
 #: Texts of the page are shrunk and shortened beyond this many lines.
 LINES: dict[TextKind, int] = {"title": 4, "header": 4, "legend": 4, "footer": 4, "row": 8, "column": 4, "mean": 2}
@@ -38,9 +38,9 @@ _SMALLEST_TEXT = 9
 _HEADER_SHRINK = 0.7
 #: One label in so many may be shortened, so that a single long one does not make all of them small.
 _SHORTENED = 10
-#: Of a picture's width, the most that a badge takes to name its score.
+#: The largest share of a picture's width that a badge takes to name its score.
 BADGE_SHARE = 0.75
-#: Of more labels the lines are counted instead of laid out.
+#: Beyond so many labels their lines are counted instead of laid out.
 _MOST_MEASURED = 300
 #: Wider than any text that is measured in one line.
 ENDLESS = 1_000_000

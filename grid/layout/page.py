@@ -37,7 +37,7 @@ class _Page:
         self.is_shrunk = template.fit in ("contain", "original") and (self.has_strips or not template.cell_height)
         self.least_height = self.texts.row_height()
         self.tallest_label = max(metrics.label_heights.values(), default=0)
-        #: Of a label over its picture.
+        #: Height of one line of a label over its picture.
         self.line = inputs.line_height(metrics.label_font) + 2 * outline_width(template, metrics.label_font)
         self.badge_height = 2 * inputs.line_height(metrics.font)
         self.header_gap = max(metrics.gap, self.texts.space) if metrics.header_width else 0

@@ -10,7 +10,7 @@ from ...imaging import Size
 from ..template import GridTemplate
 from .plan import Box, CellPlan
 
-#: Of a cell's height, the most that a label may cover or a label strip may add.
+#: The largest share of a cell's height that a label may cover or a label strip may add.
 LABEL_SHARE = 0.5
 #: Pixels between a picture and its caption.
 CAPTION_GAP = 6

@@ -49,7 +49,7 @@ Measure = Callable[[str, int, int, int], Size]
 TextKind = Literal[
     "title", "header", "legend", "footer", "row", "column", "row_axis", "column_axis", "mean", "scale", "scale_bar"
 ]
-#: Of these kinds the text is bold.
+#: Kinds of text that are bold.
 BOLD: frozenset[TextKind] = frozenset({"title", "row", "column"})
 
 

@@ -13,7 +13,7 @@ from ..text.fonts import Faces
 from ..text.line import TextStyle
 
 Align = Literal["left", "center", "right"]
-#: Of the kinds that are not here: "left".
+#: Alignment by kind of text; all others are "left".
 TEXT_ALIGN: dict[TextKind, Align] = {
     "row": "right", "row_axis": "right", "column": "center", "column_axis": "center", "mean": "center",
 }  # fmt: skip
@@ -38,7 +38,7 @@ class SheetStyle:
     background: RGBA
     text_color: RGB
     label: TextStyle
-    #: Of a label that stands over its picture.
+    #: Style of a label that stands over its picture.
     label_over: TextStyle
     border_color: RGB
     pad_color: RGB

@@ -71,7 +71,7 @@ class TextBlock:
     """Text that was fitted into a box; all its pixels, the outline too, lie inside width x height."""
 
     lines: tuple[Line, ...] = ()
-    #: Of each line, from the top of the block.
+    #: Baseline of each line, from the top of the block.
     baselines: tuple[int, ...] = ()
     size: int = 0
     width: int = 0

@@ -117,7 +117,7 @@ class _Words:
         return self._without_single_word(lines, width)
 
     def _lines(self, width: float) -> list[int]:
-        """Of each line the word after its last one, as many words to a line as fit."""
+        """For each line the place of the word after its last one, as many words to a line as fit."""
         ends, left = [], self.lefts[0]
         for word, right in enumerate(self.rights):
             if right - left > width:

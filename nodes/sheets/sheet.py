@@ -122,7 +122,7 @@ class _Destination:
         self._request = request
         self._host = host
         self._suffix = ""
-        #: Of the first page.
+        #: Path of the first page.
         self._file = SavePath(Path(), "", 1, "")
         self.pages = CollectedPages()
 

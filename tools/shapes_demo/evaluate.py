@@ -34,13 +34,13 @@ class Evaluation:
 
     #: Colour and shape together, one of 64 captions such as "a red circle".
     colour_and_shape: float
-    #: Of each field, each word against the others.
+    #: By field: the accuracy of each word against the others.
     words: dict[str, float]
     #: Area under the ROC curve: true captions against those with one word changed or the two colours swapped.
     true_or_changed: float
-    #: Of captions with one wrong word, whether the phrase that fits its field worst is the wrong one.
+    #: For captions with one wrong word, whether the phrase that fits its field worst is the wrong one.
     wrong_phrase: float
-    #: Of captions that name everything, whether the picture's own is the first of all; equal ones are one.
+    #: For captions that name everything, whether the picture's own ranks first; equal captions count as one.
     retrieval: float
     #: The 5th percentile of the cosines of true captions ("a red circle").
     true_cosine: float

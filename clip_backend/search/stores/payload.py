@@ -15,7 +15,7 @@ from ..database import path_text
 from ..filters import field_name
 from ..index import folded
 
-#: Of the payload; a collection with another one is refused.
+#: Version of the payload; a collection with another one is refused.
 VERSION = 1
 _NAMESPACE = UUID("8d7f6c1e-52a4-5c0b-9f5e-3b6f0a4d2c71")
 #: Fields that filters and the indexes of a store are named by. What is yes or no is 1 or 0.

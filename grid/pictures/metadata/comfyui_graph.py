@@ -242,7 +242,7 @@ def _own_before_bundles(node: Node, links: Mapping[str, object]) -> list[object]
 
 
 def merged_context(graph: Graph, node: Node, wanted: Names) -> list[object]:
-    """Of a node that merges contexts: the link to the last that holds something wanted; empty for other nodes."""
+    """For a node that merges contexts, the link to the last that holds something wanted; else empty."""
     if not node.is_merge:
         return []
     for value in reversed(by_number(node.links)):

@@ -22,7 +22,7 @@ _SETTINGS = ("steps", "sampler", "sampler_name", "guider")
 _PICTURES = ("image", "images", "pixels", "frames", "video")
 _SAVES = Names(re.compile(r"save|export|videocombine|video_combine", re.IGNORECASE).search)
 _SHOWS = Names(re.compile(r"preview|show|view|compare", re.IGNORECASE).search)
-#: Of graphs with more savers only the first ones are looked at, so that a huge graph stays quick.
+#: In graphs with more saving nodes only the first ones are read, so that a huge graph stays quick.
 _MAX_ENDS = 32
 Role = Literal["positive", "negative"]
 #: The inputs under which nodes take or hold a role's conditioning or text.

@@ -9,7 +9,7 @@ from .a1111 import PLACES, find_infotext, infotext_columns
 from .columns import as_list, first_object, loras_text, pick, snake_case, to_columns
 
 _LORA_KEY = re.compile(r"lora_(?:combined_)?\d+")
-#: Of Fooocus-MRE: the name; its weight is under `w1`.
+#: Key of a LoRA's name in Fooocus-MRE; its weight is under `w1`.
 _LORA_NAME_KEY = re.compile(r"l(\d)")
 _MARKS = ("base_model", "Base Model", '"Prompt"')
 #: The keys of one fork, RuinedFooocus, by the column they fill; it signs what it writes.

@@ -58,7 +58,7 @@ def _numbered(settings: Mapping[str, str]) -> tuple[list[Lora], dict[str, str]]:
 
 
 def _weights(settings: Mapping[str, str]) -> Iterator[Lora]:
-    """Of Fooocus, `Lora weights: "a: 0.1, b: 1.0"`."""
+    """LoRAs as Fooocus writes them, `Lora weights: "a: 0.1, b: 1.0"`."""
     for entry in filter(None, settings.get("Lora weights", "").split(",")):
         name, _, strength = entry.rpartition(":")
         yield name, strength

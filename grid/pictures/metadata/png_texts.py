@@ -14,7 +14,7 @@ from .exif import decode_bytes, exif_texts, read_exif
 
 #: Longer texts are ignored, in bytes, also when they come out of a compressed chunk.
 MAX_BYTES = 32 * 2**20
-#: Of all texts of a file together, in bytes.
+#: The most bytes of all texts of a file together.
 _MAX_TOTAL = 2 * MAX_BYTES
 #: Bytes of the name of a text.
 _LONGEST_NAME = 80
