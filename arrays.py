@@ -32,7 +32,7 @@ class Tensor(Protocol):
         """Without gradients."""
 
     def float(self) -> Tensor:
-        """As float32."""
+        """The values as float32."""
 
     def cpu(self) -> Tensor:
         """In main memory."""

@@ -37,9 +37,9 @@ def _no_constant(name: str) -> object:
     raise JsonError(f"{name} is no number of JSON")
 
 
-#: As Python reads it: of equal names the last counts, and NaN and Infinity are numbers.
+#: JSON as Python reads it: of equal names the last counts, and NaN and Infinity are numbers.
 TOLERANT = json.JSONDecoder()
-#: As the standard has it: NaN and Infinity are refused, and names that stand twice in one object.
+#: JSON by the standard: NaN, Infinity and repeated names in one object are refused.
 STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 #: NaN and Infinity are refused.
 FINITE = json.JSONDecoder(parse_constant=_no_constant)
@@ -114,7 +114,7 @@ def to_json(value: object, indent: int | None = None) -> str:
 
 
 def to_ascii(text: str) -> str:
-    """The same JSON with escapes in place of all that is not ASCII."""
+    """Equal JSON with escapes in place of all that is not ASCII."""
     return text if text.isascii() else _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 

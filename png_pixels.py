@@ -22,7 +22,7 @@ from PIL import Image, PngImagePlugin
 
 from .png_chunks import SIGNATURE
 
-#: By PNG's color type, at 8 bits: the mode of the picture, PyAV's name of its pixels, and bytes of a pixel.
+#: By PNG color type, at 8 bits: Pillow's mode, PyAV's pixel format, and bytes per pixel.
 _KINDS = {0: ("L", "gray", 1), 2: ("RGB", "rgb24", 3), 6: ("RGBA", "rgba", 4)}
 #: Larger pictures are left to Pillow, which needs less memory.
 MOST_PIXELS = 1 << 22

@@ -34,7 +34,7 @@ class Configuration:
     python: str
     #: The version of each of PACKAGES; None for one that is not installed.
     packages: Mapping[str, str | None]
-    #: As torch names it, and "fp32", "fp16" or "bf16"; empty without torch.
+    #: Device as torch names it, and dtype "fp32", "fp16" or "bf16"; empty without torch.
     device: str
     dtype: str
     #: None without a model; ``model_note`` says which it is, or how to get one.

@@ -50,7 +50,7 @@ class IPAdapterConfig:
     family: str | None = None
     #: Its strength, by which the scale of each reference is multiplied.
     scale: float = 1.0
-    #: Also .bin files of torch, of which nothing but tensors is read.
+    #: Whether .bin files of torch are read too; nothing but tensors is loaded from them.
     allow_pickle: bool = False
     #: Where in the model and in the steps it acts; its ``weight`` is multiplied by ``scale``.
     settings: ApplySettings = field(default_factory=ApplySettings)

@@ -136,7 +136,7 @@ class ModelChoice(LazyModel):
         return read_learnt(path) if is_learnt(path) else None
 
     def with_model(self, model: StrPath, **given: Any) -> ModelChoice:
-        """The same choice of another model; given: what else is other."""
+        """The same choice with another model; given: other settings to replace."""
         return ModelChoice(model, cache=self.cache, wording=self.wording, **{**self.given, **given})
 
     def for_texts(self) -> Encoder:

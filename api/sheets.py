@@ -40,7 +40,7 @@ class SheetInputs:
     labels: Sequence[str] = ()
     #: CSV or JSON file with a row per picture.
     csv: StrPath | None = None
-    #: The same as text, or as rows: a row per picture in order, unless a column names the files.
+    #: The table itself, as text or as rows: one row per picture in order, unless a column names the files.
     metadata: str | Sequence[Mapping[str, object]] | Mapping[str, object] | None = None
     #: Scores per picture, by name, in the order in which the pictures were given.
     scores: Sequence[Mapping[str, float]] = ()

@@ -36,7 +36,7 @@ class VisionFeatures:
     fingerprint: str = ""
 
     def to(self, device: str | torch.device, dtype: torch.dtype | None = None) -> VisionFeatures:
-        """The same on a device, and in another number type if one is given."""
+        """A copy on a device, and in another dtype if one is given."""
 
         def moved(state: Tensor | None) -> Tensor | None:
             return None if state is None else state.to(device=device, dtype=dtype)

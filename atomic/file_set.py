@@ -79,7 +79,7 @@ class FileSet:
         self._is_unfinished = False
         #: Older files that are in the way no more.
         self._backups: set[str] = set()
-        #: By target.
+        #: Steps by target path.
         self._steps: dict[str, _Step] = {}
 
     @contextmanager

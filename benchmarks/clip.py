@@ -31,7 +31,7 @@ from work import make_files, make_tensors, source_pictures
 
 Contenders = dict[str, Callable[[], Any]]
 
-#: As people write them, short and long; the last six once more, as in a sheet of repeated prompts.
+#: Prompts as people write them, short and long; the last six repeat, as in a sheet of repeated prompts.
 PROMPTS = [
     "a cat",
     "noise",

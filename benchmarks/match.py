@@ -31,7 +31,7 @@ from rounds import interleaved, ratios
 from work import make_files, source_pictures
 
 BATCH = 32
-#: By which cosines may differ from the script's.
+#: How much cosines may differ from the script's.
 TOLERANCE = 1e-4
 
 

@@ -53,7 +53,7 @@ def read_flags(args: argparse.Namespace, cls: type[DataclassInstance]) -> dict[s
 
 
 def read_checked_flags(args: argparse.Namespace, cls: type[DataclassInstance]) -> dict[str, Any]:
-    """The same, inside their bounds; raises InputError naming the option that is not."""
+    """The options of ``read_flags``, checked against their bounds; raises InputError naming one that is outside."""
     checked: dict[str, Any] = check(cls, read_flags(args, cls))
     return checked
 

@@ -84,7 +84,7 @@ def print_json(report: Mapping[str, Any]) -> None:
 
 
 def print_report(report: GridReport) -> None:
-    """The same of a sheet, a cell to a line; that of 100,000 pictures is never whole in memory."""
+    """Prints a sheet's JSON, a cell to a line; a report of 100,000 pictures is never whole in memory."""
     for part in report.json_parts():
         sys.stdout.write(to_ascii(part))
     print()
@@ -97,7 +97,7 @@ def show(lines: Iterable[str]) -> None:
 
 
 def print_error(line: str) -> None:
-    """The same for one line of what is no result."""
+    """Prints one line that is not a result, to stderr."""
     print(printable(line), file=sys.stderr)
 
 

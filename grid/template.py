@@ -196,7 +196,7 @@ class GridTemplate:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, name: str = "template") -> GridTemplate:
-        """As ``from_json``, from the parsed object."""
+        """The template of a parsed JSON object; see ``from_json``."""
         rest = _without_aliases(data, name)
         own_name = str(rest.pop("name", None) or name)
         options = {key: rest.pop(key) for key in options_of(cls) if key in rest}

@@ -203,7 +203,7 @@ def _of_encoder(raw: Json) -> dict[str, object]:
     return {"activation": known, "eps": raw.get("layer_norm_eps"), "heads": raw.get("num_attention_heads")}
 
 
-#: By Pillow's numbers.
+#: Names of resize filters, in the order of Pillow's constants.
 _FILTERS = ("nearest", "lanczos", "bilinear", "bicubic", "box", "hamming")
 _SQUARE = {"height": 224, "width": 224}
 _CROPPED = {"size": {"shortest_edge": 224}, "crop_size": _SQUARE, "do_center_crop": True, "resample": 3}

@@ -107,7 +107,7 @@ def _fits(row: EncoderLayout | UnsupportedLayout, prefix: str, tensors: Tensors)
 
 
 def _rank(candidate: Candidate, tensors: Tensors) -> tuple[int, int]:
-    """By the number of encoders with a projection, then by its length; unsupported ones last, the whole file first."""
+    """Sort key: number of encoders with a projection, then its length; unsupported last, the whole file first."""
     sizes = candidate.projections(tensors).values()
     return (-1, -len(candidate.prefix)) if candidate.unsupported else (len(sizes), max(sizes, default=0))
 

@@ -53,7 +53,7 @@ class Sample:
     count: int
     #: Those that were read, as they are in the file.
     raw: bytes
-    #: The same in float16, in which float32 and its rounded copies agree; other types as they are.
+    #: The sample in float16, in which float32 and its rounded copies agree; other dtypes as they are.
     rounded: bytes
 
 
@@ -118,7 +118,7 @@ def _is_at_an_end(info: CheckpointInfo, name: str) -> bool:
 def _samples(
     sources: Mapping[str, TensorSource], tensors: Tensors, opener: Opener, *, both_ends: bool
 ) -> dict[str, Sample]:
-    """By the names of the sources; read in the order of the file, each file opened once."""
+    """Samples by the names of the sources; read in file order, each file opened once."""
 
     def place(name: str) -> tuple[Path, int]:
         first = tensors[sources[name].parts[0].name]
@@ -168,7 +168,7 @@ def _ends(total: int, both: bool) -> list[tuple[int, int]]:
 
 
 def _diagonal(matrix: _Rows) -> list[tuple[int, int]]:
-    """The same numbers in a layout that has the matrix transposed."""
+    """The sample of the same values in a layout that stores the matrix transposed."""
     rows, columns = matrix.entry.shape if len(matrix.entry.shape) == 2 else (1, 1)
     last = min(rows, columns) - 1
     places = sorted({last * step // (_ON_DIAGONAL - 1) for step in range(_ON_DIAGONAL)})

@@ -109,7 +109,7 @@ def check_same(file: TrainedFile, what: str, told: str, own: str) -> None:
 
 
 def hashed(training: Training) -> Training:
-    """The same with the hash of its file; raises CheckpointError if it cannot be read."""
+    """A copy with the hash of its file; raises CheckpointError if it cannot be read."""
     digest = hashlib.sha256()
     with reading(training.file.file) as opened:
         while piece := opened.read(_PIECE):

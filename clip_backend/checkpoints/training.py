@@ -58,7 +58,7 @@ class TrainedFile:
     #: The file, or the folder of PEFT.
     path: Path
     kind: Kind
-    #: By Hugging Face's names of the parameters that were trained: the matrices, or the name of the tensor in the file.
+    #: By Hugging Face's name of the trained parameter: its matrices, or the name of the tensor in the file.
     low_rank: Mapping[str, LowRank] = field(default_factory=dict)
     whole: Mapping[str, str] = field(default_factory=dict)
     base: TrainedOn = TrainedOn()

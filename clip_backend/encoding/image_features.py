@@ -118,7 +118,7 @@ class ImageFeatures:
         return self.require("image_embeds")
 
     def to(self, device: str | torch.device, dtype: torch.dtype | None = None) -> ImageFeatures:
-        """The same with every state on a device, and in another number type if one is given."""
+        """A copy with every state on a device, and in another dtype if one is given."""
         states = {name: state for name in FIELD_OF.values() if (state := getattr(self, name)) is not None}
         return replace(self, **{name: state.to(device=device, dtype=dtype) for name, state in states.items()})
 

@@ -28,7 +28,7 @@ from .outcomes import IsKnown, Observe
 class Computation:
     """The rows of one content, which all pictures of this content share."""
 
-    #: By state, not to be written to; empty until they are computed.
+    #: Rows by name of the state, read-only; empty until they are computed.
     rows: Mapping[StateName, Row] = field(default_factory=dict)
     #: Why they cannot be computed.
     reason: str = ""

@@ -64,7 +64,7 @@ class HubFiles:
         self.path = path
         self._files = files
         self._prefix = prefix
-        #: By the names after the prefix.
+        #: Shapes by the tensors' names without the prefix.
         self.shapes: dict[str, Shape] = {
             name[len(prefix) :]: shape for name, shape in files.shapes.items() if name.startswith(prefix)
         }

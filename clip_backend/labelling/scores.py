@@ -180,7 +180,7 @@ class FacetScores:
 
     @property
     def order(self) -> NDArray[np.floating]:
-        """By what the labels of a picture are sorted, the greatest first [N, W]."""
+        """The scores that the labels of a picture are sorted by, the greatest first [N, W]."""
         return self.probabilities if self.cosines is None else self.cosines
 
 
@@ -271,7 +271,7 @@ def embed_labels(encoder: Encoder, labels: Sequence[str], templates: Sequence[st
     return _means(texts, {prompt: row for row, prompt in enumerate(texts.ids)}, prompts)
 
 
-#: By its name, the prompts of each label, noun or other competitor.
+#: The prompts of each label, noun or other competitor, by its name.
 _Prompts = dict[str, list[str]]
 
 

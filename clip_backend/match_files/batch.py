@@ -165,7 +165,7 @@ class PairsRun:
     resumed: int = 0
     #: Notes for the user, each once.
     notes: dict[str, None] = field(default_factory=dict)
-    #: By the number of the row.
+    #: Outcomes by row number.
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
     def work(self, known: Mapping[str, DoneRow], *, is_same_model: bool, progress: Progress | None = None) -> None:

@@ -37,7 +37,7 @@ class CsvRow:
     number: int
     #: The line of the file on which it begins, from 1.
     line: int
-    #: As many as there are columns.
+    #: Cells, one for each column.
     cells: tuple[str, ...]
     #: Why its cells may not be what was meant; empty if they are.
     problem: str = ""
@@ -50,7 +50,7 @@ class PairRow:
 
     #: Counted from 1 among the rows that are not blank, without the header.
     number: int
-    #: As written, one for each column.
+    #: Cells as written in the file, one for each column.
     cells: tuple[str, ...]
     image: str
     text: str

@@ -129,7 +129,7 @@ class MatchResult:
     probability: float
     #: "softmax against 128 unrelated texts", "sigmoid" or "calibrated".
     probability_scale: str
-    #: By how many standard deviations the cosine lies above the mean of unrelated texts of its length for this picture.
+    #: Standard deviations of the cosine above the mean of unrelated texts of its length for this picture.
     z: float
     #: How many of a hundred of these texts fit this picture worse, 0..100.
     percentile: float

@@ -67,7 +67,7 @@ class Pairing:
 
     #: Embeddings of N pictures.
     images: Features
-    #: As the model reads them; of pairs, one for each of the N pictures.
+    #: Texts as the model reads them; when paired, one for each of the N pictures.
     texts: Features
     is_paired: bool
     #: The bank that each of the texts is compared with.

@@ -70,7 +70,7 @@ class BankFigures:
     """Cosines of the twelve pictures with the bank texts of one length."""
 
     mean: float
-    #: Among the texts, in the mean of the pictures.
+    #: Standard deviation among the texts, averaged over the pictures.
     deviation: float
     #: Standard deviation of the pictures' means, and of the texts' means.
     picture_deviation: float

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Rows that are compared at once with all others: 40 MB of cosines for 10,000 pictures.
 ROWS = 1024
-#: By how much rounding may lower the cosine of two equal vectors.
+#: How much rounding may lower the cosine of two equal vectors.
 ROUNDING = 1e-6
 Indices = NDArray[np.intp]
 Scores = NDArray[np.float64]

@@ -158,7 +158,7 @@ class EncodedBank:
         return {"short": pictures.similarity(self.short), "long": pictures.similarity(self.long)}
 
 
-#: By the identity of the encoder, and by template and treatment of long texts.
+#: Encoded banks by identity of the encoder, then by template and treatment of long texts.
 _encoded: dict[int, dict[tuple[str, str], EncodedBank]] = {}
 
 

@@ -99,7 +99,7 @@ class Finder:
         return rows
 
     def _fused(self, ranks: dict[int, int]) -> Candidates:
-        """By the sum of 1 / (60 + rank) over the ranks that a picture has."""
+        """Sorted by the sum of 1 / (60 + rank) over the ranks that a picture has."""
         keyword_ranks = {
             int(row): rank for rank, row in enumerate(() if self._keyword_rows is None else self._keyword_rows, 1)
         }

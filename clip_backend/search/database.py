@@ -25,7 +25,7 @@ BUSY_SECONDS = 10.0
 LEFT_OUT = "left out"
 #: The columns of ``prompts``, in its order; each is a property of the same name.
 PROMPT_COLUMNS = ("prompt", "negative")
-#: The same for SQL.
+#: The prompt columns as a list for SQL.
 PROMPTS = ", ".join(PROMPT_COLUMNS)
 
 _TABLES = (

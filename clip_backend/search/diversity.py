@@ -17,11 +17,11 @@ Indices = NDArray[np.intp]
 Floats = NDArray[np.floating]
 #: The least cosine of near-duplicates: copies of another size or file format reach it.
 NEAR = 0.98
-#: By how much the ratios of width to height of copies may differ.
+#: How much the aspect ratios of copies may differ.
 ASPECT_TOLERANCE = 0.01
 #: Rows that are compared with as many others at once: 4 million cosines.
 _ROWS, _OTHERS = 512, 8192
-#: By how much rounding may lower the cosine of two equal vectors.
+#: How much rounding may lower the cosine of two equal vectors.
 _ROUNDING = 1e-6
 
 

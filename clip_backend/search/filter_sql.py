@@ -11,7 +11,7 @@ from ...errors import InputError
 from .filters import FIELDS, Combination, Comparison, Filter, Value, comparisons, field_name, names_like, read_filter
 from .index import Ids, Index, folded
 
-#: By how much a ratio may differ from an equal one: 1344 x 768 counts as 16:9.
+#: How much an aspect ratio may differ from the one asked for: 1344 x 768 counts as 16:9.
 RATIO_TOLERANCE = 0.02
 #: Larger whole numbers, such as seeds of 64 bits, are compared as texts where they must be equal.
 EXACT = 2**53

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 #: Pictures that one task reads: some dozen megabytes once they are prepared.
 READ_AT_ONCE = 128
-#: The same for models that take pictures of any shape, which are prepared where they are computed.
+#: Pictures at a time for models that take any shape, which are prepared where they are computed.
 WHOLE_AT_ONCE = 8
 #: Memory that a task asks for: one decoded picture and the prepared ones. Ray would join stages that ask for the same.
 READING_BYTES = 512 << 20

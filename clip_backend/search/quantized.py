@@ -32,7 +32,7 @@ ROWS = 4096
 _AT_ONCE = 64
 #: Rows that the mean vector is computed from.
 _SAMPLE = 65_536
-#: By how much the norms of a row may be rounded in float32.
+#: Rounding error of the norms of a row in float32.
 _ROUNDING = 1e-6
 _MAGIC, _MOMENTS_MAGIC, _VERSION = b"CLIPGRI8", b"CLIPGRMO", 1
 #: Magic, version, numbers of a row, rows of a block, digest of the embedding space.

@@ -75,7 +75,7 @@ class PartScore:
     name: str
     weight: float
     cosine: float
-    #: By how many standard deviations the cosine lies above the mean of the whole index.
+    #: Standard deviations of the cosine above the mean of the whole index.
     z: float
     #: What is compared with the line of weak hits, see ``strength``; None where too few pictures can tell.
     strength: float | None

@@ -18,7 +18,7 @@ from .vectors import Vectors
 
 Rows = NDArray[np.intp]
 Float64s = NDArray[np.float64]
-#: By how much a cosine of unit vectors of up to some thousand numbers may be rounded in float32.
+#: Rounding error in float32 of a cosine of unit vectors with up to a few thousand dimensions.
 ROUNDING = 2e-6
 #: Parts whose cosines vary by less over the index tell nothing apart.
 LEAST_DEVIATION = 1e-6
@@ -58,7 +58,7 @@ class Scan:
 
     @cached_property
     def margin(self) -> float:
-        """By how much a sum may be rounded."""
+        """The rounding error of a sum."""
         return ROUNDING * float(np.abs(self.factors).sum())
 
     @cached_property
@@ -86,7 +86,7 @@ class Scan:
         return self._best_of(near_best(self.sums, allowed, count, self.margin), count)
 
     def _best_of(self, rows: Rows, count: int) -> tuple[Rows, Float64s]:
-        """The same of rows that are known to hold them."""
+        """The scores of rows that are known to hold them."""
         sums = self.exact(rows)[1]
         if len(rows) > count:
             is_best = sums >= np.partition(sums, len(sums) - count)[len(sums) - count]

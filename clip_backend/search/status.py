@@ -25,7 +25,7 @@ class Failure:
     reason: str
 
     def to_dict(self) -> dict[str, str]:
-        """As JSON values."""
+        """The fields as JSON values."""
         return asdict(self)
 
 
@@ -60,7 +60,7 @@ class IndexStatus:
     size_bytes: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The fields as JSON values."""
         return asdict(self)
 
 

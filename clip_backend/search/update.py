@@ -92,7 +92,7 @@ class IndexUpdate:
         return f"{self.found} pictures in {self.seconds:.1f} s: {', '.join(parts) or 'nothing to do'}{back}{gone}"
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The fields as JSON values."""
         return asdict(self)
 
 

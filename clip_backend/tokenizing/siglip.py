@@ -123,7 +123,7 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
 #: Padding and end-of-text tokens, unless a configuration names others.
 _SIGLIP_TOKENS = ("</s>", "</s>")
 _SIGLIP2_TOKENS = ("<pad>", "<eos>")
-#: By which a vocabulary of Gemma is told from one of T5.
+#: Tokens that distinguish a vocabulary of Gemma from one of T5.
 _GEMMA_TOKENS = ("<bos>", "<eos>", "<pad>")
 _CONFIGS = ("tokenizer_config.json", "special_tokens_map.json")
 #: White space as Python defines it, and sentencepiece's sign for it.

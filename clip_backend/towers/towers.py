@@ -77,7 +77,7 @@ class Tower(nn.Module, ABC):
         return batch * (numbers * size + pixels)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """As torch's own, from the names of transformers; separate q, k and v are fused, packed weights unpacked."""
+        """torch's load_state_dict for transformers' names; separate q, k and v are fused, packed weights unpacked."""
         self.unpack()
         state = dict(state_dict)
         for name, module in self.named_modules():

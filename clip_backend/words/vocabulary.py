@@ -112,7 +112,7 @@ class Vocabulary:
         return sum(len(facet.labels) for facet in self.facets)
 
     def with_templates(self, templates: Sequence[str]) -> Vocabulary:
-        """The same labels with these templates in every facet."""
+        """A copy with these templates in every facet."""
         return replace(self, facets=tuple(replace(facet, templates=tuple(templates)) for facet in self.facets))
 
 
@@ -208,7 +208,7 @@ def merge_vocabularies(first: Vocabulary, second: Vocabulary) -> Vocabulary:
 
 
 def text_key(text: str) -> str:
-    """The same for texts that differ only in what tokenizers ignore: case, spaces, and the form of accents."""
+    """A key equal for texts that differ only in what tokenizers ignore: case, spaces, and the form of accents."""
     return unicodedata.normalize("NFC", _one_line(text.casefold()))
 
 

@@ -69,7 +69,7 @@ class Axes:
         return [axis for axis in (self.page, self.y, self.x) if axis]
 
     def to_dict(self) -> dict[str, Any]:
-        """As the report has it; an axis that the sheet has not is left out."""
+        """JSON values for the report; an axis that the sheet lacks is left out."""
         named = {"x": self.x, "y": self.y, "page": self.page}
         axes = {key: {"name": axis.name, "values": list(axis.values)} for key, axis in named.items() if axis}
         return {**axes, "constant": dict(self.constant)}

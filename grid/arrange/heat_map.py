@@ -21,7 +21,7 @@ from .tables import MeanBadge, PageTable, headers_of, places_of, used_places
 LOWEST = (0.30, 0.12, 305.0)
 HIGHEST = (0.93, 0.15, 105.0)
 MIDDLE_CHROMA = 0.10
-#: As many colours as a scale has; more cannot be told apart.
+#: Colours of a scale; more cannot be told apart.
 STEPS = 100
 #: A scale is at least as long as so many differences that mean something, so that noise is not shown as one.
 LEAST_STEPS = 4
@@ -71,13 +71,13 @@ class HeatMap:
     scale: HeatScale
     x: AxisMeans | None
     y: AxisMeans | None
-    #: By Y value, then by X value.
+    #: Means by Y value, then by X value.
     cells: tuple[tuple[Mean, ...], ...]
     #: Decimals of the means and of the ends of the scale.
     decimals: int = 3
 
     def to_dict(self) -> dict[str, Any]:
-        """As the report has it; an axis that the sheet has not is left out."""
+        """JSON values for the report; an axis that the sheet lacks is left out."""
         axes = {"x": self.x, "y": self.y}
         named = {key: {"name": axis.name, "means": dict(axis.means)} for key, axis in axes.items() if axis}
         cells = [list(row) for row in self.cells]

@@ -9,7 +9,7 @@ from itertools import groupby, takewhile
 
 #: Only texts that are longer than this are made shorter.
 LONG_TEXT = 40
-#: As many words that all texts share, one after another, are left out.
+#: How many consecutive words all texts must share before these are left out.
 _SHARED_WORDS = 3
 #: Beyond so many texts or words only beginnings and ends are compared, since comparing all would be slow.
 _MOST_TEXTS, _MOST_WORDS = 64, 300

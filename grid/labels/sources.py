@@ -28,7 +28,7 @@ class PictureRecord:
     """One picture with its row of the table: what its label and its place on the sheet are made from."""
 
     picture: Picture
-    #: Among the pictures as they were given, from 0.
+    #: Place among the pictures as they were given, from 0.
     index: int
     #: On the sheet, from 0.
     place: int

@@ -176,7 +176,7 @@ class LayoutInput:
     tables: Sequence[PageTable]
     texts: SheetTexts
     measure: Measure
-    #: As ``measure``, of bold text; None where that is as wide.
+    #: ``measure`` for bold text; None where bold is equally wide.
     measure_bold: Measure | None = None
     #: None without a heat map.
     scale: ScaleTexts | None = None

@@ -12,7 +12,7 @@ from .json_cells import Json
 from .json_shapes import to_records
 from .records import Records, first_few
 
-#: As many as 300,000 rows of five columns have.
+#: The most punctuation marks: as many as 300,000 rows of five columns have.
 _MAX_MARKS = 4_000_000
 
 

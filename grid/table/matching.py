@@ -166,7 +166,7 @@ def _last_parts(path: Parts) -> set[str]:
 
 
 def _last_parts_of_key(key: Parts) -> tuple[str, ...]:
-    """The same for a key, whose extension counts unless it is one of a picture."""
+    """The normalised form of a key, whose extension counts unless it is a picture's."""
     if not key or not key[-1].isascii():
         return tuple(way[-1] for way in (key, _folded(key), _folded(_stem(key))) if way)
     last = key[-1]

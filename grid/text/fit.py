@@ -20,7 +20,7 @@ _TAB = "    "
 _NEW_LINE = regex.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
 # soft hyphens, embeddings and isolates: what bidi.py and wrap.py do not support
 _UNUSED = regex.compile("[\u00ad\u202a-\u202e\u2066-\u2069]")
-#: As many pieces of a long word are measured before all of it is.
+#: How many pieces of a long word are measured before all of it is.
 _PROBE = 96
 #: The size of a font divided by this: less than its narrowest letters are wide, which take a sixth of it.
 _NARROWEST = 8
@@ -135,7 +135,7 @@ class _Fitter:
         return self._stack(lines, size, False) or block
 
     def _without_middle(self, paragraphs: Sequence[_Paragraph]) -> TextBlock | None:
-        """As many characters from both ends of the text as fit, with the ellipsis between them."""
+        """The text with its middle replaced by an ellipsis, so that it fits."""
         size = self.style.min_size
 
         def shortened_to(count: int) -> TextBlock | None:
@@ -148,7 +148,7 @@ class _Fitter:
         return _largest(0, most, shortened_to)
 
     def _without_end(self, paragraphs: Sequence[_Paragraph]) -> TextBlock | None:
-        """As many lines as fit, the last of them ending with the ellipsis."""
+        """The lines that fit, the last of them ending with the ellipsis."""
         size = self.style.min_size
         lines, cuts = self._first_lines(paragraphs, size)
         for count in range(len(cuts), 0, -1):

@@ -59,7 +59,7 @@ class Faces:
 
     @cached_property
     def bold(self) -> Faces:
-        """The same with the bold faces of the same families, where they are beside the regular ones."""
+        """A copy with the bold faces of the same families, where they lie beside the regular ones."""
         return Faces([_bold(face) for face in self._first], self._machine_fonts)
 
     def pieces(self, text: str) -> list[Piece]:

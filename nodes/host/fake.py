@@ -60,7 +60,7 @@ class FakeHost:
             folder.mkdir(parents=True, exist_ok=True)
 
     def save_path(self, prefix: str, width: int, height: int) -> SavePath:
-        """As ComfyUI numbers files; the only tokens are %width% and %height%."""
+        """A path numbered as ComfyUI numbers files; the only tokens are %width% and %height%."""
         self.folders.check_prefix(prefix)
         named = Path(prefix.replace("%width%", str(width)).replace("%height%", str(height)))
         folder = self.folders.output / named.parent

@@ -49,7 +49,7 @@ class LoadOptions:
 class LoadedModel:
     """What the socket CLIP_GRID_MODEL carries."""
 
-    #: As the user chose it.
+    #: Name as the user chose it.
     name: str
     info: CheckpointInfo
     encoder: Encoder

@@ -45,7 +45,7 @@ class Indexed:
     ended: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values, without paths."""
+        """The fields as JSON values, without paths."""
         shown = None
         if self.result:
             names = ("found", "unchanged", "computed", "known", "moved", "gone", "back", "left_out")

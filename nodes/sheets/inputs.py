@@ -26,7 +26,7 @@ SHEET_INPUTS = (
 BASIC_INPUTS = frozenset({
     "labels", "columns", "cell_width", "title", "template", "filename_prefix", "format", "use_clip", "clip_model",
 })  # fmt: skip
-#: The same of the template node.
+#: Widgets of the template node at first sight.
 BASIC_OPTIONS = frozenset({
     "rows", "columns", "cell_width", "cell_height", "fit", "margin", "font_size", "background", "label_position",
     "title", "format",

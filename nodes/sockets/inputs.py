@@ -29,17 +29,17 @@ FEATURES_TYPE = "CLIP_GRID_FEATURES"
 INDEX_TYPE = "CLIP_GRID_INDEX"
 #: An adapter loaded by IP-Adapter Loader: ``LoadedAdapter``.
 ADAPTER_TYPE = "CLIP_GRID_IP_ADAPTER"
-#: The same, and what ComfyUI_IPAdapter_plus passes on.
+#: Our adapters, and what ComfyUI_IPAdapter_plus passes on.
 ADAPTERS = f"{ADAPTER_TYPE},IPADAPTER"
 #: Reference pictures of an adapter: a tuple of ``Reference``.
 REFERENCE_TYPE = "CLIP_GRID_REFERENCE"
-#: The same, and the tensors of ComfyUI_IPAdapter_plus.
+#: Our references, and the tensors of ComfyUI_IPAdapter_plus.
 REFERENCES = f"{REFERENCE_TYPE},EMBEDS"
 #: Texts, and numbers that become texts.
 TEXTS = "STRING,INT,FLOAT"
 #: Scores: FLOAT in this pack, INT in some others.
 NUMBERS = "FLOAT,INT"
-#: The same, and whether each picture is a match, which counts as 1 or 0.
+#: Numbers, and whether each picture is a match, which counts as 1 or 0.
 NUMBERS_AND_VERDICTS = f"{NUMBERS},BOOLEAN"
 
 _Options = TypeVar("_Options", bound="DataclassInstance")
@@ -142,7 +142,7 @@ def widget_value(inputs: Inputs, name: str, notes: list[str]) -> Any:
 
 
 def widget_text(inputs: Inputs, name: str, notes: list[str]) -> str:
-    """As ``widget_value``, as text without spaces around it; empty if it is missing."""
+    """``widget_value`` as text without spaces around it; empty if it is missing."""
     return "".join(texts_of(widget_value(inputs, name, notes))[:1]).strip()
 
 

@@ -40,7 +40,7 @@ class MirrorUpdate:
     unchanged: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The fields as JSON values."""
         return asdict(self)
 
 

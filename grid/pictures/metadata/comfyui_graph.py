@@ -122,7 +122,7 @@ class Graph(Mapping[str, Node]):
         return None if found is UNKNOWN else found
 
     def _target(self, value: object, depth: int) -> object:
-        """As ``target``; UNKNOWN where it cannot be told."""
+        """What ``target`` gives; UNKNOWN where that cannot be determined."""
         path: list[tuple[str, int]] = []
         while place := _place(value):
             if place in self._targets:

@@ -182,7 +182,7 @@ class _Named:
 
 
 def _links_of(level: Mapping[str, object], prefix: str, given: Mapping[int, object]) -> dict[str, object]:
-    """By the link's id: what it brings. A workflow has links as lists, a subgraph as objects."""
+    """The source of each link, by its id. A workflow has links as lists, a subgraph as objects."""
     links: dict[str, object] = {}
     for entry in as_list(level.get("links")):
         record = as_object(entry)
