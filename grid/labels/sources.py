@@ -48,8 +48,9 @@ class PictureRecord:
         return {**picture_properties(self.picture, self.place), **self.values}
 
     def with_values(self, added: Mapping[str, str]) -> PictureRecord:
-        """The record with more generation data."""
-        return replace(self, picture=replace(self.picture, values={**self.picture.values, **added}))
+        """The record with other or more generation data, also where the table has overruled it."""
+        row = self.row and {**self.row, **{column: text for column, text in added.items() if column in self.row}}
+        return replace(self, picture=replace(self.picture, values={**self.picture.values, **added}), row=row)
 
 
 @dataclass(frozen=True)
