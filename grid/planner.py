@@ -151,6 +151,8 @@ def _nothing_to_show(survey: Survey) -> str:
     if not survey.skipped:
         return "there are no pictures; give a folder, a glob or files of png, jpeg, webp, avif, tiff, bmp or gif"
     first = survey.skipped[0]
+    if len(survey.skipped) == 1:
+        return f"the only file found cannot be shown: {first.name}: {first.reason}"
     return f"none of the {len(survey.skipped)} files found can be shown; the first is {first.name}: {first.reason}"
 
 

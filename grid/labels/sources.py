@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
+from ...plurals import counted
 from ..pictures.survey import Picture, picture_properties
 from ..table.records import ColumnValues, find_column, varying_columns
 from ..template import GridTemplate, split_columns
@@ -282,4 +283,4 @@ def spread_texts(texts: Sequence[str | None], count: int) -> tuple[list[str | No
     if len(texts) == count or not texts:
         return spread, []
     rest = "the other pictures take the next source" if len(texts) < count else "the surplus labels are not used"
-    return spread, [f"{len(texts)} labels were given for {count} pictures; {rest}"]
+    return spread, [f"{counted(len(texts), 'label', 'was/were')} given for {counted(count, 'picture')}; {rest}"]

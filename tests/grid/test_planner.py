@@ -25,7 +25,7 @@ def test_no_pictures_are_a_clear_error():
 def test_only_broken_files_are_an_error_that_names_one(tmp_path):
     (tmp_path / "a.png").write_bytes(b"not a picture")
 
-    with pytest.raises(InputError, match=r"none of the 1 files found can be shown; the first is .*a\.png"):
+    with pytest.raises(InputError, match=r"the only file found cannot be shown: .*a\.png"):
         plan(survey(tmp_path))
 
 
