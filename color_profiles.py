@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from .decoding import PROFILE
+from .plurals import counted
 
 #: The color space that a profile must be for, by the modes of pictures that are converted.
 _SPACES = {"RGB": ("RGB", "GRAY"), "RGBA": ("RGB", "GRAY"), "CMYK": ("CMYK",)}
@@ -52,7 +53,7 @@ def profile_problem(image: Image.Image) -> str:
 
 def profiles_note(problems: Mapping[str, str]) -> str:
     """A note for the user, from the problem of each picture by its name; there is at least one."""
-    count = "1 picture is" if len(problems) == 1 else f"{len(problems)} pictures are"
+    count = counted(len(problems), "picture", "is/are")
     named = [f"{name} ({problem})" for name, problem in sorted(problems.items())]
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     return f"{count} taken without color profile: {', '.join(named[:_NAMED])}{more}"

@@ -71,7 +71,7 @@ class Option:
         low_ok = self.low is None or value >= self.low
         high_ok = self.high is None or value <= self.high
         if not (low_ok and high_ok):
-            bounds = " to ".join("any" if b is None else f"{b:g}" for b in (self.low, self.high))
+            bounds = " to ".join("any" if b is None else f"{b:,.10g}" for b in (self.low, self.high))
             raise InputError(f"{self.name} is {value:g}; it must be in the range {bounds}")
 
 

@@ -11,8 +11,9 @@ from ..clip_backend.learning.data.checks import CHECKS
 from ..clip_backend.learning.data.dataset import PARTS, Finding
 from ..clip_backend.learning.data.report import SHOWN, DataReport
 from ..clip_backend.learning.data.split import Split
+from ..plurals import counted
 from .flags import model_choice
-from .output import DONE, FAILED, PARTIAL, Bar, counted, note, print_json, show
+from .output import DONE, FAILED, PARTIAL, Bar, note, print_json, show
 
 #: The exit status for what was found.
 _STATUS = {"ok": DONE, "warnings": PARTIAL, "errors": FAILED}

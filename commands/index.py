@@ -23,6 +23,7 @@ from ..api.index import (
 )
 from ..clip_backend.search.status import Failure, IndexStatus
 from ..clip_backend.search.stores.mirror import MirrorUpdate
+from ..plurals import counted
 from .flags import add_model_flags, add_options, model_choice, read_checked_flags
 from .output import (
     DONE,
@@ -31,7 +32,6 @@ from .output import (
     Bar,
     add_output_flags,
     aligned_lines,
-    counted,
     fail,
     first_lines,
     note,

@@ -14,6 +14,7 @@ from ..clip_backend.ip_adapter.detection import AdapterInfo
 from ..clip_backend.ip_adapter.encoders import find_encoder, needed_encoder
 from ..clip_backend.ip_adapter.variants import FAMILY_TITLES, READS, variant_named
 from ..errors import ClipGridError, InputError
+from ..plurals import counted
 from .flags import add_model_flags, model_choice
 from .models import file_size
 from .output import DONE, aligned_lines, fail, print_json, show
@@ -162,7 +163,7 @@ def _learnt_rows(found: Description) -> Iterator[tuple[str, str]]:
     if run := found.run:
         yield "method", f"{run.method} on {run.kind}" + (f": {', '.join(run.classes[:10])}" if run.classes else "")
     if head := found.head:
-        yield "head", f"{head.kind}, {len(head.classes)} classes, {head.pictures} pictures"
+        yield "head", f"{head.kind}, {len(head.classes)} classes, {counted(head.pictures, 'picture')}"
     if file := found.trained:
         ranks = ", ".join(map(str, sorted({one.rank for one in file.low_rank.values()})))
         rank = f", rank {ranks}" if ranks else ""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ..api import match_pairs
 from ..clip_backend.match_files.report import PairMetrics, PairsReport
 from ..clip_backend.matching.result import MatchOptions
+from ..plurals import counted
 from .flags import (
     TEXT_OPTIONS,
     add_model_flags,
@@ -26,7 +27,6 @@ from .output import (
     Bar,
     add_output_flags,
     aligned_lines,
-    counted,
     fail,
     first_lines,
     note,

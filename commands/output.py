@@ -59,11 +59,6 @@ def first_lines(lines: Sequence[str], most: int = 10) -> list[str]:
     return [*lines[:most], *rest]
 
 
-def counted(number: int, thing: str) -> str:
-    """A number of things: 1 file, 2 files."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
 def fail(message: str, status: int = USAGE) -> int:
     """The exit status, after the message: wrong usage, unless it is a failure."""
     print_error(f"error: {message}")

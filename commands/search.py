@@ -14,9 +14,10 @@ from ..api.search import IN_ORDER, SearchOptions, search, weighted, why_nothing
 from ..clip_backend.finding.catalog import short_model_name
 from ..clip_backend.search.query import Hit, Hits
 from ..grid.pictures.lists import as_line
+from ..plurals import counted
 from .flags import add_model_flags, add_options, model_choice, read_checked_flags
 from .index import add_index_flag, add_store_flag
-from .output import DONE, FAILED, add_output_flags, aligned_lines, counted, fail, note, print_json, print_lines, show
+from .output import DONE, FAILED, add_output_flags, aligned_lines, fail, note, print_json, print_lines, show
 
 USAGE = "[options] [TEXT...]"
 HELP = """\

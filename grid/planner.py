@@ -9,11 +9,11 @@ from itertools import chain
 from ..csv_cells import plain_name
 from ..errors import InputError
 from ..imaging import MAX_PIXELS
-from .arrange.axes import Axes, find_axes
+from .arrange.axes import Axes
 from .arrange.badges import Badges, read_badges, shared_score_name
 from .arrange.heat_map import HeatMap, find_heat_map, missing_score
 from .arrange.legend import legend_of
-from .arrange.lora_columns import LORAS, lora_columns
+from .arrange.lora_columns import LORAS, find_axes_with_loras
 from .arrange.pages import make_tables
 from .arrange.sorting import sort_pictures
 from .arrange.tables import PageTable
@@ -151,6 +151,8 @@ def _nothing_to_show(survey: Survey) -> str:
     if not survey.skipped:
         return "there are no pictures; give a folder, a glob or files of png, jpeg, webp, avif, tiff, bmp or gif"
     first = survey.skipped[0]
+    if len(survey.skipped) == 1:
+        return f"the only file found cannot be shown: {first.name}: {first.reason}"
     return f"none of the {len(survey.skipped)} files found can be shown; the first is {first.name}: {first.reason}"
 
 
@@ -165,9 +167,8 @@ def _records(survey: Survey, match: TableMatch | None) -> list[PictureRecord]:
 def _find_axes(
     template: GridTemplate, records: list[PictureRecord], table: Table | None
 ) -> tuple[Axes | None, list[PictureRecord]]:
-    """The axes, unless the layout is set by hand and no axis was asked for by name; and the records.
-
-    Where LoRAs are axes by name and weight, the records have these as columns.
+    """The axes, unless the layout is set by hand and no axis was asked for by name; and the records with the columns
+    that these need.
     """
     asked = [template.x_axis, template.y_axis, template.page_axis]
     by_hand = template.rows or template.columns or template.row_headers or template.column_headers
@@ -175,16 +176,10 @@ def _find_axes(
         return None, records
     values = _without_labels([record.values for record in records])
     _check_filled(asked, values, table.columns if table else ())
-    loras = [] if LORAS in map(plain_name, asked) else lora_columns(values)
-    if loras:
-        split = [
-            {**{column: text for column, text in picture.items() if column != LORAS}, **added}
-            for picture, added in zip(values, loras, strict=True)
-        ]
-        axes = find_axes(split, x=template.x_axis, y=template.y_axis, page=template.page_axis)
-        if any(axis.name in loras[0] for axis in axes.used):
-            return axes, [record.with_values(added) for record, added in zip(records, loras, strict=True)]
-    return find_axes(values, x=template.x_axis, y=template.y_axis, page=template.page_axis), records
+    axes, columns = find_axes_with_loras(values, x=template.x_axis, y=template.y_axis, page=template.page_axis)
+    if not columns:
+        return axes, records
+    return axes, [record.with_values(added) for record, added in zip(records, columns, strict=True)]
 
 
 def _without_labels(values: Sequence[Mapping[str, str]]) -> Sequence[Mapping[str, str]]:
@@ -216,7 +211,7 @@ def _label_sources(
         return [], [], []
     enabled = parse_sources(template.label_sources)
     texts, warnings = spread_texts(inputs.labels, len(records))
-    shown = {axis.name for axis in axes.used} if axes else set()
+    shown = {*axes.constant, *(axis.name for axis in axes.used)} if axes else set()
     if axes and LORAS not in (*axes.varying, *axes.constant):
         # they are shown by name and weight
         shown.add(LORAS)

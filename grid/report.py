@@ -13,6 +13,7 @@ from typing import Any
 from ..csv_cells import Cell, csv_text
 from ..input_files import open_file
 from ..json_text import parse_object, to_json
+from ..plurals import counted
 from ..visible_text import printable
 from .arrange.axes import Axes
 from .arrange.heat_map import HeatMap
@@ -158,9 +159,8 @@ class GridReport:
         """What was made, and the files of the pages; names in it are such that a terminal only shows them."""
         first = self.pages[0]
         pages = f" on {len(self.pages)} pages" if len(self.pages) > 1 else ""
-        pictures = "picture" if self.images_found == 1 else "pictures"
         return [
-            f"{self.images_processed} of {self.images_found} {pictures}, grid {self.rows}x{self.columns}, "
+            f"{self.images_processed} of {counted(self.images_found, 'picture')}, grid {self.rows}x{self.columns}, "
             f"canvas {first.width}x{first.height}{pages}, {self.export_format}",
             *dict.fromkeys(printable(page.path) for page in self.pages if page.path),
         ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..atomic import file_set
 from ..color_profiles import profiles_note
 from ..imaging import Progress
+from ..plurals import counted
 from .paint.render import PaintJob
 from .paint.style import make_style
 from .pictures.survey import Skipped, Survey
@@ -138,7 +139,7 @@ def _paint_warnings(job: PaintJob, faces: Faces) -> list[str]:
         listed += f" and {rest} more, {len(job.missing)} in all" if rest > 0 else ""
         warnings.append(f"no font on this machine has these characters: {listed}; install one, or name it in font")
     if job.shortened:
-        cut = "1 text was" if job.shortened == 1 else f"{job.shortened} texts were"
+        cut = counted(job.shortened, "text", "was/were")
         warnings.append(f"{cut} shortened to fit; larger cells or a smaller font show more")
     if job.profile_problems:
         warnings.append(profiles_note(job.profile_problems))

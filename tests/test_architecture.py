@@ -22,6 +22,7 @@ HOST_MODULES |= {"nodes", "server"}
 #: The layers; a module may import from layers below its own and from its own package.
 LAYERS = {
     "visible_text": -1,
+    "plurals": -1,
     "decoding": -1,
     "errors": 0,
     "interrupts": 0,
@@ -157,6 +158,7 @@ def test_grid_needs_the_layers_below_and_itself_alone(path):
         "errors",
         "color_profiles",
         "visible_text",
+        "plurals",
         "input_files",
         "json_text",
         "foreign_pictures",

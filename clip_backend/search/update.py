@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...imaging import PICTURE_SUFFIXES, Progress
+from ...plurals import counted
 from ..encoding.image_features import FailedPicture
 from ..encoding.outcomes import Ok, Outcome
 from .database import LEFT_OUT, KnownHashes, path_text
@@ -89,7 +90,8 @@ class IndexUpdate:
         parts = [f"{count} {what}" for what, count in counts.items() if count]
         back = f"; {self.back} {'is' if self.back == 1 else 'are'} there again" if self.back else ""
         gone = f"; {self.gone} {'is' if self.gone == 1 else 'are'} gone" if self.gone else ""
-        return f"{self.found} pictures in {self.seconds:.1f} s: {', '.join(parts) or 'nothing to do'}{back}{gone}"
+        done = ", ".join(parts) or "nothing to do"
+        return f"{counted(self.found, 'picture')} in {self.seconds:.1f} s: {done}{back}{gone}"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values."""

@@ -1,4 +1,4 @@
-"""The LoRAs of pictures as columns of their own, so that names and weights become two axes."""
+"""LoRAs as axes: names and weights in columns of their own, and prompts without the tags that name them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,63 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from ...csv_cells import plain_name
-from .axes import PictureValues
+from ..pictures.metadata.lora_settings import LORA_TAG
+from .axes import Axes, PictureValues, find_axes
 from .axis_columns import identity
 
 #: The column of generation data that holds all LoRAs, as "name:weight, name:weight".
 LORAS = "loras"
 _NAME, _WEIGHT = "lora", "lora_weight"
+_PROMPT = "prompt"
+_EMPTY_PARTS = re.compile(r",(?:\s*,)+")
 #: What a picture without a LoRA has as its name.
 _NONE = "none"
 _ENTRY = re.compile(r"(.*?)(?::([+-]?[\d.]+(?:e[+-]?\d+)?))?", re.DOTALL)
+
+
+def find_axes_with_loras(
+    values: PictureValues, *, x: str = "auto", y: str = "auto", page: str = "auto"
+) -> tuple[Axes, PictureValues]:
+    """The axes as ``find_axes`` finds them, and for each picture the columns that it must have for them.
+
+    A prompt is compared without its tags of LoRAs, which the column of LoRAs shows, and the LoRAs are two columns where
+    that makes axes; but not if that column is asked for by name.
+    """
+    asked = {plain_name(name) for name in (x, y, page)}
+    prompts = [] if _PROMPT in asked else _prompts_without_tags(values)
+    values = _joined(values, prompts)
+    loras = [] if LORAS in asked else lora_columns(values)
+    if loras:
+        without = [{column: text for column, text in picture.items() if column != LORAS} for picture in values]
+        axes = find_axes(_joined(without, loras), x=x, y=y, page=page)
+        if any(axis.name in loras[0] for axis in axes.used):
+            return axes, _joined(loras, prompts if _is_axis(_PROMPT, axes) else [])
+    axes = find_axes(values, x=x, y=y, page=page)
+    return axes, prompts if _is_axis(_PROMPT, axes) else []
+
+
+def _joined(values: PictureValues, added: PictureValues) -> PictureValues:
+    """The values of each picture with those of the columns added, if there are any."""
+    if not added:
+        return values
+    return [{**picture, **more} for picture, more in zip(values, added, strict=True)]
+
+
+def _is_axis(column: str, axes: Axes) -> bool:
+    return any(axis.name == column for axis in axes.used)
+
+
+def _prompts_without_tags(values: PictureValues) -> list[dict[str, str]]:
+    """For each picture its prompt without tags of LoRAs; none at all where no prompt has one."""
+    if not any(picture.get(LORAS) and LORA_TAG.search(picture.get(_PROMPT, "")) for picture in values):
+        return []
+    return [{_PROMPT: _without_tags(picture[_PROMPT])} if picture.get(_PROMPT) else {} for picture in values]
+
+
+def _without_tags(prompt: str) -> str:
+    if not LORA_TAG.search(prompt):
+        return prompt
+    return _EMPTY_PARTS.sub(",", " ".join(LORA_TAG.sub("", prompt).split())).strip(" ,")
 
 
 def lora_columns(pictures: PictureValues) -> list[dict[str, str]]:

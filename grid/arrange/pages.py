@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ...plurals import counted
 from ..labels.shared import without_shared
 from ..labels.sources import LONG_COLUMNS
 from ..template import GridTemplate, split_headers
@@ -69,7 +70,7 @@ def _with_headers(
         )
         rows = [*rows[table.rows :], ""] if is_continued else rows
     return headed, [
-        f"{given} {name} headers were given for {used} {name}s"
+        f"{counted(given, f'{name} header', 'was/were')} given for {counted(used, name)}"
         for name, given, used in counts
         if given and given != used
     ]

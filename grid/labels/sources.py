@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
+from ...plurals import counted
 from ..pictures.survey import Picture, picture_properties
 from ..table.records import ColumnValues, find_column, varying_columns
 from ..template import GridTemplate, split_columns
@@ -48,8 +49,9 @@ class PictureRecord:
         return {**picture_properties(self.picture, self.place), **self.values}
 
     def with_values(self, added: Mapping[str, str]) -> PictureRecord:
-        """The record with more generation data."""
-        return replace(self, picture=replace(self.picture, values={**self.picture.values, **added}))
+        """The record with other or more generation data, also where the table has overruled it."""
+        row = self.row and {**self.row, **{column: text for column, text in added.items() if column in self.row}}
+        return replace(self, picture=replace(self.picture, values={**self.picture.values, **added}), row=row)
 
 
 @dataclass(frozen=True)
@@ -281,4 +283,4 @@ def spread_texts(texts: Sequence[str | None], count: int) -> tuple[list[str | No
     if len(texts) == count or not texts:
         return spread, []
     rest = "the other pictures take the next source" if len(texts) < count else "the surplus labels are not used"
-    return spread, [f"{len(texts)} labels were given for {count} pictures; {rest}"]
+    return spread, [f"{counted(len(texts), 'label', 'was/were')} given for {counted(count, 'picture')}; {rest}"]

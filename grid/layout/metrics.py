@@ -39,7 +39,9 @@ _HEADER_SHRINK = 0.7
 #: One label in so many may be shortened, so that a single long one does not make all of them small.
 _SHORTENED = 10
 #: The largest share of a picture's width that a badge takes to name its score.
-BADGE_SHARE = 0.75
+BADGE_SHARE = 0.5
+#: The gap between the captions of neighbours is at least this part of a cell's width.
+_FREE_PART = 8
 #: Beyond so many labels their lines are counted instead of laid out.
 _MOST_MEASURED = 300
 #: Wider than any text that is measured in one line.
@@ -79,6 +81,15 @@ def text_size(metrics: Metrics, kind: TextKind) -> int:
     return max(size, min(metrics.font, _SMALLEST_TEXT))
 
 
+def text_box(metrics: Metrics, box: Box, across: float) -> Box:
+    """The part of a cell's width that its caption or header takes, at least the height of a letter from the next one.
+
+    across: the share of what stays free that is left of it.
+    """
+    free = min(max(0, metrics.font - metrics.gap), metrics.cell[0] // _FREE_PART)
+    return box._replace(x=box.x + int(free * across), width=box.width - free)
+
+
 def header_limit(metrics: Metrics) -> int:
     """The most that row headers may be wide."""
     return max(metrics.font * 2, int(metrics.cell[0] * ROW_HEADER_SHARE))
@@ -96,6 +107,10 @@ def badge_space(inputs: LayoutInput) -> tuple[int, int]:
     font = inputs.template.font_size or automatic_font_size(cell)
     narrowest = min(outer_size(size, cell, inputs.template)[0] for size in set(inputs.sizes))
     return font, int(narrowest * BADGE_SHARE) - 2 * plate_pad(font)
+
+
+def _text_width(metrics: Metrics) -> int:
+    return text_box(metrics, Box(0, 0, *metrics.cell), 0).width
 
 
 def _with_headers(inputs: LayoutInput, metrics: Metrics) -> Metrics:
@@ -119,7 +134,7 @@ def _with_headers(inputs: LayoutInput, metrics: Metrics) -> Metrics:
     # without the limit: of a number nothing may be cut
     means = {mean.text for table in inputs.tables for mean in table.row_means if mean}
     widths += [mean_size(inputs, metrics, text)[0] for text in means]
-    column_font = size_of("column", columns, metrics.cell[0], ENDLESS)
+    column_font = size_of("column", columns, _text_width(metrics), ENDLESS)
     return replace(metrics, row_font=row_font, column_font=column_font, header_width=max(widths, default=0))
 
 
@@ -154,8 +169,8 @@ class _Labels:
 def _with_strips(inputs: LayoutInput, metrics: Metrics) -> Metrics:
     """The metrics with the size of labels in strips, and with the height of each."""
     texts = {label for label in inputs.texts.labels if label}
-    labels, (width, height) = _Labels(inputs, len(texts)), metrics.cell
-    most = max(labels.line(metrics.font), int(height * LABEL_SHARE))
+    labels, width = _Labels(inputs, len(texts)), _text_width(metrics)
+    most = max(labels.line(metrics.font), int(metrics.cell[1] * LABEL_SHARE))
     size = largest_size(texts, metrics.min_font, metrics.font, lambda text, size: labels.fits(text, width, size, most))
     # a word too wide for the cell measures nothing until it is cut
     heights = {text: min(most, max(labels.line(size), labels.height(text, width, size, most))) for text in texts}

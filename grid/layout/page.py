@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..arrange.tables import PageTable, TableCell
 from .headers import PageTexts
-from .metrics import outline_width
+from .metrics import outline_width, text_box
 from .placing import CAPTION_GAP, LABEL_SHARE, holds_label, inside_border, label_over, outer_size, place_picture
 from .plan import Band, Box, CellPlan, LayoutInput, Metrics, PagePlan
 
@@ -51,7 +51,8 @@ class _Page:
         y = max((block.box.bottom for block in blocks), default=margin)
         if blocks:
             y += max(self.metrics.gap, self.metrics.font)
-        boxes = [Box(self._x(column), y, self.metrics.cell[0], 0) for column in range(self.table.columns)]
+        cells = (Box(self._x(column), y, self.metrics.cell[0], 0) for column in range(self.table.columns))
+        boxes = [text_box(self.metrics, cell, 0.5) for cell in cells]
         headers = self.texts.columns(boxes, Box(margin, y, self.metrics.header_width, 0))
         if headers:
             y = max(header.box.bottom for header in headers) + max(CAPTION_GAP, self.metrics.gap)
@@ -112,22 +113,23 @@ class _Page:
             area = Box(box.x, box.y + (strip if template.label_position == "above" else 0), box.width, height)
         image = area
         if cell.index is not None:
-            across = _ACROSS[template.label_align] if self.has_strips else 0.5
+            across = down = 0.5
+            # padding is even on both sides
+            if self.has_strips and template.fit != "pad":
+                across, down = _ACROSS[template.label_align], _DOWN[template.label_position]
             inner = inside_border(area, template.border_width)
-            image = place_picture(
-                self.inputs.sizes[cell.index], inner, template.fit, template.enlarge, across=across,
-                down=_DOWN[template.label_position] if self.has_strips else 0.5,
-            )  # fmt: skip
+            size = self.inputs.sizes[cell.index]
+            image = place_picture(size, inner, template.fit, template.enlarge, across=across, down=down)
         return CellPlan(cell.index, cell.row, cell.column, box, area, image, self._label_box(box, area, image, strip))
 
     def _label_box(self, box: Box, area: Box, image: Box, strip: int) -> Box:
         position, height = self.inputs.template.label_position, max(0, strip - CAPTION_GAP - self.label_pad)
-        if position == "below":
-            return Box(box.x, area.bottom + CAPTION_GAP, box.width, height) if height else Box(box.x, box.bottom, 0, 0)
-        if position == "above":
-            return Box(box.x, box.y + self.label_pad, box.width, height)
-        if position == "none":
+        if position == "none" or (position == "below" and not height):
             return Box(box.x, box.bottom, 0, 0)
+        if position in ("below", "above"):
+            y = area.bottom + CAPTION_GAP if position == "below" else box.y + self.label_pad
+            strip_box = Box(box.x, y, box.width, height)
+            return text_box(self.metrics, strip_box, _ACROSS[self.inputs.template.label_align])
         if holds_label((image.width, image.height), (area.width, area.height), self.line):
             return label_over(image, self.line)
         below = image.bottom + CAPTION_GAP

@@ -103,31 +103,61 @@ def _canvas(box: Box, style: SheetStyle) -> Image.Image:
     return Image.new(mode, (box.width, box.height), style.background[: style.channels])
 
 
-def _paint_text(text: TextPlan, style: SheetStyle) -> tuple[Image.Image, TextBlock]:
-    """A text outside of the cells; with a tint it stands on a plate."""
-    canvas = _canvas(text.box, style)
-    whole = Box(0, 0, text.box.width, text.box.height)
-    if text.kind == "scale_bar":
-        return paint_scale(canvas), TextBlock()
+@dataclass(frozen=True)
+class PlacedText:
+    """A text as it fits into its box, and where in the page its pixels begin."""
+
+    block: TextBlock
+    x: int
+    y: int
+    style: TextStyle
+    faces: Faces
+
+    @property
+    def box(self) -> Box:
+        """Where it is seen."""
+        return Box(self.x, self.y, self.block.width, self.block.height)
+
+    def draw(self, canvas: Image.Image, origin: Box) -> TextBlock:
+        """Draw it on the canvas of a box of the page."""
+        draw_text(canvas, self.block, self.x - origin.x, self.y - origin.y, self.style, self.faces)
+        return self.block
+
+
+def place_text(text: TextPlan, style: SheetStyle) -> PlacedText:
+    """A text outside of the cells."""
     text_style, faces = style.text_style(text.kind, text.size), style.faces_of(text.kind)
     if not text.tint:
-        down = 1.0 if text.kind == "column" else 0.5
-        return canvas, _draw_in(canvas, text.text, whole, text_style, faces, down=down)
+        return _place(text.text, text.box, text_style, faces, down=1.0 if text.kind == "column" else 0.5)
     pad = plate_pad(text.size)
-    paint_plate(canvas, whole, text.tint, pad)
-    inner = Box(pad, 0, max(1, whole.width - 2 * pad), whole.height)
-    return canvas, _draw_in(canvas, text.text, inner, readable_style(text_style, text.tint), faces)
+    inner = text.box._replace(x=text.box.x + pad, width=max(1, text.box.width - 2 * pad))
+    return _place(text.text, inner, readable_style(text_style, text.tint), faces)
 
 
-def _draw_in(
-    canvas: Image.Image, text: str, box: Box, style: TextStyle, faces: Faces, *, down: float = 0.5
-) -> TextBlock:
-    """Draw the text as it fits into a box; down: the share of the free height that is above it."""
+def place_label(cell: CellPlan, text: str, style: SheetStyle) -> PlacedText:
+    """The label at the foot of its picture, or in the strip beside it as near to the picture as can be."""
+    is_over = cell.label_is_over_picture
+    is_low = is_over or style.template.label_position == "above"
+    text_style = style.label_over if is_over else style.label
+    return _place(text, cell.label, text_style, style.faces, down=1.0 if is_low else 0.0)
+
+
+def _place(text: str, box: Box, style: TextStyle, faces: Faces, *, down: float = 0.5) -> PlacedText:
+    """The text as it fits into a box; down: the share of the free height that is above it."""
     block = fit_text(text, box.width, box.height, style, faces)
     spare_width, spare_height = box.width - block.width, box.height - block.height
     x = box.x + {"left": 0, "center": spare_width // 2, "right": spare_width}[style.align]
-    draw_text(canvas, block, x, box.y + int(spare_height * down), style, faces)
-    return block
+    return PlacedText(block, x, box.y + int(spare_height * down), style, faces)
+
+
+def _paint_text(text: TextPlan, style: SheetStyle) -> tuple[Image.Image, TextBlock]:
+    """A text outside of the cells; with a tint it stands on a plate."""
+    canvas = _canvas(text.box, style)
+    if text.kind == "scale_bar":
+        return paint_scale(canvas), TextBlock()
+    if text.tint:
+        paint_plate(canvas, Box(0, 0, text.box.width, text.box.height), text.tint, plate_pad(text.size))
+    return canvas, place_text(text, style).draw(canvas, text.box)
 
 
 def _paint_cell(cell: CellPlan, job: PaintJob) -> _PaintedCell:
@@ -145,17 +175,8 @@ def _paint_cell(cell: CellPlan, job: PaintJob) -> _PaintedCell:
         texts.append(text)
     texts.append(_paint_badge(canvas, cell, index, job))
     if job.labels[index] and cell.label.width and cell.label.height:
-        texts.append(_paint_label(canvas, cell, job.labels[index], job.style))
+        texts.append(place_label(cell, job.labels[index], job.style).draw(canvas, cell.box))
     return _PaintedCell(np.asarray(canvas), tuple(texts), failure)
-
-
-def _paint_label(canvas: Image.Image, cell: CellPlan, text: str, style: SheetStyle) -> TextBlock:
-    """The label at the foot of its picture, or in the strip beside it as near to the picture as can be."""
-    is_over = cell.label_is_over_picture
-    is_low = is_over or style.template.label_position == "above"
-    text_style = style.label_over if is_over else style.label
-    box = _inside(cell.label, cell.box)
-    return _draw_in(canvas, text, box, text_style, style.faces, down=1.0 if is_low else 0.0)
 
 
 def _paint_picture(cell: CellPlan, picture: Picture, job: PaintJob) -> Image.Image:
@@ -227,7 +248,7 @@ def _placeholder(cell: CellPlan, style: SheetStyle, text: str) -> tuple[Image.Im
         # the label of the picture stands below
         space = space._replace(height=area.height // 2)
     text_style = replace(style.text_style("legend", style.metrics.font), align="center")
-    return canvas, _draw_in(canvas, text, space, text_style, style.faces)
+    return canvas, _place(text, space, text_style, style.faces).draw(canvas, Box(0, 0, *canvas.size))
 
 
 def _paint_badge(canvas: Image.Image, cell: CellPlan, index: int, job: PaintJob) -> TextBlock:

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 from ...csv_cells import plain_name
 from ...imaging import PICTURE_SUFFIXES
+from ...plurals import counted
 from ...visible_text import visible
 from ..pictures.metadata.columns import COLUMNS
 from ..pictures.survey import Picture
@@ -54,8 +55,8 @@ def match_pictures(table: Table | None, pictures: Sequence[Picture]) -> tuple[Ta
         if table.keyed:
             warnings.append("no row names one of the pictures; the rows were given to them in order")
     if goes_by_position and 0 < len(table.rows) < len(pictures):
-        given = f"{len(table.rows)} row{'s were' if len(table.rows) > 1 else ' was'} given"
-        warnings.append(f"{given} for {len(pictures)} pictures; the other pictures have no values")
+        given, count = counted(len(table.rows), "row", "was/were"), counted(len(pictures), "picture")
+        warnings.append(f"{given} given for {count}; the other pictures have no values")
     warnings += table.notes
     if match.unmatched:
         verb = "row matches" if len(match.unmatched) == 1 else "rows match"

@@ -48,14 +48,15 @@ def visible_part(text: str, width: int, height: int, style: TextStyle) -> str:
     What is left does not fit either, and is shortened to the same lines as the whole text; should it fit, since it has
     many characters without a width, it shows by "…" where it was cut.
     """
-    lines = height // max(1, round(style.min_size * style.line_spacing)) + 2
+    lines = height // _pitch(style.min_size, style) + 2
     most = lines * (width * _NARROWEST // style.min_size + 1)
     if len(text) <= most:
         return text
     text = text.strip()
     if len(text) <= most:
         return text
-    tail = most // 2 if style.shorten == "middle" else 0
+    is_list = _has_more_lines(text.count("\n") + 1, height, style)
+    tail = most // 2 if style.shorten == "middle" and not is_list else 0
     return f"{text[: most - tail]}…{text[len(text) - tail :]}"
 
 
@@ -106,8 +107,10 @@ class _Fitter:
         if whole:
             is_wrapped = len(whole.lines) > len(paragraphs)
             return self._balanced(paragraphs, whole) if balanced and is_wrapped else whole
-        shorten = self._without_middle if self.style.shorten == "middle" else self._without_end
-        shortened = shorten(paragraphs)
+        # of a list without space for all of its lines the first ones are shown
+        is_list = _has_more_lines(len(paragraphs), self.height, self.style)
+        cuts_middle = self.style.shorten == "middle" and not is_list
+        shortened = self._without_middle(paragraphs) if cuts_middle else self._without_end(paragraphs)
         return shortened or TextBlock(shortened=True, missing=self.missing)
 
     def _whole(self, paragraphs: Sequence[_Paragraph], size: int, *, is_cut: bool = False) -> TextBlock | None:
@@ -217,7 +220,7 @@ class _Fitter:
         return line.width + 2 * self.style.outline_width <= self.width
 
     def _pitch(self, size: int) -> int:
-        return max(1, round(size * self.style.line_spacing))
+        return _pitch(size, self.style)
 
     def _stack(self, lines: Sequence[Line], size: int, is_cut: bool) -> TextBlock | None:
         """The lines below each other, farther apart where their ink would touch; None if that does not fit."""
@@ -231,6 +234,16 @@ class _Fitter:
         if height > self.height or width > self.width:
             return None
         return TextBlock(tuple(lines), tuple(baselines), size, width, height, is_cut, self.missing)
+
+
+def _pitch(size: int, style: TextStyle) -> int:
+    """From one baseline to the next at a font size."""
+    return max(1, round(size * style.line_spacing))
+
+
+def _has_more_lines(lines: int, height: int, style: TextStyle) -> bool:
+    """Whether so many lines are higher than the box even at the smallest size."""
+    return lines > max(1, height // _pitch(style.min_size, style))
 
 
 def _largest(low: int, high: int, make: Callable[[int], _T | None]) -> _T | None:

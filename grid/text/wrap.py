@@ -11,6 +11,8 @@ import regex
 
 _SPACES = " \u200b\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u205f\u3000"
 _FILE_NAME_BREAKS = "_-./\\:,;"
+#: With a space on each side, between the parts of a text.
+_SEPARATORS = "·•|"
 _WIDE = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\u3000-\u303F\uFF00-\uFF60\p{Extended_Pictographic}]")
 _HANGUL = regex.compile(r"\p{Hangul}")
 #: Characters that no line of Chinese or Japanese begins with, and that none ends with.
@@ -53,6 +55,8 @@ class Breaker:
         self._places = [
             [i for i, r in enumerate(ranks, 1) if r <= rank] + [n] for rank in range(max([ANYWHERE, *ranks]) + 1)
         ]
+        #: The places behind separators, and the end of the paragraph.
+        self._parts = [i for i in range(3, n) if _is_separator(clusters[i - 3 : i])] + [n]
         #: For each place where the white space before it begins.
         self._ink_ends = [0]
         for place, cluster in enumerate(clusters, 1):
@@ -72,18 +76,23 @@ class Breaker:
     def balanced(self, count: int, offsets: Sequence[float], width: float) -> list[int]:
         """The ends of ``count`` lines no wider than ``width`` that are about equally long; [] where there are none.
 
-        The last line is more than one short word where that can be. offsets: where each cluster begins in the unbroken
-        paragraph, and where the last one ends.
+        They end at separators where that can be, else between words, else in names, and the last one is more than one
+        short word where that can be. offsets: where each cluster begins in the unbroken paragraph, and where the last
+        one ends.
         """
         first: list[int] = []
-        for places in self._places[: IN_NAME + 1]:
-            ends = (
-                _Words(places, self._ink_ends, offsets).balanced(count, width) if len(places) <= _MOST_PLACES else None
-            )
-            if ends and not ends.is_last_short:
+        for places in (self._parts, *self._places[: IN_NAME + 1]):
+            if len(places) > _MOST_PLACES:
+                continue
+            ends = _Words(places, self._ink_ends, offsets).balanced(count, width)
+            if ends and not (ends.is_last_short and self._is_word(ends.ends[-2])):
                 return ends.ends
             first = first or (ends.ends if ends else [])
         return first
+
+    def _is_word(self, start: int) -> bool:
+        """Whether a single word stands between a place and the end."""
+        return not any(place > start for place in self._places[AT_SPACE][:-1])
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,10 @@ class _Words:
         widths = [self.rights[end - 1] - self.lefts[start] for start, end in zip(starts, ends, strict=True)]
         is_short = ends[-1] - starts[-1] == 1 and widths[-1] < max(widths) / 2
         return _Ends([self.places[end - 1] for end in ends], is_short)
+
+
+def _is_separator(clusters: Sequence[str]) -> bool:
+    return clusters[0] in _SPACES and clusters[1] in _SEPARATORS and clusters[2] in _SPACES
 
 
 def _in_endings(clusters: Sequence[str]) -> list[int]:

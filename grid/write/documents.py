@@ -12,7 +12,7 @@ from ..colors import css_color
 from ..layout.placing import crop_of
 from ..layout.plan import Box, PagePlan, ScaleTexts
 from ..paint.badges import fit_badge
-from ..paint.render import PaintJob, paint_page
+from ..paint.render import PaintJob, PlacedText, paint_page, place_label, place_text
 from ..planner import PlannedSheet
 from ..template import AUTO
 from .html import HtmlCell, HtmlSheet, write_html
@@ -50,16 +50,26 @@ def _for_all_pages(text: str) -> str:
 
 
 def _pdf_page(page: PagePlan, number: int, job: PaintJob, output: Output) -> PdfPage:
-    texts = [PdfText(text.text, text.box, text.size) for band in page.bands for text in band.texts if text.text]
     style, cells = job.style, [(cell, cell.index) for cell in page.cells if cell.index is not None]
+    texts = [
+        _pdf_text(text.text, place_text(text, style), text.box)
+        for band in page.bands
+        for text in band.texts
+        if text.text
+    ]
     for cell, index in cells:
         if job.labels[index] and cell.label.width and cell.label.height:
-            texts.append(PdfText(job.labels[index], cell.label, style.metrics.label_font))
+            texts.append(_pdf_text(job.labels[index], place_label(cell, job.labels[index], style), cell.label))
     for cell, index in cells:
         if text := job.badges.text(index):
             block, plate = fit_badge(text, cell, style)
             texts.append(PdfText(text, plate, block.size))
     return PdfPage(page.width, page.height, output.observed(number, paint_page(page, job)), texts)
+
+
+def _pdf_text(text: str, placed: PlacedText, space: Box) -> PdfText:
+    """The whole text where it is seen, also of one that was shortened; in its space where nothing of it fits."""
+    return PdfText(text, placed.box if placed.block.width else space, placed.block.size or placed.style.size)
 
 
 def _html_sheet(planned: PlannedSheet, job: PaintJob, title: str, embedded: Mapping[str, str]) -> HtmlSheet:

@@ -12,6 +12,7 @@ from ...clip_backend.encoding.image_features import ImageFeatures
 from ...clip_backend.preparing.preprocessing import BACKGROUNDS, REFERENCE, Preprocessing
 from ...errors import InputError
 from ...options import option
+from ...plurals import counted
 from ..core.vision import CoreVision
 from ..host.host import Host
 from ..sockets.inputs import Inputs, Values, read_widgets
@@ -109,8 +110,7 @@ def encode_images(
 def summary(features: ImageFeatures) -> str:
     """One line for the node."""
     embedding = f"embeddings of {features.projection_dim}" if features.projection_dim else "no embedding"
-    pictures = "1 picture" if len(features) == 1 else f"{len(features)} pictures"
-    return f"{pictures}, {embedding}, {features.num_tokens} tokens of {features.hidden_size}"
+    return f"{counted(len(features), 'picture')}, {embedding}, {features.num_tokens} tokens of {features.hidden_size}"
 
 
 def _with_parts(features: ImageFeatures) -> ImageFeatures:

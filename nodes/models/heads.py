@@ -10,6 +10,7 @@ from ...clip_backend.learning.heads.head import Head, is_head, read_head
 from ...clip_backend.learning.runs.run import HEAD
 from ...clip_backend.learning.trained_model import same_vision
 from ...errors import InputError, MissingPackage
+from ...plurals import counted
 from ..host.host import Host
 from .choice import known_models
 from .loaded import LoadedModel, LoadOptions, load_model
@@ -30,7 +31,8 @@ class LoadedHead:
         """Lines for the node: the classes, and what they were learnt on."""
         head = self.head
         classes = ", ".join(head.classes[:20]) + (", …" if len(head.classes) > 20 else "")
-        return f"{len(head.classes)} classes: {classes}\n{head.kind}, {head.pictures} pictures, model: {head.base.name}"
+        pictures = counted(head.pictures, "picture")
+        return f"{len(head.classes)} classes: {classes}\n{head.kind}, {pictures}, model: {head.base.name}"
 
 
 def head_names(host: Host) -> list[str]:

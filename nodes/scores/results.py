@@ -139,7 +139,8 @@ def _check_readable(read: Sequence[object], failed: Sequence[FailedPicture]) -> 
     """Raises InputError if no image could be read."""
     if not read:
         first = failed[0]
-        raise InputError(f"none of the {len(failed)} pictures can be read; {first.name}: {first.reason}")
+        none = "the picture cannot" if len(failed) == 1 else f"none of the {len(failed)} pictures can"
+        raise InputError(f"{none} be read; {first.name}: {first.reason}")
 
 
 def node_result(

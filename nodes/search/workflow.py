@@ -23,6 +23,7 @@ from ...errors import InputError, PictureError
 from ...grid.bands import map_in_order
 from ...imaging import flattened, load_picture
 from ...options import option
+from ...plurals import counted
 from ..host.host import Host
 from ..models.loaded import LoadedModel, check_loaded
 from ..scores.results import json_text, node_result
@@ -91,11 +92,11 @@ def update_the_index(inputs: Inputs, host: Host) -> dict[str, Any]:
         "pictures": held.pictures,
         "model": held.model,
     }
-    lines = [f"{held.pictures} pictures in the index, model: {held.model or 'none yet'}", done.summary()]
+    lines = [f"{counted(held.pictures, 'picture')} in the index, model: {held.model or 'none yet'}", done.summary()]
     lines += [f"{shown(path)} cannot be listed now; its pictures stay in the index" for path in done.away]
     lines += [f"failed: {shown(one.path)}: {one.reason}" for one in done.failed]
     notes = [note for note in (*model.notes, demo_note(held.source)) if note]
-    token = f"{held.pictures} pictures, {held.space}"
+    token = f"{counted(held.pictures, 'picture')}, {held.space}"
     return node_result("clip_index", [report], lines, notes, (token, json_text(report)))
 
 
@@ -160,8 +161,8 @@ def _loaded(hits: Sequence[Hit], host: Host) -> tuple[list[_Row], list[str]]:
     there = [(hit, paths) for hit in hits if (paths := files.allowed(hit.picture))]
     if len(there) < len(hits):
         notes.append(
-            f"{len(hits) - len(there)} of {len(hits)} hits left out: their files are gone, or outside the folders that "
-            "this server allows"
+            f"{len(hits) - len(there)} of {counted(len(hits), 'hit')} left out: their files are gone, or outside the "
+            "folders that this server allows"
         )
     pixels = sum(hit.picture.width * hit.picture.height for hit, _ in there)
     factor = ceil(sqrt(pixels / PIXEL_BUDGET)) if pixels > PIXEL_BUDGET else 1
@@ -205,7 +206,7 @@ def _entry(row: _Row, host: Host) -> dict[str, Any]:
 
 def _hit_lines(found: Hits, rows: Sequence[_Row]) -> Iterator[str]:
     """A line per hit, the best first, and one above the first weak one."""
-    yield f"{len(rows)} of {found.passed} pictures; index of {found.total}, model: {found.model}"
+    yield f"{len(rows)} of {counted(found.passed, 'picture')}; index of {found.total}, model: {found.model}"
     for place, row in enumerate(rows, 1):
         hit = row.hit
         if hit.is_weak and not (place > 1 and rows[place - 2].hit.is_weak):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ...grid.pictures.survey import Picture, Survey
 from ...grid.template import GridTemplate
+from ...plurals import counted
 
 #: The column that holds the values of each axis.
 AXES = {"x_axis": "x", "y_axis": "y", "page_axis": "page"}
@@ -57,4 +58,5 @@ def _at(columns: Mapping[str, Sequence[str]], place: int) -> dict[str, str]:
 
 def _misfit(name: str, given: int, count: int) -> str:
     rest = "the other pictures have none" if given < count else "the surplus values are not used"
-    return f"{given} values are linked to {name} for {count} pictures; {rest}: link one for each picture"
+    values, pictures = counted(given, "value", "is/are"), counted(count, "picture")
+    return f"{values} linked to {name} for {pictures}; {rest}: link one for each picture"

@@ -24,6 +24,7 @@ from ...grid.sheet import plan_and_write
 from ...grid.write.files import beside
 from ...grid.write.output import SUFFIX, Output
 from ...imaging import Progress
+from ...plurals import counted
 from ..host.host import Host, SavePath
 from ..sockets.notes import log_notes
 from ..sockets.tensors import page_floats
@@ -61,7 +62,8 @@ def make_sheet(survey: Survey, request: SheetRequest, host: Host, progress: Prog
     """Plan, paint and save a sheet; never replaces a file. Raises InputError, LimitError, OutputError."""
     scores, pictures = len(survey.of_pictures(request.inputs.scores)), len(survey.pictures)
     if scores and scores != pictures:
-        raise InputError(f"there are {scores} scores but {pictures} pictures; link one score for each picture")
+        given, there = counted(scores, "score", "is/are"), counted(pictures, "picture")
+        raise InputError(f"{given} linked to {there}; link one score for each picture")
     destination = _Destination(request, host)
     survey = replace(survey, notes=(*request.notes, *survey.notes))
     survey, template = with_axis_values(survey, request.template, request.axes)

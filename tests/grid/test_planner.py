@@ -25,7 +25,7 @@ def test_no_pictures_are_a_clear_error():
 def test_only_broken_files_are_an_error_that_names_one(tmp_path):
     (tmp_path / "a.png").write_bytes(b"not a picture")
 
-    with pytest.raises(InputError, match=r"none of the 1 files found can be shown; the first is .*a\.png"):
+    with pytest.raises(InputError, match=r"the only file found cannot be shown: .*a\.png"):
         plan(survey(tmp_path))
 
 
@@ -175,7 +175,8 @@ def test_loras_become_a_table_of_names_and_weights_and_are_not_repeated_in_its_l
 
     assert (planned.axes.x.name, planned.axes.y.name) == ("lora_weight", "lora")
     assert planned.values[0]["loras"] == f"{planned.values[0]['lora']}:{planned.values[0]['lora_weight']}"
-    assert not any("loras:" in label.text for label in planned.labels)
+    assert {label.text for label in planned.labels} == {""}
+    assert texts_of(planned, "legend") == ["seed: 5 · steps: 20 · prompt: a cat"]
     assert by_name.axes.x.name == "loras"
     assert "lora" not in by_name.values[0]
 

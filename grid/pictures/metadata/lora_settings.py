@@ -10,7 +10,8 @@ from .columns import as_object, loras_text, weights_name
 #: A name and how strongly it is applied, as they are written.
 Lora = tuple[str, object]
 
-_TAG = re.compile(r"<(?:lora|lyco):([^:<>]{1,200})((?::[^:<>]{1,40}){0,6})>")
+#: In a prompt; extensions take the same tags for LyCORIS.
+LORA_TAG = re.compile(r"<(?:lora|lyco):([^:<>]{1,200})((?::[^:<>]{1,40}){0,6})>")
 #: Two tools number their settings: Additional Networks from 1, ComfyUI's SaveImageWithMetaData from 0.
 _NUMBERED = (
     (re.compile(r"AddNet Model (\d{1,2})"), "AddNet Weight A {}", re.compile(r"AddNet .*")),
@@ -37,7 +38,7 @@ def infotext_loras(prompt: str, settings: Mapping[str, str], resources: Sequence
 
 
 def _tags(prompt: str) -> Iterator[Lora]:
-    for name, rest in _TAG.findall(prompt):
+    for name, rest in LORA_TAG.findall(prompt):
         parts = rest.split(":")[1:]
         # `te=0.5:unet=0.8` names what it weighs; what counts for the picture is the U-Net
         named = dict(part.split("=", 1) for part in parts if "=" in part)

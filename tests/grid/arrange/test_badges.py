@@ -86,6 +86,8 @@ def test_badges_say_what_they_show_in_large_pictures_and_the_legend_does_for_sma
     assert large.texts.legend == ""
     assert [small.badges.text(index) for index in (0, 1)] == ["0.310", "0.200"]
     assert small.texts.legend == "in the corners: cosine"
+    # the name would cover more than half of the picture's width
+    assert plan(flats(2, 102, 102), scores, badge="cosine").texts.legend == "in the corners: cosine"
 
 
 def test_a_badge_that_names_nothing_is_refused():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 from clip_grid.grid.arrange.axes import Axis, find_axes
-from clip_grid.grid.arrange.lora_columns import lora_columns
+from clip_grid.grid.arrange.lora_columns import find_axes_with_loras, lora_columns
 
 
 def pictures(*loras: str) -> list[dict[str, str]]:
@@ -65,3 +65,48 @@ def test_a_name_with_a_colon_keeps_it() -> None:
     (first, _) = lora_columns(pictures("urn:air:1@2:0.5", "urn:air:3:1"))
 
     assert first == {"lora": "urn:air:1@2", "lora_weight": "0.5"}
+
+
+def tagged(prompt: str, weight: str, **values: str) -> dict[str, str]:
+    return {"prompt": f"{prompt} <lora:detail:{weight}>", "loras": f"detail:{weight}", **values}
+
+
+def test_a_prompt_is_the_same_whatever_loras_its_tags_name() -> None:
+    axes, columns = find_axes_with_loras(
+        [tagged("a knight", weight, model=model) for model, weight in product("ab", ("0.4", "0.8", "1.2"))]
+    )
+
+    assert axes.x == Axis("loras", ("detail:0.4", "detail:0.8", "detail:1.2"))
+    assert axes.y == Axis("model", ("a", "b"))
+    assert axes.constant == {"prompt": "a knight"}
+    assert axes.varying == ()
+    assert columns == []
+
+
+def test_prompts_and_weights_make_a_table_of_prompts_without_tags() -> None:
+    axes, columns = find_axes_with_loras(
+        [tagged(prompt, weight) for prompt, weight in product(("a cat", "a dog"), ("0.4", "0.8", "1.2"))]
+    )
+
+    assert axes.x == Axis("loras", ("detail:0.4", "detail:0.8", "detail:1.2"))
+    assert axes.y == Axis("prompt", ("a cat", "a dog"))
+    assert columns[0] == {"prompt": "a cat"}
+
+
+def test_prompts_that_are_asked_for_keep_their_tags() -> None:
+    axes, columns = find_axes_with_loras([tagged("a cat", weight) for weight in ("0.4", "0.8")], x="Prompt", y="none")
+
+    assert axes.x == Axis("prompt", ("a cat <lora:detail:0.4>", "a cat <lora:detail:0.8>"))
+    assert columns == []
+
+
+def test_a_tag_within_a_prompt_leaves_no_gap() -> None:
+    axes, _ = find_axes_with_loras(
+        [
+            {"prompt": "a cat, <lora:a:1>, on a  mat", "loras": "a:1", "cfg": "7"},
+            {"prompt": "a cat, on a mat", "cfg": "7"},
+            {"prompt": "<lyco:b:1:1>a cat, on a mat,", "loras": "b:1", "cfg": "7"},
+        ]
+    )
+
+    assert axes.constant["prompt"] == "a cat, on a mat"

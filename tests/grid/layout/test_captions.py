@@ -63,6 +63,38 @@ def test_captions_above_stand_six_pixels_over_their_pictures():
     assert [cell.image.y for cell in (wide, tall, panorama, small)] == [40, 40, 280, 280]
 
 
+@pytest.mark.parametrize(("align", "left"), [("left", 10), ("center", 13), ("right", 16)])
+@pytest.mark.parametrize("position", ["below", "above"])
+def test_captions_of_neighbours_are_the_height_of_a_letter_apart(align, left, position):
+    options = {"columns": 2, "gap": 10, "font_size": 16, "label_align": align, "label_position": position}
+    first, second = cells([(200, 200)] * 2, ["a" * 50] * 2, **options)
+
+    assert second.label.x - first.label.right == 16
+    assert (first.label.x, first.image.x) == (left, 10)
+
+
+def test_headers_of_neighbours_are_the_height_of_a_letter_apart():
+    (table,) = headed(flow_tables(4, 0, 2), "", "a" * 50)
+
+    texts = plan([(200, 200)] * 4, tables=[table], gap=10, font_size=16).pages[0].bands[0].texts
+
+    first, second = [text.box for text in texts if text.kind == "column"]
+    assert second.x - first.right == 16
+    assert (first.x + first.right) / 2 == 110
+
+
+def test_captions_of_tiny_cells_keep_most_of_their_width():
+    first, _ = cells([(40, 40)] * 2, ["a"] * 2, columns=2, gap=0, font_size=16, cell_width=40, cell_height=40)
+
+    assert first.label.width == 35
+
+
+def test_padding_is_even_on_both_sides_of_a_picture():
+    wide, _ = cells([(100, 50)] * 2, ["a"] * 2, fit="pad", cell_width=120, cell_height=90, label_align="left")
+
+    assert wide.image == (20, 30, 100, 50)
+
+
 def test_the_longest_caption_of_a_row_makes_only_that_row_higher():
     options = {"columns": 1, "font_size": 10, "cell_width": 60, "cell_height": 80}
     _, first, second, _ = plan([(100, 80)] * 2, ["a" * 20, "a"], **options).pages[0].bands
@@ -116,7 +148,8 @@ def test_all_labels_have_the_size_at_which_the_longest_fits():
     labels = ["a"] * 8 + ["a" * 120]
 
     # 120 letters of 5 x 10 pixels fill 6 lines of 20 letters, and half of the cell's height holds 6
-    assert plan([(100, 120)] * 9, labels, font_size=16, cell_width=100, cell_height=120).metrics.label_font == 10
+    options = {"font_size": 16, "gap": 16, "cell_width": 100, "cell_height": 120}
+    assert plan([(100, 120)] * 9, labels, **options).metrics.label_font == 10
 
 
 def test_one_label_in_ten_does_not_make_the_others_small():

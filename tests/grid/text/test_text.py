@@ -105,6 +105,18 @@ def test_text_is_made_smaller_before_it_is_shortened():
     assert not block.shortened
 
 
+def test_a_list_with_too_many_lines_loses_the_last_ones_and_not_its_middle():
+    style = TextStyle(size=9, min_size=9, shorten="middle")
+    text = "seed: 1606\nsteps: 25\ncfg: 5\nsampler: DPM++ 2M\nmodel: noto-1"
+
+    three = fit_text(text, 80, 32, style, FACES)
+    long_name = fit_text("x" * 200 + ".png\nseed: 1606", 150, 32, style, FACES)
+
+    assert words(three) == ["seed: 1606", "steps: 25", "cfg: 5…"]
+    assert three.shortened
+    assert words(long_name)[-1] == "seed: 1606"
+
+
 def test_prose_loses_its_end_and_a_file_name_its_middle():
     prose = fit_text("a very long prompt " * 40, 150, 30, PLAIN, FACES)
     name = fit_text("x" * 200 + "_00042.png", 150, 30, TextStyle(size=16, min_size=8, shorten="middle"), FACES)

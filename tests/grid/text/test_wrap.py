@@ -78,6 +78,11 @@ def balanced(text: str, width: int) -> list[str]:
         ("portrait-of-an-astronaut_final_v2 (1).jpg", 36, ["portrait-of-an-astronaut_", "final_v2 (1).jpg"]),
         ("模型梦幻森林", 4, ["模型梦", "幻森林"]),
         ("short", 10, ["short"]),
+        # between the parts of a text rather than within one
+        ("4079353790 · DPM++ 2M SDE Karras · 21 steps", 31, ["4079353790 ·", "DPM++ 2M SDE Karras · 21 steps"]),
+        ("DPM++ 2M SDE Karras | 21 steps", 24, ["DPM++ 2M SDE Karras |", "21 steps"]),
+        ("DPM++ 2M SDE Karras · 21", 22, ["DPM++ 2M SDE", "Karras · 21"]),
+        ("one two three four five six · 7", 12, ["one two", "three four", "five six · 7"]),
     ],
 )
 def test_balanced_lines_are_about_equally_long_and_do_not_end_with_one_word(text, width, expected):

@@ -14,9 +14,13 @@ import numpy as np
 import pytest
 from clip_grid.errors import LimitError, MissingPackage
 from clip_grid.grid.layout.plan import Box
+from clip_grid.grid.sheet import write_planned
 from clip_grid.grid.write import jpeg
+from clip_grid.grid.write.output import Output
 from clip_grid.grid.write.pdf import PdfPage, PdfText, write_pdf
 from PIL import Image
+
+from ..samples import flats, plan
 
 needs_fpdf2 = pytest.mark.skipif(not importlib.util.find_spec("fpdf"), reason="needs the package fpdf2")
 needs_poppler = pytest.mark.skipif(
@@ -147,6 +151,23 @@ def test_texts_are_invisible() -> None:
     content = next(s for s in streams(pdf_of(small_page(LABEL))) if b" Tj" in s).decode("latin-1")
 
     assert all(" 3 Tr " in block for block in re.findall(r"BT .*?ET", content) if "Tj" in block)
+
+
+@needs_fpdf2
+def test_the_texts_of_a_sheet_are_where_they_are_seen(tmp_path: Path) -> None:
+    inputs = {"labels": ["a", "b", "c", "d"]}
+    planned = plan(flats(4, 400, 300), inputs, format="pdf", column_headers="3;7", row_headers="x;y", columns=2)
+
+    write_planned(planned, Output(lambda page, _: tmp_path / "sheet.pdf"))
+
+    data = (tmp_path / "sheet.pdf").read_bytes()
+    content = next(s for s in streams(data) if b" Tj" in s).decode("latin-1")
+    first = planned.plan.pages[0].cells[0].image
+    left = {word: float(x) for word, x in zip(words(data), re.findall(r"BT (\S+) \S+ Td", content), strict=True)}
+    # in the middle of the column, in points of two pixels, and no wider than a letter of any font
+    assert left["3"] == pytest.approx((first.x + first.right) / 4, abs=5)
+    assert left["a"] == pytest.approx((first.x + first.right) / 4, abs=5)
+    assert all(float(stretch) < 150 for stretch in re.findall(r"(\S+) Tz", content))
 
 
 @needs_fpdf2

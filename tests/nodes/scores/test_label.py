@@ -55,7 +55,7 @@ def test_a_broken_picture_is_unlabeled_and_the_others_are_labelled():
 
 
 def test_without_any_readable_picture_there_is_an_error():
-    with pytest.raises(InputError, match=r"none of the 1 pictures can be read; picture 1: holds NaN"):
+    with pytest.raises(InputError, match=r"the picture cannot be read; picture 1: holds NaN"):
         label(broken(), labels="a\nb")
 
 

@@ -103,7 +103,7 @@ def test_a_broken_picture_in_the_middle_has_its_place_in_every_list(mode):
 
 
 def test_without_any_readable_picture_there_is_an_error():
-    with pytest.raises(InputError, match=r"none of the 1 pictures can be read; picture 1: holds NaN"):
+    with pytest.raises(InputError, match=r"the picture cannot be read; picture 1: holds NaN"):
         match(broken(), "a heart")
 
 

@@ -132,7 +132,7 @@ def test_the_scores_file_is_listed_and_never_replaced(export, host):
 
 @pytest.mark.parametrize(
     ("scores", "message"),
-    [([0.1, 0.2], "2 scores but 3 pictures"), (["high"] * 3, "score 1 is 'high'")],
+    [([0.1, 0.2], "2 scores are linked to 3 pictures"), (["high"] * 3, "score 1 is 'high'")],
 )
 def test_scores_that_do_not_fit_are_refused(export, scores, message):
     with pytest.raises(InputError, match=message):
