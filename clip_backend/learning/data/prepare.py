@@ -87,11 +87,18 @@ def _read(path: StrPath, parts: Mapping[Part, StrPath], root: StrPath | None, fa
         if more.kind != dataset.kind:
             raise InputError(f"{dataset.path} holds {dataset.kind}, and {more.path} {more.kind}; give data of one kind")
         file = more.path.name
+        # names are only comparable where they are relative to one folder
+        within = "" if root is not None or _folder(more) == _folder(dataset) else f"{part}/"
         train = [one if one.part else replace(one, part="train") for one in dataset.examples]
-        examples = [replace(one, part=part, file=one.file or file) for one in more.examples]
+        examples = [replace(one, part=part, name=f"{within}{one.name}", file=one.file or file) for one in more.examples]
         findings = [replace(one, file=one.file or file) for one in more.findings]
         dataset = replace(
             dataset, examples=(*train, *examples), findings=(*dataset.findings, *findings),
             rows=dataset.rows + more.rows,
         )  # fmt: skip
     return dataset
+
+
+def _folder(dataset: Dataset) -> Path:
+    """The folder that the names of its pictures are relative to."""
+    return dataset.path if dataset.path.is_dir() else dataset.path.parent

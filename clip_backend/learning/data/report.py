@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ....atomic import atomic_file
 from ....csv_cells import csv_text
 from ....errors import InputError, OutputError
+from ....input_files import open_file
 from .checks import CHECKS, STOPPING
 from .dataset import Dataset, Finding
 from .split import Split
@@ -122,9 +123,9 @@ def check_findings_target(path: Path, *, overwrite: bool = False) -> None:
 def _is_findings(path: Path) -> bool:
     head = ",".join(COLUMNS).encode()
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return file.read(len(head)) == head
-    except OSError:
+    except (InputError, OSError):
         return False
 
 
