@@ -9,12 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from clip_grid.api import evaluate, load_encoder, train
+from clip_grid.api import evaluate, label_images, load_encoder, train
+from clip_grid.api.models import ModelChoice
 from clip_grid.clip_backend.calibration.calibration import read_calibration
 from clip_grid.clip_backend.learning.heads.head import read_head
 from clip_grid.clip_backend.learning.runs.run import read_run
+from clip_grid.clip_backend.learning.tuning import memory
 from clip_grid.commands.shape_drawing import COLOURS, SHAPES, Scene, draw
-from clip_grid.errors import InputError, OutputError, SpaceError
+from clip_grid.errors import InputError, LimitError, OutputError, SpaceError
 from PIL import Image
 
 from .clip_backend.learning.new_shapes import NEW_SHAPES, draw_new_shape, shapes_encoder
@@ -182,6 +184,43 @@ def test_a_run_of_towers_is_a_model_with_other_embeddings(pairs, tmp_path, metho
 
     assert own.shape == base.shape
     assert not np.allclose(own, base, atol=1e-3)
+
+
+def test_trained_towers_tell_classes_by_the_temperature_that_val_gives(photos, tmp_path):
+    few = {"steps": 6, "batch": 8, "evaluate_every": 3, "learning_rate": 0.01}
+
+    report = train(photos, tmp_path / "run", model="shapes-demo", method="lora", **few)
+
+    head, own = read_head(tmp_path / "run"), report.calibration
+    assert (head.kind, head.classes) == ("texts", tuple(sorted(NEW_SHAPES)))
+    assert head.temperature == own["temperature"] != 1
+    assert own["log_loss_after"] <= own["log_loss_before"]
+    # whoever scores by the run gives these probabilities
+    pictures = sorted(photos.rglob("*.png"))[:3]
+    features = load_encoder(tmp_path / "run").encode_images(pictures).to_features().vectors
+    likeliest = [one.top[0].probability for one in label_images(pictures, model=tmp_path / "run").pictures]
+    assert likeliest == pytest.approx(head.probabilities(features).max(axis=1), abs=1e-6)
+    # the base model completes the run, and is not taken for it
+    for model in (None, "shapes-demo"):
+        found = evaluate(tmp_path / "run", photos, model=model, part="test").arms
+        assert found["trained"].estimates["log-loss"] == report.arms["trained"].estimates["log-loss"]
+        assert "base" not in found
+    with pytest.raises(SpaceError, match=r"is the model that .* was trained on, without what was trained"):
+        evaluate(tmp_path / "run", photos, model=load_encoder("shapes-demo"), part="test")
+    with pytest.raises(InputError, match=r"belongs to the strength .* of its training, not to 0\.25; leave"):
+        label_images(pictures, model=ModelChoice(tmp_path / "run", strength=0.25))
+
+
+def test_memory_is_checked_before_pictures_and_weights_are_read(photos, tmp_path, monkeypatch):
+    def read(done, total):
+        raise AssertionError("a picture was read")
+
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
+    with pytest.raises(
+        LimitError, match=r"training needs about .* GiB and cpu has 0\.0 GiB free; give a smaller batch"
+    ):
+        train(photos, tmp_path / "run", model="shapes-demo", method="full", progress=read)
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_a_test_split_nothing_is_claimed(photos, tmp_path):

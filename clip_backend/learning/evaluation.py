@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, SpaceError
 from ..calibration.calibration import read_calibration
+from ..checkpoints.trained_file import read_trained_file
+from ..finding.catalog import short_model_name
 from .arms.captions import CaptionArms
 from .arms.classes import ClassArms
 from .arms.pairs import PairArms
@@ -21,8 +23,8 @@ from .data.splits import check_unseen
 from .heads.head import read_head
 from .measures.estimates import Measured
 from .measures.verdict import BASE, TRAINED
-from .options import TrainOptions
-from .runs.run import CALIBRATION, HEAD, SPLIT, Run, open_test_split, read_run
+from .options import TOWER_METHODS, TrainOptions
+from .runs.run import BEST, CALIBRATION, HEAD, SPLIT, Run, open_test_split, read_run
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
@@ -58,9 +60,11 @@ def evaluate_on(
 
     encoder: that of the run, its trained weights included. which: "test" for the pictures of the run's own test split
     alone. allow_trained: also measure on pictures whose group was trained on or chosen by, with a note.
-    Raises InputError for such pictures, for labels that the run does not know, and without a picture to measure on.
+    Raises InputError for such pictures, for labels that the run does not know, and without a picture to measure on;
+    SpaceError for another model.
     """
     run, saved = read_run(folder), read_split(folder / SPLIT)
+    _check_model(run, folder, encoder)
     dataset = prepared.dataset
     if dataset.kind != run.kind:
         raise InputError(
@@ -90,6 +94,17 @@ def evaluate_on(
     return Evaluation(run=run, arms=arms, test_openings=openings, notes=tuple(notes))
 
 
+def _check_model(run: Run, folder: Path, encoder: Encoder) -> None:
+    """Raises SpaceError for the model that towers were trained on, without what was trained."""
+    if not (folder / BEST).is_file() or not read_trained_file(folder / BEST).strength:
+        return
+    if encoder.identity.fingerprint == run.base.fingerprint:
+        raise SpaceError(
+            f"{short_model_name(encoder.identity.name)} is the model that {folder} was trained on, without what was "
+            "trained; leave model out, or load the run itself"
+        )
+
+
 def _arms(run: Run, folder: Path, rows: PictureRows, encoder: Encoder) -> dict[str, Measured]:
     options = replace(
         TrainOptions(), seed=int(run.options.get("seed", 0)), templates=str(run.options.get("templates", ""))
@@ -101,7 +116,9 @@ def _arms(run: Run, folder: Path, rows: PictureRows, encoder: Encoder) -> dict[s
         if head is None:
             return {TRAINED: plain} if plain else {}
         head.check(encoder)
-        return {**({BASE: plain} if plain else {}), TRAINED: classes.head(head)}
+        # what the encoder gives without the head of trained towers is not the base model's
+        base = {BASE: plain} if plain and run.method not in TOWER_METHODS else {}
+        return {**base, TRAINED: classes.head(head)}
     if run.kind == "pairs":
         pairs = PairArms(rows=rows, encoder=encoder, options=options, metric="ROC-AUC")
         if not np.any(pairs.labels) or np.all(pairs.labels):

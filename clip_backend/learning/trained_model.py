@@ -50,6 +50,9 @@ def read_learnt(path: Path) -> Learnt:
     if is_trained_file(path):
         trained = read_trained_file(path)
         return Learnt(path=path, base=trained.base, trained=trained)
+    if path.name == HEAD and (path.parent / BEST).is_file() and is_run(path.parent):
+        # the texts of trained towers, which are in the same run
+        return _of_run(path.parent)
     return Learnt(path=path, base=_trained_on(read_head(path).base), head=path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...csv_cells import csv_text
 from ...errors import InputError
@@ -55,6 +55,32 @@ def chosen_method(options: TrainOptions, kind: DataKind) -> TrainOptions:
         others = ", ".join((*suits, "lora", "last-blocks", "full"))
         raise InputError(f"method is {options.method}, and the data are {told}; choose one of {others}, or auto")
     return options
+
+
+def check_before_loading(kind: DataKind, encoder: Encoder, options: TrainOptions) -> None:
+    """Raises what can be known before pictures and weights are read.
+
+    InputError for a method that does not suit the kind of data or the model, LimitError where the memory is too small.
+    """
+    wanted = chosen_method(options, kind)
+    if wanted.method in TOWER_METHODS:
+        # torch is needed by these methods alone
+        from .tuning.memory import check_before_loading as check_towers
+
+        check_towers(encoder, kind, wanted)
+
+
+def cost_of(prepared: PreparedData, encoder: Encoder, options: TrainOptions) -> dict[str, Any]:
+    """What training on prepared data will take, for its report; nothing for methods that leave the model as it is.
+
+    Raises InputError for a method that does not suit the kind of data or the model.
+    """
+    wanted = chosen_method(options, prepared.dataset.kind)
+    if wanted.method not in TOWER_METHODS or prepared.report.stops:
+        return {}
+    from .tuned import cost_on
+
+    return cost_on(PictureRows.of(prepared), prepared.dataset.kind, encoder, wanted).to_dict()
 
 
 def train_on(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,17 +46,21 @@ def prepare_data(
     encoder: Encoder | None = None,
     previous: StrPath | None = None,
     parts: Mapping[Part, StrPath] | None = None,
+    check: Callable[[Dataset], None] | None = None,
     progress: Progress | None = None,
 ) -> PreparedData:
     """The data set in a file or folder with its report and split; see ``read_dataset`` and ``split_dataset``.
 
     encoder: also checks texts and labels by the model, and compares embeddings to find near-duplicates. previous: the
     file of an earlier split, whose pictures stay in their parts. parts: data sets that are the val or test part;
-    ``path`` is then what is trained on. progress: called with (pictures read, all).
+    ``path`` is then what is trained on. check: called with the data set before its pictures and the weights of the
+    model are read; what it raises ends the call. progress: called with (pictures read, all).
     Raises InputError for what is no data set; what is wrong in one is in the report, see ``check_trainable``.
     """
     earlier = read_split(Path(os.path.expanduser(previous))) if previous is not None else None
     dataset = _read(path, parts or {}, root, facts_of)
+    if check:
+        check(dataset)
     inspected = inspect_pictures(dataset, progress)
     size = encoder.preprocessing.size if encoder and encoder.preprocessing else None
     findings, left_out = check_examples(dataset, inspected, size)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +39,8 @@ class DataReport:
     #: Share of random other texts that fit a picture better than its own, to the model; it is 0.5 by chance.
     lost_to_others: float | None = None
     split: Split | None = None
+    #: What training the towers will take, see ``tuning/cost.py``; empty for methods that leave the model as it is.
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, dataset: Dataset, findings: Sequence[Finding], left_out: frozenset[int], **others: Any) -> DataReport:
@@ -94,7 +96,7 @@ class DataReport:
             "status": self.status, **self.dataset.to_dict(), "usable": len(self.dataset.examples) - len(self.left_out),
             "labels": self.labels, "errors": severities["error"], "warnings": severities["warning"], "checks": checks,
             "unchecked": list(self.unchecked), "lost_to_others": self.lost_to_others,
-            "split": self.split.to_dict() if self.split else None,
+            "split": self.split.to_dict() if self.split else None, "training": dict(self.training),
         }  # fmt: skip
 
     def findings_csv(self) -> str:

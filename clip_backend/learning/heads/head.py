@@ -21,7 +21,8 @@ from ..base import Base
 if TYPE_CHECKING:
     from ...encoding.encoder import Encoder
 
-HeadKind = Literal["nearest", "ridge", "logistic", "lda", "tip"]
+#: "texts" is what the towers of a model were trained for: its own texts of the classes.
+HeadKind = Literal["nearest", "ridge", "logistic", "lda", "tip", "texts"]
 #: Of the file format.
 VERSION = 1
 #: The name in the metadata under which everything but the tensors is: one alone, since their order is random.

@@ -15,7 +15,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from clip_grid.clip_backend.checkpoints.trained_file import read_trained_file
-from clip_grid.clip_backend.learning.tuning import loop, memory, rate, row_files, trainee
+from clip_grid.clip_backend.learning.tuning import loop, memory, rate, result, row_files, trainee
 from clip_grid.clip_backend.learning.tuning.keep import drawn_retention, largest_strength
 from clip_grid.clip_backend.learning.tuning.loop import rate_at
 from clip_grid.clip_backend.learning.tuning.memory import check_memory
@@ -79,7 +79,8 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, whole, step):
     assert steps[0] == {1: 1, 8: 7}[step]
 
 
-def test_a_killed_training_goes_on_to_the_same_bits(tmp_path, whole):
+def test_killed_trainings_of_every_method_go_on_to_the_same_bits(tmp_path, whole):
+    options = {"lora": {}, "last-blocks": {"method": "last-blocks"}, "full": {"method": "full", "last_blocks": 0}}
     script = f"""
 import os, signal, sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -89,15 +90,22 @@ from tests.clip_backend.learning.tuning.tiny import quick_tune
 def on_step(told):
     if told.step == 7:
         os.kill(os.getpid(), signal.SIGKILL)
-quick_tune(Path({str(tmp_path)!r}), more={{"on_step": on_step, "checkpoint_every": 3}})
+for name, options in {options!r}.items():
+    if not os.fork():
+        quick_tune(Path({str(tmp_path)!r}) / name, more={{"on_step": on_step, "checkpoint_every": 3}}, **options)
+        os._exit(1)
+    print(os.WTERMSIG(os.wait()[1]))
 """
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
 
     ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
 
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
-    quick_tune(tmp_path, more={"resume": True})
-    assert_same(tmp_path, whole)
+    assert ended.stdout.split() == [str(int(signal.SIGKILL))] * 3, ended.stderr
+    for name, own in options.items():
+        quick_tune(tmp_path / name, more={"resume": True}, **own)
+        if own:
+            quick_tune(tmp_path / f"{name} whole", **own)
+        assert_same(tmp_path / name, tmp_path / f"{name} whole" if own else whole)
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit"])
@@ -128,9 +136,10 @@ def test_a_training_is_not_continued_with_other_options_or_without_a_whole_check
         quick_tune(tmp_path, more={"resume": True})
 
 
-def test_cached_activations_give_the_same_losses(tmp_path):
+@pytest.mark.parametrize("method", ["lora", "last-blocks"])
+def test_cached_activations_give_the_same_losses(tmp_path, method):
     for cached in (True, False):
-        quick_tune(tmp_path / str(cached), cache_activations=cached)
+        quick_tune(tmp_path / str(cached), cache_activations=cached, method=method)
 
     assert np.allclose(losses(tmp_path / "True"), losses(tmp_path / "False"), atol=1e-4, rtol=0)
     assert not (tmp_path / "True" / "activations").exists()
@@ -230,6 +239,29 @@ def test_captions_are_measured_by_recall(tmp_path):
     assert tuned.strength == 1.0
     with pytest.raises(InputError, match="needs rows with label 1 and rows with label 0"):
         quick_tune(tmp_path, train=captions, val=captions, loss="bce")
+
+
+def test_the_time_that_is_left_is_known_after_three_steps_of_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(rate, "TEST_STEPS", 5)
+    told = []
+
+    quick_tune(tmp_path, learning_rate=0, steps=4, more={"on_step": told.append})
+
+    stages = [one.stage for one in told]
+    assert stages == ["learning rate"] * stages.index("training") + ["training"] * 4
+    assert [one.seconds_left is None for one in told] == [True, True, *[False] * (len(told) - 2)]
+    assert told[-1].seconds_left == 0
+
+
+def test_the_pace_leaves_out_the_slow_first_step_and_steps_that_are_not_needed(monkeypatch):
+    # the first step ends after 10 seconds, and two more 4 seconds later
+    times = iter([0.0, 10.0, 14.0])
+    monkeypatch.setattr(result.time, "monotonic", lambda: next(times))
+    pace = result.Pace(10)
+
+    assert [pace.step(), pace.step()] == [None, None]
+    pace.skip(2)
+    assert pace.step() == 5 * 2.0
 
 
 def test_both_searches_of_the_rate_tell_what_they_tried_and_leave_the_weights(tmp_path, monkeypatch):
