@@ -296,6 +296,10 @@ def test_a_run_of_another_version_or_model_is_refused(finished, photos, tmp_path
     (folder / "run.json").write_text(json.dumps({**run, "version": 7}))
     with pytest.raises(InputError, match="a run of version 7, and this program reads version 1"):
         evaluate(folder, photos, model=shapes_encoder())
+    for change in ({"options": {"seed": "one"}}, {"options": {"seed": 1e999}}, {"classes": [1]}, {"kind": "films"}):
+        (folder / "run.json").write_text(json.dumps({**run, **change}))
+        with pytest.raises(InputError, match="is damaged"):
+            evaluate(folder, photos, model=shapes_encoder())
     (folder / "run.json").write_text("{")
     with pytest.raises(InputError, match="is damaged"):
         evaluate(folder, photos, model=shapes_encoder())
@@ -306,3 +310,48 @@ def test_a_run_of_another_version_or_model_is_refused(finished, photos, tmp_path
 def test_data_of_another_kind_are_refused(finished, pairs):
     with pytest.raises(InputError, match=r"the run learnt classes, and pairs\.csv holds pairs"):
         evaluate(finished[0], pairs, model=shapes_encoder())
+
+
+#: A short training of all pictures but few, with the trained weights as they are.
+TOWER = {"method": "lora", "steps": 4, "batch": 8, "evaluate_every": 2, "learning_rate": 0.02, "keep": 0.0, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def trained(photos, tmp_path_factory):
+    """(run folder, report) of a LoRA, whose embeddings went into a cache on disk."""
+    root = tmp_path_factory.mktemp("lora")
+    model = ModelChoice("shapes-demo", cache_folder=root / "cache")
+    return root, train(photos, root / "run", model=model, **TOWER)
+
+
+def log_loss_of(report):
+    """Of the trained arm, which changes with every weight."""
+    return report.arms["trained"].estimates["log-loss"].value
+
+
+def test_a_report_is_about_its_own_weights_whatever_the_cache_holds_of_other_runs(photos, trained):
+    root, first = trained
+    model = ModelChoice("shapes-demo", cache_folder=root / "cache")
+
+    # the same pictures and the same strength, other weights
+    second = train(photos, root / "second", model=model, **{**TOWER, "learning_rate": 0.05, "steps": 8})
+
+    for report, folder in ((first, "run"), (second, "second")):
+        found = evaluate(root / folder, photos, model=ModelChoice(root / folder, cache=False), part="test")
+        assert log_loss_of(found) == pytest.approx(log_loss_of(report), abs=1e-4)
+
+
+def test_a_run_of_towers_is_measured_with_its_own_weights_alone(photos, trained):
+    root, report = trained
+
+    found = evaluate(root / "run", photos, model="shapes-demo", part="test")
+    assert log_loss_of(found) == pytest.approx(log_loss_of(report), abs=1e-4)
+    with pytest.raises(SpaceError, match=r"is the model that .*run was trained on"):
+        evaluate(root / "run", photos, model=shapes_encoder(), part="test")
+
+
+def test_a_calibration_is_measured_with_its_own_model_alone(pairs, tmp_path, trained):
+    train(pairs, tmp_path, model=shapes_encoder(), test=0.3)
+
+    with pytest.raises(SpaceError, match=r"was learnt on shapes-demo \(weights \w+, not \w+ of"):
+        evaluate(tmp_path, pairs, model=load_encoder(trained[0] / "run"), part="test")

@@ -11,11 +11,12 @@ import numpy as np
 
 from ...errors import InputError, SpaceError
 from ..calibration.calibration import read_calibration
-from ..checkpoints.trained_file import read_trained_file
+from ..checkpoints.trained_file import hashed, read_trained_file, training_of
+from ..encoding.encoder import ClipEncoder
 from ..finding.catalog import short_model_name
 from .arms.captions import CaptionArms
 from .arms.classes import ClassArms
-from .arms.pairs import PairArms
+from .arms.pairs import MATCH, PairArms
 from .arms.rows import PictureRows
 from .data.prepare import PreparedData
 from .data.split import read_split
@@ -61,7 +62,7 @@ def evaluate_on(
     encoder: that of the run, its trained weights included. which: "test" for the pictures of the run's own test split
     alone. allow_trained: also measure on pictures whose group was trained on or chosen by, with a note.
     Raises InputError for such pictures, for labels that the run does not know, and without a picture to measure on;
-    SpaceError for another model.
+    SpaceError for an encoder that is not that of the run.
     """
     run, saved = read_run(folder), read_split(folder / SPLIT)
     _check_model(run, folder, encoder)
@@ -77,8 +78,7 @@ def evaluate_on(
     if which == TEST:
         places = [place for place in places if hashes[place] in test]
     elif not allow_trained:
-        by_prompt = bool(run.options.get("group_prompts", True))
-        check_unseen(saved, dataset, prepared.inspected, by_prompt=by_prompt)
+        check_unseen(saved, dataset, prepared.inspected, by_prompt=run.train_options().group_prompts)
     else:
         notes.append("pictures that were trained on count too: what is measured says little about new pictures")
     rows = PictureRows.of(prepared, places).measuring_only()
@@ -95,28 +95,31 @@ def evaluate_on(
 
 
 def _check_model(run: Run, folder: Path, encoder: Encoder) -> None:
-    """Raises SpaceError for the model that towers were trained on, without what was trained."""
-    if not (folder / BEST).is_file() or not read_trained_file(folder / BEST).strength:
+    """Raises SpaceError unless the encoder is the base of the run, with the weights that the run trained if it did."""
+    if not (folder / BEST).is_file():
+        run.base.check_pictures(encoder, f"the run {folder.name}")
         return
-    if encoder.identity.fingerprint == run.base.fingerprint:
-        raise SpaceError(
-            f"{short_model_name(encoder.identity.name)} is the model that {folder} was trained on, without what was "
-            "trained; leave model out, or load the run itself"
-        )
+    own = hashed(training_of(read_trained_file(folder / BEST)))
+    built = encoder.built_from if isinstance(encoder, ClipEncoder) else None
+    if own.strength and (built is None or own.digest not in {one.digest for one in built.vision.trained}):
+        name = short_model_name(encoder.identity.name)
+        what = f"is the model that {folder} was trained on, without what was trained"
+        if encoder.identity.fingerprint != run.base.fingerprint:
+            what = f"is another model than that of {folder}, which was trained on {run.base.name}"
+        raise SpaceError(f"{name} {what}; leave model out, or load the run itself")
 
 
 def _arms(run: Run, folder: Path, rows: PictureRows, encoder: Encoder) -> dict[str, Measured]:
-    options = replace(
-        TrainOptions(), seed=int(run.options.get("seed", 0)), templates=str(run.options.get("templates", ""))
-    )
+    wanted = run.train_options()
+    options = replace(TrainOptions(), seed=wanted.seed, templates=wanted.templates)
     if run.kind == "classes":
         head = read_head(folder / HEAD) if (folder / HEAD).is_file() else None
-        classes = ClassArms.of(rows, encoder, options, run.classes)
+        classes = ClassArms.of(rows, encoder, options, head.classes if head else run.classes)
         plain = classes.base()
         if head is None:
             return {TRAINED: plain} if plain else {}
         head.check(encoder)
-        # what the encoder gives without the head of trained towers is not the base model's
+        # what trained towers give without a head is not the base model's
         base = {BASE: plain} if plain and run.method not in TOWER_METHODS else {}
         return {**base, TRAINED: classes.head(head)}
     if run.kind == "pairs":
@@ -125,5 +128,8 @@ def _arms(run: Run, folder: Path, rows: PictureRows, encoder: Encoder) -> dict[s
             raise InputError("all pairs have one label; give some that match and some that do not")
         if not (folder / CALIBRATION).is_file():
             return {TRAINED: pairs.base()}
-        return {BASE: pairs.base(), TRAINED: pairs.platt(read_calibration(folder / CALIBRATION))}
+        calibration = read_calibration(folder / CALIBRATION)
+        calibration.check(encoder, MATCH)
+        found = {TRAINED: pairs.platt(calibration)}
+        return found if run.method in TOWER_METHODS else {BASE: pairs.base(), **found}
     return {TRAINED: CaptionArms(rows=rows, encoder=encoder, options=options).base()}

@@ -125,8 +125,8 @@ def with_trained(infos: Sequence[CheckpointInfo], trained: Sequence[Training]) -
 
     Their fingerprints are others then, and those of an encoder that was not trained stay.
 
-    Raises SpaceError, with both fingerprints, for one that was trained on other weights, and CheckpointError if it
-    changes what the model has not.
+    trained: with the hashes of their files. Raises SpaceError, with both fingerprints, for one that was trained on
+    other weights, and CheckpointError if it changes what the model has not.
     """
     own = tuple(one for one in trained if one.strength)
     if not own:

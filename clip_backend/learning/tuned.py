@@ -112,6 +112,7 @@ def _pairs(kind: Kind, found: Sequence[tuple[Example, str, float]], texts: Seque
 def encoder_with(base: TrainableBase, path: Path) -> ClipEncoder:
     """The base model with what was trained, at the strength that training chose."""
     infos = [base.vision] if base.text is base.vision else [base.vision, base.text]
+    # without the hash it would have the fingerprint, and from the cache the embeddings, of any other training
     infos = with_trained(infos, [hashed(training_of(read_trained_file(path)))])
     built = base.encoder.built_from
     if built is None:
