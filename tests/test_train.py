@@ -12,6 +12,7 @@ import pytest
 from clip_grid.api import evaluate, label_images, load_encoder, train
 from clip_grid.api.models import ModelChoice
 from clip_grid.clip_backend.calibration.calibration import read_calibration
+from clip_grid.clip_backend.learning.arms.classes import spoken_names
 from clip_grid.clip_backend.learning.heads.head import read_head
 from clip_grid.clip_backend.learning.runs.run import read_run
 from clip_grid.clip_backend.learning.tuning import memory
@@ -20,6 +21,9 @@ from clip_grid.errors import InputError, LimitError, OutputError, SpaceError
 from PIL import Image
 
 from .clip_backend.learning.new_shapes import NEW_SHAPES, draw_new_shape, shapes_encoder
+
+#: A short training of all pictures but few, with the trained weights as they are.
+TOWER = {"method": "lora", "steps": 4, "batch": 8, "evaluate_every": 2, "learning_rate": 0.02, "keep": 0.0, "seed": 1}
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +258,31 @@ def test_a_new_run_takes_the_place_of_the_old_one_whole(photos, pairs, tmp_path)
     assert json.loads((tmp_path / "test_openings.json").read_text()) == {"count": 2}
 
 
+def test_a_run_is_replaced_by_trained_weights_only_once_they_can_be_trained(photos, tmp_path):
+    train(photos, tmp_path, model=shapes_encoder(), method="ridge")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+
+    with pytest.raises(InputError, match="nothing would be trained"):
+        train(photos, tmp_path, model=shapes_encoder(), method="lora", overwrite=True, vision_tower="frozen",
+              text_tower="frozen")  # fmt: skip
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+    def stop(step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(photos, tmp_path, model=shapes_encoder(), overwrite=True, on_step=stop, **TOWER)
+    # no head of the one run beside the options of the other
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"run.json", "test_openings.json"}
+    assert read_run(tmp_path).method == "lora"
+
+
+def test_classes_that_differ_in_a_blank_alone_have_texts_of_their_own():
+    names = ("a_b", "a b", "c")
+    assert spoken_names(names) == ["a_b", "a b", "c"]
+    assert spoken_names(("a_b", "c")) == ["a b", "c"]
+
+
 def test_a_stop_leaves_no_run(photos, tmp_path):
     def stop(done, total):
         raise KeyboardInterrupt
@@ -310,10 +339,6 @@ def test_a_run_of_another_version_or_model_is_refused(finished, photos, tmp_path
 def test_data_of_another_kind_are_refused(finished, pairs):
     with pytest.raises(InputError, match=r"the run learnt classes, and pairs\.csv holds pairs"):
         evaluate(finished[0], pairs, model=shapes_encoder())
-
-
-#: A short training of all pictures but few, with the trained weights as they are.
-TOWER = {"method": "lora", "steps": 4, "batch": 8, "evaluate_every": 2, "learning_rate": 0.02, "keep": 0.0, "seed": 1}
 
 
 @pytest.fixture(scope="module")

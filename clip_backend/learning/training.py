@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from .runs.report import Report
 from .runs.run import (
     CURVES,
     DATA,
+    FILES,
     FINDINGS,
     LOG,
     OPENINGS,
@@ -34,7 +36,6 @@ from .runs.run import (
     test_openings,
     versions,
     write_files,
-    write_json,
 )
 from .tuning.result import OnStep
 
@@ -107,13 +108,19 @@ def train_on(
         # torch is needed by these methods alone
         from .tuned import tower_outcome
 
-        write_json(folder / RUN, run.to_dict())
         outcome = tower_outcome(
-            rows, dataset.kind, encoder, wanted, folder, resume=resume, on_prepare=on_prepare, on_step=on_step
+            rows, dataset.kind, encoder, wanted, folder, resume=resume,
+            on_begin=partial(_begin, run, folder, resume=resume), on_prepare=on_prepare, on_step=on_step,
         )  # fmt: skip
     else:
         outcome = (platt_outcome if wanted.method in PAIR_METHODS else head_outcome)(rows, encoder, wanted)
     return write_run(replace(run, method=outcome.method, classes=outcome.classes), prepared, outcome, folder)
+
+
+def _begin(run: Run, folder: Path, *, resume: bool) -> None:
+    """Writes what tells the run, and without ``resume`` removes what an earlier one left: no head of two runs."""
+    kept = FILES if resume else (OPENINGS,)
+    write_files(folder, {RUN: json_bytes(run.to_dict())}, kept)
 
 
 def write_run(run: Run, prepared: PreparedData, outcome: Outcome, folder: Path) -> Report:

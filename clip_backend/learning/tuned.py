@@ -17,7 +17,7 @@ from ..encoding.assembly import assemble
 from ..encoding.encoder import ClipEncoder, Encoder
 from ..words.vocabulary import GIVEN_TEMPLATES
 from .arms.captions import CaptionArms
-from .arms.classes import ClassArms
+from .arms.classes import ClassArms, spoken_names
 from .arms.pairs import PairArms
 from .arms.rows import Ints, PictureRows
 from .base import Base
@@ -45,7 +45,7 @@ Arms = ClassArms | CaptionArms | PairArms
 
 def tower_outcome(
     rows: PictureRows, kind: Kind, encoder: Encoder, options: TrainOptions, folder: Path, *, resume: bool = False,
-    on_prepare: Progress | None = None, on_step: OnStep | None = None,
+    on_begin: Callable[[], None] | None = None, on_prepare: Progress | None = None, on_step: OnStep | None = None,
 ) -> Outcome:  # fmt: skip
     """The towers of the encoder trained on the rows, ``best.safetensors`` and checkpoints in the folder of the run.
 
@@ -54,7 +54,9 @@ def tower_outcome(
     base = TrainableBase.of(encoder)
     train = rows_as_pairs(rows, np.setdiff1d(rows.learnt, rows.val), kind, options)
     val = rows_as_pairs(rows, rows.val, kind, options) if len(rows.val) else None
-    tuned = tune(base, train, val, options, folder, resume=resume, on_prepare=on_prepare, on_step=on_step)
+    tuned = tune(
+        base, train, val, options, folder, resume=resume, on_begin=on_begin, on_prepare=on_prepare, on_step=on_step
+    )  # fmt: skip
     trained = encoder_with(base, tuned.path)
     compared = _compared(rows, kind, encoder, trained, options)
     notes = (*_notes(tuned, options), *compared.notes)
@@ -87,8 +89,9 @@ def rows_as_pairs(rows: PictureRows, places: Ints, kind: Kind, options: TrainOpt
         classes = list(dict.fromkeys(str(one.label) for one in rows.examples))
         templates = [line.strip() for line in options.templates.splitlines() if line.strip()] or GIVEN_TEMPLATES
         check_templates(templates)
-        texts = [templates[0].replace("{}", name.replace("_", " ").strip() or name) for name in classes]
-        found = [(one, texts[classes.index(str(one.label))], 1.0) for one in examples]
+        texts = [templates[0].replace("{}", name) for name in spoken_names(classes)]
+        text_of = dict(zip(classes, texts, strict=True))
+        found = [(one, text_of[str(one.label)], 1.0) for one in examples]
     else:
         texts = list(dict.fromkeys(text for one in examples for text in one.texts))
         found = [(one, text, 0.0 if one.label is False else 1.0) for one in examples for text in one.texts]

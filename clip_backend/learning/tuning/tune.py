@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from ..options import TrainOptions
 from ..runs.run import BEST, LOG
 from .base import TrainableBase
 from .checkpoints import Checkpoints, Progressed
-from .feeds import Feed, PictureFeed, TextFeed, frozen_pictures, frozen_texts
+from .feeds import Feed, PictureFeed, TextFeed, frozen_pictures, frozen_texts, picture_key
 from .keep import choose_strength, drawn_retention
 from .loop import EVALUATIONS, Loop, LoopSettings, planned_steps
 from .measure import METRIC_OF, why_unmeasured
@@ -51,6 +51,7 @@ def tune(
     retention: Retention | None = None,
     resume: bool = False,
     checkpoint_every: int | None = None,
+    on_begin: Callable[[], None] | None = None,
     on_prepare: Progress | None = None,
     on_step: OnStep | None = None,
 ) -> Tuned:
@@ -60,6 +61,7 @@ def tune(
     chosen; without it they are the last. retention: by what ``options.keep`` is measured; drawings without one.
     resume: go on from the newest checkpoint, if there is one; on a processor the result is that of an uninterrupted
     training, to the bit. checkpoint_every: steps between checkpoints; without it so that they cost little time.
+    on_begin: called before anything is written, once nothing of what is checked below can be refused any more.
     on_prepare: called with (done, all) pictures while the frozen blocks compute. on_step: after every step, those that
     find the learning rate included.
     Raises InputError for options that do not fit the data or the model, LimitError where memory or disk do not
@@ -68,7 +70,7 @@ def tune(
     """
     with the_only_run(folder / BEST), torch.inference_mode(False), torch.enable_grad():
         training = _Training(base, train, val, options, folder, retention or drawn_retention())
-        return training.run(resume, checkpoint_every, on_prepare, on_step)
+        return training.run(resume, checkpoint_every, on_begin, on_prepare, on_step)
 
 
 class _Training:
@@ -89,12 +91,15 @@ class _Training:
         self.notes: list[str] = []
 
     def run(
-        self, resume: bool, checkpoint_every: int | None, on_prepare: Progress | None, on_step: OnStep | None
-    ) -> Tuned:
+        self, resume: bool, checkpoint_every: int | None, on_begin: Callable[[], None] | None,
+        on_prepare: Progress | None, on_step: OnStep | None,
+    ) -> Tuned:  # fmt: skip
         """See ``tune``."""
         make_folder(self.folder)
         key = self._key()
         found = self.checkpoints.read(key) if resume and self.checkpoints.exist() else None
+        if on_begin:
+            on_begin()
         if found is None:
             self.checkpoints.remove()
         random = torch.Generator(self.base.device)
@@ -180,7 +185,8 @@ class _Training:
         # its strength is decided after training, and what it freezes is in the plan
         options.pop("keep")
         told = [self.base.encoder.fingerprint, self.base.preprocessing.key, self.base.tokenizer.fingerprint]
-        told += [json.dumps(options, sort_keys=True), repr(self.plan), self.loss, *data.texts, str(len(data.pictures))]
+        told += [json.dumps(options, sort_keys=True), repr(self.plan), self.loss, *data.texts]
+        told += [str(len(data.texts)), *map(picture_key, data.pictures)]
         digest = hashlib.blake2b("\0".join(told).encode("utf-8", "surrogatepass"), digest_size=16)
         for rows in (data.train, data.val):
             if rows is not None:
@@ -197,8 +203,7 @@ class _Training:
         data = self.joined
         failed = list(trainee.pictures.failed)
         kept = data.kept_pictures[~np.isin(data.kept_pictures, failed)], data.kept_texts
-        base = self._base_weights() if self.options.keep > 0 else {}
-        chosen, compared = choose_strength(trainee, val, kept, base, self.options.keep)
+        chosen, compared = choose_strength(trainee, val, kept, self._base_weights(), self.options.keep)
         if not chosen.strength:
             self.notes.append(
                 f"no strength keeps {self.options.keep:g} of the model's own answers; give a smaller keep, a lower "

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,12 +16,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from clip_grid.clip_backend.checkpoints.trained_file import read_trained_file
-from clip_grid.clip_backend.learning.tuning import loop, memory, rate, result, row_files, trainee
+from clip_grid.clip_backend.learning.tuning import loop, measure, memory, rate, result, row_files, trainee
 from clip_grid.clip_backend.learning.tuning.keep import drawn_retention, largest_strength
 from clip_grid.clip_backend.learning.tuning.loop import rate_at
 from clip_grid.clip_backend.learning.tuning.memory import check_memory
 from clip_grid.clip_backend.learning.tuning.pairs import Pairs
 from clip_grid.clip_backend.learning.tuning.result import Strength
+from clip_grid.clip_backend.learning.tuning.rows import Rows, batch_at
 from clip_grid.errors import InputError, LimitError, OutputError
 
 from .tiny import classes, quick_tune
@@ -136,6 +138,41 @@ def test_a_training_is_not_continued_with_other_options_or_without_a_whole_check
         quick_tune(tmp_path, more={"resume": True})
 
 
+def test_a_training_is_not_continued_with_other_pictures(tmp_path):
+    with pytest.raises(Stopped):
+        quick_tune(tmp_path, more={"on_step": stop_at(5), "checkpoint_every": 2})
+    pictures = classes(3, 9).pictures
+
+    with pytest.raises(InputError, match="was begun with other data"):
+        quick_tune(tmp_path, train=replace(classes(3, 1), pictures=pictures), more={"resume": True})
+
+
+def test_many_rows_of_val_are_measured_by_a_share_of_every_label_whatever_their_order():
+    labels = np.zeros(5000, np.float32)
+    labels[-1] = 1
+    names = np.arange(5000) * 10 // 5000
+
+    for kind, own in (("pairs", labels), ("classes", labels + 1)):
+        rows = Rows(
+            kind=kind, picture_of=np.arange(5000), text_of=names, labels=own, classes=np.arange(10), texts=10
+        )  # fmt: skip
+        places = measure.sampled(rows, 2000)
+        assert len(np.unique(places)) == 2000
+        assert kind == "classes" or len(set(own[places])) == 2
+        assert np.bincount(names[places]).min() > 150
+
+
+def test_texts_of_classes_are_never_asked_for_their_pictures():
+    rows = Rows(
+        kind="classes", picture_of=np.arange(4), text_of=np.arange(4), labels=np.ones(4, np.float32),
+        classes=np.arange(4), texts=4,
+    )  # fmt: skip
+
+    # as many classes as pictures in the batch make no difference
+    assert [batch_at(rows, 0, size, 0).has_classes for size in (3, 4)] == [True, True]
+    assert not batch_at(replace(rows, kind="captions"), 0, 4, 0).has_classes
+
+
 @pytest.mark.parametrize("method", ["lora", "last-blocks"])
 def test_cached_activations_give_the_same_losses(tmp_path, method):
     for cached in (True, False):
@@ -224,6 +261,14 @@ def test_what_is_kept_of_the_models_own_answers_decides_the_strength(tmp_path):
     assert chosen.retained == tuned.retained == 1.0
     assert read_trained_file(tuned.path).strength == tuned.strength
     assert all(one.strength < tuned.strength or one.retained < 1 for one in tuned.strengths if one != chosen)
+
+
+def test_without_a_wish_to_keep_anything_it_is_still_told_what_is_kept(tmp_path):
+    # without val the last weights are taken, whose answers are others at this rate
+    tuned = quick_tune(tmp_path, method="last-blocks", learning_rate=0.3, keep=0, last_blocks=0, val=())
+
+    assert [(one.strength, one.retained) for one in tuned.strengths] == [(0, 1), (1, tuned.retained)]
+    assert tuned.retained < 1
 
 
 def test_captions_are_measured_by_recall(tmp_path):
