@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 HeadKind = Literal["nearest", "ridge", "logistic", "lda", "tip", "texts"]
 #: Of the file format.
 VERSION = 1
+#: Cosines with examples that are held at once.
+_MOST_HELD = 4_000_000
 #: The name in the metadata under which everything but the tensors is: one alone, since their order is random.
 FORMAT = "clip-grid head"
 
@@ -90,9 +92,12 @@ def example_logits(features: Vectors, examples: Examples, classes: int) -> Float
 
     Source: Zhang et al. 2022 (Tip-Adapter), equation 5.
     """
-    cosines = features.astype(np.float64) @ examples.keys.T.astype(np.float64)
-    near = np.exp(-examples.beta * (1 - cosines))
-    sums: Float64s = examples.alpha * near @ np.eye(classes)[examples.classes]
+    keys, own = examples.keys.T.astype(np.float64), np.eye(classes)[examples.classes]
+    sums: Float64s = np.empty((len(features), classes))
+    step = max(1, _MOST_HELD // max(1, len(examples.keys)))
+    for start in range(0, len(features), step):
+        cosines = features[start : start + step].astype(np.float64) @ keys
+        sums[start : start + step] = examples.alpha * np.exp(-examples.beta * (1 - cosines)) @ own
     return sums
 
 
