@@ -41,6 +41,8 @@ def _no_constant(name: str) -> object:
 TOLERANT = json.JSONDecoder()
 #: JSON by the standard: NaN, Infinity and repeated names in one object are refused.
 STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+#: Names that stand twice in one object are refused; for data in which NaN stands for what is missing.
+UNIQUE = json.JSONDecoder(object_pairs_hook=_unique)
 #: NaN and Infinity are refused.
 FINITE = json.JSONDecoder(parse_constant=_no_constant)
 

@@ -37,6 +37,12 @@ def chosen_head(given: Head | StrPath | None, model: Model, *, has_words: bool) 
     learnt = None if has_words else opened.learnt
     if learnt is None or learnt.head is None:
         return opened, None
+    strength = opened.given.get("strength")
+    if learnt.trained and strength not in (None, learnt.trained.strength):
+        raise InputError(
+            f"the head of {_name(learnt.path)} belongs to the strength {learnt.trained.strength:g} of its training, "
+            f"not to {strength:g}; leave strength out, or give labels"
+        )
     return opened, NamedHead(read_head(learnt.head), _name(learnt.path))
 
 

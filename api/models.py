@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The name that stands for the default model.
 AUTO = "auto"
+#: How a model is loaded, as far as ``ModelChoice.source`` keeps it, in the order of its lines.
+_KEPT = ("text_encoder", "base", "strength")
 #: An encoder, a model's path or name, a choice of one, or None for the default model.
 Model = Union["Encoder", StrPath, "ModelChoice", None]
 
@@ -163,11 +165,18 @@ class ModelChoice(LazyModel):
 
     @property
     def source(self) -> str:
-        """The files that it is loaded from, a line each; empty for an encoder that was given."""
+        """Its files and the strength of what was trained, for ``index_model``; empty for an encoder that was given.
+
+        A line each for the model, its text encoder, the model that it was trained on, and the strength, as far as the
+        caller said, without empty lines at the end.
+        """
         if self._encoder is not None and self._model is None:
             return ""
         first, second, _ = self.files()
-        return "\n".join(str(file.absolute()) for file in (first, second) if file)
+        base, strength = self.given.get("base"), self.given.get("strength")
+        files = (first, second, self._find(base) if base else None)
+        lines = [*(str(file.absolute()) if file else "" for file in files), "" if strength is None else repr(strength)]
+        return "\n".join(lines).rstrip("\n")
 
     @property
     def cache_folder(self) -> Path | None:
@@ -211,10 +220,14 @@ def open_encoder(model: Model = None, *, cache: bool = True, **given: Any) -> En
 def index_model(model: Model, source: str) -> ModelChoice:
     """The model that a caller means, else the one that an index was made with.
 
-    source: that model's files, as in ``ModelChoice.source``; empty if they are not known.
+    source: that model's files and strength, as in ``ModelChoice.source``; empty if they are not known.
     """
     choice = ModelChoice.of(model)
     if source and not choice.is_chosen:
-        first, _, second = source.partition("\n")
-        return choice.with_model(first, **({"text_encoder": second} if second else {}))
+        first, *others = source.split("\n")
+        named = [(name, one) for name, one in zip(_KEPT, others, strict=False) if name not in choice.given]
+        kept: dict[str, Any] = {name: one for name, one in named if one}
+        if "strength" in kept:
+            kept["strength"] = float(kept["strength"])
+        return choice.with_model(first, **kept)
     return choice

@@ -150,7 +150,7 @@ def _parts(
     if settings and encoder.space != settings["space"]:
         raise InputError(
             f"the index holds embeddings of {settings['model']}, and {encoder.identity.name} has another embedding "
-            "space; choose that model"
+            "space; choose that model, or none, which takes that of the index"
         )
     return [*text_parts(encoder, texts), *picture_parts(encoder, pictures)]
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ..clip_backend.learning.data.dataset import Facts, Part, Picture
+from ..clip_backend.learning.data.dataset import Dataset, Facts, Part, Picture
 from ..clip_backend.learning.data.prepare import PreparedData, prepare_data
 from ..clip_backend.learning.data.report import DataReport, check_findings_target
 from ..clip_backend.learning.data.splits import Shares
 from ..clip_backend.learning.evaluation import Evaluation, evaluate_on
 from ..clip_backend.learning.options import TOWER_METHODS, TrainOptions
 from ..clip_backend.learning.runs.report import Report
-from ..clip_backend.learning.runs.run import new_run_folder, read_run
-from ..clip_backend.learning.training import chosen_method, train_on
+from ..clip_backend.learning.runs.run import BEST, new_run_folder, read_run
+from ..clip_backend.learning.trained_model import is_learnt
+from ..clip_backend.learning.training import check_before_loading, chosen_method, cost_of, train_on
 from ..clip_backend.learning.tuning.result import OnStep
 from ..clip_backend.preparing.pictures import TarMember
 from ..errors import InputError
@@ -66,7 +67,11 @@ def train(
     folder = new_run_folder(out, overwrite=overwrite or resume)
     parts = _parts(val_data, test_data)
     opened = ModelChoice.of(model)
-    prepared = _prepared(data, opened(), wanted, parts=parts, root=root, split=split, progress=progress)
+
+    def check(dataset: Dataset) -> None:
+        check_before_loading(dataset.kind, opened(), wanted)
+
+    prepared = _prepared(data, opened(), wanted, parts=parts, root=root, split=split, check=check, progress=progress)
     if chosen_method(wanted, prepared.dataset.kind).method in TOWER_METHODS:
         for warning in notes_before_training(opened):
             logger.warning(warning)
@@ -89,7 +94,7 @@ def check_data(
     progress: Progress | None = None,
     **options: Unpack[TrainKeywords],
 ) -> DataReport:
-    """What is wrong or doubtful in a data set, and how ``train`` would split it; nothing is trained.
+    """What is wrong or doubtful in a data set, how ``train`` would split it and what that takes; nothing is trained.
 
     Other arguments are those of ``train``. model: texts and labels are checked by it too; None for the default model,
     or for none where there is none. findings: a CSV file for all findings. overwrite: also replace a file there that
@@ -108,9 +113,12 @@ def check_data(
         if opened.is_chosen:
             raise
         encoder = None
-    report = _prepared(
+    prepared = _prepared(
         data, encoder, wanted, parts=_parts(val_data, test_data), root=root, split=split, progress=progress
-    ).report
+    )
+    report = prepared.report
+    if encoder is not None:
+        report = replace(report, training=cost_of(prepared, encoder, wanted))
     if target is not None:
         report.save_findings(target, overwrite=overwrite)
     return report
@@ -128,7 +136,8 @@ def evaluate(
 ) -> Evaluation:
     """How the run in a folder does on a data set of the kind that it learnt from.
 
-    model: in place of the run's own, where that is not found on this machine. part: "test" for the pictures of the
+    model: in place of the run's own, or of the model that its towers were trained on, where that is not found on this
+    machine. part: "test" for the pictures of the
     run's own test split alone. allow_trained: also measure on pictures of groups that were trained on.
     Raises InputError for a folder without a run, for pictures that were trained on, for data of another kind, and
     SpaceError for another model than that of the run.
@@ -138,10 +147,19 @@ def evaluate(
     folder = Path(os.path.expanduser(run)).absolute()
     # refused before a model is loaded
     read_run(folder)
-    opened = ModelChoice.of(folder if model is None else model)
+    opened = _model_of(folder, model)
     prepared = _prepared(data, opened(), TrainOptions(val=0, test=0), root=root, progress=progress)
     found = evaluate_on(folder, prepared, opened(), which=part, allow_trained=allow_trained)
     return replace(found, notes=(*opened.notes, *found.notes))
+
+
+def _model_of(folder: Path, model: Model) -> ModelChoice:
+    """The model that a run is measured with; one that is given for a run of trained towers is their base."""
+    opened = ModelChoice.of(folder if model is None else model)
+    if not (folder / BEST).is_file() or not opened.source:
+        return opened
+    path = opened.files()[0]
+    return opened if is_learnt(path) else opened.with_model(folder, base=path)
 
 
 def picture_facts(picture: Picture) -> Facts:
@@ -170,6 +188,7 @@ def _prepared(
     parts: Mapping[Part, StrPath] | None = None,
     root: StrPath | None = None,
     split: StrPath | None = None,
+    check: Callable[[Dataset], None] | None = None,
     progress: Progress | None = None,
 ) -> PreparedData:
     named = parts or {}
@@ -178,5 +197,5 @@ def _prepared(
     shares = Shares(val=val, test=test, seed=options.seed, by_prompt=options.group_prompts)
     return prepare_data(
         data, shares=shares, root=root, facts_of=picture_facts, encoder=encoder, previous=split, parts=named,
-        progress=progress,
+        check=check, progress=progress,
     )  # fmt: skip

@@ -20,13 +20,14 @@ from .unfinished import (
     removed_when_ended,
     set_kept,
     temporary_folder,
+    unlisted,
     written_files,
 )
 
 __all__ = [
     "FileSet", "atomic_file", "check_regular", "check_replaceable", "file_set", "fitting_name", "is_empty", "kept_work",
     "make_folder", "output_error", "record_written", "remove_unfinished", "set_kept", "signals_held",
-    "temporary_folder", "the_only_run", "writing", "written_files",
+    "temporary_folder", "the_only_run", "unlisted", "writing", "written_files",
 ]  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from .signals import signals_held
 _removals: list[Callable[[], object]] = []
 #: Files in the order in which they appeared; None while nobody asks.
 _written: list[Path] | None = None
+#: Blocks of ``unlisted`` that run.
+_unlisted = 0
 #: What is kept on purpose of work that is not done, by what it is.
 _kept: dict[str, str] = {}
 
@@ -32,8 +34,19 @@ def written_files() -> list[Path]:
 
 def add_written(paths: Sequence[Path]) -> None:
     """Files that are in place now."""
-    if _written is not None:
+    if _written is not None and not _unlisted:
         _written.extend(paths)
+
+
+@contextmanager
+def unlisted() -> Iterator[None]:
+    """What the block writes serves the next run alone: ``written_files`` does not name it, ``set_kept`` may."""
+    global _unlisted
+    _unlisted += 1
+    try:
+        yield
+    finally:
+        _unlisted -= 1
 
 
 def set_kept(what: str, sentence: str) -> None:

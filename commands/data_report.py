@@ -13,7 +13,8 @@ from ..clip_backend.learning.data.report import SHOWN, DataReport
 from ..clip_backend.learning.data.split import Split
 from ..plurals import counted
 from .flags import model_choice
-from .output import DONE, FAILED, PARTIAL, Bar, note, print_json, show
+from .models import file_size
+from .output import DONE, FAILED, PARTIAL, Bar, duration, note, print_json, show
 
 #: The exit status for what was found.
 _STATUS = {"ok": DONE, "warnings": PARTIAL, "errors": FAILED}
@@ -53,11 +54,23 @@ def _lines(report: DataReport, file: str | None) -> Iterator[str]:
             yield f"    and {len(findings) - SHOWN} more; {'see ' + file if file else '--findings FILE lists them'}"
     if report.split:
         yield from _split(report.split)
+    if report.training:
+        yield from _training(report.training)
     yield f"{counted(told['errors'], 'error')}, {counted(told['warnings'], 'warning')}"
     if report.stops:
         yield "nothing can be trained before the errors are mended"
     if file:
         yield f"findings: {file}"
+
+
+def _training(cost: Mapping[str, Any]) -> Iterator[str]:
+    memory, disk, free = cost["memory"], cost["disk"], cost["free"]
+    room = "" if free is None else f" of {file_size(free)} that are free"
+    takes = f"about {file_size(memory)} of memory{room}, {file_size(disk)} on disk while it runs"
+    if free is not None and memory > free:
+        yield f"{cost['method']}: {cost['steps']} steps take {takes}, which is too much memory: give a smaller batch"
+        return
+    yield f"{cost['method']}: {cost['steps']} steps take about {duration(cost['seconds'])}, {takes}"
 
 
 def _finding(one: Finding) -> str:

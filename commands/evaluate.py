@@ -41,10 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """The exit status."""
+    model = model_choice(args)
+    if not args.model:
+        model = model.with_model(args.run_folder)
     with Bar(args.quiet) as bar:
         found = evaluate(
-            args.run_folder, args.data, model=model_choice(args) if args.model else None, part=args.part,
-            allow_trained=args.allow_trained, root=args.root, progress=bar,
+            args.run_folder, args.data, model=model, part=args.part, allow_trained=args.allow_trained, root=args.root,
+            progress=bar,
         )  # fmt: skip
     if args.json:
         print_json(found.to_dict())

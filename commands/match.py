@@ -41,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="more of them, as in: --image a.png --text 'a cat' --image b.png --text 'a dog'",
     )  # fmt: skip
     add("--text", nargs="+", action="extend", required=True, metavar="TEXT", help="what they should show")
-    add("--calibration", metavar="FILE", help="what clip-grid match-batch learnt: probabilities for your pictures")
+    add(
+        "--calibration", metavar="FILE|RUN",
+        help="what clip-grid match-batch or train learnt: probabilities for your pictures (default: that of a run that "
+        "--model is)",
+    )  # fmt: skip
     add_output_flags(parser)
     add_options(parser.add_argument_group("the verdict"), MatchOptions, without=TEXT_OPTIONS)
     add_text_options(parser, MatchOptions)

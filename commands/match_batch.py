@@ -57,7 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--out", metavar="FILE", help="where the results go: .csv, .json or .jsonl (default: a table on the terminal)")
     add("--no-resume", action="store_true", help="begin anew, whatever a run that was stopped has done")
     add("--overwrite", action="store_true", help="replace files even if they are not of this program")
-    add("--calibration", metavar="FILE", help="take the probabilities from what --save-calibration wrote")
+    add(
+        "--calibration", metavar="FILE|RUN",
+        help="take the probabilities from what --save-calibration wrote, or from a run of clip-grid train (default: "
+        "from a run that --model is)",
+    )  # fmt: skip
     add("--save-calibration", metavar="FILE", help="learn from the labels what a cosine is worth, and write it there")
     add_output_flags(parser)
     add_options(parser.add_argument_group("the verdict"), MatchOptions, without=["mode", *TEXT_OPTIONS])

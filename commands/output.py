@@ -59,6 +59,13 @@ def first_lines(lines: Sequence[str], most: int = 10) -> list[str]:
     return [*lines[:most], *rest]
 
 
+def duration(seconds: float) -> str:
+    """A time in words: 40 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def fail(message: str, status: int = USAGE) -> int:
     """The exit status, after the message: wrong usage, unless it is a failure."""
     print_error(f"error: {message}")

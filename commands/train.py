@@ -10,11 +10,11 @@ from ..api import train
 from ..clip_backend.learning.options import TrainOptions
 from ..clip_backend.learning.runs.report import Report
 from ..clip_backend.learning.runs.run import REPORT_TEXT
-from ..clip_backend.learning.tuning.result import Step
+from ..clip_backend.learning.tuning.result import SEARCH, Step
 from ..errors import InputError
 from .data_report import dry_run
 from .flags import add_model_flags, add_options, model_choice, read_checked_flags
-from .output import DONE, Bar, add_output_flags, aligned_lines, note, print_error, print_json, show
+from .output import DONE, Bar, add_output_flags, aligned_lines, duration, note, print_error, print_json, show
 
 USAGE = "[options] DATA"
 HELP = """\
@@ -102,18 +102,12 @@ class StepBar(Bar):
         """Called after every step."""
         if step.seconds_left is not None and not self._is_told and not self._quiet:
             self._is_told = True
-            print_error(f"{step.steps} steps take about {duration(step.seconds_left)}, or less if val gets no better")
+            print_error(f"training takes about {duration(step.seconds_left)}, or less if val gets no better")
         self._update(step.step, step.steps)
         if self._bar is not None:
             val = "" if step.metric is None else f", val {step.metric:.3f}"
+            self._bar.set_description("finding the learning rate" if step.stage == SEARCH else None, refresh=False)
             self._bar.set_postfix_str(f"loss {step.loss:.3f}, rate {step.learning_rate:.1e}{val}", refresh=False)
-
-
-def duration(seconds: float) -> str:
-    """A time in words: 40 s, 12 min, 3.5 h."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _data(args: argparse.Namespace) -> str:

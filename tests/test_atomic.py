@@ -11,7 +11,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from clip_grid.atomic import atomic_file, file_set, fitting_name, output_error, the_only_run
+from clip_grid.atomic import (
+    atomic_file,
+    file_set,
+    fitting_name,
+    output_error,
+    record_written,
+    the_only_run,
+    unfinished,
+    unlisted,
+    written_files,
+)
 from clip_grid.errors import ClipGridError, InputError, LimitError, OutputError
 
 needs_modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
@@ -38,6 +48,17 @@ def test_an_older_file_is_replaced_and_missing_folders_are_made(tmp_path):
     write(path, b"new")
 
     assert path.read_bytes() == b"new"
+
+
+def test_files_that_serve_the_next_run_alone_are_not_named_as_output(tmp_path, monkeypatch):
+    monkeypatch.setattr(unfinished, "_written", None)
+    record_written()
+
+    with unlisted():
+        write(tmp_path / "cache.npy")
+    write(tmp_path / "a.png")
+
+    assert written_files() == [tmp_path / "a.png"]
 
 
 def test_the_file_is_seekable_and_readable_while_it_is_written(tmp_path):

@@ -9,15 +9,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from clip_grid.api import evaluate, load_encoder, train
+from clip_grid.api import evaluate, label_images, load_encoder, train
+from clip_grid.api.models import ModelChoice
 from clip_grid.clip_backend.calibration.calibration import read_calibration
+from clip_grid.clip_backend.learning.arms.classes import spoken_names
 from clip_grid.clip_backend.learning.heads.head import read_head
 from clip_grid.clip_backend.learning.runs.run import read_run
+from clip_grid.clip_backend.learning.tuning import memory
 from clip_grid.commands.shape_drawing import COLOURS, SHAPES, Scene, draw
-from clip_grid.errors import InputError, OutputError, SpaceError
+from clip_grid.errors import InputError, LimitError, OutputError, SpaceError
 from PIL import Image
 
 from .clip_backend.learning.new_shapes import NEW_SHAPES, draw_new_shape, shapes_encoder
+
+#: A short training of all pictures but few, with the trained weights as they are.
+TOWER = {"method": "lora", "steps": 4, "batch": 8, "evaluate_every": 2, "learning_rate": 0.02, "keep": 0.0, "seed": 1}
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +190,43 @@ def test_a_run_of_towers_is_a_model_with_other_embeddings(pairs, tmp_path, metho
     assert not np.allclose(own, base, atol=1e-3)
 
 
+def test_trained_towers_tell_classes_by_the_temperature_that_val_gives(photos, tmp_path):
+    few = {"steps": 6, "batch": 8, "evaluate_every": 3, "learning_rate": 0.01}
+
+    report = train(photos, tmp_path / "run", model="shapes-demo", method="lora", **few)
+
+    head, own = read_head(tmp_path / "run"), report.calibration
+    assert (head.kind, head.classes) == ("texts", tuple(sorted(NEW_SHAPES)))
+    assert head.temperature == own["temperature"] != 1
+    assert own["log_loss_after"] <= own["log_loss_before"]
+    # whoever scores by the run gives these probabilities
+    pictures = sorted(photos.rglob("*.png"))[:3]
+    features = load_encoder(tmp_path / "run").encode_images(pictures).to_features().vectors
+    likeliest = [one.top[0].probability for one in label_images(pictures, model=tmp_path / "run").pictures]
+    assert likeliest == pytest.approx(head.probabilities(features).max(axis=1), abs=1e-6)
+    # the base model completes the run, and is not taken for it
+    for model in (None, "shapes-demo"):
+        found = evaluate(tmp_path / "run", photos, model=model, part="test").arms
+        assert found["trained"].estimates["log-loss"] == report.arms["trained"].estimates["log-loss"]
+        assert "base" not in found
+    with pytest.raises(SpaceError, match=r"is the model that .* was trained on, without what was trained"):
+        evaluate(tmp_path / "run", photos, model=load_encoder("shapes-demo"), part="test")
+    with pytest.raises(InputError, match=r"belongs to the strength .* of its training, not to 0\.25; leave"):
+        label_images(pictures, model=ModelChoice(tmp_path / "run", strength=0.25))
+
+
+def test_memory_is_checked_before_pictures_and_weights_are_read(photos, tmp_path, monkeypatch):
+    def read(done, total):
+        raise AssertionError("a picture was read")
+
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
+    with pytest.raises(
+        LimitError, match=r"training needs about .* GiB and cpu has 0\.0 GiB free; give a smaller batch"
+    ):
+        train(photos, tmp_path / "run", model="shapes-demo", method="full", progress=read)
+    assert not (tmp_path / "run").exists()
+
+
 def test_without_a_test_split_nothing_is_claimed(photos, tmp_path):
     report = train(photos, tmp_path, model=shapes_encoder(), test=0, val=0)
 
@@ -213,6 +256,31 @@ def test_a_new_run_takes_the_place_of_the_old_one_whole(photos, pairs, tmp_path)
     assert (tmp_path / "calibration.json").exists()
     # how often the folder's test split was looked at is not forgotten
     assert json.loads((tmp_path / "test_openings.json").read_text()) == {"count": 2}
+
+
+def test_a_run_is_replaced_by_trained_weights_only_once_they_can_be_trained(photos, tmp_path):
+    train(photos, tmp_path, model=shapes_encoder(), method="ridge")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+
+    with pytest.raises(InputError, match="nothing would be trained"):
+        train(photos, tmp_path, model=shapes_encoder(), method="lora", overwrite=True, vision_tower="frozen",
+              text_tower="frozen")  # fmt: skip
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+    def stop(step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(photos, tmp_path, model=shapes_encoder(), overwrite=True, on_step=stop, **TOWER)
+    # no head of the one run beside the options of the other
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"run.json", "test_openings.json"}
+    assert read_run(tmp_path).method == "lora"
+
+
+def test_classes_that_differ_in_a_blank_alone_have_texts_of_their_own():
+    names = ("a_b", "a b", "c")
+    assert spoken_names(names) == ["a_b", "a b", "c"]
+    assert spoken_names(("a_b", "c")) == ["a b", "c"]
 
 
 def test_a_stop_leaves_no_run(photos, tmp_path):
@@ -257,6 +325,10 @@ def test_a_run_of_another_version_or_model_is_refused(finished, photos, tmp_path
     (folder / "run.json").write_text(json.dumps({**run, "version": 7}))
     with pytest.raises(InputError, match="a run of version 7, and this program reads version 1"):
         evaluate(folder, photos, model=shapes_encoder())
+    for change in ({"options": {"seed": "one"}}, {"options": {"seed": 1e999}}, {"classes": [1]}, {"kind": "films"}):
+        (folder / "run.json").write_text(json.dumps({**run, **change}))
+        with pytest.raises(InputError, match="is damaged"):
+            evaluate(folder, photos, model=shapes_encoder())
     (folder / "run.json").write_text("{")
     with pytest.raises(InputError, match="is damaged"):
         evaluate(folder, photos, model=shapes_encoder())
@@ -267,3 +339,44 @@ def test_a_run_of_another_version_or_model_is_refused(finished, photos, tmp_path
 def test_data_of_another_kind_are_refused(finished, pairs):
     with pytest.raises(InputError, match=r"the run learnt classes, and pairs\.csv holds pairs"):
         evaluate(finished[0], pairs, model=shapes_encoder())
+
+
+@pytest.fixture(scope="module")
+def trained(photos, tmp_path_factory):
+    """(run folder, report) of a LoRA, whose embeddings went into a cache on disk."""
+    root = tmp_path_factory.mktemp("lora")
+    model = ModelChoice("shapes-demo", cache_folder=root / "cache")
+    return root, train(photos, root / "run", model=model, **TOWER)
+
+
+def log_loss_of(report):
+    """Of the trained arm, which changes with every weight."""
+    return report.arms["trained"].estimates["log-loss"].value
+
+
+def test_a_report_is_about_its_own_weights_whatever_the_cache_holds_of_other_runs(photos, trained):
+    root, first = trained
+    model = ModelChoice("shapes-demo", cache_folder=root / "cache")
+
+    # the same pictures and the same strength, other weights
+    second = train(photos, root / "second", model=model, **{**TOWER, "learning_rate": 0.05, "steps": 8})
+
+    for report, folder in ((first, "run"), (second, "second")):
+        found = evaluate(root / folder, photos, model=ModelChoice(root / folder, cache=False), part="test")
+        assert log_loss_of(found) == pytest.approx(log_loss_of(report), abs=1e-4)
+
+
+def test_a_run_of_towers_is_measured_with_its_own_weights_alone(photos, trained):
+    root, report = trained
+
+    found = evaluate(root / "run", photos, model="shapes-demo", part="test")
+    assert log_loss_of(found) == pytest.approx(log_loss_of(report), abs=1e-4)
+    with pytest.raises(SpaceError, match=r"is the model that .*run was trained on"):
+        evaluate(root / "run", photos, model=shapes_encoder(), part="test")
+
+
+def test_a_calibration_is_measured_with_its_own_model_alone(pairs, tmp_path, trained):
+    train(pairs, tmp_path, model=shapes_encoder(), test=0.3)
+
+    with pytest.raises(SpaceError, match=r"was learnt on shapes-demo \(weights \w+, not \w+ of"):
+        evaluate(tmp_path, pairs, model=load_encoder(trained[0] / "run"), part="test")

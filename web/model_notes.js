@@ -1,22 +1,16 @@
 // @ts-check
 /** What CLIP Model Loader tells: which file to get where there is no model, and what the loaded one is. */
 import { app } from "../../scripts/app.js";
-import { keepEvents, loadStyles, make } from "./lib/dom.mjs";
-import { LOADER_NODE, callAfter, placeWidget, widgetOf } from "./lib/front_end.mjs";
-import { capitalised, loadTexts, text } from "./lib/texts.mjs";
+import { loadStyles } from "./lib/dom.mjs";
+import { LOADER_NODE, callAfter, widgetOf } from "./lib/front_end.mjs";
+import { NodeNotes, linesOf } from "./lib/node_notes.mjs";
+import { loadTexts, text } from "./lib/texts.mjs";
 
 /** @typedef {import("./lib/front_end.mjs").GraphNode} GraphNode */
 
 /** The names in the list that are no model of the user. */
 const NOT_FOUND = "none found";
 const DEMO = "shapes-demo";
-/** Heights in the node, in its own pixels: of a line, of the frame, and the most. */
-const LINE = 15;
-const FRAME = 12;
-const MOST = 200;
-/** The width of a new node, and the characters of a line in it. */
-const WIDTH = 340;
-const LINE_LENGTH = 46;
 
 app.registerExtension({
   name: "clip_grid.model_notes",
@@ -27,70 +21,36 @@ app.registerExtension({
   },
 });
 
-class ModelNotes {
-  #element = make("div", { cls: "clip-grid clip-grid-model", attrs: { role: "status" } });
-  #lines = /** @type {string[]} */ ([]);
+class ModelNotes extends NodeNotes {
   /** What the last run told, and of which model. */
   #told = { model: /** @type {unknown} */ (null), lines: /** @type {string[]} */ ([]) };
 
   /** @param {GraphNode} node */
   constructor(node) {
-    this.node = node;
+    super(node);
     this.advice = adviceOf(node.constructor.nodeData);
-    keepEvents(this.#element, "copy", "wheel");
-    const height = () => this.#height();
-    const widget = node.addDOMWidget("clip_grid_model", "clip_grid_model", this.#element, {
-      serialize: false,
-      hideOnZoom: false,
-      margin: 4,
-      getMinHeight: height,
-      getMaxHeight: height,
-      getHeight: height,
-    });
-    widget.serialize = false;
-    placeWidget(node, widget);
     const model = widgetOf(node, "model");
-    if (model) callAfter(model, "callback", () => this.#show());
-    callAfter(node, "onConfigure", () => this.#show());
+    if (model) callAfter(model, "callback", () => this.#update());
+    callAfter(node, "onConfigure", () => this.#update());
     callAfter(node, "onExecuted", (output) => {
-      this.#told = {
-        model: model?.value,
-        lines: String(output?.text?.[0] ?? "")
-          .split("\n")
-          .filter(Boolean),
-      };
-      this.#show();
+      this.#told = { model: model?.value, lines: linesOf(output) };
+      this.#update();
     });
     callAfter(node, "refreshComboInNode", (definitions) => {
       this.advice = adviceOf(definitions[LOADER_NODE]);
       const names = namesOf(definitions[LOADER_NODE]);
       if (model?.value === NOT_FOUND && names.length && !names.includes(NOT_FOUND)) model.value = names[0];
-      this.#show();
+      this.#update();
     });
-    // a node of a workflow keeps its width
-    node.setSize([Math.max(WIDTH, node.size[0]), node.size[1]]);
-    this.#show();
+    this.#update();
   }
 
-  #show() {
+  #update() {
     const model = widgetOf(this.node, "model")?.value;
     const told = this.#told.model === model ? this.#told.lines : [];
     const isAdvice = model === NOT_FOUND || model === DEMO;
     const advice = model === NOT_FOUND ? [text("model.none")] : model === DEMO ? [text("model.toy")] : [];
-    this.#lines = isAdvice ? [...advice, ...this.advice.split("; ").filter(Boolean)] : told;
-    this.#element.replaceChildren(...this.#lines.map((line) => make("p", { text: capitalised(line) })));
-    this.#element.dataset.alert = String(isAdvice);
-    this.#element.style.minHeight = `${Math.max(0, this.#height() - 8)}px`;
-    const { node } = this;
-    node.setSize([node.size[0], node.computeSize()[1]]);
-    node.graph?.setDirtyCanvas?.(true, true);
-  }
-
-  #height() {
-    if (!this.#lines.length) return 0;
-    const wide = Math.max(1, (this.node.size[0] / WIDTH) * LINE_LENGTH);
-    const lines = this.#lines.reduce((sum, line) => sum + Math.ceil(line.length / wide), 0);
-    return Math.min(MOST, FRAME + 8 + lines * LINE + 3 * (this.#lines.length - 1));
+    this.show(isAdvice ? [...advice, ...this.advice.split("; ").filter(Boolean)] : told, isAdvice);
   }
 }
 

@@ -50,6 +50,8 @@ _OTHER_KINDS = {
 }
 _NUMBERS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"}
 _PIECE = 1 << 20
+#: Characters of a pattern of PEFT, and repetitions in it.
+_MOST_PATTERN, _MOST_REPEATS = 200, 2
 
 
 def is_trained_file(path: Path) -> bool:
@@ -248,10 +250,30 @@ def _peft_config(path: Path) -> dict[str, Any]:
         raise CheckpointError(str(path), "it is a DoRA (use_dora), not a plain LoRA; merge it with PEFT")
     alpha = config.get("lora_alpha", 8)
     patterns = config.get("alpha_pattern") or {}
-    is_number = isinstance(alpha, (int, float)) and math.isfinite(alpha)
-    if not is_number or not isinstance(patterns, dict):
-        raise CheckpointError(str(file), f"its lora_alpha is {str(alpha)[:40]}; fetch it again")
+    own = {"lora_alpha": alpha, **(patterns if isinstance(patterns, dict) else {"alpha_pattern": patterns})}
+    for name, value in own.items():
+        if not _is_number(value):
+            raise CheckpointError(str(file), f"its {name[:40]} is {str(value)[:40]}; fetch it again")
+    for pattern in patterns:
+        _check_pattern(file, pattern)
     return {"lora_alpha": alpha, "alpha_pattern": patterns, "use_rslora": bool(config.get("use_rslora"))}
+
+
+def _is_number(value: object) -> bool:
+    # a whole number may be too large for a float
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e30 < value < 1e30
+
+
+def _check_pattern(file: Path, pattern: str) -> None:
+    """Raises CheckpointError for a regular expression that is none, or that might be tried in endlessly many ways."""
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise CheckpointError(str(file), f"its alpha_pattern {pattern[:80]!r} is damaged ({error})") from error
+    is_nested = re.search(r"\)[*+?{]", pattern) is not None
+    if is_nested or len(pattern) > _MOST_PATTERN or len(re.findall(r"[*+?{]", pattern)) > _MOST_REPEATS:
+        reason = f"its alpha_pattern {pattern[:80]!r} is too complex to be read; merge it with PEFT"
+        raise CheckpointError(str(file), reason)
 
 
 def _by_pattern(module: str, patterns: Mapping[str, Any], default: float) -> float:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import InputError
+from ...errors import InputError, SpaceError
 from ..calibration.calibration import read_calibration
+from ..checkpoints.trained_file import hashed, read_trained_file, training_of
+from ..encoding.encoder import ClipEncoder
+from ..finding.catalog import short_model_name
 from .arms.captions import CaptionArms
 from .arms.classes import ClassArms
-from .arms.pairs import PairArms
+from .arms.pairs import MATCH, PairArms
 from .arms.rows import PictureRows
 from .data.prepare import PreparedData
 from .data.split import read_split
@@ -21,8 +24,8 @@ from .data.splits import check_unseen
 from .heads.head import read_head
 from .measures.estimates import Measured
 from .measures.verdict import BASE, TRAINED
-from .options import TrainOptions
-from .runs.run import CALIBRATION, HEAD, SPLIT, Run, open_test_split, read_run
+from .options import TOWER_METHODS, TrainOptions
+from .runs.run import BEST, CALIBRATION, HEAD, SPLIT, Run, open_test_split, read_run
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
@@ -58,9 +61,11 @@ def evaluate_on(
 
     encoder: that of the run, its trained weights included. which: "test" for the pictures of the run's own test split
     alone. allow_trained: also measure on pictures whose group was trained on or chosen by, with a note.
-    Raises InputError for such pictures, for labels that the run does not know, and without a picture to measure on.
+    Raises InputError for such pictures, for labels that the run does not know, and without a picture to measure on;
+    SpaceError for an encoder that is not that of the run.
     """
     run, saved = read_run(folder), read_split(folder / SPLIT)
+    _check_model(run, folder, encoder)
     dataset = prepared.dataset
     if dataset.kind != run.kind:
         raise InputError(
@@ -73,8 +78,7 @@ def evaluate_on(
     if which == TEST:
         places = [place for place in places if hashes[place] in test]
     elif not allow_trained:
-        by_prompt = bool(run.options.get("group_prompts", True))
-        check_unseen(saved, dataset, prepared.inspected, by_prompt=by_prompt)
+        check_unseen(saved, dataset, prepared.inspected, by_prompt=run.train_options().group_prompts)
     else:
         notes.append("pictures that were trained on count too: what is measured says little about new pictures")
     rows = PictureRows.of(prepared, places).measuring_only()
@@ -90,23 +94,42 @@ def evaluate_on(
     return Evaluation(run=run, arms=arms, test_openings=openings, notes=tuple(notes))
 
 
+def _check_model(run: Run, folder: Path, encoder: Encoder) -> None:
+    """Raises SpaceError unless the encoder is the base of the run, with the weights that the run trained if it did."""
+    if not (folder / BEST).is_file():
+        run.base.check_pictures(encoder, f"the run {folder.name}")
+        return
+    own = hashed(training_of(read_trained_file(folder / BEST)))
+    built = encoder.built_from if isinstance(encoder, ClipEncoder) else None
+    if own.strength and (built is None or own.digest not in {one.digest for one in built.vision.trained}):
+        name = short_model_name(encoder.identity.name)
+        what = f"is the model that {folder} was trained on, without what was trained"
+        if encoder.identity.fingerprint != run.base.fingerprint:
+            what = f"is another model than that of {folder}, which was trained on {run.base.name}"
+        raise SpaceError(f"{name} {what}; leave model out, or load the run itself")
+
+
 def _arms(run: Run, folder: Path, rows: PictureRows, encoder: Encoder) -> dict[str, Measured]:
-    options = replace(
-        TrainOptions(), seed=int(run.options.get("seed", 0)), templates=str(run.options.get("templates", ""))
-    )
+    wanted = run.train_options()
+    options = replace(TrainOptions(), seed=wanted.seed, templates=wanted.templates)
     if run.kind == "classes":
         head = read_head(folder / HEAD) if (folder / HEAD).is_file() else None
-        classes = ClassArms.of(rows, encoder, options, run.classes)
+        classes = ClassArms.of(rows, encoder, options, head.classes if head else run.classes)
         plain = classes.base()
         if head is None:
             return {TRAINED: plain} if plain else {}
         head.check(encoder)
-        return {**({BASE: plain} if plain else {}), TRAINED: classes.head(head)}
+        # what trained towers give without a head is not the base model's
+        base = {BASE: plain} if plain and run.method not in TOWER_METHODS else {}
+        return {**base, TRAINED: classes.head(head)}
     if run.kind == "pairs":
         pairs = PairArms(rows=rows, encoder=encoder, options=options, metric="ROC-AUC")
         if not np.any(pairs.labels) or np.all(pairs.labels):
             raise InputError("all pairs have one label; give some that match and some that do not")
         if not (folder / CALIBRATION).is_file():
             return {TRAINED: pairs.base()}
-        return {BASE: pairs.base(), TRAINED: pairs.platt(read_calibration(folder / CALIBRATION))}
+        calibration = read_calibration(folder / CALIBRATION)
+        calibration.check(encoder, MATCH)
+        found = {TRAINED: pairs.platt(calibration)}
+        return found if run.method in TOWER_METHODS else {BASE: pairs.base(), **found}
     return {TRAINED: CaptionArms(rows=rows, encoder=encoder, options=options).base()}

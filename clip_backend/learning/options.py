@@ -95,7 +95,10 @@ class TrainOptions:
         high=1000,
     )
     vision_tower: str = option(
-        "auto", "What becomes of the vision tower; auto is as the method says", choices=TOWER_MODES, advanced=True
+        "auto",
+        "What becomes of the vision tower; auto is as the method says, but frozen for lora on classes unless keep is 0",
+        choices=TOWER_MODES,
+        advanced=True,
     )
     text_tower: str = option(
         "auto", "What becomes of the text tower; auto is as the method says", choices=TOWER_MODES, advanced=True

@@ -50,6 +50,9 @@ def read_learnt(path: Path) -> Learnt:
     if is_trained_file(path):
         trained = read_trained_file(path)
         return Learnt(path=path, base=trained.base, trained=trained)
+    if path.name == HEAD and (path.parent / BEST).is_file() and is_run(path.parent):
+        # the texts of trained towers, which are in the same run
+        return _of_run(path.parent)
     return Learnt(path=path, base=_trained_on(read_head(path).base), head=path)
 
 
@@ -122,8 +125,8 @@ def with_trained(infos: Sequence[CheckpointInfo], trained: Sequence[Training]) -
 
     Their fingerprints are others then, and those of an encoder that was not trained stay.
 
-    Raises SpaceError, with both fingerprints, for one that was trained on other weights, and CheckpointError if it
-    changes what the model has not.
+    trained: with the hashes of their files. Raises SpaceError, with both fingerprints, for one that was trained on
+    other weights, and CheckpointError if it changes what the model has not.
     """
     own = tuple(one for one in trained if one.strength)
     if not own:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...csv_cells import csv_text
 from ...errors import InputError
@@ -21,6 +22,7 @@ from .runs.report import Report
 from .runs.run import (
     CURVES,
     DATA,
+    FILES,
     FINDINGS,
     LOG,
     OPENINGS,
@@ -34,7 +36,6 @@ from .runs.run import (
     test_openings,
     versions,
     write_files,
-    write_json,
 )
 from .tuning.result import OnStep
 
@@ -55,6 +56,32 @@ def chosen_method(options: TrainOptions, kind: DataKind) -> TrainOptions:
         others = ", ".join((*suits, "lora", "last-blocks", "full"))
         raise InputError(f"method is {options.method}, and the data are {told}; choose one of {others}, or auto")
     return options
+
+
+def check_before_loading(kind: DataKind, encoder: Encoder, options: TrainOptions) -> None:
+    """Raises what can be known before pictures and weights are read.
+
+    InputError for a method that does not suit the kind of data or the model, LimitError where the memory is too small.
+    """
+    wanted = chosen_method(options, kind)
+    if wanted.method in TOWER_METHODS:
+        # torch is needed by these methods alone
+        from .tuning.memory import check_before_loading as check_towers
+
+        check_towers(encoder, kind, wanted)
+
+
+def cost_of(prepared: PreparedData, encoder: Encoder, options: TrainOptions) -> dict[str, Any]:
+    """What training on prepared data will take, for its report; nothing for methods that leave the model as it is.
+
+    Raises InputError for a method that does not suit the kind of data or the model.
+    """
+    wanted = chosen_method(options, prepared.dataset.kind)
+    if wanted.method not in TOWER_METHODS or prepared.report.stops:
+        return {}
+    from .tuned import cost_on
+
+    return cost_on(PictureRows.of(prepared), prepared.dataset.kind, encoder, wanted).to_dict()
 
 
 def train_on(
@@ -81,13 +108,19 @@ def train_on(
         # torch is needed by these methods alone
         from .tuned import tower_outcome
 
-        write_json(folder / RUN, run.to_dict())
         outcome = tower_outcome(
-            rows, dataset.kind, encoder, wanted, folder, resume=resume, on_prepare=on_prepare, on_step=on_step
+            rows, dataset.kind, encoder, wanted, folder, resume=resume,
+            on_begin=partial(_begin, run, folder, resume=resume), on_prepare=on_prepare, on_step=on_step,
         )  # fmt: skip
     else:
         outcome = (platt_outcome if wanted.method in PAIR_METHODS else head_outcome)(rows, encoder, wanted)
     return write_run(replace(run, method=outcome.method, classes=outcome.classes), prepared, outcome, folder)
+
+
+def _begin(run: Run, folder: Path, *, resume: bool) -> None:
+    """Writes what tells the run, and without ``resume`` removes what an earlier one left: no head of two runs."""
+    kept = FILES if resume else (OPENINGS,)
+    write_files(folder, {RUN: json_bytes(run.to_dict())}, kept)
 
 
 def write_run(run: Run, prepared: PreparedData, outcome: Outcome, folder: Path) -> Report:

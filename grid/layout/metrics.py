@@ -40,7 +40,7 @@ _HEADER_SHRINK = 0.7
 _SHORTENED = 10
 #: The largest share of a picture's width that a badge takes to name its score.
 BADGE_SHARE = 0.5
-#: The gap between the captions of neighbours is at least this part of a cell's width.
+#: At most one part in so many of a cell's width stays free between the captions of neighbours.
 _FREE_PART = 8
 #: Beyond so many labels their lines are counted instead of laid out.
 _MOST_MEASURED = 300

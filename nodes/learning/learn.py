@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ...api.train import picture_facts
 from ...clip_backend.learning.data.dataset import Dataset
 from ...clip_backend.learning.data.prepare import prepare_data
 from ...clip_backend.learning.data.read import read_dataset
@@ -53,7 +54,9 @@ def learn_from_folder(data: str, model: object, options: LearnOptions, host: Hos
     host.folders.check_links(path)
     _check(read_dataset(path), host)
     bar = host.progress()
-    prepared = prepare_data(path, shares=Shares(val=0, test=options.test), encoder=loaded.encoder, progress=bar)
+    prepared = prepare_data(
+        path, shares=Shares(val=0, test=options.test), facts_of=picture_facts, encoder=loaded.encoder, progress=bar
+    )
     place = host.save_path(f"{FOLDER}/{options.name.strip() or 'head'}", 0, 0)
     folder = new_run_folder(place.folder / f"{place.stem}_{place.counter:05}_")
     report = train_on(prepared, loaded.encoder, TrainOptions(method=options.method, test=options.test), folder)

@@ -62,7 +62,12 @@ def indexing_choice(host: Host, before_batch: Callable[[], None]) -> ModelChoice
 def workflow_choice(host: Host, linked: LoadedModel | None) -> ModelChoice:
     """The model of a node: the linked one, else as for all; placed and interrupted as other models of workflows."""
     if linked:
-        return ModelChoice(linked.info.path, encoder=linked.encoder, wording=COMFYUI, text_encoder=linked.text_info)
+        path, given = linked.info.path, {}
+        if len(linked.info.trained) == 1:
+            # so that the sidebar and the command line find the index's own model again
+            (training,) = linked.info.trained
+            path, given = training.file.path, {"base": linked.info.path, "strength": training.strength}
+        return ModelChoice(path, encoder=linked.encoder, wording=COMFYUI, text_encoder=linked.text_info, **given)
     return _choice(host, device=host.model_device, placement=host.place_model, encoders=loaded_encoders())
 
 

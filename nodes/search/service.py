@@ -131,7 +131,7 @@ class SearchService:
                 if encoder.space != state.space:
                     raise InputError(
                         f"the index holds embeddings of {state.model}, and {encoder.identity.name} has another "
-                        "embedding space; put that model back into its folder"
+                        "embedding space; put that model back into its folder, or link it to Search Images"
                     )
                 self._encoder = state.space, encoder
             return self._encoder[1]

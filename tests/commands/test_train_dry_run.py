@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,25 @@ def test_errors_end_with_status_1_and_name_their_rows(shell: Shell, scenes: Path
     assert [row["row"] for row in rows if row["severity"] == "error"] == [str(number) for number in range(25, 40)]
     # a check leaves nothing else behind
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data.csv", "findings.csv", "scenes"]
+
+
+def test_what_training_of_towers_takes_is_told_before_it_begins(
+    shell: Shell, scenes: Path, tmp_path: Path, lines: list[str]
+):
+    data = write(tmp_path / "data.csv", lines)
+
+    answer = shell("train", data, "--dry-run", "--method", "lora", "--last-blocks", "1", "--epochs", "2", *DEMO)
+    cost = check_data(data, model="shapes-demo", method="lora", last_blocks=1, epochs=2).training
+
+    (line,) = (line for line in answer.lines if line.startswith("lora: "))
+    assert re.fullmatch(
+        r"lora: \d+ steps take about [\d.]+ \w+, about .* of memory of .* that are free, .* on disk.*", line
+    )
+    assert cost["method"] == "lora" and 0 < cost["seconds"] < 60
+    assert 1 << 20 < cost["memory"] < cost["free"]
+    # states of 128 drawings alone are 64 float32 each of at least 17 tokens
+    assert cost["disk"] > 128 * 17 * 64 * 4
+    assert check_data(data, model="shapes-demo", method="platt").training == {}
 
 
 def test_warnings_alone_end_with_status_3(shell: Shell, scenes: Path, tmp_path: Path, lines: list[str]):

@@ -24,7 +24,9 @@ import { text } from "./texts.mjs";
  * @property {LabelEntry[]} [clip_labels]
  * @property {RankEntry[]} [clip_rank]
  * @property {HitEntry[]} [clip_search]
+ * @property {{verdict?: string | null}[]} [clip_head] the report of a training
  * @property {string[]} [clip_notes]
+ * @property {string[]} [text] lines for people, in one
  */
 /**
  * A list in a list: newer ComfyUI counts the objects of a list as outputs. Version 0.1 had plain lists.
@@ -51,6 +53,15 @@ const latest = new WeakMap();
  */
 export function latestOutput(node) {
   return latest.get(node);
+}
+
+/**
+ * Take away the result of a node, also from the workflow.
+ * @param {GraphNode} node
+ */
+export function forgetResult(node) {
+  latest.delete(node);
+  delete node.properties[PROPERTY];
 }
 
 /**

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...encoding.features import Vectors
-from ...scoring.scales import Float64s
 from ..heads.ridge import STRENGTHS, Ridge
 from ..measures.estimates import Measured
-from ..measures.retrieval import measure_retrieval
+from ..measures.retrieval import Similarities, measure_retrieval
 from ..options import TrainOptions
 from .rows import PictureRows
 
@@ -41,13 +40,10 @@ class CaptionArms:
         return tuple(dict.fromkeys(text for place in self.rows.test for text in self.rows.examples[place].texts))
 
     @cached_property
-    def related(self) -> NDArray[np.bool_]:
-        """Whether each text is one of the picture's own [P, T]."""
-        own = {text: place for place, text in enumerate(self.texts)}
-        related = np.zeros((len(self.rows.test), len(own)), bool)
-        for row, place in enumerate(self.rows.test):
-            related[row, [own[text] for text in self.rows.examples[place].texts]] = True
-        return related
+    def texts_of(self) -> tuple[list[int], ...]:
+        """The places among ``texts`` of the texts of each picture that is measured on."""
+        places = {text: place for place, text in enumerate(self.texts)}
+        return tuple([places[text] for text in self.rows.examples[place].texts] for place in self.rows.test)
 
     def base(self) -> Measured:
         """Cosines."""
@@ -56,7 +52,11 @@ class CaptionArms:
     def chance(self) -> Measured:
         """A random order."""
         random = np.random.default_rng(self.options.seed)
-        return self._by(random.random(self.related.shape))
+
+        def among(candidates: int) -> Similarities:
+            return lambda part: random.random((part.stop - part.start, candidates))
+
+        return self._by(among(len(self.texts)), among(len(self.rows.test)))
 
     def ridge(self) -> Measured:
         """Cosines after ridge has moved each picture towards where its texts would be."""
@@ -78,8 +78,9 @@ class CaptionArms:
 
     def _measured(self, pictures: NDArray[np.floating]) -> Measured:
         lengths = np.maximum(np.linalg.norm(pictures, axis=1, keepdims=True), 1e-12)
-        return self._by((pictures / lengths) @ np.stack([self.vectors_of[text] for text in self.texts]).T)
+        unit, texts = pictures / lengths, np.stack([self.vectors_of[text] for text in self.texts])
+        return self._by(lambda part: unit[part] @ texts.T, lambda part: texts[part] @ unit.T)
 
-    def _by(self, similarity: Float64s | NDArray[np.floating]) -> Measured:
+    def _by(self, by_picture: Similarities, by_text: Similarities) -> Measured:
         groups = [self.rows.groups[place] for place in self.rows.test]
-        return measure_retrieval(similarity, self.related, groups, seed=self.options.seed)
+        return measure_retrieval(by_picture, by_text, self.texts_of, groups, seed=self.options.seed)

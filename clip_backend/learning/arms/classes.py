@@ -64,12 +64,8 @@ class ClassArms:
         """
         templates = [line.strip() for line in self.options.templates.splitlines() if line.strip()] or GIVEN_TEMPLATES
         check_templates(templates)
-        # folders have underscores where people write blanks
-        names = [name.replace("_", " ").strip() or name for name in self.classes]
-        if len(set(names)) < len(names):
-            names = list(self.classes)
         try:
-            return embed_labels(self.encoder, names, templates).vectors
+            return embed_labels(self.encoder, spoken_names(self.classes), templates).vectors
         except InputError:
             return None
 
@@ -106,3 +102,9 @@ class ClassArms:
         test = self.rows.test
         groups = [self.rows.groups[place] for place in test]
         return measure_classes(probabilities, self.labels[test], groups, seed=self.options.seed)
+
+
+def spoken_names(classes: Sequence[str]) -> list[str]:
+    """The names of classes as they stand in sentences, all different: folders have underscores for blanks."""
+    names = [name.replace("_", " ").strip() or name for name in classes]
+    return names if len(set(names)) == len(names) else list(classes)

@@ -109,11 +109,14 @@ def _contradictions(dataset: Dataset, contents: Sequence[str], left_out: set[int
             of_key[content, _plain(example.text) if dataset.kind == "pairs" else ""].append(place)
     findings, out = [], set()
     for places in of_key.values():
-        if len({dataset.examples[place].label for place in places}) < 2:
+        firsts: dict[object, Example] = {}
+        for place in places:
+            firsts.setdefault(dataset.examples[place].label, dataset.examples[place])
+        if len(firsts) < 2:
             continue
         for place in places:
             own = dataset.examples[place]
-            other = next(one for one in map(dataset.examples.__getitem__, places) if one.label != own.label)
+            other = next(one for label, one in firsts.items() if label != own.label)
             message = (
                 f"its label is {_shown(own.label)}, and that of the same picture in {other.where} is "
                 f"{_shown(other.label)}; neither is used, keep the one that is right"

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .dataset import Example
-from .likeness import Signature, mirrored
+from .likeness import Bytes, Signature, mirrored
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.intp]
 #: Of 63 bits of the perceptual hash, and levels of the small copies: copies of another size or quality differ by less.
 MOST_BITS, MOST_LEVELS = 12, 5.0
 #: By how much the ratios of width to height of copies may differ.
@@ -31,6 +33,8 @@ DEVIATIONS, LEAST_COSINE = 6.0, 0.98
 LEAST_PICTURES = 30
 #: Rows that are compared with as many others at once.
 _ROWS, _OTHERS = 512, 8192
+#: Pairs whose small copies are held at once.
+_PAIRS = 1 << 16
 #: Names that say that a file was made of another one: "cat_crop2.png" of "cat.png".
 _DERIVED = re.compile(
     r"[ _.\-]+\(?(?:crop|cropped|tile|patch|flip|flipped|hflip|mirror|mirrored|rot|rotated|aug|augmented|copy|resized)"
@@ -91,8 +95,7 @@ def join_pictures(groups: Groups, signatures: Sequence[Signature | None]) -> Non
     known = [(place, one) for place, one in enumerate(signatures) if one is not None]
     # one of each content is enough
     firsts = list({one.pixels: (place, one) for place, one in reversed(known)}.values())[::-1]
-    for a, b in _near_by_bits([one for _, one in firsts]):
-        groups.join(firsts[a][0], firsts[b][0], "near-duplicates")
+    _join_near(groups, firsts)
     for a, b in _sharing_blocks([one for _, one in firsts]):
         groups.join(firsts[a][0], firsts[b][0], "parts of one picture")
 
@@ -153,29 +156,53 @@ def _without_suffix(name: str) -> str:
     return str(PurePosixPath(name).with_suffix("")).casefold()
 
 
-def _near_by_bits(signatures: Sequence[Signature]) -> Iterator[tuple[int, int]]:
-    """Places of near-duplicates: few differing bits of the perceptual hash, one shape, and nearly the same colours."""
-    places = np.array([place for place, one in enumerate(signatures) if one.bits is not None], np.intp)
-    if len(places) < 2:
+def _join_near(groups: Groups, firsts: Sequence[tuple[int, Signature]]) -> None:
+    """Joins near-duplicates: few differing bits of the perceptual hash, one shape, and nearly the same colours."""
+    known = [(place, one, one.bits) for place, one in firsts if one.bits is not None]
+    if len(known) < 2:
         return
-    bits = [one.bits for one in signatures if one.bits is not None]
-    signs = np.stack(bits).astype(np.float32) * 2 - 1
-    turned = np.stack([mirrored(one) for one in bits]).astype(np.float32) * 2 - 1
-    aspects = np.array([signatures[place].aspect for place in places.tolist()])
-    small = np.stack([signatures[place].small for place in places.tolist()]).astype(np.float32)
+    members = np.array([place for place, _, _ in known], np.intp)
+    signs = np.stack([bits for _, _, bits in known]).astype(np.float32) * 2 - 1
+    turned = np.stack([mirrored(bits) for _, _, bits in known]).astype(np.float32) * 2 - 1
+    aspects = np.array([one.aspect for _, one, _ in known])
+    small = np.stack([one.small for _, one, _ in known])
     least = signs.shape[1] - 2 * MOST_BITS
-    for start, first in _blocks_of(len(places)):
+
+    def are_copies(a: Ints, b: Ints, seen: Bytes) -> NDArray[np.bool_]:
+        levels = np.sqrt(((seen[a].astype(np.float32) - small[b]) ** 2).mean(axis=(1, 2, 3)))
+        found: NDArray[np.bool_] = levels <= MOST_LEVELS
+        return found & (np.abs(aspects[a] - aspects[b]) <= ASPECT_TOLERANCE * np.maximum(aspects[a], aspects[b]))
+
+    for start, first in _blocks_of(len(known)):
         rows, others = slice(start, start + _ROWS), slice(first, first + _OTHERS)
-        for is_mirrored, own in enumerate((signs, turned)):
+        for own, seen in ((signs, small), (turned, small[:, :, ::-1])):
             near = own[rows] @ signs[others].T >= least
-            a, b = np.nonzero(near)
-            a, b = a + start, b + first
-            kept = (a < b) & (np.abs(aspects[a] - aspects[b]) <= ASPECT_TOLERANCE * np.maximum(aspects[a], aspects[b]))
-            a, b = a[kept], b[kept]
-            seen = small[a, :, ::-1] if is_mirrored else small[a]
-            levels = np.sqrt(((seen - small[b]) ** 2).mean(axis=(1, 2, 3)))
-            is_same = levels <= MOST_LEVELS
-            yield from zip(places[a[is_same]].tolist(), places[b[is_same]].tolist(), strict=True)
+            _join_block(groups, members, near, (start, first), "near-duplicates", partial(are_copies, seen=seen))
+
+
+def _join_block(
+    groups: Groups, members: Ints, near: NDArray[np.bool_], corner: tuple[int, int], reason: str,
+    are_copies: Callable[[Ints, Ints], NDArray[np.bool_]] | None = None,
+) -> None:  # fmt: skip
+    """Joins members that are near, if ``are_copies`` says so of their places among the members.
+
+    near: [R, O], a block of all pairs of members that begins at ``corner``. Pairs within one group are passed over, so
+    that thousands of equal pictures take neither time nor memory.
+    """
+    rows, others = (range(begin, begin + size) for begin, size in zip(corner, near.shape, strict=True))
+    near &= np.array(rows)[:, None] < np.array(others)[None]
+    is_left = True
+    while is_left:
+        roots = [np.array([groups.root(int(member)) for member in members[own]]) for own in (rows, others)]
+        near &= roots[0][:, None] != roots[1][None]
+        # so many of them at once, whose groups may be one then
+        found = np.flatnonzero(near)
+        is_left, found = len(found) > _PAIRS, found[:_PAIRS]
+        near.ravel()[found] = False
+        a, b = found // near.shape[1] + corner[0], found % near.shape[1] + corner[1]
+        kept = are_copies(a, b) if are_copies is not None else slice(None)
+        for own, its in zip(members[a[kept]].tolist(), members[b[kept]].tolist(), strict=True):
+            groups.join(own, its, reason)
 
 
 def _blocks_of(count: int) -> Iterator[tuple[int, int]]:
@@ -204,14 +231,17 @@ def _sharing_blocks(signatures: Sequence[Signature]) -> Iterator[tuple[int, int]
     yield from {(one, other) for (one, other, _, _), count in offsets.items() if count >= LEAST_BLOCKS}
 
 
-def join_embeddings(groups: Groups, vectors: Floats, is_known: NDArray[np.bool_]) -> float | None:
+def join_embeddings(
+    groups: Groups, vectors: Floats, is_known: NDArray[np.bool_], hashes: Sequence[str]
+) -> float | None:
     """Joins members whose embeddings are far nearer to each other than pictures of this data are; gives the cosine.
 
-    vectors: unit rows [N, D]. is_known: of each, whether it counts. The least cosine is taken from the data: 1 - cosine
-    to the nearest picture of another group has a usual logarithm and a spread (median and median absolute deviation);
-    near-duplicates are ``DEVIATIONS`` below it, and at least ``LEAST_COSINE``. None for too few pictures to tell.
+    vectors: unit rows [N, D]. is_known: of each, whether it counts. hashes: of each, by which one of a group is chosen
+    whatever the order of the rows. The least cosine is taken from the data: 1 - cosine to the nearest picture of
+    another group has a usual logarithm and a spread (median and median absolute deviation); near-duplicates are
+    ``DEVIATIONS`` below it, and at least ``LEAST_COSINE``. None for too few pictures to tell.
     """
-    places = np.flatnonzero(is_known)
+    places = np.array(sorted(np.flatnonzero(is_known).tolist(), key=hashes.__getitem__), np.intp)
     roots = np.array([groups.root(place) for place in places.tolist()], np.intp)
     # one of each group, so that its own copies are not what is usual
     _, firsts = np.unique(roots, return_index=True)
@@ -220,10 +250,8 @@ def join_embeddings(groups: Groups, vectors: Floats, is_known: NDArray[np.bool_]
     known = vectors[places]
     least = max(LEAST_COSINE, _unusual(known[firsts]))
     for start, first in _blocks_of(len(known)):
-        a, b = np.nonzero(known[start : start + _ROWS] @ known[first : first + _OTHERS].T >= least)
-        for one, other in zip((a + start).tolist(), (b + first).tolist(), strict=True):
-            if one < other:
-                groups.join(int(places[one]), int(places[other]), "near-duplicates by embedding")
+        near = known[start : start + _ROWS] @ known[first : first + _OTHERS].T >= least
+        _join_block(groups, places, near, (start, first), "near-duplicates by embedding")
     return least
 
 

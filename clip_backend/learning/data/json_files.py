@@ -9,6 +9,7 @@ Sources: https://cocodataset.org/#format-data, Karpathy and Fei-Fei 2015.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from ....csv_cells import plain_name
 from ....errors import InputError
 from ....input_files import read_file
-from ....json_text import STRICT, JsonError, parse_json
+from ....json_text import UNIQUE, JsonError, parse_json
 from .rows import Row
 from .tables import object_rows, text_of, texts_of
 
@@ -32,7 +33,7 @@ _SHAPES = (
 def json_rows(path: Path) -> tuple[str, Iterable[Row]]:
     """The layout of a JSON file in a line, and its rows; raises InputError, naming the file, for any other JSON."""
     try:
-        value = parse_json(read_file(path, "the data set", most_bytes=MAX_BYTES), STRICT, max_marks=MAX_MARKS)
+        value = parse_json(read_file(path, "the data set", most_bytes=MAX_BYTES), UNIQUE, max_marks=MAX_MARKS)
     except JsonError as error:
         raise InputError(f"{path} cannot be read as JSON: {error}") from error
     if isinstance(value, list) and any(isinstance(one, dict) for one in value):
@@ -62,7 +63,9 @@ def _path_rows(value: Mapping[str, object]) -> Iterator[Row]:
 
 def _coco_rows(value: Mapping[str, Any]) -> Iterator[Row]:
     """A row for each annotation, numbered in their order; captions, or the names of categories where there are none."""
-    names = {_of(one, "id"): _of(one, "filename") for one in value["images"] if isinstance(one, dict)}
+    images = [one for one in value["images"] if isinstance(one, dict)]
+    counts = Counter(_of(one, "id") for one in images)
+    names = {_of(one, "id"): _of(one, "filename") for one in images}
     categories = value.get("categories")
     listed = categories if isinstance(categories, list) else []
     labels = {_of(one, "id"): _of(one, "name") for one in listed if isinstance(one, dict)}
@@ -72,20 +75,35 @@ def _coco_rows(value: Mapping[str, Any]) -> Iterator[Row]:
     said: set[tuple[str, str]] = set()
     annotated: set[str] = set()
     for number, one in enumerate(annotations, 1):
-        if not isinstance(one, dict) or _of(one, "imageid") not in names:
-            reason = f"it is about the picture {_of(one, 'imageid')!r}, which is not among the images"
-            yield Row("", number=number, problem=("bad-entry", reason if isinstance(one, dict) else "it is no object"))
+        if reason := _coco_problem(one, counts, None if has_captions else labels):
+            yield Row("", number=number, problem=("bad-entry", reason))
             continue
         id = _of(one, "imageid")
         annotated.add(id)
         if has_captions:
             yield Row(names[id], text_of(one.get("caption")), number=number)
-        elif (label := labels.get(_of(one, "categoryid"), "")) and (id, label) not in said:
-            said.add((id, label))
+        elif (label := labels[_of(one, "categoryid")], id) not in said:
+            said.add((label, id))
             yield Row(names[id], label=label, number=number)
     for id, name in names.items():
-        if id not in annotated:
-            yield Row(name, name=name, problem=("no-text", f"no annotation is about this picture (id {id})"))
+        if id not in annotated and counts[id] == 1:
+            yield Row(name, name=name, problem=("no-text", f"no annotation that can be used is about it (id {id})"))
+
+
+def _coco_problem(annotation: object, images: Mapping[str, int], labels: Mapping[str, str] | None) -> str:
+    """Why an annotation cannot be used; empty if it can.
+
+    images: how many have each id. labels: the name of each category; None where captions are read.
+    """
+    if not isinstance(annotation, dict):
+        return "it is no object"
+    id, category = _of(annotation, "imageid"), _of(annotation, "categoryid")
+    if images.get(id, 0) != 1:
+        there = "which is not among the images" if id not in images else "an id that several images have"
+        return f"it is about the picture {id!r}, {there}"
+    if labels is not None and not labels.get(category):
+        return f"its category {category!r} is not among the categories; add its name to them"
+    return ""
 
 
 def _of(record: Mapping[str, Any], name: str) -> str:

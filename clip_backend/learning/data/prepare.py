@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,17 +46,21 @@ def prepare_data(
     encoder: Encoder | None = None,
     previous: StrPath | None = None,
     parts: Mapping[Part, StrPath] | None = None,
+    check: Callable[[Dataset], None] | None = None,
     progress: Progress | None = None,
 ) -> PreparedData:
     """The data set in a file or folder with its report and split; see ``read_dataset`` and ``split_dataset``.
 
     encoder: also checks texts and labels by the model, and compares embeddings to find near-duplicates. previous: the
     file of an earlier split, whose pictures stay in their parts. parts: data sets that are the val or test part;
-    ``path`` is then what is trained on. progress: called with (pictures read, all).
+    ``path`` is then what is trained on. check: called with the data set before its pictures and the weights of the
+    model are read; what it raises ends the call. progress: called with (pictures read, all).
     Raises InputError for what is no data set; what is wrong in one is in the report, see ``check_trainable``.
     """
     earlier = read_split(Path(os.path.expanduser(previous))) if previous is not None else None
     dataset = _read(path, parts or {}, root, facts_of)
+    if check:
+        check(dataset)
     inspected = inspect_pictures(dataset, progress)
     size = encoder.preprocessing.size if encoder and encoder.preprocessing else None
     findings, left_out = check_examples(dataset, inspected, size)
@@ -87,11 +91,18 @@ def _read(path: StrPath, parts: Mapping[Part, StrPath], root: StrPath | None, fa
         if more.kind != dataset.kind:
             raise InputError(f"{dataset.path} holds {dataset.kind}, and {more.path} {more.kind}; give data of one kind")
         file = more.path.name
+        # names are only comparable where they are relative to one folder
+        within = "" if root is not None or _folder(more) == _folder(dataset) else f"{part}/"
         train = [one if one.part else replace(one, part="train") for one in dataset.examples]
-        examples = [replace(one, part=part, file=one.file or file) for one in more.examples]
+        examples = [replace(one, part=part, name=f"{within}{one.name}", file=one.file or file) for one in more.examples]
         findings = [replace(one, file=one.file or file) for one in more.findings]
         dataset = replace(
             dataset, examples=(*train, *examples), findings=(*dataset.findings, *findings),
             rows=dataset.rows + more.rows,
         )  # fmt: skip
     return dataset
+
+
+def _folder(dataset: Dataset) -> Path:
+    """The folder that the names of its pictures are relative to."""
+    return dataset.path if dataset.path.is_dir() else dataset.path.parent

@@ -49,8 +49,8 @@ def read_dataset(path: StrPath, *, root: StrPath | None = None, facts_of: FactsO
     if source.is_dir():
         return _folder(source, given, facts_of)
     layout, rows = _file(source)
-    folders = list(dict.fromkeys([*given, source.parent, Path.cwd()]))
-    return Reading(layout, source, folders, facts_of=facts_of).dataset(rows)
+    folders = list(dict.fromkeys([*given, source.parent]))
+    return Reading(layout, source, folders, facts_of=facts_of, last=Path.cwd()).dataset(rows)
 
 
 def _file(path: Path) -> tuple[str, Iterable[Row]]:

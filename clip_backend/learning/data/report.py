@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ....atomic import atomic_file
 from ....csv_cells import csv_text
 from ....errors import InputError, OutputError
+from ....input_files import open_file
 from .checks import CHECKS, STOPPING
 from .dataset import Dataset, Finding
 from .split import Split
@@ -38,6 +39,8 @@ class DataReport:
     #: Share of random other texts that fit a picture better than its own, to the model; it is 0.5 by chance.
     lost_to_others: float | None = None
     split: Split | None = None
+    #: What training the towers will take, see ``tuning/cost.py``; empty for methods that leave the model as it is.
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, dataset: Dataset, findings: Sequence[Finding], left_out: frozenset[int], **others: Any) -> DataReport:
@@ -93,7 +96,7 @@ class DataReport:
             "status": self.status, **self.dataset.to_dict(), "usable": len(self.dataset.examples) - len(self.left_out),
             "labels": self.labels, "errors": severities["error"], "warnings": severities["warning"], "checks": checks,
             "unchecked": list(self.unchecked), "lost_to_others": self.lost_to_others,
-            "split": self.split.to_dict() if self.split else None,
+            "split": self.split.to_dict() if self.split else None, "training": dict(self.training),
         }  # fmt: skip
 
     def findings_csv(self) -> str:
@@ -122,9 +125,9 @@ def check_findings_target(path: Path, *, overwrite: bool = False) -> None:
 def _is_findings(path: Path) -> bool:
     head = ",".join(COLUMNS).encode()
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return file.read(len(head)) == head
-    except OSError:
+    except (InputError, OSError):
         return False
 
 

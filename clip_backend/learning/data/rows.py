@@ -15,10 +15,11 @@ from .dataset import Dataset, Example, Facts, FactsOf, Finding, Kind, Part, Pict
 
 #: A set is one of pairs if at least this share of its labels says match or no match; the others are then mistakes.
 MOST_LABELS = 0.9
-#: What the parts of a split are called in folders and columns.
+#: What the parts of a split are called in folders and columns, as in Hugging Face's datasets and Karpathy's splits.
 PART_NAMES: Mapping[str, Part] = {
-    "train": "train", "training": "train", "restval": "train", "test": "test", "testing": "test",
+    "train": "train", "training": "train", "restval": "train",
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
 }  # fmt: skip
 _WEB_ADDRESS = re.compile(r"(?:https?|ftp|s3|gs|data):", re.IGNORECASE)
 _NOT_THERE = "there is no such file in the folder of the data or the current one; check the path, or give another root"
@@ -35,6 +36,8 @@ class Row:
     #: As in ``Finding``.
     number: int | None = None
     line: int | None = None
+    #: Whether ``label`` names a class whatever it is, "1" included.
+    is_class: bool = False
     #: The name in the data set where ``picture`` is no text.
     name: str = ""
     facts: Facts = field(default_factory=Facts)
@@ -59,13 +62,15 @@ class Reading:
     layout: str
     #: The file or folder that the user names.
     path: Path
-    #: Where relative paths are looked up, in this order.
+    #: Where relative paths are looked up, in this order; names of pictures are relative to them.
     folders: Sequence[Path]
     #: What the layout alone tells; None where the labels decide.
     kind: Kind | None = None
     #: Gives what the files of pictures tell of their generation; None to not look.
     facts_of: FactsOf | None = None
     findings: list[Finding] = field(default_factory=list)
+    #: Where relative paths are looked up last; no name depends on it, since it may be another one the next time.
+    last: Path | None = None
 
     def dataset(self, rows: Iterable[Row]) -> Dataset:
         """The data set of these rows; raises InputError if none of them can be used."""
@@ -73,7 +78,8 @@ class Reading:
         total = len({(row.file, row.number, row.name) for row in listed})
         kind = self.kind or self._kind(listed)
         kept = [(row, picture) for row in listed if (picture := self._picture(row, kind)) is not None]
-        examples = [self._example(row, picture, kind) for row, picture in kept]
+        names = _names_of([row.picture for row, _ in kept if isinstance(row.picture, str)], self.folders)
+        examples = [self._example(row, picture, kind, names) for row, picture in kept]
         if kind == "captions":
             examples = self._merged(examples)
         if not examples:
@@ -89,6 +95,8 @@ class Reading:
         labels = [row.label for row in usable if row.label]
         if not labels:
             return "captions"
+        if any(row.is_class for row in usable):
+            return "classes"
         says_match = sum(read_label(label) is not None for label in labels)
         has_texts = any(row.text for row in usable)
         return "pairs" if has_texts and says_match >= MOST_LABELS * len(labels) else "classes"
@@ -100,8 +108,9 @@ class Reading:
             if _WEB_ADDRESS.match(row.picture):
                 problem = ("missing-picture", "it is an address on the web; fetch the picture and give its path")
             else:
+                folders = [*self.folders, *([self.last] if self.last else [])]
                 try:
-                    return Path(os.path.abspath(find_picture(row.picture, self.folders)))
+                    return Path(os.path.abspath(find_picture(row.picture, folders)))
                 except PictureError:
                     # not the reason of the error, which names folders of this machine
                     problem = ("missing-picture", _NOT_THERE)
@@ -111,7 +120,7 @@ class Reading:
             return None
         return row.picture if not isinstance(row.picture, str) else None
 
-    def _example(self, row: Row, picture: Picture, kind: Kind) -> Example:
+    def _example(self, row: Row, picture: Picture, kind: Kind, names: Mapping[str, str]) -> Example:
         part = PART_NAMES.get(row.part.casefold(), "")
         if row.part and not part:
             message = f"the part {row.part!r} is none of train, val and test, so the row is put into one of them anew"
@@ -120,22 +129,25 @@ class Reading:
         if kind == "pairs":
             label = read_label(row.label)
         return Example(
-            picture, row.name or _name_of(str(row.picture), self.folders), row.text or None, label, row.number,
-            row.line, facts=row.facts, source=row.source, part=part, file=row.file,
+            picture, row.name or names[str(row.picture)], row.text or None, label, row.number, row.line,
+            facts=row.facts, source=row.source, part=part, file=row.file,
         )  # fmt: skip
 
     def _merged(self, examples: Sequence[Example]) -> list[Example]:
-        """One example for each picture, with all its captions; one that stands there twice is noted."""
-        merged: dict[Picture, Example] = {}
+        """One example for each picture, with all its captions; one that stands there twice is noted.
+
+        A picture in two parts stays two examples, so that the split finds the leak.
+        """
+        merged: dict[tuple[Picture, Part], Example] = {}
         for one in examples:
-            first = merged.setdefault(one.picture, one)
+            first = merged.setdefault((one.picture, one.part), one)
             if first is one:
                 continue
             if one.text in first.texts:
                 message = f"the same picture with the same text as {first.where}; it counts once"
                 self.findings.append(one.finding("warning", "duplicate-row", message))
                 continue
-            merged[one.picture] = replace(
+            merged[one.picture, one.part] = replace(
                 first, captions=(*first.captions, one.text or ""),
                 caption_rows=(*first.caption_rows, (one.row, one.line)),
             )  # fmt: skip
@@ -166,9 +178,26 @@ def _missing(row: Row, kind: Kind) -> tuple[str, str] | None:
 
 
 def _name_of(written: str, folders: Sequence[Path]) -> str:
-    """The name of a picture without folders of this machine: below one of the folders, else that of its file."""
-    path = PurePath(written)
-    if not path.is_absolute() and not PureWindowsPath(written).is_absolute():
-        return written.replace("\\", "/")
-    below = (folder for folder in folders if path.is_relative_to(folder))
-    return next((path.relative_to(folder).as_posix() for folder in below), PureWindowsPath(written).name)
+    """The name of one picture without folders of this machine: see ``_names_of``."""
+    return _names_of([written], folders)[written]
+
+
+def _names_of(written: Iterable[str], folders: Sequence[Path]) -> dict[str, str]:
+    """The names of pictures without folders of this machine: as written, or relative to one of the folders.
+
+    Of absolute paths elsewhere it is the end of each: so many folders that different paths have different names.
+    """
+    names: dict[str, str] = {}
+    elsewhere: dict[str, tuple[str, ...]] = {}
+    for one in dict.fromkeys(written):
+        path = PurePath(one)
+        if not path.is_absolute() and not PureWindowsPath(one).is_absolute():
+            names[one] = one.replace("\\", "/")
+        elif below := next((folder for folder in folders if path.is_relative_to(folder)), None):
+            names[one] = path.relative_to(below).as_posix()
+        else:
+            elsewhere[one] = PureWindowsPath(one).parts[1:]
+    length = 1
+    while len({parts[-length:] for parts in elsewhere.values()}) < len(set(elsewhere.values())):
+        length += 1
+    return names | {one: "/".join(parts[-length:]) for one, parts in elsewhere.items()}

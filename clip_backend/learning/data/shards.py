@@ -5,7 +5,7 @@ Source: https://github.com/webdataset/webdataset#the-webdataset-format
 
 from __future__ import annotations
 
-import os
+import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from pathlib import Path
 from ....errors import InputError
 from ....imaging import PICTURE_SUFFIXES
 from ....input_files import open_file
-from ....json_text import JsonError, parse_object
+from ....json_text import UNIQUE, JsonError, parse_object
 from ...preparing.pictures import TarMember
 from .rows import Row
 from .tables import Columns, cells_of
@@ -24,6 +24,10 @@ _TEXT_SUFFIXES = (".txt", ".caption", ".text")
 #: The number or name of a class.
 _CLASS_SUFFIXES = (".cls", ".cls.txt", ".label")
 MAX_TEXT_BYTES = 1 << 20
+#: Key and ending of a member: the base name is cut at its first dot. Members without an ending are no part of a sample.
+_KEY = re.compile(r"((?:.*/)?[^./][^/.]*)\.([^/]*)", re.DOTALL)
+#: What webdataset keeps about the whole archive.
+_ABOUT_ALL = re.compile(r"__[^/]*__(?:$|/)")
 
 
 @dataclass
@@ -33,6 +37,8 @@ class _Sample:
     archive: Path
     stem: str
     picture: TarMember | None = None
+    #: Other pictures under a longer ending, such as "seg.png", by that; the picture itself where it is the only one.
+    others: dict[str, TarMember] = field(default_factory=dict)
     text: str = ""
     label: str = ""
     #: The values in its JSON member.
@@ -56,9 +62,10 @@ def _samples(archive: Path) -> Iterator[_Sample]:
             # without compression, so that each picture can be read where it lies
             with tarfile.open(fileobj=file, mode="r:") as tar:
                 for member in tar:
-                    if not member.isreg() or os.path.basename(member.name).startswith("."):
+                    key = _KEY.fullmatch(member.name)
+                    if key is None or not member.isreg() or _ABOUT_ALL.match(member.name):
                         continue
-                    stem, suffix = _split(member.name)
+                    stem, suffix = key[1], f".{key[2].lower()}"
                     if current is None or current.stem != stem:
                         if current is not None:
                             yield current
@@ -74,22 +81,12 @@ def _samples(archive: Path) -> Iterator[_Sample]:
     if current is not None:
         yield current
     else:
-        yield _Sample(archive, "", problem=("broken-archive", "the archive has no files; leave it out"))
-
-
-def _split(name: str) -> tuple[str, str]:
-    """Stem and ending: the base name is cut at its first dot, as webdataset does."""
-    folder, base = os.path.split(name)
-    stem, dot, suffix = base.partition(".")
-    return os.path.join(folder, stem), (dot + suffix).lower()
+        yield _Sample(archive, "", problem=("broken-archive", "the archive has no samples; leave it out"))
 
 
 def _take(sample: _Sample, suffix: str, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
     if f".{suffix.rpartition('.')[2]}" in PICTURE_SUFFIXES:
-        if sample.picture is None:
-            sample.picture = TarMember(sample.archive, member.name, member.offset_data, member.size)
-        else:
-            sample.problem = ("bad-entry", f"it has two pictures, {sample.picture.member} and {member.name}; keep one")
+        _take_picture(sample, suffix, member)
         return
     if suffix not in (*_TEXT_SUFFIXES, *_CLASS_SUFFIXES, ".json"):
         return
@@ -100,7 +97,7 @@ def _take(sample: _Sample, suffix: str, tar: tarfile.TarFile, member: tarfile.Ta
     data = content.read() if content else b""
     try:
         if suffix == ".json":
-            sample.record = parse_object(data)
+            sample.record = parse_object(data, UNIQUE)
         elif suffix in _CLASS_SUFFIXES:
             sample.label = data.decode("utf-8-sig").strip()
         else:
@@ -111,10 +108,26 @@ def _take(sample: _Sample, suffix: str, tar: tarfile.TarFile, member: tarfile.Ta
         sample.problem = ("bad-entry", f"{member.name} cannot be read as JSON: {error}")
 
 
+def _take_picture(sample: _Sample, suffix: str, member: tarfile.TarInfo) -> None:
+    picture = TarMember(sample.archive, member.name, member.offset_data, member.size)
+    if member.issparse():
+        sample.problem = ("bad-entry", f"{member.name} is stored with holes; make the archive without --sparse")
+    elif suffix.count(".") > 1:
+        sample.others[suffix] = picture
+    elif sample.picture is None:
+        sample.picture = picture
+    else:
+        sample.problem = ("bad-entry", f"it has two pictures, {sample.picture.member} and {member.name}; keep one")
+
+
 def _rows(sample: _Sample, number: int) -> Iterator[Row]:
-    name = f"{sample.archive.name}/{sample.picture.member if sample.picture else sample.stem}".rstrip("/")
+    others = [*sample.others.values()]
+    picture = sample.picture or (others[0] if len(others) == 1 else None)
+    name = f"{sample.archive.name}/{picture.member if picture else sample.stem}".rstrip("/")
     problem = sample.problem
-    if problem is None and sample.picture is None:
+    if problem is None and picture is None and others:
+        problem = ("bad-entry", f"it has {len(others)} pictures, such as {others[0].member}; keep one")
+    elif problem is None and picture is None:
         problem = ("no-picture", "no picture has this name in the archive; add it, or leave the others out")
     record, columns = cells_of(sample.record), Columns.of_texts(list(sample.record))
     if sample.text:
@@ -122,7 +135,9 @@ def _rows(sample: _Sample, number: int) -> Iterator[Row]:
         columns = replace(columns, text=columns.text or "text")
         record[columns.text] = sample.text
     for row in columns.rows(record, number, None, problem):
-        yield replace(row, picture=sample.picture or "", name=name, label=sample.label or row.label)
+        yield replace(
+            row, picture=picture or "", name=name, label=sample.label or row.label, is_class=bool(sample.label)
+        )
 
 
 def check_archive(path: Path) -> None:

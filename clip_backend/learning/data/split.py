@@ -12,7 +12,7 @@ from typing import Any
 from ....atomic import atomic_file
 from ....errors import InputError, OutputError
 from ....input_files import open_file, read_file
-from ....json_text import JsonError, parse_json, to_json
+from ....json_text import FINITE, JsonError, parse_json, to_json
 from .dataset import PARTS, Finding, Part
 from .groups import Origin
 from .likeness import Signature
@@ -132,7 +132,7 @@ def is_split(path: Path) -> bool:
 def read_split(path: Path) -> SavedSplit:
     """The split in a file; raises InputError, naming the file, for one that is none, damaged, or of another version."""
     try:
-        values = parse_json(read_file(path, "the split", most_bytes=MAX_BYTES), max_marks=MAX_MARKS)
+        values = parse_json(read_file(path, "the split", most_bytes=MAX_BYTES), FINITE, max_marks=MAX_MARKS)
     except JsonError as error:
         raise InputError(f"{path} is no file of a split: {error}; give the split.json of a run") from error
     if not isinstance(values, dict) or values.get("clip_grid") != _KIND:
@@ -145,5 +145,5 @@ def read_split(path: Path) -> SavedSplit:
     try:
         pictures = tuple(SplitPicture.from_dict(one) for one in values["pictures"])
         return SavedSplit(pictures, int(values["seed"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is damaged ({error}); split anew") from error

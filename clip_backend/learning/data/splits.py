@@ -180,7 +180,8 @@ def split_dataset(
     if vectors is not None:
         padded = np.concatenate([vectors, np.zeros((len(work.old), vectors.shape[1]), np.float32)])
         is_read = np.array([one is not None for one in signatures] + [False] * len(work.old))
-        least = join_embeddings(groups, padded, is_read & padded.any(axis=1))
+        hashes = [one.hash if one else "" for one in signatures] + [""] * len(work.old)
+        least = join_embeddings(groups, padded, is_read & padded.any(axis=1), hashes)
     made = work.pieces(groups)
     strata: dict[str, list[_Group]] = defaultdict(list)
     for one in made:

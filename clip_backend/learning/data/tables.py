@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ....errors import InputError
-from ....json_text import JsonError, parse_json
+from ....json_text import UNIQUE, JsonError, parse_json
 from ...match_files.pairs_file import (
     IMAGE_COLUMNS,
     LABEL_COLUMNS,
@@ -109,6 +110,9 @@ def json_line_rows(path: Path) -> Iterator[Row]:
             records.append((line, *_object_in(text)))
     if not records:
         raise InputError(f"{path} is empty; it needs a JSON object on each line")
+    first, _, reason = records[0]
+    if reason and all(problem for _, _, problem in records):
+        raise InputError(f"{path}: none of its {len(records)} lines can be used; the first: line {first}: {reason[1]}")
     columns = Columns.of(list(dict.fromkeys(name for _, record, _ in records for name in record)), path)
     for number, (line, record, problem) in enumerate(records, 1):
         yield from columns.rows(record, number, line, problem)
@@ -119,7 +123,7 @@ def _object_in(text: str) -> tuple[Mapping[str, Cell], tuple[str, str] | None]:
     if not text.isascii() and text != text.encode("utf-8", "replace").decode("utf-8"):
         return {}, ("encoding", "it has bytes that are not UTF-8, so what it says is unknown; save the file in UTF-8")
     try:
-        value = parse_json(text)
+        value = parse_json(text, UNIQUE)
     except JsonError as error:
         return {}, ("bad-entry", f"it is no JSON: {error}")
     if not isinstance(value, dict):
@@ -148,11 +152,16 @@ def _cell(value: object) -> Cell | None:
 
 
 def text_of(value: object) -> str:
-    """A single value, or the text in ``{"raw": text}`` or ``{"caption": text}``; empty for anything else."""
+    """A single value, or the text in ``{"raw": text}`` or ``{"caption": text}``; empty for anything else.
+
+    NaN is what pandas writes for a missing text.
+    """
     if isinstance(value, dict):
         return next((text_of(value[name]) for name in ("raw", "caption", "text") if name in value), "")
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float) and not math.isfinite(value):
+        return ""
     return str(value).strip() if isinstance(value, (str, int, float)) else ""
 
 

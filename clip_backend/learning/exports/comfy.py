@@ -6,6 +6,7 @@ Source: comfy/clip_vision.py, comfy/sd.py and comfy/lora.py of ComfyUI 0.3.64 an
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from ...checkpoints.info import CheckpointInfo
 from ...checkpoints.safetensors_file import TensorToWrite
@@ -21,6 +22,21 @@ def vision_tensors(merged: Merged) -> list[TensorToWrite]:
 def text_tensors(merged: Merged) -> list[TensorToWrite]:
     """``text_model.*`` and ``text_projection.weight``."""
     return merged.to_write(merged.names("text"))
+
+
+def properties(info: CheckpointInfo, part: str) -> dict[str, Any]:
+    """What the weights of the "vision" or the "text" encoder do not tell, as our own loader reads it from metadata."""
+    shape = info.vision if part == "vision" else info.text
+    told: dict[str, Any] = {"activation": info.activation, "eps": info.eps, "heads": shape and shape.heads}
+    if part == "text":
+        told |= {"text_pool": info.text_pool, "is_causal": info.is_causal}
+        told |= {"activation": info.text_activation or info.activation, "eps": info.text_eps or info.eps}
+    elif info.vision:
+        told |= {
+            "image_size": info.vision.image_size, "mean": info.mean, "std": info.std, "fit": info.fit,
+            "short_side": info.short_side, "interpolation": info.interpolation, "pool": info.pool,
+        }  # fmt: skip
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def kohya_prefix(info: CheckpointInfo) -> str:

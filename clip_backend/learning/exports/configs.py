@@ -13,6 +13,8 @@ _ACTIVATIONS = {
     "quick_gelu": "quick_gelu", "gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "silu": "silu",
 }  # fmt: skip
 _FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
+#: The tokens of the vocabulary that open_clip brings.
+_OPENAI_WORDS = 49408
 _RESIZE_MODES = {"crop": "shortest", "squash": "squash", "pad": "longest"}
 
 
@@ -90,6 +92,8 @@ def open_clip_config(vision: CheckpointInfo, text: CheckpointInfo) -> dict[str, 
         reason = f"its encoders have the activations {activation} and {other}, and open_clip has one for both"
         raise CheckpointError(str(vision.path), f"{reason}; export it to hf")
     shape, words = vision.vision, text.text
+    # any name makes it take the tokenizer of its own folder instead of OpenAI's
+    own_words = {} if words.vocabulary == _OPENAI_WORDS else {"hf_tokenizer_name": "."}
     model = {
         "embed_dim": vision.projection,
         "quick_gelu": activation == "quick_gelu",
@@ -99,7 +103,7 @@ def open_clip_config(vision: CheckpointInfo, text: CheckpointInfo) -> dict[str, 
         },
         "text_cfg": {
             "context_length": words.context, "vocab_size": words.vocabulary, "width": words.width,
-            "heads": words.heads, "layers": words.layers, "mlp_ratio": words.mlp / words.width,
+            "heads": words.heads, "layers": words.layers, "mlp_ratio": words.mlp / words.width, **own_words,
         },
     }  # fmt: skip
     pictures = {

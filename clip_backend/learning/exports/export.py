@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ....atomic import FileSet, check_replaceable, file_set, make_folder
 from ....errors import CheckpointError, InputError, LimitError, OutputError
+from ....json_text import to_json
 from ...checkpoints.fingerprints import identified
 from ...checkpoints.info import CheckpointInfo
 from ...checkpoints.safetensors_file import TensorToWrite, write_safetensors
@@ -152,7 +153,9 @@ def _for_comfyui(merged: Merged, target: Target) -> _Content:
         loader = "Load CLIP Vision" if is_vision else "Load CLIP"
         notes.insert(0, f"ComfyUI's {loader} cannot use this file: {problem}; {programs.OWN_LOADER}")
     tensors = comfy.vision_tensors(merged) if is_vision else comfy.text_tensors(merged)
-    return _Content(tensors, {**_FORMAT, "clip_grid.exported": target}, merged=merged, notes=notes)
+    told = to_json(comfy.properties(info, "vision" if is_vision else "text"))
+    metadata = {**_FORMAT, "clip_grid": told, "clip_grid.exported": target}
+    return _Content(tensors, metadata, merged=merged, notes=notes)
 
 
 def _size(content: _Content) -> int:

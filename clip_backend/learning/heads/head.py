@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ....atomic import atomic_file, check_replaceable
 from ....errors import InputError
-from ....json_text import parse_object, to_json
+from ....json_text import FINITE, parse_object, to_json
 from ...encoding.features import Vectors
 from ...scoring.scales import Float64s, softmax
 from ..base import Base
@@ -21,9 +21,12 @@ from ..base import Base
 if TYPE_CHECKING:
     from ...encoding.encoder import Encoder
 
-HeadKind = Literal["nearest", "ridge", "logistic", "lda", "tip"]
+#: "texts" is what the towers of a model were trained for: its own texts of the classes.
+HeadKind = Literal["nearest", "ridge", "logistic", "lda", "tip", "texts"]
 #: Of the file format.
 VERSION = 1
+#: Cosines with examples that are held at once.
+_MOST_HELD = 4_000_000
 #: The name in the metadata under which everything but the tensors is: one alone, since their order is random.
 FORMAT = "clip-grid head"
 
@@ -89,9 +92,12 @@ def example_logits(features: Vectors, examples: Examples, classes: int) -> Float
 
     Source: Zhang et al. 2022 (Tip-Adapter), equation 5.
     """
-    cosines = features.astype(np.float64) @ examples.keys.T.astype(np.float64)
-    near = np.exp(-examples.beta * (1 - cosines))
-    sums: Float64s = examples.alpha * near @ np.eye(classes)[examples.classes]
+    keys, own = examples.keys.T.astype(np.float64), np.eye(classes)[examples.classes]
+    sums: Float64s = np.empty((len(features), classes))
+    step = max(1, _MOST_HELD // max(1, len(examples.keys)))
+    for start in range(0, len(features), step):
+        cosines = features[start : start + step].astype(np.float64) @ keys
+        sums[start : start + step] = examples.alpha * np.exp(-examples.beta * (1 - cosines)) @ own
     return sums
 
 
@@ -138,13 +144,13 @@ def read_head(path: str | os.PathLike[str]) -> Head:
     if FORMAT not in (metadata := _metadata(file)):
         raise InputError(f"{file} is no head of clip-grid train; give a head.safetensors, or the folder of its run")
     try:
-        facts = parse_object(metadata[FORMAT])
+        facts = parse_object(metadata[FORMAT], FINITE)
         if facts["version"] != VERSION:
             raise InputError(f"it is of version {facts['version']!r}, and this program reads version {VERSION}")
         return _head(facts, _tensors(file))
     except InputError as error:
         raise InputError(f"{file} cannot be used: {error}; train it anew") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{file} is damaged ({error!r}); train it anew") from error
 
 
@@ -165,12 +171,18 @@ def _tensors(path: Path) -> dict[str, NDArray[np.generic]]:
     from safetensors import safe_open
 
     with safe_open(str(path), framework="np") as file:
-        return {name: file.get_tensor(name) for name in sorted(file.keys())}
+        names = sorted(file.keys())
+        for name in names:
+            # numpy has no bfloat16, and no floats of 8 bits
+            if (dtype := file.get_slice(name).get_dtype()) not in ("F32", "I64"):
+                raise InputError(f"its {name} are {dtype}")
+        return {name: file.get_tensor(name) for name in names}
 
 
 def _head(facts: dict[str, Any], tensors: dict[str, NDArray[np.generic]]) -> Head:
     """The head of these values; raises InputError, saying what is wrong, or KeyError for one that is missing."""
-    kind, classes = facts["kind"], tuple(facts["classes"])
+    kind, listed = facts["kind"], facts["classes"]
+    classes = tuple(listed) if isinstance(listed, list) else ()
     if kind not in get_args(HeadKind):
         raise InputError(f"its kind is {kind!r}")
     if len(classes) < 2 or len(set(classes)) < len(classes) or not all(isinstance(name, str) for name in classes):

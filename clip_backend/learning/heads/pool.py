@@ -88,9 +88,8 @@ class Pool:
         names = sorted(set(self.groups), key=lambda name: hashlib.sha256(f"{self.seed} {name}".encode()).hexdigest())
         order = {name: place for place, name in enumerate(names)}
         rank = np.array([order[group] for group in self.groups])
-        held = np.array(
-            [np.bincount(self.labels[rank == place], minlength=len(self.classes)) for place in order.values()]
-        )
+        held = np.zeros((len(order), len(self.classes)), np.int64)
+        np.add.at(held, (rank, self.labels), 1)
         count = min(FOLDS, int(self.groups_per_class.max()))
         filled = np.zeros((count, len(self.classes)))
         fold_of = np.zeros(len(order), np.int64)

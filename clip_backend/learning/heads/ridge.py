@@ -52,9 +52,10 @@ class Ridge:
         residuals = self._targets - self._left @ (shrunk[:, None] * self._projected)
         own = (self._left**2 * shrunk).sum(axis=1) + 1 / len(self._targets)
         left = residuals / np.maximum(1 - own, 1e-12)[:, None]
-        places, counts = np.unique(groups, return_counts=True)
-        for group in places[counts > 1]:
-            rows = np.flatnonzero(groups == group)
+        _, counts = np.unique(groups, return_counts=True)
+        for rows in np.split(np.argsort(groups, kind="stable"), np.cumsum(counts)[:-1]):
+            if len(rows) == 1:
+                continue
             block = self._left[rows] * shrunk @ self._left[rows].T + 1 / len(self._targets)
             left[rows] = np.linalg.solve(np.eye(len(rows)) - block, residuals[rows])
         predictions: Float64s = self._targets + self._target_mean - left

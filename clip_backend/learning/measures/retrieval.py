@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,10 @@ from .estimates import Measured, draw_weights, estimated, ratio
 
 #: The k of recall at k.
 DEPTHS = (1, 5, 10)
+#: Similarities that are held at once.
+_MOST_HELD = 4_000_000
+#: Gives the similarities of some queries with all candidates [S, C].
+Similarities = Callable[[slice], NDArray[np.floating]]
 
 
 def ranks(similarity: NDArray[np.floating], related: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -30,18 +34,25 @@ def ranks(similarity: NDArray[np.floating], related: NDArray[np.bool_]) -> NDArr
 
 
 def measure_retrieval(
-    similarity: NDArray[np.floating], related: NDArray[np.bool_], groups: Sequence[str], *, seed: int = 0
-) -> Measured:
+    by_picture: Similarities, by_text: Similarities, texts_of: Sequence[Sequence[int]], groups: Sequence[str], *,
+    seed: int = 0,
+) -> Measured:  # fmt: skip
     """All metrics of P pictures and T texts, compared by recall at 1, the mean of both directions.
 
-    similarity, related: [P, T]; a text may be true of several pictures, and a picture have several. groups: of each
-    picture; a text is in the group of its first picture. The candidates stay the same in all draws.
+    by_picture, by_text: give the similarities of some pictures with all texts, and of some texts with all pictures, so
+    that no more than a few million are held. texts_of: the places of the texts of each picture; a text may be true of
+    several pictures, and a picture have several. groups: of each picture; a text is in the group of its first picture.
+    The candidates stay the same in all draws. Raises InputError as ``ranks``.
     """
     weights = draw_weights(groups, seed)
-    first = related.argmax(axis=0)
+    pictures_of: list[list[int]] = [[] for _ in range(1 + max(max(own, default=-1) for own in texts_of))]
+    for picture, own in enumerate(texts_of):
+        for text in own:
+            pictures_of[text].append(picture)
+    first = [own[0] for own in pictures_of]
     both = {
-        "picture to text": (weights, ranks(similarity, related)),
-        "text to picture": (weights[:, first], ranks(similarity.T, related.T)),
+        "picture to text": (weights, _ranks_in_blocks(by_picture, texts_of, len(pictures_of))),
+        "text to picture": (weights[:, first], _ranks_in_blocks(by_text, pictures_of, len(texts_of))),
     }
     values = dict[str, Float64s]()
     for direction, (own, found) in both.items():
@@ -52,9 +63,24 @@ def measure_retrieval(
     main = (values["recall at 1, picture to text"] + values["recall at 1, text to picture"]) / 2
     values = {"recall at 1": main, **values}
     return Measured(
-        rows=len(similarity), groups=len(set(groups)), metric="recall at 1", draws=main,
+        rows=len(texts_of), groups=len(set(groups)), metric="recall at 1", draws=main,
         estimates={name: estimated(one) for name, one in values.items()},
     )  # fmt: skip
+
+
+def _ranks_in_blocks(
+    similarities: Similarities, related: Sequence[Sequence[int]], candidates: int
+) -> NDArray[np.int64]:
+    """``ranks`` of all queries [Q]; related: the places of what is related to each."""
+    step = max(1, _MOST_HELD // candidates)
+    found = []
+    for start in range(0, len(related), step):
+        own = related[start : start + step]
+        is_related = np.zeros((len(own), candidates), np.bool_)
+        for row, places in enumerate(own):
+            is_related[row, places] = True
+        found.append(ranks(similarities(slice(start, start + len(own))), is_related))
+    return np.concatenate(found)
 
 
 def _medians(weights: Float64s, found: NDArray[np.int64]) -> Float64s:

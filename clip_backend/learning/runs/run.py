@@ -9,13 +9,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ....atomic import atomic_file, file_set, the_only_run
 from ....errors import InputError, OutputError
 from ....input_files import read_file
 from ....json_text import JsonError, parse_object, to_json
+from ....options import read_options
 from ..base import Base
+from ..options import TrainOptions
 
 #: Of the folder's layout.
 VERSION = 1
@@ -56,6 +58,11 @@ class Run:
         }  # fmt: skip
         return {"clip_grid": "run", "version": VERSION} | own
 
+    def train_options(self) -> TrainOptions:
+        """The options, those that this version does not know left out; raises InputError for values out of range."""
+        known = {name: value for name, value in self.options.items() if name in TrainOptions.__dataclass_fields__}
+        return read_options(TrainOptions, known)
+
 
 def is_run(folder: str | os.PathLike[str]) -> bool:
     """Whether the folder was written by a training, of any version."""
@@ -85,13 +92,22 @@ def read_run(folder: str | os.PathLike[str]) -> Run:
     if problem := _problem(values):
         raise InputError(f"{place / RUN} is damaged: {problem}; train anew")
     known = {field.name: values[field.name] for field in fields(Run)}
-    return Run(**known | {"base": Base.from_dict(values["base"]), "classes": tuple(values["classes"])})
+    try:
+        run = Run(**known | {"base": Base.from_dict(values["base"]), "classes": tuple(values["classes"])})
+        run.train_options()
+    except InputError as error:
+        raise InputError(f"{place / RUN} is damaged: {error}; train anew") from error
+    return run
 
 
 def _problem(values: Mapping[str, Any]) -> str:
     kinds = {"method": str, "kind": str, "base": dict, "options": dict, "classes": list, "data": str, "versions": dict}
     wrong = [name for name, kind in kinds.items() if not isinstance(values.get(name), kind)]
-    return f"it lacks {', '.join(wrong)}" if wrong else ""
+    if wrong:
+        return f"it lacks {', '.join(wrong)}"
+    if values["kind"] not in get_args(DataKind) or not all(isinstance(name, str) for name in values["classes"]):
+        return f"its kind is {values['kind']!r} and its classes are {str(values['classes'])[:100]}"
+    return ""
 
 
 def versions() -> dict[str, str]:

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ....atomic import file_set, make_folder
+from ....atomic import file_set, make_folder, unlisted
 from ....errors import InputError
 from ....json_text import JsonError, parse_object
 from ....log import logger
@@ -136,7 +136,7 @@ def _best_step(path: Path) -> int:
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    with file_set(path.parent) as files:
+    with unlisted(), file_set(path.parent) as files:
         write_safetensors(files, path, ready(tensors), metadata)
 
 

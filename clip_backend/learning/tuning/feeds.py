@@ -109,7 +109,7 @@ class PictureFeed:
         shape = (side, side, 3) if self._pixels else (config.tokens, config.width)
         key = [base.encoder.fingerprint, base.preprocessing.key, str(None if self._pixels else plan.first)]
         self.rows = RowFiles(
-            folder / "vision", _key([*key, *map(_picture_key, pictures)]), len(pictures), shape,
+            folder / "vision", _key([*key, *map(picture_key, pictures)]), len(pictures), shape,
             np.uint8 if self._pixels else np.float32,
         )  # fmt: skip
         self._fill(base, pictures, progress)
@@ -215,7 +215,7 @@ def _key(parts: Sequence[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _picture_key(picture: Any) -> str:
+def picture_key(picture: Any) -> str:
     """Equal for a picture that has not changed since."""
     if isinstance(picture, TarMember):
         state = os.stat(picture.archive)

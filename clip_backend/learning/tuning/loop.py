@@ -13,19 +13,22 @@ from torch import Tensor
 from ....atomic import set_kept
 from ....log import logger
 from ...towers.cpu import fast_products
+from ..options import TrainOptions
 from .adamw import AdamW
 from .checkpoints import Checkpoints, Progressed
 from .measure import measure
-from .result import OnStep, Step
+from .result import OnStep, Pace, Step
 from .rows import Batch, Rows, batch_at
 from .trainee import Trainee
 
+#: Epochs, and the least steps, where none are given; evaluations of a training.
+EPOCHS, LEAST_STEPS, EVALUATIONS = 10, 300, 20
 #: The share of the steps in which the rate rises; gradients longer than this are shortened, as in WiSE-FT.
 WARM_UP, MOST_NORM = 0.05, 1.0
 #: Seconds between checkpoints, and how many times as long as writing one they are apart at least.
 CHECKPOINT_SECONDS, CHECKPOINT_SHARE = 30.0, 50
-#: A time is told after so many steps; the loss shown is the mean of so many.
-TIMED_STEPS, SHOWN_STEPS = 3, 20
+#: The loss shown is the mean of so many.
+SHOWN_STEPS = 20
 #: Lines of the log beside those of evaluations.
 LOG_LINES = 1000
 #: A loss within this share of that of random guesses, after so many steps, is flat.
@@ -54,6 +57,12 @@ class LoopSettings:
     checkpoint_every: int | None = None
 
 
+def planned_steps(options: TrainOptions, rows: int) -> int:
+    """How many steps a training on so many rows has, without an early stop."""
+    epochs = -(-(options.epochs or EPOCHS) * rows // min(options.batch, rows))
+    return epochs if options.epochs else options.steps or max(LEAST_STEPS, epochs)
+
+
 def rate_at(step: int, steps: int, highest: float) -> float:
     """The learning rate of a step: linear warm-up, then half a cosine down to 0."""
     warm_up = max(1, round(WARM_UP * steps))
@@ -80,15 +89,19 @@ def train_step(trainee: Trainee, batch: Batch, optimizer: AdamW, rate: float) ->
 
 
 class Loop:
-    """One training, from the step that ``progressed`` names on."""
+    """One training, from the step that ``progressed`` names on.
+
+    pace: of all steps that are left, those that found the learning rate included.
+    """
 
     def __init__(
         self, trainee: Trainee, rows: Rows, val: Rows | None, settings: LoopSettings, checkpoints: Checkpoints,
-        progressed: Progressed, on_step: OnStep | None,
+        progressed: Progressed, on_step: OnStep | None, pace: Pace,
     ) -> None:  # fmt: skip
         self.trainee, self.rows, self.val, self.settings = trainee, rows, val, settings
         self.checkpoints, self.progressed, self.on_step = checkpoints, progressed, on_step
         self.optimizer = AdamW(trainee.parameters(), settings.weight_decay)
+        self._pace = pace
         self._shown: list[float] = []
         self._last_write, self._write_seconds = time.monotonic(), 0.0
 
@@ -102,7 +115,6 @@ class Loop:
         if not progressed.step and not progressed.log:
             self._evaluate()
             self._checkpoint()
-        begun, first = time.monotonic(), progressed.step
         while not progressed.stopped:
             step = progressed.step
             rate = rate_at(step, settings.steps, progressed.learning_rate)
@@ -115,9 +127,7 @@ class Loop:
             self._record(loss, rate)
             if progressed.step >= settings.steps:
                 progressed.stopped = "all steps are done"
-            done = progressed.step - first
-            left = (time.monotonic() - begun) / done * (settings.steps - progressed.step)
-            self._tell(rate, left if done >= TIMED_STEPS else None)
+            self._tell(rate, self._pace.step())
             if not progressed.stopped and self._is_checkpoint_due():
                 self._checkpoint()
         self._finish()

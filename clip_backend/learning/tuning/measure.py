@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ...calibration.metrics import roc_auc
 from ..measures.retrieval import ranks
-from .pairs import Kind
+from .pairs import Ints, Kind
 from .rows import Rows
 from .trainee import Trainee
 
@@ -28,18 +28,34 @@ def why_unmeasured(val: Rows | None) -> str:
 def measure(trainee: Trainee, val: Rows) -> float:
     """Accuracy of classes, the mean recall at 1 of both directions for captions, the area under the ROC curve of pairs.
 
-    Of many rows the first 2,000; their order is that of a split, which is random.
+    Of many rows those of ``sampled``.
     """
-    pictures, picture_rows = np.unique(val.picture_of[:MOST_ROWS], return_inverse=True)
+    places = sampled(val, MOST_ROWS)
+    labels, text_of = val.labels[places], val.text_of[places]
+    pictures, picture_rows = np.unique(val.picture_of[places], return_inverse=True)
     images = trainee.embed_pictures(pictures)
     if val.kind == "classes":
         found = (images @ trainee.embed_texts(val.classes).T).argmax(dim=1).cpu().numpy()
-        return float((val.classes[found][picture_rows] == val.text_of[:MOST_ROWS]).mean())
-    texts, text_rows = np.unique(val.text_of[:MOST_ROWS], return_inverse=True)
+        return float((val.classes[found][picture_rows] == text_of).mean())
+    texts, text_rows = np.unique(text_of, return_inverse=True)
     cosines = (images @ trainee.embed_texts(texts).T).cpu().numpy()  # [P, T]
     if val.kind == "pairs":
-        return roc_auc(val.labels[:MOST_ROWS] > 0, cosines[picture_rows, text_rows])
+        return roc_auc(labels > 0, cosines[picture_rows, text_rows])
     return _recall(cosines, val.positives(pictures, texts))
+
+
+def sampled(val: Rows, count: int) -> Ints:
+    """The places of at most so many rows, the same each time, of every class and label in its share, ascending.
+
+    The rows of a data set may be sorted by class or label, so that the first ones would be of one alone.
+    """
+    if len(val) <= count:
+        return np.arange(len(val))
+    random = np.random.default_rng(0).permutation(len(val))
+    group = val.text_of if val.kind == "classes" else val.labels
+    order = np.lexsort((random, group))
+    # with both ends, so that no label is lost
+    return np.sort(order[np.linspace(0, len(val) - 1, count).astype(np.int64)])
 
 
 def _recall(cosines: NDArray[np.float32], related: NDArray[np.bool_]) -> float:

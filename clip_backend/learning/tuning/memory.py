@@ -5,26 +5,39 @@ from __future__ import annotations
 import torch
 
 from ....errors import LimitError
-from ...checkpoints.info import CheckpointInfo, TextShape, VisionShape
+from ...checkpoints.info import TextShape, VisionShape
 from ...encoding.devices import free_bytes
-from .trainable import Plan, TowerPlan
+from ...encoding.encoder import Encoder
+from ..options import TrainOptions
+from .base import TrainableBase
+from .pairs import Kind
+from .trainable import Plan, TowerPlan, lora_settings, plan_of
 
 _GIB = 1 << 30
 #: Bytes of a weight, and of a trained one its gradient, the two moments of AdamW and the best copy too.
 _HELD, _TRAINED = 4, 16
 
 
-def training_bytes(
-    vision: CheckpointInfo, text: CheckpointInfo, plan: Plan, *, batch: int, rank: int, targets: int
-) -> int:
+def check_before_loading(encoder: Encoder, kind: Kind, options: TrainOptions) -> None:
+    """Raises LimitError where training the encoder's towers, whose own weights are not read yet, needs too much memory.
+
+    Raises InputError for an encoder whose towers cannot be trained, and for options that would train nothing.
+    """
+    base = TrainableBase.of(encoder)
+    plan = plan_of(base.vision, base.text, kind, options, base.device)
+    infos = [base.vision] if base.text is base.vision else [base.vision, base.text]
+    check_memory(training_bytes(base, plan, options) + _HELD * sum(info.parameters for info in infos), base.device)
+
+
+def training_bytes(base: TrainableBase, plan: Plan, options: TrainOptions) -> int:
     """About how many bytes training takes on its device: weights, optimizer, and what the backward pass needs."""
-    total = 0
-    if vision.vision and not plan.vision.is_frozen:
-        shape = vision.vision
-        total += _tower_bytes(shape, shape.tokens, 3 * shape.patch**2 * shape.width, plan.vision, batch, rank * targets)
-    if text.text and not plan.text.is_frozen:
-        table = text.text.vocabulary * text.text.width
-        total += _tower_bytes(text.text, text.text.context, table, plan.text, batch, rank * targets)
+    total, lora = 0, lora_settings(options)
+    matrices = lora.rank * len(lora.targets)
+    if (shape := base.vision.vision) and not plan.vision.is_frozen:
+        table = 3 * shape.patch**2 * shape.width
+        total += _tower_bytes(shape, shape.tokens, table, plan.vision, options.batch, matrices)
+    if (text := base.text.text) and not plan.text.is_frozen:
+        total += _tower_bytes(text, text.context, text.vocabulary * text.width, plan.text, options.batch, matrices)
     return total
 
 

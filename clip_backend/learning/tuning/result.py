@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+#: What the steps of a training are for: the first ones find the learning rate.
+SEARCH, TRAINING = "learning rate", "training"
+#: A time is told after so many steps, the first of which is slower than others.
+TIMED_STEPS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """One training step, as a progress bar shows it."""
 
-    #: Steps done, and all.
+    #: SEARCH or TRAINING.
+    stage: str = TRAINING
+    #: Steps of the stage that are done, and all.
     step: int
     steps: int
     #: The mean of the last steps.
     loss: float
     learning_rate: float
-    #: Until the end, if no early stop comes; None before three steps are done.
+    #: Until the end of the training, if no early stop comes; None before three steps are done.
     seconds_left: float | None
     #: On val, of the last evaluation; None before the first.
     metric: float | None = None
+
+
+class Pace:
+    """How long the rest of some steps takes, by those that were done."""
+
+    def __init__(self, steps: int) -> None:
+        self._left, self._done, self._begun = steps, 0, time.monotonic()
+
+    def step(self) -> float | None:
+        """Seconds until all steps are done, called after each; None before the third."""
+        self._left, self._done = self._left - 1, self._done + 1
+        if self._done == 1:
+            self._begun = time.monotonic()
+        if self._done < TIMED_STEPS:
+            return None
+        return (time.monotonic() - self._begun) / (self._done - 1) * self._left
+
+    def skip(self, steps: int) -> None:
+        """Takes steps out that are not needed."""
+        self._left -= steps
 
 
 #: Called after every step; what it raises ends the training, which can be resumed.
@@ -46,6 +74,8 @@ class Tuned:
     #: ``best.safetensors``.
     path: Path
     method: str
+    #: "vision", "text" or both: what was trained.
+    changes: tuple[str, ...]
     #: "accuracy", "recall at 1" or "ROC-AUC", of val.
     metric_name: str
     #: At the chosen strength, and of the base model; None without val.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....atomic import atomic_file, file_set, make_folder
+from ....atomic import atomic_file, file_set, make_folder, unlisted
 from ....errors import LimitError
 from ....input_files import read_file
 from ....json_text import JsonError, parse_object
@@ -40,7 +40,7 @@ class RowFiles:
         make_folder(folder)
         self._files: dict[int, Array] = {}
         self._check_room()
-        with atomic_file(folder / "rows.json") as file:
+        with unlisted(), atomic_file(folder / "rows.json") as file:
             file.write(json.dumps(told).encode())
 
     @property
@@ -56,7 +56,7 @@ class RowFiles:
     def write(self, rows: range, values: Array, failed: Mapping[int, str]) -> None:
         """The rows of one file; those that failed, with the reasons, are zeros."""
         number = rows.start // ROWS
-        with file_set(self.folder) as files:
+        with unlisted(), file_set(self.folder) as files:
             with files.open(self._path(number)) as file:
                 np.save(file, np.ascontiguousarray(values, self.dtype))
             with files.open(self._failed_path(number)) as file:

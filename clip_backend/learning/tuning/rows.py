@@ -65,6 +65,8 @@ class Batch:
     positives: NDArray[np.bool_]
     #: Of the rows themselves [B].
     labels: Floats
+    #: Whether the texts are classes, which the pictures choose from, and not the other way round.
+    has_classes: bool = False
 
 
 def batch_at(rows: Rows, step: int, size: int, seed: int) -> Batch:
@@ -80,7 +82,10 @@ def batch_at(rows: Rows, step: int, size: int, seed: int) -> Batch:
     pictures, texts = rows.picture_of[chosen], rows.text_of[chosen]
     if rows.kind == "classes":
         texts = _classes_of(rows, texts, np.random.default_rng((seed, step, 1)))
-    return Batch(pictures=pictures, texts=texts, positives=rows.positives(pictures, texts), labels=rows.labels[chosen])
+    return Batch(
+        pictures=pictures, texts=texts, positives=rows.positives(pictures, texts), labels=rows.labels[chosen],
+        has_classes=rows.kind == "classes",
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=2)

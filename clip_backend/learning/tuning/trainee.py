@@ -106,7 +106,7 @@ class Trainee:
         positives = torch.from_numpy(batch.positives).to(self.device)
         if self.loss_name == "siglip":
             return siglip(logits, positives)
-        return infonce(logits, positives, both_ways=len(batch.texts) == len(batch.pictures))
+        return infonce(logits, positives, both_ways=not batch.has_classes)
 
     def clamp(self) -> None:
         """Keeps the scale at most at CLIP's limit."""

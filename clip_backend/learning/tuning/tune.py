@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,23 +24,20 @@ from ..options import TrainOptions
 from ..runs.run import BEST, LOG
 from .base import TrainableBase
 from .checkpoints import Checkpoints, Progressed
-from .feeds import Feed, PictureFeed, TextFeed, frozen_pictures, frozen_texts
+from .feeds import Feed, PictureFeed, TextFeed, frozen_pictures, frozen_texts, picture_key
 from .keep import choose_strength, drawn_retention
-from .loop import Loop, LoopSettings
-from .lora import LoraSettings
+from .loop import EVALUATIONS, Loop, LoopSettings, planned_steps
 from .measure import METRIC_OF, why_unmeasured
 from .memory import check_memory, training_bytes
 from .pairs import Pairs, Retention
-from .rate import GRIDS, grid_search, range_test
-from .result import OnStep, Strength, Tuned
+from .rate import GRIDS, Searched, grid_search, range_test, search_steps
+from .result import OnStep, Pace, Strength, Tuned
 from .rows import Rows, joined
-from .trainable import Plan, Tower, exported, lora_settings, make_trainable, plan_of, trained_parameters
+from .trainable import Tower, exported, lora_settings, make_trainable, plan_of, trained_parameters
 from .trainee import Trainee, choose_loss
 
 #: Where what the frozen blocks give is kept while a training is not done.
 ACTIVATIONS = "activations"
-#: Epochs, and the least steps, where none are given; evaluations of a training.
-EPOCHS, LEAST_STEPS, EVALUATIONS = 10, 300, 20
 _NAMED = 3
 
 
@@ -54,6 +51,7 @@ def tune(
     retention: Retention | None = None,
     resume: bool = False,
     checkpoint_every: int | None = None,
+    on_begin: Callable[[], None] | None = None,
     on_prepare: Progress | None = None,
     on_step: OnStep | None = None,
 ) -> Tuned:
@@ -63,14 +61,16 @@ def tune(
     chosen; without it they are the last. retention: by what ``options.keep`` is measured; drawings without one.
     resume: go on from the newest checkpoint, if there is one; on a processor the result is that of an uninterrupted
     training, to the bit. checkpoint_every: steps between checkpoints; without it so that they cost little time.
-    on_prepare: called with (done, all) pictures while the frozen blocks compute. on_step: after every step.
+    on_begin: called before anything is written, once nothing of what is checked below can be refused any more.
+    on_prepare: called with (done, all) pictures while the frozen blocks compute. on_step: after every step, those that
+    find the learning rate included.
     Raises InputError for options that do not fit the data or the model, LimitError where memory or disk do not
     suffice, OutputError where nothing can be written or another process trains in the folder. Pictures that cannot be
     read are left out and named in the notes.
     """
     with the_only_run(folder / BEST), torch.inference_mode(False), torch.enable_grad():
         training = _Training(base, train, val, options, folder, retention or drawn_retention())
-        return training.run(resume, checkpoint_every, on_prepare, on_step)
+        return training.run(resume, checkpoint_every, on_begin, on_prepare, on_step)
 
 
 class _Training:
@@ -81,22 +81,25 @@ class _Training:
         retention: Retention,
     ) -> None:  # fmt: skip
         self.base, self.options, self.folder = base, options, folder
-        self.plan = plan_of(base.vision, base.text, options, base.device)
+        self.plan = plan_of(base.vision, base.text, train.kind, options, base.device)
         self.lora = lora_settings(options)
         self.joined = joined(train, val, retention)
         self.loss = choose_loss(options.loss, self.joined.train)
-        check_memory(_needed(base, self.plan, options, self.lora), base.device)
+        check_memory(training_bytes(base, self.plan, options), base.device)
         self.checkpoints = Checkpoints(folder)
         self.towers: list[Tower] = []
         self.notes: list[str] = []
 
     def run(
-        self, resume: bool, checkpoint_every: int | None, on_prepare: Progress | None, on_step: OnStep | None
-    ) -> Tuned:
+        self, resume: bool, checkpoint_every: int | None, on_begin: Callable[[], None] | None,
+        on_prepare: Progress | None, on_step: OnStep | None,
+    ) -> Tuned:  # fmt: skip
         """See ``tune``."""
         make_folder(self.folder)
         key = self._key()
         found = self.checkpoints.read(key) if resume and self.checkpoints.exist() else None
+        if on_begin:
+            on_begin()
         if found is None:
             self.checkpoints.remove()
         random = torch.Generator(self.base.device)
@@ -107,8 +110,11 @@ class _Training:
         )  # fmt: skip
         trainee.begin(rows, self.options.seed)
         settings = self._settings(len(rows), checkpoint_every)
-        progressed = found[0] if found else self._begun(key, trainee, rows, val, settings)
-        loop = Loop(trainee, rows, val, settings, self.checkpoints, progressed, on_step)
+        searching = 0 if found or self.options.learning_rate else search_steps(self.options.rate_search, settings.steps)
+        pace = Pace(searching + settings.steps - (found[0].step if found else 0))
+        searched = Searched(searching, pace, on_step)
+        progressed = found[0] if found else self._begun(key, trainee, rows, val, settings, searched)
+        loop = Loop(trainee, rows, val, settings, self.checkpoints, progressed, on_step, pace)
         if found:
             loop.restore(found[1])
         loop.run()
@@ -154,31 +160,33 @@ class _Training:
 
     def _settings(self, rows: int, checkpoint_every: int | None) -> LoopSettings:
         options = self.options
-        epochs = -(-(options.epochs or EPOCHS) * rows // min(options.batch, rows))
-        steps = epochs if options.epochs else options.steps or max(LEAST_STEPS, epochs)
+        steps = planned_steps(options, rows)
         return LoopSettings(
             steps=steps, batch=options.batch, weight_decay=options.weight_decay, seed=options.seed,
             evaluate_every=options.evaluate_every or max(1, steps // EVALUATIONS), patience=options.patience,
             checkpoint_every=checkpoint_every,
         )  # fmt: skip
 
-    def _begun(self, key: str, trainee: Trainee, rows: Rows, val: Rows | None, settings: LoopSettings) -> Progressed:
+    def _begun(
+        self, key: str, trainee: Trainee, rows: Rows, val: Rows | None, settings: LoopSettings, searched: Searched
+    ) -> Progressed:
         options = self.options
         rate, tried = options.learning_rate, list[list[float]]()
         if not rate and options.rate_search == "grid":
             mode = "lora" if "lora" in (self.plan.vision.mode, self.plan.text.mode) else "full"
-            rate, tried = grid_search(trainee, rows, val, settings, GRIDS[mode])
+            rate, tried = grid_search(trainee, rows, val, settings, GRIDS[mode], searched)
         elif not rate:
-            rate, tried = range_test(trainee, rows, settings)
+            rate, tried = range_test(trainee, rows, settings, searched)
         return Progressed(key=key, learning_rate=rate, tried_rates=tried)
 
     def _key(self) -> str:
         """Of everything that the weights depend on."""
         data, options = self.joined, asdict(self.options)
-        # what is decided after training
+        # its strength is decided after training, and what it freezes is in the plan
         options.pop("keep")
         told = [self.base.encoder.fingerprint, self.base.preprocessing.key, self.base.tokenizer.fingerprint]
-        told += [json.dumps(options, sort_keys=True), self.loss, *data.texts, str(len(data.pictures))]
+        told += [json.dumps(options, sort_keys=True), repr(self.plan), self.loss, *data.texts]
+        told += [str(len(data.texts)), *map(picture_key, data.pictures)]
         digest = hashlib.blake2b("\0".join(told).encode("utf-8", "surrogatepass"), digest_size=16)
         for rows in (data.train, data.val):
             if rows is not None:
@@ -195,8 +203,7 @@ class _Training:
         data = self.joined
         failed = list(trainee.pictures.failed)
         kept = data.kept_pictures[~np.isin(data.kept_pictures, failed)], data.kept_texts
-        base = self._base_weights() if self.options.keep > 0 else {}
-        chosen, compared = choose_strength(trainee, val, kept, base, self.options.keep)
+        chosen, compared = choose_strength(trainee, val, kept, self._base_weights(), self.options.keep)
         if not chosen.strength:
             self.notes.append(
                 f"no strength keeps {self.options.keep:g} of the model's own answers; give a smaller keep, a lower "
@@ -231,7 +238,11 @@ class _Training:
 
     def _result(self, path: Path, chosen: Strength, compared: Sequence[Strength], progressed: Progressed) -> Tuned:
         return Tuned(
-            path=path, method=self.options.method, metric_name=METRIC_OF[self.joined.train.kind],
+            path=path, method=self.options.method,
+            changes=tuple(
+                part for part, plan in (("vision", self.plan.vision), ("text", self.plan.text)) if not plan.is_frozen
+            ),
+            metric_name=METRIC_OF[self.joined.train.kind],
             metric=chosen.metric, base_metric=progressed.base_metric, strength=chosen.strength,
             retained=chosen.retained, strengths=tuple(compared), best_step=progressed.best_step,
             steps=progressed.step, stopped=progressed.stopped, learning_rate=progressed.learning_rate,
@@ -239,7 +250,3 @@ class _Training:
             log=tuple((int(step or 0), loss, rate, metric) for step, loss, rate, metric in progressed.log),
             notes=(*self.notes, *progressed.notes),
         )  # fmt: skip
-
-
-def _needed(base: TrainableBase, plan: Plan, options: TrainOptions, lora: LoraSettings) -> int:
-    return training_bytes(base.vision, base.text, plan, batch=options.batch, rank=lora.rank, targets=len(lora.targets))

@@ -167,6 +167,13 @@ def test_a_folder_of_peft_is_read_with_its_patterns_and_rule(tmp_path):
         ({"use_dora": True}, "it is a DoRA"),
         ({"peft_type": "LOHA"}, "PEFT's LOHA, not a LoRA"),
         ({"lora_alpha": "x"}, "lora_alpha is x"),
+        ({"lora_alpha": True}, "lora_alpha is True"),
+        ({"lora_alpha": 10**400}, "lora_alpha is 1000"),
+        ({"alpha_pattern": [1]}, r"alpha_pattern is \[1\]"),
+        ({"alpha_pattern": {"q_proj": "much"}}, "q_proj is much"),
+        ({"alpha_pattern": {"q_proj(": 1}}, r"alpha_pattern 'q_proj\(' is damaged"),
+        # which would be tried for years
+        ({"alpha_pattern": {"(([a-z_.0-9])+)+!": 1}}, "too complex to be read"),
     ],
 )
 def test_what_is_no_plain_lora_of_peft_is_refused_by_name(tmp_path, config, message):

@@ -15,6 +15,14 @@ from clip_grid.clip_backend.preparing.preprocessing import preprocessing_of
 from clip_grid.clip_backend.tokenizing.find import find_tokenizer
 
 RANK, ALPHA = 3, 1.5
+#: What ``comfy.lora.model_lora_keys_clip`` maps for a clip_l of two layers, by the module without its last part; taken
+#: from ComfyUI 0.3.64 and 0.33.0, where ``tests/comfyui/test_lora_names.py`` compares it with the program itself.
+CORE_MODULES = {
+    f"lora_te1_text_model_encoder_layers_{layer}_self_attn_{part}_proj": (
+        f"clip_l.transformer.text_model.encoder.layers.{layer}.self_attn.{part}_proj.weight"
+    )
+    for layer in range(2) for part in ("q", "k", "v", "out")
+}  # fmt: skip
 
 
 def base_of(model: Path) -> TrainedOn:

@@ -17,6 +17,7 @@ from clip_grid.nodes.clip_nodes import CLIPModelLoader
 from clip_grid.nodes.learning_nodes import CLIPLoRA, LearnFromFolder, LoadHead
 from clip_grid.nodes.score_nodes import CLIPLabel
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ...clip_backend.learning.trained import save_lora
 from ..demo_images import image, run
@@ -58,6 +59,25 @@ def test_a_head_is_learnt_kept_as_a_run_and_labels_new_pictures(host, shapes, mo
     json.dumps(answer["ui"], allow_nan=False)
     labels, scores, _, _ = run(CLIPLabel, [image("yellow circle", "white star")], head=head, model=model)["result"]
     assert labels == ["circle", "star"] and min(scores) > 0.5
+
+
+def test_pictures_of_one_prompt_are_never_both_learnt_and_measured(host, shapes, model):
+    for path in sorted((host.folders.input / shapes).rglob("*.png")):
+        told = PngInfo()
+        told.add_text(
+            "parameters", f"a {path.parent.name} {int(path.stem) // 2}\nSteps: 20, Seed: {path.stem}, Model: m"
+        )
+        with Image.open(path) as picture:
+            picture.load()
+        picture.save(path, pnginfo=told)
+
+    learn(shapes, model, test=0.4)
+
+    split = json.loads((host.folders.output / "heads/head_00001_/split.json").read_text())
+    assert split["joined_by"] == {"the same prompt": 6}
+    parts = {one["name"]: one["part"] for one in split["pictures"]}
+    assert all(parts[name] == parts[name.replace("0", "1")] for name in ("circle/0.png", "star/0.png"))
+    assert set(parts.values()) == {"train", "test"}
 
 
 def test_a_second_run_gets_the_next_number_and_both_are_offered_the_newest_first(host, shapes, model):

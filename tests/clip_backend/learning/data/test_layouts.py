@@ -3,11 +3,14 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from pathlib import Path
 
 import pytest
 from clip_grid.clip_backend.learning.data.dataset import Facts
 from clip_grid.clip_backend.learning.data.inspect import inspect_pictures
+from clip_grid.clip_backend.learning.data.prepare import prepare_data
 from clip_grid.clip_backend.learning.data.read import read_dataset
+from clip_grid.clip_backend.learning.data.splits import Shares
 from clip_grid.clip_backend.preparing.pictures import TarMember, named_pictures
 from clip_grid.errors import InputError, PictureError
 
@@ -80,6 +83,22 @@ def test_paths_are_relative_to_the_root_then_to_the_file(folder, tmp_path):
     assert [one.name for one in data.examples] == ["c.png", "b.png", "a.png"]
     with pytest.raises(InputError, match="there is no folder"):
         read_dataset(table, root=folder / "nothing")
+
+
+def test_names_do_not_depend_on_the_current_folder_and_tell_pictures_apart(tmp_path, monkeypatch):
+    for seed, name in enumerate(("cats/1.png", "dogs/1.png")):
+        save_textured(tmp_path / "photos" / name, seed)
+    (tmp_path / "lists").mkdir()
+    lines = [f"{tmp_path / 'photos' / name}/1.png,{name}" for name in ("cats", "dogs")]
+    table = write(tmp_path / "lists/data.csv", "\n".join(["image,label", *lines]))
+
+    found = []
+    for folder in (tmp_path, tmp_path / "photos", Path("/")):
+        monkeypatch.chdir(folder)
+        found.append([one.name for one in read_dataset(table).examples])
+
+    # two pictures of one name would be taken for one source
+    assert found == [["cats/1.png", "dogs/1.png"]] * 3
 
 
 def test_imagefolder_of_hugging_face_is_read_from_csv_and_jsonl(folder):
@@ -166,6 +185,29 @@ def test_shards_with_classes_make_a_set_of_classes(tmp_path):
     assert told(read_dataset(path)) == ("classes", [("a.tar/1.png", (), "3"), ("a.tar/2.png", (), "5")])
 
 
+def test_classes_of_shards_are_classes_also_where_they_are_0_and_1_and_there_are_texts(tmp_path):
+    members = {"1.png": png(1), "1.txt": b"a cat", "1.cls": b"0", "2.png": png(2), "2.txt": b"a dog", "2.cls": b"1"}
+    data = read_dataset(shard(tmp_path / "a.tar", members))
+
+    assert told(data) == ("classes", [("a.tar/1.png", ("a cat",), "0"), ("a.tar/2.png", ("a dog",), "1")])
+
+
+def test_members_are_put_together_as_webdataset_does(tmp_path):
+    members = {
+        "README": b"no ending", "__info__/x.json": b"{}", "a.b/1.png": png(1), "a.b/1.TXT": b"a cat",
+        # a picture of another kind has a longer ending
+        "2.seg.png": png(3), "2.png": png(2), "2.txt": b"a dog", "3.depth.png": png(4), "3.txt": b"a fox",
+        "4.seg.png": png(5), "4.depth.png": png(6), "4.txt": b"which?",
+    }  # fmt: skip
+    data = read_dataset(shard(tmp_path / "a.tar", members))
+
+    assert told(data)[1] == [
+        ("a.tar/a.b/1.png", ("a cat",), None), ("a.tar/2.png", ("a dog",), None),
+        ("a.tar/3.depth.png", ("a fox",), None),
+    ]  # fmt: skip
+    assert [(one.check, one.row) for one in data.findings] == [("bad-entry", 4)]
+
+
 def test_a_shard_that_ends_early_gives_what_is_in_front(tmp_path):
     path = shard(tmp_path / "a.tar", {"1.png": png(1), "1.txt": b"a cat", "2.png": png(2), "2.txt": b"a dog"})
     path.write_bytes(path.read_bytes()[: 512 + 8192 + 700])
@@ -237,6 +279,66 @@ def test_categories_of_coco_are_classes(folder):
     data = read_dataset(write(folder / "data.json", json.dumps(value)))
 
     assert told(data) == ("classes", [("a.png", (), "cat"), ("b.png", (), "dog")])
+
+
+def test_what_coco_does_not_name_is_told(folder):
+    images = [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "b.png"}]
+    value = {
+        "images": images, "categories": [{"id": 5, "name": "cat"}, {"id": 6}],
+        "annotations": [{"image_id": 1, "category_id": 5}, {"image_id": 1, "category_id": 9},
+                        {"image_id": 2, "category_id": 6}, {"image_id": 3, "category_id": 5}, 7],
+    }  # fmt: skip
+    data = read_dataset(write(folder / "data.json", json.dumps(value)))
+
+    assert told(data)[1] == [("a.png", (), "cat")]
+    assert [(one.check, one.row or one.picture) for one in data.findings] == [
+        ("bad-entry", 2), ("bad-entry", 3), ("bad-entry", 4), ("bad-entry", 5), ("no-text", "b.png"),
+    ]  # fmt: skip
+    assert "its category '9' is not among the categories" in data.findings[0].message
+
+    twice = {"images": [*images, {"id": 1, "file_name": "sub/c.png"}],
+             "annotations": [{"image_id": 1, "caption": "which?"}, {"image_id": 2, "caption": "a dog"}]}  # fmt: skip
+    data = read_dataset(write(folder / "data.json", json.dumps(twice)))
+    assert told(data)[1] == [("b.png", ("a dog",), None)]
+    assert "'1', an id that several images have" in data.findings[0].message
+
+
+def test_nan_is_no_text_and_a_name_that_stands_twice_is_told(folder):
+    lines = ['{"file_name": "a.png", "text": NaN}', '{"file_name": "b.png", "text": "a dog", "score": NaN}',
+             '{"file_name": "sub/c.png", "text": "one", "text": "two"}']  # fmt: skip
+    data = read_dataset(write(folder / "data.jsonl", "\n".join(lines)))
+
+    assert told(data)[1] == [("b.png", ("a dog",), None)]
+    assert [(one.check, one.row) for one in data.findings] == [("no-text", 1), ("bad-entry", 3)]
+    with pytest.raises(InputError, match=r"none of its 1 lines can be used; the first: line 1: .*holds 'text' twice"):
+        read_dataset(write(folder / "data.jsonl", lines[2]))
+
+
+def test_a_picture_whose_captions_are_in_two_parts_stays_two_examples(folder):
+    table = "image,caption,split\na.png,a cat,train\na.png,a pet,evaluation\nb.png,a dog,train\n"
+    data = read_dataset(write(folder / "captions.csv", table))
+
+    assert [(one.name, one.texts, one.part) for one in data.examples] == [
+        ("a.png", ("a cat",), "train"), ("a.png", ("a pet",), "test"), ("b.png", ("a dog",), "train"),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="a copy or a part of it, is in train"):
+        prepare_data(folder / "captions.csv").report.check_trainable()
+
+
+def test_equal_names_in_data_sets_of_two_folders_are_no_leak(tmp_path):
+    for seed, name in enumerate(f"{part}/{label}/{n}.png" for part in "ab" for label in ("cat", "dog") for n in (1, 2)):
+        save_textured(tmp_path / name, seed)
+
+    prepared = prepare_data(tmp_path / "a", parts={"val": tmp_path / "b"}, shares=Shares(val=0, test=0))
+
+    assert not [one for one in prepared.report.findings if one.check == "leak"]
+    assert len(set(prepared.split.groups)) == 8
+    # in one folder a name tells
+    for seed, name in enumerate(("pet.png", "pet_crop2.png")):
+        save_textured(tmp_path / name, 50 + seed)
+    tables = [write(tmp_path / f"{name}.csv", f"image,text\n{name}.png,a {name}\n") for name in ("pet", "pet_crop2")]
+    prepared = prepare_data(tables[0], parts={"val": tables[1]}, shares=Shares(val=0, test=0))
+    assert "leak" in {one.check for one in prepared.report.findings}
 
 
 def test_several_captions_of_one_picture_are_one_example(folder):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -254,6 +255,35 @@ def test_near_duplicates_by_embedding_are_one_group():
     assert 0.98 <= split.least_cosine < 1
 
 
+def test_near_duplicates_by_embedding_are_the_same_in_any_order_of_rows():
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(80, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    # one prompt has pictures that are far from each other, so that it matters which one stands for it
+    rows = [(replace(one, source=f"s{place // 2}"), sign) for place, (one, sign) in enumerate(alone(80))]
+
+    found = [
+        split_dataset(*data_of([rows[place] for place in order]), Shares(), vectors=vectors[order]).least_cosine
+        for order in (np.arange(80), np.arange(80)[::-1], rng.permutation(80))
+    ]
+
+    assert found[0] == pytest.approx(found[1], abs=1e-6)
+    assert found[0] == pytest.approx(found[2], abs=1e-6)
+
+
+def test_thousands_of_pictures_that_are_alike_are_one_group_in_little_memory():
+    rows = [(one, replace(sign, bits=made(0).bits, small=made(0).small, aspect=1.0)) for one, sign in alone(3000)]
+
+    tracemalloc.start()
+    split = split_dataset(*data_of(rows), Shares())
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(set(split.groups)) == 1
+    # 4.5 million pairs of small copies would take 3 GB
+    assert most < 400e6
+
+
 def test_a_model_to_which_all_is_alike_joins_nothing():
     rng = np.random.default_rng(3)
     vectors = np.ones(32) + 0.02 * rng.normal(size=(60, 32))
@@ -342,6 +372,8 @@ def test_a_new_picture_that_joins_two_parts_is_left_out(trained):
         (lambda text: text.replace('"part": "train"', '"part": "trial"', 1), "is damaged"),
         (lambda text: text.replace('"small": "', '"small": "A', 1), "is damaged"),
         (lambda text: "[1]", "is no file of a split"),
+        (lambda text: text.replace('"seed": 0', '"seed": Infinity', 1), "is no file of a split"),
+        (lambda text: text.replace('"seed": 0', '"seed": 1e999', 1), "is damaged"),
     ],
 )
 def test_a_file_that_is_no_split_is_refused(trained, change, message):

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,14 +19,17 @@ pytest.importorskip("tokenizers")
 from clip_grid.clip_backend.checkpoints.read import read_checkpoint
 from clip_grid.clip_backend.checkpoints.trained_file import read_trained_file
 from clip_grid.clip_backend.encoding.cache import EncoderCache
+from clip_grid.clip_backend.learning.exports.configs import open_clip_config
 from clip_grid.clip_backend.learning.exports.export import export_checkpoints
 from clip_grid.clip_backend.learning.exports.programs import text_problem, vision_problem
 from clip_grid.clip_backend.learning.exports.result import TARGETS
 from clip_grid.clip_backend.loading import find_checkpoints, load_encoder
+from clip_grid.clip_backend.shapes_demo import shapes_demo_path
 from clip_grid.errors import CheckpointError, OutputError, SpaceError
 
 from ...tiny_models import SIDE, random_pictures, tiny_clip, tiny_siglip
-from ..trained import ALPHA, RANK, embeddings, save_lora, save_weights
+from ..trained import ALPHA, CORE_MODULES, RANK, embeddings, save_lora, save_weights
+from . import bundled
 
 PICTURES = random_pictures(3)
 TEXTS = ["a photo of a cat", "red", "two dogs and a tree"]
@@ -122,6 +126,37 @@ def test_open_clip_opens_a_clip_and_computes_what_the_merged_model_does(clip, lo
     assert np.abs(found - merged[0]).max() <= 1e-5 and np.abs(texts - merged[1]).max() <= 1e-5
 
 
+def test_the_files_for_open_clip_are_those_from_which_it_computed_what_we_compute(tmp_path):
+    """Against ``goldens/open_clip_export.json``, which open_clip wrote from the same export:
+
+    python -m pytest -q tests/clip_backend/learning/exports/make_open_clip_golden.py
+    """
+    golden, folder = json.loads(bundled.GOLDEN.read_text("utf-8")), bundled.export_bundled(tmp_path)
+    stored = safetensors_torch.load_file(folder / "open_clip_model.safetensors")
+
+    shapes = {name: [*one.shape] for name, one in stored.items()}
+    assert shapes == {name: shape for name, (shape, _) in golden["parameters"].items()}
+    sums = {name: float(one.double().abs().sum()) for name, one in stored.items()}
+    assert sums == pytest.approx({name: own for name, (_, own) in golden["parameters"].items()}, rel=1e-5)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    ids = tokenizer(bundled.TEXTS, padding="max_length", max_length=32)["input_ids"]
+    assert ids == golden["tokens"]
+    found = embeddings(load_encoder(folder, encoders=EncoderCache()), bundled.PICTURES, bundled.TEXTS)
+    for own, expected in zip(found, (golden["images"], golden["texts"]), strict=True):
+        assert np.abs(own - np.array(expected)).max() <= 1e-5
+
+
+@pytest.mark.parametrize(("words", "named"), [(49408, None), (934, ".")])
+def test_open_clip_is_told_of_a_vocabulary_that_is_not_its_own(words, named):
+    info = read_checkpoint(shapes_demo_path())
+    text = replace(info.text, vocabulary=words)
+
+    config = open_clip_config(info, replace(info, text=text))
+
+    # any name of a tokenizer makes open_clip read the one in the folder: HFTokenizer of open_clip 3.3
+    assert config["model_cfg"]["text_cfg"].get("hf_tokenizer_name") == named
+
+
 def test_our_own_loader_opens_the_open_clip_folder(clip, lora, merged, tmp_path):
     export(lora, clip, "open-clip", tmp_path / "oc")
 
@@ -166,16 +201,6 @@ def test_the_files_of_peft_have_its_names_and_fields(clip, lora, tmp_path):
     assert config["lora_alpha"] == pytest.approx(ALPHA * STRENGTH) and config["base_model_name_or_path"] is None
     again = read_trained_file(tmp_path / "peft")
     assert {one.scale for one in again.low_rank.values()} == {config["lora_alpha"] / math.sqrt(RANK)}
-
-
-#: What ``comfy.lora.model_lora_keys_clip`` maps for a clip_l of two layers, by the module without its last part; taken
-#: from ComfyUI 0.3.64 and 0.33.0, where ``tests/comfyui/test_lora_names.py`` compares it with the program itself.
-CORE_MODULES = {
-    f"lora_te1_text_model_encoder_layers_{layer}_self_attn_{part}_proj": (
-        f"clip_l.transformer.text_model.encoder.layers.{layer}.self_attn.{part}_proj.weight"
-    )
-    for layer in range(2) for part in ("q", "k", "v", "out")
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", ["alpha/r", "alpha/sqrt(r)"])
@@ -307,8 +332,6 @@ SHAPES = {
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_what_comfyui_cannot_open_is_said(clip, name):
-    from dataclasses import replace
-
     (width, layers, patch, tokens, size), activation, expected = SHAPES[name]
     info = read_checkpoint(clip)
     shape = replace(info.vision, width=width, layers=layers, patch=patch, tokens=tokens, image_size=size)

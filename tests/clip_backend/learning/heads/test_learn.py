@@ -175,6 +175,18 @@ def test_a_damaged_head_is_refused_by_name(tmp_path):
         with pytest.raises(InputError, match=reason):
             read_head(path)
     save_head(head, path)
+    whole = path.read_bytes()
+    for own, other in (
+        (b'pictures\\": 8', b'pictures\\": 1e999'), (b'pictures\\": 8', b'pictures\\": NaN'),
+        (b'"F32"', b'"I32"'), (b'kind\\": \\"ridge\\"', b'kind\\": 1' + b"0" * 400),
+    ):  # fmt: skip
+        assert own in whole
+        damaged = whole[8:].replace(own, other)
+        length = int.from_bytes(whole[:8], "little") + len(damaged) - len(whole[8:])
+        path.write_bytes(length.to_bytes(8, "little") + damaged)
+        with pytest.raises(InputError, match=r"head\.safetensors"):
+            read_head(path)
+    path.write_bytes(whole)
     path.write_bytes(path.read_bytes().replace(b'version\\": 1', b'version\\": 9'))
     with pytest.raises(InputError, match="of version 9, and this program reads version 1"):
         read_head(path)

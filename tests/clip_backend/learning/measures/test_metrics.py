@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sklearn.metrics as known
+from clip_grid.clip_backend.learning.measures import retrieval as measures_of_retrieval
 from clip_grid.clip_backend.learning.measures.classes import expected_calibration_error, log_loss, measure_classes
 from clip_grid.clip_backend.learning.measures.pairs import best_f1_threshold, measure_pairs
 from clip_grid.clip_backend.learning.measures.retrieval import measure_retrieval, ranks
@@ -111,6 +112,11 @@ def test_rows_of_one_group_count_as_one():
     assert copies.high - copies.low == pytest.approx(alone.high - alone.low, rel=0.2)
 
 
+def retrieval(similarity, related, groups):
+    texts_of = [np.flatnonzero(row).tolist() for row in related]
+    return measure_retrieval(similarity.__getitem__, similarity.T.__getitem__, texts_of, groups)
+
+
 def test_retrieval_counts_any_caption_of_a_picture_and_both_directions():
     # two captions of the first picture, one of each other
     related = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], bool)
@@ -118,7 +124,7 @@ def test_retrieval_counts_any_caption_of_a_picture_and_both_directions():
 
     assert ranks(similarity, related).tolist() == [1, 2, 4]
     assert ranks(similarity.T, related.T).tolist() == [3, 1, 2, 3]
-    found = measure_retrieval(similarity, related, ["a", "b", "c"]).estimates
+    found = retrieval(similarity, related, ["a", "b", "c"]).estimates
     assert found["recall at 1, picture to text"].value == pytest.approx(1 / 3)
     assert found["recall at 1, text to picture"].value == pytest.approx(1 / 4)
     assert found["recall at 1"].value == pytest.approx((1 / 3 + 1 / 4) / 2)
@@ -128,9 +134,34 @@ def test_retrieval_counts_any_caption_of_a_picture_and_both_directions():
 
 
 def test_a_model_that_gives_all_the_same_embedding_finds_nothing():
-    found = measure_retrieval(np.ones((4, 4)), np.eye(4, dtype=bool), list("abcd"))
+    found = retrieval(np.ones((4, 4)), np.eye(4, dtype=bool), list("abcd"))
 
     assert found.main.value == 0
+
+
+def test_retrieval_among_many_is_measured_in_little_memory(monkeypatch):
+    rng, count = np.random.default_rng(0), 3000
+    vectors = rng.normal(size=(2, count, 8)).astype(np.float32)
+    related = np.eye(count, dtype=bool)
+    whole = ranks(vectors[0] @ vectors[1].T, related)
+    monkeypatch.setattr(measures_of_retrieval, "_MOST_HELD", 100_000)
+    held = []
+
+    def similarities(one, other):
+        def of(part):
+            held.append(part.stop - part.start)
+            return one[part] @ other.T
+
+        return of
+
+    found = measure_retrieval(
+        similarities(*vectors), similarities(*vectors[::-1]), [[place] for place in range(count)],
+        list(map(str, range(count))),
+    ).estimates  # fmt: skip
+
+    # as a whole, those of a fifth of COCO take 20 GB
+    assert max(held) * count <= 100_000 and sum(held) == 2 * count
+    assert found["mean rank, picture to text"].value == pytest.approx(whole.mean(), rel=1e-4)
 
 
 def test_nothing_to_measure_is_refused():

@@ -52,6 +52,20 @@ def test_no_more_than_chance_is_said_before_all():
     assert "look at the labels" in found.sentence
 
 
+@pytest.mark.parametrize(("rows", "per_group", "word"), [(1, 1, "not better"), (5, 1, "not better"),
+                                                       (30, 10, "not better"), (6, 1, "better")])  # fmt: skip
+def test_a_handful_of_groups_tells_nothing_however_clear_it_looks(rows, per_group, word):
+    labels, groups = np.ones(rows, np.int64), [str(row // per_group) for row in range(rows)]
+    right, wrong = (measure_classes(np.tile(shares, (rows, 1)), labels, groups) for shares in ([0.1, 0.9], [0.9, 0.1]))
+
+    found = verdict_on({BASE: wrong, RIDGE: right, TRAINED: right, CHANCE: wrong}, "ridge")
+
+    # all draws of the groups are alike, so that the interval has no width
+    assert found.differences[BASE].low == found.differences[BASE].high == 1
+    assert found.word == word
+    assert ("too few to tell" in found.sentence) == (word == "not better")
+
+
 def test_measurements_of_different_rows_are_not_compared():
     probabilities = np.eye(4)[LABELS[:40]]
     other = measure_classes(probabilities, LABELS[:40], [str(row) for row in range(40)])

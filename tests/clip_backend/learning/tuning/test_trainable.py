@@ -141,11 +141,18 @@ def test_the_last_blocks_are_trained_with_what_follows_them():
 
 
 def test_a_plan_follows_method_towers_and_blocks():
-    def plan(**options):
+    def plan(kind="captions", **options):
         base = tiny_base()
-        return plan_of(base.vision, base.text, TrainOptions(**options), CPU)
+        return plan_of(base.vision, base.text, kind, TrainOptions(**options), CPU)
 
     assert plan(method="lora").vision == TowerPlan(mode="lora", first=0)
+    # the vision tower is what forgets
+    assert plan("classes", method="lora").vision.is_frozen
+    assert plan("classes", method="lora").text == TowerPlan(mode="lora", first=0)
+    assert plan("classes", method="lora", keep=0.0).vision.mode == "lora"
+    assert plan("classes", method="lora", vision_tower="lora").vision.mode == "lora"
+    assert plan("classes", method="lora", text_tower="frozen").vision.mode == "lora"
+    assert plan("classes", method="full").vision.mode == "full"
     assert plan(method="last-blocks").vision == TowerPlan(mode="full", first=2)
     assert plan(method="full").text == TowerPlan(mode="full", first=0, with_embeddings=True)
     assert plan(method="full", last_blocks=1).vision == TowerPlan(mode="full", first=3)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,12 +16,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from clip_grid.clip_backend.checkpoints.trained_file import read_trained_file
-from clip_grid.clip_backend.learning.tuning import loop, memory, rate, row_files, trainee
+from clip_grid.clip_backend.learning.tuning import loop, measure, memory, rate, result, row_files, trainee
 from clip_grid.clip_backend.learning.tuning.keep import drawn_retention, largest_strength
 from clip_grid.clip_backend.learning.tuning.loop import rate_at
 from clip_grid.clip_backend.learning.tuning.memory import check_memory
 from clip_grid.clip_backend.learning.tuning.pairs import Pairs
 from clip_grid.clip_backend.learning.tuning.result import Strength
+from clip_grid.clip_backend.learning.tuning.rows import Rows, batch_at
 from clip_grid.errors import InputError, LimitError, OutputError
 
 from .tiny import classes, quick_tune
@@ -79,7 +81,8 @@ def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, whole, step):
     assert steps[0] == {1: 1, 8: 7}[step]
 
 
-def test_a_killed_training_goes_on_to_the_same_bits(tmp_path, whole):
+def test_killed_trainings_of_every_method_go_on_to_the_same_bits(tmp_path, whole):
+    options = {"lora": {}, "last-blocks": {"method": "last-blocks"}, "full": {"method": "full", "last_blocks": 0}}
     script = f"""
 import os, signal, sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -89,15 +92,22 @@ from tests.clip_backend.learning.tuning.tiny import quick_tune
 def on_step(told):
     if told.step == 7:
         os.kill(os.getpid(), signal.SIGKILL)
-quick_tune(Path({str(tmp_path)!r}), more={{"on_step": on_step, "checkpoint_every": 3}})
+for name, options in {options!r}.items():
+    if not os.fork():
+        quick_tune(Path({str(tmp_path)!r}) / name, more={{"on_step": on_step, "checkpoint_every": 3}}, **options)
+        os._exit(1)
+    print(os.WTERMSIG(os.wait()[1]))
 """
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
 
     ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
 
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
-    quick_tune(tmp_path, more={"resume": True})
-    assert_same(tmp_path, whole)
+    assert ended.stdout.split() == [str(int(signal.SIGKILL))] * 3, ended.stderr
+    for name, own in options.items():
+        quick_tune(tmp_path / name, more={"resume": True}, **own)
+        if own:
+            quick_tune(tmp_path / f"{name} whole", **own)
+        assert_same(tmp_path / name, tmp_path / f"{name} whole" if own else whole)
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit"])
@@ -128,9 +138,45 @@ def test_a_training_is_not_continued_with_other_options_or_without_a_whole_check
         quick_tune(tmp_path, more={"resume": True})
 
 
-def test_cached_activations_give_the_same_losses(tmp_path):
+def test_a_training_is_not_continued_with_other_pictures(tmp_path):
+    with pytest.raises(Stopped):
+        quick_tune(tmp_path, more={"on_step": stop_at(5), "checkpoint_every": 2})
+    pictures = classes(3, 9).pictures
+
+    with pytest.raises(InputError, match="was begun with other data"):
+        quick_tune(tmp_path, train=replace(classes(3, 1), pictures=pictures), more={"resume": True})
+
+
+def test_many_rows_of_val_are_measured_by_a_share_of_every_label_whatever_their_order():
+    labels = np.zeros(5000, np.float32)
+    labels[-1] = 1
+    names = np.arange(5000) * 10 // 5000
+
+    for kind, own in (("pairs", labels), ("classes", labels + 1)):
+        rows = Rows(
+            kind=kind, picture_of=np.arange(5000), text_of=names, labels=own, classes=np.arange(10), texts=10
+        )  # fmt: skip
+        places = measure.sampled(rows, 2000)
+        assert len(np.unique(places)) == 2000
+        assert kind == "classes" or len(set(own[places])) == 2
+        assert np.bincount(names[places]).min() > 150
+
+
+def test_texts_of_classes_are_never_asked_for_their_pictures():
+    rows = Rows(
+        kind="classes", picture_of=np.arange(4), text_of=np.arange(4), labels=np.ones(4, np.float32),
+        classes=np.arange(4), texts=4,
+    )  # fmt: skip
+
+    # as many classes as pictures in the batch make no difference
+    assert [batch_at(rows, 0, size, 0).has_classes for size in (3, 4)] == [True, True]
+    assert not batch_at(replace(rows, kind="captions"), 0, 4, 0).has_classes
+
+
+@pytest.mark.parametrize("method", ["lora", "last-blocks"])
+def test_cached_activations_give_the_same_losses(tmp_path, method):
     for cached in (True, False):
-        quick_tune(tmp_path / str(cached), cache_activations=cached)
+        quick_tune(tmp_path / str(cached), cache_activations=cached, method=method)
 
     assert np.allclose(losses(tmp_path / "True"), losses(tmp_path / "False"), atol=1e-4, rtol=0)
     assert not (tmp_path / "True" / "activations").exists()
@@ -217,6 +263,14 @@ def test_what_is_kept_of_the_models_own_answers_decides_the_strength(tmp_path):
     assert all(one.strength < tuned.strength or one.retained < 1 for one in tuned.strengths if one != chosen)
 
 
+def test_without_a_wish_to_keep_anything_it_is_still_told_what_is_kept(tmp_path):
+    # without val the last weights are taken, whose answers are others at this rate
+    tuned = quick_tune(tmp_path, method="last-blocks", learning_rate=0.3, keep=0, last_blocks=0, val=())
+
+    assert [(one.strength, one.retained) for one in tuned.strengths] == [(0, 1), (1, tuned.retained)]
+    assert tuned.retained < 1
+
+
 def test_captions_are_measured_by_recall(tmp_path):
     own = classes(2, 1)
     captions = Pairs(
@@ -230,6 +284,29 @@ def test_captions_are_measured_by_recall(tmp_path):
     assert tuned.strength == 1.0
     with pytest.raises(InputError, match="needs rows with label 1 and rows with label 0"):
         quick_tune(tmp_path, train=captions, val=captions, loss="bce")
+
+
+def test_the_time_that_is_left_is_known_after_three_steps_of_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(rate, "TEST_STEPS", 5)
+    told = []
+
+    quick_tune(tmp_path, learning_rate=0, steps=4, more={"on_step": told.append})
+
+    stages = [one.stage for one in told]
+    assert stages == ["learning rate"] * stages.index("training") + ["training"] * 4
+    assert [one.seconds_left is None for one in told] == [True, True, *[False] * (len(told) - 2)]
+    assert told[-1].seconds_left == 0
+
+
+def test_the_pace_leaves_out_the_slow_first_step_and_steps_that_are_not_needed(monkeypatch):
+    # the first step ends after 10 seconds, and two more 4 seconds later
+    times = iter([0.0, 10.0, 14.0])
+    monkeypatch.setattr(result.time, "monotonic", lambda: next(times))
+    pace = result.Pace(10)
+
+    assert [pace.step(), pace.step()] == [None, None]
+    pace.skip(2)
+    assert pace.step() == 5 * 2.0
 
 
 def test_both_searches_of_the_rate_tell_what_they_tried_and_leave_the_weights(tmp_path, monkeypatch):

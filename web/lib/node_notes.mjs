@@ -1,0 +1,70 @@
+// @ts-check
+/** Lines of text in a node, below its widgets: as high as they need, up to a limit, then they scroll. */
+import { keepEvents, make } from "./dom.mjs";
+import { placeWidget } from "./front_end.mjs";
+import { capitalised } from "./texts.mjs";
+
+/** @typedef {import("./front_end.mjs").GraphNode} GraphNode */
+
+/** Heights in the node, in its own pixels: of a line, of the frame, and the most. */
+const LINE = 15;
+const FRAME = 12;
+const MOST = 200;
+/** The width of a new node, and the characters of a line in it. */
+const WIDTH = 340;
+const LINE_LENGTH = 46;
+
+export class NodeNotes {
+  #element = make("div", { cls: "clip-grid clip-grid-model", attrs: { role: "status" } });
+  #lines = /** @type {string[]} */ ([]);
+
+  /** @param {GraphNode} node */
+  constructor(node) {
+    this.node = node;
+    keepEvents(this.#element, "copy", "wheel");
+    const height = () => this.#height();
+    const widget = node.addDOMWidget("clip_grid_model", "clip_grid_model", this.#element, {
+      serialize: false,
+      hideOnZoom: false,
+      margin: 4,
+      getMinHeight: height,
+      getMaxHeight: height,
+      getHeight: height,
+    });
+    widget.serialize = false;
+    placeWidget(node, widget);
+    // a node of a workflow keeps its width
+    node.setSize([Math.max(WIDTH, node.size[0]), node.size[1]]);
+  }
+
+  /**
+   * @param {string[]} lines none to take no space
+   * @param {boolean} [isAlert] whether the user should act, or not trust what comes out; the first line says so
+   */
+  show(lines, isAlert = false) {
+    this.#lines = lines;
+    this.#element.replaceChildren(...lines.map((line) => make("p", { text: capitalised(line) })));
+    this.#element.dataset.alert = String(isAlert);
+    this.#element.style.minHeight = `${Math.max(0, this.#height() - 8)}px`;
+    const { node } = this;
+    node.setSize([node.size[0], node.computeSize()[1]]);
+    node.graph?.setDirtyCanvas?.(true, true);
+  }
+
+  #height() {
+    if (!this.#lines.length) return 0;
+    const wide = Math.max(1, (this.node.size[0] / WIDTH) * LINE_LENGTH);
+    const lines = this.#lines.reduce((sum, line) => sum + Math.ceil(line.length / wide), 0);
+    return Math.min(MOST, FRAME + 8 + lines * LINE + 3 * (this.#lines.length - 1));
+  }
+}
+
+/**
+ * The lines that a node shows after a run.
+ * @param {{text?: unknown[]} | null | undefined} output
+ */
+export function linesOf(output) {
+  return String(output?.text?.[0] ?? "")
+    .split("\n")
+    .filter(Boolean);
+}
