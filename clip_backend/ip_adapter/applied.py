@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...errors import InputError
-from .key_values import PairWeights, head_norm
+from .apply_settings import ApplySettings
+from .key_values import PairWeights, head_norm, scaled
 from .masks import Size, clip_area, token_weights
 from .roles import Call, Entry, call_of
 from .terms import Term, TermRows, plan_rows
@@ -35,6 +37,10 @@ class Applied:
     attention: Callable[..., Tensor]
     #: Keys and values have unit heads, as InstantX has them.
     has_head_norm: bool = False
+    #: One of ``SCALINGS``.
+    scaling: str = "V only"
+    #: A hash of all above: the order in which adapters at one place add up, whichever was applied first.
+    order: bytes = b""
 
     def acts(self, call: Call) -> bool:
         """Whether the step is one of those that the user chose."""
@@ -51,6 +57,11 @@ class Applied:
         found: tuple[Tensor, Tensor] = held[name]
         return found
 
+    def scaled(self, term: Term, rows: TermRows, site: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, float]:
+        """(keys, values, factor on what is read) of a term at a site."""
+        weight = self.weight * self.site_weights[site].factor * term.weight
+        return scaled(self.scaling, rows.take(k), rows.take_scaled(v), weight)
+
     def rows(
         self, call: Call, entries: Sequence[Entry], frames: tuple[int, ...], device: torch.device, is_swapped: bool
     ) -> list[TermRows]:
@@ -62,6 +73,16 @@ class Applied:
             held[name] = [plan_rows(term, sides, frames, len(self.tokens), device) for term in self.terms]
         found: list[TermRows] = held[name]
         return found
+
+
+def order_of(tokens: Tensor, terms: Sequence[Term], weight: Tensor, settings: ApplySettings) -> bytes:
+    """A hash of what an adapter adds to a model; weight: one of its tensors."""
+    masks = (term.mask for term in terms if term.mask is not None)
+    plain = [(term.given, term.unconditional, term.weight, term.per_frame) for term in terms]
+    found = blake2b(repr((settings, plain)).encode(), digest_size=16)
+    for one in (tokens, weight, *masks):
+        found.update(one.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+    return found.digest()
 
 
 @dataclass(frozen=True, eq=False)
