@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from ...errors import InputError
+from ...log import logger
 from .apply_settings import ApplySettings
 from .key_values import PairWeights, head_norm, scaled
-from .masks import Size, clip_area, token_weights
+from .masks import Size, clip_area, stretch_note, token_weights
 from .roles import Call, Entry, call_of
 from .terms import Term, TermRows, plan_rows
 from .weights_per_site import SiteWeight
@@ -41,6 +42,8 @@ class Applied:
     scaling: str = "V only"
     #: A hash of all above: the order in which adapters at one place add up, whichever was applied first.
     order: bytes = b""
+    #: Shows the user a sentence about a run.
+    note: Callable[[str], None] = logger.warning
 
     def acts(self, call: Call) -> bool:
         """Whether the step is one of those that the user chose."""
@@ -89,6 +92,7 @@ def order_of(tokens: Tensor, terms: Sequence[Term], weight: Tensor, settings: Ap
 class Place:
     """Where in a batch and picture an attention stands."""
 
+    applied: Applied
     call: Call
     entries: tuple[Entry, ...]
     frames: tuple[int, ...]
@@ -111,10 +115,19 @@ class Place:
         name = (mask, areas, full, grid, self.frames, like.device, like.dtype)
         held = self.call.run.held
         if name not in held:
+            self._note_stretching(mask)
             parts = [token_weights(mask, full or grid, area, grid, self.frames) for area in areas]
             held[name] = torch.cat(parts).to(like.device, like.dtype)
         found: Tensor = held[name]
         return found
+
+    def _note_stretching(self, mask: Tensor) -> None:
+        """Says once per run that a mask has another shape than the picture."""
+        full, held = self.call.size, self.call.run.held
+        text = stretch_note((int(mask.shape[-2]), int(mask.shape[-1])), full) if full else ""
+        if text and (self.applied, text) not in held:
+            held[self.applied, text] = True
+            self.applied.note(text)
 
 
 def place_of(applied: Applied, options: Mapping[str, Any], batch: int, device: torch.device, site: int) -> Place | None:
@@ -128,6 +141,8 @@ def place_of(applied: Applied, options: Mapping[str, Any], batch: int, device: t
     name = (applied, is_swapped, indices, tuple(options.get("uuids") or ()), frames)
     if name not in call.plans:
         entries = call.entries(options)
-        call.plans[name] = Place(call, entries, frames, applied.rows(call, entries, frames, device, is_swapped))
+        call.plans[name] = Place(
+            applied, call, entries, frames, applied.rows(call, entries, frames, device, is_swapped)
+        )
     found: Place = call.plans[name]
     return found

@@ -52,7 +52,7 @@ def picture_tokens(adapter: Adapter, references: Sequence[Reference], settings: 
     positive = [(number, one) for number, one in enumerate(references, 1) if not one.is_negative]
     if not positive:
         raise InputError(
-            "there is no reference; connect at least one picture"
+            "there is no reference; give at least one picture"
             + (" that is not negative: negative ones only say what to move away from" if references else "")
         )
     negative = [one for one in references if one.is_negative]

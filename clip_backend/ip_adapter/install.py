@@ -49,7 +49,7 @@ def _other_family(adapter: Adapter, model: Any) -> InputError:
     family = adapter.info.family
     title = FAMILY_TITLES[family] if family else "UNets"
     return InputError(
-        f"{adapter.info.label} is an adapter for {title}, and the model is {_name(model)}; connect a model for "
+        f"{adapter.info.label} is an adapter for {title}, and the model is {_name(model)}; take a model for "
         f"{title}, or an adapter for this one"
     )
 
@@ -161,6 +161,7 @@ def _applied(
         has_head_norm=adapter.info.variant.name == "instantx-flux",
         scaling=settings.scaling,
         order=order_of(tokens, terms, adapter.pairs[0].k, settings),
+        note=comfy.note,
     )
 
 

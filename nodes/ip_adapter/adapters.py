@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 NOT_FOUND = "none found"
 AUTO = "auto"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
-_CURE = (
+#: What to do without an adapter.
+ADVICE = (
     "put an adapter into ComfyUI's models/ipadapter, such as ip-adapter-plus_sd15.safetensors or "
-    "ip-adapter-plus_sdxl_vit-h.safetensors of h94/IP-Adapter on huggingface.co, then refresh the page"
+    "ip-adapter-plus_sdxl_vit-h.safetensors of h94/IP-Adapter on huggingface.co, then press R"
 )
 
 
@@ -98,7 +99,9 @@ def find_adapter(name: str, host: Host) -> Path:
     if name in found:
         return found[name].path
     near = " or ".join(map(repr, get_close_matches(name[:200], found, 2, 0.5)))
-    raise InputError(f"there is no adapter {name!r} in your model folders; {f'did you mean {near}' if near else _CURE}")
+    raise InputError(
+        f"there is no adapter {name!r} in your model folders; {f'did you mean {near}' if near else ADVICE}"
+    )
 
 
 def load_named(name: str, options: LoadOptions, host: Host) -> LoadedAdapter:

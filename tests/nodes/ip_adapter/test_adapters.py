@@ -12,13 +12,13 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from clip_grid.clip_backend.ip_adapter.combining import combine
+from clip_grid.clip_backend.ip_adapter.faces import with_lengths
 from clip_grid.clip_backend.ip_adapter.projections import States, project
 from clip_grid.clip_backend.ip_adapter.references import Reference
 from clip_grid.clip_backend.ip_adapter.weights import load_adapter
 from clip_grid.errors import CheckpointError, ForbiddenPath, InputError
 from clip_grid.nodes.ip_adapter.adapters import LoadedAdapter, adapter_of
 from clip_grid.nodes.ip_adapter.applying import curves
-from clip_grid.nodes.ip_adapter.faces import with_lengths
 from clip_grid.nodes.ip_adapter_nodes import IPAdapterApply, IPAdapterEmbeds, IPAdapterLoader, IPAdapterReference
 from safetensors.torch import save_file
 

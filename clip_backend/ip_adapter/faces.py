@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...clip_backend.ip_adapter.detection import AdapterInfo
-from ...clip_backend.ip_adapter.references import Reference
 from ...errors import InputError
 from ...json_text import JsonError, parse_json
+from .detection import AdapterInfo
+from .references import Reference
 
 if TYPE_CHECKING:
     from torch import Tensor
