@@ -417,6 +417,16 @@ def test_a_broken_adapter_is_refused_by_name(service: api.IPAdapterService, fold
     assert service.adapter is None
 
 
+def test_an_adapter_that_is_recognised_and_not_used_is_refused_by_its_header(service: api.IPAdapterService, tmp_path):
+    shapes = made.instantx_sd35()
+    write_sparse(tmp_path / "a.safetensors", {name: ("F16", shape) for name, shape in shapes.items()})
+
+    assert config(tmp_path / "a.safetensors").find().variant.name == "instantx-sd35"
+    with pytest.raises(InputError, match=r"a.safetensors is an IP-Adapter for SD 3.5 Large, .* are used"):
+        service.load_ip_adapter(config(tmp_path / "a.safetensors"))
+    assert service.adapter is None
+
+
 def test_tokens_of_the_service_are_those_of_the_projection(service: api.IPAdapterService, clip):
     image = random_pictures(1)[0]
     service.load_ip_adapter(config("tiny-base"))

@@ -33,8 +33,7 @@ def apply_adapter(
     from .face_lora import add_lora
     from .install import install
 
-    if adapter.info.problem:
-        raise InputError(f"{adapter.info.label} is {adapter.info.problem}")
+    adapter.info.check_usable()
     clone = install(model, adapter, picture_tokens(adapter, references, settings), settings, comfy)
     if adapter.lora and settings.weight and settings.lora_strength:
         if comfy.lora is None:

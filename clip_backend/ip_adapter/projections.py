@@ -51,8 +51,7 @@ def project(adapter: Adapter, states: States, *, face_structure: float = 1.0) ->
     Raises InputError for states that are missing, of another width than the adapter reads, or not finite.
     """
     info = adapter.info
-    if info.problem:
-        raise InputError(f"{info.label} is {info.problem}")
+    info.check_usable()
     checked = checked_states(info, states)
     weights = _Weights(adapter.image_proj, info.sizes)
     match info.projection:

@@ -78,7 +78,7 @@ def caption(stub):
 
 def test_without_an_adapter_the_caption_says_what_it_assumes(page_of):
     stub = page_of(APPLY)
-    assert caption(stub) == "SDXL assumed until an adapter is chosen"
+    assert caption(stub) == "SDXL assumed, until an adapter or a run tells"
 
     stub.finish({"text": ["IP-Adapter"], "clip_places": [1.0] * 11})
 

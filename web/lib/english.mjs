@@ -47,7 +47,7 @@ export const ENGLISH = /** @type {const} */ ({
 
   // the curve of IP-Adapter Apply
   "curve.caption": "Weight of each place, {model}",
-  "curve.assumed": "{model} assumed until an adapter is chosen",
+  "curve.assumed": "{model} assumed, until an adapter or a run tells",
   "curve.unknown": "No curve is known for {model}",
   "curve.places": { one: "{count} place", other: "{count} places" },
   "curve.wrong": "place_weights cannot be read",
