@@ -23,7 +23,7 @@ from clip_grid.nodes.ip_adapter_nodes import IPAdapterApply, IPAdapterEmbeds, IP
 from safetensors.torch import save_file
 
 from ...clip_backend.checkpoints.safetensors_files import write_sparse
-from ...clip_backend.ip_adapter import adapter_shapes
+from ...clip_backend.ip_adapter import adapter_shapes, fake_patcher
 from ...clip_backend.ip_adapter import tiny_adapters as tiny
 from ..toy_comfyui import ToyClipVision
 
@@ -243,6 +243,25 @@ ModelPatcher.__module__ = "comfy.model_patcher"
 def test_applying_without_a_reference_is_refused(host):
     with pytest.raises(InputError, match="there is no reference"):
         IPAdapterApply().execute(SimpleNamespace(), LoadedAdapter(load_adapter(BASE)), ())
+
+
+def test_a_mask_of_another_shape_is_said_in_the_node_once_per_run(host, monkeypatch, caplog):
+    monkeypatch.setattr("clip_grid.nodes.ip_adapter.applying.functions_beside", lambda model: fake_patcher.COMFY)
+    references = tuple(fake_patcher.reference(mask=torch.ones(size)) for size in ((8, 32), (16, 64), (6, 8), (8, 32)))
+    adapter = LoadedAdapter(fake_patcher.adapter())
+
+    model = IPAdapterApply().execute(fake_patcher.FakePatcher(), adapter, references, unique_id="7")["result"][0]
+    assert host.notes == []
+    # of 3 x 4 latent cells
+    fake_patcher.run(model, steps=2)
+
+    said = "pixels is stretched to the picture of 32 x 24, as ComfyUI does with masks"
+    assert [node for node, _ in host.notes] == ["7", "7"]
+    assert f"a mask of 32 x 8 {said}" in host.notes[0][1]
+    assert f"a mask of 64 x 16 {said}" in host.notes[1][1]
+    assert caplog.text.count(said) == 2
+    fake_patcher.run(model)
+    assert len(host.notes) == 4
 
 
 def test_a_face_of_any_length_is_as_long_as_the_adapter_was_trained_with():
