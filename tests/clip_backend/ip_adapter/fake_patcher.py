@@ -24,9 +24,10 @@ HEADS, WIDTH, TOKENS = 2, 16, 12
 KEYS = [("input", 1, 0), ("input", 2, 0), ("output", 0, 0), ("middle", 0, 0)]
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, **_: object) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, *, skip_reshape: bool = False, **_: object) -> Tensor:
     """ComfyUI's ``optimized_attention``."""
-    q, k, v = (one.reshape(len(one), -1, heads, one.shape[-1] // heads).transpose(1, 2) for one in (q, k, v))
+    if not skip_reshape:
+        q, k, v = (one.reshape(len(one), -1, heads, one.shape[-1] // heads).transpose(1, 2) for one in (q, k, v))
     return scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 
 
@@ -72,7 +73,7 @@ class FakePatcher:
         self.wrappers: dict[tuple[str, str], list[Any]] = {}
 
     def clone(self) -> FakePatcher:
-        twin = FakePatcher(self.model.diffusion_model)
+        twin = type(self)(self.model.diffusion_model)
         options = self.model_options["transformer_options"]
         twin.model_options = {"transformer_options": {name: copy.copy(one) for name, one in options.items()}}
         twin.wrappers = {name: list(one) for name, one in self.wrappers.items()}

@@ -71,13 +71,13 @@ def site_tensors(case: Case, site: int) -> Iterator[tuple[str, Tensor]]:
     attention = unet.get_submodule(names[site])
     found: dict[str, Tensor] = {}
 
-    def note(name: str) -> Any:
+    def noted(name: str) -> Any:
         # keys and values of the references come from layers of the processor
-        return lambda _, given, out: found.setdefault(name, given[0] if name == "out" else out)
+        return lambda _, given, out: found.update({name: given[0] if name == "out" else out})
 
     parts = {"q": attention.to_q, "k": attention.to_k, "v": attention.to_v, "out": attention.to_out[0]}
     for name, part in parts.items():
-        part.register_forward_hook(note(name))
+        part.register_forward_hook(noted(name))
     output(unet, case)
     for name, tensor in found.items():
         kept = tensor[:, :QUERIES] if name in ("q", "out") else tensor

@@ -75,6 +75,20 @@ def test_a_weight_scales_what_its_scaling_says(how):
     torch.testing.assert_close(drawn, attend(*qkv(), HEADS) + attend(qkv()[0], k, v, HEADS))
 
 
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float16, 1e-3), (torch.bfloat16, 1e-2)])
+def test_half_precision_keeps_what_an_adapter_adds(dtype, limit):
+    patched = apply(FakePatcher(), adapter(), reference(), weight=0.7)
+    # values of 0: the text adds nothing
+    given = tuple((one * (place < 2)).to(dtype) for place, one in enumerate(qkv()))
+    for key in KEYS:
+        expected = run(patched, key=key, given=tuple(one.float() for one in given))
+
+        drawn = run(patched, key=key, given=given)
+
+        assert drawn.dtype == dtype
+        assert (drawn.float() - expected).abs().max() <= limit * expected.abs().max()
+
+
 def test_nothing_is_patched_where_nothing_acts():
     plain = FakePatcher()
     for settings in ({"weight": 0}, {"place_weights": "0"}):
