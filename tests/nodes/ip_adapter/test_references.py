@@ -159,6 +159,7 @@ def test_rows_of_faces_are_one_picture_or_are_averaged(host):
         ({"face": torch.rand(1, 64, 64, 3)}, "face holds the shape"),
         ({"face": object()}, "no vector of numbers"),
         ({"face": [[float("nan")] * 512]}, "not finite"),
+        ({"face": [[0.0] * 512]}, "a vector of zeros; the face was probably not found"),
         ({"face": VECTOR, "mask": torch.zeros(1, 8, 8)}, "mask of this reference is empty"),
         ({"face": VECTOR, "mask": torch.zeros(0, 8)}, "must be"),
         ({"face": VECTOR, "mask": torch.full((1, 8, 8), float("nan"))}, "not finite"),
