@@ -149,11 +149,20 @@ def preview_batch(shown: Sequence[Tensor], host: Host) -> object:
 
 def describe(references: Sequence[Reference]) -> str:
     """One line for the node."""
-    pictures = sum(len(one.states) for one in references if not one.is_negative)
+    positive = [one for one in references if not one.is_negative]
+    # of a picture with a face the face is no other reference
+    alone = [one.states for one in positive if one.states.embeds is None and one.states.hidden is None]
+    faces = sum(one.face[..., 0].numel() for one in alone if one.face is not None)
+    pictures = sum(len(one.states) for one in positive) - sum(map(len, alone))
     negative = sum(len(one.states) for one in references if one.is_negative)
     masks = sum(one.mask is not None for one in references)
-    parts = [f"{pictures} picture{'s' * (pictures != 1)}"]
+    parts = [_counted(pictures, "picture")] if pictures or not faces else []
+    parts += [_counted(faces, "face")] if faces else []
     parts += [f"{negative} negative"] if negative else []
     parts += [f"{masks} with a mask"] if masks else []
-    terms = sum(not one.is_negative for one in references)
+    terms = len(positive)
     return ", ".join(parts) + (f" in {terms} references" if terms > 1 else "")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
