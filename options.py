@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
@@ -108,11 +108,16 @@ def check(cls: type[DataclassInstance], given: Mapping[str, object]) -> dict[str
     checked = {}
     for name, raw in given.items():
         if name not in known:
-            near = get_close_matches(name[:200], known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"there is no option {name!r}{hint}")
+            raise unknown_option(name, known)
         checked[name] = known[name].parse(raw)
     return checked
+
+
+def unknown_option(name: str, known: Iterable[str]) -> InputError:
+    """The error for an option that is not there, with the nearest one that is."""
+    near = get_close_matches(name[:200], known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return InputError(f"there is no option {name!r}{hint}")
 
 
 def read_options(cls: type[Settings], given: Mapping[str, object]) -> Settings:

@@ -11,6 +11,7 @@ from ..clip_backend.encoding.outcomes import Ok
 from ..clip_backend.finding.catalog import FoundModel, find_models
 from ..clip_backend.finding.folders import ModelPathConfig, ModelType, detect_comfyui_installation, find_model_folders
 from ..clip_backend.ip_adapter.apply_settings import ApplySettings
+from ..clip_backend.ip_adapter.reference_settings import ReferenceSettings
 from ..clip_backend.labelling.options import LabelOptions
 from ..clip_backend.labelling.result import Labelled, PictureLabels
 from ..clip_backend.learning.evaluation import Evaluation
@@ -34,7 +35,7 @@ from .configuration import Configuration, configuration
 from .describe import Description, describe
 from .embedder import CLIPEmbedder, CLIPModel
 from .export_model import export_model
-from .ip_adapter import IPAdapterService, ReferenceImage, find_clip_vision, load_clip_vision
+from .ip_adapter import IPAdapterService, find_clip_vision, load_clip_vision
 from .ip_adapter_config import IPAdapterConfig, IPAdapterVariant
 from .label import CLIPLabeler, label_images
 from .match import analyze_image_text_match, batch_compute_similarity, compute_similarity, match
@@ -42,6 +43,7 @@ from .match_files import match_pairs
 from .models import open_encoder
 from .path_resolver import ComfyUIPathResolver, ModelRegistry, create_comfyui_registry
 from .rank import rank
+from .reference_image import ReferenceImage
 from .sheets import (
     SheetInputs,
     assemble_grid_enhanced,
@@ -95,6 +97,7 @@ __all__ = [
     "RankOptions",
     "Ranking",
     "ReferenceImage",
+    "ReferenceSettings",
     "SheetInputs",
     "TrainOptions",
     "TrainingReport",

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from PIL import Image
 
 from ..clip_backend.ip_adapter.apply_settings import ApplySettings
 from ..clip_backend.ip_adapter.detection import AdapterInfo
 from ..clip_backend.ip_adapter.encoders import blank_states, encoder_cure, needed_encoder
+from ..clip_backend.ip_adapter.reference_settings import ReferenceSettings
 from ..clip_backend.ip_adapter.references import Reference
+from ..clip_backend.preparing.pictures import NamedPicture, named_pictures
 from ..errors import InputError
+from ..log import logger
+from ..options import options_of, read_options, unknown_option
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..clip_backend.encoding.encoder import Encoder
+    from ..clip_backend.encoding.image_features import ImageFeatures, StateName
     from ..clip_backend.ip_adapter.comfy_functions import ComfyFunctions
     from ..clip_backend.ip_adapter.weights import Adapter
     from ..clip_backend.preparing.pictures import OnePicture
+    from ..clip_backend.preparing.preprocessing import Preprocessing
+    from .reference_image import ReferenceImage
 
 #: The settings that pipelines of diffusers have, too.
 _OF_PIPELINES = ("weight", "lora_strength")
@@ -41,40 +53,92 @@ def misfit(encoder: Encoder, info: AdapterInfo) -> str:
     )
 
 
-def reference_of(
-    info: AdapterInfo, encoder: Encoder | None, image: OnePicture | None, face: object | None, scale: float
-) -> Reference:
-    """What an adapter reads of one picture and its face; encoder: None for an adapter of faces alone.
+@dataclass(frozen=True)
+class _Source:
+    """The vision encoder of a service, for what one adapter reads."""
 
-    Raises InputError where the picture or the face is missing, PictureError for a picture that cannot be read.
+    encoder: Encoder
+    want: StateName
+    crops: ClassVar[bool] = True
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        found = self.encoder.preprocessing
+        if found is None:
+            raise InputError(f"{self.encoder.identity.name} takes no pictures; choose a model with a vision encoder")
+        return found
+
+    def encode(self, pictures: Sequence[Tensor], preprocessing: Preprocessing) -> ImageFeatures:
+        found = self.encoder.encode_images(pictures, wants=(self.want,), preprocessing=preprocessing)
+        found.require("image_embeds" if self.want == "embeds" else "penultimate_hidden")
+        return found
+
+    def blank(self, blank: str) -> Tensor | None:
+        return blank_states(self.encoder, "black" if blank == "black" else "mean color")
+
+
+def references_of(
+    info: AdapterInfo, encoder: Encoder | None, given: ReferenceImage, options: Mapping[str, object]
+) -> tuple[Reference, ...]:
+    """What an adapter reads of the pictures, faces and mask of one reference; encoder: None for faces alone.
+
+    options: of ``ReferenceSettings``, which beat those of the reference.
+    Raises InputError where the picture or the face is missing, and for settings, weights, faces and masks that cannot
+    be used; PictureError for a picture that cannot be read.
     """
-    from ..clip_backend.ip_adapter.projections import States, needs_hidden
+    from ..clip_backend.ip_adapter.faces import face_vectors
+    from ..clip_backend.ip_adapter.from_pictures import make_references
+    from ..clip_backend.ip_adapter.projections import needs_hidden
 
-    states = States() if face is None else States(face=_face_vectors(face))
-    if encoder is None or not needs_pictures(info):
-        return Reference(states=states, weight=scale)
-    if image is None:
-        raise InputError(f"{info.label} ({info.variant.title}) reads a picture, and the reference has none")
-    want = "penultimate_hidden" if needs_hidden(info) else "embeds"
-    features = encoder.encode_images([image], wants=(want,))
-    if not needs_hidden(info):
-        states = replace(states, embeds=features.require("image_embeds"))
-        return Reference(states=states, weight=scale, fingerprint=features.fingerprint)
-    states = replace(states, hidden=features.require(want))
-    return Reference(states=states, blank=blank_states(encoder), weight=scale, fingerprint=features.fingerprint)
+    settings = read_options(ReferenceSettings, {**vars(given.settings), **options})
+    scale = read_scale(given.scale)
+    pictures, source = [], None
+    if encoder is not None and needs_pictures(info):
+        if given.image is None:
+            raise InputError(f"{info.label} ({info.variant.title}) reads a picture, and the reference has none")
+        pictures = [_pixels(one) for one in named_pictures(given.image)]
+        source = _Source(encoder, "penultimate_hidden" if needs_hidden(info) else "embeds")
+    faces = face_vectors([given.face], len(pictures), together=settings.combine == "concat")
+    mask = None if given.mask is None else _mask(given.mask)
+    settings = replace(settings, weight=settings.weight * scale)
+    return make_references(pictures, settings, source, faces=faces, mask=mask)[0]
 
 
-def _face_vectors(face: object) -> Any:
-    """[1, F, 512] of one vector, or of one per face."""
+def read_scale(scale: object) -> float:
+    """The strength of a reference or an adapter; raises InputError for what is none."""
+    return float(replace(options_of(ReferenceSettings)["weight"], name="scale").parse(scale))
+
+
+def _pixels(picture: NamedPicture) -> Tensor:
+    """uint8 or floats [H, W, C]; raises PictureError for a picture that cannot be read."""
     import torch
 
-    try:
-        vectors = torch.as_tensor(face, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"the face is no vector of numbers ({error}); give one of 512 numbers, or several") from error
-    if vectors.ndim not in (1, 2):
-        raise InputError(f"the face has the shape {list(vectors.shape)}; give one vector [512] or several [faces, 512]")
-    return vectors.reshape(1, -1, vectors.shape[-1])
+    found = picture.load()
+    return torch.from_numpy(np.array(found)) if isinstance(found, Image.Image) else found
+
+
+def _mask(mask: OnePicture) -> Tensor:
+    """[H, W] or [frames, H, W] in 0..1: numbers as they are, of 8 bits in 0..255, and the brightness of pictures."""
+    import torch
+
+    if isinstance(mask, np.ndarray | torch.Tensor):
+        numbers = torch.as_tensor(mask)
+        return numbers.float() / 255 if numbers.dtype == torch.uint8 else numbers.float()
+    (picture,) = named_pictures(mask)
+    found = picture.load()
+    if not isinstance(found, Image.Image):
+        raise InputError("mask is no picture; give a file, a PIL picture, or numbers [H, W]")
+    return torch.from_numpy(np.array(found.convert("L"))).float() / 255
+
+
+def split_settings(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """(those of ``ApplySettings``, those of ``ReferenceSettings``) among keywords; raises InputError for others."""
+    own, of_reference = options_of(ApplySettings), options_of(ReferenceSettings)
+    for name in options:
+        if name not in own and name not in of_reference:
+            raise unknown_option(name, (*own, *of_reference))
+    applied = {name: value for name, value in options.items() if name in own}
+    return applied, {name: value for name, value in options.items() if name not in own}
 
 
 def conditioned(
@@ -93,7 +157,11 @@ def conditioned(
     from ..clip_backend.ip_adapter.apply import apply_adapter
     from ..clip_backend.ip_adapter.comfy_functions import functions_beside
     from ..clip_backend.ip_adapter.diffusers_pipeline import apply_to_pipeline, is_pipeline
+    from ..clip_backend.ip_adapter.faces import with_lengths
 
+    references, notes = with_lengths(adapter.info, references)
+    for note in notes:
+        logger.warning("%s", note)
     if is_pipeline(model):
         usual = ApplySettings()
         for one in fields(ApplySettings):

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 from ..clip_backend.finding.advice import CLIP_VISION_G, CLIP_VISION_H
 from ..clip_backend.finding.folders import ModelPathConfig, StrPath
+from ..clip_backend.ip_adapter.apply_settings import ApplySettings
 from ..clip_backend.ip_adapter.encoders import VIT_G, VIT_H, find_encoder, find_vision_encoders, needed_encoder
 from ..errors import ClipGridError, InputError
 from ..log import logger
-from .conditioning import conditioned, misfit, needs_pictures, reference_of
+from ..options import read_options
+from .conditioning import conditioned, misfit, needs_pictures, read_scale, references_of, split_settings
+from .reference_image import ReferenceImage
 from .vision_encoder import STATES, CLIPVisionEncoder, VisionFeatures, single_features
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import ArrayLike
-    from torch import Tensor
+    from typing_extensions import Unpack
 
     from ..clip_backend.encoding.encoder import Encoder
     from ..clip_backend.ip_adapter.comfy_functions import ComfyFunctions
@@ -26,23 +28,10 @@ if TYPE_CHECKING:
     from ..clip_backend.ip_adapter.weights import Adapter
     from ..clip_backend.preparing.pictures import OnePicture
     from .ip_adapter_config import IPAdapterConfig
+    from .options import ConditioningKeywords
 
 #: Taken where no adapter says which one it needs, the first one first.
 _USUAL = (VIT_G, VIT_H)
-
-
-@dataclass(eq=False)
-class ReferenceImage:
-    """A picture whose style or content an IP-Adapter takes, with its strength."""
-
-    #: PIL, numpy [H, W, C], torch [C, H, W] or a file.
-    image: OnePicture | None = None
-    #: Factor on the reference's influence; 1 is what the adapter was trained with.
-    scale: float = 1.0
-    #: Kept by ``IPAdapterService`` once they are extracted; computed anew for another model.
-    features: VisionFeatures | None = None
-    #: For FaceID: the vector of its face [512], or of several [faces, 512], from a face recognition model.
-    face: ArrayLike | Tensor | None = None
 
 
 #: A picture, or one that keeps its features.
@@ -147,10 +136,9 @@ class IPAdapterService:
         if encoder is None:
             return None
         reference = _as_reference(image)
-        if reference.image is None:
-            raise InputError("the reference has no picture; give it an image")
+        picture = reference.only_image
         if not self._has_features(reference):
-            reference.features = encoder.encode_image(reference.image, return_patch_features=True)
+            reference.features = encoder.encode_image(picture, return_patch_features=True)
         return reference.features
 
     def extract_features_batch(self, images: Sequence[Reference]) -> list[VisionFeatures | None]:
@@ -164,7 +152,7 @@ class IPAdapterService:
             return [None] * len(references)
         new = [reference for reference in references if not self._has_features(reference)]
         if new:
-            run = encoder.encoder.encode_images([one.image for one in new], wants=STATES, strict=False)
+            run = encoder.encoder.encode_images([one.only_image for one in new], wants=STATES, strict=False)
             for place, features in zip(run.kept, single_features(run) if len(run) else (), strict=True):
                 new[place].features = features
             for failure in run.failed:
@@ -190,25 +178,30 @@ class IPAdapterService:
         *,
         comfy: ComfyFunctions | None = None,
         has_guidance: bool = True,
+        **options: Unpack[ConditioningKeywords],
     ) -> Any:
         """What draws with the references: a new ModelPatcher of ComfyUI; for a pipeline of diffusers its arguments.
 
         Into a pipeline the adapter is loaded, and it is to be called with the arguments:
         ``pipeline(prompt, **service.apply_conditioning(reference, pipeline))``. Several references act side by side,
         each with its scale. comfy: functions of ComfyUI, instead of those of the ModelPatcher's own program.
-        has_guidance: whether the pipeline will use guidance.
+        has_guidance: whether the pipeline will use guidance. options: of ``ApplySettings``, which beat those of the
+        configuration, and of ``ReferenceSettings``, which beat those of each reference.
 
-        Raises InputError before ``load_ip_adapter``, for a vision encoder that was named and does not fit, for none
-        that does, and for a model of another family; PictureError for a picture that cannot be read.
+        Raises InputError before ``load_ip_adapter``, for an option that is not allowed, for a vision encoder that was
+        named and does not fit, for none that does, and for a model of another family; PictureError for a picture that
+        cannot be read.
         """
         if self.adapter is None or self._adapter_config is None:
             raise InputError("no adapter is loaded; call load_ip_adapter first")
         config, info = self._adapter_config, self.adapter.info
+        applied, of_references = split_settings(options)
+        settings = read_options(ApplySettings, {**vars(config.settings), **applied})
+        settings = replace(settings, weight=settings.weight * read_scale(config.scale))
         several: Sequence[Any] = reference if isinstance(reference, list | tuple) else [reference]
-        given = [_as_reference(one) for one in several]
         encoder = self._encoder_of(info) if needs_pictures(info) else None
-        references = [reference_of(info, encoder, one.image, one.face, one.scale) for one in given]
-        settings = replace(config.settings, weight=config.settings.weight * config.scale)
+        found = [references_of(info, encoder, _as_reference(one), of_references) for one in several]
+        references = [one for part in found for one in part]
         return conditioned(model, self.adapter, references, settings, comfy=comfy, has_guidance=has_guidance)
 
     def _encoder_of(self, info: AdapterInfo) -> Encoder:

@@ -65,10 +65,13 @@ class IPAdapterConfig:
         )
 
     def load(self, paths: ModelPathConfig | None = None) -> Adapter:
-        """The adapter with its weights; raises as ``find``, and for weights that are not finite."""
+        """The adapter with its weights; raises as ``find``, for numbers not finite, and for one without use."""
         from ..clip_backend.ip_adapter.weights import load_adapter
 
-        path = self.find(paths).path
+        info = self.find(paths)
+        # before gigabytes of weights are read
+        info.check_usable()
+        path = info.path
         return load_adapter(path or self.model_id, variant=self._variant, allow_pickle=self.allow_pickle)
 
     @property

@@ -1,8 +1,8 @@
 """The keyword options of the API's functions as types, so that editors complete and type checkers check them.
 
 The options themselves, with defaults, bounds and help, are declared on ``GridTemplate``, ``ClipOptions``,
-``LabelOptions``, ``MatchOptions``, ``RankOptions``, ``IndexOptions``, ``SearchOptions`` and ``TrainOptions``; a test
-holds these types equal to the declarations.
+``LabelOptions``, ``MatchOptions``, ``RankOptions``, ``IndexOptions``, ``SearchOptions``, ``TrainOptions``,
+``ApplySettings`` and ``ReferenceSettings``; a test holds these types equal to the declarations.
 """
 
 from __future__ import annotations
@@ -160,3 +160,25 @@ class TrainKeywords(TypedDict, total=False):
     evaluate_every: int
     keep: float
     cache_activations: bool
+
+
+class ConditioningKeywords(TypedDict, total=False):
+    """Options of ``apply_conditioning``: fields of ApplySettings, and of ReferenceSettings beside the weight."""
+
+    weight: float
+    weight_type: Literal[
+        "full", "ease in", "ease out", "ease in-out", "reverse in-out", "weak input", "weak middle", "weak output",
+        "strong middle", "style", "strong style", "precise style", "composition", "precise composition",
+    ]  # fmt: skip
+    start: float
+    end: float
+    place_weights: str
+    lora_strength: float
+    face_structure: float
+    scaling: Literal["V only", "K+V", "K+mean(V)", "K+V w/ C penalty", "K+mean(V) w/ C penalty"]
+    combine: Literal["concat", "separate", "per frame", "average", "norm average", "add", "subtract", "slerp"]
+    fit: Literal["crop", "pad", "tiles", "squash"]
+    position: float
+    negative: bool
+    picture_weights: str
+    blank: Literal["mean color", "black"]

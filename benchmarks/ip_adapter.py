@@ -1,8 +1,9 @@
 """What an IP-Adapter costs per step, beside the same attention written out by hand, and what it holds over many runs.
 
-    cd COMFYUI && python CHECKOUT/benchmarks/ip_adapter.py [--rounds 15] [--size 32]
+    cd COMFYUI && python CHECKOUT/benchmarks/ip_adapter.py [--rounds 15] [--size 32] [--steps 6] [--families sd15,sdxl]
 
-Runs in ComfyUI's own Python and folder, on the CPU, with the tiny UNets of the tests. Ratios of interleaved rounds.
+Runs in ComfyUI's own Python and folder, in one thread of the CPU, with the tiny UNets of the tests. Times are those of
+the processor, in interleaved runs; a ratio is the median over their steps, with its interval of 95 %.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import argparse
 import gc
 import importlib.util
 import sys
-from collections.abc import Callable
+import time
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rounds import interleaved
+from rounds import paired
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,10 +28,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--size", type=int, default=32, help="of the latent, in cells")
+    parser.add_argument("--steps", type=int, default=6, help="of a run")
+    parser.add_argument("--families", default="sd15,sdxl")
     options = parser.parse_args()
     prepare()
-    for family in ("sd15", "sdxl"):
-        measure_steps(family, options.rounds, options.size)
+    for family in options.families.split(","):
+        measure_steps(family, options.rounds, options.size, options.steps)
+        measure_bytes(family)
     measure_memory()
 
 
@@ -39,7 +44,9 @@ def prepare() -> None:
     tests = ROOT / "tests"
     sys.path[:0] = [str(Path.cwd()), str(tests / "comfyui" / "ip_adapter"), str(tests / "clip_backend" / "ip_adapter")]
     import comfy.options
+    import torch
 
+    torch.set_num_threads(1)
     comfy.options.enable_args_parsing()
     init = ROOT / "__init__.py"
     spec = importlib.util.spec_from_file_location("clip_grid", init, submodule_search_locations=[str(ROOT)])
@@ -50,7 +57,7 @@ def prepare() -> None:
     spec.loader.exec_module(package)
 
 
-def measure_steps(family: str, rounds: int, size: int) -> None:
+def measure_steps(family: str, rounds: int, size: int, steps: int) -> None:
     """A step with the adapter against the same step with patches written by hand."""
     import bench
 
@@ -61,20 +68,52 @@ def measure_steps(family: str, rounds: int, size: int) -> None:
         "by hand, keys and values in each step": by_hand(plain, given, is_held=False),
         "no adapter": plain,
     }
-    steps = {name: sampled_steps(patcher, size) for name, patcher in contenders.items()}
-    taken = interleaved(steps, rounds)
-    ours = taken["ours"]
-    print(f"{family}: {1000 * median(ours):.1f} ms for 4 steps, {size} x {size} cells")
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        names = list(contenders)
+        for name in names if number % 2 == 0 else reversed(names):
+            taken[name] += step_times(contenders[name], size, steps)
+    ours = taken.pop("ours")
+    print(f"{family}: {1000 * median(ours):.0f} ms for a step of {size} x {size} cells, {len(ours)} steps", flush=True)
     for name, others in taken.items():
-        ratio = median(mine / other for mine, other in zip(ours, others, strict=True))
-        print(f"  {ratio:.3f} times as long as {name}")
+        print(f"  {paired(ours, others)} times as long as {name}", flush=True)
 
 
-def sampled_steps(patcher: Any, size: int) -> Callable[[], Any]:
-    """A run of four steps."""
+def step_times(patcher: Any, size: int, steps: int) -> list[float]:
+    """Seconds of the steps of a run but the first, which also opens the run."""
     import bench
 
-    return lambda: bench.sample(patcher, size=(size, size), steps=4)
+    ends: list[float] = []
+    bench.sample(patcher, size=(size, size), steps=steps, callback=lambda *_: ends.append(time.process_time()))
+    return [after - before for before, after in pairwise(ends)]
+
+
+def measure_bytes(family: str) -> None:
+    """Bytes of the adapter's weights in ComfyUI's memory management, and of what a run of one picture keeps."""
+    import bench
+    import torch
+    from clip_grid.clip_backend.ip_adapter import sampling
+    from clip_grid.clip_backend.ip_adapter.roles import Run
+
+    given, noted = bench.adapter(family), []
+    patched = bench.apply(bench.model(family), given, bench.picture())
+
+    class NotedRun(Run):
+        def __init__(self, guider: Any) -> None:
+            super().__init__(guider)
+            noted.append(self.held)
+
+    sampling.Run = NotedRun
+    try:
+        bench.sample(patched, size=(8, 8), steps=2)
+    finally:
+        sampling.Run = Run
+    kept = [one for value in noted[0].values() if isinstance(value, tuple) for one in value]
+    counted = sum(one.nbytes for one in kept if isinstance(one, torch.Tensor))
+    # two sides of 4 tokens, each with a key and a value in float32
+    least = sum(2 * 2 * 4 * 4 * len(pair.k) for pair in given.pairs)
+    weights = sum(one.model_size() for one in set(patched.model_patches_models()))
+    print(f"  {weights} bytes of weights, {counted} of keys and values of one picture, of {least} needed", flush=True)
 
 
 def by_hand(plain: Any, given: Any, *, is_held: bool) -> Any:

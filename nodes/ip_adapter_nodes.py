@@ -39,12 +39,12 @@ class IPAdapterLoader:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from .ip_adapter.adapters import LoadOptions, adapter_families, adapter_names
+        from .ip_adapter.adapters import ADVICE, LoadOptions, adapter_families, adapter_names
 
         host = get_host()
         tooltip = "The file; found in models/ipadapter by looking into the files, whatever their names are"
-        # the page draws the curve of the family
-        extra = {"tooltip": tooltip, "clip_grid_families": adapter_families(host)}
+        # the page draws the curve of the family, and says what to get where there is no file
+        extra = {"tooltip": tooltip, "clip_grid_families": adapter_families(host), "clip_grid_advice": ADVICE}
         return {
             "required": {"adapter": (adapter_names(host), extra)},
             "optional": option_inputs(LoadOptions),
@@ -95,7 +95,7 @@ class IPAdapterReference:
 
         adapter = "From IP-Adapter Loader; its vision encoder is then found in your model folders by itself"
         vision = "A vision encoder of your choice from Load CLIP Vision, in place of the one that is found"
-        mask = "Where in the picture these references act: white there; any size"
+        mask = "Where in the picture these references act: white there. Of any size: it is stretched to the picture"
         face = "Vectors of 512 numbers from any face recognition node, for FaceID adapters: one for each picture"
         before = "Other references; those of this node are added to them"
         return {
@@ -112,11 +112,11 @@ class IPAdapterReference:
         }
 
     def execute(self, **inputs: Values) -> dict[str, Any]:
-        from .ip_adapter.references import describe, make_references, preview, preview_batch
+        from .ip_adapter.references import describe, preview, preview_batch, references_and_preview
 
         host = get_host()
         with host.folders.short_errors():
-            references, shown = make_references(inputs, host)
+            references, shown = references_and_preview(inputs, host)
         ui = {"images": preview(shown, host), "text": [describe(references)]}
         return {"ui": ui, "result": (references, preview_batch(shown, host))}
 
@@ -148,14 +148,17 @@ class IPAdapterApply:
                 "references": (REFERENCES, {"tooltip": "From IP-Adapter Reference or IP-Adapter Embeds"}),
             },
             "optional": options,
+            "hidden": {"unique_id": "UNIQUE_ID"},
         }
 
-    def execute(self, model: Any, adapter: object, references: object, **options: object) -> dict[str, Any]:
+    def execute(
+        self, model: Any, adapter: object, references: object, unique_id: object = "", **options: object
+    ) -> dict[str, Any]:
         from .ip_adapter.applying import apply_references
 
         host = get_host()
         with host.folders.short_errors():
-            patched, ui = apply_references(model, adapter, references, options, host)
+            patched, ui = apply_references(model, adapter, references, options, host, str(unique_id))
         return {"ui": ui, "result": (patched,)}
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Literal, get_type_hints
 
 import pytest
-from clip_grid.api import ClipOptions, GridTemplate, LabelOptions, MatchOptions, RankOptions
+from clip_grid.api import (
+    ApplySettings,
+    ClipOptions,
+    GridTemplate,
+    LabelOptions,
+    MatchOptions,
+    RankOptions,
+    ReferenceSettings,
+)
 from clip_grid.api import options as keywords
 from clip_grid.api.index import IndexOptions
 from clip_grid.api.search import SearchOptions
@@ -20,6 +28,7 @@ TYPES = {
     keywords.IndexKeywords: (IndexOptions,),
     keywords.SearchKeywords: (SearchOptions,),
     keywords.TrainKeywords: (TrainOptions,),
+    keywords.ConditioningKeywords: (ApplySettings, ReferenceSettings),
 }
 
 

@@ -3,7 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { loadStyles } from "./lib/dom.mjs";
 import { callAfter, widgetOf } from "./lib/front_end.mjs";
-import { NodeNotes, linesOf } from "./lib/node_notes.mjs";
+import { NodeLines, linesOf } from "./lib/node_lines.mjs";
 import { forgetResult, resultHooks } from "./lib/results.mjs";
 import { loadTexts } from "./lib/texts.mjs";
 
@@ -16,7 +16,7 @@ const INPUTS = /** @type {const} */ ({
 /** The verdict of a training that is worth using. */
 const BETTER = "better";
 
-/** @type {WeakMap<import("./lib/front_end.mjs").GraphNode, NodeNotes>} */
+/** @type {WeakMap<import("./lib/front_end.mjs").GraphNode, NodeLines>} */
 const notes = new WeakMap();
 
 const hooks = resultHooks({
@@ -39,7 +39,7 @@ app.registerExtension({
   setup: () => loadStyles(),
   nodeCreated(node) {
     if (!(node.comfyClass in INPUTS)) return;
-    const shown = new NodeNotes(node);
+    const shown = new NodeLines(node);
     notes.set(node, shown);
     hooks.nodeCreated(node);
     const input = widgetOf(node, INPUTS[/** @type {keyof typeof INPUTS} */ (node.comfyClass)]);

@@ -13,7 +13,7 @@ import { loadTexts, text } from "./lib/texts.mjs";
 const HEIGHT = 118;
 /** The weight at the top, unless one is larger. */
 const TOP = 1;
-const TITLES = /** @type {Record<string, string>} */ ({ sd15: "SD 1.5", sdxl: "SDXL" });
+const TITLES = /** @type {Record<string, string>} */ ({ sd15: "SD 1.5", sd2: "SD 2", sdxl: "SDXL", flux: "FLUX.1" });
 const USUAL = "sdxl";
 const PARTS = /** @type {const} */ ({ input: "curve.input", middle: "curve.middle", output: "curve.output" });
 
@@ -74,18 +74,19 @@ class WeightCurve {
   }
 
   #show() {
-    const family = this.#family();
+    const { family, isAssumed, isUnknown } = this.#family();
     const places = this.#places();
     const weights = places.map((place) => place.weight);
     this.#top = Math.max(TOP, ...weights.map(Math.abs));
-    const key = this.#key();
-    const told = this.#told.key === key && this.#told.weights.length !== weights.length ? this.#told.weights : null;
+    const told =
+      this.#told.key === this.#key() && this.#told.weights.length !== weights.length ? this.#told.weights : null;
     const shown = told ?? weights;
     this.#bars.replaceChildren(...shown.map((weight, place) => this.#bar(weight, place)));
     const isWrong = !told && !weights.length;
     const title = told ? text("curve.places", { count: told.length }) : (TITLES[family] ?? family);
-    this.#caption.textContent = isWrong ? text("curve.wrong") : text("curve.caption", { model: title });
-    this.#caption.dataset.alert = String(isWrong);
+    const key = isUnknown ? "curve.unknown" : isAssumed && !told ? "curve.assumed" : "curve.caption";
+    this.#caption.textContent = isWrong && !isUnknown ? text("curve.wrong") : text(key, { model: title });
+    this.#caption.dataset.alert = String(isWrong && !isUnknown);
     const parts = told || isWrong ? [] : (this.#declared().parts[family] ?? []);
     const spans = parts.map(([part, count]) => {
       const name = text(PARTS[part]);
@@ -110,7 +111,8 @@ class WeightCurve {
 
   /** The weight of each place, and that of its curve alone; none for a text that cannot be read. */
   #places() {
-    this.#curve = this.#declared().curves[this.#family()]?.[String(widgetOf(this.node, "weight_type")?.value)] ?? [];
+    this.#curve =
+      this.#declared().curves[this.#family().family]?.[String(widgetOf(this.node, "weight_type")?.value)] ?? [];
     const factors = factorsOf(String(widgetOf(this.node, "place_weights")?.value ?? ""), this.#curve.length) ?? [];
     const weight = Number(widgetOf(this.node, "weight")?.value ?? 1);
     return factors.map((factor, place) => ({ factor, weight: factor * weight * this.#curve[place] }));
@@ -143,22 +145,21 @@ class WeightCurve {
     widget.callback?.(widget.value);
   }
 
-  /** The family of the adapter in the loader that is linked; else the usual one. */
+  /**
+   * The family of the adapter in the loader that is linked; else that of the last run's model; else the usual one.
+   * isUnknown: no curve is known for it.
+   */
   #family() {
     const slot = this.node.inputs?.findIndex((input) => input.name === "adapter") ?? -1;
     // a new node is in no graph yet
     const loader = slot < 0 || !this.node.graph ? null : this.node.getInputNode(slot);
     const families = loader?.constructor.nodeData?.input?.required?.adapter;
     const known = Array.isArray(families) ? families[1]?.clip_grid_families : null;
-    const family = known?.[String(loader && widgetOf(loader, "adapter")?.value)];
-    return family in this.#declared().curves ? family : this.#toldFamily();
-  }
-
-  /** The family that has as many places as the model of the last run. */
-  #toldFamily() {
+    const linked = known?.[String(loader && widgetOf(loader, "adapter")?.value)];
     const { curves } = this.#declared();
+    if (linked) return { family: linked, isAssumed: false, isUnknown: !(linked in curves) };
     const same = Object.keys(curves).find((one) => curves[one].full?.length === this.#told.weights.length);
-    return same ?? USUAL;
+    return { family: same ?? USUAL, isAssumed: !same, isUnknown: false };
   }
 
   #key() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -242,9 +243,19 @@ def load_pickle(file: Path) -> object:
     try:
         return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, UnpicklingError) as error:
-        first = str(error).split("\n")[0]
-        reason = f"it holds more than tensors or is broken ({first}); convert it to safetensors where it came from"
-        raise CheckpointError(str(file), reason) from error
+        cure = "convert it to safetensors where it came from"
+        raise CheckpointError(
+            str(file), f"it holds more than tensors or is broken ({_refusal(error)}); {cure}"
+        ) from error
+
+
+def _refusal(error: Exception) -> str:
+    """Why torch refuses a pickle, without its advice to run what is in it."""
+    called = re.search(r"\bGLOBAL (\S+)", str(error))
+    if called:
+        return f"it calls {called[1]}"
+    first = str(error).split("\n")[0]
+    return "torch refuses it" if "weights_only" in first else first
 
 
 def check_pickle(file: Path) -> None:

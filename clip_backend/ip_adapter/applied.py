@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...errors import InputError
-from .key_values import PairWeights, head_norm
-from .masks import Size, clip_area, token_weights
+from ...log import logger
+from .apply_settings import ApplySettings
+from .key_values import PairWeights, head_norm, scaled
+from .masks import Size, clip_area, stretch_note, token_weights
 from .roles import Call, Entry, call_of
 from .terms import Term, TermRows, plan_rows
 from .weights_per_site import SiteWeight
@@ -35,6 +38,12 @@ class Applied:
     attention: Callable[..., Tensor]
     #: Keys and values have unit heads, as InstantX has them.
     has_head_norm: bool = False
+    #: One of ``SCALINGS``.
+    scaling: str = "V only"
+    #: A hash of all above: the order in which adapters at one place add up, whichever was applied first.
+    order: bytes = b""
+    #: Shows the user a sentence about a run.
+    note: Callable[[str], None] = logger.warning
 
     def acts(self, call: Call) -> bool:
         """Whether the step is one of those that the user chose."""
@@ -51,6 +60,11 @@ class Applied:
         found: tuple[Tensor, Tensor] = held[name]
         return found
 
+    def scaled(self, term: Term, rows: TermRows, site: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, float]:
+        """(keys, values, factor on what is read) of a term at a site."""
+        weight = self.weight * self.site_weights[site].factor * term.weight
+        return scaled(self.scaling, rows.take(k), rows.take_scaled(v), weight)
+
     def rows(
         self, call: Call, entries: Sequence[Entry], frames: tuple[int, ...], device: torch.device, is_swapped: bool
     ) -> list[TermRows]:
@@ -64,10 +78,21 @@ class Applied:
         return found
 
 
+def order_of(tokens: Tensor, terms: Sequence[Term], weight: Tensor, settings: ApplySettings) -> bytes:
+    """A hash of what an adapter adds to a model; weight: one of its tensors."""
+    masks = (term.mask for term in terms if term.mask is not None)
+    plain = [(term.given, term.unconditional, term.weight, term.per_frame) for term in terms]
+    found = blake2b(repr((settings, plain)).encode(), digest_size=16)
+    for one in (tokens, weight, *masks):
+        found.update(one.detach().to("cpu", torch.float32).contiguous().numpy().tobytes())
+    return found.digest()
+
+
 @dataclass(frozen=True, eq=False)
 class Place:
     """Where in a batch and picture an attention stands."""
 
+    applied: Applied
     call: Call
     entries: tuple[Entry, ...]
     frames: tuple[int, ...]
@@ -90,10 +115,19 @@ class Place:
         name = (mask, areas, full, grid, self.frames, like.device, like.dtype)
         held = self.call.run.held
         if name not in held:
+            self._note_stretching(mask)
             parts = [token_weights(mask, full or grid, area, grid, self.frames) for area in areas]
             held[name] = torch.cat(parts).to(like.device, like.dtype)
         found: Tensor = held[name]
         return found
+
+    def _note_stretching(self, mask: Tensor) -> None:
+        """Says once per run that a mask has another shape than the picture."""
+        full, held = self.call.size, self.call.run.held
+        text = stretch_note((int(mask.shape[-2]), int(mask.shape[-1])), full) if full else ""
+        if text and (self.applied, text) not in held:
+            held[self.applied, text] = True
+            self.applied.note(text)
 
 
 def place_of(applied: Applied, options: Mapping[str, Any], batch: int, device: torch.device, site: int) -> Place | None:
@@ -107,6 +141,8 @@ def place_of(applied: Applied, options: Mapping[str, Any], batch: int, device: t
     name = (applied, is_swapped, indices, tuple(options.get("uuids") or ()), frames)
     if name not in call.plans:
         entries = call.entries(options)
-        call.plans[name] = Place(call, entries, frames, applied.rows(call, entries, frames, device, is_swapped))
+        call.plans[name] = Place(
+            applied, call, entries, frames, applied.rows(call, entries, frames, device, is_swapped)
+        )
     found: Place = call.plans[name]
     return found

@@ -33,8 +33,7 @@ def apply_adapter(
     from .face_lora import add_lora
     from .install import install
 
-    if adapter.info.problem:
-        raise InputError(f"{adapter.info.label} is {adapter.info.problem}")
+    adapter.info.check_usable()
     clone = install(model, adapter, picture_tokens(adapter, references, settings), settings, comfy)
     if adapter.lora and settings.weight and settings.lora_strength:
         if comfy.lora is None:
@@ -52,7 +51,7 @@ def picture_tokens(adapter: Adapter, references: Sequence[Reference], settings: 
     positive = [(number, one) for number, one in enumerate(references, 1) if not one.is_negative]
     if not positive:
         raise InputError(
-            "there is no reference; connect at least one picture"
+            "there is no reference; give at least one picture"
             + (" that is not negative: negative ones only say what to move away from" if references else "")
         )
     negative = [one for one in references if one.is_negative]

@@ -23,6 +23,8 @@ WEIGHT_TYPES = (
     "composition",
     "precise composition",
 )
+#: What the weight multiplies, by the names of ComfyUI_IPAdapter_plus.
+SCALINGS = ("V only", "K+V", "K+mean(V)", "K+V w/ C penalty", "K+mean(V) w/ C penalty")
 
 
 @dataclass(frozen=True)
@@ -52,5 +54,13 @@ class ApplySettings:
         "Of FaceID Plus v2: how much of the picture's face is kept beside the face vector.",
         low=0,
         high=5,
+        advanced=True,
+    )
+    scaling: str = option(
+        "V only",
+        "What the weight multiplies: V only, as the reference does; K+V, the keys too, which blurs a reference below 1 "
+        "and sharpens it above; K+mean(V), the keys and the mean of the values. With w/ C penalty the weight is "
+        "smaller where the model is narrow.",
+        choices=SCALINGS,
         advanced=True,
     )

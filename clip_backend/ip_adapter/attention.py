@@ -38,23 +38,23 @@ class AttentionPatch(ChainedPatch):
     def _added(self, out: Tensor, q: Tensor, heads: int, place: Place, options: Mapping[str, Any]) -> Tensor:
         applied = self.applied
         k, v = applied.key_values(place.call, self.site, q, heads)
-        factor = applied.weight * applied.site_weights[self.site].factor
         for term, rows in zip(applied.terms, place.rows, strict=True):
             if not term.weight:
                 continue
+            keys, values, factor = applied.scaled(term, rows, self.site, k, v)
             seen = applied.attention(
                 q,
-                rows.take(k),
-                rows.take_scaled(v),
+                keys,
+                values,
                 heads,
                 attn_precision=options.get("attn_precision"),
                 transformer_options=options,
             ).to(out.dtype)
             if term.mask is None:
-                out = torch.add(out, seen, alpha=factor * term.weight)
+                out = torch.add(out, seen, alpha=factor)
             else:
                 mask = place.mask(term.mask, unet_grid(place, options, q.shape[1]), out)
-                out = torch.addcmul(out, seen, mask, value=factor * term.weight)
+                out = torch.addcmul(out, seen, mask, value=factor)
         return out
 
 

@@ -30,7 +30,7 @@ def combine(references: Sequence[Reference], how: str) -> tuple[Reference, ...]:
     if how not in COMBINATIONS:
         raise InputError(f"combine is {how!r}; it must be one of {', '.join(COMBINATIONS)}")
     if not references:
-        raise InputError("there is no reference to combine; connect at least one")
+        raise InputError("there is no reference to combine; give at least one")
     if how == "separate":
         return tuple(part for one in references for part in _apart(one))
     groups = [[one for one in references if one.is_negative == is_negative] for is_negative in (False, True)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
+from ...log import logger
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,8 @@ class ComfyFunctions:
     version: str = "unknown"
     #: A patch for a weight, of ``up`` [out, rank] and ``down`` [rank, in]; None where no LoRA can be added.
     lora: Callable[[torch.Tensor, torch.Tensor], object] | None = None
+    #: Shows the user a sentence about a run, from the thread that samples.
+    note: Callable[[str], None] = logger.warning
 
 
 def functions_beside(model: Any) -> ComfyFunctions:

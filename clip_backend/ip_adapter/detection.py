@@ -101,6 +101,11 @@ class AdapterInfo:
         """Why it cannot be used although it is recognised; empty if it can."""
         return self.variant.problem
 
+    def check_usable(self) -> None:
+        """Raises InputError with its problem."""
+        if self.problem:
+            raise InputError(f"{self.label} is {self.problem}")
+
 
 def read_adapter_info(
     path: str | PathLike[str],

@@ -76,8 +76,7 @@ def _is_flux(pipeline: Any) -> bool:
 
 def _check(pipeline: Any, adapter: Adapter, references: Sequence[Reference]) -> None:
     info = adapter.info
-    if info.problem:
-        raise InputError(f"{info.label} is {info.problem}")
+    info.check_usable()
     if not references:
         raise InputError("there is no reference; give at least one picture")
     numbering = info.variant.numbering

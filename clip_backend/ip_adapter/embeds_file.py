@@ -32,7 +32,7 @@ _TENSORS = ("embeds", "hidden", "face", "blank", "mask")
 def save_references(path: Path, references: Sequence[Reference]) -> None:
     """Writes the references; the file appears whole or not at all. Raises InputError for none, and as writing does."""
     if not references:
-        raise InputError("there is no reference to save; connect at least one")
+        raise InputError("there is no reference to save; give at least one")
     tensors: dict[str, Tensor] = {}
     facts = []
     for number, one in enumerate(references):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -87,11 +88,10 @@ class FluxQueryPatch:
         for term, rows in zip(applied.terms, place.rows, strict=True):
             if not term.weight:
                 continue
-            given = (
-                held.reshape(*held.shape[:2], heads, -1).transpose(1, 2) for held in (rows.take(k), rows.take_scaled(v))
-            )
+            *held, factor = applied.scaled(term, rows, site, k, v)
+            given = (one.reshape(*one.shape[:2], heads, -1).transpose(1, 2) for one in held)
             seen = applied.attention(asking, *given, heads, skip_reshape=True, transformer_options=options)
-            seen = seen * (applied.weight * applied.site_weights[site].factor * term.weight)
+            seen = seen * factor
             if term.mask is not None:
                 seen = seen * _mask(place, term.mask, tokens, seen)
             total = seen if total is None else total + seen
@@ -143,6 +143,12 @@ class FluxOutputPatch:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> FluxOutputPatch:
         return self
+
+
+def sort_last(patches: list[Any]) -> None:
+    """Puts those of ours at the end of a list in the order of their adapters, as ``ChainedPatch`` does."""
+    count = sum(1 for _ in takewhile(lambda one: isinstance(one, FluxOutputPatch), reversed(patches)))
+    patches[-count:] = sorted(patches[-count:], key=lambda one: one.applied.order)
 
 
 class FluxBlockPatch(ChainedPatch):

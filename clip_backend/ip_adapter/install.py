@@ -49,7 +49,7 @@ def _other_family(adapter: Adapter, model: Any) -> InputError:
     family = adapter.info.family
     title = FAMILY_TITLES[family] if family else "UNets"
     return InputError(
-        f"{adapter.info.label} is an adapter for {title}, and the model is {_name(model)}; connect a model for "
+        f"{adapter.info.label} is an adapter for {title}, and the model is {_name(model)}; take a model for "
         f"{title}, or an adapter for this one"
     )
 
@@ -79,7 +79,11 @@ def _on_unet(
         if applied.site_weights[number].factor:
             own, of_block = replaced.get(site.key), replaced.get(site.key[:2])
             base = of_block if own is None else own
-            patch = AttentionPatch(applied, number, base, is_base_of_block=own is None)
+            patch = AttentionPatch(applied, number)
+            if isinstance(base, AttentionPatch):
+                patch = base.with_another(patch)
+            else:
+                patch = patch.around(base, is_base_of_block=own is None)
             clone.set_model_attn2_replace(patch, *site.key)
             patches["attn2", site.key] = patch
     _add_wrappers(clone, patches)
@@ -89,7 +93,7 @@ def _on_unet(
 def _on_flux(
     model: Any, adapter: Adapter, pictures: Sequence[PictureTokens], settings: ApplySettings, comfy: ComfyFunctions
 ) -> Any:
-    from .flux import FluxBlockPatch, FluxOutputPatch, FluxQueryPatch, check_hooks, flux_sites
+    from .flux import FluxBlockPatch, FluxOutputPatch, FluxQueryPatch, check_hooks, flux_sites, sort_last
 
     transformer, is_xlabs = model.model.diffusion_model, adapter.info.variant.numbering == "xlabs"
     check_hooks(transformer, adapter.info.label, comfy.version)
@@ -104,11 +108,13 @@ def _on_flux(
     if is_xlabs:
         replaced = _replaced(clone, "dit")
         for number in range(doubles):
-            patch = FluxBlockPatch(applied, number, replaced.get(("double_block", number)))
+            patch, base = FluxBlockPatch(applied, number), replaced.get(("double_block", number))
+            patch = base.with_another(patch) if isinstance(base, FluxBlockPatch) else patch.around(base)
             clone.set_model_patch_replace(patch, "dit", "double_block", number)
             patches["dit", ("double_block", number)] = patch
     else:
         clone.set_model_attn1_output_patch(FluxOutputPatch(applied))
+        sort_last(clone.model_options["transformer_options"]["patches"]["attn1_output_patch"])
     _add_wrappers(clone, patches)
     return clone
 
@@ -129,7 +135,7 @@ def _applied(
     comfy: ComfyFunctions,
 ) -> Applied | None:
     """What all patches of an adapter share; None if its settings let it change nothing."""
-    from .applied import Applied
+    from .applied import Applied, order_of
     from .terms import gather_terms
 
     shapes = [(int(pair.k.shape[0]), int(pair.k.shape[1])) for pair in adapter.pairs]
@@ -153,6 +159,9 @@ def _applied(
         sigmas=sigmas,
         attention=comfy.attention,
         has_head_norm=adapter.info.variant.name == "instantx-flux",
+        scaling=settings.scaling,
+        order=order_of(tokens, terms, adapter.pairs[0].k, settings),
+        note=comfy.note,
     )
 
 

@@ -14,6 +14,8 @@ from .weights import Pair
 
 #: Of InstantX's norm of keys and values.
 NORM_EPSILON = 1e-5
+#: The end of scalings whose weight is smaller at narrow attentions, and the width at which it is whole.
+PENALTY, PENALTY_WIDTH = " w/ C penalty", 1280
 
 
 class _PairModule(nn.Module):
@@ -50,12 +52,13 @@ class PairWeights(nn.Module):
         Raises InputError if they are not finite in that dtype, which would give black pictures.
         """
         module = self.pairs[site]
-        given = tokens.to(device, dtype)
+        # once per run: rounded once, and weights in float16 keep their digits in a model in bfloat16
+        given = tokens.to(device, torch.float32)
         found = []
         for name in ("k", "v"):
             bias = getattr(module, f"{name}_bias", None)
-            weight = module.get_parameter(name).to(device, dtype)
-            projected = linear(given, weight, None if bias is None else bias.to(device, dtype))
+            weight = module.get_parameter(name).to(device, torch.float32)
+            projected = linear(given, weight, None if bias is None else bias.to(device, torch.float32)).to(dtype)
             if not bool(torch.isfinite(projected).all()):
                 raise InputError(
                     f"the adapter's {'keys' if name == 'k' else 'values'} for attention {site + 1} are not finite in "
@@ -71,3 +74,17 @@ def head_norm(numbers: Tensor, heads: int) -> Tensor:
     split = numbers.reshape(*numbers.shape[:2], heads, -1)
     mean = split.float().pow(2).mean(-1, keepdim=True)
     return (split * torch.rsqrt(mean + NORM_EPSILON).to(split.dtype)).reshape(numbers.shape)
+
+
+def scaled(how: str, k: Tensor, v: Tensor, weight: float) -> tuple[Tensor, Tensor, float]:
+    """(keys, values, factor on what an attention reads from them) for one of ``SCALINGS``.
+
+    k, v: [B, T, width]. The mean of the values is that over their T tokens.
+    """
+    if how == "V only":
+        return k, v, weight
+    if how.endswith(PENALTY):
+        weight *= k.shape[-1] / PENALTY_WIDTH
+    if how.removesuffix(PENALTY) == "K+V":
+        return k * weight, v * weight, 1.0
+    return k * weight, v + v.mean(1, keepdim=True) * (weight - 1), 1.0

@@ -15,6 +15,8 @@ Area = tuple[int, int, int, int]
 Size = tuple[int, int]
 #: How often a model may halve its input.
 MAX_HALVINGS = 8
+#: Pixels per latent cell in models that have adapters, for messages.
+PIXELS = 8
 #: Share by which the shape of a token grid may differ from the picture's.
 SHAPE_TOLERANCE = 0.2
 
@@ -73,16 +75,30 @@ def read_mask(mask: torch.Tensor, name: str) -> torch.Tensor:
     if not bool(flat.any()):
         raise InputError(
             f"the mask of {name} is empty, so that the reference would change nothing; draw where it shall act, or "
-            "disconnect the mask (Load Image gives an empty mask for a picture without transparency)"
+            "leave the mask out (Load Image of ComfyUI gives an empty mask for a picture without transparency)"
         )
     return flat.reshape(-1, *flat.shape[-2:])
+
+
+def stretch_note(mask: Size, full: Size) -> str:
+    """Says that a mask has another shape than the picture, by more than one latent cell; empty if it has not.
+
+    mask: in pixels. full: the picture in latent cells.
+    """
+    height, width = full
+    if abs(mask[0] * width / mask[1] - height) <= 1 or abs(mask[1] * height / mask[0] - width) <= 1:
+        return ""
+    return (
+        f"a mask of {mask[1]} x {mask[0]} pixels is stretched to the picture of {width * PIXELS} x {height * PIXELS}, "
+        "as ComfyUI does with masks; draw it in the picture's shape to keep its proportions"
+    )
 
 
 def token_weights(mask: torch.Tensor, full: Size, area: Area | None, grid: Size, frames: Sequence[int]) -> torch.Tensor:
     """[frames, tokens, 1]: the mean of the mask under every token of the area.
 
-    mask: [F, H, W] of the whole picture, of any size. full: the picture in latent cells. frames: which of the masks
-    each row takes; the last one holds for later frames.
+    mask: [F, H, W] of the whole picture, of any size, to which it is stretched. full: the picture in latent cells.
+    frames: which of the masks each row takes; the last one holds for later frames.
     """
     from torch.nn.functional import interpolate
 

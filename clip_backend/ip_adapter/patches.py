@@ -24,6 +24,18 @@ class ChainedPatch:
         #: Whether ``base`` replaces all attentions of its block, as patches without a transformer index do.
         self.is_base_of_block = is_base_of_block
 
+    def with_another(self, patch: Self) -> Self:
+        """Both, and those of ours inside this one, in the order of their adapters, whichever was applied first.
+
+        Sums of floats depend on their order; so the picture does not depend on that of the nodes.
+        """
+        if self.applied.order <= patch.applied.order:
+            return patch.around(self)
+        if isinstance(self.base, ChainedPatch):
+            return type(self)(self.applied, self.site, self.base.with_another(patch))
+        inner = patch.around(self.base, is_base_of_block=self.is_base_of_block)
+        return type(self)(self.applied, self.site, inner)
+
     def around(self, base: Any, *, is_base_of_block: bool = False) -> Self:
         """This patch and those of ours inside it, around another innermost one."""
         if isinstance(self.base, ChainedPatch):

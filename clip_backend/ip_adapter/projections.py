@@ -51,8 +51,7 @@ def project(adapter: Adapter, states: States, *, face_structure: float = 1.0) ->
     Raises InputError for states that are missing, of another width than the adapter reads, or not finite.
     """
     info = adapter.info
-    if info.problem:
-        raise InputError(f"{info.label} is {info.problem}")
+    info.check_usable()
     checked = checked_states(info, states)
     weights = _Weights(adapter.image_proj, info.sizes)
     match info.projection:
@@ -82,7 +81,10 @@ def unconditional_states(adapter: Adapter, states: States, blank: Tensor | None 
     missing (``needs_hidden``).
     """
     if needs_hidden(adapter.info) and blank is None:
-        raise InputError(f"{adapter.info.label} needs the states of a blank picture for the unconditional side")
+        raise InputError(
+            f"{adapter.info.label} needs the states of a blank picture for the unconditional side, which come with the "
+            "references of pictures, but not with tensors of another pack; encode the pictures anew"
+        )
     count = len(states)
     return States(
         embeds=None if states.embeds is None else torch.zeros_like(states.embeds),

@@ -52,17 +52,18 @@ def _in_layer(layer: Any, part: str, number: int, place: int) -> Iterator[Site]:
 
 def check_pairs(sites: Sequence[Site], shapes: Sequence[tuple[int, int]], adapter: str, model: str) -> None:
     """Raises InputError unless the adapter has one pair (rows, columns) of keys and values for each site."""
-    if len(sites) != len(shapes):
-        raise InputError(
-            f"{adapter} has keys and values for {len(shapes)} attentions, and {model} has {len(sites)}; an adapter "
-            f"{_for_count(len(sites))} is needed, or a model {_for_count(len(shapes))}"
-        )
-    for site, (rows, columns) in zip(sites, shapes, strict=True):
+    for site, (_, columns) in zip(sites, shapes, strict=False):
         if site.context is not None and site.context != columns:
             raise InputError(
                 f"{adapter} is made for {_family(columns)}, and {model} is {_family(site.context)}; take an adapter "
                 "for that model"
             )
+    if len(sites) != len(shapes):
+        raise InputError(
+            f"{adapter} has keys and values for {len(shapes)} attentions, and {model} has {len(sites)}; an adapter "
+            f"{_for_count(len(sites))} is needed, or a model {_for_count(len(shapes))}"
+        )
+    for site, (rows, _) in zip(sites, shapes, strict=True):
         if site.width != rows:
             raise InputError(
                 f"{adapter} has {rows} rows for the attention {site.key}, which is {site.width} wide in {model}; "

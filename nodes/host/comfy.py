@@ -111,6 +111,11 @@ class ComfyHost:
 
         return show
 
+    def note(self, node: str, text: str) -> None:
+        server = _server()
+        if server is not None:
+            server.send_sync("clip_grid.note", {"node": node, "text": text}, server.client_id)
+
     def image(self, page: NDArray[np.float32]) -> object:
         import comfy.model_management
         import torch  # type: ignore[import-not-found,unused-ignore]

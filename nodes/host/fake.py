@@ -54,6 +54,8 @@ class FakeHost:
         self.working_bytes: list[int] = []
         #: (done, total) of every step of progress.
         self.steps: list[tuple[int, int]] = []
+        #: (node, text) of every note.
+        self.notes: list[tuple[str, str]] = []
         #: What ``routes`` returns.
         self.route_table: RouteTableDef | None = None
         for folder in (self.folders.input, self.folders.output, self.folders.temp):
@@ -81,6 +83,9 @@ class FakeHost:
             self.check_interrupt()
 
         return show
+
+    def note(self, node: str, text: str) -> None:
+        self.notes.append((node, text))
 
     def image(self, page: NDArray[np.float32]) -> NDArray[np.float32]:
         return page

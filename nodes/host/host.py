@@ -72,6 +72,12 @@ class Host(Protocol):
     def progress(self) -> Progress:
         """A new progress bar, as a function of (done, total) that also checks for an interrupt."""
 
+    def note(self, node: str, text: str) -> None:
+        """Adds a line to a node on the page that queued the workflow, from any thread; nothing without a page.
+
+        node: its id in the running prompt.
+        """
+
     def image(self, page: NDArray[np.float32]) -> object:
         """An IMAGE from float32 [1, H, W, C] in 0..1."""
 

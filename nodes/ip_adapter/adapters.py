@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...clip_backend.ip_adapter.catalog import FoundAdapter, inspect_adapter, possible_adapters
-from ...clip_backend.ip_adapter.detection import AdapterInfo
+from ...clip_backend.ip_adapter.detection import AdapterInfo, detect_adapter, read_adapter_info
 from ...clip_backend.ip_adapter.encoders import encoder_cure, find_encoder, needed_encoder
 from ...clip_backend.ip_adapter.variants import FAMILY_TITLES, VARIANT_NAMES
 from ...clip_backend.loading import load_encoder
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 #: The name in the list where no adapter is found.
 NOT_FOUND = "none found"
 AUTO = "auto"
+#: What ComfyUI_IPAdapter_plus writes into its dictionary by the name of the file, and the variant that it means.
+_MARKS = {"faceidplusv2": "faceid-plus-v2", "portraitunnorm": "faceid-portrait-unnorm"}
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
-_CURE = (
+#: What to do without an adapter.
+ADVICE = (
     "put an adapter into ComfyUI's models/ipadapter, such as ip-adapter-plus_sd15.safetensors or "
-    "ip-adapter-plus_sdxl_vit-h.safetensors of h94/IP-Adapter on huggingface.co, then refresh the page"
+    "ip-adapter-plus_sdxl_vit-h.safetensors of h94/IP-Adapter on huggingface.co, then press R"
 )
 
 
@@ -98,7 +101,9 @@ def find_adapter(name: str, host: Host) -> Path:
     if name in found:
         return found[name].path
     near = " or ".join(map(repr, get_close_matches(name[:200], found, 2, 0.5)))
-    raise InputError(f"there is no adapter {name!r} in your model folders; {f'did you mean {near}' if near else _CURE}")
+    raise InputError(
+        f"there is no adapter {name!r} in your model folders; {f'did you mean {near}' if near else ADVICE}"
+    )
 
 
 def load_named(name: str, options: LoadOptions, host: Host) -> LoadedAdapter:
@@ -106,9 +111,10 @@ def load_named(name: str, options: LoadOptions, host: Host) -> LoadedAdapter:
     from ...clip_backend.ip_adapter.weights import load_adapter
 
     variant = None if options.variant == AUTO else options.variant
-    adapter = load_adapter(find_adapter(name, host), variant=variant, allow_pickle=options.allow_pickle)
-    if adapter.info.problem:
-        raise InputError(f"{adapter.info.label} is {adapter.info.problem}")
+    path = find_adapter(name, host)
+    # before gigabytes of weights are read
+    read_adapter_info(path, variant=variant, allow_pickle=options.allow_pickle).check_usable()
+    adapter = load_adapter(path, variant=variant, allow_pickle=options.allow_pickle)
     for sentence in adapter.info.assumed:
         logger.warning("CLIP Grid: %s: %s", name, sentence)
     return LoadedAdapter(adapter)
@@ -127,7 +133,18 @@ def adapter_of(value: object) -> LoadedAdapter:
     if not isinstance(given, Mapping):
         kind = type(given).__name__
         raise InputError(f"adapter holds a {kind}; connect IP-Adapter Loader, or a loader that gives an IPADAPTER")
-    return LoadedAdapter(load_adapter(given), clip_vision)
+    return LoadedAdapter(load_adapter(given, variant=_marked_variant(given)), clip_vision)
+
+
+def _marked_variant(given: Mapping[str, object]) -> str | None:
+    """The variant that the other pack has marked, where the tensors may be of it."""
+    from ...clip_backend.ip_adapter.containers import nested_tensors
+
+    marked = next((variant for mark, variant in _MARKS.items() if given.get(mark)), None)
+    if marked is None:
+        return None
+    info = detect_adapter({name: tuple(tensor.shape) for name, tensor in nested_tensors(given)})
+    return marked if marked in info.possible else None
 
 
 def _model(entry: object) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...clip_backend.ip_adapter.apply import apply_adapter
 from ...clip_backend.ip_adapter.apply_settings import WEIGHT_TYPES, ApplySettings
 from ...clip_backend.ip_adapter.comfy_functions import functions_beside
+from ...clip_backend.ip_adapter.faces import with_lengths
 from ...clip_backend.ip_adapter.reference_settings import COMBINATIONS
 from ...clip_backend.ip_adapter.references import Reference
 from ...clip_backend.ip_adapter.sites import Site, find_sites
@@ -18,7 +19,6 @@ from ...options import option, read_options
 from ..host.host import Host
 from ..sockets.notes import log_notes
 from .adapters import adapter_of
-from .faces import with_lengths
 from .references import describe, references_of
 
 #: More terms than this take long at every step.
@@ -52,9 +52,17 @@ class EmbedsOptions:
 
 
 def apply_references(
-    model: Any, adapter: object, references: object, options: Mapping[str, object], host: Host
+    model: Any, adapter: object, references: object, options: Mapping[str, object], host: Host, node: str
 ) -> tuple[Any, dict[str, list[Any]]]:
-    """(the model that sees the references, what the node shows); raises as ``apply_adapter``."""
+    """(the model that sees the references, what the node shows); raises as ``apply_adapter``.
+
+    node: the id of the node, which gets a line where a run has something to say.
+    """
+
+    def note(text: str) -> None:
+        log_notes([text])
+        host.note(node, text)
+
     settings = read_options(ApplySettings, options)
     loaded = adapter_of(adapter)
     info = loaded.adapter.info
@@ -68,7 +76,8 @@ def apply_references(
             "pictures by concat or average"
         )
     log_notes(notes)
-    patched = apply_adapter(model, loaded.adapter, given, settings=settings, comfy=functions_beside(model))
+    comfy = replace(functions_beside(model), note=note)
+    patched = apply_adapter(model, loaded.adapter, given, settings=settings, comfy=comfy)
     text = "\n".join([f"{info.variant.title}: {describe(given)}", *info.assumed, *notes])
     return patched, {"text": [text], "clip_places": _factors(model, settings)}
 

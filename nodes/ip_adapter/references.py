@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,6 @@ from ..models.loaded import LoadedModel
 from ..sockets.inputs import Inputs, first_value, flatten, read_widgets
 from ..sockets.tensors import single_images
 from .adapters import LoadedAdapter, adapter_of
-from .faces import face_vectors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +35,7 @@ class Source:
     """A vision encoder of either kind."""
 
     model: CoreVision | Encoder
+    host: Host
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -43,18 +43,20 @@ class Source:
         found = self.model.model.preprocessing if isinstance(self.model, CoreVision) else self.model.preprocessing
         if found is None:
             raise InputError("model reads texts alone and sees no pictures; choose a model with a vision encoder")
-        # squares of any size are all seen
-        return replace(found, fit="squash")
+        return found
 
-    def encode(self, pictures: Sequence[Tensor], host: Host) -> ImageFeatures:
+    @property
+    def crops(self) -> bool:
+        """Whether it cuts a square from a picture of any shape."""
+        return not isinstance(self.model, CoreVision) or not self.model.model.keeps_shapes
+
+    def encode(self, pictures: Sequence[Tensor], preprocessing: Preprocessing) -> ImageFeatures:
         """Embeddings and the states before the last layer."""
+        progress = self.host.progress()
         if isinstance(self.model, CoreVision):
-            vision = self.model
-            return vision.encode(pictures, progress=host.progress(), preprocessing=self.preprocessing).features
+            return self.model.encode(pictures, progress=progress, preprocessing=preprocessing).features
         wants = ("embeds", "penultimate_hidden")
-        return self.model.encode_images(
-            pictures, wants=wants, progress=host.progress(), preprocessing=self.preprocessing
-        )
+        return self.model.encode_images(pictures, wants=wants, progress=progress, preprocessing=preprocessing)
 
     def blank(self, blank: str) -> Tensor | None:
         """The states of a blank picture; see ``ReferenceSettings``."""
@@ -65,80 +67,24 @@ class Source:
         return blank_states(self.model, "black" if blank == "black" else "mean color")
 
 
-def make_references(inputs: Inputs, host: Host) -> tuple[tuple[Reference, ...], list[Tensor]]:
+def references_and_preview(inputs: Inputs, host: Host) -> tuple[tuple[Reference, ...], list[Tensor]]:
     """(the references that were connected and the new ones, the squares that the encoder sees).
 
     Raises InputError for a mask, pictures, faces or weights that cannot be used, and without an encoder.
     """
-    from ...clip_backend.ip_adapter.combining import combine, read_picture_weights
-    from ...clip_backend.ip_adapter.masks import read_mask
-    from ...clip_backend.ip_adapter.projections import States
+    from ...clip_backend.ip_adapter.faces import face_vectors
+    from ...clip_backend.ip_adapter.from_pictures import make_references
 
     settings = read_widgets(ReferenceSettings, inputs)
     given = [one for value in inputs.get("references") or () for one in references_of(value)]
     images = list(flatten(list(inputs.get("image") or ())))
-    pictures = single_images(images) if images else []
-    faces = face_vectors(
-        [one for one in inputs.get("face") or () if one is not None],
-        len(pictures),
-        together=settings.combine == "concat",
-    )
+    pictures = [one[0] for one in single_images(images)] if images else []
+    faces = face_vectors(inputs.get("face") or (), len(pictures), together=settings.combine == "concat")
     if not pictures and faces is None:
         raise InputError("there is no picture and no face; connect image, face, or both")
-    weights = read_picture_weights(settings.picture_weights, max(len(pictures), 0 if faces is None else len(faces)))
-    mask = first_value(inputs, "mask")
-    new = Reference(
-        States(face=faces),
-        weight=settings.weight,
-        mask=None if mask is None else read_mask(mask, "this reference"),
-        is_negative=settings.negative,
-        picture_weights=weights,
-    )
-    shown: list[Tensor] = []
-    if pictures:
-        new, shown = _with_pictures(new, [one[0] for one in pictures], inputs, settings, host)
-    return (*given, *combine([new], settings.combine)), shown
-
-
-def _with_pictures(
-    new: Reference, pictures: Sequence[Tensor], inputs: Inputs, settings: ReferenceSettings, host: Host
-) -> tuple[Reference, list[Tensor]]:
-    from ...clip_backend.ip_adapter.squares import squares
-    from ...clip_backend.preparing.preprocessing import prepare
-
-    source = _source(inputs, host)
-    parts = [squares(one, settings.fit, settings.position) for one in pictures]
-    seen = [square[None] for squares_of_one in parts for square in squares_of_one]
-    repeats = [len(one) for one in parts]
-    new = _spread(new, repeats, settings)
-    features = source.encode(seen, host)
-    hidden = features.penultimate_hidden
-    states = replace(new.states, embeds=features.image_embeds, hidden=hidden)
-    blank = None if hidden is None else source.blank(settings.blank)
-    preprocessing = source.preprocessing
-    return (
-        replace(new, states=states, blank=blank, fingerprint=features.fingerprint),
-        [prepare(one[0], preprocessing) for one in seen],
-    )
-
-
-def _spread(new: Reference, repeats: Sequence[int], settings: ReferenceSettings) -> Reference:
-    """The faces and weights of pictures for each of the squares that cover them."""
-    import torch
-
-    count, faces = len(repeats), new.states.face
-    if settings.combine == "per frame" and max(repeats) > 1:
-        raise InputError("tiles make several squares of a picture, and per frame takes one; choose crop or pad for fit")
-    if faces is not None:
-        if len(faces) not in (1, count):
-            raise InputError(f"there are {len(faces)} faces for {count} pictures; give one for each, or one for all")
-        faces = faces.expand(count, -1, -1)[torch.arange(count).repeat_interleave(torch.tensor(repeats))]
-    weights = (
-        tuple(weight for weight, times in zip(new.picture_weights, repeats, strict=True) for _ in range(times))
-        if new.picture_weights
-        else ()
-    )
-    return replace(new, states=replace(new.states, face=faces), picture_weights=weights)
+    source = _source(inputs, host) if pictures else None
+    new, shown = make_references(pictures, settings, source, faces=faces, mask=first_value(inputs, "mask"))
+    return (*given, *new), shown
 
 
 def _source(inputs: Inputs, host: Host) -> Source:
@@ -150,7 +96,7 @@ def _source(inputs: Inputs, host: Host) -> Source:
     adapter = first_value(inputs, "adapter")
     if connected:
         (value,) = connected.values()
-        return Source(value.encoder if isinstance(value, LoadedModel) else CoreVision(value, host))
+        return Source(value.encoder if isinstance(value, LoadedModel) else CoreVision(value, host), host)
     if adapter is None:
         raise InputError(
             "there is nothing to encode pictures with; connect adapter, whose vision encoder is then found in your "
@@ -158,8 +104,8 @@ def _source(inputs: Inputs, host: Host) -> Source:
         )
     loaded: LoadedAdapter = adapter_of(adapter)
     if loaded.clip_vision is not None:
-        return Source(CoreVision(loaded.clip_vision, host))
-    return Source(loaded.encoder(host))
+        return Source(CoreVision(loaded.clip_vision, host), host)
+    return Source(loaded.encoder(host), host)
 
 
 def references_of(value: object) -> Iterator[Reference]:
@@ -203,11 +149,20 @@ def preview_batch(shown: Sequence[Tensor], host: Host) -> object:
 
 def describe(references: Sequence[Reference]) -> str:
     """One line for the node."""
-    pictures = sum(len(one.states) for one in references if not one.is_negative)
+    positive = [one for one in references if not one.is_negative]
+    # of a picture with a face the face is no other reference
+    alone = [one.states for one in positive if one.states.embeds is None and one.states.hidden is None]
+    faces = sum(one.face[..., 0].numel() for one in alone if one.face is not None)
+    pictures = sum(len(one.states) for one in positive) - sum(map(len, alone))
     negative = sum(len(one.states) for one in references if one.is_negative)
     masks = sum(one.mask is not None for one in references)
-    parts = [f"{pictures} picture{'s' * (pictures != 1)}"]
+    parts = [_counted(pictures, "picture")] if pictures or not faces else []
+    parts += [_counted(faces, "face")] if faces else []
     parts += [f"{negative} negative"] if negative else []
     parts += [f"{masks} with a mask"] if masks else []
-    terms = sum(not one.is_negative for one in references)
+    terms = len(positive)
     return ", ".join(parts) + (f" in {terms} references" if terms > 1 else "")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"

@@ -155,6 +155,60 @@ def test_references_act_in_every_guider_with_masks_and_areas(server, family, gui
             assert np.abs(latents[name] - latents[other]).max() > 1e-3, (name, other)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_style_of_one_picture_and_composition_of_another_are_two_nodes_in_a_row(server, family):
+    graph = Graph()
+    checkpoint = graph.add("TinyCheckpoint", ckpt_name=family)
+    loader = graph.add("ClipGrid_IPAdapterLoader", adapter=f"{family}_plus.safetensors")
+    encoder = graph.add("ClipGrid_CLIPModelLoader", model="shapes-demo")
+    image = graph.add("LoadImage", image="example.png")
+    inverted = graph.add("ImageInvert", image=[image, 0])
+    style, composition = (
+        graph.add("ClipGrid_IPAdapterReference", image=[one, 0], model=[encoder, 0]) for one in (image, inverted)
+    )
+
+    def applied(model: list[Any], reference: str, weight_type: str) -> list[Any]:
+        given = {"model": model, "adapter": [loader, 0], "references": [reference, 0]}
+        return [graph.add("ClipGrid_IPAdapterApply", **given, weight_type=weight_type), 0]
+
+    plain = [checkpoint, 0]
+    models = {
+        "none": plain,
+        "style": applied(plain, style, "style"),
+        "composition": applied(plain, composition, "composition"),
+        "both": applied(applied(plain, style, "style"), composition, "composition"),
+        "swapped": applied(applied(plain, composition, "composition"), style, "style"),
+        "other pictures": applied(applied(plain, composition, "style"), style, "composition"),
+    }
+    shown = {name: graph.sample("KSampler", model, checkpoint) for name, model in models.items()}
+
+    outputs = run_workflow(server.address, graph.nodes, timeout_s=600)
+
+    latents = {name: np.array(outputs[node]["numbers"]) for name, node in shown.items()}
+    np.testing.assert_allclose(latents.pop("swapped"), latents["both"], atol=1e-4)
+    for place, name in enumerate(latents):
+        for other in list(latents)[:place]:
+            assert np.abs(latents[name] - latents[other]).max() > 1e-4, (name, other)
+
+
+def test_a_mask_of_another_shape_is_said_in_the_log_and_costs_nothing(server):
+    graph = Graph()
+    checkpoint = graph.add("TinyCheckpoint", ckpt_name="sd15")
+    loader = graph.add("ClipGrid_IPAdapterLoader", adapter="sd15_plus.safetensors")
+    encoder = graph.add("ClipGrid_CLIPModelLoader", model="shapes-demo")
+    image = graph.add("LoadImage", image="example.png")
+    mask = graph.add("SolidMask", value=1.0, width=640, height=64)
+    reference = graph.add("ClipGrid_IPAdapterReference", image=[image, 0], model=[encoder, 0], mask=[mask, 0])
+    given = {"model": [checkpoint, 0], "adapter": [loader, 0], "references": [reference, 0]}
+    model = graph.add("ClipGrid_IPAdapterApply", **given)
+    shown = graph.sample("KSampler", [model, 0], checkpoint)
+
+    outputs = run_workflow(server.address, graph.nodes)
+
+    assert np.isfinite(outputs[shown]["numbers"]).all()
+    assert "a mask of 640 x 64 pixels is stretched to the picture of 128 x 96" in server.log_text()
+
+
 def test_a_second_run_with_another_weight_leaves_nothing_of_the_first(server):
     def run(weight: float) -> np.ndarray:
         graph = Graph()

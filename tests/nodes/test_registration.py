@@ -114,7 +114,7 @@ INPUTS = {
         "blank"
     ),
     "ClipGrid_IPAdapterApply": (
-        "model adapter references weight weight_type start end place_weights lora_strength face_structure"
+        "model adapter references weight weight_type start end place_weights lora_strength face_structure scaling"
     ),
     "ClipGrid_IPAdapterEmbeds": "references file combine save_as",
 }

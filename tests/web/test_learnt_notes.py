@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 LEARN, HEAD, LORA = "ClipGrid_LearnFromFolder", "ClipGrid_LoadHead", "ClipGrid_CLIPLoRA"
-PANEL = ".clip-grid-model"
+PANEL = ".clip-grid-lines"
 SENTENCE = "ridge reaches accuracy 0.900 on 10 test rows, better than the base model (0.500) by more than the interval."
 SAVED = "(id) => app.rootGraph.getNodeById(id).properties.clip_grid_result ?? null"
 

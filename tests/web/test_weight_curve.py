@@ -72,17 +72,46 @@ def test_after_a_run_the_curve_has_the_places_of_the_model(page_of):
     assert weights(stub) == [0.5] * 11
 
 
-def test_the_curve_has_the_places_of_the_adapter_that_is_linked(page_of):
+def caption(stub):
+    return stub.node().locator(f"{PANEL}-caption").inner_text()
+
+
+def test_without_an_adapter_the_caption_says_what_it_assumes(page_of):
     stub = page_of(APPLY)
-    link = """(id) => {
-        const families = { "mine.safetensors": "sd15" };
+    assert caption(stub) == "SDXL assumed, until an adapter or a run tells"
+
+    stub.finish({"text": ["IP-Adapter"], "clip_places": [1.0] * 11})
+
+    assert caption(stub) == "Weight of each place, SDXL"
+
+
+def link(stub, family):
+    """An adapter for the family, in a loader."""
+    script = """([id, family]) => {
+        const families = { "mine.safetensors": family };
         const nodeData = { input: { required: { adapter: [["mine.safetensors"], { clip_grid_families: families }] } } };
         const loader = { constructor: { nodeData }, widgets: [{ name: "adapter", value: "mine.safetensors" }] };
         app.rootGraph.getNodeById(id).getInputNode = () => loader;
     }"""
-    stub.page.evaluate(link, stub.ids[0])
+    stub.page.evaluate(script, [stub.ids[0], family])
+
+
+def test_the_curve_has_the_places_of_the_adapter_that_is_linked(page_of):
+    stub = page_of(APPLY)
+    link(stub, "sd15")
 
     stub.set("weight_type", "composition")
 
     assert weights(stub) == [0.0] * 4 + [0.25, 1.0] + [0.0] * 10
-    assert "SD 1.5" in stub.node().locator(f"{PANEL}-caption").inner_text()
+    assert caption(stub) == "Weight of each place, SD 1.5"
+
+
+def test_an_adapter_whose_curve_is_not_known_shows_none(page_of):
+    stub = page_of(APPLY)
+    link(stub, "flux")
+
+    stub.set("weight", 0.5)
+
+    assert weights(stub) == []
+    assert caption(stub) == "No curve is known for FLUX.1"
+    assert stub.node().locator(f"{PANEL}-caption").get_attribute("data-alert") == "false"

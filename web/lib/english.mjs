@@ -40,12 +40,15 @@ export const ENGLISH = /** @type {const} */ ({
   "notes.more": { one: "and {count} more", other: "and {count} more" },
   "notes.copy": "Copy",
 
-  // the model loader
+  // the loaders
   "model.none": "No model was found in your model folders.",
+  "adapter.none": "No IP-Adapter was found in your model folders.",
   "model.toy": "This is a toy that knows coloured shapes only: about other pictures its scores say nothing.",
 
   // the curve of IP-Adapter Apply
   "curve.caption": "Weight of each place, {model}",
+  "curve.assumed": "{model} assumed, until an adapter or a run tells",
+  "curve.unknown": "No curve is known for {model}",
   "curve.places": { one: "{count} place", other: "{count} places" },
   "curve.wrong": "place_weights cannot be read",
   "curve.bar": "place {place}: {weight}; drag to change it",

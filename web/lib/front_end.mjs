@@ -9,6 +9,8 @@ import { app } from "../../../scripts/app.js";
 export const TEMPLATE_NODE = "ClipGrid_GridTemplate";
 export const BATCH_NODE = "ClipGrid_BatchLabeledGridExporter";
 export const LOADER_NODE = "ClipGrid_CLIPModelLoader";
+export const ADAPTER_LOADER_NODE = "ClipGrid_IPAdapterLoader";
+export const EMBEDS_NODE = "ClipGrid_IPAdapterEmbeds";
 export const APPLY_NODE = "ClipGrid_IPAdapterApply";
 export const REFERENCE_NODE = "ClipGrid_IPAdapterReference";
 export const SHEET_NODES = new Set(["ClipGrid_LabeledGridExporter", BATCH_NODE]);
@@ -103,6 +105,21 @@ export function selectedOrOnly(isWanted) {
 }
 
 /**
+ * The node of an id in a running prompt; inside subgraphs the ids of the nodes around it stand before it.
+ * @param {string | number} id
+ * @returns {GraphNode | null}
+ */
+export function nodeOfExecution(id) {
+  let graph = rootGraph();
+  let node = /** @type {GraphNode | null} */ (null);
+  for (const part of String(id).split(":")) {
+    node = graph?.getNodeById(part) ?? null;
+    graph = node?.subgraph;
+  }
+  return node;
+}
+
+/**
  * @param {GraphNode} node
  * @param {string} name
  */
@@ -111,7 +128,7 @@ export function widgetOf(node, name) {
 }
 
 /** Our own elements in a node, from top to bottom; extensions add them in any order. */
-const ELEMENTS = ["clip_grid_advanced", "clip_grid_curve", "layout_preview", "clip_grid_model", "clip_grid_sheet"];
+const ELEMENTS = ["clip_grid_advanced", "clip_grid_curve", "layout_preview", "clip_grid_lines", "clip_grid_sheet"];
 
 /**
  * Move an element of ours to its place below the widgets of the node.

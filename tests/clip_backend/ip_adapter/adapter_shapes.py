@@ -86,11 +86,12 @@ def block_pairs(count: int, width: int, context: int) -> Shapes:
 
 
 def instantx_sd35() -> Shapes:
-    """The start of its projection, and blocks with norms of their own."""
-    shapes: Shapes = {"latents": (1, 64, 1280)} | linear("proj_in", 1280, 1152) | linear("proj_out", 2432, 1280)
-    shapes |= norm("norm_out", 2432) | linear("time_embedding.linear_1", 1280, 320)
-    shapes |= linear("time_embedding.linear_2", 1280, 1280)
-    shapes = under("image_proj.", shapes) | block_pairs(38, 2432, 2432)
+    """A resampler whose layers and tokens change with the step, and blocks with norms of their own."""
+    shapes = resampler(1152, 1280, 20, 2432, tokens=64)
+    inner = linear("time_embedding.linear_1", 1280, 320) | linear("time_embedding.linear_2", 1280, 1280)
+    for layer in range(4):
+        inner |= linear(f"layers.{layer}.2.1", 4 * 1280, 1280)
+    shapes |= under("image_proj.", inner) | block_pairs(38, 2432, 2432)
     for block in range(38):
         shapes |= linear(f"ip_adapter.{block}.norm_ip.linear", 4864, 1280)
         shapes |= {f"ip_adapter.{block}.{name}.weight": (64,) for name in ("norm_q", "norm_k", "norm_ip_k")}

@@ -1,166 +1,35 @@
-"""Patches, roles, windows and terms without ComfyUI: its dispatch of attention patches in a few lines."""
+"""Patches, roles, windows and terms without ComfyUI."""
 
 from __future__ import annotations
 
 import copy
 import gc
-from pathlib import Path
+from itertools import permutations
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from clip_grid.clip_backend.ip_adapter.applied import Applied
-from clip_grid.clip_backend.ip_adapter.apply import apply_adapter
-from clip_grid.clip_backend.ip_adapter.apply_settings import ApplySettings
-from clip_grid.clip_backend.ip_adapter.attention import AttentionPatch
-from clip_grid.clip_backend.ip_adapter.comfy_functions import ComfyFunctions
+from clip_grid.clip_backend.ip_adapter.apply_settings import SCALINGS
 from clip_grid.clip_backend.ip_adapter.key_values import PairWeights
 from clip_grid.clip_backend.ip_adapter.projections import States, project
 from clip_grid.clip_backend.ip_adapter.references import Reference
-from clip_grid.clip_backend.ip_adapter.roles import CALC_COND_BATCH, KEY, OUTER_SAMPLE, Run, note_roles
+from clip_grid.clip_backend.ip_adapter.roles import Run
 from clip_grid.clip_backend.ip_adapter.terms import PictureTokens, gather_terms
-from clip_grid.clip_backend.ip_adapter.weights import Adapter, load_adapter
-from clip_grid.clip_backend.ip_adapter.weights_per_site import SiteWeight
+from clip_grid.clip_backend.ip_adapter.weights import load_adapter
 from clip_grid.clip_backend.ip_adapter.windows import frames_of
 from clip_grid.errors import InputError
-from safetensors.torch import load_file
 from torch import Tensor
-from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn.functional import linear
 
 from . import tiny_unets as tiny
-
-HEADS, WIDTH, TOKENS = 2, 16, 12
-#: Of the fake UNet, in an adapter's order.
-KEYS = [("input", 1, 0), ("input", 2, 0), ("output", 0, 0), ("middle", 0, 0)]
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, **_: object) -> Tensor:
-    """ComfyUI's ``optimized_attention``."""
-    q, k, v = (one.reshape(len(one), -1, heads, one.shape[-1] // heads).transpose(1, 2) for one in (q, k, v))
-    return scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-
-
-class FakePatcher:
-    """What the code needs of a ModelPatcher: options, replacements and wrappers, copied by ``clone``."""
-
-    def __init__(self, blocks: list[str]) -> None:
-        to_k = SimpleNamespace(in_features=tiny.CONTEXT)
-        block = SimpleNamespace(attn2=SimpleNamespace(to_k=to_k), n_heads=HEADS, d_head=WIDTH // HEADS)
-        layer = SimpleNamespace(transformer_blocks=[block])
-        unet = SimpleNamespace(input_blocks=[[], [layer], [layer]], middle_block=[layer], output_blocks=[[layer]])
-        self.model = SimpleNamespace(diffusion_model=unet if blocks else SimpleNamespace())
-        self.model_options: dict[str, Any] = {"transformer_options": {}}
-        self.wrappers: dict[tuple[str, str], list[Any]] = {}
-
-    def clone(self) -> FakePatcher:
-        twin = FakePatcher(["unet"])
-        twin.model = self.model
-        options = self.model_options["transformer_options"]
-        twin.model_options = {"transformer_options": {name: copy.copy(one) for name, one in options.items()}}
-        twin.wrappers = {name: list(one) for name, one in self.wrappers.items()}
-        return twin
-
-    def set_model_attn2_replace(self, patch: Any, *key: Any) -> None:
-        options = self.model_options["transformer_options"]
-        replaced = {**options.get("patches_replace", {}).get("attn2", {}), key: patch}
-        options["patches_replace"] = {"attn2": replaced}
-
-    def get_wrappers(self, kind: str, key: str) -> list[Any]:
-        return self.wrappers.get((kind, key), [])
-
-    def remove_wrappers_with_key(self, kind: str, key: str) -> None:
-        self.wrappers.pop((kind, key), None)
-
-    def add_wrapper_with_key(self, kind: str, key: str, wrapper: Any) -> None:
-        self.wrappers.setdefault((kind, key), []).append(wrapper)
-
-    def get_model_object(self, _: str) -> Any:
-        return SimpleNamespace(percent_to_sigma=lambda share: 10 * (1 - share))
-
-
-def adapter(name: str = "first") -> Adapter:
-    """A base adapter for the fake UNet."""
-    tensors = tiny.adapter_tensors("sd15", name)
-    pairs = {
-        f"{2 * number + 1}.to_{letter}_ip.weight": tiny.numbers(f"{name}{number}{letter}", WIDTH, tiny.CONTEXT) / 7
-        for number in range(len(KEYS))
-        for letter in "kv"
-    }
-    return load_adapter({**tensors, "ip_adapter": pairs})
-
-
-COMFY = ComfyFunctions(attend, lambda module: SimpleNamespace(model=module))
-NEGATIVE, POSITIVE = [{"uuid": "n"}], [{"uuid": "p"}]
-
-
-def reference(name: str = "first", pictures: int = 1, **fields: Any) -> Reference:
-    """Random pictures."""
-    return Reference(States(embeds=tiny.embeddings(name, pictures)), **fields)
-
-
-def apply(model: Any, given: Adapter, *references: Reference, **settings: Any) -> Any:
-    """The model with the adapter."""
-    return apply_adapter(model, given, references, settings=ApplySettings(**settings), comfy=COMFY)
-
-
-def qkv(rows: int = 2) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries of the picture, keys and values of the text."""
-    return tiny.numbers("q", rows, TOKENS, WIDTH), tiny.numbers("k", rows, 5, WIDTH), tiny.numbers("v", rows, 5, WIDTH)
-
-
-def run(
-    model: FakePatcher, rows: int = 2, sigma: float = 5.0, key: tuple[Any, ...] = KEYS[0], steps: int = 1
-) -> Tensor:
-    """What the attention at a site gives in the last step of a run with guidance: negative rows, then positive ones."""
-    guider = SimpleNamespace(
-        conds={"positive": POSITIVE, "negative": NEGATIVE}, model_options=model.clone().model_options
-    )
-
-    def sampled() -> Tensor:
-        out = torch.empty(0)
-        for _ in range(steps):
-            out = evaluate([POSITIVE, NEGATIVE], torch.zeros(1, 4, 3, 4), guider.model_options)
-        return out
-
-    def evaluate(conds: Any, x: Tensor, options: dict[str, Any]) -> Tensor:
-        def attention(_: Any, __: Any, ___: Any, ____: Any, inner: dict[str, Any]) -> Tensor:
-            extra = {**inner["transformer_options"], "n_heads": HEADS, "cond_or_uncond": [1, 0], "uuids": ["n", "p"]}
-            replaced = extra.pop("patches_replace", {}).get("attn2", {})
-            # as BasicTransformerBlock looks them up
-            patch = replaced.get(key) or replaced.get(key[:2])
-            return patch(*qkv(rows), extra) if patch else attend(*qkv(rows), HEADS)
-
-        if not model.get_wrappers(CALC_COND_BATCH, KEY):
-            return attention(None, conds, x, None, options)
-        return note_roles(attention, None, conds, x, torch.tensor([sigma]), options)
-
-    for wrapper in model.get_wrappers(OUTER_SAMPLE, KEY):
-        return wrapper(_Executor(guider, sampled))
-    return sampled()
-
-
-class _Executor:
-    """ComfyUI's executor of a wrapped call."""
-
-    def __init__(self, guider: Any, then: Any) -> None:
-        self.class_obj, self._then = guider, then
-
-    def __call__(self) -> Any:
-        return self._then()
-
-
-def written_out(given: Adapter, name: str, scale: float, site: int = 0) -> Tensor:
-    """What a picture adds, for the negative and the positive side."""
-    sides = torch.cat([torch.zeros(1, tiny.EMBEDDING), tiny.embeddings(name)])
-    tokens, pair = project(given, States(embeds=sides)), given.pairs[site]
-    return scale * attend(qkv()[0], linear(tokens, pair.k), linear(tokens, pair.v), HEADS)
+from .fake_patcher import HEADS, KEYS, WIDTH, FakePatcher, adapter, apply, attend, qkv, reference, run, written_out
 
 
 def test_a_site_gives_the_text_plus_the_picture_of_its_side():
     for site, key in enumerate(KEYS):
         expected = attend(*qkv(), HEADS) + written_out(adapter(), "first", 0.6, site)
-        patched = apply(FakePatcher(["unet"]), adapter(), reference(), weight=0.6)
+        patched = apply(FakePatcher(), adapter(), reference(), weight=0.6)
         torch.testing.assert_close(run(patched, key=key), expected)
 
 
@@ -168,7 +37,7 @@ def test_two_adapters_and_a_foreign_patch_add_up_in_any_order():
     def foreign(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
         return attend(q, k, v, options["n_heads"]) * 3
 
-    first, second, plain = adapter(), adapter("second"), FakePatcher(["unet"])
+    first, second, plain = adapter(), adapter("second"), FakePatcher()
     expected = attend(*qkv(), HEADS) * 3 + written_out(first, "first", 1.0) + written_out(second, "second", 0.5)
     for place in (KEYS[0], KEYS[0][:2]):
         before = plain.clone()
@@ -180,8 +49,48 @@ def test_two_adapters_and_a_foreign_patch_add_up_in_any_order():
         torch.testing.assert_close(run(other), expected)
 
 
+def test_the_order_of_three_adapters_changes_no_bit():
+    given = {name: adapter(name) for name in ("first", "second", "third")}
+    drawn = []
+    for names in permutations(given):
+        model = FakePatcher()
+        for name in names:
+            model = apply(model, given[name], reference(name), weight=0.7)
+        drawn.append(run(model))
+    assert all(torch.equal(one, drawn[0]) for one in drawn)
+
+
+@pytest.mark.parametrize("how", SCALINGS)
+def test_a_weight_scales_what_its_scaling_says(how):
+    weight = 0.6 * (WIDTH / 1280 if "penalty" in how else 1)
+    sides = torch.cat([torch.zeros(1, tiny.EMBEDDING), tiny.embeddings("first")])
+    tokens, pair = project(adapter(), States(embeds=sides)), adapter().pairs[0]
+    k, v = linear(tokens, pair.k), linear(tokens, pair.v)
+    mean = v.mean(1, keepdim=True)
+    k = k if how == "V only" else weight * k
+    v = v - mean + weight * mean if "mean" in how else weight * v
+
+    drawn = run(apply(FakePatcher(), adapter(), reference(), weight=0.6, scaling=how))
+
+    torch.testing.assert_close(drawn, attend(*qkv(), HEADS) + attend(qkv()[0], k, v, HEADS))
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [(torch.float16, 1e-3), (torch.bfloat16, 1e-2)])
+def test_half_precision_keeps_what_an_adapter_adds(dtype, limit):
+    patched = apply(FakePatcher(), adapter(), reference(), weight=0.7)
+    # values of 0: the text adds nothing
+    given = tuple((one * (place < 2)).to(dtype) for place, one in enumerate(qkv()))
+    for key in KEYS:
+        expected = run(patched, key=key, given=tuple(one.float() for one in given))
+
+        drawn = run(patched, key=key, given=given)
+
+        assert drawn.dtype == dtype
+        assert (drawn.float() - expected).abs().max() <= limit * expected.abs().max()
+
+
 def test_nothing_is_patched_where_nothing_acts():
-    plain = FakePatcher(["unet"])
+    plain = FakePatcher()
     for settings in ({"weight": 0}, {"place_weights": "0"}):
         assert (
             "patches_replace"
@@ -201,7 +110,7 @@ def test_keys_and_values_are_computed_once_per_run(monkeypatch):
         return original(self, site, tokens, *rest)
 
     monkeypatch.setattr(PairWeights, "key_values", counted)
-    run(apply(FakePatcher(["unet"]), adapter(), reference(), reference(), reference("other")), steps=4)
+    run(apply(FakePatcher(), adapter(), reference(), reference(), reference("other")), steps=4)
 
     # zeros, and two distinct pictures
     assert calls == [(0, 3)]
@@ -212,7 +121,7 @@ def test_runs_leave_nothing_behind():
         gc.collect()
         return sum(issubclass(type(one), Tensor) for one in gc.get_objects())
 
-    plain, given = FakePatcher(["unet"]), adapter()
+    plain, given = FakePatcher(), adapter()
     counts = []
     for number in range(5):
         run(apply(plain, given, reference(), weight=1 + number))
@@ -222,7 +131,7 @@ def test_runs_leave_nothing_behind():
 
 
 def test_copies_share_the_weights_and_dtypes_are_ignored():
-    patched = apply(FakePatcher(["unet"]), adapter(), reference())
+    patched = apply(FakePatcher(), adapter(), reference())
     patch = patched.model_options["transformer_options"]["patches_replace"]["attn2"][KEYS[0]]
 
     assert copy.deepcopy(patch).applied is patch.applied
@@ -232,12 +141,10 @@ def test_copies_share_the_weights_and_dtypes_are_ignored():
 
 
 def test_pictures_share_one_softmax_or_belong_to_frames():
-    several = apply(FakePatcher(["unet"]), adapter(), reference("same", 2, picture_weights=(1.0, 0.0)))
-    frames = apply(FakePatcher(["unet"]), adapter(), reference("same", 2, per_frame=True))
+    several = apply(FakePatcher(), adapter(), reference("same", 2, picture_weights=(1.0, 0.0)))
+    frames = apply(FakePatcher(), adapter(), reference("same", 2, per_frame=True))
     single = [
-        apply(
-            FakePatcher(["unet"]), adapter(), Reference(States(embeds=tiny.embeddings("same", 2)[number : number + 1]))
-        )
+        apply(FakePatcher(), adapter(), Reference(States(embeds=tiny.embeddings("same", 2)[number : number + 1])))
         for number in range(2)
     ]
 
@@ -278,11 +185,11 @@ def test_equal_tokens_are_held_once():
 
 
 def test_what_cannot_work_is_refused_in_a_sentence():
-    plain, given = FakePatcher(["unet"]), adapter()
+    plain, given = FakePatcher(), adapter()
     broken = reference()
     broken.states.embeds[0, 0] = float("nan")
     refused = [
-        ((FakePatcher([]), given, reference()), {}, "the model is SimpleNamespace"),
+        ((FakePatcher(SimpleNamespace()), given, reference()), {}, "the model is SimpleNamespace"),
         ((plain, given), {}, "there is no reference"),
         ((plain, given, reference(is_negative=True)), {}, "negative ones only say"),
         ((plain, given, broken), {}, "not finite"),
@@ -301,20 +208,4 @@ def test_keys_that_overflow_stop_with_a_sentence():
     huge = {f"{2 * number + 1}.to_{letter}_ip.weight": torch.full((WIDTH, tiny.CONTEXT), 3e38) for number in range(4)
             for letter in "kv"}  # fmt: skip
     with pytest.raises(InputError, match="not finite in float32, which would make the picture black"):
-        run(apply(FakePatcher(["unet"]), load_adapter({**tensors, "ip_adapter": huge}), reference()))
-
-
-@pytest.mark.parametrize("site", [4, 15])
-def test_sites_recorded_in_comfyui_are_given_again(site):
-    goldens = load_file(Path(tiny.__file__).parent / "goldens" / "sites.safetensors")
-    given = load_adapter(tiny.adapter_tensors("sd15", "first"))
-    sides = torch.cat([torch.zeros(1, tiny.EMBEDDING), tiny.embeddings("first")])
-    tokens = project(given, States(embeds=sides))
-    held, terms = gather_terms([PictureTokens(tokens[1:], tokens[:1])])
-    weights = SimpleNamespace(model=PairWeights(given.pairs))
-    patch = AttentionPatch(Applied(weights, held, terms, (SiteWeight(1.0),) * 16, 0.6, None, attend), site)
-    q, k, v = (goldens[f"{site}.{name}"] for name in "qkv")
-
-    out = patch(q, k, v, {"n_heads": 8, "cond_or_uncond": [1, 0], "uuids": ["n", "p"]})
-
-    torch.testing.assert_close(out, goldens[f"{site}.out"], atol=1e-5, rtol=0)
+        run(apply(FakePatcher(), load_adapter({**tensors, "ip_adapter": huge}), reference()))

@@ -16,6 +16,7 @@ from clip_grid.clip_backend.ip_adapter.weights import Adapter, load_adapter
 from clip_grid.errors import InputError
 
 from . import adapter_shapes as made
+from . import make_flux_goldens, tiny_flux
 from . import tiny_adapters as tiny
 
 WIDTHS = (32, 64, 128, 128)
@@ -114,3 +115,42 @@ def test_an_adapter_for_flux_is_refused_by_name():
 
     with pytest.raises(InputError, match=r"for FLUX\.1, but the pipeline is a StableDiffusionPipeline"):
         apply_to_pipeline(pipeline(), flux, [reference("embeds", "base")])
+
+
+def flux_pipeline() -> Any:
+    """A small FLUX.1 without text encoders."""
+    vae = diffusers.AutoencoderKL(block_out_channels=(32,), norm_num_groups=8, sample_size=8, latent_channels=16)
+    made_pipeline = diffusers.FluxPipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(), vae=vae, text_encoder=None, tokenizer=None,
+        text_encoder_2=None, tokenizer_2=None, transformer=make_flux_goldens.transformer(),
+    )  # fmt: skip
+    made_pipeline.set_progress_bar_config(disable=True)
+    return made_pipeline
+
+
+def draw_flux(drawing: Any, **arguments: Any) -> Any:
+    text, pooled = tiny_flux.text()
+    return drawing(
+        prompt_embeds=text, pooled_prompt_embeds=pooled, latents=tiny_flux.packed(tiny_flux.latent()),
+        num_inference_steps=2, guidance_scale=1.0, output_type="latent", height=8, width=6, **arguments,
+    ).images  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["v1", "v2"])
+def test_flux_draws_as_by_the_loader_of_diffusers_alone(name: str):
+    ours, theirs = flux_pipeline(), flux_pipeline()
+    plain = draw_flux(theirs)
+    embeds = tiny_flux.tiny.embeddings(f"flux {name}", 2)
+    given = Reference(States(embeds=embeds))
+    loaded = load_adapter(tiny_flux.xlabs_tensors(name))
+
+    drawn = draw_flux(ours, **apply_to_pipeline(ours, loaded, [given], weight=0.6))
+
+    theirs.load_ip_adapter(
+        make_flux_goldens.renamed(name), weight_name="", image_encoder_pretrained_model_name_or_path=None
+    )
+    theirs.set_ip_adapter_scale(0.6)
+    zeros = [torch.zeros_like(embeds)[None]]
+    expected = draw_flux(theirs, ip_adapter_image_embeds=[embeds[None]], negative_ip_adapter_image_embeds=zeros)
+    np.testing.assert_allclose(drawn.numpy(), expected.numpy(), atol=1e-6)
+    assert (drawn - plain).abs().max() > 1e-3

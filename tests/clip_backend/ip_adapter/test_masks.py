@@ -6,7 +6,7 @@ import random
 
 import pytest
 import torch
-from clip_grid.clip_backend.ip_adapter.masks import clip_area, read_mask, token_grid, token_weights
+from clip_grid.clip_backend.ip_adapter.masks import clip_area, read_mask, stretch_note, token_grid, token_weights
 from clip_grid.errors import InputError
 
 
@@ -85,3 +85,39 @@ def test_masks_come_in_the_forms_of_comfyui():
     assert read_mask(torch.ones(3, 5), "it").shape == (1, 3, 5)
     assert read_mask(torch.ones(2, 1, 3, 5), "it").shape == (2, 3, 5)
     assert read_mask(torch.full((1, 3, 5), 7.0), "it").max() == 1
+
+
+@pytest.mark.parametrize(
+    ("mask", "full", "is_said"),
+    [
+        ((512, 512), (64, 64), False),
+        ((512, 512), (64, 96), True),
+        ((1080, 1920), (68, 120), False),
+        # a picture of 1000 x 750 pixels becomes 125 x 94 cells
+        ((750, 1000), (94, 125), False),
+        ((96, 128), (12, 16), False),
+        ((512, 1024), (128, 64), True),
+        # too few pixels to tell
+        ((1, 1), (64, 64), False),
+    ],
+)
+def test_a_mask_of_another_shape_than_the_picture_is_noted(mask, full, is_said):
+    note = stretch_note(mask, full)
+
+    assert bool(note) == is_said
+    if is_said:
+        assert (
+            f"a mask of {mask[1]} x {mask[0]} pixels is stretched to the picture of {full[1] * 8} x {full[0] * 8}"
+            in note
+        )
+
+
+def test_a_mask_of_another_shape_is_stretched_as_comfyui_does_it():
+    wide = torch.zeros(1, 10, 40)
+    wide[..., :20] = 1
+
+    found = token_weights(wide, (8, 8), None, (8, 8), [0]).reshape(8, 8)
+
+    # ComfyUI's reshape_mask
+    theirs = torch.nn.functional.interpolate(wide[None], size=(8, 8), mode="bilinear")[0, 0]
+    assert torch.equal(found, theirs)

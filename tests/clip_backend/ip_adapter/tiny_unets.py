@@ -79,6 +79,8 @@ WIDTHS: Mapping[str, list[int]] = {
     "sd15": [32] * 2 + [64] * 2 + [128] * 2 + [128] * 3 + [64] * 3 + [32] * 3 + [128],
     "sdxl": [64] * 4 + [128] * 20 + [128] * 30 + [64] * 6 + [128] * 10,
 }
+#: Attentions in an adapter's order that are recorded by themselves: one of input block 7, and the last of the middle.
+SITES: Mapping[str, tuple[int, ...]] = {"sd15": (4, 15), "sdxl": (4, 69)}
 
 
 def numbers(name: str, *shape: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -101,12 +101,13 @@ def sample(
     size: tuple[int, int] = (16, 16),
     batch: int = 1,
     steps: int = 2,
+    callback: Callable[..., None] | None = None,
 ) -> Tensor:
-    """[batch, 4, *size]: the latent that ComfyUI's KSampler makes."""
+    """[batch, 4, *size]: the latent that ComfyUI's KSampler makes; callback: after each step."""
     noise = tiny.numbers("noise", batch, 4, *size)
     result: Tensor = comfy.sample.sample(
         patcher, noise, steps, cfg, "euler", "normal", positive, negative, torch.zeros_like(noise),
-        disable_pbar=True, seed=1,
+        callback=callback, disable_pbar=True, seed=1,
     )  # fmt: skip
     return result
 

@@ -48,7 +48,7 @@ def face() -> Tensor:
     return tiny.numbers("face", 1, FACE)
 
 
-def applied(patcher: Any, adapter: Adapter, **settings: float) -> Any:
+def applied(patcher: Any, adapter: Adapter, **settings: Any) -> Any:
     reference = Reference(States(face=face()))
     return apply_adapter(
         patcher, adapter, [reference], settings=ApplySettings(**settings), comfy=functions_beside(patcher)
@@ -80,8 +80,8 @@ def check_strength_of_the_lora_is_its_own() -> None:
     plain = model("sd15")
     adapter = load_adapter(tensors(plain))
     untouched = sample(plain)
-    assert torch.equal(sample(applied(plain, adapter, weight=0.0, lora_strength=0.0)), untouched)
-    alone = sample(applied(plain, adapter, weight=0.0, lora_strength=1.0))
+    assert torch.equal(sample(applied(plain, adapter, weight=0.0, lora_strength=1.0)), untouched)
+    alone = sample(applied(plain, adapter, place_weights="0", lora_strength=1.0))
     both = sample(applied(plain, adapter, lora_strength=1.0))
     assert distance(alone, untouched) > 1e-3
     assert distance(both, alone) > 1e-3

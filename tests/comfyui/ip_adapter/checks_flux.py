@@ -1,7 +1,9 @@
-"""Checks of the FLUX adapters on a tiny FLUX: against the attention written out, or refused where hooks are missing."""
+"""Checks of the FLUX adapters on a tiny FLUX: against diffusers, against the attention written out, and refusals."""
 
 from __future__ import annotations
 
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import comfy.ldm.flux.model
@@ -9,6 +11,7 @@ import comfy.model_base
 import comfy.model_patcher
 import comfy.ops
 import comfy.supported_models
+import comfy.utils
 import tiny_unets as tiny
 import torch
 from bench import CPU, adapter, apply, distance
@@ -16,26 +19,42 @@ from checks_patches import message_of
 from clip_grid.clip_backend.ip_adapter.flux import HOOKS
 from clip_grid.clip_backend.ip_adapter.projections import States, project
 from clip_grid.clip_backend.ip_adapter.references import Reference
+from clip_grid.clip_backend.ip_adapter.roles import KEY, Call, Run
 from clip_grid.clip_backend.ip_adapter.weights import Adapter, load_adapter
+from clip_grid.tests.clip_backend.ip_adapter import tiny_flux
+from clip_grid.tests.clip_backend.ip_adapter.tiny_flux import DOUBLES, GRID, HEADS, SINGLES, SIZE, TEXTS, WIDTH
+from comfy.ldm.flux.model import FluxParams
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import linear, scaled_dot_product_attention
 
-WIDTH, HEADS, DOUBLES, SINGLES, TEXTS = 32, 2, 2, 3, 5
-CONFIG = {
-    "image_model": "flux", "in_channels": 16, "out_channels": 16, "vec_in_dim": 8, "context_in_dim": 12,
-    "hidden_size": WIDTH, "mlp_ratio": 2.0, "num_heads": HEADS, "depth": DOUBLES, "depth_single_blocks": SINGLES,
-    "axes_dim": [4, 6, 6], "theta": 10000, "patch_size": 2, "qkv_bias": True, "guidance_embed": False,
-    "txt_ids_dims": [],
-}  # fmt: skip
-REFERENCE = Reference(States(embeds=tiny.embeddings("flux")))
+#: In names of the same weights in other formats than that of diffusers' FLUX.1.
+OTHER_NAMES = ("ff.linear_", "ff_context.linear_", "to_qkv_mlp_proj")
+
+
+def reference(name: str = "flux v1", pictures: int = 1, **fields: Any) -> Reference:
+    """Random pictures."""
+    return Reference(States(embeds=tiny.embeddings(name, pictures)), **fields)
+
+
+REFERENCE = reference()
 
 
 def flux() -> Any:
-    """A ModelPatcher of the tiny FLUX."""
-    config = {**CONFIG, "dtype": torch.float32}
-    inner = comfy.model_base.Flux(comfy.supported_models.Flux(config))
-    shapes = {name: tuple(one.shape) for name, one in inner.diffusion_model.state_dict().items()}
-    inner.diffusion_model.load_state_dict({name: tiny.weight(name, shape) for name, shape in shapes.items()})
+    """A ModelPatcher of the tiny FLUX with the weights that diffusers had."""
+    known = {one.name for one in fields(FluxParams)} | {"image_model"}
+    config = {name: value for name, value in tiny_flux.COMFYUI.items() if name in known}
+    inner = comfy.model_base.Flux(comfy.supported_models.Flux({**config, "dtype": torch.float32}))
+    tensors = {name: torch.zeros_like(one) for name, one in inner.diffusion_model.state_dict().items()}
+    for theirs, place in comfy.utils.flux_to_diffusers(config).items():
+        ours, part, *change = (place, None) if isinstance(place, str) else place
+        is_other_name = any(part in theirs for part in OTHER_NAMES) or theirs.endswith(".attn.to_out.weight")
+        if ours not in tensors or is_other_name:
+            continue
+        target = tensors[ours] if part is None else tensors[ours].narrow(*part)
+        given = tiny.weight(theirs, tuple(target.shape))
+        target.copy_(change[0](given) if change else given)
+    inner.diffusion_model.load_state_dict(tensors)
     inner.diffusion_model.requires_grad_(False).eval()
     return comfy.model_patcher.ModelPatcher(inner, load_device=CPU, offload_device=CPU)
 
@@ -45,48 +64,38 @@ def can_be_patched() -> bool:
     return set(HOOKS) <= set(comfy.ldm.flux.model.DoubleStreamBlock.forward.__code__.co_consts)
 
 
-def xlabs(name: str = "xlabs") -> Adapter:
+def xlabs(name: str = "v1") -> Adapter:
     """An adapter of XLabs for it."""
-    tensors = {
-        "ip_adapter_proj_model.proj.weight": tiny.numbers(f"{name}.p", 4 * WIDTH, tiny.EMBEDDING) / 5,
-        "ip_adapter_proj_model.proj.bias": tiny.numbers(f"{name}.b", 4 * WIDTH) / 5,
-        "ip_adapter_proj_model.norm.weight": torch.ones(WIDTH),
-        "ip_adapter_proj_model.norm.bias": torch.zeros(WIDTH),
-    }
-    for block in range(DOUBLES):
-        for letter in "kv":
-            start = f"double_blocks.{block}.processor.ip_adapter_double_stream_{letter}_proj"
-            tensors[f"{start}.weight"] = tiny.numbers(f"{name}.{start}", WIDTH, WIDTH) / 6
-            tensors[f"{start}.bias"] = tiny.numbers(f"{name}.{start}.b", WIDTH) / 6
-    return load_adapter(tensors)
+    return load_adapter(tiny_flux.xlabs_tensors(name))
 
 
-def instantx() -> Adapter:
+def instantx(name: str = "i") -> Adapter:
     """An adapter of InstantX for it."""
     projection = {
-        "proj.0.weight": tiny.numbers("i0", 2 * tiny.EMBEDDING, tiny.EMBEDDING) / 5,
+        "proj.0.weight": tiny.numbers(f"{name}0", 2 * tiny.EMBEDDING, tiny.EMBEDDING) / 5,
         "proj.0.bias": torch.zeros(2 * tiny.EMBEDDING),
-        "proj.2.weight": tiny.numbers("i2", 4 * WIDTH, 2 * tiny.EMBEDDING) / 5,
+        "proj.2.weight": tiny.numbers(f"{name}2", 4 * WIDTH, 2 * tiny.EMBEDDING) / 5,
         "proj.2.bias": torch.zeros(4 * WIDTH),
         "norm.weight": torch.ones(WIDTH),
         "norm.bias": torch.zeros(WIDTH),
     }
     pairs = {
-        f"{block}.to_{letter}_ip.weight": tiny.numbers(f"i.{block}.{letter}", WIDTH, WIDTH) / 6
+        f"{block}.to_{letter}_ip.weight": tiny.numbers(f"{name}.{block}.{letter}", WIDTH, WIDTH) / 6
         for block in range(DOUBLES + SINGLES)
         for letter in "kv"
     }
     return load_adapter({"image_proj": projection, "ip_adapter": pairs}, variant="instantx-flux")
 
 
-def evaluated(patcher: Any, size: tuple[int, int] = (9, 6)) -> Tensor:
+def evaluated(patcher: Any, size: tuple[int, int] = SIZE) -> Tensor:
     """[1, 16, *size]: the answer of the transformer for one prompt."""
     options = {**patcher.model_options["transformer_options"], "cond_or_uncond": [0], "uuids": ["p"]}
+    options[KEY] = Call(Run(), {}, size, None)
+    text, pooled = tiny_flux.text()
     with torch.no_grad():
         answer: Tensor = patcher.model.diffusion_model(
-            tiny.numbers("flux x", 1, 16, *size), torch.tensor([0.5]), tiny.numbers("flux text", 1, TEXTS, 12),
-            y=tiny.numbers("flux y", 1, 8), transformer_options=options,
-        )  # fmt: skip
+            tiny_flux.latent(size), torch.tensor([0.5]), text, y=pooled, transformer_options=options
+        )
     return answer
 
 
@@ -98,29 +107,49 @@ def split(tokens: Tensor) -> Tensor:
 class ByHand:
     """The formula of an adapter, through hooks that note the queries of each block."""
 
-    def __init__(self, given: Adapter, scale: float) -> None:
+    def __init__(self, given: Adapter, scale: float, *references: Reference) -> None:
         self.given, self.scale = given, scale
-        self.tokens = project(given, REFERENCE.states)
+        self.terms = references or (REFERENCE,)
         self.seen: Any = None
 
-    def site(self, options: dict[str, Any]) -> int:
-        return int(options["block_index"]) + (DOUBLES if options["block_type"] == "single" else 0)
+    def on(self, plain: Any) -> Any:
+        """The model with it."""
+        clone = plain.clone()
+        clone.set_model_attn1_patch(self.note)
+        if self.given.info.variant.numbering == "xlabs":
+            for number in range(DOUBLES):
+                clone.set_model_patch_replace(self.xlabs_block(number), "dit", "double_block", number)
+        else:
+            clone.set_model_attn1_output_patch(self.add_instantx)
+        return clone
 
     def attend(self, q: Tensor, site: int, *, is_normed: bool) -> Tensor:
-        pair = self.given.pairs[site]
-        k, v = split(linear(self.tokens, pair.k, pair.k_bias)), split(linear(self.tokens, pair.v, pair.v_bias))
-        if is_normed:
-            k, v = (one * torch.rsqrt(one.pow(2).mean(-1, keepdim=True) + 1e-5) for one in (k, v))
-        return self.scale * scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        pair, total = self.given.pairs[site], torch.zeros(())
+        for term in self.terms:
+            tokens = project(self.given, term.states).flatten(0, 1)[None]
+            k, v = split(linear(tokens, pair.k, pair.k_bias)), split(linear(tokens, pair.v, pair.v_bias))
+            if is_normed:
+                k, v = (one * torch.rsqrt(one.pow(2).mean(-1, keepdim=True) + 1e-5) for one in (k, v))
+            seen = scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+            total = total + self.scale * term.weight * seen * self.masked(term.mask, q.shape[2])
+        return total
+
+    def masked(self, mask: Tensor | None, tokens: int) -> Tensor:
+        """A mask of the latent's size by 2 x 2 cells; text tokens have its mean."""
+        if mask is None:
+            return torch.ones(())
+        cells = mask.reshape(GRID[0], 2, GRID[1], 2).mean((1, 3)).flatten()
+        return torch.cat([cells.mean().expand(tokens - len(cells)), cells])[:, None]
 
     def note(self, q: Tensor, k: Tensor, v: Tensor, extra_options: dict[str, Any], **_: object) -> dict[str, Any]:
         self.seen = q
         return {}
 
     def add_instantx(self, attention: Tensor, options: dict[str, Any]) -> Tensor:
-        start = TEXTS if options["block_type"] == "double" else 0
+        is_double = options["block_type"] == "double"
+        start, site = (TEXTS, 0) if is_double else (0, DOUBLES)
         out = attention.clone()
-        out[:, start:] += self.attend(self.seen[:, :, start:], self.site(options), is_normed=True)
+        out[:, start:] += self.attend(self.seen[:, :, start:], site + options["block_index"], is_normed=True)
         return out
 
     def xlabs_block(self, number: int) -> Any:
@@ -131,39 +160,73 @@ class ByHand:
         return run
 
 
-def check_adapters_of_xlabs_give_the_written_out_formula() -> None:
+def check_outputs_are_those_of_diffusers() -> None:
     if not can_be_patched():
         return
-    plain, given = flux(), xlabs()
-    by_hand, expected = ByHand(given, 0.7), plain.clone()
-    expected.set_model_attn1_patch(by_hand.note)
-    for number in range(DOUBLES):
-        expected.set_model_patch_replace(by_hand.xlabs_block(number), "dit", "double_block", number)
-    ours = evaluated(apply(plain, given, REFERENCE, weight=0.7))
-    assert distance(ours, evaluated(expected)) <= 1e-5
-    assert distance(ours, evaluated(plain)) > 1e-2
+    goldens = load_file(Path(tiny.__file__).parent / "goldens" / "flux_outputs.safetensors")
+    plain, worst = flux(), 0.0
+    for case in tiny_flux.cases():
+        patched = plain
+        for name, scale in case.scales:
+            patched = apply(patched, xlabs(name), reference(f"flux {name}", case.pictures), weight=scale)
+        difference = distance(tiny_flux.packed(evaluated(patched)), goldens[case.name])
+        worst = max(worst, difference)
+        assert difference <= 1e-5, (case.name, difference)
+        effect = distance(goldens[case.name], goldens["v1:0 pictures:1"])
+        assert effect > 1e-2 or case.name == "v1:0 pictures:1", (case.name, effect)
+    print(f"# largest difference from diffusers: {worst:.1e}")
 
 
-def check_adapters_of_instantx_give_the_written_out_formula() -> None:
-    if not can_be_patched():
-        return
-    plain, given = flux(), instantx()
-    by_hand, expected = ByHand(given, 0.7), plain.clone()
-    expected.set_model_attn1_patch(by_hand.note)
-    expected.set_model_attn1_output_patch(by_hand.add_instantx)
-    ours = evaluated(apply(plain, given, REFERENCE, weight=0.7))
-    assert distance(ours, evaluated(expected)) <= 1e-5
-    assert distance(ours, evaluated(plain)) > 1e-2
-
-
-def check_two_flux_adapters_of_both_kinds_act_together_in_any_order() -> None:
+def check_adapters_give_the_written_out_formula() -> None:
     if not can_be_patched():
         return
     plain = flux()
-    one = apply(apply(apply(plain, xlabs(), REFERENCE), instantx(), REFERENCE), xlabs("more"), REFERENCE)
-    other = apply(apply(apply(plain, xlabs("more"), REFERENCE), xlabs(), REFERENCE), instantx(), REFERENCE)
-    assert distance(evaluated(one), evaluated(other)) <= 1e-5
-    assert torch.equal(evaluated(apply(plain, xlabs(), REFERENCE, weight=0)), evaluated(plain))
+    for given in (xlabs("v1"), xlabs("v2"), instantx()):
+        ours = evaluated(apply(plain, given, REFERENCE, weight=0.7))
+        assert distance(ours, evaluated(ByHand(given, 0.7).on(plain))) <= 1e-5, given.info.label
+        assert distance(ours, evaluated(plain)) > 1e-2, given.info.label
+
+
+def check_two_references_with_masks_give_the_written_out_formula() -> None:
+    if not can_be_patched():
+        return
+    plain, mask = flux(), tiny.numbers("flux mask", *SIZE).abs().clamp(max=1)
+    one = reference("flux one", 2, weight=0.8, mask=mask)
+    other = reference("flux other", weight=0.5)
+    for given in (xlabs("v1"), xlabs("v2"), instantx()):
+        ours = evaluated(apply(plain, given, one, other, weight=0.7))
+        assert distance(ours, evaluated(ByHand(given, 0.7, one, other).on(plain))) <= 1e-5, given.info.label
+        unmasked = evaluated(apply(plain, given, reference("flux one", 2, weight=0.8), other, weight=0.7))
+        assert distance(ours, unmasked) > 1e-3, given.info.label
+
+
+def check_complementary_masks_are_no_mask_in_any_size() -> None:
+    if not can_be_patched():
+        return
+    plain = flux()
+    for size in (SIZE, (9, 7)):
+        mask = tiny.numbers("flux mask", 50, 40).abs().clamp(max=1)
+        for given in (xlabs("v1"), instantx()):
+            whole = evaluated(apply(plain, given, REFERENCE), size)
+            ones = evaluated(apply(plain, given, reference(mask=torch.ones(5, 5))), size)
+            parts = [reference(mask=one) for one in (mask, 1 - mask)]
+            assert distance(ones, whole) <= 1e-6
+            assert distance(evaluated(apply(plain, given, *parts), size), whole) <= 1e-5
+
+
+def check_the_order_of_flux_adapters_of_both_kinds_changes_no_bit() -> None:
+    if not can_be_patched():
+        return
+    plain, given = flux(), [xlabs("v1"), instantx(), xlabs("v1 more"), instantx("more")]
+    drawn = []
+    for order in ((0, 1, 2, 3), (3, 2, 1, 0), (2, 3, 0, 1)):
+        patched = plain
+        for place in order:
+            patched = apply(patched, given[place], REFERENCE)
+        drawn.append(evaluated(patched))
+    assert torch.equal(drawn[0], drawn[1])
+    assert torch.equal(drawn[0], drawn[2])
+    assert torch.equal(evaluated(apply(plain, given[0], REFERENCE, weight=0)), evaluated(plain))
 
 
 def check_flux_adapters_need_hooks_and_a_flux() -> None:

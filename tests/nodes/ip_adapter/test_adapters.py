@@ -12,17 +12,20 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from clip_grid.clip_backend.ip_adapter.combining import combine
+from clip_grid.clip_backend.ip_adapter.faces import with_lengths
 from clip_grid.clip_backend.ip_adapter.projections import States, project
 from clip_grid.clip_backend.ip_adapter.references import Reference
 from clip_grid.clip_backend.ip_adapter.weights import load_adapter
 from clip_grid.errors import CheckpointError, ForbiddenPath, InputError
 from clip_grid.nodes.ip_adapter.adapters import LoadedAdapter, adapter_of
 from clip_grid.nodes.ip_adapter.applying import curves
-from clip_grid.nodes.ip_adapter.faces import with_lengths
 from clip_grid.nodes.ip_adapter_nodes import IPAdapterApply, IPAdapterEmbeds, IPAdapterLoader, IPAdapterReference
 from safetensors.torch import save_file
 
+from ...clip_backend.checkpoints.safetensors_files import write_sparse
+from ...clip_backend.ip_adapter import adapter_shapes, fake_patcher
 from ...clip_backend.ip_adapter import tiny_adapters as tiny
+from ..toy_comfyui import ToyClipVision
 
 BASE = tiny.tensors_of("base")
 
@@ -116,6 +119,54 @@ def test_an_ipadapter_of_another_pack_is_accepted(kind):
     assert made.clip_vision is (None if kind == "state dict" else vision)
 
 
+def face_plus_of_another_pack(**marks):
+    """As its loader gives it: the tables of the file, and what the name of the file says."""
+    parts = {"image_proj": {}, "ip_adapter": {}, **marks}
+    shapes = adapter_shapes.face_plus(64, into=40, face=16) | adapter_shapes.pairs((32, 64), 64)
+    for name, tensor in tiny.random_tensors(shapes).items():
+        root, _, rest = name.partition(".")
+        parts[root][rest] = tensor
+    return parts
+
+
+@pytest.mark.parametrize("is_pipeline", [False, True])
+def test_what_another_pack_says_of_the_variant_is_believed_where_it_may_be(is_pipeline):
+    def adapter(state_dict):
+        given = {"ipadapter": {"file": "any.bin", "model": state_dict}, "clipvision": {"file": None, "model": None}}
+        return adapter_of(given if is_pipeline else state_dict).adapter.info
+
+    marked, plain = adapter(face_plus_of_another_pack(faceidplusv2=True)), adapter(face_plus_of_another_pack())
+
+    assert (marked.variant.name, marked.assumed) == ("faceid-plus-v2", ())
+    assert plain.variant.name == "faceid-plus"
+    assert "is assumed" in plain.assumed[0]
+    assert adapter(nested() | {"faceidplusv2": True}).variant.name == "base"
+
+
+def test_the_clip_vision_of_another_packs_dictionary_encodes_the_pictures(host):
+    toy, picture = ToyClipVision(), torch.rand(1, 28, 28, 3)
+    given = {
+        "ipadapter": {"file": "a.bin", "model": nested()},
+        "clipvision": {"file": "b.safetensors", "model": toy},
+        "insightface": {"provider": None, "model": None},
+    }
+
+    (one,) = IPAdapterReference().execute(image=[picture], adapter=[given])["result"][0]
+
+    assert torch.allclose(one.states.embeds, toy.encode_image(picture).image_embeds, atol=1e-5)
+
+
+def test_embeds_of_another_pack_are_references(host):
+    embeds, hidden = torch.rand(2, 16), torch.rand(1, 5, 16)
+
+    (one, other) = IPAdapterEmbeds().execute([embeds, hidden])["result"][0]
+
+    assert torch.equal(one.states.embeds, embeds)
+    assert torch.equal(other.states.hidden, hidden)
+    with pytest.raises(InputError, match="must be a tensor"):
+        IPAdapterEmbeds().execute({"embeds": embeds})
+
+
 @pytest.mark.parametrize("given", [None, 3, {"ipadapter": None}, {"ipadapter": {"model": None}}])
 def test_what_is_no_adapter_is_refused(given):
     with pytest.raises(InputError, match="connect IP-Adapter Loader"):
@@ -128,6 +179,18 @@ def test_an_encoder_that_is_not_there_is_named(folder, host):
 
     with pytest.raises(InputError, match="needs a vision encoder"):
         IPAdapterReference().execute(image=[torch.rand(1, 8, 8, 3)], adapter=[loaded])
+
+
+def test_an_adapter_that_is_recognised_and_not_used_is_refused_by_its_header(folder, host):
+    shapes = adapter_shapes.instantx_sd35()
+    write_sparse(folder / "ip-adapter.safetensors", {name: ("F16", shape) for name, shape in shapes.items()})
+
+    assert "ip-adapter.safetensors" in IPAdapterLoader.INPUT_TYPES()["required"]["adapter"][0]
+    with pytest.raises(InputError) as refusal:
+        IPAdapterLoader().execute("ip-adapter.safetensors")
+
+    assert "ip-adapter.safetensors is an IP-Adapter for SD 3.5 Large, whose tokens change" in str(refusal.value)
+    assert "adapters for SD 1.5, SDXL, Kolors and FLUX.1 are used" in str(refusal.value)
 
 
 # Embeds
@@ -180,6 +243,25 @@ ModelPatcher.__module__ = "comfy.model_patcher"
 def test_applying_without_a_reference_is_refused(host):
     with pytest.raises(InputError, match="there is no reference"):
         IPAdapterApply().execute(SimpleNamespace(), LoadedAdapter(load_adapter(BASE)), ())
+
+
+def test_a_mask_of_another_shape_is_said_in_the_node_once_per_run(host, monkeypatch, caplog):
+    monkeypatch.setattr("clip_grid.nodes.ip_adapter.applying.functions_beside", lambda model: fake_patcher.COMFY)
+    references = tuple(fake_patcher.reference(mask=torch.ones(size)) for size in ((8, 32), (16, 64), (6, 8), (8, 32)))
+    adapter = LoadedAdapter(fake_patcher.adapter())
+
+    model = IPAdapterApply().execute(fake_patcher.FakePatcher(), adapter, references, unique_id="7")["result"][0]
+    assert host.notes == []
+    # of 3 x 4 latent cells
+    fake_patcher.run(model, steps=2)
+
+    said = "pixels is stretched to the picture of 32 x 24, as ComfyUI does with masks"
+    assert [node for node, _ in host.notes] == ["7", "7"]
+    assert f"a mask of 32 x 8 {said}" in host.notes[0][1]
+    assert f"a mask of 64 x 16 {said}" in host.notes[1][1]
+    assert caplog.text.count(said) == 2
+    fake_patcher.run(model)
+    assert len(host.notes) == 4
 
 
 def test_a_face_of_any_length_is_as_long_as_the_adapter_was_trained_with():

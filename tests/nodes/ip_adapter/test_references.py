@@ -135,6 +135,13 @@ def test_a_face_comes_from_any_node(host, face):
     assert one.states.face.tolist() == [[VECTOR]]
 
 
+def test_the_line_in_the_node_counts_pictures_and_faces_that_stand_alone(host, model):
+    assert run(face=[VECTOR, VECTOR])["ui"]["text"] == ["2 faces"]
+    both = references(image=pictures(2), model=model, mask=torch.ones(1, 4, 4))
+    assert run(face=VECTOR, references=both)["ui"]["text"] == ["2 pictures, 1 face, 1 with a mask in 2 references"]
+    assert run(image=pictures(), model=model, face=VECTOR, negative=True)["ui"]["text"] == ["0 pictures, 1 negative"]
+
+
 def test_a_list_of_faces_is_one_for_each_picture(host):
     (one,) = references(face=[VECTOR, VECTOR])
 
@@ -159,6 +166,7 @@ def test_rows_of_faces_are_one_picture_or_are_averaged(host):
         ({"face": torch.rand(1, 64, 64, 3)}, "face holds the shape"),
         ({"face": object()}, "no vector of numbers"),
         ({"face": [[float("nan")] * 512]}, "not finite"),
+        ({"face": [[0.0] * 512]}, "a vector of zeros; the face was probably not found"),
         ({"face": VECTOR, "mask": torch.zeros(1, 8, 8)}, "mask of this reference is empty"),
         ({"face": VECTOR, "mask": torch.zeros(0, 8)}, "must be"),
         ({"face": VECTOR, "mask": torch.full((1, 8, 8), float("nan"))}, "not finite"),

@@ -1,7 +1,7 @@
 // @ts-check
 /** Lines of text in a node, below its widgets: as high as they need, up to a limit, then they scroll. */
 import { keepEvents, make } from "./dom.mjs";
-import { placeWidget } from "./front_end.mjs";
+import { growNode, placeWidget } from "./front_end.mjs";
 import { capitalised } from "./texts.mjs";
 
 /** @typedef {import("./front_end.mjs").GraphNode} GraphNode */
@@ -14,16 +14,22 @@ const MOST = 200;
 const WIDTH = 340;
 const LINE_LENGTH = 46;
 
-export class NodeNotes {
-  #element = make("div", { cls: "clip-grid clip-grid-model", attrs: { role: "status" } });
+export class NodeLines {
+  #element = make("div", { cls: "clip-grid clip-grid-lines", attrs: { role: "status" } });
   #lines = /** @type {string[]} */ ([]);
 
-  /** @param {GraphNode} node */
-  constructor(node) {
+  #fits = true;
+
+  /**
+   * @param {GraphNode} node
+   * @param {boolean} [fits] whether the node is made as high as its lines need, instead of growing only
+   */
+  constructor(node, fits = true) {
     this.node = node;
+    this.#fits = fits;
     keepEvents(this.#element, "copy", "wheel");
     const height = () => this.#height();
-    const widget = node.addDOMWidget("clip_grid_model", "clip_grid_model", this.#element, {
+    const widget = node.addDOMWidget("clip_grid_lines", "clip_grid_lines", this.#element, {
       serialize: false,
       hideOnZoom: false,
       margin: 4,
@@ -34,7 +40,7 @@ export class NodeNotes {
     widget.serialize = false;
     placeWidget(node, widget);
     // a node of a workflow keeps its width
-    node.setSize([Math.max(WIDTH, node.size[0]), node.size[1]]);
+    if (fits) node.setSize([Math.max(WIDTH, node.size[0]), node.size[1]]);
   }
 
   /**
@@ -47,7 +53,8 @@ export class NodeNotes {
     this.#element.dataset.alert = String(isAlert);
     this.#element.style.minHeight = `${Math.max(0, this.#height() - 8)}px`;
     const { node } = this;
-    node.setSize([node.size[0], node.computeSize()[1]]);
+    if (this.#fits) node.setSize([node.size[0], node.computeSize()[1]]);
+    else growNode(node);
     node.graph?.setDirtyCanvas?.(true, true);
   }
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...clip_backend.ip_adapter.detection import AdapterInfo
-from ...clip_backend.ip_adapter.references import Reference
 from ...errors import InputError
 from ...json_text import JsonError, parse_json
+from .detection import AdapterInfo
+from .references import Reference
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +26,7 @@ def face_vectors(values: Sequence[object], pictures: int, *, together: bool) -> 
 
     values: each a vector [P], the faces of a picture [F, P], or [N, F, P]; also lists and texts of numbers, and objects
     with an ``embedding``. Rows [F, P] belong to as many pictures, where there are so many. together: otherwise they
-    are faces of one picture. Raises InputError for anything else, and for numbers that are not finite.
+    are faces of one picture. Raises InputError for anything else, for numbers that are not finite, and for zeros.
     """
     import torch
 
@@ -44,6 +44,8 @@ def face_vectors(values: Sequence[object], pictures: int, *, together: bool) -> 
         raise InputError(
             "face holds numbers that are not finite; the face was probably not found: take another picture"
         )
+    if not bool(faces.any(dim=-1).all()):
+        raise InputError("face holds a vector of zeros; the face was probably not found: take another picture")
     return faces
 
 

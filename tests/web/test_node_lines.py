@@ -7,7 +7,7 @@ import pytest
 from .outputs import hits, labels, matches, ranks
 
 LOADER, MATCH = "ClipGrid_CLIPModelLoader", "ClipGrid_CLIPMatchScore"
-PANEL = ".clip-grid-model"
+PANEL = ".clip-grid-lines"
 
 
 def test_without_a_model_the_node_says_what_to_get_and_the_toy_is_not_chosen(page_of):
@@ -55,6 +55,35 @@ def test_after_pressing_r_the_new_model_is_chosen(page_of):
 
     assert stub.page.evaluate(refresh, [stub.ids[0], ["new.safetensors", "shapes-demo"]]) == "new.safetensors"
     assert stub.node().locator(f"{PANEL} p").count() == 0
+
+
+def lines(stub, place=0):
+    return stub.node(place).locator(f"{PANEL} p").all_inner_texts()
+
+
+def test_without_an_adapter_its_loader_says_what_to_get(page_of):
+    stub = page_of("ClipGrid_IPAdapterLoader")
+
+    first, *others = lines(stub)
+
+    assert first == "No IP-Adapter was found in your model folders."
+    assert any("ip-adapter-plus_sd15.safetensors" in line and "models/ipadapter" in line for line in others)
+    assert stub.node().locator(PANEL).get_attribute("data-alert") == "true"
+
+
+def test_a_line_that_comes_while_other_nodes_run_is_added_once_until_the_next_run(page_of):
+    stub = page_of("ClipGrid_IPAdapterEmbeds", "ClipGrid_IPAdapterApply")
+    send = """([node, text]) => app.api.dispatchCustomEvent("clip_grid.note", { node, text })"""
+    stub.finish({"text": ["IP-Adapter Plus: 1 picture\na note"]}, place=1)
+
+    for _ in range(2):
+        stub.page.evaluate(send, [stub.ids[1], "a mask is stretched"])
+    stub.page.evaluate(send, ["404", "of another workflow"])
+
+    assert lines(stub, 1) == ["IP-Adapter Plus: 1 picture", "A note", "A mask is stretched"]
+    assert lines(stub, 0) == []
+    stub.finish({"text": ["IP-Adapter Plus: 1 picture"]}, place=1)
+    assert lines(stub, 1) == ["IP-Adapter Plus: 1 picture"]
 
 
 def test_the_note_of_the_toy_stands_before_its_scores_and_stands_out(page_of):
