@@ -10,10 +10,10 @@ import { capitalised, loadTexts, text } from "./lib/texts.mjs";
 /** The names in the list that are no model of the user. */
 const NOT_FOUND = "none found";
 const DEMO = "shapes-demo";
-/** Heights in the node, in its own pixels: of a line, of the frame, and the most. */
+/** Heights in the node, in its own pixels: of a line, of the frame with the space around it, and the most. */
 const LINE = 15;
-const FRAME = 12;
-const MOST = 200;
+const FRAME = 18;
+const MOST = 320;
 /** The width of a new node, and the characters of a line in it. */
 const WIDTH = 340;
 const LINE_LENGTH = 46;
@@ -28,7 +28,8 @@ app.registerExtension({
 });
 
 class ModelNotes {
-  #element = make("div", { cls: "clip-grid clip-grid-model", attrs: { role: "status" } });
+  #text = make("div");
+  #element = make("div", { cls: "clip-grid clip-grid-model", attrs: { role: "status" } }, this.#text);
   #lines = /** @type {string[]} */ ([]);
   /** What the last run told, and of which model. */
   #told = { model: /** @type {unknown} */ (null), lines: /** @type {string[]} */ ([]) };
@@ -67,6 +68,8 @@ class ModelNotes {
       if (model?.value === NOT_FOUND && names.length && !names.includes(NOT_FOUND)) model.value = names[0];
       this.#show();
     });
+    // the width of the node and the fonts of the page decide how many lines there are
+    new ResizeObserver(() => this.#fit()).observe(this.#text);
     // a node of a workflow keeps its width
     node.setSize([Math.max(WIDTH, node.size[0]), node.size[1]]);
     this.#show();
@@ -78,19 +81,26 @@ class ModelNotes {
     const isAdvice = model === NOT_FOUND || model === DEMO;
     const advice = model === NOT_FOUND ? [text("model.none")] : model === DEMO ? [text("model.toy")] : [];
     this.#lines = isAdvice ? [...advice, ...this.advice.split("; ").filter(Boolean)] : told;
-    this.#element.replaceChildren(...this.#lines.map((line) => make("p", { text: capitalised(line) })));
+    this.#text.replaceChildren(...this.#lines.map((line) => make("p", { text: capitalised(line) })));
     this.#element.dataset.alert = String(isAdvice);
+    this.#fit();
+  }
+
+  #fit() {
     this.#element.style.minHeight = `${Math.max(0, this.#height() - 8)}px`;
     const { node } = this;
     node.setSize([node.size[0], node.computeSize()[1]]);
     node.graph?.setDirtyCanvas?.(true, true);
   }
 
+  /** The height of all lines: measured on the page, estimated before they are there. */
   #height() {
     if (!this.#lines.length) return 0;
+    const measured = this.#text.offsetHeight;
+    if (measured) return Math.min(MOST, FRAME + measured);
     const wide = Math.max(1, (this.node.size[0] / WIDTH) * LINE_LENGTH);
     const lines = this.#lines.reduce((sum, line) => sum + Math.ceil(line.length / wide), 0);
-    return Math.min(MOST, FRAME + 8 + lines * LINE + 3 * (this.#lines.length - 1));
+    return Math.min(MOST, FRAME + (lines + this.#lines.length / 5) * LINE);
   }
 }
 
