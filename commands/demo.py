@@ -26,12 +26,14 @@ _SHEETS: dict[str, dict[str, Any]] = {
     "page.html": {"title": "CLIP Grid demo"},
 }
 USAGE = "[options] [DIRECTORY]"
-HELP = "draw pictures of its own and make sheets of them"
+HELP = "draw demo pictures and make sheets of them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
-    parser.add_argument("directory", nargs="?", default=FOLDER, help="where to put them (default: %(default)s)")
+    parser.add_argument(
+        "directory", metavar="DIRECTORY", nargs="?", default=FOLDER, help="where to put them (default: %(default)s)"
+    )
     parser.add_argument(
         "--use-clip", action="store_true", help=f"also draw shapes and have {SHAPES_DEMO}, a demo model, label them"
     )

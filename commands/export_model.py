@@ -28,14 +28,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
     add = parser.add_argument
     add("model", metavar="RUN", help="the folder of a run, a LoRA, or a model's file, folder or name")
-    add("--to", required=True, choices=TARGETS, help="the program, see clip-grid export-model --help")
+    add(
+        "--to",
+        required=True,
+        choices=TARGETS,
+        help="what it is for: hf (transformers), open-clip, "
+        "peft, kohya (a LoRA), or ComfyUI: comfy-vision (Load CLIP Vision) and comfy-text (Load CLIP)",
+    )
     add("--out", metavar="PATH", help="the folder (hf, peft, open-clip) or file (default: named after RUN, here)")
-    add("--strength", metavar="NUMBER", type=float, help="what of the training is written (default: as it chose, or 1)")
+    add(
+        "--strength",
+        metavar="NUMBER",
+        type=float,
+        help="how much of the training is written (default: as it chose, or 1)",
+    )
     add(
         "--dtype", choices=("auto", "fp32", "fp16", "bf16"), default="auto",
         help="type of number (default: auto, fp16 for ComfyUI and fp32 for the others)",
     )  # fmt: skip
-    add("--base", metavar="MODEL", help="the model that it was trained on, where it is not found or not told")
+    add(
+        "--base",
+        metavar="MODEL",
+        help="the model that it was trained on, if the run does not name it or it is not found",
+    )
     add("--overwrite", action="store_true", help="replace files, and write into folders, of other programs too")
     add_output_flags(parser)
     parser.set_defaults(run=write_model)

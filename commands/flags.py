@@ -81,13 +81,21 @@ def add_model_flags(parser: argparse.ArgumentParser, *other_names: str) -> None:
         "(default: what CLIP_GRID_MODEL names, else the first one there with a vision and a text encoder)",
     )  # fmt: skip
     add("--text-encoder", metavar="MODEL", help="a second file for the texts, of the same embedding space")
-    add("--base", metavar="MODEL", help="the model that a run, LoRA or head is for, where it is not found or not told")
+    add(
+        "--base",
+        metavar="MODEL",
+        help="the model that a run, LoRA or head is for, if the file does not name it or it is not found",
+    )
     add(
         "--strength", metavar="NUMBER", type=float,
-        help="of a LoRA or trained weights (default: as training chose, or 1)",
+        help="how strongly a LoRA or trained weights act (default: as training chose, or 1)",
     )  # fmt: skip
     add("--device", metavar="NAME", help="auto, cpu, cuda or mps (default: auto, a graphics card if there is one)")
-    add("--dtype", metavar="{" + ",".join(DTYPES) + "}", help="in which numbers it computes (default: auto, accurate)")
+    add(
+        "--dtype",
+        metavar="{" + ",".join(DTYPES) + "}",
+        help="type of the numbers it computes with (default: auto, accurate)",
+    )
     add(
         "--picture-background", choices=tuple(BACKGROUNDS),
         help="what lies below transparent pixels (default: reference, as the model's own code drops transparency)",
@@ -108,8 +116,12 @@ def add_model_flags(parser: argparse.ArgumentParser, *other_names: str) -> None:
         help=f"fetch a name of the Hugging Face hub that is not on this machine; without --model, and with no model "
         f"there, {FIRST_CLIP.repository}",
     )  # fmt: skip
-    add("--allow-pickle", action="store_true", help="also open .pt and .bin files, which may hide programs")
-    add("--trust-space", action="store_true", help="put two files together though one does not tell its space")
+    add("--allow-pickle", action="store_true", help="also open .pt and .bin files, which can contain programs")
+    add(
+        "--trust-space",
+        action="store_true",
+        help="use two files together although they do not say that they belong together",
+    )
 
 
 #: The flags of keywords that have other names.

@@ -51,8 +51,8 @@ index the pictures of folders, so that clip-grid search finds them
 
 Without folders, those that are in the index are brought up to date; a new
 index takes ComfyUI's output and input folder. Files that did not change are
-not opened, renamed ones not read. Files that are gone are marked, and
-forgotten with --purge alone. Exit status 3: done, but a file could not be
+not opened, renamed ones not read. Files that are gone are marked; only --purge
+forgets them. Exit status 3: done, but a file could not be
 used; --failed says why.
 """
 

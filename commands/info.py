@@ -21,7 +21,7 @@ from .output import DONE, aligned_lines, fail, print_json, show
 
 USAGE = "[options] [MODEL]"
 HELP = """\
-show which model, device and folders are in force, or what a model or adapter is
+show which model, device and folders are used, or what a model or adapter is
 
   clip-grid info
   clip-grid info runs/cats

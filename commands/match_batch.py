@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("pairs", metavar="PAIRS.csv", help="the pairs; paths are relative to the file's folder or to the current one")
     add("--out", metavar="FILE", help="where the results go: .csv, .json or .jsonl (default: a table on the terminal)")
-    add("--no-resume", action="store_true", help="begin anew, whatever a run that was stopped has done")
+    add("--no-resume", action="store_true", help="start with the first pair, whatever a run that was stopped has done")
     add("--overwrite", action="store_true", help="replace files even if they are not of this program")
     add(
         "--calibration", metavar="FILE|RUN",

@@ -125,7 +125,8 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line with the cure; arguments in it give the terminal no orders."""
 
     def error(self, message: str) -> NoReturn:
-        sys.exit(fail(f"{self._in_words(message)}; see: {self.prog} --help"))
+        told = self._in_words(message)
+        sys.exit(fail(f"{told}{'' if told.endswith('?') else ';'} see: {self.prog} --help"))
 
     def refuse(self, arguments: Sequence[str]) -> NoReturn:
         """Ends the command because of arguments that it has no place for, with the flag that each is most like."""
@@ -137,6 +138,9 @@ class Parser(argparse.ArgumentParser):
 
     def _in_words(self, message: str) -> str:
         """What argparse reports, with the flag's values or the nearest choice named."""
+        if needed := _NEEDED.fullmatch(message):
+            names = needed[1].split(", ") if needed[1] else needed[2].split()
+            return f"give {(' and ' if needed[1] else ' or ').join(map(self._with_values, names))}"
         told = _REPORT.match(message)
         action = told and next((one for one in self._actions if told[1] in (*one.option_strings, one.metavar)), None)
         if not told or not action:
@@ -152,8 +156,15 @@ class Parser(argparse.ArgumentParser):
             return f"{told[1]} is {told['value']}; it must be one of {', '.join(choices)}{nearest}"
         return f"there is no command {told['value']}{nearest or '; choose from ' + ', '.join(choices)}"
 
+    def _with_values(self, flag: str) -> str:
+        """A flag as it is written with its values; what stands without a flag as it is."""
+        action = next((one for one in self._actions if flag in one.option_strings), None)
+        values = action and (action.metavar or action.dest.upper())
+        return f"{flag} {values}" if isinstance(values, str) else flag
+
 
 #: Reports of argparse that are said in other words.
+_NEEDED = re.compile(r"the following arguments are required: (.+)|one of the arguments (.+) is required", re.DOTALL)
 _REPORT = re.compile(
     r"argument ([^\s/:]+)[^:]*: (?:expected (?P<count>.+) arguments?$|invalid choice: (?P<value>'.*?'))", re.DOTALL
 )

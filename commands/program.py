@@ -56,6 +56,9 @@ _COMMANDS = {
 }
 
 
+_EPILOG = "Begin with: clip-grid export PICTURES/ sheet.png. clip-grid COMMAND --help lists the options of a command."
+
+
 def clip_grid(argv: Sequence[str] | None) -> int:
     """``clip-grid COMMAND``; answers the exit status."""
     parser = _parser()
@@ -75,7 +78,7 @@ def labeled_grid_exporter(argv: Sequence[str] | None) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser("clip-grid", description="Labelled image grids, and what CLIP says of pictures.")
+    parser = Parser("clip-grid", description="Labelled image grids, and what CLIP says of pictures.", epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=version())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     formatter = argparse.RawDescriptionHelpFormatter

@@ -79,7 +79,12 @@ def _add_labels(group: argparse._ActionsContainer) -> None:
 def _add_files(group: argparse._ActionsContainer) -> None:
     add = group.add_argument
     add("--resize", nargs=2, type=int, metavar=("W", "H"), help="resize each picture before it is placed")
-    add("--resize-mode", choices=("fit", "fill", "stretch"), default="fit", help="how (default: %(default)s)")
+    add(
+        "--resize-mode",
+        choices=("fit", "fill", "stretch"),
+        default="fit",
+        help="inside that size, filling it and cropped, or stretched to it (default: %(default)s)",
+    )
     add("--save-template", metavar="FILE", help="write the template that results from all options")
 
 

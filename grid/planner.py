@@ -102,9 +102,9 @@ def plan_sheet(survey: Survey, template: GridTemplate, inputs: PlanInputs | None
     records = _records(survey, match)
     axes, records = _find_axes(template, records, inputs.table)
 
-    scorer_scores, more = ask_scorer(inputs.scorer, survey.pictures)
-    warnings += more
-    sources, label_scores, more = _label_sources(template, inputs, records, axes)
+    scorer_scores, clip_warnings = ask_scorer(inputs.scorer, survey.pictures)
+    warnings += clip_warnings
+    sources, label_scores, more = _label_sources(template, inputs, records, axes, clip_warnings)
     warnings += [*more, *inputs.clip_notes]
     scores = merge_scores(scorer_scores, label_scores, inputs.scores)
     order, more = _order(template, inputs, records, scores)
@@ -204,7 +204,11 @@ def _check_filled(axes: Sequence[str], values: Sequence[Mapping[str, str]], colu
 
 
 def _label_sources(
-    template: GridTemplate, inputs: PlanInputs, records: Sequence[PictureRecord], axes: Axes | None
+    template: GridTemplate,
+    inputs: PlanInputs,
+    records: Sequence[PictureRecord],
+    axes: Axes | None,
+    clip_warnings: Sequence[str],
 ) -> tuple[list[LabelSource], list[Mapping[str, float]], list[str]]:
     """The sources of labels in the order in which they are asked, the scores of labels from CLIP, and warnings."""
     if template.label_position == "none":
@@ -215,15 +219,14 @@ def _label_sources(
     if axes and LORAS not in (*axes.varying, *axes.constant):
         # they are shown by name and weight
         shown.add(LORAS)
-    columns = inputs.table.columns if inputs.table else ()
-    sources = sources_before_clip(template, records, texts, shown, columns)
+    sources = sources_before_clip(template, records, texts, shown, inputs.table.columns if inputs.table else ())
     before = [source for source in sources if source.name in enabled]
     # without generation data, file names are what was asked for
     told = told_apart(records, [axis.name for axis in axes.used]) if axes and "metadata" in enabled else ()
     after = [source for source in sources_after_clip(records, shown, told) if source.name in enabled]
     labels: dict[int, ClipLabel] = {}
     if inputs.labeller and "clip" in enabled:
-        labels, more = ask_labeller(inputs.labeller, records, before)
+        labels, more = ask_labeller(inputs.labeller, records, before, clip_warnings)
         warnings += more
     scores = [labels[record.index].scores if record.index in labels else {} for record in records]
     return [*before, ClipSource(labels), *after], scores, warnings

@@ -85,7 +85,7 @@ class BatchLabeledGridExporterNode(SheetNode):
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        from .sheets.inputs import sheet_inputs
+        from .sheets.inputs import BASIC_FOLDER_INPUTS, sheet_inputs
 
         tooltip = (
             "Folders, one per line: my_renders is looked for in ComfyUI's input folder, then in its output folder; "
@@ -93,7 +93,8 @@ class BatchLabeledGridExporterNode(SheetNode):
             "folder in parent"
         )
         directories = ("STRING", {"default": "", "multiline": True, "tooltip": tooltip})
-        return {"required": {"directories": directories}, "optional": sheet_inputs(get_host()), "hidden": HIDDEN}
+        optional = sheet_inputs(get_host(), BASIC_FOLDER_INPUTS)
+        return {"required": {"directories": directories}, "optional": optional, "hidden": HIDDEN}
 
     @classmethod
     def IS_CHANGED(cls, **inputs: Values) -> str:

@@ -97,7 +97,7 @@ def test_many_skips_are_counted_unless_asked_for(tmp_path, pictures, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--rows", "-1"], "rows is -1; it must be in the range 0 to 10000"),
+        (["--rows", "-1"], "rows is -1; it must be in the range 0 to 10,000"),
         (["--margin", "-5"], "margin is -5"),
         (["--columns", "many"], "columns is 'many'; it must be a number"),
         (["--labels", "nope"], "'nope' is not among the columns"),
@@ -107,7 +107,7 @@ def test_many_skips_are_counted_unless_asked_for(tmp_path, pictures, capsys):
         (["--format", "jpg"], "s.png ends in .png but format is jpeg"),
         (["--resize", "0", "5"], "--resize is 0 5"),
         (["--background", "blurple"], "background is 'blurple'"),
-        (["--x-axis", "nope"], "x axis 'nope' is not among the columns"),
+        (["--x-axis", "nope"], "'nope' is not among the columns (there are none: no generation data, and no table)"),
     ],
 )
 def test_a_failure_is_one_line_on_stderr_and_status_1(tmp_path, pictures, capsys, flags, message):

@@ -80,7 +80,7 @@ function follow(node) {
   callAfter(node, "onConfigure", () => restore(node));
   callAfter(node, "onRemoved", () => panels.delete(node));
   callAfter(node, "onExecuted", (output) => {
-    if (node.comfyClass !== TEMPLATE_NODE) return showCount(node, output ?? {});
+    if (node.comfyClass !== TEMPLATE_NODE) return showLast(node, output ?? {});
     // the run may have saved a template
     forgetPlans();
     return refreshSoon();
@@ -88,15 +88,19 @@ function follow(node) {
 }
 
 /**
- * Show as many pictures as the last sheet had.
+ * Show as many pictures as the last sheet had, of the size that they have on it.
  * @param {GraphNode} node
  * @param {import("./lib/results.mjs").Output} output
  */
-function showCount(node, output) {
-  const count = reportsOf(output)[0]?.images_found ?? 0;
+function showLast(node, output) {
+  const [{ cells = [] } = {}] = reportsOf(output);
   const panel = panels.get(node);
-  if (!panel || !(count >= 1 && count <= LIMITS.count) || panel.state.count === count) return;
-  panel.state.count = count;
+  const [, , width = 0, height = 0] = cells[0]?.image_box ?? [];
+  const last = { count: cells.length, width, height };
+  const names = /** @type {const} */ (["count", "width", "height"]);
+  if (!panel || names.some((name) => !(last[name] >= 1 && last[name] <= LIMITS[name]))) return;
+  if (names.every((name) => panel.state[name] === last[name])) return;
+  Object.assign(panel.state, last);
   panel.reset();
   save(node, panel.state);
 }

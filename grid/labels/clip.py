@@ -15,10 +15,11 @@ Scorer = Callable[[Sequence[Picture]], Sequence[Mapping[str, float]]]
 
 
 def ask_labeller(
-    labeller: Labeller, records: Sequence[PictureRecord], earlier: Sequence[LabelSource]
+    labeller: Labeller, records: Sequence[PictureRecord], earlier: Sequence[LabelSource], told: Sequence[str] = ()
 ) -> tuple[dict[int, ClipLabel], list[str]]:
     """Labels by index for pictures that none of the ``earlier`` sources labels, and warnings.
 
+    told: warnings before; a cause that is in them is not told again.
     The labeller is not asked when there is no such picture. Raises InputError when it answers for too many or too few.
     """
     unlabelled = [record for record in records if first_label(record, earlier).source == "none"]
@@ -28,7 +29,8 @@ def ask_labeller(
         answers = labeller([record.picture for record in unlabelled])
     except ClipGridError as error:
         # labels are never worth a lost sheet
-        return {}, [f"no labels from CLIP: {error}; the next source was used"]
+        cause = " for the same reason" if any(str(error) in one for one in told) else f": {error}"
+        return {}, [f"no labels from CLIP{cause}; the next source was used"]
     _check_count("labeller", len(answers), len(unlabelled))
     labels = {record.index: label for record, label in zip(unlabelled, answers, strict=True) if label is not None}
     if len(labels) == len(unlabelled):

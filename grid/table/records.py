@@ -59,7 +59,8 @@ def find_column(name: str, columns: Sequence[str], *, role: str = "column") -> s
         return spelled[plain_name(name)]
     near = get_close_matches(plain_name(name)[:200], spelled, 1)
     hint = f"; did you mean {spelled[near[0]]!r}?" if near else ""
-    raise InputError(f"{role} {name!r} is not among the columns ({', '.join(columns) or 'none'}){hint}")
+    known = ", ".join(columns) or "there are none: no generation data, and no table"
+    raise InputError(f"{role} {name!r} is not among the columns ({known}){hint}")
 
 
 def find_key_column(columns: Sequence[str], rows: Sequence[Mapping[str, str]] = ()) -> str | None:

@@ -1,6 +1,6 @@
 """Writing pages as PDF: each is a JPEG under invisible text that can be selected and searched.
 
-The font of the text is made for the file: it has every character in use, as an empty glyph.
+The font of the text is made for the file: it has every character in use, as a glyph without area.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ...arrays import Pixels
 from ...atomic import temporary_folder
@@ -205,10 +205,21 @@ def _advance(char: str) -> float:
     return 1.0 if unicodedata.east_asian_width(char) in "WF" else 0.5
 
 
+def _blank_glyph(width: int) -> Any:
+    """A single line, there and back: it has no area, but a box, without which Chrome does not find a lone letter."""
+    from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped]
+
+    pen = TTGlyphPen(None)
+    if width:
+        pen.moveTo((0, 0))
+        pen.lineTo((width, round(1000 * _ASCENT)))
+        pen.closePath()
+    return pen.glyph()
+
+
 def _save_blank_font(path: Path, text: str) -> None:
-    """Save a TrueType font that has every character of the text, and an empty glyph for each width."""
+    """Save a TrueType font that has every character of the text, and a glyph without area for each width."""
     from fontTools.fontBuilder import FontBuilder  # type: ignore[import-untyped]
-    from fontTools.ttLib.tables._g_l_y_f import Glyph  # type: ignore[import-untyped]
 
     advances = {ord(char): round(1000 * _advance(char)) for char in sorted({" ", *text})}
     widths = {".notdef": 500} | {f"blank{width}": width for width in sorted(set(advances.values()))}
@@ -216,7 +227,7 @@ def _save_blank_font(path: Path, text: str) -> None:
     builder.updateHead(created=_EPOCH, modified=_EPOCH)
     builder.setupGlyphOrder(list(widths))
     builder.setupCharacterMap({code: f"blank{width}" for code, width in advances.items()})
-    builder.setupGlyf({name: Glyph() for name in widths})
+    builder.setupGlyf({name: _blank_glyph(width) for name, width in widths.items()})
     builder.setupHorizontalMetrics({name: (width, 0) for name, width in widths.items()})
     builder.setupHorizontalHeader(ascent=round(1000 * _ASCENT), descent=-round(1000 * _DESCENT))
     builder.setupNameTable({"familyName": "Blank", "styleName": "Regular", "fullName": "Blank", "psName": "Blank"})

@@ -26,6 +26,8 @@ SHEET_INPUTS = (
 BASIC_INPUTS = frozenset({
     "labels", "columns", "cell_width", "title", "template", "filename_prefix", "format", "use_clip", "clip_model",
 })  # fmt: skip
+#: The same for the node that makes a sheet for each folder: nobody types a label for each picture of many folders.
+BASIC_FOLDER_INPUTS = BASIC_INPUTS - {"labels"} | {"label_format"}
 #: Widgets of the template node at first sight.
 BASIC_OPTIONS = frozenset({
     "rows", "columns", "cell_width", "cell_height", "fit", "margin", "font_size", "background", "label_position",
@@ -33,12 +35,12 @@ BASIC_OPTIONS = frozenset({
 })  # fmt: skip
 
 
-def sheet_inputs(host: Host) -> dict[str, Declaration]:
-    """All of them, in the order of their widgets."""
+def sheet_inputs(host: Host, basic: Collection[str] = BASIC_INPUTS) -> dict[str, Declaration]:
+    """All of them, in the order of their widgets; those that are not basic are folded away."""
     from ...api.clip_sheets import ClipOptions
 
     declared = option_inputs(GridTemplate, ClipOptions) | _own_inputs(host)
-    return fold(text_inputs(_writable({name: declared[name] for name in SHEET_INPUTS})), BASIC_INPUTS)
+    return fold(text_inputs(_writable({name: declared[name] for name in SHEET_INPUTS})), basic)
 
 
 def template_inputs() -> dict[str, Declaration]:

@@ -12,15 +12,15 @@ from .drawn import Shell
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["serach", "fox"], "there is no command 'serach'; did you mean search?; see: clip-grid --help"),
-        (["labels"], "there is no command 'labels'; did you mean label?; see: clip-grid --help"),
+        (["serach", "fox"], "there is no command 'serach'; did you mean search? see: clip-grid --help"),
+        (["labels"], "there is no command 'labels'; did you mean label? see: clip-grid --help"),
         (
             ["export", ".", "o.png", "--colums", "3"],
-            "there is no flag --colums; did you mean --columns?; see: clip-grid export --help",
+            "there is no flag --colums; did you mean --columns? see: clip-grid export --help",
         ),
         (
             ["export", ".", "o.png", "--label-postion=below"],
-            "there is no flag --label-postion; did you mean --label-position?; see: clip-grid export --help",
+            "there is no flag --label-postion; did you mean --label-position? see: clip-grid export --help",
         ),
         (["models", "--xyzzy"], "there is no flag --xyzzy; see: clip-grid models --help"),
         (["templates", "all"], "unexpected 'all'; see: clip-grid templates --help"),
@@ -36,11 +36,14 @@ from .drawn import Shell
             ["match", "a.png", "--text"],
             "--text needs at least one value: --text TEXT; see: clip-grid match --help",
         ),
+        (["match", "a.png"], "give --text TEXT; see: clip-grid match --help"),
+        (["rank", "a.png"], "give --text TEXT or --like IMAGE; see: clip-grid rank --help"),
+        (["evaluate"], "give RUN and DATA; see: clip-grid evaluate --help"),
         (["rank", "a.png", "--model"], "--model needs a value: --model MODEL; see: clip-grid rank --help"),
         (
             ["export", ".", "o.png", "--resize-mode", "fil"],
             "--resize-mode is 'fil'; it must be one of fit, fill, stretch; did you mean fill?"
-            "; see: clip-grid export --help",
+            " see: clip-grid export --help",
         ),
     ],
 )  # fmt: skip

@@ -33,6 +33,12 @@ def test_the_exporter_shows_nine_inputs_at_first_sight_and_then_its_own_parts(pa
     assert stub.node().locator(FOLD).inner_text() == "▸ 26 more inputs"
 
 
+def test_the_exporter_of_folders_shows_a_format_instead_of_labels(page_of):
+    names = shown(page_of("ClipGrid_BatchLabeledGridExporter"))["names"]
+
+    assert names[0] == "directories" and sorted(names[1:-3]) == sorted(["label_format", *BASIC[1:]])
+
+
 def test_the_template_node_shows_its_layout_options(page_of):
     assert len(shown(page_of(TEMPLATE))["names"]) == 15
 

@@ -92,9 +92,32 @@ def test_the_note_of_the_toy_stands_before_its_scores_and_stands_out(page_of):
 
     stub.finish(matches("a red circle") | {"clip_notes": [note, "another note"]})
 
-    loud = stub.node().locator(".clip-grid-scores-notes p[data-alert=true]")
-    assert loud.inner_text().endswith("it says nothing. Get a model.")
+    loud = stub.node().locator(".clip-grid-notes-line[data-loud=true]")
+    assert loud.inner_text() == f"⚠ {note.split(';')[0]}. Show all notes"
     assert loud.bounding_box()["y"] < stub.node().locator(".clip-grid-score").bounding_box()["y"]
+    # it is never cut
+    assert loud.evaluate("(one) => one.scrollHeight <= one.clientHeight + 1")
+    loud.click()
+    assert stub.page.locator("dialog.clip-grid-notes li").all_inner_texts() == [note, "Another note"]
+
+
+def test_other_notes_of_scores_stand_in_one_line(page_of):
+    stub = page_of(MATCH)
+
+    stub.finish(matches("a red circle") | {"clip_notes": ["the text is long " * 20, "another note"]})
+
+    line = stub.node().locator(".clip-grid-notes-line")
+    assert line.bounding_box()["height"] < 24 and line.inner_text().endswith("and 1 more")
+
+
+@pytest.mark.parametrize("width", [220, 300, 600])
+def test_what_the_loader_tells_is_not_cut_at_any_width(page_of, width):
+    stub = page_of(LOADER)
+    stub.page.add_style_tag(content=f".node {{ width: {width}px !important; }}")
+    stub.set("model", "shapes-demo")
+    stub.settle()
+
+    assert stub.node().locator(PANEL).evaluate("(one) => one.scrollHeight <= one.clientHeight + 1")
 
 
 @pytest.mark.parametrize("node", ["CLIPMatchScore", "CLIPLabel", "RankImages", "SearchImages"])

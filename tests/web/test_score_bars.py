@@ -67,6 +67,8 @@ def test_the_ends_of_the_axis_have_no_more_digits_than_the_scores(page_of):
     stub.finish(ranks(0.616123, -0.0496))
 
     assert "bars: -0.05 to 0.616" in stub.node().inner_text()
+    stub.page.add_style_tag(content=".node { width: 220px !important; }")
+    assert stub.node().locator(".clip-grid-scores-scale").evaluate("(one) => one.scrollWidth <= one.clientWidth")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .outputs import sheet
 
 SHEET = "ClipGrid_LabeledGridExporter"
-NOTES = ".clip-grid-node-notes"
+NOTES = ".clip-grid-notes-line"
 IMAGE = ".clip-grid-node-sheet img"
 
 

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from .outputs import sheet
+
 TEMPLATE, SHEET = "ClipGrid_GridTemplate", "ClipGrid_LabeledGridExporter"
 DRAWING = ".clip-grid-plan-sheet svg"
 
@@ -23,11 +25,30 @@ def unfold(stub, place=0):
 def test_the_layout_is_folded_in_a_node_that_makes_sheets_and_says_its_size(page_of):
     stub = page_of(SHEET)
 
-    stub.node().get_by_text(re.compile(r"▸ .*3 rows × 4 columns, \d+ × \d+ px")).wait_for()
+    stub.node().get_by_text(re.compile(r"▸ 12 pictures: 3 rows × 4 columns, \d+ × \d+ px")).wait_for()
 
     assert not stub.node().locator(DRAWING).is_visible()
     unfold(stub)
     stub.node().locator(DRAWING).wait_for()
+
+
+@pytest.mark.parametrize("is_batch", [False, True])
+def test_the_folded_layout_says_of_how_many_pictures_it_is_and_follows_the_last_sheet(page_of, is_batch):
+    stub = page_of(SHEET)
+    stub.node().get_by_text("▸ 12 pictures: 3 rows × 4 columns").wait_for()
+    output = sheet(["cat", "dog", "ant"], columns=3, label_position="none")
+    if is_batch:
+        ((report,),) = output["clip_grid"]
+        # pictures that were left out do not count
+        output["clip_grid"] = [[{"status": "ok", "grids": [report | {"images_found": 9}], "failed": []}]]
+
+    stub.finish(output)
+
+    ((report,),) = sheet(["cat", "dog", "ant"], columns=3, label_position="none")["clip_grid"]
+    stub.set("columns", 3)
+    stub.set("label_position", "none")
+    size = report["canvas_size"].replace("x", " × ")
+    stub.node().get_by_text(f"▸ 3 pictures: 1 row × 3 columns, {size} px").wait_for()
 
 
 @pytest.mark.parametrize("node", [TEMPLATE, SHEET, "ClipGrid_BatchLabeledGridExporter"])

@@ -100,6 +100,19 @@ def test_the_panel_shows_the_cell_under_the_pointer(viewer_of):
     assert "dog" in panel(stub) and "row 1, column 2" in panel(stub)
 
 
+def test_the_panel_keeps_the_cell_when_the_pointer_goes_to_its_buttons(viewer_of):
+    stub = viewer_of(ANIMALS, columns=2, margin=0)
+    box = stub.viewer.locator("img.clip-grid-page").bounding_box()
+    stub.page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
+
+    pin = stub.viewer.get_by_role("button", name="Pin").bounding_box()
+    stub.page.mouse.move(pin["x"] + 5, pin["y"] + 5, steps=5)
+    stub.page.mouse.down()
+    stub.page.mouse.up()
+
+    assert "dog" in panel(stub) and stub.viewer.get_by_role("button", name="Unpin").count() == 1
+
+
 def test_the_wheel_zooms_and_zero_shows_all_again(viewer_of):
     stub = viewer_of(ANIMALS)
     page = stub.viewer.locator("img.clip-grid-page")

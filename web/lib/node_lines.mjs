@@ -6,16 +6,17 @@ import { capitalised } from "./texts.mjs";
 
 /** @typedef {import("./front_end.mjs").GraphNode} GraphNode */
 
-/** Heights in the node, in its own pixels: of a line, of the frame, and the most. */
+/** Heights in the node, in its own pixels: of a line, of the frame with the space around it, and the most. */
 const LINE = 15;
-const FRAME = 12;
-const MOST = 200;
+const FRAME = 18;
+const MOST = 320;
 /** The width of a new node, and the characters of a line in it. */
 const WIDTH = 340;
 const LINE_LENGTH = 46;
 
 export class NodeLines {
-  #element = make("div", { cls: "clip-grid clip-grid-lines", attrs: { role: "status" } });
+  #text = make("div");
+  #element = make("div", { cls: "clip-grid clip-grid-lines", attrs: { role: "status" } }, this.#text);
   #lines = /** @type {string[]} */ ([]);
 
   #fits = true;
@@ -39,6 +40,8 @@ export class NodeLines {
     });
     widget.serialize = false;
     placeWidget(node, widget);
+    // the width of the node and the fonts of the page decide how many lines there are
+    new ResizeObserver(() => this.#fit()).observe(this.#text);
     // a node of a workflow keeps its width
     if (fits) node.setSize([Math.max(WIDTH, node.size[0]), node.size[1]]);
   }
@@ -49,8 +52,12 @@ export class NodeLines {
    */
   show(lines, isAlert = false) {
     this.#lines = lines;
-    this.#element.replaceChildren(...lines.map((line) => make("p", { text: capitalised(line) })));
+    this.#text.replaceChildren(...lines.map((line) => make("p", { text: capitalised(line) })));
     this.#element.dataset.alert = String(isAlert);
+    this.#fit();
+  }
+
+  #fit() {
     this.#element.style.minHeight = `${Math.max(0, this.#height() - 8)}px`;
     const { node } = this;
     if (this.#fits) node.setSize([node.size[0], node.computeSize()[1]]);
@@ -58,11 +65,14 @@ export class NodeLines {
     node.graph?.setDirtyCanvas?.(true, true);
   }
 
+  /** The height of all lines: measured on the page, estimated before they are there. */
   #height() {
     if (!this.#lines.length) return 0;
+    const measured = this.#text.offsetHeight;
+    if (measured) return Math.min(MOST, FRAME + measured);
     const wide = Math.max(1, (this.node.size[0] / WIDTH) * LINE_LENGTH);
     const lines = this.#lines.reduce((sum, line) => sum + Math.ceil(line.length / wide), 0);
-    return Math.min(MOST, FRAME + 8 + lines * LINE + 3 * (this.#lines.length - 1));
+    return Math.min(MOST, FRAME + (lines + this.#lines.length / 5) * LINE);
   }
 }
 

@@ -137,13 +137,19 @@ def test_a_score_that_is_no_number_is_named():
 
 
 def test_a_labeller_that_fails_costs_a_warning_and_not_the_sheet():
-    def labeller(pictures):
-        raise ClipGridError("the model is not there")
-
-    planned = plan(flats(2), {"labeller": labeller})
+    planned = plan(flats(2), {"labeller": failing})
 
     assert [label.source for label in planned.labels] == ["filename", "filename"]
     assert planned.warnings == ("no labels from CLIP: the model is not there; the next source was used",)
+
+
+def test_a_model_that_is_not_there_is_told_once_for_scores_and_labels():
+    planned = plan(flats(2), {"labeller": failing, "scorer": failing})
+
+    assert planned.warnings == (
+        "no scores from CLIP: the model is not there",
+        "no labels from CLIP for the same reason; the next source was used",
+    )
 
 
 def test_a_labeller_that_is_switched_off_is_not_asked():

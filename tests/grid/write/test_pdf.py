@@ -171,6 +171,18 @@ def test_the_texts_of_a_sheet_are_where_they_are_seen(tmp_path: Path) -> None:
 
 
 @needs_fpdf2
+def test_each_letter_has_a_box_so_that_readers_do_not_skip_a_lone_one() -> None:
+    from fontTools.ttLib import TTFont
+
+    data = pdf_of(small_page(PdfText("7", Box(100, 100, 20, 30), 30)))
+
+    font = TTFont(io.BytesIO(next(s for s in streams(data) if s.startswith(b"\0\1\0\0"))))
+    boxes = [font["glyf"][name] for name, (advance, _) in font["hmtx"].metrics.items() if advance]
+    assert boxes
+    assert all(glyph.xMax > glyph.xMin and glyph.yMax > glyph.yMin for glyph in boxes)
+
+
+@needs_fpdf2
 def test_a_pixel_is_half_a_point() -> None:
     assert b"/MediaBox [0 0 400.00 300.00]" in pdf_of(small_page())
 

@@ -118,7 +118,9 @@ export class LayoutPanel {
     const size = `${rows} × ${columns}, ${page.width} × ${page.height} px`;
     const linked = this.#unknown.length ? [text("layout.linked", { names: this.#unknown.join(", ") })] : [];
     const pages = plan.page_count > 1 ? `, ${text("count.pages", { count: plan.page_count })}` : "";
-    this.#showText(`${size}${pages}`, [...linked, ...plan.notes].join("; "));
+    // unfolded, the fields say which pictures are meant
+    const pictures = this.state.open ? "" : `${text("count.pictures", { count: this.state.count })}: `;
+    this.#showText(`${pictures}${size}${pages}`, [...linked, ...plan.notes].join("; "));
     this.#turn.textContent = text("layout.page", { number: this.#page + 1 });
     this.#turn.hidden = plan.pages.length < 2;
     this.#sheet.setAttribute("aria-label", text("layout.of_sheet", { size }));

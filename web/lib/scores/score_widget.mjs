@@ -3,7 +3,8 @@
 import { app } from "../../../../scripts/app.js";
 import { make } from "../dom.mjs";
 import { DECIMALS_CHANGED } from "../front_end.mjs";
-import { capitalised, text } from "../texts.mjs";
+import { NotesLine } from "../notes_dialog.mjs";
+import { text } from "../texts.mjs";
 import { RowList } from "./row_list.mjs";
 import { SIGNS } from "./rows.mjs";
 
@@ -18,15 +19,13 @@ const MAX_ROWS_HEIGHT = 460;
 const EMPTY_HEIGHT = 34;
 /** The frame and the gaps between the parts. */
 const FRAME = 16;
-/** How the note begins that stands with the scores of the demo. */
-const TOY = "shapes-demo is a toy";
 
 export class ScoreWidget {
   #node;
   #list = new RowList();
   #counts = make("div", { cls: "clip-grid-scores-counts" });
   #scale = make("div", { cls: "clip-grid-scores-scale" });
-  #notes = make("div", { cls: "clip-grid-scores-notes" });
+  #notes;
   #hint = make("div", { cls: "clip-grid-scores-hint", text: text("scores.hint") });
   #element = make(
     "div",
@@ -40,6 +39,7 @@ export class ScoreWidget {
   /** @param {GraphNode} node */
   constructor(node) {
     this.#node = node;
+    this.#notes = new NotesLine(node);
     const widget = node.addDOMWidget("clip_grid_scores", "CLIP_GRID_SCORES", this.#element, {
       serialize: false,
       hideOnZoom: false,
@@ -58,21 +58,11 @@ export class ScoreWidget {
     if (!result) return;
     this.#read = read;
     const { counts, scale, rows, notes } = result;
-    const isLoud = notes.some((note) => note.startsWith(TOY));
     this.#element.dataset.empty = "false";
     this.#counts.replaceChildren(...counts.map(countElement));
-    this.#scale.textContent = this.#scale.title = scale;
-    this.#notes.replaceChildren(...notes.map(noteElement));
-    this.#notes.dataset.loud = String(isLoud);
-    this.#notes.title = notes.join("\n");
-    this.#element.replaceChildren(
-      this.#counts,
-      this.#scale,
-      // scores that mean nothing are told before them
-      ...(isLoud ? [this.#notes] : []),
-      this.#list.element,
-      ...(notes.length && !isLoud ? [this.#notes] : []),
-    );
+    this.#scale.textContent = scale;
+    this.#notes.show(notes);
+    this.#element.replaceChildren(this.#counts, this.#scale, this.#notes.element, this.#list.element);
     this.#list.show(rows);
     this.#fit();
   }
@@ -105,20 +95,11 @@ export class ScoreWidget {
   #measure() {
     if (!this.#read || !this.#element.isConnected || this.#element.offsetWidth === 0) return this.#height;
     const rows = Math.min(this.#list.fullHeight, MAX_ROWS_HEIGHT);
-    return [this.#counts, this.#scale, this.#notes].reduce((sum, { offsetHeight }) => sum + offsetHeight, rows + FRAME);
+    return [this.#counts, this.#scale, this.#notes.element].reduce(
+      (sum, { offsetHeight }) => sum + offsetHeight,
+      rows + FRAME,
+    );
   }
-}
-
-/**
- * A note; what the user of the demo should know stands out.
- * @param {string} note
- * @returns {HTMLElement}
- */
-function noteElement(note) {
-  if (!note.startsWith(TOY)) return make("p", { text: capitalised(note) });
-  const [what, ...cures] = note.split("; ");
-  const cure = cures.length ? ` ${capitalised(cures.join("; "))}.` : "";
-  return make("p", { data: { alert: "true" } }, make("b", { text: `${what}.` }), cure);
 }
 
 /**

@@ -178,7 +178,8 @@ export class SheetView {
     // the pointer also leaves when another view covers this one
     if (this.viewer.view !== this) return;
     const cell = point && this.#cellAt(point);
-    if (!state.pinned && cell !== state.cell) this.viewer.showCell(cell);
+    // on its way to the buttons of the panel the pointer leaves the cell
+    if (cell && !state.pinned && cell !== state.cell) this.viewer.showCell(cell);
   }
 
   /**

@@ -4,8 +4,8 @@ import { make } from "../dom.mjs";
 import { fileUrl } from "../files.mjs";
 import { growNode, notice, placeWidget, setting } from "../front_end.mjs";
 import { editLabel, queueAgain, whyNotEditable } from "../labels/edits.mjs";
-import { openNotes } from "../notes_dialog.mjs";
-import { capitalised, text } from "../texts.mjs";
+import { NotesLine } from "../notes_dialog.mjs";
+import { text } from "../texts.mjs";
 import { loadSheets, notesOf, reportsOf, savedOfRun, shownOfRun } from "./sheets.mjs";
 import { openViewer } from "./viewer.mjs";
 
@@ -17,8 +17,8 @@ import { openViewer } from "./viewer.mjs";
 
 /** Heights in pixels: of the row with the button, of the line with notes, and of the sheet. */
 const ROW_HEIGHT = 30;
-const NOTES_HEIGHT = 22;
-const SHEET_HEIGHT = { least: 80, most: 290 };
+const NOTES_HEIGHT = { quiet: 22, loud: 38 };
+const SHEET_HEIGHT = { least: 80, most: 260 };
 /** The space that ComfyUI leaves above and below elements of nodes. */
 const MARGIN = 6;
 
@@ -104,8 +104,6 @@ export class SheetWidget {
   #saved = [];
   /** @type {Place[]} */
   #places = [];
-  /** @type {string[]} */
-  #notes = [];
   /** Height of the sheet by its width. */
   #ratio = 0;
   #summary = make("span", { cls: "clip-grid-node-summary", text: text("node.queue") });
@@ -123,23 +121,19 @@ export class SheetWidget {
     attrs: { disabled: true },
     on: { click: () => void openSheetsOf(this.node, this.#places[this.#page]) },
   });
-  #note = make("button", {
-    cls: "clip-grid-node-notes",
-    attrs: { hidden: true },
-    on: { click: () => openNotes(this.node.title, this.#notes) },
-  });
+  #notes;
   #sheet = make("div", { cls: "clip-grid-node-sheet" });
   #element = make(
     "div",
     { cls: "clip-grid clip-grid-node" },
     make("div", { cls: "clip-grid-node-row" }, this.#summary, this.#turn, this.#open),
-    this.#note,
-    this.#sheet,
   );
 
   /** @param {GraphNode} node */
   constructor(node) {
     this.node = node;
+    this.#notes = new NotesLine(node);
+    this.#element.append(this.#notes.element, this.#sheet);
     // it is shown here, also after the page or the server was restarted
     node.hideOutputImages = true;
     node.onDrawBackground = () => {};
@@ -161,14 +155,9 @@ export class SheetWidget {
     this.#shown = setting("ClipGrid.ShowSheetInNode", true) ? shownOfRun(output) : [];
     this.#saved = savedOfRun(output).map((file) => make("img", { attrs: { src: fileUrl(file), alt: "" } }));
     this.#places = reports.flatMap(({ pages = [] }, sheet) => pages.map((_, page) => ({ sheet, page })));
-    this.#notes = output.clip_notes ?? reports.flatMap(notesOf);
+    this.#notes.show(output.clip_notes ?? reports.flatMap(notesOf));
     this.#summary.textContent = this.#summary.title = summaryOf(output, reports);
     this.#open.disabled = false;
-    const [first] = this.#notes;
-    const more = this.#notes.length > 1 ? ` ${text("notes.more", { count: this.#notes.length - 1 })}` : "";
-    this.#note.hidden = !first;
-    this.#note.title = text("notes.hint");
-    this.#note.replaceChildren(make("span", { text: `⚠ ${capitalised(first ?? "")}` }), more);
     this.#showPage(0);
   }
 
@@ -232,7 +221,7 @@ export class SheetWidget {
   }
 
   #height() {
-    const notes = this.#note.hidden ? 0 : NOTES_HEIGHT;
+    const notes = this.#notes.element.hidden ? 0 : NOTES_HEIGHT[this.#notes.isLoud ? "loud" : "quiet"];
     const { least, most } = SHEET_HEIGHT;
     const wanted = Math.ceil((this.node.size[0] - 2 * MARGIN) * this.#ratio);
     const sheet = this.#sheet.childElementCount ? Math.min(most, Math.max(least, wanted)) : 0;
