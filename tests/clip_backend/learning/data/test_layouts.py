@@ -128,6 +128,20 @@ def test_imagefolder_keeps_its_parts(tmp_path):
     }  # fmt: skip
 
 
+def test_imagefolder_may_have_its_tables_anywhere_below(tmp_path):
+    for seed, name in enumerate(("data/part1/a.png", "data/part2/deep/b.png")):
+        save_textured(tmp_path / name, seed)
+    write(tmp_path / "data/part1/metadata.jsonl", '{"file_name": "a.png", "text": "a cat"}\n')
+    write(tmp_path / "data/part2/metadata.jsonl", '{"file_name": "deep/b.png", "text": "a dog"}\n')
+
+    data = read_dataset(tmp_path)
+
+    assert told(data) == (
+        "captions", [("data/part1/a.png", ("a cat",), None), ("data/part2/deep/b.png", ("a dog",), None)],
+    )  # fmt: skip
+    assert data.layout == "Hugging Face imagefolder (metadata.jsonl)"
+
+
 def test_captions_beside_pictures_are_read_as_kohya_writes_them(tmp_path):
     for seed, name in enumerate(("a", "b", "c")):
         save_textured(tmp_path / "10_pets" / f"{name}.png", seed)
