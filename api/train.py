@@ -15,9 +15,9 @@ from ..clip_backend.learning.data.splits import Shares
 from ..clip_backend.learning.evaluation import Evaluation, evaluate_on
 from ..clip_backend.learning.options import TOWER_METHODS, TrainOptions
 from ..clip_backend.learning.runs.report import Report
-from ..clip_backend.learning.runs.run import BEST, is_run, new_run_folder, read_run
+from ..clip_backend.learning.runs.run import BEST, new_run_folder, read_run
 from ..clip_backend.learning.trained_model import is_learnt
-from ..clip_backend.learning.training import check_before_loading, chosen_method, cost_of, train_on
+from ..clip_backend.learning.training import check_before_loading, check_resumable, chosen_method, cost_of, train_on
 from ..clip_backend.learning.tuning.result import OnStep
 from ..clip_backend.preparing.pictures import TarMember
 from ..errors import InputError
@@ -65,21 +65,17 @@ def train(
     """
     wanted = read_options(TrainOptions, options)
     folder = new_run_folder(out, overwrite=overwrite or resume)
-    # that of another version is not gone on with, and not replaced either
-    begun = read_run(folder) if resume and is_run(folder) else None
-    parts = _parts(val_data, test_data)
     opened = ModelChoice.of(model)
 
     def check(dataset: Dataset) -> None:
-        method = chosen_method(wanted, dataset.kind).method
-        if begun and begun.method != method and {begun.method, method} & {*TOWER_METHODS}:
-            raise InputError(
-                f"{folder} is a run of {begun.method}, not of {method}; resume with the options that it was begun "
-                "with, or choose another folder"
-            )
+        if resume:
+            check_resumable(folder, chosen_method(wanted, dataset.kind).method)
         check_before_loading(dataset.kind, opened(), wanted)
 
-    prepared = _prepared(data, opened(), wanted, parts=parts, root=root, split=split, check=check, progress=progress)
+    prepared = _prepared(
+        data, opened(), wanted, parts=_parts(val_data, test_data), root=root, split=split, check=check,
+        progress=progress,
+    )  # fmt: skip
     prepared.report.check_trainable()
     if chosen_method(wanted, prepared.dataset.kind).method in TOWER_METHODS:
         for warning in notes_before_training(opened):

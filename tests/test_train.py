@@ -202,8 +202,9 @@ def test_trained_towers_tell_classes_by_the_temperature_that_val_gives(photos, t
     # whoever scores by the run gives these probabilities
     pictures = sorted(photos.rglob("*.png"))[:3]
     features = load_encoder(tmp_path / "run").encode_images(pictures).to_features().vectors
-    likeliest = [one.top[0].probability for one in label_images(pictures, model=tmp_path / "run").pictures]
-    assert likeliest == pytest.approx(head.probabilities(features).max(axis=1), abs=1e-6)
+    for how in ({"model": tmp_path / "run"}, {"head": tmp_path / "run" / "head.safetensors"}):
+        likeliest = [one.top[0].probability for one in label_images(pictures, **how).pictures]
+        assert likeliest == pytest.approx(head.probabilities(features).max(axis=1), abs=1e-6)
     # the base model completes the run, and is not taken for it
     for model in (None, "shapes-demo"):
         found = evaluate(tmp_path / "run", photos, model=model, part="test").arms

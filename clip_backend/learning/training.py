@@ -36,7 +36,9 @@ from .runs.run import (
     SPLIT,
     DataKind,
     Run,
+    is_run,
     json_bytes,
+    read_run,
     test_openings,
     versions,
     write_files,
@@ -76,6 +78,18 @@ def check_before_loading(kind: DataKind, encoder: Encoder, options: TrainOptions
         from .tuning.memory import check_before_loading as check_towers
 
         check_towers(encoder, kind, wanted)
+
+
+def check_resumable(folder: Path, method: str) -> None:
+    """Raises InputError for a run of another version, or of another method where either trains towers."""
+    if not is_run(folder):
+        return
+    begun = read_run(folder).method
+    if begun != method and {begun, method} & {*TOWER_METHODS}:
+        raise InputError(
+            f"{folder} is a run of {begun}, not of {method}; resume with the options that it was begun with, or choose "
+            "another folder"
+        )
 
 
 def cost_of(prepared: PreparedData, encoder: Encoder, options: TrainOptions) -> dict[str, Any]:
