@@ -122,8 +122,10 @@ def check_data(
         data, encoder, wanted, parts=_parts(val_data, test_data), root=root, split=split, progress=progress
     )
     report = prepared.report
-    if encoder is not None:
-        report = replace(report, training=cost_of(prepared, encoder, wanted))
+    try:
+        report = replace(report, training=cost_of(prepared, encoder, wanted) if encoder else {})
+    except InputError as error:
+        report = replace(report, unchecked=(*report.unchecked, f"what training takes: {error}"))
     if target is not None:
         report.save_findings(target, overwrite=overwrite)
     return report
