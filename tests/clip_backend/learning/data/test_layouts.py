@@ -232,6 +232,20 @@ def test_a_shard_that_ends_early_gives_what_is_in_front(tmp_path):
     assert "broken-archive" in {one.check for one in data.findings}
 
 
+@pytest.mark.parametrize("header", [{"GNU.sparse.map": "0,a", "GNU.sparse.size": "9"}, {"GNU.sparse.size": "x"}])
+def test_a_damaged_table_of_holes_ends_a_shard_by_name(tmp_path, header):
+    path = shard(tmp_path / "a.tar", {"1.png": png(1), "1.txt": b"a cat"})
+    with tarfile.open(path, "a", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("2.png")
+        info.pax_headers = header
+        tar.addfile(info)
+
+    data = read_dataset(path)
+
+    assert told(data)[1] == [("a.tar/1.png", ("a cat",), None)]
+    assert [one.check for one in data.findings] == ["broken-archive"]
+
+
 def test_a_member_of_an_archive_that_changed_costs_itself_alone(tmp_path):
     path = shard(tmp_path / "a.tar", {"1.png": png(1), "1.txt": b"a cat", "2.png": png(2), "2.txt": b"a dog"})
     data = read_dataset(path)
