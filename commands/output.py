@@ -152,12 +152,18 @@ class Parser(argparse.ArgumentParser):
                 f"{told[1]} needs {_COUNTS.get(told['count'], told['count'] + ' values')}: {told[1]} {' '.join(values)}"
             )
         choices = [str(choice) for choice in action.choices or ()]
-        nearest = _nearest(told["value"].strip("'"), choices)
+        given = told["value"].strip("'")
+        nearest = _nearest(_OTHER_NAMES.get(given, given), choices)
         if action.option_strings:
             return f"{told[1]} is {told['value']}; it must be one of {', '.join(choices)}{nearest}"
         return f"there is no command {told['value']}{nearest or '; choose from ' + ', '.join(choices)}"
 
 
+#: Commands by the names that other tools for CLIP have for them.
+_OTHER_NAMES = {
+    "test": "match", "batch-test": "match-batch", "predict": "label", "classify": "label", "finetune": "train",
+    "fine-tune": "train", "convert": "export-model",
+}  # fmt: skip
 #: Reports of argparse that are said in other words.
 _REPORT = re.compile(
     r"argument ([^\s/:]+)[^:]*: (?:expected (?P<count>.+) arguments?$|invalid choice: (?P<value>'.*?'))", re.DOTALL

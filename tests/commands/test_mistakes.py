@@ -13,6 +13,8 @@ from .drawn import Shell
     ("arguments", "message"),
     [
         (["serach", "fox"], "there is no command 'serach'; did you mean search?; see: clip-grid --help"),
+        (["test"], "there is no command 'test'; did you mean match?; see: clip-grid --help"),
+        (["batch-test"], "there is no command 'batch-test'; did you mean match-batch?; see: clip-grid --help"),
         (["labels"], "there is no command 'labels'; did you mean label?; see: clip-grid --help"),
         (
             ["export", ".", "o.png", "--colums", "3"],
