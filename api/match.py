@@ -42,11 +42,11 @@ def match(
     wanted = read_options(MatchOptions, options)
     batch = gather(images)
     opened = ModelChoice.of(model)
-    learnt = given_calibration(calibration, opened)
+    learnt, told = given_calibration(calibration, opened)
     run = match_pictures(
         opened.for_texts(), batch.pictures, texts, options=wanted, calibration=learnt, progress=progress
     )
-    return replace(run, notes=(*opened.notes, *batch.notes, *run.notes))
+    return replace(run, notes=(*opened.notes, *told, *batch.notes, *run.notes))
 
 
 def analyze_image_text_match(
@@ -109,12 +109,25 @@ def batch_compute_similarity(
     return [found.get(place) for place in range(len(pictures))]
 
 
-def given_calibration(given: Calibration | StrPath | None, model: ModelChoice) -> Calibration | None:
-    """A calibration, read from its file or the folder of its run if need be; else that of a run that is the model."""
+def given_calibration(
+    given: Calibration | StrPath | None, model: ModelChoice
+) -> tuple[Calibration | None, tuple[str, ...]]:
+    """A calibration, read from its file or the folder of its run if need be, else that of a run that is the model.
+
+    And a note where the latter is left out, because the run is used at another strength than it is for.
+    """
     if isinstance(given, Calibration):
-        return given
+        return given, ()
     if given is not None:
         path = Path(given).expanduser()
-        return read_calibration(path / CALIBRATION if path.is_dir() and is_run(path) else path)
+        return read_calibration(path / CALIBRATION if path.is_dir() and is_run(path) else path), ()
     learnt = model.learnt
-    return read_calibration(learnt.calibration) if learnt and learnt.calibration else None
+    if not learnt or not learnt.calibration:
+        return None, ()
+    strength = model.given.get("strength")
+    if learnt.trained and strength not in (None, learnt.trained.strength):
+        own = f"{learnt.trained.strength:g}"
+        return None, (
+            f"the calibration of {learnt.path.name} is for its strength {own}, and is left out at {strength:g}",
+        )
+    return read_calibration(learnt.calibration), ()

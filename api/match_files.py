@@ -46,12 +46,12 @@ def match_pairs(
     if save_calibration is not None:
         _check_calibration_target(save_calibration, {"pairs": pairs, "results": out}, overwrite=overwrite)
     opened = ModelChoice.of(model)
-    learnt = given_calibration(calibration, opened)
+    learnt, told = given_calibration(calibration, opened)
     report = match_batch(
         pairs, out, opened.for_texts, options=wanted, calibration=learnt, resume=resume, overwrite=overwrite,
         model=opened.key, progress=progress,
     )  # fmt: skip
-    notes = opened.notes
+    notes = (*opened.notes, *told)
     if save_calibration is not None and report.done:
         labels, z = report.labelled()
         fitted = fit_calibration(z, labels, opened.for_texts(), wanted)

@@ -17,7 +17,7 @@ from ..clip_backend.learning.options import TOWER_METHODS, TrainOptions
 from ..clip_backend.learning.runs.report import Report
 from ..clip_backend.learning.runs.run import BEST, new_run_folder, read_run
 from ..clip_backend.learning.trained_model import is_learnt
-from ..clip_backend.learning.training import check_before_loading, chosen_method, cost_of, train_on
+from ..clip_backend.learning.training import check_before_loading, check_resumable, chosen_method, cost_of, train_on
 from ..clip_backend.learning.tuning.result import OnStep
 from ..clip_backend.preparing.pictures import TarMember
 from ..errors import InputError
@@ -65,13 +65,18 @@ def train(
     """
     wanted = read_options(TrainOptions, options)
     folder = new_run_folder(out, overwrite=overwrite or resume)
-    parts = _parts(val_data, test_data)
     opened = ModelChoice.of(model)
 
     def check(dataset: Dataset) -> None:
+        if resume:
+            check_resumable(folder, chosen_method(wanted, dataset.kind).method)
         check_before_loading(dataset.kind, opened(), wanted)
 
-    prepared = _prepared(data, opened(), wanted, parts=parts, root=root, split=split, check=check, progress=progress)
+    prepared = _prepared(
+        data, opened(), wanted, parts=_parts(val_data, test_data), root=root, split=split, check=check,
+        progress=progress,
+    )  # fmt: skip
+    prepared.report.check_trainable()
     if chosen_method(wanted, prepared.dataset.kind).method in TOWER_METHODS:
         for warning in notes_before_training(opened):
             logger.warning(warning)
@@ -117,8 +122,10 @@ def check_data(
         data, encoder, wanted, parts=_parts(val_data, test_data), root=root, split=split, progress=progress
     )
     report = prepared.report
-    if encoder is not None:
-        report = replace(report, training=cost_of(prepared, encoder, wanted))
+    try:
+        report = replace(report, training=cost_of(prepared, encoder, wanted) if encoder else {})
+    except InputError as error:
+        report = replace(report, unchecked=(*report.unchecked, f"what training takes: {error}"))
     if target is not None:
         report.save_findings(target, overwrite=overwrite)
     return report

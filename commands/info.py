@@ -155,8 +155,17 @@ def description_rows(found: Description) -> Iterator[tuple[str, str]]:
         )
         for name, why in found.programs().items():
             yield f"ComfyUI's {name}", f"cannot open it: {why}" if why else "opens it, after clip-grid export-model"
-        others = "" if found.kind == "model" else "; CLIP LoRA or Load Head takes what was learnt"
-        yield "CLIP Model Loader", f"opens the model{others}"
+        yield "CLIP Model Loader", "; ".join(["opens the model", *_takers(found)])
+
+
+def _takers(found: Description) -> Iterator[str]:
+    """What takes that which was learnt on the model."""
+    if found.trained:
+        yield "CLIP LoRA takes what was trained, from models/loras"
+    if found.head:
+        yield "Load Head takes the head, from input/heads"
+    if found.learnt and found.learnt.calibration:
+        yield "match and match-batch take the calibration"
 
 
 def _learnt_rows(found: Description) -> Iterator[tuple[str, str]]:

@@ -151,7 +151,8 @@ class Parser(argparse.ArgumentParser):
                 f"{told[1]} needs {_COUNTS.get(told['count'], told['count'] + ' values')}: {told[1]} {' '.join(values)}"
             )
         choices = [str(choice) for choice in action.choices or ()]
-        nearest = _nearest(told["value"].strip("'"), choices)
+        given = told["value"].strip("'")
+        nearest = _nearest(_OTHER_NAMES.get(given, given), choices)
         if action.option_strings:
             return f"{told[1]} is {told['value']}; it must be one of {', '.join(choices)}{nearest}"
         return f"there is no command {told['value']}{nearest or '; choose from ' + ', '.join(choices)}"
@@ -163,6 +164,11 @@ class Parser(argparse.ArgumentParser):
         return f"{flag} {values}" if isinstance(values, str) else flag
 
 
+#: Commands by the names that other tools for CLIP have for them.
+_OTHER_NAMES = {
+    "test": "match", "batch-test": "match-batch", "predict": "label", "classify": "label", "finetune": "train",
+    "fine-tune": "train", "convert": "export-model",
+}  # fmt: skip
 #: Reports of argparse that are said in other words.
 _NEEDED = re.compile(r"the following arguments are required: (.+)|one of the arguments (.+) is required", re.DOTALL)
 _REPORT = re.compile(

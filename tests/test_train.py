@@ -202,8 +202,9 @@ def test_trained_towers_tell_classes_by_the_temperature_that_val_gives(photos, t
     # whoever scores by the run gives these probabilities
     pictures = sorted(photos.rglob("*.png"))[:3]
     features = load_encoder(tmp_path / "run").encode_images(pictures).to_features().vectors
-    likeliest = [one.top[0].probability for one in label_images(pictures, model=tmp_path / "run").pictures]
-    assert likeliest == pytest.approx(head.probabilities(features).max(axis=1), abs=1e-6)
+    for how in ({"model": tmp_path / "run"}, {"head": tmp_path / "run" / "head.safetensors"}):
+        likeliest = [one.top[0].probability for one in label_images(pictures, **how).pictures]
+        assert likeliest == pytest.approx(head.probabilities(features).max(axis=1), abs=1e-6)
     # the base model completes the run, and is not taken for it
     for model in (None, "shapes-demo"):
         found = evaluate(tmp_path / "run", photos, model=model, part="test").arms
@@ -325,6 +326,11 @@ def test_a_run_of_another_version_or_model_is_refused(finished, photos, tmp_path
     (folder / "run.json").write_text(json.dumps({**run, "version": 7}))
     with pytest.raises(InputError, match="a run of version 7, and this program reads version 1"):
         evaluate(folder, photos, model=shapes_encoder())
+    with pytest.raises(InputError, match="a run of version 7"):
+        train(photos, folder, model=shapes_encoder(), method="lora", resume=True)
+    (folder / "run.json").write_text(json.dumps(run))
+    with pytest.raises(InputError, match="is a run of ridge, not of lora; resume with the options that it was begun"):
+        train(photos, folder, model=shapes_encoder(), method="lora", resume=True)
     for change in ({"options": {"seed": "one"}}, {"options": {"seed": 1e999}}, {"classes": [1]}, {"kind": "films"}):
         (folder / "run.json").write_text(json.dumps({**run, **change}))
         with pytest.raises(InputError, match="is damaged"):

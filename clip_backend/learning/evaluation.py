@@ -12,7 +12,6 @@ import numpy as np
 from ...errors import InputError, SpaceError
 from ..calibration.calibration import read_calibration
 from ..checkpoints.trained_file import hashed, read_trained_file, training_of
-from ..encoding.encoder import ClipEncoder
 from ..finding.catalog import short_model_name
 from .arms.captions import CaptionArms
 from .arms.classes import ClassArms
@@ -99,6 +98,9 @@ def _check_model(run: Run, folder: Path, encoder: Encoder) -> None:
     if not (folder / BEST).is_file():
         run.base.check_pictures(encoder, f"the run {folder.name}")
         return
+    # imports torch, which heads and tables of results do not need
+    from ..encoding.encoder import ClipEncoder
+
     own = hashed(training_of(read_trained_file(folder / BEST)))
     built = encoder.built_from if isinstance(encoder, ClipEncoder) else None
     if own.strength and (built is None or own.digest not in {one.digest for one in built.vision.trained}):

@@ -132,7 +132,7 @@ def with_trained(infos: Sequence[CheckpointInfo], trained: Sequence[Training]) -
     if not own:
         return [replace(info, trained=()) for info in infos]
     for one in own:
-        _check_weights(infos, one.file)
+        _check_weights([replace(info, trained=()) for info in infos], one.file)
         has = {part for info in infos for part in ("vision", "text") if getattr(info, part)}
         if lacking := set(one.file.changes) - has - {"scale"}:
             part = min(lacking)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,9 @@ from ...errors import InputError
 from ...imaging import Progress
 from .arms.rows import PictureRows
 from .base import Base
+from .data.checks import CHECKS
 from .data.prepare import PreparedData
+from .data.report import DataReport
 from .frozen import head_outcome, platt_outcome
 from .measures.verdict import verdict_on
 from .options import HEAD_METHODS, PAIR_METHODS, TOWER_METHODS, TrainOptions
@@ -32,12 +36,17 @@ from .runs.run import (
     SPLIT,
     DataKind,
     Run,
+    is_run,
     json_bytes,
+    read_run,
     test_openings,
     versions,
     write_files,
 )
 from .tuning.result import OnStep
+
+#: Kinds of findings that a note names.
+_FINDINGS_NAMED = 3
 
 if TYPE_CHECKING:
     from ..encoding.encoder import Encoder
@@ -69,6 +78,18 @@ def check_before_loading(kind: DataKind, encoder: Encoder, options: TrainOptions
         from .tuning.memory import check_before_loading as check_towers
 
         check_towers(encoder, kind, wanted)
+
+
+def check_resumable(folder: Path, method: str) -> None:
+    """Raises InputError for a run of another version, or of another method where either trains towers."""
+    if not is_run(folder):
+        return
+    begun = read_run(folder).method
+    if begun != method and {begun, method} & {*TOWER_METHODS}:
+        raise InputError(
+            f"{folder} is a run of {begun}, not of {method}; resume with the options that it was begun with, or choose "
+            "another folder"
+        )
 
 
 def cost_of(prepared: PreparedData, encoder: Encoder, options: TrainOptions) -> dict[str, Any]:
@@ -123,6 +144,17 @@ def _begin(run: Run, folder: Path, *, resume: bool) -> None:
     write_files(folder, {RUN: json_bytes(run.to_dict())}, kept)
 
 
+def _about_data(report: DataReport) -> Iterator[str]:
+    """A note on what was found in the data."""
+    if not report.findings:
+        return
+    counts = Counter(one.check for one in report.findings)
+    named = ", ".join(f"{count} {CHECKS[check]}" for check, count in counts.most_common(_FINDINGS_NAMED))
+    left_out = f"{len(report.left_out)} rows are not used; " if report.left_out else ""
+    more = " and others" if len(counts) > _FINDINGS_NAMED else ""
+    yield f"{left_out}in the data were found: {named}{more}; {FINDINGS} lists them all"
+
+
 def write_run(run: Run, prepared: PreparedData, outcome: Outcome, folder: Path) -> Report:
     """The report of an outcome, and all files of its run folder that are not there yet."""
     openings = test_openings(folder) + bool(outcome.arms)
@@ -130,7 +162,8 @@ def write_run(run: Run, prepared: PreparedData, outcome: Outcome, folder: Path) 
     report = Report(
         run=run, data=data, arms=outcome.arms,
         verdict=verdict_on(outcome.arms, run.method) if outcome.arms else None, test_openings=openings,
-        chosen=outcome.chosen, tried=outcome.tried, calibration=outcome.calibration, notes=outcome.notes,
+        chosen=outcome.chosen, tried=outcome.tried, calibration=outcome.calibration,
+        notes=(*outcome.notes, *_about_data(prepared.report)),
     )  # fmt: skip
     files = {
         RUN: json_bytes(run.to_dict()),

@@ -62,7 +62,7 @@ def indexing_choice(host: Host, before_batch: Callable[[], None]) -> ModelChoice
 def workflow_choice(host: Host, linked: LoadedModel | None) -> ModelChoice:
     """The model of a node: the linked one, else as for all; placed and interrupted as other models of workflows."""
     if linked:
-        path, given = linked.info.path, {}
+        path, given = linked.info.path, dict[str, Any]()
         if len(linked.info.trained) == 1:
             # so that the sidebar and the command line find the index's own model again
             (training,) = linked.info.trained

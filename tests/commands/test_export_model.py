@@ -204,6 +204,9 @@ def test_info_says_what_a_run_a_lora_a_head_and_a_model_are(shell: Shell, runs: 
         "cannot open it: its vision encoder has 4 layers, and ComfyUI knows those with 24, 32 or 48"
     )
     assert "LoRA" in found["lora.safetensors"] and "head" in found["heads/head.safetensors"]
+    loads = "opens the model; CLIP LoRA takes what was trained, from models/loras"
+    assert found["lora-run"]["CLIP Model Loader"] == loads == found["weights.safetensors"]["CLIP Model Loader"]
+    assert found["heads"]["CLIP Model Loader"] == "opens the model; Load Head takes the head, from input/heads"
     assert found["weights.safetensors"]["changes"] == "vision and text and scale: 4 weights, strength 1"
     assert found["shapes-demo"]["CLIP Model Loader"] == "opens the model" and "learnt on" not in found["shapes-demo"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ pytest.importorskip("tokenizers")
 from clip_grid.api import load_encoder
 from clip_grid.api.export_model import export_model
 from clip_grid.clip_backend.calibration.calibration import read_calibration
+from clip_grid.clip_backend.checkpoints.training import BEST
 from clip_grid.clip_backend.learning.heads.head import read_head
 from clip_grid.clip_backend.shapes_demo import shapes_demo_path
 from PIL import Image
@@ -235,3 +237,18 @@ def test_a_strength_of_a_model_that_has_none_is_refused(shell: Shell, there: Pat
 
     assert answer.status == 1
     assert "is no run, LoRA or head, which alone take strength; leave strength out" in answer.err
+
+
+def test_a_calibration_of_the_run_is_left_out_at_another_strength_with_a_note(shell: Shell, pair_run: str):
+    if not Path("both").exists():
+        shutil.copytree(pair_run, "both")
+        shutil.copy("lora.safetensors", Path("both") / BEST)
+    model = ("--model", "both", "--strength", "0.5")
+
+    answer = shell("match", "scenes/01.png", "--text", "a white cross", "--json", *model, *ALONE)
+    batch = shell("match-batch", "pairs.csv", *model, *ALONE)
+
+    assert (answer.status, batch.status) == (0, 0)
+    assert not answer.json["matches"][0]["probability_scale"].startswith("calibrated")
+    note = "the calibration of both is for its strength 1, and is left out at 0.5"
+    assert note in answer.json["notes"] and note in batch.err

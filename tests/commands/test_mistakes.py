@@ -14,6 +14,8 @@ from .drawn import Shell
     [
         (["serach", "fox"], "there is no command 'serach'; did you mean search? see: clip-grid --help"),
         (["labels"], "there is no command 'labels'; did you mean label? see: clip-grid --help"),
+        (["test"], "there is no command 'test'; did you mean match? see: clip-grid --help"),
+        (["batch-test"], "there is no command 'batch-test'; did you mean match-batch? see: clip-grid --help"),
         (
             ["export", ".", "o.png", "--colums", "3"],
             "there is no flag --colums; did you mean --columns? see: clip-grid export --help",

@@ -26,7 +26,7 @@ CHECKS: Mapping[str, str] = {
     "one-class": "only one kind of label",
     "one-picture": "only one picture",
     "leak": "pictures of one group in several parts",
-    "duplicate-row": "rows that stand there twice",
+    "duplicate-row": "rows that occur twice",
     "same-picture": "one picture under several names",
     "repeated-text": "one text for several pictures",
     "garbled-text": "texts that were garbled",
@@ -184,7 +184,7 @@ def _about_all(dataset: Dataset, contents: Sequence[str], left_out: set[int]) ->
             yield Finding("warning", "few-examples", message)
     (most, largest), (least, smallest) = counts.most_common(1)[0], counts.most_common()[-1]
     if largest >= IMBALANCE * smallest:
-        message = f"{largest} examples of the {what} {most} stand beside {smallest} of {least}; add some of {least}"
+        message = f"there are {largest} examples of the {what} {most}, but {smallest} of {least}; add some of {least}"
         yield Finding("warning", "imbalance", message)
     yield from _similar_classes(dataset)
 

@@ -17,6 +17,8 @@ from .rows import PART_NAMES, Row
 #: Endings of the files with captions: kohya's sd-scripts know both.
 CAPTION_SUFFIXES = (".txt", ".caption")
 MAX_CAPTION_BYTES = 1 << 20
+#: The tables of Hugging Face's imagefolder.
+METADATA = ("metadata.csv", "metadata.jsonl")
 #: A folder is read as pictures with captions if at least this share of its pictures has one.
 MOST_CAPTIONS = 0.5
 _REPEATS = re.compile(r"(\d+)_.+")
@@ -31,6 +33,8 @@ class PictureTree:
     pictures: list[Path] = field(default_factory=list)
     #: The captions beside each picture that has some.
     captions: dict[Path, list[Path]] = field(default_factory=dict)
+    #: The folders below the root that hold a table of Hugging Face's imagefolder, in their order.
+    described: list[Path] = field(default_factory=list)
     #: Folders that cannot be listed.
     findings: list[Finding] = field(default_factory=list)
 
@@ -79,6 +83,8 @@ def picture_tree(root: Path) -> PictureTree:
         seen.add(real)
         below = Path(folder).relative_to(root)
         names = set(files)
+        if names.intersection(METADATA):
+            tree.described.append(below)
         for name in sorted(name for name in files if not name.startswith(".")):
             stem, suffix = os.path.splitext(name)
             if suffix.lower() not in PICTURE_SUFFIXES:
@@ -99,7 +105,7 @@ def caption_rows(tree: PictureTree) -> Iterator[Row]:
 def _captioned(tree: PictureTree, path: Path, caption: Path | None) -> Row:
     text, problem = "", None
     if caption is None:
-        problem = ("no-text", f"no caption stands beside it; write one into {path.with_suffix('.txt').name}")
+        problem = ("no-text", f"there is no caption beside it; write one into {path.with_suffix('.txt').name}")
     else:
         try:
             data = read_file(tree.root / caption, "the caption", most_bytes=MAX_CAPTION_BYTES)

@@ -170,8 +170,9 @@ def _join_near(groups: Groups, firsts: Sequence[tuple[int, Signature]]) -> None:
 
     def are_copies(a: Ints, b: Ints, seen: Bytes) -> NDArray[np.bool_]:
         levels = np.sqrt(((seen[a].astype(np.float32) - small[b]) ** 2).mean(axis=(1, 2, 3)))
-        found: NDArray[np.bool_] = levels <= MOST_LEVELS
-        return found & (np.abs(aspects[a] - aspects[b]) <= ASPECT_TOLERANCE * np.maximum(aspects[a], aspects[b]))
+        has_shape = np.abs(aspects[a] - aspects[b]) <= ASPECT_TOLERANCE * np.maximum(aspects[a], aspects[b])
+        found: NDArray[np.bool_] = (levels <= MOST_LEVELS) & has_shape
+        return found
 
     for start, first in _blocks_of(len(known)):
         rows, others = slice(start, start + _ROWS), slice(first, first + _OTHERS)

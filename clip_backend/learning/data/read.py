@@ -12,6 +12,7 @@ from ....errors import InputError
 from ...finding.folders import StrPath
 from .dataset import Dataset, FactsOf, Kind
 from .folders import (
+    METADATA,
     PictureTree,
     caption_rows,
     class_rows,
@@ -27,8 +28,6 @@ from .shards import check_archive, shard_rows
 from .tables import csv_rows, json_line_rows
 
 _TABLES = (".csv", ".tsv")
-#: The tables of Hugging Face's imagefolder.
-_METADATA = ("metadata.csv", "metadata.jsonl")
 
 
 def read_dataset(path: StrPath, *, root: StrPath | None = None, facts_of: FactsOf | None = None) -> Dataset:
@@ -74,13 +73,15 @@ def _folder(folder: Path, given: list[Path], facts_of: FactsOf | None) -> Datase
     parts = [place for name in sorted(os.listdir(folder)) if name.casefold() in PART_NAMES
              and (place := folder / name).is_dir()]  # fmt: skip
     for place in [folder, *parts]:
-        if any((place / name).is_file() for name in _METADATA):
+        if any((place / name).is_file() for name in METADATA):
             return _imagefolder(folder, [folder] if place == folder else parts, given, facts_of)
     shards = tables_in(folder, (".tar",))
     if shards:
         layout = f"webdataset ({len(shards)} .tar {'file' if len(shards) == 1 else 'files'})"
         return Reading(layout, folder, [folder], facts_of=facts_of).dataset(shard_rows(shards))
     tree = picture_tree(folder)
+    if tree.described:
+        return _imagefolder(folder, [folder / below for below in tree.described], given, facts_of)
     if tables and (not tree.pictures or (len(tree.classes) < 2 and not tree.is_captioned and not tree.is_flat)):
         names = ", ".join(path.name for path in tables[:5])
         raise InputError(f"{folder} holds {names}; give the path of the file with the examples, not of the folder")
@@ -90,14 +91,14 @@ def _folder(folder: Path, given: list[Path], facts_of: FactsOf | None) -> Datase
 
 
 def _imagefolder(folder: Path, places: list[Path], given: list[Path], facts_of: FactsOf | None) -> Dataset:
-    """Tables in the folder itself, or in those of a split; paths are relative to the table."""
+    """Tables in the folder itself, in those of a split or anywhere below; paths are relative to the table."""
     rows: list[Row] = []
     for place in places:
-        table = next((place / name for name in _METADATA if (place / name).is_file()), None)
+        table = next((place / name for name in METADATA if (place / name).is_file()), None)
         if table is None:
             continue
         read = csv_rows(table) if table.suffix == ".csv" else json_line_rows(table)
-        below = "" if place == folder else f"{place.name}/"
+        below = "" if place == folder else f"{place.relative_to(folder).as_posix()}/"
         rows += [_placed(row, below, table.name) for row in read]
     name = "metadata.csv" if any((place / "metadata.csv").is_file() for place in places) else "metadata.jsonl"
     layout = f"Hugging Face imagefolder ({name})"

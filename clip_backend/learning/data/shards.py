@@ -71,7 +71,8 @@ def _samples(archive: Path) -> Iterator[_Sample]:
                             yield current
                         current = _Sample(archive, stem)
                     _take(current, suffix, tar, member)
-        except (tarfile.TarError, EOFError, OSError) as error:
+        except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+            # the last of tarfile, for a damaged table of a file with holes
             if current is not None:
                 yield current
             told = getattr(error, "strerror", None) or error

@@ -10,7 +10,7 @@ import numpy as np
 from ....errors import InputError
 from ...scoring.scales import Float64s, softmax
 from ..base import Base
-from ..measures.classes import expected_calibration_error, log_loss
+from ..measures.classes import calibration_error_by_chance, expected_calibration_error, log_loss
 from ..options import TrainOptions
 from .head import Head, HeadKind
 from .lda import LdaMethod
@@ -49,6 +49,8 @@ class Calibrated:
     log_loss_after: float
     ece_before: float
     ece_after: float
+    #: What the calibration error of so few rows would be by chance if the probabilities were right.
+    ece_by_chance: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,6 +113,7 @@ def calibrate(logits: Float64s, labels: np.ndarray[tuple[int], np.dtype[np.int64
         log_loss_after=log_loss(after, labels),
         ece_before=expected_calibration_error(before, labels),
         ece_after=expected_calibration_error(after, labels),
+        ece_by_chance=calibration_error_by_chance(after),
     )
 
 

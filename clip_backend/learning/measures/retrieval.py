@@ -45,11 +45,11 @@ def measure_retrieval(
     The candidates stay the same in all draws. Raises InputError as ``ranks``.
     """
     weights = draw_weights(groups, seed)
-    pictures_of: list[list[int]] = [[] for _ in range(1 + max(max(own, default=-1) for own in texts_of))]
-    for picture, own in enumerate(texts_of):
-        for text in own:
+    pictures_of: list[list[int]] = [[] for _ in range(1 + max(max(places, default=-1) for places in texts_of))]
+    for picture, places in enumerate(texts_of):
+        for text in places:
             pictures_of[text].append(picture)
-    first = [own[0] for own in pictures_of]
+    first = [places[0] for places in pictures_of]
     both = {
         "picture to text": (weights, _ranks_in_blocks(by_picture, texts_of, len(pictures_of))),
         "text to picture": (weights[:, first], _ranks_in_blocks(by_text, pictures_of, len(texts_of))),

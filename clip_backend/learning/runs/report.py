@@ -123,7 +123,8 @@ def _times(count: int) -> str:
 
 
 def _markdown_table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    head, *others = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    # names of classes may have line breaks
+    head, *others = [[" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows]
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     yield from (f"| {' | '.join(row)} |" for row in others)

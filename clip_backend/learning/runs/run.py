@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from ....atomic import atomic_file, file_set, the_only_run
+from ....atomic import atomic_file, file_set, the_only_run, writing
 from ....errors import InputError, OutputError
 from ....input_files import read_file
 from ....json_text import JsonError, parse_object, to_json
@@ -130,7 +130,8 @@ def new_run_folder(folder: str | os.PathLike[str], *, overwrite: bool = False) -
     place = Path(os.path.expanduser(folder)).absolute()
     if os.path.lexists(place) and not place.is_dir():
         raise OutputError(f"{place} is a file; give the name of a folder for the run")
-    there = [name for name in os.listdir(place) if not name.startswith(".")] if place.is_dir() else []
+    with writing(place):
+        there = [name for name in os.listdir(place) if not name.startswith(".")] if place.is_dir() else []
     if there and not is_run(place):
         raise OutputError(f"{place} holds {there[0]} and no run of clip-grid train; choose a new or empty folder")
     if there and not overwrite:

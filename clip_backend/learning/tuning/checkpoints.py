@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import torch
@@ -103,7 +103,7 @@ class Checkpoints:
                 logger.warning("%s is damaged; the checkpoint before it is used", path.name)
                 continue
             values = parse_object(told)
-            if values.pop("version", None) != VERSION:
+            if values.pop("version", None) != VERSION or values.keys() != {one.name for one in fields(Progressed)}:
                 raise InputError(f"{path} is of another version of clip-grid; resume with that version, or train anew")
             progressed = Progressed(**values)
             if progressed.key != key:

@@ -183,10 +183,8 @@ class Loop:
         kept = "the weights before it" if self.val is None else f"the best weights, of step {progressed.best_step},"
         progressed.stopped = (
             f"the loss of step {progressed.step + 1} is not finite at the learning rate {rate:.2g}; {kept} are kept; "
-            f"train again with learning_rate {progressed.learning_rate / 3:.1g}"
+            f"train again with learning_rate {progressed.learning_rate / 3:.1g}, or without one to have it found"
         )
-        progressed.notes.append(progressed.stopped)
-        logger.warning(progressed.stopped)
 
     def _check_flat(self, texts: int) -> None:
         chance, mean = math.log(max(2, texts)), sum(self._shown) / len(self._shown)

@@ -19,7 +19,7 @@ from ....json_text import JsonError, parse_object
 
 #: Rows of one file: what is lost when the process is killed.
 ROWS = 64
-_GIB = 1 << 30
+_MIB = 1 << 20
 Array = NDArray[Any]
 
 
@@ -104,6 +104,6 @@ class RowFiles:
         needed, free = self.bytes - there, shutil.disk_usage(self.folder).free
         if needed > free:
             raise LimitError(
-                f"what the frozen blocks give takes {needed / _GIB:.1f} GiB in {self.folder}, which has "
-                f"{free / _GIB:.1f} GiB free; free some space, choose a run folder on another disk, or fewer pictures"
+                f"what the frozen blocks give takes {needed / _MIB:,.0f} MiB in {self.folder}, which has "
+                f"{free / _MIB:,.0f} MiB free; free some space, choose a run folder on another disk, or fewer pictures"
             )

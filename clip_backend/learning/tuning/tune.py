@@ -102,6 +102,7 @@ class _Training:
             on_begin()
         if found is None:
             self.checkpoints.remove()
+        set_kept(str(self.folder), f"what was computed so far is kept in {self.folder}; go on with --resume")
         random = torch.Generator(self.base.device)
         feeds = self._feeds(random, on_prepare)
         rows, val = self._usable(feeds)
@@ -204,6 +205,11 @@ class _Training:
         failed = list(trainee.pictures.failed)
         kept = data.kept_pictures[~np.isin(data.kept_pictures, failed)], data.kept_texts
         chosen, compared = choose_strength(trainee, val, kept, self._base_weights(), self.options.keep)
+        if val is not None and not progressed.best_step:
+            self.notes.append(
+                "no step was better on val than the base model, whose weights are kept; give more steps, another "
+                "learning_rate, or more examples"
+            )
         if not chosen.strength:
             self.notes.append(
                 f"no strength keeps {self.options.keep:g} of the model's own answers; give a smaller keep, a lower "

@@ -21,12 +21,15 @@ from clip_grid.clip_backend.shapes_demo import shapes_demo_path
 from clip_grid.errors import InputError, OutputError
 from clip_grid.nodes.host import set_host
 from clip_grid.nodes.host.fake import FakeHost, Interrupted
+from clip_grid.nodes.learning_nodes import CLIPLoRA
 from clip_grid.nodes.search import workflow
+from clip_grid.nodes.search.models import query_encoder
 from clip_grid.nodes.search.service import search_service
 from clip_grid.nodes.search_nodes import IndexImages, SearchImages
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from ...clip_backend.learning.trained import save_lora
 from ..demo_images import demo_model, image, shape
 
 COLOURS, SHAPES = ("red", "green", "blue", "yellow"), ("circle", "square", "star")
@@ -355,3 +358,21 @@ def test_an_index_that_a_linked_model_made_is_searched_by_that_model_later(host)
     assert index_status(host.index_folder).source == str(read_checkpoint(shapes_demo_path()).path.absolute())
     # by its files, as nothing is linked
     assert find(text="a blue square", top=1)[1] == ["blue square.png"]
+
+
+def test_an_index_that_a_model_with_a_lora_made_is_searched_with_it_later(host):
+    fill(host)
+    lora = host.models_folder / "loras" / "mine.safetensors"
+    lora.parent.mkdir(parents=True)
+    save_lora(lora, shapes_demo_path())
+    model = CLIPLoRA().execute(demo_model(), lora.name, strength=0.5)["result"][0]
+    run(IndexImages, model=model)
+
+    # by its files and strength: in the sidebar, and in the node where nothing is linked
+    assert query_encoder(host, reads_texts=True).space == model.encoder.space != demo_model().encoder.space
+    own, later = find(text="a blue square", model=model), find(text="a blue square")
+    assert later[1] == own[1] and later[2] == pytest.approx(own[2], abs=1e-3)
+    with pytest.raises(
+        InputError, match=r"with mine\.safetensors at 0\.5, and shapes-demo has another embedding space"
+    ):
+        find(text="a blue square", model=demo_model())

@@ -128,6 +128,20 @@ def test_imagefolder_keeps_its_parts(tmp_path):
     }  # fmt: skip
 
 
+def test_imagefolder_may_have_its_tables_anywhere_below(tmp_path):
+    for seed, name in enumerate(("data/part1/a.png", "data/part2/deep/b.png")):
+        save_textured(tmp_path / name, seed)
+    write(tmp_path / "data/part1/metadata.jsonl", '{"file_name": "a.png", "text": "a cat"}\n')
+    write(tmp_path / "data/part2/metadata.jsonl", '{"file_name": "deep/b.png", "text": "a dog"}\n')
+
+    data = read_dataset(tmp_path)
+
+    assert told(data) == (
+        "captions", [("data/part1/a.png", ("a cat",), None), ("data/part2/deep/b.png", ("a dog",), None)],
+    )  # fmt: skip
+    assert data.layout == "Hugging Face imagefolder (metadata.jsonl)"
+
+
 def test_captions_beside_pictures_are_read_as_kohya_writes_them(tmp_path):
     for seed, name in enumerate(("a", "b", "c")):
         save_textured(tmp_path / "10_pets" / f"{name}.png", seed)
@@ -216,6 +230,20 @@ def test_a_shard_that_ends_early_gives_what_is_in_front(tmp_path):
 
     assert told(data)[1] == [("a.tar/1.png", ("a cat",), None)]
     assert "broken-archive" in {one.check for one in data.findings}
+
+
+@pytest.mark.parametrize("header", [{"GNU.sparse.map": "0,a", "GNU.sparse.size": "9"}, {"GNU.sparse.size": "x"}])
+def test_a_damaged_table_of_holes_ends_a_shard_by_name(tmp_path, header):
+    path = shard(tmp_path / "a.tar", {"1.png": png(1), "1.txt": b"a cat"})
+    with tarfile.open(path, "a", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("2.png")
+        info.pax_headers = header
+        tar.addfile(info)
+
+    data = read_dataset(path)
+
+    assert told(data)[1] == [("a.tar/1.png", ("a cat",), None)]
+    assert [one.check for one in data.findings] == ["broken-archive"]
 
 
 def test_a_member_of_an_archive_that_changed_costs_itself_alone(tmp_path):

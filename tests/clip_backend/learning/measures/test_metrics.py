@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 import sklearn.metrics as known
 from clip_grid.clip_backend.learning.measures import retrieval as measures_of_retrieval
-from clip_grid.clip_backend.learning.measures.classes import expected_calibration_error, log_loss, measure_classes
+from clip_grid.clip_backend.learning.measures.classes import (
+    calibration_error_by_chance,
+    expected_calibration_error,
+    log_loss,
+    measure_classes,
+)
 from clip_grid.clip_backend.learning.measures.pairs import best_f1_threshold, measure_pairs
 from clip_grid.clip_backend.learning.measures.retrieval import measure_retrieval, ranks
 from clip_grid.clip_backend.scoring.scales import sigmoid, softmax
@@ -81,6 +86,14 @@ def test_the_threshold_of_highest_f1_is_the_one_of_trying_all():
 
     tried = {score: known.f1_score(labels, scores >= score) for score in np.unique(scores)}
     assert tried[found] == max(tried.values())
+
+
+def test_right_probabilities_show_a_calibration_error_by_chance_which_falls_with_the_rows():
+    # one bin of 10 rows, each right with probability 0.5: the mean of |wins / 10 - 0.5| is 0.123
+    halves = np.full((10, 2), 0.5)
+
+    assert calibration_error_by_chance(halves, 400) == pytest.approx(0.123, abs=0.01)
+    assert calibration_error_by_chance(np.full((4000, 2), 0.5)) < 0.03
 
 
 def test_the_calibration_error_by_hand():

@@ -15,6 +15,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from clip_grid.atomic import kept_work, record_written, unfinished, written_files
 from clip_grid.clip_backend.checkpoints.trained_file import read_trained_file
 from clip_grid.clip_backend.learning.tuning import loop, measure, memory, rate, result, row_files, trainee
 from clip_grid.clip_backend.learning.tuning.keep import drawn_retention, largest_strength
@@ -108,6 +109,18 @@ for name, options in {options!r}.items():
         if own:
             quick_tune(tmp_path / f"{name} whole", **own)
         assert_same(tmp_path / name, tmp_path / f"{name} whole" if own else whole)
+
+
+def test_a_stopped_training_says_what_is_kept_and_names_no_file_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(unfinished, "_written", None)
+    monkeypatch.setattr(unfinished, "_kept", {})
+    record_written()
+
+    with pytest.raises(Stopped):
+        quick_tune(tmp_path, more={"on_step": stop_at(3), "checkpoint_every": 2})
+
+    assert written_files() == []
+    assert kept_work() == [f"the checkpoint of step 2 is kept in {tmp_path}; go on with --resume"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit"])
