@@ -111,10 +111,10 @@ class Place:
         if self.call.size is None:
             raise InputError("a mask cannot be placed: this sampler hides the picture's size; take the mask away")
         size = clip_area(self.entries[0].area, self.call.size)[:2]
-        if self.seen not in (None, size):
+        if self.seen is not None and self.seen != size:
             raise InputError(
-                f"a mask cannot be placed: another node gives the model {self.seen} latent cells of {size}, as tiled "
-                "samplers do, and does not tell which; take the mask away, or that node"
+                f"a mask cannot be placed: another node gives the model {_cells(self.seen)} latent cells of "
+                f"{_cells(size)}, as tiled samplers do, and does not tell which; take the mask away, or that node"
             )
         return size
 
@@ -164,6 +164,10 @@ def place_of(applied: Applied, options: Mapping[str, Any], batch: int, device: t
         call.plans[name] = Place(applied, call, entries, frames, rows, seen)
     found: Place = call.plans[name]
     return found
+
+
+def _cells(size: Size) -> str:
+    return f"{size[0]} x {size[1]}"
 
 
 def _check_rows(batch: int, given: int, entries: int) -> None:

@@ -49,7 +49,7 @@ def test_a_mask_is_refused_where_a_tile_hides_its_place():
         atol=1e-6,
     )
     tile = {"original_shape": [2, 4, 3, 4], "activations_shape": [2, 16, 3, 4]}
-    with pytest.raises(InputError, match=r"gives the model \(3, 4\) latent cells of \(6, 8\)"):
+    with pytest.raises(InputError, match="gives the model 3 x 4 latent cells of 6 x 8"):
         at_site(model, **tile)
     assert torch.equal(at_site(free, **tile), at_site(free, original_shape=[2, 4, 6, 8]))
 
