@@ -44,6 +44,8 @@ class WeightCurve {
     this.#bars.addEventListener("pointerdown", (event) => this.#press(event));
     this.#bars.addEventListener("pointermove", (event) => event.buttons & 1 && this.#set(event));
     this.#bars.addEventListener("pointerup", () => node.graph?.afterChange?.());
+    // "Nodes 2.0" would share the space with the lines below
+    this.#element.style.minHeight = `${HEIGHT - 8}px`;
     const height = () => HEIGHT;
     const widget = node.addDOMWidget("clip_grid_curve", "clip_grid_curve", this.#element, {
       serialize: false,

@@ -32,8 +32,10 @@ class Applied:
     terms: tuple[Term, ...]
     site_weights: tuple[SiteWeight, ...]
     weight: float
-    #: (first, last) noise level at which the references act; None: always.
-    sigmas: tuple[float, float] | None
+    #: (start, end) as shares of the steps between which the references act; None: always.
+    shares: tuple[float, float] | None
+    #: The noise level at a share, of the model when the adapter was applied.
+    sigma_at: Callable[[float], float]
     #: ComfyUI's ``optimized_attention``.
     attention: Callable[..., Tensor]
     #: Keys and values have unit heads, as InstantX has them.
@@ -47,7 +49,10 @@ class Applied:
 
     def acts(self, call: Call) -> bool:
         """Whether the step is one of those that the user chose."""
-        return self.sigmas is None or self.sigmas[1] <= call.sigma <= self.sigmas[0]
+        if self.shares is None:
+            return True
+        start, end = (call.run.sigma_at(share, self.sigma_at) for share in self.shares)
+        return end <= call.sigma <= start
 
     def key_values(self, call: Call, site: int, like: Tensor, heads: int) -> tuple[Tensor, Tensor]:
         """(keys, values) [R, T, width], computed once per run and device."""
@@ -97,13 +102,21 @@ class Place:
     entries: tuple[Entry, ...]
     frames: tuple[int, ...]
     rows: list[TermRows]
+    #: What the model was given, in latent cells; None for models that do not tell.
+    seen: Size | None
 
     @property
     def size(self) -> Size:
         """Of the part of the picture that is seen, in latent cells; raises InputError where the sampler hides it."""
         if self.call.size is None:
             raise InputError("a mask cannot be placed: this sampler hides the picture's size; take the mask away")
-        return clip_area(self.entries[0].area, self.call.size)[:2]
+        size = clip_area(self.entries[0].area, self.call.size)[:2]
+        if self.seen is not None and self.seen != size:
+            raise InputError(
+                f"a mask cannot be placed: another node gives the model {_cells(self.seen)} latent cells of "
+                f"{_cells(size)}, as tiled samplers do, and does not tell which; take the mask away, or that node"
+            )
+        return size
 
     def mask(self, mask: Tensor, grid: Size, like: Tensor) -> Tensor:
         """[B, tokens, 1]: how much of a term each token of the grid takes.
@@ -131,18 +144,36 @@ class Place:
 
 
 def place_of(applied: Applied, options: Mapping[str, Any], batch: int, device: torch.device, site: int) -> Place | None:
-    """The place of an attention over a batch of so many rows; None where the references do not act now."""
+    """The place of an attention over a batch of so many rows; None where the references do not act now.
+
+    Raises InputError where another node changed the rows, so that nobody knows which prompt each belongs to.
+    """
     call = call_of(options)
     if not applied.acts(call):
         return None
     is_swapped = applied.site_weights[site].is_unconditional
     indices = tuple(options.get("cond_or_uncond") or (0,))
+    given = options.get("original_shape")
+    _check_rows(batch, given[0] if given else batch, len(indices))
+    seen = (int(given[-2]), int(given[-1])) if given else None
     frames = frames_of(options, batch // len(indices))
-    name = (applied, is_swapped, indices, tuple(options.get("uuids") or ()), frames)
+    name = (applied, is_swapped, indices, tuple(options.get("uuids") or ()), frames, device, seen)
     if name not in call.plans:
         entries = call.entries(options)
-        call.plans[name] = Place(
-            applied, call, entries, frames, applied.rows(call, entries, frames, device, is_swapped)
-        )
+        rows = applied.rows(call, entries, frames, device, is_swapped)
+        call.plans[name] = Place(applied, call, entries, frames, rows, seen)
     found: Place = call.plans[name]
     return found
+
+
+def _cells(size: Size) -> str:
+    return f"{size[0]} x {size[1]}"
+
+
+def _check_rows(batch: int, given: int, entries: int) -> None:
+    if batch != given or batch % entries:
+        raise InputError(
+            f"another node, such as Attention Couple, gives an attention {batch} rows where the model has {given} for "
+            f"{entries} prompts, so that nobody can tell which prompt a row belongs to; take that node away, and give "
+            "prompts an area and references a mask instead"
+        )

@@ -12,27 +12,29 @@ from .applied import Applied, Place, place_of
 from .masks import Size, token_grid
 from .patches import ChainedPatch
 
-#: In the options of one block: which adapters have acted in it.
-DONE = "clip_grid.ip_adapter.done"
+#: In the options of one block: the adapters that acted in the patches called so far.
+ACTED = "clip_grid.ip_adapter.acted"
 
 
 class AttentionPatch(ChainedPatch):
     """Replaces the cross-attention of one site of a UNet."""
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
-        heads = options["n_heads"]
-        done: set[Applied] = options.setdefault(DONE, set())
+        heads, applied = options["n_heads"], self.applied
+        acted: set[Applied] = options.setdefault(ACTED, set())
+        # of an earlier call by a foreign patch that asks twice
+        acted.discard(applied)
         if self.base is not None:
             out: Tensor = self.base(q, k, v, options)
         else:
-            out = self.applied.attention(
+            out = applied.attention(
                 q, k, v, heads, attn_precision=options.get("attn_precision"), transformer_options=options
             )
-        # a foreign patch may have called this one already
-        if self.applied in done:
+        # a foreign patch inside has called another patch of this adapter
+        if applied in acted:
             return out
-        done.add(self.applied)
-        place = place_of(self.applied, options, len(q), q.device, self.site)
+        acted.add(applied)
+        place = place_of(applied, options, len(q), q.device, self.site)
         return out if place is None else self._added(out, q, heads, place, options)
 
     def _added(self, out: Tensor, q: Tensor, heads: int, place: Place, options: Mapping[str, Any]) -> Tensor:

@@ -15,14 +15,12 @@ from ..checkpoints.weights import load_pickle
 
 #: Of tables in tables: training checkpoints hold {"state_dict": {"image_proj": {"proj.weight": …}}}.
 _DEEPEST = 3
-_WRAPPERS = ("state_dict", "model", "module")
 
 
 def nested_tensors(content: Mapping[Any, object], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
     """Names joined by dots, with their tensors; what is no tensor is left out."""
     for key, value in content.items():
-        is_wrapper = depth == 0 and key in _WRAPPERS
-        name = prefix if is_wrapper else f"{prefix}.{key}" if prefix else str(key)
+        name = f"{prefix}.{key}" if prefix else str(key)
         if isinstance(value, Tensor):
             yield name, value
         elif isinstance(value, Mapping) and depth < _DEEPEST:
@@ -30,11 +28,18 @@ def nested_tensors(content: Mapping[Any, object], prefix: str = "", depth: int =
 
 
 def pickled_tensors(file: Path) -> dict[str, Tensor]:
-    """The tensors of a pickle, mapped into memory; raises CheckpointError as ``load_pickle``, and for one without."""
+    """The tensors of a pickle, mapped into memory.
+
+    Raises CheckpointError as ``load_pickle``, for one without tensors, and for tensors without numbers for each place.
+    """
     content = load_pickle(file)
     tensors = dict(nested_tensors(content)) if isinstance(content, Mapping) else {}
     if not tensors:
         raise CheckpointError(str(file), "it is a pickle without a table of tensors; choose an IP-Adapter file")
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.is_meta:
+            kind = "has no numbers" if tensor.is_meta else "leaves numbers out, as sparse tensors do"
+            raise CheckpointError(str(file), f"{name[:80]} {kind}; save it as an ordinary tensor")
     return tensors
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ...errors import InputError
+from ...log import logger
 from .tensor_names import LORA_LETTERS
 from .weights import Adapter
 
@@ -77,15 +79,32 @@ def _check_size(adapter: Adapter, name: str, shape: tuple[int, ...] | None, prod
         )
 
 
+def _is_there(model: Any, name: str, product: LoraProduct) -> bool:
+    """Whether a patch of this weight is the product, from another use of the adapter or from a file of its LoRA."""
+    for _, patch, *_ in model.patches.get(name, ()):
+        up, *_ = getattr(patch, "weights", None) or (None,)
+        if isinstance(up, Tensor) and up.shape == product.up.shape and torch.equal(up.to(product.up), product.up):
+            return True
+    return False
+
+
 def add_lora(model: Any, adapter: Adapter, strength: float, patch_of: Callable[[Tensor, Tensor], object]) -> int:
     """Adds the LoRA of an adapter to a ModelPatcher of ComfyUI, which is a clone; how many weights it changes.
 
-    patch_of: a patch of ComfyUI for ``up`` and ``down``, which it multiplies when the model is loaded. With a strength
-    of 0 nothing is added. Raises what ``lora_products`` raises.
+    patch_of: a patch of ComfyUI for ``up`` and ``down``, which it multiplies when the model is loaded. Nothing is added
+    with a strength of 0, nor where the model has this LoRA already. Raises what ``lora_products`` raises.
     """
     if not adapter.lora or strength == 0:
         return 0
-    shapes = {name: tuple(weight.shape) for name, weight in model.model.state_dict().items()}
+    # state_dict gives quantised weights as they are stored, in other shapes
+    shapes = {name: tuple(weight.shape) for name, weight in model.model.named_parameters()}
     products = lora_products(adapter, shapes)
+    if any(_is_there(model, name, product) for name, product in products.items()):
+        logger.warning(
+            "IP-Adapter: the model already has the LoRA of %s, which is not added again; set lora_strength where it "
+            "comes first",
+            adapter.info.label,
+        )
+        return 0
     patches = {name: patch_of(product.up, product.down) for name, product in products.items()}
     return len(model.add_patches(patches, strength))

@@ -144,19 +144,18 @@ def _applied(
         raise InputError(f"start is {settings.start:g} and end is {settings.end:g}; start must not be above end")
     tokens, terms = gather_terms(pictures)
     factors = site_weights(sites, settings.weight_type, settings.place_weights)
-    if not settings.weight or not any(term.weight for term in terms) or not any(f.factor for f in factors):
+    strengths = (settings.weight, any(term.weight for term in terms), any(one.factor for one in factors))
+    # models of flow matching begin at the noise level of the share 0, which would be one step
+    if not all(strengths) or settings.end <= 0:
         return None
-    sigmas = None
-    if settings.start > 0 or settings.end < 1:
-        percent_to_sigma = model.get_model_object("model_sampling").percent_to_sigma
-        sigmas = (float(percent_to_sigma(settings.start)), float(percent_to_sigma(settings.end)))
     return Applied(
         weights=_managed(adapter, comfy),
         tokens=tokens,
         terms=terms,
         site_weights=factors,
         weight=settings.weight,
-        sigmas=sigmas,
+        shares=(settings.start, settings.end) if settings.start > 0 or settings.end < 1 else None,
+        sigma_at=model.get_model_object("model_sampling").percent_to_sigma,
         attention=comfy.attention,
         has_head_norm=adapter.info.variant.name == "instantx-flux",
         scaling=settings.scaling,

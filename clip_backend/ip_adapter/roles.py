@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,18 @@ class Run:
     guider: Any = None
     #: Keys, values, rows and masks, by what they depend on.
     held: dict[Any, Any] = field(default_factory=dict)
+
+    def sigma_at(self, share: float, otherwise: Callable[[float], float]) -> float:
+        """The noise level at a share of the steps, which nodes behind ours may have changed.
+
+        otherwise: tells it where a sampler bypasses ComfyUI's guiders. As ComfyUI compares noise levels, in float32.
+        """
+        if ("sigma", share) not in self.held:
+            patcher = getattr(self.guider, "model_patcher", None)
+            told = otherwise if patcher is None else patcher.get_model_object("model_sampling").percent_to_sigma
+            (self.held["sigma", share],) = array("f", [float(told(share))])
+        found: float = self.held["sigma", share]
+        return found
 
     def name_of(self, conds: Sequence[Mapping[str, Any]], index: int) -> str:
         """The guider's name of a list of conditionings.

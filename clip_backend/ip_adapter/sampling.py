@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from typing import Any, Protocol
 
+from ...log import logger
 from .roles import KEY, Run
 
 #: ("attn2", ("input", 4, 1)): the kind of a replaced part, and which one.
 Target = tuple[str, tuple[Any, ...]]
+#: In the options of models that ComfyUI compiles.
+COMPILED = "torch_compile_kwargs"
 
 
 class Patch(Protocol):
@@ -38,4 +44,31 @@ class RunWrapper:
             of_kind = replaced.setdefault(kind, {})
             of_block = of_kind.get(key[:2]) if len(key) > 2 else None
             of_kind[key] = patch.restored(of_kind.get(key), of_block)
-        return executor(*args, **kwargs)
+        if COMPILED in guider.model_options:
+            _warn_of_compiling()
+        with uncompiled():
+            return executor(*args, **kwargs)
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Modules that torch.compile made are run as they were before, if there may be any.
+
+    ComfyUI has torch.compile check nothing in ``transformer_options``: what is compiled keeps the patches and the block
+    that it saw first, so that references would be left out, or act in other blocks.
+    """
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    import torch
+
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+@cache
+def _warn_of_compiling() -> None:
+    logger.warning(
+        "IP-Adapter: the model is not compiled while references act, because what torch.compile makes of it ignores "
+        "references; take the node that compiles away, or the references, to be as fast"
+    )

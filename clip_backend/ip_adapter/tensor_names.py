@@ -10,6 +10,8 @@ from .variants import Numbering
 
 _PROJECTION = ("image_proj", "image_proj_model", "ip_adapter_proj_model")
 _ATTENTION = ("ip_adapter", "adapter_modules")
+#: What programs put before all names.
+_WRAPPERS = ("state_dict", "model", "module")
 _PAIR = re.compile(r"(\d{1,4})\.to_([kv])_ip\.(weight|bias)")
 _XLABS_PAIR = re.compile(r"double_blocks\.(\d{1,4})\.processor\.ip_adapter_double_stream_([kv])_proj\.(weight|bias)")
 _LORA = re.compile(r"(\d{1,4})\.to_(q|k|v|out)_lora\.(down|up)\.weight")
@@ -52,8 +54,9 @@ def sort_names(names: Iterable[str]) -> AdapterNames:
     lora: dict[tuple[int, str, str], str] = {}
     sd35, foreign, is_xlabs = [], [], False
     for name in names:
-        prefix, _, rest = name.partition(".")
-        if prefix in _PROJECTION and rest:
+        plain = _unwrapped(name)
+        prefix, _, rest = plain.partition(".")
+        if prefix in _PROJECTION and rest and rest not in image_proj:
             image_proj[rest] = name
         elif prefix in _ATTENTION and (found := _PAIR.fullmatch(rest)):
             pairs[int(found[1]), found[2], found[3]] = name
@@ -61,15 +64,26 @@ def sort_names(names: Iterable[str]) -> AdapterNames:
             lora[int(found[1]), found[2], found[3]] = name
         elif prefix in _ATTENTION and _SD35.fullmatch(rest):
             sd35.append(name)
-        elif found := _XLABS_PAIR.fullmatch(name):
+        elif found := _XLABS_PAIR.fullmatch(plain):
             pairs[int(found[1]), found[2], found[3]] = name
             is_xlabs = True
         else:
             foreign.append(name)
-    if any(name.startswith("image_proj_model.") for name in image_proj.values()):
+    if any(_unwrapped(name).startswith("image_proj_model.") for name in image_proj.values()):
         # a checkpoint of training, which has the model that draws as well
-        foreign = [name for name in foreign if not name.startswith("unet.")]
+        foreign = [name for name in foreign if not _unwrapped(name).startswith("unet.")]
     return AdapterNames(image_proj, pairs, lora, tuple(sd35), tuple(foreign), is_xlabs)
+
+
+def _unwrapped(name: str) -> str:
+    """The name of a tensor of an adapter without what a program put before it."""
+    while True:
+        prefix, _, rest = name.partition(".")
+        # training keeps the whole adapter, projection included, under its name
+        holds_all = prefix == "ip_adapter" and rest.partition(".")[0] in (*_PROJECTION, *_ATTENTION)
+        if not rest or not (prefix in _WRAPPERS or holds_all):
+            return name
+        name = rest
 
 
 #: What files are that are no adapters, by a name inside; the first that fits.

@@ -71,12 +71,14 @@ class FakePatcher:
         self.model = SimpleNamespace(diffusion_model=small_unet() if unet is None else unet)
         self.model_options: dict[str, Any] = {"transformer_options": {}}
         self.wrappers: dict[tuple[str, str], list[Any]] = {}
+        self.sampling = SimpleNamespace(percent_to_sigma=lambda share: 10 * (1 - share))
 
     def clone(self) -> FakePatcher:
         twin = type(self)(self.model.diffusion_model)
         options = self.model_options["transformer_options"]
         twin.model_options = {"transformer_options": {name: copy.copy(one) for name, one in options.items()}}
         twin.wrappers = {name: list(one) for name, one in self.wrappers.items()}
+        twin.sampling = self.sampling
         return twin
 
     def set_model_attn2_replace(self, patch: Any, *key: Any) -> None:
@@ -94,7 +96,7 @@ class FakePatcher:
         self.wrappers.setdefault((kind, key), []).append(wrapper)
 
     def get_model_object(self, _: str) -> Any:
-        return SimpleNamespace(percent_to_sigma=lambda share: 10 * (1 - share))
+        return self.sampling
 
 
 def adapter(name: str = "first") -> Adapter:
@@ -142,7 +144,9 @@ def run(
     """
     given = given or qkv(rows)
     guider = SimpleNamespace(
-        conds={"positive": POSITIVE, "negative": NEGATIVE}, model_options=model.clone().model_options
+        conds={"positive": POSITIVE, "negative": NEGATIVE},
+        model_options=model.clone().model_options,
+        model_patcher=model,
     )
 
     def sampled() -> Tensor:
@@ -164,11 +168,11 @@ def run(
         return note_roles(attention, None, conds, x, torch.tensor([sigma]), options)
 
     for wrapper in model.get_wrappers(OUTER_SAMPLE, KEY):
-        return wrapper(_Executor(guider, sampled))
+        return wrapper(Executor(guider, sampled))
     return sampled()
 
 
-class _Executor:
+class Executor:
     """ComfyUI's executor of a wrapped call."""
 
     def __init__(self, guider: Any, then: Any) -> None:

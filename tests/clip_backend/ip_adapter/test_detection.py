@@ -156,6 +156,24 @@ def test_what_is_recognised_and_not_used_says_why(name: str):
 CONTAINERS = {"image_proj.": "image_proj_model.", "ip_adapter.": "adapter_modules."}
 
 
+@pytest.mark.parametrize("wrapper", ["module.", "model.", "state_dict.", "module.state_dict.", "ip_adapter."])
+@pytest.mark.parametrize("names", [("image_proj.", "ip_adapter."), ("image_proj_model.", "adapter_modules.")])
+def test_names_that_other_programs_put_before_all_are_left_out(wrapper: str, names: tuple[str, str]):
+    shapes = PUBLISHED[0].shapes()
+    renamed = {name.replace("image_proj.", names[0]).replace("ip_adapter.", names[1]): shapes[name] for name in shapes}
+
+    found = detect_adapter({wrapper + name: shape for name, shape in renamed.items()})
+
+    assert found == detect_adapter(shapes)
+
+
+def test_two_projections_in_one_file_are_refused():
+    shapes = PUBLISHED[0].shapes()
+
+    with pytest.raises(CheckpointError, match=r"holds 'module\.image_proj\.norm\.bias', which belongs to no"):
+        detect_adapter({**shapes, "module.image_proj.norm.bias": shapes["image_proj.norm.bias"]})
+
+
 def test_a_checkpoint_of_training_is_read_beside_the_unet_in_it():
     shapes = made.resampler(1280, 768, 12, 768) | made.SD15
     for usual, other in CONTAINERS.items():

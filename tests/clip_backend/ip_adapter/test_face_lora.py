@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -56,22 +58,31 @@ def faceid(widths: tuple[int, ...]) -> Adapter:
 KINDS = {"SD 1.5": (SD15, tiny_widths(made.SD15_WIDTHS)), "SDXL": (SDXL, tiny_widths(made.SDXL_WIDTHS))}
 
 
+class Product:
+    """A patch of ComfyUI, which holds its tensors in ``weights``."""
+
+    def __init__(self, up: torch.Tensor, down: torch.Tensor) -> None:
+        self.up, self.down = self.weights = up, down
+
+
 class Patcher:
     """What is needed of a ModelPatcher: patches are added up when the weights are asked for."""
 
     def __init__(self, weights: dict[str, torch.Tensor]) -> None:
         self.model = self
-        self.weights, self.patches = weights, {}
+        self.weights = weights
+        self.patches: dict[str, list[tuple[Any, ...]]] = {}
 
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        return self.weights
+    def named_parameters(self) -> list[tuple[str, torch.Tensor]]:
+        return list(self.weights.items())
 
-    def add_patches(self, patches: dict[str, torch.Tensor], strength: float) -> list[str]:
-        self.patches = {name: strength * patch for name, patch in patches.items()}
+    def add_patches(self, patches: dict[str, Product], strength: float) -> list[str]:
+        for name, patch in patches.items():
+            self.patches.setdefault(name, []).append((strength, patch, 1.0, None, None))
         return list(patches)
 
     def patched(self, name: str) -> torch.Tensor:
-        return self.weights[name] + self.patches.get(name, 0)
+        return sum((strength * patch.up @ patch.down for strength, patch, *_ in self.patches[name]), self.weights[name])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -80,7 +91,7 @@ def test_every_attention_weight_becomes_w_plus_up_times_down(kind: str, strength
     blocks, widths = KINDS[kind]
     adapter, model = faceid(widths), Patcher(tiny.random_tensors(unet(blocks, widths), seed=1))
 
-    count = add_lora(model, adapter, strength, lambda up, down: up @ down)
+    count = add_lora(model, adapter, strength, Product)
 
     assert count == len(model.patches) == 2 * len(widths) * 4
     numbered = [f"{block}.transformer_blocks.{t}" for block, depth in blocks for t in range(depth)]
@@ -99,9 +110,21 @@ def test_without_a_lora_or_strength_nothing_is_added():
     blocks, widths = KINDS["SD 1.5"]
     model = Patcher(tiny.random_tensors(unet(blocks, widths)))
 
-    assert add_lora(model, faceid(widths), 0.0, lambda up, down: up @ down) == 0
+    assert add_lora(model, faceid(widths), 0.0, Product) == 0
     assert lora_products(load_adapter(tiny.tensors_of("base")), unet(blocks, widths)) == {}
     assert model.patches == {}
+
+
+def test_a_lora_is_added_once_whether_by_another_apply_or_from_its_own_file(caplog: pytest.LogCaptureFixture):
+    blocks, widths = KINDS["SD 1.5"]
+    model = Patcher(tiny.random_tensors(unet(blocks, widths)))
+
+    assert add_lora(model, faceid(widths), 0.7, Product)
+    assert add_lora(model, faceid(widths), 1.0, Product) == 0
+
+    assert {strength for patches in model.patches.values() for strength, *_ in patches} == {0.7}
+    assert {len(patches) for patches in model.patches.values()} == {1}
+    assert "already has the LoRA" in caplog.text
 
 
 def test_another_unet_is_refused_with_both_counts():

@@ -95,8 +95,13 @@ def test_other_pickles_are_refused(tmp_path: Path):
     torch.save({"a": 1}, tmp_path / "numbers.bin")
     torch.save({"conv_in.weight": torch.zeros(2)}, tmp_path / "unet.bin")
     (tmp_path / "cut.bin").write_bytes((tmp_path / "unet.bin").read_bytes()[:-40])
+    tensors = tiny.tensors_of("base")
+    torch.save({**tensors, "image_proj.proj.weight": tensors["image_proj.proj.weight"].to_sparse()}, tmp_path / "s.bin")
+    torch.save({name: one.to("meta") for name, one in tensors.items()}, tmp_path / "meta.bin")
 
     reasons = {
+        "s": r"image_proj\.proj\.weight leaves numbers out, as sparse tensors do",
+        "meta": r"image_proj\.proj\.weight has no numbers",
         "list": "without a table of tensors",
         "numbers": "without a table of tensors",
         "unet": r"no IP-Adapter but .* \(1 tensor: conv_in\.weight\)",

@@ -15,6 +15,7 @@ from clip_grid.clip_backend.ip_adapter.apply import apply_adapter
 from clip_grid.clip_backend.ip_adapter.apply_settings import ApplySettings
 from clip_grid.clip_backend.ip_adapter.comfy_functions import functions_beside
 from clip_grid.clip_backend.ip_adapter.face_lora import attention_layers
+from clip_grid.clip_backend.ip_adapter.faces import with_lengths
 from clip_grid.clip_backend.ip_adapter.projections import States
 from clip_grid.clip_backend.ip_adapter.references import Reference
 from clip_grid.clip_backend.ip_adapter.sites import find_sites
@@ -97,7 +98,7 @@ def check_the_service_gives_a_model_what_the_node_gives_it() -> None:
         service.load_ip_adapter(IPAdapterConfig(model_id=path, scale=0.5))
         steered = service.apply_conditioning(ReferenceImage(face=np.asarray(face()[0]), scale=0.8), plain)
         adapter = load_adapter(path)
-    reference = Reference(States(face=face()), weight=0.8)
+    (reference,), _ = with_lengths(adapter.info, [Reference(States(face=face()), weight=0.8)])
     expected = apply_adapter(
         plain, adapter, [reference], settings=ApplySettings(weight=0.5), comfy=functions_beside(plain)
     )
