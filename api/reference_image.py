@@ -32,7 +32,7 @@ class ReferenceImage:
     #: Where in the picture that is drawn it acts: a picture that is white there, or numbers [H, W] of 0 to 1. It is
     #: stretched to that picture.
     mask: OnePicture | None = None
-    #: What becomes of its pictures; ``scale`` multiplies the weight.
+    #: How its pictures are prepared and combined; ``scale`` multiplies the weight.
     settings: ReferenceSettings = field(default_factory=ReferenceSettings)
 
     @property

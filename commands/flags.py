@@ -94,7 +94,7 @@ def add_model_flags(parser: argparse.ArgumentParser, *other_names: str) -> None:
     add(
         "--dtype",
         metavar="{" + ",".join(DTYPES) + "}",
-        help="type of the numbers it computes with (default: auto, accurate)",
+        help="precision of the computation (default: auto, accurate)",
     )
     add(
         "--picture-background", choices=tuple(BACKGROUNDS),
@@ -108,7 +108,7 @@ def add_model_flags(parser: argparse.ArgumentParser, *other_names: str) -> None:
     cache.add_argument("--no-cache", action="store_true", help="keep no embeddings on disk")
     add(
         "--cache-size", metavar="GB",
-        help="the most that embeddings may take there; those used longest ago go first (default: what "
+        help="limit of that folder; the least recently used embeddings are removed first (default: what "
         f"CLIP_GRID_CACHE_SIZE says, else {CACHE_GB:g})",
     )  # fmt: skip
     add(

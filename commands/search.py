@@ -13,6 +13,7 @@ from ..api.index import open_store
 from ..api.search import IN_ORDER, SearchOptions, search, weighted, why_nothing
 from ..clip_backend.finding.catalog import short_model_name
 from ..clip_backend.search.query import Hit, Hits
+from ..grid.arrange.numbers import format_number
 from ..grid.pictures.lists import as_line
 from ..plurals import counted
 from .flags import add_model_flags, add_options, model_choice, read_checked_flags
@@ -116,12 +117,12 @@ def _row(hit: Hit) -> tuple[str, ...]:
     percentile = "" if hit.percentile is None else f"{hit.percentile:.1f} %"
     copies = len(hit.picture.paths) - 1
     more = f"and {copies} more {'copy' if copies == 1 else 'copies'}" if copies else ""
-    return "" if hit.z is None else f"{hit.z:.1f}", percentile, hit.found_by, hit.picture.path, more
+    return "" if hit.z is None else format_number(hit.z, 1), percentile, hit.found_by, hit.picture.path, more
 
 
 def _label(hit: Hit) -> str:
     name = os.path.basename(hit.picture.path)
-    return name if hit.z is None else f"{name}\nz {hit.z:.1f}{', weak' if hit.is_weak else ''}"
+    return name if hit.z is None else f"{name}\nz {format_number(hit.z, 1)}{', weak' if hit.is_weak else ''}"
 
 
 def _write_sheet(args: argparse.Namespace, hits: Sequence[Hit]) -> None:

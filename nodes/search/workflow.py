@@ -20,6 +20,7 @@ from ...clip_backend.search.query import Hit, Hits
 from ...clip_backend.search.status import index_status
 from ...clip_backend.search.thumbnails import make_thumbnail
 from ...errors import InputError, PictureError
+from ...grid.arrange.numbers import format_number
 from ...grid.bands import map_in_order
 from ...imaging import flattened, load_picture
 from ...options import option
@@ -211,7 +212,7 @@ def _hit_lines(found: Hits, rows: Sequence[_Row]) -> Iterator[str]:
         hit = row.hit
         if hit.is_weak and not (place > 1 and rows[place - 2].hit.is_weak):
             yield "--- these fit weakly ---"
-        how = [] if hit.z is None else [f"z {hit.z:.1f}", f"better than {hit.percentile:.1f} %"]
+        how = [] if hit.z is None else [f"z {format_number(hit.z, 1)}", f"better than {hit.percentile:.1f} %"]
         how += [f"by {hit.found_by}"] if hit.keyword_rank is not None else []
         yield f"{place}. {row.path.name}{': ' if how else ''}{', '.join(how)}"
 

@@ -25,7 +25,7 @@ LAST_BLOCKS, LORA_BLOCKS, SMALL = 2, 4, 20_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class TowerPlan:
-    """What becomes of one tower."""
+    """How one tower is trained."""
 
     mode: Mode
     #: The first layer that is trained.
@@ -41,7 +41,7 @@ class TowerPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What becomes of the towers of a model."""
+    """How the towers of a model are trained."""
 
     vision: TowerPlan
     text: TowerPlan
