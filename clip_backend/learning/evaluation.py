@@ -12,7 +12,6 @@ import numpy as np
 from ...errors import InputError, SpaceError
 from ..calibration.calibration import read_calibration
 from ..checkpoints.trained_file import hashed, read_trained_file, training_of
-from ..encoding.encoder import ClipEncoder
 from ..finding.catalog import short_model_name
 from .arms.captions import CaptionArms
 from .arms.classes import ClassArms
@@ -100,6 +99,9 @@ def _check_model(run: Run, folder: Path, encoder: Encoder) -> None:
         run.base.check_pictures(encoder, f"the run {folder.name}")
         return
     own = hashed(training_of(read_trained_file(folder / BEST)))
+    # torch is imported where it computes, not with the API
+    from ..encoding.encoder import ClipEncoder
+
     built = encoder.built_from if isinstance(encoder, ClipEncoder) else None
     if own.strength and (built is None or own.digest not in {one.digest for one in built.vision.trained}):
         name = short_model_name(encoder.identity.name)
