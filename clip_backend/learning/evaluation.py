@@ -102,6 +102,9 @@ def _check_model(run: Run, folder: Path, encoder: Encoder) -> None:
     from ..encoding.encoder import ClipEncoder
 
     own = hashed(training_of(read_trained_file(folder / BEST)))
+    # torch is imported where it computes, not with the API
+    from ..encoding.encoder import ClipEncoder
+
     built = encoder.built_from if isinstance(encoder, ClipEncoder) else None
     if own.strength and (built is None or own.digest not in {one.digest for one in built.vision.trained}):
         name = short_model_name(encoder.identity.name)
