@@ -98,9 +98,6 @@ def _check_model(run: Run, folder: Path, encoder: Encoder) -> None:
     if not (folder / BEST).is_file():
         run.base.check_pictures(encoder, f"the run {folder.name}")
         return
-    # imports torch, which heads and tables of results do not need
-    from ..encoding.encoder import ClipEncoder
-
     own = hashed(training_of(read_trained_file(folder / BEST)))
     # torch is imported where it computes, not with the API
     from ..encoding.encoder import ClipEncoder
