@@ -70,7 +70,7 @@ def platt_outcome(rows: PictureRows, encoder: Encoder, options: TrainOptions) ->
             BASE: arms.base(), RIDGE: arms.ridge(), TRAINED: arms.platt(calibration), CHANCE: arms.chance(),
         }  # fmt: skip
     panel = Panel(
-        title="Precision over recall, test split", across="recall",
+        title="Precision over recall, test split", x="recall", y="precision",
         lines={name: one.curve for name, one in measured.items() if name in (BASE, RIDGE)},
     )  # fmt: skip
     return Outcome(
@@ -112,7 +112,7 @@ def _panels(tried: Sequence[Tried]) -> Iterator[Panel]:
         # of many lines the best ones
         best = sorted(lines, key=lambda name: -max(height for _, height in lines[name]))[:5]
         yield Panel(
-            title=f"{method}: share of left out pictures that were right", across=first,
+            title=f"{method}: accuracy on left out pictures", x=first, y="accuracy",
             lines={name: lines[name] for name in lines if name in best},
             is_log=all(one.setting[first] > 0 for one in own),
         )  # fmt: skip

@@ -62,7 +62,7 @@ def tower_outcome(
     notes = (*_notes(tuned, options), *compared.notes)
     return Outcome(
         method=options.method, arms=compared.arms, files={LOG: (folder / LOG).read_bytes(), **compared.files},
-        written=[tuned.path.name], panels=_panels(tuned), notes=notes,
+        written=[tuned.path.name], panels=_panels(tuned, options), notes=notes,
         calibration=compared.calibration,
         chosen={
             "strength": tuned.strength, "own answers kept": tuned.retained, "learning rate": tuned.learning_rate,
@@ -215,24 +215,25 @@ def _seen_by(rows: PictureRows, trained: Encoder) -> PictureRows:
     return replace(rows, vectors=vectors)
 
 
-def _panels(tuned: Tuned) -> list[Panel]:
+def _panels(tuned: Tuned, options: TrainOptions) -> list[Panel]:
     loss = [(step, value) for step, value, _, _ in tuned.log if value is not None]
     metric = [(step, value) for step, _, _, value in tuned.log if value is not None]
     metrics = [(one.strength, one.metric) for one in tuned.strengths if one.metric is not None]
     kept = [(one.strength, one.retained) for one in tuned.strengths]
     panels = [
-        Panel(title="Loss", across="step", lines={"loss": loss}),
-        Panel(title=f"{tuned.metric_name}, val", across="step", lines={tuned.metric_name: metric}),
+        Panel(title="Loss", x="step", y="loss", lines={"loss": loss}),
+        Panel(title=f"{tuned.metric_name}, val", x="step", y=tuned.metric_name, lines={tuned.metric_name: metric}),
         Panel(
-            title="Strength: what is learnt, and what is kept", across="strength",
+            title="What is learnt and what is kept, by strength", x="strength", y="fraction",
             lines={f"{tuned.metric_name}, val": metrics, "own answers kept": kept},
         ),
     ]  # fmt: skip
     if tuned.tried_rates:
-        rates = Panel(
-            title="Learning rates that were tried", across="rate", lines={"result": tuned.tried_rates}, is_log=True
+        told = "loss" if options.rate_search == "range" else tuned.metric_name
+        lines = {told: tuned.tried_rates}
+        panels.append(
+            Panel(title="Learning rates that were tried", x="learning rate", y=told, lines=lines, is_log=True)
         )
-        panels.append(rates)
     return panels
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...encoding.features import Vectors
-from ..heads.ridge import STRENGTHS, Ridge
+from ..heads.ridge import PENALTIES, Ridge
 from ..measures.estimates import Measured
 from ..measures.retrieval import Similarities, measure_retrieval
 from ..options import TrainOptions
@@ -70,10 +70,9 @@ class CaptionArms:
         ridge = Ridge(pictures[keep], moves)
         _, groups = np.unique([self.rows.groups[place] for place in keep], return_inverse=True)
         errors = {
-            strength: float(((ridge.left_out(strength, groups.reshape(-1)) - moves) ** 2).mean())
-            for strength in STRENGTHS
+            penalty: float(((ridge.left_out(penalty, groups.reshape(-1)) - moves) ** 2).mean()) for penalty in PENALTIES
         }
-        weights, intercept = ridge.solution(min(reversed(STRENGTHS), key=errors.__getitem__))
+        weights, intercept = ridge.solution(min(reversed(PENALTIES), key=errors.__getitem__))
         return self._measured(pictures[self.rows.test] @ weights + intercept + pictures[self.rows.test])
 
     def _measured(self, pictures: NDArray[np.floating]) -> Measured:

@@ -13,7 +13,7 @@ from ...calibration.calibration import Calibration, fit_calibration, fit_platt
 from ...matching.match import match_pictures
 from ...matching.result import MatchOptions
 from ...scoring.scales import Float64s, sigmoid
-from ..heads.ridge import STRENGTHS, Ridge
+from ..heads.ridge import PENALTIES, Ridge
 from ..measures.estimates import Measured
 from ..measures.pairs import best_f1_threshold, measure_pairs
 from ..options import TrainOptions
@@ -72,13 +72,13 @@ class PairArms:
         """Ridge on the products of both embeddings, whose sum is the cosine, with Platt's probabilities."""
         texts = self.encoder.encode_texts([one.text or "" for one in self.rows.examples], long_text=MATCH.long_text)
         inputs = self.rows.vectors.astype(np.float64) * texts.vectors
-        # the strengths that are tried are meant for rows of about length 1
+        # the penaltys that are tried are meant for rows of about length 1
         inputs /= np.linalg.norm(inputs, axis=1).mean()
         keep, targets = self.rows.learnt, np.where(self.labels, 1.0, -1.0)
         ridge = Ridge(inputs[keep], targets[keep, None])
         _, groups = np.unique([self.rows.groups[place] for place in keep], return_inverse=True)
-        left_out = {strength: ridge.left_out(strength, groups.reshape(-1))[:, 0] for strength in STRENGTHS}
-        best = min(reversed(STRENGTHS), key=lambda strength: float(((left_out[strength] - targets[keep]) ** 2).mean()))
+        left_out = {penalty: ridge.left_out(penalty, groups.reshape(-1))[:, 0] for penalty in PENALTIES}
+        best = min(reversed(PENALTIES), key=lambda penalty: float(((left_out[penalty] - targets[keep]) ** 2).mean()))
         weights, intercept = ridge.solution(best)
         scores = (inputs @ weights + intercept)[:, 0]
         slope, shift = fit_platt(left_out[best], self.labels[keep])

@@ -11,14 +11,14 @@ from .head import HeadKind
 from .method import Parts, Setting
 from .pool import Ints, Pool
 
-#: The strengths of the penalty that are tried: half decades, on sums over unit vectors.
-STRENGTHS = tuple(float(value) for value in np.logspace(-4, 2, 13))
+#: The penalties that are tried: half decades, on sums over unit vectors.
+PENALTIES = tuple(float(value) for value in np.logspace(-4, 2, 13))
 
 
 class Ridge:
-    """Least squares with the penalty strength * |W|², and an intercept without one, for any strength at once.
+    """Least squares plus penalty * |W|², with an intercept that is not penalised, for any penalty at once.
 
-    inputs: [N, D]. targets: [N, T]. One eigen-decomposition serves all strengths.
+    inputs: [N, D]. targets: [N, T]. One eigen-decomposition serves all penalties.
     """
 
     def __init__(self, inputs: Float64s, targets: Float64s) -> None:
@@ -36,19 +36,19 @@ class Ridge:
         self._values = np.maximum(values, 0)
         self._projected = self._left.T @ self._targets
 
-    def solution(self, strength: float) -> tuple[Float64s, Float64s]:
+    def solution(self, penalty: float) -> tuple[Float64s, Float64s]:
         """Weights [D, T] and intercept [T]: predictions are inputs @ weights + intercept."""
         # W = Xᵀ (X Xᵀ + s I)⁻¹ Y
-        weights = self._inputs.T @ (self._left @ (self._projected / (self._values + strength)[:, None]))
+        weights = self._inputs.T @ (self._left @ (self._projected / (self._values + penalty)[:, None]))
         return weights, self._target_mean - self._mean @ weights
 
-    def left_out(self, strength: float, groups: Ints) -> Float64s:
+    def left_out(self, penalty: float, groups: Ints) -> Float64s:
         """The prediction for each row [N, T] by the solution from all rows but those of its own group.
 
         groups: the group of each row [N], at least two. With H the matrix that turns targets into predictions, the
         residuals of a left out group G are (I - H_GG)⁻¹ times its residuals. Source: Allen 1974 (PRESS), for one row.
         """
-        shrunk = self._values / (self._values + strength)
+        shrunk = self._values / (self._values + penalty)
         residuals = self._targets - self._left @ (shrunk[:, None] * self._projected)
         own = (self._left**2 * shrunk).sum(axis=1) + 1 / len(self._targets)
         left = residuals / np.maximum(1 - own, 1e-12)[:, None]
@@ -70,17 +70,17 @@ def class_targets(labels: Ints, classes: int) -> Float64s:
 
 
 class RidgeMethod:
-    """A head by ridge regression; its setting is the strength of the penalty."""
+    """A head by ridge regression; its setting is the penalty."""
 
     kind: HeadKind = "ridge"
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._ridge = Ridge(pool.features.astype(np.float64), class_targets(pool.labels, len(pool.classes)))
-        self.settings: tuple[Setting, ...] = tuple({"strength": strength} for strength in STRENGTHS)
+        self.settings: tuple[Setting, ...] = tuple({"penalty": penalty} for penalty in PENALTIES)
 
     def left_out(self) -> list[Float64s]:
-        return [self._ridge.left_out(strength, self._pool.group_of) for strength in STRENGTHS]
+        return [self._ridge.left_out(penalty, self._pool.group_of) for penalty in PENALTIES]
 
     def losses(self, left_out: Sequence[Float64s]) -> list[float]:
         """The squared errors."""
@@ -89,5 +89,5 @@ class RidgeMethod:
         return [float(((logits - targets)[rows] ** 2).mean()) for logits in left_out]
 
     def parts(self, setting: Setting) -> Parts:
-        weights, intercept = self._ridge.solution(setting["strength"])
+        weights, intercept = self._ridge.solution(setting["penalty"])
         return Parts(weights=weights.T, bias=intercept)

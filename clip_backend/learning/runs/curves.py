@@ -14,6 +14,7 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _INK, _GRID, _PAPER = "#222222", "#dddddd", "#ffffff"
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 900, 360, 90, 200, 40, 56
 _TICKS = 5
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _MOST_LEGEND = len(_COLOURS)
 
 
@@ -22,7 +23,9 @@ class Panel:
     """Lines over one axis."""
 
     title: str
-    across: str
+    #: The names of the axes.
+    x: str
+    y: str
     #: The points (x, y) of each line by its name; y that is not finite is left out.
     lines: Mapping[str, Sequence[tuple[float, float]]]
     #: Whether x is shown by its logarithm; all of it must be above 0 then.
@@ -95,7 +98,8 @@ def _draw(pen: ImageDraw.ImageDraw, panel: Panel, top: int) -> None:
         pen.line([(box[0], y.place(tick)), (box[2], y.place(tick))], fill=_GRID)
         pen.text((box[0] - 8, y.place(tick)), f"{tick:g}", fill=_INK, font=small, anchor="rm")
     pen.rectangle(box, outline=_INK)
-    pen.text(((box[0] + box[2]) / 2, box[3] + 26), panel.across, fill=_INK, font=small, anchor="ma")
+    pen.text(((box[0] + box[2]) / 2, box[3] + 26), panel.x, fill=_INK, font=small, anchor="ma")
+    _write_upwards(pen, panel.y, (14, (box[1] + box[3]) // 2), small)
     for place, (name, points) in enumerate(lines.items()):
         colour = _COLOURS[place]
         spots = [(x.place(across), y.place(up)) for across, up in sorted(points)]
@@ -107,3 +111,12 @@ def _draw(pen: ImageDraw.ImageDraw, panel: Panel, top: int) -> None:
         line = box[1] + 6 + place * 24
         pen.line([(box[2] + 14, line + 8), (box[2] + 40, line + 8)], fill=colour, width=4)
         pen.text((box[2] + 48, line), name, fill=_INK, font=small)
+
+
+def _write_upwards(pen: ImageDraw.ImageDraw, text: str, middle: tuple[int, int], font: Font) -> None:
+    """A text that is read from below, around the middle of its left edge."""
+    left, top, right, bottom = (round(edge) for edge in pen.textbbox((0, 0), text, font=font))
+    written = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(written).text((-left, -top), text, fill=255, font=font)
+    turned = written.transpose(Image.Transpose.ROTATE_90)
+    pen.bitmap((middle[0], middle[1] - turned.height // 2), turned, fill=_INK)

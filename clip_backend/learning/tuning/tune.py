@@ -18,6 +18,7 @@ from torch import Tensor
 from ....atomic import atomic_file, make_folder, set_kept, the_only_run
 from ....errors import InputError
 from ....imaging import Progress
+from ....plurals import counted
 from ...checkpoints.trained_weights import save_trained_file
 from ...towers.towers import VisionTower
 from ..options import TrainOptions
@@ -149,7 +150,7 @@ class _Training:
         failed = feeds[0].failed
         if failed:
             named = "; ".join(list(failed.values())[:_NAMED])
-            self.notes.append(f"{len(failed)} pictures are left out, for they cannot be used: {named}")
+            self.notes.append(f"{counted(len(failed), 'picture', 'is/are')} left out (cannot be read): {named}")
         rows = self.joined.train.without(failed)
         if not len(rows):
             raise InputError(f"none of the pictures can be used: {next(iter(failed.values()), '')}")

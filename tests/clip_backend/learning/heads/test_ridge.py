@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from clip_grid.clip_backend.learning.heads.ridge import STRENGTHS, Ridge, class_targets
+from clip_grid.clip_backend.learning.heads.ridge import PENALTIES, Ridge, class_targets
 from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.linear_model import RidgeClassifierCV
 
@@ -17,29 +17,29 @@ def data(rows, width, classes=3, seed=0):
 
 
 @pytest.mark.parametrize("shape", [(20, 50), (50, 20), (12, 12)])
-@pytest.mark.parametrize("strength", [1e-4, 0.1, 10.0])
-def test_the_solution_is_that_of_scikit_learn(shape, strength):
+@pytest.mark.parametrize("penalty", [1e-4, 0.1, 10.0])
+def test_the_solution_is_that_of_scikit_learn(shape, penalty):
     inputs, labels = data(*shape)
     targets = class_targets(labels, 3)
 
-    weights, intercept = Ridge(inputs, targets).solution(strength)
+    weights, intercept = Ridge(inputs, targets).solution(penalty)
 
-    known = SklearnRidge(alpha=strength, solver="cholesky").fit(inputs, targets)
+    known = SklearnRidge(alpha=penalty, solver="cholesky").fit(inputs, targets)
     np.testing.assert_allclose(weights, known.coef_.T, atol=1e-8)
     np.testing.assert_allclose(intercept, known.intercept_, atol=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(20, 50), (50, 20)])
-@pytest.mark.parametrize("strength", [1e-3, 1.0])
-def test_left_out_rows_get_what_refitting_without_them_predicts(shape, strength):
+@pytest.mark.parametrize("penalty", [1e-3, 1.0])
+def test_left_out_rows_get_what_refitting_without_them_predicts(shape, penalty):
     inputs, labels = data(*shape)
     targets = class_targets(labels, 3)
 
-    found = Ridge(inputs, targets).left_out(strength, np.arange(len(inputs)))
+    found = Ridge(inputs, targets).left_out(penalty, np.arange(len(inputs)))
 
     for row in range(len(inputs)):
         kept = np.arange(len(inputs)) != row
-        weights, intercept = Ridge(inputs[kept], targets[kept]).solution(strength)
+        weights, intercept = Ridge(inputs[kept], targets[kept]).solution(penalty)
         np.testing.assert_allclose(found[row], inputs[row] @ weights + intercept, atol=1e-9)
 
 
@@ -55,15 +55,15 @@ def test_left_out_groups_get_what_refitting_without_them_predicts():
         np.testing.assert_allclose(found[~kept], inputs[~kept] @ weights + intercept, atol=1e-9)
 
 
-def test_the_strength_of_least_left_out_error_is_that_of_scikit_learn():
+def test_the_penalty_of_least_left_out_error_is_that_of_scikit_learn():
     inputs, labels = data(60, 30, seed=4)
     targets = class_targets(labels, 3)
     ridge = Ridge(inputs, targets)
 
-    errors = [((ridge.left_out(one, np.arange(60)) - targets) ** 2).mean() for one in STRENGTHS]
+    errors = [((ridge.left_out(one, np.arange(60)) - targets) ** 2).mean() for one in PENALTIES]
 
-    known = RidgeClassifierCV(alphas=STRENGTHS).fit(inputs, labels)
-    assert STRENGTHS[int(np.argmin(errors))] == pytest.approx(known.alpha_)
+    known = RidgeClassifierCV(alphas=PENALTIES).fit(inputs, labels)
+    assert PENALTIES[int(np.argmin(errors))] == pytest.approx(known.alpha_)
 
 
 def test_equal_rows_have_a_solution():

@@ -240,7 +240,7 @@ def test_pictures_that_cannot_be_read_are_left_out_and_named(tmp_path):
 
     tuned = quick_tune(tmp_path / "run", train=train, steps=3)
 
-    assert any("1 pictures are left out" in note and "broken.png" in note for note in tuned.notes)
+    assert any("1 picture is left out" in note and "broken.png" in note for note in tuned.notes)
 
 
 @pytest.mark.parametrize("options", [{"text_tower": "frozen"}, {"method": "full", "loss": "siglip"}])
