@@ -266,14 +266,14 @@ def _is_number(value: object) -> bool:
 
 def _check_pattern(file: Path, pattern: str) -> None:
     """Raises CheckpointError for a regular expression that is none, or that might be tried in endlessly many ways."""
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise CheckpointError(str(file), f"its alpha_pattern {pattern[:80]!r} is damaged ({error})") from error
     is_nested = re.search(r"\)[*+?{]", pattern) is not None
     if is_nested or len(pattern) > _MOST_PATTERN or len(re.findall(r"[*+?{]", pattern)) > _MOST_REPEATS:
         reason = f"its alpha_pattern {pattern[:80]!r} is too complex to be read; merge it with PEFT"
         raise CheckpointError(str(file), reason)
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError) as error:
+        raise CheckpointError(str(file), f"its alpha_pattern {pattern[:80]!r} is damaged ({error})") from error
 
 
 def _by_pattern(module: str, patterns: Mapping[str, Any], default: float) -> float:

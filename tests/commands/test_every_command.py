@@ -55,7 +55,7 @@ def test_the_list_of_commands_names_all_of_them(shell: Shell):
     answer = shell("--help")
 
     assert answer.status == 0
-    named = answer.out.partition("COMMAND\n")[2]
+    named = answer.out.partition("COMMAND\n")[2].partition("\n\nBegin")[0]
     assert [line.split()[0] for line in named.splitlines() if line[4:5].strip()] == list(COMMANDS)
 
 

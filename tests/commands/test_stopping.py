@@ -21,7 +21,7 @@ not_windows = pytest.mark.skipif(sys.platform == "win32", reason="Windows ends p
 
 @not_windows
 def test_a_command_that_is_ended_at_any_moment_says_truly_what_it_has_written():
-    command = [sys.executable, SCRIPT, "--moments", "3", "--commands", "pdf, 2 pages"]
+    command = [sys.executable, SCRIPT, "--moments", "2", "--commands", "pdf, 2 pages"]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 

@@ -158,7 +158,7 @@ def test_the_formats_of_older_files_are_understood(written, meant):
         ("[]", "holds a list; it must be an object"),
         ("null", "holds a NoneType; it must be an object"),
         ('"x"', "holds a str"),
-        ('{"margin": -1}', "margin is -1; it must be in the range 0 to 2000"),
+        ('{"margin": -1}', "margin is -1; it must be in the range 0 to 2,000"),
         ('{"margin": null}', "margin is None"),
         ('{"margin": NaN}', "margin is nan"),
         ('{"rows": -1}', "rows is -1"),

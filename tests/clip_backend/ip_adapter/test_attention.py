@@ -125,8 +125,10 @@ def test_runs_leave_nothing_behind():
     counts = []
     for number in range(5):
         run(apply(plain, given, reference(), weight=1 + number))
-        counts.append(held())
-    assert counts[-1] == counts[1]
+        # the first run may keep what all later ones use; counting takes long
+        if number in (1, 4):
+            counts.append(held())
+    assert counts[0] == counts[1]
     assert plain.model_options == {"transformer_options": {}}
 
 

@@ -290,7 +290,7 @@ def test_a_text_that_is_cut_says_so_even_where_all_that_is_left_fits():
     assert block.shortened and "…" in "".join(words(block))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     words=st.lists(st.text("abcWfjAVT.,-il", min_size=1, max_size=9), min_size=1, max_size=40),
     width=st.integers(150, 600),

@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).with_name("break_exports.py")
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
 def test_kills_interrupts_errors_and_full_disks_leave_the_older_or_the_newer_set_whole():
-    counts = ["--sheets", "1", "--kills", "6", "--interrupts", "4", "--disks", "2"]
+    counts = ["--sheets", "1", "--kills", "4", "--interrupts", "3", "--disks", "1"]
 
     done = subprocess.run([sys.executable, SCRIPT, *counts], capture_output=True, text=True, timeout=240, check=False)
 

@@ -92,7 +92,7 @@ def test_without_a_usable_model_the_sheet_is_made_with_a_warning(export, scenes,
     assert "no labels from CLIP" in grid["warnings"][0]
     assert single["images_processed"] == 3
     assert [warning.partition(":")[0] for warning in single["warnings"]] == [
-        "no scores from CLIP", "no labels from CLIP"
+        "no scores from CLIP", "no labels from CLIP for the same reason; the next source was used"
     ]  # fmt: skip
 
 
