@@ -23,7 +23,9 @@ def test_a_column_is_found_as_written_before_any_other_spelling():
 def test_an_unknown_column_is_refused_with_the_list_and_a_hint():
     with pytest.raises(InputError, match=r"label 'smapler' is not among the columns \(Sampler, cfg\); .*'Sampler'"):
         find_column("smapler", ["Sampler", "cfg"], role="label")
-    with pytest.raises(InputError, match=r"column 'x' is not among the columns \(there are none: no generation data, and no table\)$"):
+    with pytest.raises(
+        InputError, match=r"column 'x' is not among the columns \(there are none: no generation data, and no table\)$"
+    ):
         find_column("x", [])
 
 
