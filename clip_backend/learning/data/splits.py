@@ -186,9 +186,9 @@ def split_dataset(
     strata: dict[str, list[_Group]] = defaultdict(list)
     for one in made:
         strata[_label_of(one, dataset.examples)].append(one)
-    for label, stratum in strata.items():
+    for stratum in strata.values():
         _assign(stratum, shares)
-        work.findings += _large_groups(stratum, label if dataset.kind == "classes" else "")
+        work.findings += _large_groups(stratum, dataset)
     return _split(work, made, groups, least)
 
 
@@ -240,15 +240,16 @@ def _correct(free: Sequence[_Group], part: Part, limit: float, wanted: float, fi
             others.remove(one)
 
 
-def _large_groups(groups: Sequence[_Group], label: str) -> Iterable[Finding]:
+def _large_groups(groups: Sequence[_Group], dataset: Dataset) -> Iterable[Finding]:
     total = sum(map(len, groups))
     for one in groups:
         if len(one) > max(_LARGE, _LARGE_SHARE * total):
-            of = f" of {label!r}" if label else ""
+            classes = {dataset.examples[place].label for place in one.members} if dataset.kind == "classes" else set()
+            of = f" of {classes.pop()!r}" if len(classes) == 1 else ""
             yield Finding(
                 "warning", "large-group",
-                f"{len(one)} of {total} examples{of} are one group, since they are alike or of one prompt, so that "
-                "they are all in one part; add others, or, if they differ, split without regard to prompts",
+                f"{len(one)} of {total} examples{of} are one group, since they are alike or share a prompt, so that "
+                "all are in one part; add others, or turn group_prompts off if they share only the prompt",
             )  # fmt: skip
 
 

@@ -42,7 +42,10 @@ class Report:
         """What follows, in words."""
         if self.verdict:
             return self.verdict.sentence
-        return "There is no test split, so nothing is known about new pictures; give test a share above 0."
+        cure = "give test a share above 0"
+        if self.run.options.get("test"):
+            cure = "too few pictures are unlike; add others, or turn group_prompts off if they share only the prompt"
+        return f"There is no test split, so nothing is known about new pictures; {cure}."
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; keys are added, never renamed."""

@@ -202,6 +202,14 @@ def test_a_group_larger_than_a_part_is_trained_on_and_told():
     assert finding.message.startswith("30 of 50 examples of 'cat' are one group")
 
 
+def test_a_large_group_of_two_classes_is_told_without_naming_one():
+    rows = [(replace(one, source="one film", label=str(n % 2)), sign) for n, (one, sign) in enumerate(alone(30))]
+
+    split = split_dataset(*data_of(rows), Shares())
+
+    assert split.findings[0].message.startswith("30 of 30 examples are one group")
+
+
 def test_an_empty_part_is_told():
     rows = [(replace(one, source="one film"), sign) for one, sign in alone(30)]
     split = split_dataset(*data_of(rows), Shares())
