@@ -107,7 +107,7 @@ class Place:
 
     @property
     def size(self) -> Size:
-        """Of the part of the picture that is seen, in latent cells; raises InputError where the sampler hides it."""
+        """Size of the visible part of the picture, in latent cells; raises InputError where the sampler hides it."""
         if self.call.size is None:
             raise InputError("a mask cannot be placed: this sampler hides the picture's size; take the mask away")
         size = clip_area(self.entries[0].area, self.call.size)[:2]

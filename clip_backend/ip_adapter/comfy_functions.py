@@ -22,7 +22,7 @@ class ComfyFunctions:
     attention: Callable[..., torch.Tensor]
     #: A ModelPatcher around a module, loaded and offloaded with the diffusion models.
     manage: Callable[[torch.nn.Module], Any]
-    #: Of ComfyUI, for messages.
+    #: Version of ComfyUI, for messages.
     version: str = "unknown"
     #: A patch for a weight, of ``up`` [out, rank] and ``down`` [rank, in]; None where no LoRA can be added.
     lora: Callable[[torch.Tensor, torch.Tensor], object] | None = None

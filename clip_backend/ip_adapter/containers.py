@@ -13,7 +13,7 @@ from ...errors import CheckpointError
 from ..checkpoints.safetensors_header import TensorEntry, Tensors
 from ..checkpoints.weights import load_pickle
 
-#: Of tables in tables: training checkpoints hold {"state_dict": {"image_proj": {"proj.weight": …}}}.
+#: Deepest nesting of tables: training checkpoints hold {"state_dict": {"image_proj": {"proj.weight": …}}}.
 _DEEPEST = 3
 
 
@@ -53,5 +53,5 @@ def _entry(name: str, tensor: Tensor, file: Path) -> TensorEntry:
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """As torch calls it, such as "float16"."""
+    """The name of a dtype, such as "float16"."""
     return str(dtype).removeprefix("torch.")

@@ -42,16 +42,16 @@ class AdapterInfo:
     variant: Variant
     #: All variants that have such tensors, the chosen one first.
     possible: tuple[VariantName, ...]
-    #: Of the models it is for; None for a width of text states that no known family has.
+    #: Family of the models that it is for; None for a width of text states that no known family has.
     family: Family | None
     sizes: ProjectionSizes
     #: The columns of its key and value weights, which is the width of the tokens.
     context: int
     #: The rows of each pair of key and value weights, in the order of the file: the widths of the attention layers.
     site_widths: tuple[int, ...]
-    #: Of the LoRA in the same file; 0 without one.
+    #: Rank of the LoRA in the same file; 0 without one.
     lora_rank: int = 0
-    #: Of most of its weights: "float16" or another name of torch.
+    #: Dtype of most of its weights: "float16" or another name of torch.
     dtype: str = ""
     size_bytes: int = 0
     is_pickle: bool = False
@@ -195,7 +195,7 @@ def _check_complete(names: AdapterNames) -> None:
 
 
 def _pair_shape(names: AdapterNames, shapes: Shapes, number: int) -> Shape:
-    """Of the key and of the value weights of one attention layer: [width of the layer, width of a token]."""
+    """Shape of the key and value weights of one attention layer: [width of the layer, width of a token]."""
     found: list[Shape] = []
     for letter in "kv":
         full = names.pairs.get((number, letter, "weight"))
@@ -211,14 +211,14 @@ def _pair_shape(names: AdapterNames, shapes: Shapes, number: int) -> Shape:
 
 
 def _family(names: AdapterNames, context: int) -> Family | None:
-    """Of the models that it is for: by the numbering of its pairs, else by the width that they read."""
+    """Family of the models that it is for, by the numbering of its pairs, else by the width of their input."""
     if names.sd35:
         return "sd35"
     return UNET_FAMILIES.get(context) if names.numbering == "unet" else "flux"
 
 
 def _lora_rank(names: AdapterNames, shapes: Shapes) -> int:
-    """Of the LoRA for both attentions of every layer; 0 without one. Raises ShapeError if a part of it is missing."""
+    """Rank of the LoRA for both attentions of every layer; 0 without one. Raises ShapeError if a part is missing."""
     if not names.lora:
         return 0
     for number in range(2 * len(names.numbers)):

@@ -23,7 +23,7 @@ from .references import Reference
 #: In the metadata of the file: what the tensors belong to.
 KEY = "clip_grid.references"
 VERSION = 1
-#: Of ComfyUI_IPAdapter_plus: one tensor, pickled by torch.
+#: Suffix of ComfyUI_IPAdapter_plus's files: one tensor, pickled by torch.
 OTHER_SUFFIX = ".ipadpt"
 MAX_BYTES = 4 << 30
 _TENSORS = ("embeds", "hidden", "face", "blank", "mask")

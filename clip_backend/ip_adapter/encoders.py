@@ -31,7 +31,7 @@ class VisionEncoder:
 
     title: str
     file: ModelFile
-    #: Of its states; 257 tokens are a class token and 16 x 16 patches.
+    #: Width of its states, and tokens; 257 tokens are a class token and 16 x 16 patches.
     width: int
     layers: int
     tokens: int
@@ -64,7 +64,7 @@ VIT_L_336 = VisionEncoder(title="CLIP ViT-L/14 336", file=CLIP_VISION_L_336, wid
                           embedding=768, activation="quick_gelu", image_size=336)  # fmt: skip
 SIGLIP = VisionEncoder(title="SigLIP so400m 384", file=SIGLIP_384, width=1152, layers=27, tokens=729, embedding=1152,
                        activation="gelu_tanh", image_size=384, family="siglip")  # fmt: skip
-#: By what is taken of a picture, the encoders whose width or length it has.
+#: The known encoders for each kind of picture input, whose widths identify them.
 _BY_INPUT: dict[PictureInput, Sequence[VisionEncoder]] = {
     "embeds": (VIT_H, VIT_G, VIT_L), "pooled": (SIGLIP,), "penultimate": (VIT_H, VIT_L_336, VIT_G, SIGLIP),
     "face+penultimate": (VIT_H, VIT_L_336, VIT_G),

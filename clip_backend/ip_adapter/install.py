@@ -55,7 +55,7 @@ def _other_family(adapter: Adapter, model: Any) -> InputError:
 
 
 def _name(model: Any) -> str:
-    """As ComfyUI calls the kind of diffusion model."""
+    """ComfyUI's name for the kind of diffusion model."""
     return type(model.model).__name__
 
 

@@ -12,7 +12,7 @@ from torch.nn.functional import linear
 from ...errors import InputError
 from .weights import Pair
 
-#: Of InstantX's norm of keys and values.
+#: Epsilon of InstantX's norm of keys and values.
 NORM_EPSILON = 1e-5
 #: The end of scalings whose weight is smaller at narrow attentions, and the width at which it is whole.
 PENALTY, PENALTY_WIDTH = " w/ C penalty", 1280

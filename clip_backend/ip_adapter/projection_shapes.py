@@ -25,17 +25,17 @@ class ShapeError(ValueError):
 class ProjectionSizes:
     """The sizes of a projection."""
 
-    #: Of the states or the embedding of the picture, or of the face where it takes nothing else.
+    #: Width of the picture's states or embedding, or of the face vector where that is the only input.
     input_width: int
     #: None where each token of the picture becomes one.
     tokens: int | None
-    #: Of each token that it gives.
+    #: Width of each output token.
     token_width: int
     #: Between its two products; 0 where it has but one.
     hidden: int = 0
-    #: Of the vector of a face that goes in beside the states of the picture; 0 if there is none.
+    #: Width of the face vector that is input beside the picture's states; 0 without one.
     face_width: int = 0
-    #: Of the states inside a resampler, the rows of its queries, the numbers inside its feed-forward, its layers.
+    #: Width inside a resampler, rows of its query weights, width inside its feed-forward, number of layers.
     width: int = 0
     inner: int = 0
     feed_forward: int = 0

@@ -29,5 +29,5 @@ class Reference:
     #: Picture i belongs to frame i of a batch, the last one to all later frames; otherwise the tokens of all pictures
     #: share one softmax.
     per_frame: bool = False
-    #: Of the encoder that made the states; empty if unknown.
+    #: Fingerprint of the encoder that made the states; empty if unknown.
     fingerprint: str = ""

@@ -14,7 +14,7 @@ from .masks import Area, Size
 if TYPE_CHECKING:
     import torch
 
-#: Of the wrappers in ComfyUI, and of what they leave in ``transformer_options``.
+#: Key of our wrappers in ComfyUI, and of what they store in ``transformer_options``.
 KEY = "clip_grid.ip_adapter"
 #: ComfyUI's names of the calls that can be wrapped.
 OUTER_SAMPLE, CALC_COND_BATCH = "outer_sample", "calc_cond_batch"
@@ -84,7 +84,7 @@ class Call:
     run: Run
     #: (index in the batch list, uuid) -> what it is.
     table: Mapping[tuple[int, Any], Entry]
-    #: Of the latent, in cells.
+    #: Size of the latent, in cells.
     size: Size | None
     timestep: torch.Tensor | None
     #: Plans of attentions, by what they depend on.
@@ -92,7 +92,7 @@ class Call:
 
     @cached_property
     def sigma(self) -> float:
-        """Of this step; reading it waits for the device."""
+        """Sigma of this step; reading it waits for the device."""
         return float("inf") if self.timestep is None else float(self.timestep.max())
 
     def entries(self, options: Mapping[str, Any]) -> tuple[Entry, ...]:

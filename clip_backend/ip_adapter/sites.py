@@ -14,12 +14,12 @@ from .variants import FAMILY_TITLES, UNET_FAMILIES
 class Site:
     """One attention."""
 
-    #: Under which ComfyUI looks up its replacement: ("input", 4, 1) is the second in input block 4.
+    #: Key under which ComfyUI looks up its replacement: ("input", 4, 1) is the second in input block 4.
     key: tuple[str, int, int]
-    #: Of its group of transformer blocks, counted from the first input block through the middle to the last output
-    #: block; ComfyUI's ``transformer_index``.
+    #: Number of its group of transformer blocks, from the first input block through the middle to the last output block;
+    #: ComfyUI's ``transformer_index``.
     place: int
-    #: Numbers per token.
+    #: Width of its tokens.
     width: int
     #: Numbers per text token; None if the layer does not tell.
     context: int | None

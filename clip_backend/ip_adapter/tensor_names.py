@@ -30,7 +30,7 @@ class AdapterNames:
     pairs: Mapping[tuple[int, str, str], str] = field(default_factory=dict)
     #: (number, "q", "k", "v" or "out", "down" or "up") to the name in the file.
     lora: Mapping[tuple[int, str, str], str] = field(default_factory=dict)
-    #: Of blocks of SD 3.5.
+    #: Names of tensors of SD 3.5's blocks.
     sd35: tuple[str, ...] = ()
     #: All others.
     foreign: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class AdapterNames:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """Of the pairs, in order."""
+        """The numbers of the pairs, in order."""
         return tuple(sorted({number for number, _, _ in self.pairs}))
 
     @property

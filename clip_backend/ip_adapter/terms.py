@@ -89,7 +89,7 @@ class TermRows:
         return held[self.index].flatten(1, 2)
 
     def take_scaled(self, held: Tensor) -> Tensor:
-        """As ``take``, times the factors."""
+        """The rows of ``take``, times the factors."""
         if self.index is None or self.scale is None:
             return self.take(held)
         return (held[self.index] * self.scale.to(held.dtype)).flatten(1, 2)

@@ -20,19 +20,19 @@ Projection = Literal["linear", "pooled-mlp", "token-mlp", "resampler", "face-mlp
 #: What is taken of a picture: its embedding [P]; the states before the last layer, without the last norm [T, W]; the
 #: output of SigLIP's attention pooling [P]; the vector of a face recognition model [512]; two of them.
 PictureInput = Literal["embeds", "penultimate", "pooled", "face", "face+penultimate"]
-#: The same in words.
+#: Picture inputs in words.
 READS: Mapping[PictureInput, str] = {
     "embeds": "the embedding of a picture", "penultimate": "the states of a picture before the last layer",
     "pooled": "the pooled states of a picture", "face": "the vector of a face",
     "face+penultimate": "the vector of a face, and the states of a picture before the last layer",
 }  # fmt: skip
-#: Of the models that draw, by the width of the text states that their cross-attention reads.
+#: Families of diffusion models, told apart by the width of the text states that their cross-attention reads.
 Family = Literal["sd15", "sd2", "sdxl", "flux", "sd35"]
 FAMILY_TITLES: Mapping[Family, str] = {
     "sd15": "SD 1.5", "sd2": "SD 2", "sdxl": "SDXL", "flux": "FLUX.1", "sd35": "SD 3.5 Large",
 }  # fmt: skip
 UNET_FAMILIES: Mapping[int, Family] = {768: "sd15", 1024: "sd2", 2048: "sdxl"}
-#: Of the vectors that face recognition models such as ArcFace give.
+#: Length of the vectors that face recognition models such as ArcFace give.
 FACE_WIDTH = 512
 
 
@@ -51,7 +51,7 @@ class Variant:
     picture_input: PictureInput
     numbering: Numbering = "unet"
     families: tuple[Family, ...]
-    #: Of the states or embedding of the picture, one of them.
+    #: Possible widths of the picture's states or embedding.
     input_widths: tuple[int, ...] = ()
     tokens: int | None = None
     has_lora: bool | None = None
@@ -77,7 +77,7 @@ _NO_KOLORS_FACE = (
     "UNet, which models in ComfyUI do not hold; choose IP-Adapter Plus for Kolors or FaceID for SDXL"
 )
 _FACE: tuple[Family, ...] = ("sd15", "sdxl")
-#: Of the variants with equal shapes the first is assumed unless the name of the file hints at another.
+#: All variants; of those with equal shapes the first is assumed unless the file's name hints at another.
 VARIANTS: tuple[Variant, ...] = (
     Variant(name="base", title="IP-Adapter", projection="linear", picture_input="embeds", families=_UNETS,
             is_general=True),

@@ -33,7 +33,7 @@ class Adapter:
     """An adapter and its weights, in the type of the file and not to be written to."""
 
     info: AdapterInfo
-    #: Of the projection, without a prefix.
+    #: Tensors of the projection, without a prefix.
     image_proj: Mapping[str, Tensor]
     #: In the order of the file: UNets down, up, then the middle block; of FLUX by the number of the block.
     pairs: tuple[Pair, ...]

@@ -9,23 +9,23 @@ from ...errors import InputError
 from .apply_settings import WEIGHT_TYPES
 from .sites import Site
 
-#: Of what is kept at places that a weight type makes weak.
+#: Factor at places that a weight type makes weak.
 WEAK = 0.2
-#: Of what stays at the far end of an "ease" curve.
+#: Factor at the far end of an "ease" curve.
 LEAST = 0.05
 #: Number of places -> the places that decide style, and those that decide composition with their share.
 STYLE = {11: (6,), 16: (0, 1, 2, 3, 9, 10, 11, 12, 13, 14, 15)}
 COMPOSITION = {11: {3: 1.0}, 16: {4: 0.25, 5: 1.0}}
-#: Of the places beside the composition's in "precise composition", where SDXL is sensitive.
+#: Factors at the places beside the composition's in "precise composition", where SDXL is sensitive.
 PRECISE_REST = {11: 0.1, 16: 1.0}
 _BY_PLACE = ("style", "strong style", "precise style", "composition", "precise composition")
 
 
 @dataclass(frozen=True)
 class SiteWeight:
-    """Of one cross-attention."""
+    """The weight of one cross-attention."""
 
-    #: Of the references' term there; 0 leaves the attention as it is.
+    #: Factor on the references' term there; 0 leaves the attention as it is.
     factor: float
     #: The conditional side, too, looks at the tokens of the unconditional side, which takes the picture's share away.
     is_unconditional: bool = False

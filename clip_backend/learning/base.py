@@ -18,13 +18,13 @@ class Base:
 
     #: Its file's name, or its name on the hub.
     name: str
-    #: Of its weights; see ``checkpoints/fingerprints.py``.
+    #: Fingerprint of its weights; see ``checkpoints/fingerprints.py``.
     fingerprint: str
     #: Its embedding space.
     space: str
-    #: Of how pictures are prepared.
+    #: Fingerprint of its preprocessing.
     preprocessing: str
-    #: Of the tokenizer; empty where texts play no part.
+    #: Fingerprint of its tokenizer; empty where texts play no part.
     tokenizer: str = ""
 
     @classmethod
@@ -77,7 +77,7 @@ class Base:
         self._refuse(differing, encoder, what)
 
     def check(self, encoder: Encoder, what: str) -> None:
-        """The same for pictures and texts."""
+        """Raises SpaceError unless the encoder gives pictures and texts the same embeddings; see ``check_pictures``."""
         other = Base.of(encoder, with_texts=bool(self.tokenizer))
         told = {"fingerprint": "weights", "preprocessing": "preparation of pictures", "tokenizer": "tokenizer"}
         pairs = [(told[name], getattr(self, name), getattr(other, name)) for name in told]

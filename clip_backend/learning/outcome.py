@@ -16,7 +16,7 @@ class Outcome:
 
     #: Never "auto".
     method: str
-    #: By the names of ``measures/verdict.py``; empty without a test split.
+    #: Results by the names of ``measures/verdict.py``; empty without a test split.
     arms: Mapping[str, Measured]
     #: The values that were chosen.
     chosen: Mapping[str, float] = field(default_factory=dict)
@@ -28,6 +28,6 @@ class Outcome:
     #: The names of those that are.
     written: Collection[str] = ()
     panels: Sequence[Panel] = ()
-    #: Of a set of classes, in the order of the head's logits.
+    #: Classes in the order of the head's logits; empty for other kinds of data.
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -104,7 +104,7 @@ class Host(Protocol):
         """
 
     def place_patcher(self, patcher: Any, moved: Callable[[Any], None] | None = None) -> Placement:
-        """The same for a model of ComfyUI's loaders, by its ModelPatcher; ComfyUI may load it in parts.
+        """Memory management for a model of ComfyUI's loaders, by its ModelPatcher; ComfyUI may load it in parts.
 
         moved: called with the patcher that takes the place of the given one, once the model moves to the CPU.
         """

@@ -91,7 +91,7 @@ def adapter_names(host: Host) -> list[str]:
 
 
 def adapter_families(host: Host) -> dict[str, str]:
-    """Of which family of models each adapter is, where that is known; never raises."""
+    """The family of models that each adapter is for, where that is known; never raises."""
     return {name: one.info.family for name, one in _found(host).items() if one.info and one.info.family}
 
 
@@ -148,7 +148,7 @@ def _marked_variant(given: Mapping[str, object]) -> str | None:
 
 
 def _model(entry: object) -> Any:
-    """Of an entry of the other pack, which holds a model and its file, the model."""
+    """The model in an entry of the other pack, which holds a model and its file."""
     return entry["model"] if isinstance(entry, Mapping) and "model" in entry else entry
 
 

@@ -23,7 +23,7 @@ FOLDER, NOT_FOUND = "heads", "none found"
 class LoadedHead:
     """What the socket CLIP_GRID_HEAD carries."""
 
-    #: As it is shown: the name of its run or file.
+    #: Name that is shown: that of its run or file.
     name: str
     head: Head
 

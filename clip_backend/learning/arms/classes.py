@@ -95,7 +95,7 @@ class ClassArms:
         return self._measured(head.probabilities(self.rows.vectors[self.rows.test]))
 
     def measuring_only(self) -> ClassArms:
-        """The same with all rows to be measured on."""
+        """A copy in which all rows are measured on."""
         return replace(self, rows=self.rows.measuring_only())
 
     def _measured(self, probabilities: Float64s) -> Measured:

@@ -54,6 +54,6 @@ class PictureRows:
         )
 
     def measuring_only(self) -> PictureRows:
-        """The same with nothing to learn from, and all to be measured on."""
+        """A copy with no rows to learn from, in which all are measured on."""
         none, every = np.zeros(0, np.int64), np.arange(len(self.examples))
         return replace(self, learnt=none, val=none, test=every)

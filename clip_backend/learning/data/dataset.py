@@ -76,7 +76,7 @@ class Example:
     text: str | None = None
     #: The class in a set of classes; whether the text matches in a set of pairs; None in a set of captions.
     label: str | bool | None = None
-    #: As in ``Finding``; of the first row where several rows have captions for one picture.
+    #: Row number as in ``Finding``; that of the first row where several have captions for one picture.
     row: int | None = None
     line: int | None = None
     #: Further texts that match the picture, in a set of captions.
@@ -88,7 +88,7 @@ class Example:
     source: str = ""
     #: The part that the data set itself puts it in.
     part: Part = ""
-    #: As in ``Finding``.
+    #: File as in ``Finding``.
     file: str = ""
 
     def finding(self, severity: Severity, check: str, message: str) -> Finding:

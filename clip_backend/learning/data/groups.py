@@ -18,9 +18,9 @@ from .likeness import Bytes, Signature, mirrored
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.intp]
-#: Of 63 bits of the perceptual hash, and levels of the small copies: copies of another size or quality differ by less.
+#: Most differing bits of the 63-bit perceptual hash, and levels of small copies, between copies of one picture.
 MOST_BITS, MOST_LEVELS = 12, 5.0
-#: By how much the ratios of width to height of copies may differ.
+#: How much the aspect ratios of copies may differ.
 ASPECT_TOLERANCE = 0.02
 #: Blocks at one offset that make one picture a part of another.
 LEAST_BLOCKS = 5
@@ -77,7 +77,7 @@ class Groups:
                 self.join(firsts.setdefault(key, member), member, reason)
 
     def copy(self) -> Groups:
-        """The same groups, to be joined further."""
+        """A copy of the groups, to be joined further."""
         return Groups(self.size, Counter(self.reasons), [*self._parents])
 
     def members(self) -> dict[int, list[int]]:
@@ -112,7 +112,7 @@ class Origin:
 
     @classmethod
     def of(cls, example: Example) -> Origin:
-        """Of an example."""
+        """The keys by which an example belongs to groups."""
         facts, prompt = example.facts, " ".join(example.facts.prompt.casefold().split())
         by_model = _hashed("model", prompt, facts.model.casefold()) if prompt else ""
         by_seed = _hashed("seed", prompt, facts.seed) if prompt and facts.seed else ""

@@ -34,11 +34,11 @@ BLOCK = np.dtype([("hash", "<u4"), ("x", "<u2"), ("y", "<u2")])
 
 @dataclass(frozen=True, eq=False)
 class Signature:
-    """By what one picture is known."""
+    """What one picture is recognised by."""
 
-    #: Of the file's bytes, with the algorithm in front; of the pixels where the file is too large to be held.
+    #: Hash of the file's bytes, after the algorithm's name; of the pixels where the file is too large to hold.
     hash: str
-    #: Of the upright pixels and the size.
+    #: Hash of the upright pixels and the size.
     pixels: str
     #: Width to height.
     aspect: float

@@ -37,7 +37,7 @@ class Embedded:
     #: Texts, or sentences of classes, and their unit rows; empty where the model encodes none.
     texts: tuple[str, ...]
     vectors: Floats
-    #: Of each example the place of its own text; -1 for none.
+    #: For each example the place of its own text; -1 for none.
     own: NDArray[np.intp]
     #: What the model cannot read of each text.
     dropped: tuple[str, ...]

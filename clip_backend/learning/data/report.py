@@ -48,7 +48,7 @@ class DataReport:
         return cls(dataset, _ordered([*dataset.findings, *findings]), left_out, **others)
 
     def with_split(self, split: Split) -> DataReport:
-        """The same with the split and what it found."""
+        """A copy with the split and its findings."""
         return replace(self, split=split, findings=_ordered([*self.findings, *split.findings]))
 
     @property

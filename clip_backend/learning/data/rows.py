@@ -29,11 +29,11 @@ _NOT_THERE = "there is no such file in the folder of the data or the current one
 class Row:
     """What a layout says in one place: a row of a table, an entry of JSON, a file with its caption."""
 
-    #: As written, or the picture itself where the layout is made of files.
+    #: The picture's path as written, or the picture itself where the layout is made of files.
     picture: str | Picture
     text: str = ""
     label: str = ""
-    #: As in ``Finding``.
+    #: Row number as in ``Finding``.
     number: int | None = None
     line: int | None = None
     #: Whether ``label`` names a class whatever it is, "1" included.
@@ -42,11 +42,11 @@ class Row:
     name: str = ""
     facts: Facts = field(default_factory=Facts)
     source: str = ""
-    #: As written; see ``PART_NAMES``.
+    #: Part as written; see ``PART_NAMES``.
     part: str = ""
     #: The check that it fails, and why; None for a row that can be read.
     problem: tuple[str, str] | None = None
-    #: As in ``Finding``.
+    #: File as in ``Finding``.
     file: str = ""
 
     def finding(self, check: str, message: str, severity: Severity = "error") -> Finding:

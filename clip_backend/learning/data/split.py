@@ -17,7 +17,7 @@ from .dataset import PARTS, Finding, Part
 from .groups import Origin
 from .likeness import Signature
 
-#: Of the file's layout.
+#: Version of the file's layout.
 VERSION = 1
 _KIND = "split"
 #: Files of splits are larger than other texts: about 2.5 kB for each picture.
@@ -53,7 +53,7 @@ class SplitPicture:
 class Split:
     """The parts of a data set; examples of one group are in one part."""
 
-    #: Of each example of the data set; "" for one that is left out.
+    #: Part of each example of the data set; "" for one that is left out.
     parts: tuple[Part, ...]
     #: The name of the group of each example: part of the smallest hash of its pictures; "" for one that is left out.
     groups: tuple[str, ...]

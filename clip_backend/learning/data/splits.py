@@ -17,7 +17,7 @@ from .inspect import Inspected
 from .likeness import Signature
 from .split import SavedSplit, Split, SplitPicture
 
-#: By how much the size of a part in one class may differ from its share before groups are moved: one example, or this
+#: How much the size of a part in one class may differ from its share before groups are moved: one example, or this
 #: share of it. Only then does where a group goes depend on others.
 TOLERANCE = 0.25
 #: A group of more than this share of a class, and of so many examples, is worth a warning.
@@ -64,7 +64,7 @@ class _Splitting:
     """What a split is made of."""
 
     examples: Sequence[Example]
-    #: Of each example; None for one that is left out.
+    #: Signature of each example; None for one that is left out.
     signatures: Sequence[Signature | None]
     #: The pictures of an earlier split.
     old: Sequence[SplitPicture]

@@ -77,11 +77,11 @@ class Merged:
         return sorted(name for name in weights if name.startswith(starts) and "position_ids" not in name)
 
     def logits(self) -> list[str]:
-        """Of the scale and bias of the logits those that there are."""
+        """The names of the logits' scale and bias that the model has."""
         return [name for name in LOGITS if any(name in weights for weights in self._merged)]
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Of a parameter as Hugging Face has it: no ones in front, but for SigLIP's probe."""
+        """Shape of a parameter as Hugging Face stores it: no leading ones, except SigLIP's probe."""
         shape = tuple(self._of(name, self._merged).shape(name))
         if name in LOGITS:
             # of transformers' SiglipModel they are vectors

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...checkpoints.info import CheckpointInfo
 
-#: By width and layers: what ComfyUI calls it, the tokens that it takes, and the activation that it computes.
+#: By width and layers: ComfyUI's name, the number of tokens, and the activation.
 _VISION = {
     (1024, 24): ("CLIP-L", (257, 577), "quick_gelu"),
     (1280, 32): ("CLIP-H", (257,), "gelu"),

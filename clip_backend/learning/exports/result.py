@@ -27,7 +27,7 @@ class Exported:
     strength: float | None
     tensors: int
     size_bytes: int
-    #: Of merged weights; None for a LoRA, which is written as it is.
+    #: How much merged weights changed; None for a LoRA, which is written as it is.
     changes: Changes | None = None
     notes: tuple[str, ...] = ()
 

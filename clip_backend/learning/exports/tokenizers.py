@@ -9,7 +9,7 @@ from ....json_text import parse_json
 from ...checkpoints.info import CheckpointInfo
 from ...tokenizing.tokenizer import FastTokenizer
 
-#: Of the tokenizers of SigLIP 2, 256,000 words and 580,000 merges, and more.
+#: Enough for the tokenizer of SigLIP 2, with 256,000 words and 580,000 merges.
 MAX_MARKS = 20_000_000
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: "texts" is what the towers of a model were trained for: its own texts of the classes.
 HeadKind = Literal["nearest", "ridge", "logistic", "lda", "tip", "texts"]
-#: Of the file format.
+#: Version of the file format.
 VERSION = 1
 #: Cosines with examples that are held at once.
 _MOST_HELD = 4_000_000
@@ -60,7 +60,7 @@ class Head:
     #: Above 0; fitted to scores of pictures that the head had not learnt from.
     temperature: float
     base: Base
-    #: Of Tip-Adapter alone.
+    #: The examples of Tip-Adapter; None for other kinds.
     examples: Examples | None = None
     #: Pictures that it learnt from.
     pictures: int = 0

@@ -47,7 +47,7 @@ class Method(Protocol):
         """
 
     def losses(self, left_out: Sequence[Float64s]) -> list[float]:
-        """By which the settings are compared; the least is chosen, of equal ones the last."""
+        """The losses by which settings are compared; the least is chosen, of equal ones the last."""
 
     def parts(self, setting: Setting) -> Parts:
         """The head from all rows."""

@@ -88,7 +88,7 @@ def estimated(values: Float64s) -> Estimate:
 
 
 def difference(one: Measured, other: Measured) -> Estimate:
-    """By how much ``one`` is better in the metric of both, from the same draws.
+    """How much better ``one`` is in the metric of both, from the same draws.
 
     Raises InputError for two metrics, and for different rows.
     """

@@ -22,7 +22,7 @@ class Verdict:
 
     word: Word
     sentence: str
-    #: By how much the trained model is better than each of the others, by their names.
+    #: How much better the trained model is than each of the others, by their names.
     differences: Mapping[str, Estimate]
 
     def to_dict(self) -> dict[str, object]:

@@ -10,7 +10,7 @@ from ..measures.estimates import Measured
 from ..measures.verdict import Verdict
 from .run import Run
 
-#: Of the report's layout.
+#: Version of the report's layout.
 VERSION = 1
 #: Classes whose confusion is shown as a table.
 _MOST_CLASSES = 20
@@ -23,7 +23,7 @@ class Report:
     run: Run
     #: Sizes of train, val and test, and how the groups were made.
     data: Mapping[str, Any]
-    #: By the names of ``measures/verdict.py``; empty without a test split.
+    #: Results by the names of ``measures/verdict.py``; empty without a test split.
     arms: Mapping[str, Measured]
     #: None without a test split.
     verdict: Verdict | None
@@ -62,7 +62,7 @@ class Report:
         }  # fmt: skip
 
     def to_markdown(self) -> str:
-        """The same for people."""
+        """The report as Markdown."""
         return "\n".join(self._lines()) + "\n"
 
     def table(self) -> list[list[str]]:

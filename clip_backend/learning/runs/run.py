@@ -19,7 +19,7 @@ from ....options import read_options
 from ..base import Base
 from ..options import TrainOptions
 
-#: Of the folder's layout.
+#: Version of the folder's layout.
 VERSION = 1
 RUN, SPLIT, DATA, FINDINGS, LOG = "run.json", "split.json", "data_report.json", "findings.csv", "log.csv"
 CURVES, HEAD, BEST, LAST = "curves.png", "head.safetensors", "best.safetensors", "last"
@@ -36,17 +36,17 @@ _PACKAGES = ("numpy", "Pillow", "torch", "safetensors", "tokenizers", "transform
 class Run:
     """What ``run.json`` says; it holds no path."""
 
-    #: As it was chosen: never "auto".
+    #: The method that was chosen: never "auto".
     method: str
     kind: DataKind
     base: Base
     #: All of ``TrainOptions``, as used.
     options: Mapping[str, str | int | float | bool]
-    #: Of kind "classes"; else empty.
+    #: The classes of kind "classes"; else empty.
     classes: tuple[str, ...] = ()
     #: The name of the data, without its folder.
     data: str = ""
-    #: Of Python and the packages that compute.
+    #: Versions of Python and the packages that compute.
     versions: Mapping[str, str]
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _problem(values: Mapping[str, Any]) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of Python, the system and the installed packages that results depend on."""
+    """Versions of Python, the system and the installed packages that results depend on."""
     found = {"python": platform.python_version(), "system": sys.platform}
     for name in _PACKAGES:
         try:

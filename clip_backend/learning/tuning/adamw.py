@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-#: Of CLIP's towers with small batches, as in torch.
+#: torch's defaults, which suit CLIP's towers with small batches.
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 

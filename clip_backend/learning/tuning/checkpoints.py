@@ -36,7 +36,7 @@ class Progressed:
     learning_rate: float
     #: Steps done.
     step: int = 0
-    #: Of the best evaluation so far; without val the step is the last.
+    #: Step, metric and loss of the best evaluation so far; without val the step is the last.
     best_step: int = 0
     best_metric: float | None = None
     best_loss: float | None = None
@@ -152,7 +152,7 @@ def _read(path: Path, *, with_tensors: bool = True) -> tuple[dict[str, Tensor], 
 
 
 def _digest(told: str, tensors: Mapping[str, Tensor]) -> str:
-    """Of names, shapes, every bit of the tensors, and what is told."""
+    """Hash of names, shapes, every bit of the tensors, and the metadata."""
     digest = hashlib.blake2b(told.encode(), digest_size=16)
     for name, tensor in sorted(tensors.items()):
         whole = tensor.detach().cpu().contiguous()

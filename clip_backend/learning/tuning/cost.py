@@ -31,7 +31,7 @@ _FLOAT = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """Of what is trained on."""
+    """Sizes of the training data."""
 
     kind: Kind
     #: Rows of train and val.
@@ -95,7 +95,7 @@ class _Tower:
 
     plan: TowerPlan
     layers: int
-    #: Of one picture or text in a forward pass.
+    #: Seconds of one picture or text in a forward pass.
     seconds: float
     options: TrainOptions
 
@@ -106,7 +106,7 @@ class _Tower:
 
     @property
     def share(self) -> float:
-        """Of the tower that is trained."""
+        """Fraction of the tower that is trained."""
         return 1.0 if self.plan.with_embeddings else 1 - self.plan.first / max(1, self.layers)
 
     def once(self, count: int) -> float:

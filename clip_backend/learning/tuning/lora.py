@@ -85,7 +85,7 @@ class LoraLinear(nn.Module):
         return base + self.strength * self.settings.scale * addition
 
     def matrices(self) -> Iterator[tuple[str, Tensor, Tensor]]:
-        """Of each target: its name, A [r, W] and B [W, r]."""
+        """For each target: its name, A [r, W] and B [W, r]."""
         for target, down, up in zip(self.settings.targets, self.down, self.up, strict=True):
             yield target, down.detach(), up.detach()
 

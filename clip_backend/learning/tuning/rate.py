@@ -52,7 +52,7 @@ def search_steps(search: str, steps: int) -> int:
 
 
 def grid_steps(steps: int) -> int:
-    """Of each rate of a grid."""
+    """Steps for each rate of a grid."""
     return max(GRID_STEPS, steps // 10)
 
 

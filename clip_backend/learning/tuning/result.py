@@ -85,7 +85,7 @@ class Tuned:
     strength: float
     retained: float
     strengths: tuple[Strength, ...]
-    #: Of the best weights, of all that were made, and why there are no more.
+    #: Step of the best weights, number of steps done, and why there were no more.
     best_step: int
     steps: int
     stopped: str

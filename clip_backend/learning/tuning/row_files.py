@@ -45,7 +45,7 @@ class RowFiles:
 
     @property
     def bytes(self) -> int:
-        """Of all rows on disk."""
+        """Bytes of all rows on disk."""
         return self.count * int(np.prod(self.shape)) * self.dtype.itemsize
 
     def missing(self) -> list[range]:

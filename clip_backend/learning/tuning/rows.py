@@ -63,7 +63,7 @@ class Batch:
     texts: Ints
     #: bool [B, M].
     positives: NDArray[np.bool_]
-    #: Of the rows themselves [B].
+    #: Labels of the rows [B].
     labels: Floats
     #: Whether the texts are classes, which the pictures choose from, and not the other way round.
     has_classes: bool = False

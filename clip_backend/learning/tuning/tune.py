@@ -182,7 +182,7 @@ class _Training:
         return Progressed(key=key, learning_rate=rate, tried_rates=tried)
 
     def _key(self) -> str:
-        """Of everything that the weights depend on."""
+        """Hash of everything that the weights depend on."""
         data, options = self.joined, asdict(self.options)
         # its strength is decided after training, and what it freezes is in the plan
         options.pop("keep")
