@@ -47,9 +47,9 @@ def misfit(encoder: Encoder, info: AdapterInfo) -> str:
     if (encoder.dim, preprocessing.size) == (needed.embedding, needed.image_size):
         return ""
     return (
-        f"{info.label} ({info.variant.title}) needs {needed.title}, whose embedding has {needed.embedding} numbers, of "
-        f"pictures of {needed.image_size} pixels; {encoder.identity.name} gives {encoder.dim} of {preprocessing.size}; "
-        f"{encoder_cure(info)}"
+        f"{info.label} ({info.variant.title}) needs {needed.title}, whose embedding has {needed.embedding} dimensions, "
+        f"of pictures of {needed.image_size} pixels; {encoder.identity.name} gives {encoder.dim} of "
+        f"{preprocessing.size}; {encoder_cure(info)}"
     )
 
 

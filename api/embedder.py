@@ -147,7 +147,7 @@ class CLIPEmbedder:
         """The cosine of two embeddings, -1 to 1; raises InputError for two of different length, and for a zero one."""
         first, second = (np.asarray(one, np.float64).ravel() for one in (embedding1, embedding2))
         if first.shape != second.shape:
-            raise InputError(f"the embeddings have {len(first)} and {len(second)} numbers; give two of one model")
+            raise InputError(f"the embeddings have {len(first)} and {len(second)} dimensions; give two of one model")
         lengths = float(np.linalg.norm(first) * np.linalg.norm(second))
         if not 0 < lengths < np.inf:
             raise InputError("an embedding is zero or not finite and has no direction; leave it out")

@@ -2,9 +2,9 @@
 
     python benchmarks/disk_store.py [--rounds 5] [--rows 100000] [--reads 5000] [--work FOLDER]
 
-Each contender stores the same rows of 768 numbers once. In each round it opens its file anew and reads rows in random
-order, by keys that differ from round to round. The table of numpy is the least that any store can do: one array mapped
-into memory, its keys in a dictionary; it cannot grow, forgets its keys at the end, and knows no second process.
+Each contender stores the same rows of 768 dimensions once. In each round it opens its file anew and reads rows in
+random order, by keys that differ from round to round. The table of numpy is the least that any store can do: one array
+mapped into memory, its keys in a dictionary; it cannot grow, forgets its keys at the end, and knows no second process.
 Needs ``pip install diskcache``; without it that row is left out.
 """
 
@@ -55,7 +55,7 @@ def main() -> None:
             for name, spent in interleaved({name: work(read) for name, read in reads.items()}, 1).items():
                 times[name] += spent
     base = times["diskcache"] if "diskcache" in times else times["numpy"]
-    print(f"{args.rows:,} rows of {LENGTH} numbers, {args.reads:,} random reads a round, {args.rounds} rounds")
+    print(f"{args.rows:,} rows of {LENGTH} dimensions, {args.reads:,} random reads a round, {args.rounds} rounds")
     print("| contender | a row, µs | speed-up | write all, s | file, MB |\n|---|---|---|---|---|")
     for name, spent in times.items():
         each = median(spent) / args.reads * 1e6

@@ -105,7 +105,7 @@ def _properties(run: ModelCheck, used: Mapping[str, str]) -> Iterator[tuple[str,
     yield "fingerprint", model.fingerprint
     if model.space:
         yield "space", model.space
-    yield "embedding", f"{model.dim} numbers, {model.dtype}"
+    yield "embedding", f"{model.dim} dimensions, {model.dtype}"
     kind = ", sigmoid" if model.is_sigmoid else ""
     yield "logits", f"scale {model.logit_scale:.2f}, bias {model.logit_bias:.2f}{kind}"
     if looks:

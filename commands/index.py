@@ -179,7 +179,7 @@ def _status(args: argparse.Namespace) -> int:
 def _status_lines(found: IndexStatus) -> Iterator[str]:
     rows = [
         ["index", found.folder],
-        ["model", f"{found.model or 'none yet'}{f', {found.dim} numbers a picture' if found.dim else ''}"],
+        ["model", f"{found.model or 'none yet'}{f', {found.dim} dimensions a picture' if found.dim else ''}"],
         ["pictures", f"{found.pictures} in {counted(found.files, 'file')}"],
         ["gone", counted(found.missing, "file")],
         ["failed", counted(found.failed, "file")],

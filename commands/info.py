@@ -88,10 +88,10 @@ def adapter_rows(found: AdapterInfo, encoder: str) -> Iterator[tuple[str, str]]:
     yield "kind", f"{found.variant.title}{family}"
     if len(found.possible) > 1:
         yield "alike", ", ".join(variant_named(name).title for name in found.possible[1:])
-    yield "reads", f"{READS[found.picture_input]} ({sizes.input_width} numbers)"
+    yield "reads", f"{READS[found.picture_input]} ({sizes.input_width} dimensions)"
     if encoder:
         yield "vision encoder", encoder
-    yield "gives", f"{found.tokens or 'as many'} tokens of {sizes.token_width} numbers for each picture"
+    yield "gives", f"{found.tokens or 'as many'} tokens of {sizes.token_width} dimensions for each picture"
     yield "weights", f"{found.pairs} attention layers, {found.dtype}, {file_size(found.size_bytes)}"
     if found.lora_rank:
         yield "LoRA", f"of rank {found.lora_rank}, in the same file"
@@ -143,7 +143,7 @@ def description_rows(found: Description) -> Iterator[tuple[str, str]]:
     yield from _learnt_rows(found)
     for info in found.infos:
         sizes = f"{info.family} {size_name(info)}, {info.parameters:,} parameters in {info.dtype}"
-        yield "model", f"{info.path}: {sizes}, embeddings of {info.projection or 0} numbers"
+        yield "model", f"{info.path}: {sizes}, embeddings of {info.projection or 0} dimensions"
         yield "fingerprint", info.fingerprint
     if found.missing:
         yield "model", f"not here: {found.missing}"

@@ -96,7 +96,7 @@ class IPAdapterReference:
         adapter = "From IP-Adapter Loader; its vision encoder is then found in your model folders by itself"
         vision = "A vision encoder of your choice from Load CLIP Vision, in place of the one that is found"
         mask = "Where in the picture these references act: white there. Of any size: it is stretched to the picture"
-        face = "Vectors of 512 numbers from any face recognition node, for FaceID adapters: one for each picture"
+        face = "Vectors of 512 dimensions from any face recognition node, for FaceID adapters: one for each picture"
         before = "Other references; those of this node are added to them"
         return {
             "optional": {

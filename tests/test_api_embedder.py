@@ -256,7 +256,7 @@ def test_similarity_is_the_cosine():
 
     assert embedder.compute_similarity(np.array([3.0, 0]), np.array([1.0, 1])) == pytest.approx(0.5**0.5)
     assert embedder.compute_similarity(np.ones((1, 3)), -np.ones(3)) == -1.0
-    with pytest.raises(InputError, match="2 and 3 numbers"):
+    with pytest.raises(InputError, match="2 and 3 dimensions"):
         embedder.compute_similarity(np.ones(2), np.ones(3))
     with pytest.raises(InputError, match="is zero"):
         embedder.compute_similarity(np.zeros(2), np.ones(2))

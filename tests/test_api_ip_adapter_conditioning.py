@@ -248,7 +248,7 @@ def test_what_a_pipeline_cannot_do_is_refused(service: api.IPAdapterService):
     with pytest.raises(InputError, match="call load_ip_adapter first"):
         service.apply_conditioning(image, Pipeline())
     service.load_ip_adapter(config("tiny-base"))
-    with pytest.raises(InputError, match="the UNet of the pipeline reads text states of 768 numbers"):
+    with pytest.raises(InputError, match="the UNet of the pipeline reads text states of 768 dimensions"):
         service.apply_conditioning(image, Pipeline(768))
     with pytest.raises(InputError, match="a dict takes no IP-Adapter"):
         service.apply_conditioning(image, {})
@@ -403,7 +403,7 @@ def test_a_vision_encoder_that_was_named_and_does_not_fit_is_refused_with_both(s
     with pytest.raises(InputError) as refusal:
         service.apply_conditioning(random_pictures(1)[0], Pipeline(768))
 
-    for part in ("needs CLIP ViT-H/14", "1024 numbers", "tiny-clip gives 24", "load CLIP ViT-H/14"):
+    for part in ("needs CLIP ViT-H/14", "1024 dimensions", "tiny-clip gives 24", "load CLIP ViT-H/14"):
         assert part in str(refusal.value)
 
 

@@ -191,7 +191,7 @@ def test_files_that_real_folders_have_cost_themselves_alone(index, renders, boun
     [
         ({"vectors": 100.0}, "lengths other than 1"),
         ({"vectors": np.nan}, "lengths other than 1"),
-        ({"dim": 7}, "have 7 numbers, not 64"),
+        ({"dim": 7}, "have 7 dimensions, not 64"),
         ({"hash": "../../../elsewhere"}, "no hash of a picture"),
         ({"width": 10**30}, "pixels"),
         ({"width": -1}, "pixels"),

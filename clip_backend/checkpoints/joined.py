@@ -28,7 +28,7 @@ def joined_space(vision: CheckpointInfo, text: CheckpointInfo, *, trust_space: b
     """
     _check_encoders(vision, text)
     first, second = (
-        f"{info.path} ({what}, space {info.space or 'unknown'}, {info.projection} numbers)"
+        f"{info.path} ({what}, space {info.space or 'unknown'}, {info.projection} dimensions)"
         for info, what in ((vision, "pictures"), (text, "texts"))
     )
     both = f"{first} and {second} cannot be put together"

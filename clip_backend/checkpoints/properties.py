@@ -189,7 +189,7 @@ HALF = (0.5, 0.5, 0.5)
 _SIGLIP = ("siglip", "siglip2", "naflex")
 #: Families whose pictures may have another size than their position table.
 ANY_SIZE: tuple[Family, ...] = ("dinov2", "dinov3", "naflex")
-#: Widths of vision encoders with 16 heads of more than 64 numbers each.
+#: Widths of vision encoders with 16 heads of more than 64 dimensions each.
 _SIXTEEN_HEADS = (1152, 1280, 1408, 1536, 1664, 1792)
 _H_WIDTH, _TOKENS_224, _TOKENS_378 = 1280, 16 * 16 + 1, 27 * 27 + 1
 #: Vocabulary size of XLM-V, whose tokenizer MetaCLIP 2 uses.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Row = NDArray[np.float32]
 V = TypeVar("V")
-#: Bytes of embeddings in memory: 80,000 of 768 numbers.
+#: Bytes of embeddings in memory: 80,000 of 768 dimensions.
 MEMORY_BYTES = 256 << 20
 #: Encoders in memory.
 ENCODERS = 2

@@ -93,7 +93,9 @@ class Features:
                 "the numbers of two models mean nothing to each other; encode both with one model"
             )
         if self.dim != other.dim:
-            raise SpaceError(f"features of {self.space!r} have {self.dim} and {other.dim} numbers a row; encode anew")
+            raise SpaceError(
+                f"features of {self.space!r} have {self.dim} and {other.dim} dimensions a row; encode anew"
+            )
 
 
 def unit_rows(raw: NDArray[np.generic], names: Sequence[str]) -> Vectors:

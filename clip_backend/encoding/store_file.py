@@ -23,7 +23,7 @@ BROKEN = "embeddings.broken.sqlite"
 VERSION = 1
 #: Seconds that a process waits while another one writes.
 BUSY_SECONDS = 10.0
-#: Bytes; five rows of 768 numbers fill one nearly to the end.
+#: Bytes; five rows of 768 dimensions fill one nearly to the end.
 _PAGE = 16 << 10
 #: For reading a file as if nobody wrote to it.
 _ALONE = "?mode=ro&immutable=1"

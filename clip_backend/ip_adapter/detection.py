@@ -157,7 +157,9 @@ def _detected(names: AdapterNames, shapes: Shapes, path: Path | None, variant: s
     context = pairs[0][1]
     if odd := next((place for place, pair in enumerate(pairs) if pair[1] != context), None):
         number = names.numbers[odd]
-        raise ShapeError(f"the pair {number} reads {pairs[odd][1]} numbers where the first reads {context}; {DAMAGED}")
+        raise ShapeError(
+            f"the pair {number} reads {pairs[odd][1]} dimensions where the first reads {context}; {DAMAGED}"
+        )
     family = _family(names, context)
     image_proj = {name: shapes[full] for name, full in names.image_proj.items()}
     kind = projection_kind(image_proj, is_flux=names.numbering != "unet")
@@ -169,7 +171,7 @@ def _detected(names: AdapterNames, shapes: Shapes, path: Path | None, variant: s
     chosen, assumed = _chosen(possible, path, variant)
     if sizes.token_width != context and not chosen.problem:
         raise ShapeError(
-            f"its tokens have {sizes.token_width} numbers, but its key and value weights read {context}; it was put "
+            f"its tokens have {sizes.token_width} dimensions, but its key and value weights read {context}; it was put "
             "together from different adapters"
         )
     others = tuple(one.name for one in possible if one is not chosen)
@@ -276,7 +278,7 @@ def _notes(names: AdapterNames, family: Family | None, sizes: ProjectionSizes, c
     count = len(names.numbers)
     usual = _XLABS_PAIRS if names.is_xlabs else USUAL_PAIRS[family] if family else count
     if family is None:
-        yield f"its tokens have {sizes.token_width} numbers, which no known model reads; it fits one that reads so many"
+        yield f"its tokens have {sizes.token_width} dimensions, which no known model reads; it fits one that does"
     elif count != usual:
         yield (
             f"it has {count} pairs of key and value weights where adapters for {FAMILY_TITLES[family]} have {usual}; "

@@ -82,12 +82,12 @@ def _check(pipeline: Any, adapter: Adapter, references: Sequence[Reference]) -> 
     numbering = info.variant.numbering
     if numbering == "blocks":
         raise InputError(f"diffusers has no loader for {info.variant.title}; use it in ComfyUI, or an XLabs adapter")
-    title = FAMILY_TITLES[info.family] if info.family else f"text states of {info.context} numbers"
+    title = FAMILY_TITLES[info.family] if info.family else f"text states of {info.context} dimensions"
     if (numbering == "xlabs") is not _is_flux(pipeline):
         raise InputError(f"{info.label} is for {title}, but the pipeline is a {type(pipeline).__name__}")
     if not _is_flux(pipeline) and pipeline.unet.config.cross_attention_dim != info.context:
         width = pipeline.unet.config.cross_attention_dim
-        reason = f"but the UNet of the pipeline reads text states of {width} numbers"
+        reason = f"but the UNet of the pipeline reads text states of {width} dimensions"
         raise InputError(f"{info.label} is for {title}, {reason}; load an adapter for this kind of model")
     for one in references:
         if one.mask is not None or one.is_negative or one.per_frame or set(one.picture_weights) - {1.0}:

@@ -87,7 +87,7 @@ def encoder_cure(info: AdapterInfo) -> str:
     """What to load for an adapter: the name of the encoder, its file, its size and where it goes."""
     encoder = needed_encoder(info)
     if encoder is None:
-        return f"load the vision encoder that it was trained with, whose output has {info.sizes.input_width} numbers"
+        return f"load the vision encoder that it was trained with, whose output has {info.sizes.input_width} dimensions"
     file = encoder.file
     place = f"as {file.name} in ComfyUI's {file.folder}"
     return f"load {encoder.title}: {file.file} ({file.size}) of {file.repository} {place}"

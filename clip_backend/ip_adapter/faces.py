@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _RAW = frozenset({"faceid-portrait-unnorm", "instantid"})
 #: Fewer numbers are no vector of a face.
 _LEAST = 8
-_WANTED = "give vectors of 512 numbers, as face recognition models such as InsightFace's give them"
+_WANTED = "give vectors of 512 dimensions, as face recognition models such as InsightFace's give them"
 
 
 def face_vectors(values: Sequence[object], pictures: int, *, together: bool) -> Tensor | None:

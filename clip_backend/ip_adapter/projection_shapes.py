@@ -85,7 +85,7 @@ def _shape(shapes: Shapes, name: str, dimensions: int) -> Shape:
 def _tokens(rows: int, width: int, name: str) -> int:
     """How many tokens a product of this many rows makes."""
     if rows % width:
-        raise ShapeError(f"image_proj.{name} has {rows} rows, which are no whole tokens of {width} numbers")
+        raise ShapeError(f"image_proj.{name} has {rows} rows, which are no whole tokens of {width} dimensions")
     return rows // width
 
 
@@ -120,7 +120,7 @@ def _face_resampler_sizes(shapes: Shapes) -> ProjectionSizes:
     sizes = _with_resampler(shapes, PERCEIVER, tokens=tokens, face_width=face.input_width, hidden=face.hidden)
     if not face.token_width == sizes.width == sizes.token_width:
         raise ShapeError(
-            f"image_proj.{PERCEIVER}proj_in.weight makes states of {sizes.width} numbers, which do not fit the "
+            f"image_proj.{PERCEIVER}proj_in.weight makes states of {sizes.width} dimensions, which do not fit the "
             f"{face.token_width} of image_proj.norm.weight"
         )
     return sizes

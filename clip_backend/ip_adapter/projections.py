@@ -178,7 +178,7 @@ def _state(info: AdapterInfo, name: str, given: Tensor | None, width: int) -> Te
         raise InputError(f"{adapter} reads {what}, which {shape}")
     if given.shape[-1] != width:
         raise InputError(
-            f"{adapter} reads {what} of {width} numbers, but was given {given.shape[-1]}"
+            f"{adapter} reads {what} of {width} dimensions, but was given {given.shape[-1]}"
             f"{_source(name, given.shape[-1])}; {_cure(info, name)}"
         )
     if name == "face" and given.shape[1] > 1 and needs_hidden(info):
@@ -197,5 +197,5 @@ def _source(name: str, width: int) -> str:
 
 def _cure(info: AdapterInfo, name: str) -> str:
     if name == "face":
-        return f"give vectors of {FACE_WIDTH} numbers from a face recognition model such as InsightFace's"
+        return f"give vectors of {FACE_WIDTH} dimensions from a face recognition model such as InsightFace's"
     return encoder_cure(info)

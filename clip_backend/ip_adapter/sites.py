@@ -16,7 +16,7 @@ class Site:
 
     #: Key under which ComfyUI looks up its replacement: ("input", 4, 1) is the second in input block 4.
     key: tuple[str, int, int]
-    #: Number of its group of transformer blocks, from the first input block through the middle to the last output block;
+    #: Number of its group of transformer blocks, from the first input block through the middle to the last output;
     #: ComfyUI's ``transformer_index``.
     place: int
     #: Width of its tokens.
@@ -78,4 +78,4 @@ def _for_count(count: int) -> str:
 
 def _family(context: int) -> str:
     family = UNET_FAMILIES.get(context)
-    return f"{FAMILY_TITLES[family] if family else 'another family'} (text tokens of {context} numbers)"
+    return f"{FAMILY_TITLES[family] if family else 'another family'} (text tokens of {context} dimensions)"

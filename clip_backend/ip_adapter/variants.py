@@ -73,8 +73,8 @@ _NO_SD35 = (
     "SD 1.5, SDXL, Kolors and FLUX.1 are used"
 )
 _NO_KOLORS_FACE = (
-    "an IP-Adapter FaceID Plus for Kolors, whose tokens of 4096 numbers first pass the text projection of the Kolors "
-    "UNet, which models in ComfyUI do not hold; choose IP-Adapter Plus for Kolors or FaceID for SDXL"
+    "an IP-Adapter FaceID Plus for Kolors, whose tokens of 4096 dimensions first pass the text projection of the "
+    "Kolors UNet, which models in ComfyUI do not hold; choose IP-Adapter Plus for Kolors or FaceID for SDXL"
 )
 _FACE: tuple[Family, ...] = ("sd15", "sdxl")
 #: All variants; of those with equal shapes the first is assumed unless the file's name hints at another.

@@ -97,7 +97,7 @@ def import_index(writer: IndexWriter, exported: ExportedPictures) -> int:
     source, found, vectors = exported.source, exported.pictures, exported.vectors
     bound = writer.settings()
     if bound and bound["space"] == exported.space and int(bound["dim"]) != vectors.shape[1]:
-        raise InputError(f"{source} is damaged: its vectors have {vectors.shape[1]} numbers, not {bound['dim']}")
+        raise InputError(f"{source} is damaged: its vectors have {vectors.shape[1]} dimensions, not {bound['dim']}")
     writer.bind(exported.space, vectors.shape[1], exported.model)
     return sum(
         writer.keep_pictures(found[start : start + _AT_ONCE], vectors[start : start + _AT_ONCE])

@@ -61,7 +61,7 @@ class Query:
             if part.vector.shape != (state.dim,):
                 raise InputError(
                     f"the vector of {part.name!r} has the shape {list(part.vector.shape)}, and the index holds vectors "
-                    f"of {state.dim} numbers, of {state.model}; use that model"
+                    f"of {state.dim} dimensions, of {state.model}; use that model"
                 )
             if not isfinite(part.weight):
                 raise InputError(f"the weight of {part.name!r} is {part.weight}; it must be a number")

@@ -20,7 +20,7 @@ from ...atomic import writing
 from ...errors import InputError
 
 Vectors = NDArray[np.float32]
-#: Before the first row: the size of a page, so that rows of 1,024 numbers never share one.
+#: Before the first row: the size of a page, so that rows of 1,024 dimensions never share one.
 HEADER_BYTES = 4096
 _MAGIC = b"CLIPGRID"
 _VERSION = 1

@@ -143,7 +143,7 @@ def _choose(clip: Any, placement: Placement, dim: int | None) -> CoreTextTower:
     if not fitting:
         have = " and ".join(f"{tower.name} with {tower.dim}" for tower in towers)
         raise InputError(
-            f"the pictures have embeddings of {dim} numbers, but the CLIP has {have}; link the two of one CLIP"
+            f"the pictures have embeddings of {dim} dimensions, but the CLIP has {have}; link the two of one CLIP"
         )
     return fitting[0]
 

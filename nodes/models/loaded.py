@@ -63,7 +63,7 @@ class LoadedModel:
         from ...clip_backend.finding.catalog import size_name
 
         identity = self.encoder.identity
-        embedding = f"embeddings of {identity.dim} numbers" if identity.dim else "no embedding"
+        embedding = f"embeddings of {identity.dim} dimensions" if identity.dim else "no embedding"
         lines = [f"{self.info.family} {size_name(self.info)}, {embedding}, {identity.dtype}"]
         if identity.assumed:
             lines.append(f"assumed: {', '.join(identity.assumed)}")

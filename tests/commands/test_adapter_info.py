@@ -31,7 +31,7 @@ def test_an_adapter_is_described_with_its_encoder(shell: Shell, tmp_path: Path):
     assert values["kind"] == "IP-Adapter FaceID Plus v2 for SD 1.5" and values["alike"] == "IP-Adapter FaceID Plus"
     assert values["reads"].startswith("the vector of a face, and the states") and "1280" in values["reads"]
     assert values["vision encoder"] == str(encoder)
-    assert values["gives"] == "4 tokens of 768 numbers for each picture"
+    assert values["gives"] == "4 tokens of 768 dimensions for each picture"
     assert values["weights"].startswith("16 attention layers, float16, ")
     assert values["LoRA"] == "of rank 128, in the same file"
     assert "by the name of the file" in values["assumed"]

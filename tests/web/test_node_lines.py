@@ -35,10 +35,10 @@ def test_a_model_is_described_after_a_run_and_not_when_another_one_is_chosen(pag
     stub.set("model", "mine.safetensors")
     assert stub.node().locator(f"{PANEL} p").count() == 0
 
-    stub.finish({"text": ["clip ViT-L/14, embeddings of 768 numbers, fp32\nassumed: activation"], "clip_notes": []})
+    stub.finish({"text": ["clip ViT-L/14, embeddings of 768 dimensions, fp32\nassumed: activation"], "clip_notes": []})
 
     assert stub.node().locator(f"{PANEL} p").all_inner_texts() == [
-        "Clip ViT-L/14, embeddings of 768 numbers, fp32", "assumed: activation"
+        "Clip ViT-L/14, embeddings of 768 dimensions, fp32", "assumed: activation"
     ]  # fmt: skip
     stub.set("model", "another.safetensors")
     assert stub.node().locator(f"{PANEL} p").count() == 0

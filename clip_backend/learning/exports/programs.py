@@ -36,8 +36,8 @@ def vision_problem(info: CheckpointInfo) -> str:
     known = _VISION.get((shape.width, shape.layers))
     if known is None or shape.tokens not in known[1] or shape.patch != 14:
         return (
-            f"its vision encoder ({shape.layers} layers of {shape.width} numbers, {shape.image_size} pixels) is none "
-            "that ComfyUI knows"
+            f"its vision encoder ({shape.layers} layers of {shape.width} dimensions, {shape.image_size} pixels) is "
+            "none that ComfyUI knows"
         )
     if info.activation != known[2]:
         return f"ComfyUI computes {known[0]} with {known[2]}, and this has {info.activation}"
@@ -52,7 +52,7 @@ def text_problem(info: CheckpointInfo) -> str:
     known = _TEXT.get((shape.width, shape.layers))
     if known is None or info.family not in ("clip", "longclip"):
         return (
-            f"its text encoder ({shape.layers} layers of {shape.width} numbers) is none of the three that ComfyUI "
+            f"its text encoder ({shape.layers} layers of {shape.width} dimensions) is none of the three that ComfyUI "
             "knows: CLIP-L, CLIP-H and CLIP-G"
         )
     if shape.context != _CONTEXT:

@@ -69,8 +69,8 @@ class Head:
         """float64 [N, K] of unit vectors [N, D]; raises InputError for vectors of another length."""
         if features.ndim != 2 or features.shape[1] != self.weights.shape[1]:
             raise InputError(
-                f"the head takes embeddings of {self.weights.shape[1]} numbers, not of shape {features.shape}; encode "
-                f"the pictures with {self.base.name}"
+                f"the head takes embeddings of {self.weights.shape[1]} dimensions, not of shape {features.shape}; "
+                f"encode the pictures with {self.base.name}"
             )
         raw = features.astype(np.float64) @ self.weights.T.astype(np.float64) + self.bias
         if self.examples:

@@ -23,7 +23,7 @@ from .payload import DIGEST, payloads, point_id
 if TYPE_CHECKING:
     from .qdrant import QdrantStore
 
-#: Pictures that are sent by one request: about half a megabyte with vectors of 512 numbers.
+#: Pictures that are sent by one request: about half a megabyte with vectors of 512 dimensions.
 SENT_AT_ONCE = 128
 #: The setting with the id of an index that has a copy.
 SETTING = "mirror"

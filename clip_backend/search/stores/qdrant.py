@@ -103,7 +103,7 @@ class QdrantStore:
         if mark.get("index") != index:
             raise InputError(f"{self.name} holds another index; {other}, or delete it")
         if getattr(config.params.vectors, "size", None) != dim:
-            raise InputError(f"{self.name} has no vectors of {dim} numbers; {other}, or delete it")
+            raise InputError(f"{self.name} has no vectors of {dim} dimensions; {other}, or delete it")
 
     def _make_indexes(self) -> None:
         """Makes the indexes of the payload that are not there yet."""

@@ -143,7 +143,7 @@ def test_sizes_of_no_known_model_are_recognised_and_noted():
     info = detected(made.resampler(40, 64, 2, 48) | made.pairs((32, 64), 48))
 
     assert (info.family, info.variant.name, needed_encoder(info)) == (None, "plus", None)
-    assert "48 numbers, which no known model reads" in info.notes[0]
+    assert "48 dimensions, which no known model reads" in info.notes[0]
 
 
 @pytest.mark.parametrize("name", ["kolors-faceid-plus", "instantx-sd35"])
@@ -204,8 +204,8 @@ PLUS = made.resampler(1280, 768, 12, 768) | made.SD15
         (without(PLUS, "layers.1."), "image_proj.layers.1.0.norm1.weight is missing"),
         (without(PLUS_V2, "7.to_out_lora.up"), "the LoRA of attention 7 has no to_out_lora.up"),
         (BASE | {"ip_adapter.5.to_k_ip.weight": (320, 768)}, r"key weights of \[320, 768\] and value weights of"),
-        (BASE | made.linear_projection(1024, 2048), "its tokens have 2048 numbers, but its key and value weights read"),
-        (BASE | made.pairs((320,), 2048), "the pair 3 reads 768 numbers where the first reads 2048"),
+        (BASE | made.linear_projection(1024, 2048), "its tokens have 2048 dimensions, but its key and value"),
+        (BASE | made.pairs((320,), 2048), "the pair 3 reads 768 dimensions where the first reads 2048"),
         (BASE | {"image_proj.proj.weight": (3070, 1024)}, "3070 rows, which are no whole tokens of 768"),
         (BASE | {"image_proj.proj.bias": (7,)}, r"image_proj.proj.bias has shape \[7\] where \[3072\] is needed"),
         (BASE | {"image_proj.pos_emb.weight": (257, 768)}, "image_proj.pos_emb.weight belongs to no projection"),

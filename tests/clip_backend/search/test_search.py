@@ -250,7 +250,7 @@ def test_missing_pictures_are_hits_only_where_the_filter_speaks_of_them(tmp_path
         (Query(top=0), "top is 0"),
         (Query(diversity=1.5), "diversity is 1.5"),
         (Query(duplicates=-1), "duplicates is -1"),
-        (Query(parts=[text(np.zeros(3, np.float32))]), "vectors of 24 numbers, of a test model"),
+        (Query(parts=[text(np.zeros(3, np.float32))]), "vectors of 24 dimensions, of a test model"),
         (Query(parts=[text(np.zeros(DIM, np.float32), float("nan"))]), "weight of 'a text' is nan"),
         (Query(where="sed=1"), "did you mean seed"),
     ],

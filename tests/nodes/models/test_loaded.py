@@ -72,7 +72,7 @@ def test_a_model_that_is_chosen_twice_is_loaded_once(host, model):
 def test_the_summary_names_what_was_assumed(host, model):
     shown = CLIPModelLoader().execute(model="tiny.safetensors")["ui"]["text"][0]
 
-    assert "embeddings of 24 numbers" in shown and "assumed:" in shown and "activation" in shown
+    assert "embeddings of 24 dimensions" in shown and "assumed:" in shown and "activation" in shown
 
 
 def test_a_bad_option_is_refused_by_name(host, model):

@@ -339,4 +339,4 @@ def test_what_comfyui_cannot_open_is_said(clip, name):
     problem = vision_problem(replace(info, vision=shape, activation=activation))
 
     assert re.search(re.escape(expected), problem) if expected else problem == ""
-    assert "2 layers of 32 numbers" in text_problem(info)
+    assert "2 layers of 32 dimensions" in text_problem(info)
