@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from ....imaging import Progress, content_hash
-from ...encoding.batching import LocalPlacement, Placement, batched
+from ...encoding.batching import LocalPlacement, batched
 from ...encoding.cache import EmbeddingCache
 from ...encoding.encoder import ClipEncoder
 from ...encoding.features import unit_rows
-from ...encoding.image_features import StateName, VisionCapabilities, capabilities_of
+from ...encoding.image_features import StateName, TowerVisionEncoder, capabilities_of
 from ...encoding.outcomes import Ok, Outcome
 from ...preparing.pictures import TarMember
-from ...preparing.preprocessing import Preprocessing, normalised, prepare
+from ...preparing.preprocessing import Preprocessing, normalised
 from ...tokenizing.tokenizer import batch_of
 from ...towers.towers import TextTower, VisionTower
 from .row_files import RowFiles
@@ -40,21 +39,12 @@ _TEXTS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class _FrontEncoder:
+class _FrontEncoder(TowerVisionEncoder):
     """A vision encoder whose embeddings are what enters the first trained block, or the prepared pixels themselves."""
 
     tower: VisionTower
     #: None for pixels.
     layer: int | None
-    capabilities: VisionCapabilities
-    placement: Placement
-    in_fp32: Callable[[], _FrontEncoder] | None = None
-
-    def memory_bytes(self, batch: int) -> int:
-        return self.tower.memory_bytes(batch, self.placement.device)
-
-    def prepare(self, picture: Image.Image | Tensor, preprocessing: Preprocessing) -> Tensor:
-        return prepare(picture, preprocessing)
 
     def states(
         self, prepared: Sequence[Tensor], preprocessing: Preprocessing, wants: Sequence[StateName]
